@@ -1,0 +1,22 @@
+"""People on X as the rest of the house sees them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """One X user in a list of followers. X leaves empty fields out, so all but the id may be missing."""
+
+    external_id: str
+    username: str | None = None
+    full_name: str | None = None
+    followers_count: int | None = None
+    verified: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FollowerPage:
+    """A page of followers, newest first; `next_token` is None on the last page, however short the others are."""
+
+    followers: list[Follower]
+    next_token: str | None
