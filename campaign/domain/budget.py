@@ -3,15 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
+from models.ledgers import WindowName
 
-class WindowName(StrEnum):
-    """The limit windows X counts in; each has its own family of headers."""
-
-    QUARTER_HOUR = "15_minutes"
-    USER_DAY = "user_24_hours"
-    APP_DAY = "app_24_hours"
+__all__ = ["Window", "WindowName", "opens_at"]
 
 
 @dataclass(frozen=True, slots=True)

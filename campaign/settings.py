@@ -1,0 +1,73 @@
+"""What an operator sets, each as an environment variable `CAMPAIGN_...`."""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from campaign.errors import WrongUsage
+
+X_API_URL = "https://api.x.com"
+
+#: The repository: migrations and prefect.yaml live here, beside the packages.
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def _known_timezone(name: str) -> str:
+    try:
+        return ZoneInfo(name).key
+    except (ValueError, OSError, LookupError):
+        msg = f"{name!r} is not a time zone; write it like Europe/Brussels or UTC"
+        raise ValueError(msg) from None
+
+
+def _web_address(url: str) -> str:
+    if not url.startswith(("http://", "https://")):
+        msg = f"{url!r} is not an address; write it like {X_API_URL}"
+        raise ValueError(msg)
+    return url.rstrip("/")
+
+
+class Settings(BaseSettings):
+    """The settings of this process; see docs/operating.md."""
+
+    model_config = SettingsConfigDict(env_prefix="CAMPAIGN_", env_ignore_empty=True)
+
+    home: Path = Path("~/.campaign")
+    """Database, Prefect's data and the encryption key live here."""
+    database_url: str = ""
+    x_api_url: Annotated[str, AfterValidator(_web_address)] = X_API_URL
+    """Where both of X's APIs are; a simulator's address puts it in X's place."""
+    timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
+    """Time zone of the Thursday schedule and of the dates in run names."""
+    server_port: int = Field(default=4200, ge=1, le=65535)
+    """Port of the Prefect server that `campaign up` starts."""
+
+    def model_post_init(self, _context: Any) -> None:
+        """Fill in what follows from the home."""
+        self.home = self.home.expanduser().absolute()
+        self.database_url = self.database_url or f"sqlite:///{self.home / 'campaign.db'}"
+
+    @property
+    def prefect_home(self) -> Path:
+        """Where the Prefect server of this home keeps its database."""
+        return self.home / "prefect"
+
+    @property
+    def x_is_simulated(self) -> bool:
+        """Whether something else stands in X's place."""
+        return self.x_api_url != X_API_URL
+
+
+@lru_cache
+def load_settings() -> Settings:
+    """Read the settings from the environment, once per process; raises WrongUsage in one sentence."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        variable = "CAMPAIGN_" + "_".join(str(part) for part in first["loc"]).upper()
+        raise WrongUsage(f"{variable} cannot be used: {first['msg'].removeprefix('Value error, ')}.") from None

@@ -1,0 +1,30 @@
+"""The simulated X as one ASGI application: X's endpoints, and `/control` beside them."""
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+
+from campaign.simulator import control
+from campaign.simulator.endpoint import refuse
+from campaign.simulator.problems import coded, plain
+from campaign.simulator.routes import ENDPOINTS
+from campaign.simulator.wire import Wire
+from campaign.simulator.world import World
+
+
+def create_app(world: World | None = None) -> Starlette:
+    """The application over this world; over an empty one of its own when none is given."""
+    world = world or World()
+    routes = [endpoint.route(world) for endpoint in ENDPOINTS] + control.routes(world)
+    handlers = {404: _unknown, 405: _unknown, control.Wrong: control.refuse}
+    return Starlette(routes=routes, middleware=[Middleware(Wire, world)], exception_handlers=handlers)
+
+
+async def _unknown(request: Request, _: Exception) -> Response:
+    """X's answer to a path it does not serve, and that of the control API."""
+    if request.url.path.startswith("/control"):
+        return await control.refuse(request, control.Wrong(f"There is no {request.method} {request.url.path}."))
+    if request.url.path.startswith("/1.1/"):
+        return refuse(coded(404, 34, "Sorry, that page does not exist."))
+    return refuse(plain(404, "Not Found"))

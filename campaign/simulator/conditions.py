@@ -1,0 +1,25 @@
+"""What X answers to an account it holds something against."""
+
+from campaign.simulator.accounts import Account, Condition
+from campaign.simulator.problems import LOCKED, SUBSET, Refusal, coded, credits_depleted, not_enrolled, plain
+
+ON_V1 = {
+    Condition.SUSPENDED: (403, 64, "Your account is suspended and is not permitted to access this feature."),
+    Condition.LOCKED: (403, 326, LOCKED),
+    Condition.NOT_ENROLLED: (403, 453, SUBSET),
+    Condition.LEGACY_REFUSED: (403, 453, SUBSET),
+}
+
+
+def objection(account: Account, user_id: str, *, legacy: bool) -> Refusal | None:
+    """X's answer to any call of this account on v1.1 (`legacy`) or v2; None when there is nothing to object to."""
+    condition = account.condition
+    if condition is Condition.CREDITS_DEPLETED:
+        return credits_depleted(user_id)
+    if condition is Condition.LOCKED or legacy:  # v2 has no body of its own for a locked account
+        return coded(*ON_V1[condition]) if condition in ON_V1 else None
+    if condition is Condition.NOT_ENROLLED:
+        return not_enrolled(account.keys.consumer_key)
+    if condition is Condition.SUSPENDED:
+        return plain(403, "Forbidden", "Your account is not permitted to access this feature.")
+    return None

@@ -1,0 +1,53 @@
+"""The control API under `/control`: plain JSON without keys, for tests, the demo and benchmarks on this machine.
+
+A request that cannot be understood is answered 400 and `{"error": "<one sentence>"}`, and nothing has happened.
+
+Accounts (`accounts.py`)
+* `POST /control/accounts {"username", "name"?, "followers"?: 0, "protected"?, "verified"?, "access_level"?,
+  "shares_followers_with"?: username, "overlap"?: n}` gives `{"user_id", "username", "consumer_key",
+  "consumer_secret", "access_token", "access_token_secret"}`. `overlap` of the followers (as many as can
+  be, unless given) are also the other account's; they are the oldest ones.
+* `PATCH /control/accounts/{username} {"username"?, "name"?, "protected"?, "verified"?, "access_level"?,
+  "condition"?}` with a condition of `ok`, `revoked`, `suspended`, `locked`, `not_enrolled`, `credits_depleted`,
+  `legacy_refused`; answers as GET does.
+* `GET /control/accounts/{username}` gives `{"user_id", "username", "followers_count", "calls": {endpoint: n},
+  "users_returned": {"owned": n, "not_owned": n}}`: the truth, also of calls whose answer was lost.
+
+Followers and users (`followers.py`)
+* `GET /control/accounts/{username}/followers?offset=0&limit=1000` gives `{"users": [...]}`: the true list, newest
+  first, with all v2 fields, and `"suspended": true` where it is so.
+* `POST` the same `{"count": n}`, `{"user_ids": [...]}` (they follow, again or anew) or `{"users": [{"id"?,
+  "username"?, "name"?, "followers_count"?, "verified"?, "protected"?, "withheld"?, "suspended"?, "omit"?: [field]},
+  ...]}` gives `{"user_ids": [...]}`; the last one is the newest.
+* `DELETE` the same `{"count": n}` (spread evenly through the list) or `{"user_ids": [...]}` gives those who left.
+* `POST /control/accounts/{username}/renames {"count": n}` gives new usernames and names to n of its followers.
+* `PATCH /control/users/{id} {"username"?, "name"?, ...}` as above, without `id`; gives the user. Whoever has the
+  wanted username takes the old one in exchange, so two users swap theirs in one request.
+
+How X behaves (`conduct.py`)
+* `GET /control/calls` gives `{"calls": [{"time", "method", "path", "account", "status", "resources", "fault"}]}`,
+  the oldest first: what really happened; `DELETE` clears it.
+* `POST /control/faults {"path": "/2/users/*", "kind", "after"?: 0, "times"?: 1 or null, "probability"?: 1.0,
+  "seed"?: 0, "seconds"?: 1.0, "status"?: 503, "headers"?, "body"?}`, see `faults.FaultKind`; `GET` lists them with
+  `seen` and `struck`, `DELETE` clears them.
+* `PUT /control/limits {"window_seconds"?, "limits"?: {endpoint: n}, "day_limits"?: {endpoint: {"user"?: n, "app"?:
+  n}}, "headers"?: bool}`: what is not named is as X documents it; all windows begin anew. Endpoints: `users/me`,
+  `followers`, `users`, `users/by`, `verify_credentials`, `followers/ids`, `users/lookup`, `rate_limit_status`.
+* `POST /control/tokens/expire`: all page tokens given out so far become unknown.
+* `POST /control/spelling {"spelling": "old" or "new"}`: tweet_count or post_count.
+* `POST /control/reset`: an empty world.
+"""
+
+from starlette.routing import Mount
+
+from campaign.simulator.control import accounts, conduct, followers
+from campaign.simulator.control.command import Wrong, refuse
+from campaign.simulator.world import World
+
+__all__ = ["Wrong", "refuse", "routes"]
+
+
+def routes(world: World) -> list[Mount]:
+    """The control API over this world."""
+    commands = (*accounts.COMMANDS, *followers.COMMANDS, *conduct.COMMANDS)
+    return [Mount("/control", routes=[command.route(world) for command in commands])]

@@ -1,0 +1,110 @@
+"""Brands: made with keys, changed, and looked at."""
+
+import re
+from dataclasses import asdict
+from typing import Any
+
+from campaign.simulator.accounts import AccessLevel, Account, Condition
+from campaign.simulator.control.command import Command, Order, Shape, Wrong
+from campaign.simulator.world import World
+
+MOST_AT_ONCE = 20_000_000
+USERNAME = re.compile(r"[A-Za-z0-9_]{1,15}")
+CHANGEABLE: Shape = {"username": str, "name": str, "protected": bool, "verified": bool, "access_level": str}
+LIST: Shape = {"followers": int, "shares_followers_with": str, "overlap": int}
+CONDITION: Shape = {"condition": str}
+OF_THE_USER = ("username", "name", "protected", "verified")
+
+
+def create(order: Order) -> dict[str, str]:
+    """A new account with followers; gives its keys."""
+    world, body = order.world, order.body
+    username = valid_username(body.get("username", ""))
+    if world.people.is_taken(username):
+        raise Wrong(f"The username {username!r} is taken.")
+    level = _word(AccessLevel, body.get("access_level", AccessLevel.READ_WRITE_MESSAGES))
+    shared, fresh = _shares(world, body)
+    account = world.create_account(**{field: body[field] for field in OF_THE_USER if field in body})
+    account.access_level = level
+    world.follow(account, shared)
+    world.follow_new(account, fresh)
+    return {"user_id": world.user(account.number).id, "username": username, **asdict(account.keys)}
+
+
+def change(order: Order) -> dict[str, Any]:
+    """Other names, another permission, another view that X has of the account."""
+    account, body = known(order), order.body
+    changes = {field: body[field] for field in OF_THE_USER if field in body}
+    if "username" in changes:
+        valid_username(changes["username"])
+    level = _word(AccessLevel, body.get("access_level", account.access_level))
+    condition = _word(Condition, body.get("condition", account.condition))
+    account.access_level, account.condition = level, condition
+    order.world.change_user(account.number, **changes)
+    return _truth(order.world, account)
+
+
+def show(order: Order) -> dict[str, Any]:
+    """What is true of the account, whatever its client has been told."""
+    return _truth(order.world, known(order))
+
+
+def known(order: Order) -> Account:
+    """The account named in the path."""
+    account = order.world.account(order.given["username"])
+    if account is None:
+        raise Wrong(f"There is no account {order.given['username']!r}.")
+    return account
+
+
+def valid_username(username: str) -> str:
+    """The username, when X would allow it."""
+    if not USERNAME.fullmatch(username):
+        raise Wrong(f"A username has 1 to 15 letters, digits and underscores, not {username!r}.")
+    return username
+
+
+def _shares(world: World, body: dict[str, Any]) -> tuple[list[int], int]:
+    """The followers to take from another account, and how many new ones to make."""
+    count = crowd(body.get("followers", 0))
+    if "shares_followers_with" not in body:
+        return [], count
+    other = world.account(body["shares_followers_with"])
+    if other is None:
+        raise Wrong(f"There is no account {body['shares_followers_with']!r} to share followers with.")
+    overlap = body.get("overlap", min(count, other.follows.count))
+    if overlap > min(count, other.follows.count):
+        raise Wrong(f"{overlap} followers cannot be shared by lists of {count} and {other.follows.count}.")
+    return other.follows.spread(overlap), count - overlap
+
+
+def crowd(count: int) -> int:
+    """A number of new followers, when it is not so large that it could only be a slip."""
+    if count > MOST_AT_ONCE:
+        raise Wrong(f"At most {MOST_AT_ONCE:,} followers come at once, not {count:,}.")
+    return count
+
+
+def _word(words: Any, word: str) -> Any:
+    """The member of an enumeration that has this value."""
+    if word not in list(words):
+        raise Wrong(f"{word!r} is none of {', '.join(words)}.")
+    return words(word)
+
+
+def _truth(world: World, account: Account) -> dict[str, Any]:
+    user = world.user(account.number)
+    return {
+        "user_id": user.id,
+        "username": user.username,
+        "followers_count": user.followers_count,
+        "calls": dict(account.calls),
+        "users_returned": {"owned": account.owned, "not_owned": account.not_owned},
+    }
+
+
+COMMANDS = (
+    Command("POST", "/accounts", create, CHANGEABLE | LIST),
+    Command("PATCH", "/accounts/{username}", change, CHANGEABLE | CONDITION),
+    Command("GET", "/accounts/{username}", show),
+)

@@ -1,0 +1,108 @@
+"""How X behaves: what it remembers, where it fails, what it allows, how it spells."""
+
+from dataclasses import asdict
+from typing import Any
+
+from campaign.simulator.control.command import Command, Order, Shape, Wrong
+from campaign.simulator.faults import Fault, FaultKind
+from campaign.simulator.limits import PREFIXES, Limits
+from campaign.simulator.routes import ENDPOINTS
+from campaign.simulator.world import Spelling
+
+FAULT: Shape = {
+    "path": str,
+    "kind": str,
+    "after": int,
+    "times": int | None,
+    "probability": int | float,
+    "seed": int,
+    "seconds": int | float,
+    "status": int,
+    "headers": dict[str, str],
+    "body": str | dict | list | None,
+}
+LIMITS: Shape = {
+    "window_seconds": int | float,
+    "limits": dict[str, int],
+    "day_limits": dict[str, dict[str, int]],
+    "headers": bool,
+}
+STATUSES = range(200, 600)
+NAMES = [endpoint.name for endpoint in ENDPOINTS]
+
+
+def calls(order: Order) -> dict[str, Any]:
+    """Every call, the oldest first."""
+    return {"calls": [asdict(call) for call in order.world.calls]}
+
+
+def forget_calls(order: Order) -> None:
+    """Forget the calls so far."""
+    order.world.calls.clear()
+
+
+def add_fault(order: Order) -> dict[str, Any]:
+    """Let calls go wrong."""
+    body = order.body
+    if body.get("kind") not in list(FaultKind) or "path" not in body:
+        raise Wrong(f"A fault needs a 'path' and a 'kind' of {', '.join(FaultKind)}.")
+    if body.get("status", 503) not in STATUSES:
+        raise Wrong(f"A status is a number from 200 to 599, not {body['status']}.")
+    for_ever = {"times": None} if "probability" in body else {}
+    fault = Fault(**{**for_ever, **body, "kind": FaultKind(body["kind"])})
+    order.world.faults.append(fault)
+    return asdict(fault)
+
+
+def faults(order: Order) -> dict[str, Any]:
+    """All faults, with the calls they have seen and struck."""
+    return {"faults": [asdict(fault) for fault in order.world.faults]}
+
+
+def forget_faults(order: Order) -> None:
+    """Let everything go well again."""
+    order.world.faults.clear()
+
+
+def limit(order: Order) -> dict[str, Any]:
+    """Set limits; what is not named is as X documents it."""
+    body = order.body
+    for name in [*body.get("limits", {}), *body.get("day_limits", {})]:
+        if name not in NAMES:
+            raise Wrong(f"There is no endpoint {name!r}; there are {', '.join(NAMES)}.")
+    for endpoint, caps in body.get("day_limits", {}).items():
+        if not caps.keys() <= PREFIXES.keys() - {"window"}:
+            raise Wrong(f"A day limit is {{'user': n, 'app': n}}, not {caps!r} for {endpoint!r}.")
+    order.world.limits = Limits(**body)
+    return {"limits": {endpoint.name: endpoint.limit for endpoint in ENDPOINTS} | order.world.limits.limits}
+
+
+def expire_tokens(order: Order) -> None:
+    """Make all page tokens so far unknown."""
+    order.world.expire_tokens()
+
+
+def spell(order: Order) -> None:
+    """Use X's old or new names of fields."""
+    spelling = order.body.get("spelling")
+    if spelling not in list(Spelling):
+        raise Wrong(f"The spelling is one of {', '.join(Spelling)}, not {spelling!r}.")
+    order.world.respell(Spelling(spelling))
+
+
+def reset(order: Order) -> None:
+    """Empty the world."""
+    order.world.reset()
+
+
+COMMANDS = (
+    Command("GET", "/calls", calls),
+    Command("DELETE", "/calls", forget_calls),
+    Command("POST", "/faults", add_fault, FAULT),
+    Command("GET", "/faults", faults),
+    Command("DELETE", "/faults", forget_faults),
+    Command("PUT", "/limits", limit, LIMITS),
+    Command("POST", "/tokens/expire", expire_tokens),
+    Command("POST", "/spelling", spell, {"spelling": str}),
+    Command("POST", "/reset", reset),
+)

@@ -1,0 +1,133 @@
+"""Followers who come, go and change."""
+
+from collections import Counter
+from itertools import islice
+from typing import Any
+
+from campaign.simulator.control.accounts import crowd, known, valid_username
+from campaign.simulator.control.command import Command, Order, Shape, Wrong, check, whole
+from campaign.simulator.people import is_id
+from campaign.simulator.persons import User
+from campaign.simulator.render import FIELDS, View
+from campaign.simulator.world import World
+
+USER: Shape = {
+    "username": str,
+    "name": str,
+    "followers_count": int,
+    "verified": bool,
+    "protected": bool,
+    "withheld": bool,
+    "suspended": bool,
+    "omit": list[str],
+}
+
+
+def listed(order: Order) -> dict[str, Any]:
+    """A part of the true list, newest first."""
+    offset, limit = whole(order, "offset", 0), whole(order, "limit", 1_000)
+    numbers = islice(known(order).follows.newest_first(), offset, offset + limit)
+    return {"users": [_full(order.world, order.world.user(number)) for number in numbers]}
+
+
+def come(order: Order) -> dict[str, Any]:
+    """Users begin to follow: new ones, described ones, or ones who exist."""
+    account, (way, wanted) = known(order), _one_of(order, "count", "users", "user_ids")
+    if way == "count":
+        return _ids(order.world, order.world.follow_new(account, crowd(wanted)))
+    numbers = _described(order.world, wanted) if way == "users" else _numbers(order.world, wanted)
+    order.world.follow(account, numbers)
+    return _ids(order.world, numbers)
+
+
+def go(order: Order) -> dict[str, Any]:
+    """Followers leave."""
+    account, (way, wanted) = known(order), _one_of(order, "count", "user_ids")
+    numbers = account.follows.spread(wanted) if way == "count" else _numbers(order.world, wanted)
+    return _ids(order.world, order.world.unfollow(account, numbers))
+
+
+def rename(order: Order) -> dict[str, Any]:
+    """Followers, spread evenly through the list, take new names."""
+    account, (_, count) = known(order), _one_of(order, "count")
+    numbers = account.follows.spread(count)
+    for number in numbers:
+        username = order.world.people.fresh_name()
+        order.world.change_user(number, username=username, name=f"Now {username}")
+    return _ids(order.world, numbers)
+
+
+def change(order: Order) -> dict[str, Any]:
+    """Change one user."""
+    (number,) = _numbers(order.world, [order.given["id"]])
+    return _full(order.world, order.world.change_user(number, **_changes(order.body)))
+
+
+def _one_of(order: Order, *ways: str) -> tuple[str, Any]:
+    """The one field that says whom it is about."""
+    if len(order.body) != 1:
+        raise Wrong(f"The body needs exactly one of {', '.join(ways)}.")
+    ((way, wanted),) = order.body.items()
+    return way, wanted
+
+
+def _described(world: World, users: list[Any]) -> list[int]:
+    """New users as described; all descriptions are checked before the first user is made."""
+    changes = [_changes(check(user, USER | {"id": str}, "A user")) for user in users]
+    _all_free("username", [change["username"].lower() for change in changes if "username" in change], world)
+    _all_free("id", [change["id"] for change in changes if "id" in change], world)
+    numbers = world.people.add(len(changes))
+    for number, change in zip(numbers, changes, strict=True):
+        world.change_user(number, **{"omit": frozenset(), **change})
+    return list(numbers)
+
+
+def _all_free(field: str, values: list[str], world: World) -> None:
+    """Refuse ids and usernames that somebody has, or that are given to two users."""
+    taken = world.people.is_taken if field == "username" else world.people.with_id
+    for value, times in Counter(values).items():
+        if times > 1 or taken(value):
+            raise Wrong(f"The {field} {value!r} is taken.")
+
+
+def _changes(described: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a user that a description sets."""
+    changes = dict(described)
+    if "username" in changes:
+        valid_username(changes["username"])
+    if "id" in changes and not is_id(changes["id"]):
+        raise Wrong(f"An id is a number from 1 to 2^63-1 in a text, not {changes['id']!r}.")
+    if "omit" in changes:
+        unknown = [field for field in changes["omit"] if field not in FIELDS]
+        if unknown:
+            raise Wrong(f"{unknown[0]!r} is no field of a user.")
+        changes["omit"] = frozenset(changes["omit"])
+    return changes
+
+
+def _numbers(world: World, user_ids: list[str]) -> list[int]:
+    """The users who have these ids, each once."""
+    users = {user_id: world.people.with_id(user_id) for user_id in user_ids}
+    missing = [user_id for user_id, user in users.items() if user is None]
+    if missing:
+        raise Wrong(f"There is no user with the id {missing[0]!r}.")
+    return [user.number for user in users.values() if user is not None]
+
+
+def _ids(world: World, numbers: Any) -> dict[str, list[str]]:
+    return {"user_ids": [world.people.user(number).id for number in numbers]}
+
+
+def _full(world: World, user: User) -> dict[str, Any]:
+    shown = View(frozenset(FIELDS), world.post_word).show(user)
+    return shown | ({"suspended": True} if user.suspended else {})
+
+
+FOLLOWERS = "/accounts/{username}/followers"
+COMMANDS = (
+    Command("GET", FOLLOWERS, listed),
+    Command("POST", FOLLOWERS, come, {"count": int, "users": list, "user_ids": list[str]}),
+    Command("DELETE", FOLLOWERS, go, {"count": int, "user_ids": list[str]}),
+    Command("POST", "/accounts/{username}/renames", rename, {"count": int}),
+    Command("PATCH", "/users/{id}", change, USER),
+)

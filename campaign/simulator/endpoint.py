@@ -1,0 +1,116 @@
+"""One endpoint of X, and the way of every call through it: keys, limits, objections, answer.
+
+A new part of X (posts, media, direct messages) is a module in `routes` with a tuple of these.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from campaign.simulator.accounts import Account
+from campaign.simulator.calls import Call
+from campaign.simulator.conditions import objection
+from campaign.simulator.oauth import Signed, authenticate
+from campaign.simulator.problems import Refusal, coded, plain
+from campaign.simulator.world import World
+
+FORM = "application/x-www-form-urlencoded"
+JSON = "application/json; charset=utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An authenticated call: `given` holds the parameters of query, form and path."""
+
+    world: World
+    account: Account
+    given: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What X answers when it does not refuse; `resources` users are returned, `owned` if they follow the caller."""
+
+    body: bytes
+    resources: int = 0
+    owned: bool = False
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """A path of X; `limit` calls are allowed in 15 minutes per user (docs.x.com/x-api/fundamentals/rate-limits)."""
+
+    name: str
+    path: str
+    limit: int
+    handle: Callable[[Asked], Reply]
+    methods: tuple[str, ...] = ("GET",)
+
+    @property
+    def legacy(self) -> bool:
+        """Whether it belongs to v1.1."""
+        return self.path.startswith("/1.1/")
+
+    def route(self, world: World) -> Route:
+        """Where the server finds it."""
+
+        async def answer(request: Request) -> Response:
+            return await self._answer(world, request)
+
+        return Route(self.path, answer, methods=list(self.methods), name=self.name)
+
+    async def _answer(self, world: World, request: Request) -> Response:
+        form = await _form(request)
+        headers: dict[str, str] = {}
+        try:
+            account = authenticate(world, _signed(request, form), legacy=self.legacy)
+            self._admit(world, account, request.state.call, headers)
+            given = dict(parse_qsl(form)) | dict(request.query_params) | request.path_params
+            reply = self.handle(Asked(world, account, given))
+        except Refusal as no:
+            return refuse(no, headers)
+        self._bill(account, request.state.call, reply)
+        return Response(reply.body, reply.status, headers, media_type=JSON)
+
+    def _admit(self, world: World, account: Account, call: Call, headers: dict[str, str]) -> None:
+        """Count the call, fill in the headers, and refuse what limits or X's view of the account do not allow."""
+        user = world.people.user(account.number)
+        call.account = user.username
+        account.calls[self.name] += 1
+        headers["x-access-level"] = account.access_level
+        allowed, told = world.limits.spend(user.id, self.name, self.limit)
+        headers |= told
+        if not allowed:
+            raise coded(429, 88, "Rate limit exceeded") if self.legacy else plain(429, "Too Many Requests")
+        refusal = objection(account, user.id, legacy=self.legacy)
+        if refusal is not None:
+            raise refusal
+
+    def _bill(self, account: Account, call: Call, reply: Reply) -> None:
+        """Note what was returned; v1.1 is in no price list and costs nothing."""
+        call.resources = reply.resources
+        if not self.legacy:
+            account.owned += reply.resources if reply.owned else 0
+            account.not_owned += 0 if reply.owned else reply.resources
+
+
+def refuse(no: Refusal, headers: dict[str, str] | None = None) -> Response:
+    """X's no as an answer."""
+    return Response(orjson.dumps(no.body), no.status, headers, media_type=JSON)
+
+
+async def _form(request: Request) -> str:
+    if not request.headers.get("content-type", "").startswith(FORM):
+        return ""
+    return (await request.body()).decode(errors="replace")
+
+
+def _signed(request: Request, form: str) -> Signed:
+    url, headers = request.url, request.headers
+    return Signed(request.method, str(url), url.query, form, headers.get("authorization", ""))

@@ -1,0 +1,81 @@
+"""Everybody on X: imagined from their numbers, with a table only of those who were changed."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from campaign.simulator.mixing import unscramble
+from campaign.simulator.persons import User, imagine, number_in
+
+LONGEST_ID = 19
+
+
+class People:
+    """The users numbered 1 to `count`; names and ids are unique, names regardless of their case."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._changed: dict[int, User] = {}
+        self._names: dict[str, int] = {}
+        self._ids: dict[str, int] = {}
+        self._fresh_names = 0
+
+    def add(self, count: int) -> range:
+        """The numbers of `count` new users."""
+        first = self.count + 1
+        self.count += count
+        return range(first, first + count)
+
+    def user(self, number: int) -> User:
+        """The user with this number."""
+        return self._changed.get(number) or imagine(number)
+
+    def with_id(self, user_id: str) -> User | None:
+        """The user whose id on X this is."""
+        number = self._ids.get(user_id) or (unscramble(int(user_id)) if is_id(user_id) else 0)
+        return self._known(number, lambda user: user.id == user_id)
+
+    def named(self, username: str) -> User | None:
+        """The user who has this username now."""
+        name = username.lower()
+        number = self._names.get(name) or number_in(name)
+        return self._known(number, lambda user: user.username.lower() == name)
+
+    def is_taken(self, username: str) -> bool:
+        """Whether somebody has this username, or a user still to be added will."""
+        number = number_in(username)
+        promised = number > self.count and imagine(number).username == username.lower()
+        return promised or self.named(username) is not None
+
+    def change(self, number: int, **changes: Any) -> User:
+        """The same user with other fields; whoever has the wanted username takes the old one in exchange."""
+        before = self.user(number)
+        after = replace(before, **changes)
+        holder = self.named(after.username)
+        if holder is not None and holder.number != number:
+            self._keep(replace(holder, username=before.username))
+        self._keep(after)
+        return after
+
+    def fresh_name(self) -> str:
+        """A username that nobody has."""
+        while True:
+            self._fresh_names += 1
+            name = f"new_name_{self._fresh_names}"
+            if self.named(name) is None:
+                return name
+
+    def _keep(self, user: User) -> None:
+        self._changed[user.number] = user
+        self._names[user.username.lower()] = user.number
+        self._ids[user.id] = user.number
+
+    def _known(self, number: int, fits: Callable[[User], bool]) -> User | None:
+        """The user with this number, if there is one and it still fits: names and ids in the tables may be old."""
+        user = self.user(number) if 0 < number <= self.count else None
+        return user if user is not None and fits(user) else None
+
+
+def is_id(text: str) -> bool:
+    """Whether X could have given this id: 1 to 2^63-1 in decimal (docs.x.com/fundamentals/x-ids)."""
+    return text.isascii() and text.isdigit() and len(text) <= LONGEST_ID and text[0] != "0" and int(text) < 1 << 63

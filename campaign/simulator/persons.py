@@ -1,0 +1,85 @@
+"""One X user, made up from its number alone, so that millions of them cost nothing until they are read."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from campaign.simulator.mixing import scramble
+
+FIRST = ("Ana", "Bo", "Chidi", "Dilara", "Emre", "Freya", "Goran", "Hana", "Ines", "Jonas", "Keiko", "Luis", "Mina")
+LAST = ("Adeyemi", "Bauer", "Costa", "Dupont", "Eriksen", "Fischer", "Garcia", "Haddad", "Ivanova", "Jensen", "Kim")
+EMOJI = ("🌻", "👩🏽‍💻", "🏳️‍🌈", "🇧🇷", "☕️")
+RIGHT_TO_LEFT = ("ليلى حداد", "נועם לוי", "سارا کریمی", "يوسف منصور")
+NAME_LENGTH = 50
+USERNAME_LENGTH = 15
+"""The longest that X lets anybody have."""
+EPOCH = datetime(2007, 1, 1, tzinfo=UTC)
+SALT = 0x2545F4914F6CDD1D  # what is rare about a user must not be readable from the id
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A user of X; `number` is the simulator's own, `id` X's (a decimal string), `omit` the fields X leaves out."""
+
+    number: int
+    id: str
+    username: str
+    name: str
+    followers_count: int
+    verified: bool
+    protected: bool = False
+    withheld: bool = False
+    receives_your_dm: bool = True
+    suspended: bool = False
+    omit: frozenset[str] = frozenset()
+
+    @property
+    def created_at(self) -> datetime:
+        """When the user joined X, in UTC: any second of the years 2007 to 2025."""
+        return EPOCH + timedelta(seconds=scramble(self.number) % 599_000_000)
+
+
+def imagine(number: int) -> User:
+    """The user with this number (from 1); always the same one."""
+    identity = scramble(number)
+    chance = scramble(identity ^ SALT)
+    return User(
+        number=number,
+        id=str(identity),
+        username=f"{FIRST[chance % len(FIRST)].lower()}{number}",
+        name=_name(chance),
+        followers_count=_followers_count(chance),
+        verified=chance % 20 == 0,
+        protected=chance % 37 == 0,
+        withheld=chance % 401 == 0,
+        receives_your_dm=chance % 3 > 0,
+        omit=_omit(chance),
+    )
+
+
+def number_in(username: str) -> int:
+    """The number an imagined username ends with; 0 when it is none."""
+    digits = username[len(username.rstrip("0123456789")) :]
+    return int(digits or "0") if len(username) <= USERNAME_LENGTH else 0
+
+
+def _name(chance: int) -> str:
+    first, last = FIRST[chance % len(FIRST)], LAST[chance % len(LAST)]
+    kind = chance // 1009 % 100
+    if kind < 10:  # noqa: PLR2004 - ten in a hundred
+        return f"{first} {EMOJI[chance % len(EMOJI)]}"
+    if kind < 16:  # noqa: PLR2004 - six in a hundred
+        return RIGHT_TO_LEFT[chance % len(RIGHT_TO_LEFT)]
+    if kind < 18:  # noqa: PLR2004 - two in a hundred
+        return (f"{first}-{last}-" * NAME_LENGTH)[:NAME_LENGTH]
+    return f"{first} {last}"
+
+
+def _followers_count(chance: int) -> int:
+    if chance % 3001 == 0:
+        return (1 << 31) + chance % 1_000_000_000  # does not fit a 32-bit column
+    return chance // 7 % (2_000_000 if chance % 100 == 0 else 2_000)
+
+
+def _omit(chance: int) -> frozenset[str]:
+    rarities = {1009: "public_metrics", 1511: "name", 2003: "username"}
+    return frozenset(field for one_in, field in rarities.items() if chance % one_in == 1)

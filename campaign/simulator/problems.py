@@ -1,0 +1,94 @@
+"""How X says no: the literal bodies, v2 as problems (RFC 7807), v1.1 as a list of codes."""
+
+from typing import Any
+
+TYPES = "https://api.twitter.com/2/problems/"
+SUBSET = (
+    "You currently have access to a subset of X API V2 endpoints and limited v1.1 endpoints (e.g. media post, oauth) "
+    "only. If you need access to this endpoint, you may need a different access level. You can learn more here: "
+    "https://developer.x.com/en/portal/product"
+)
+LOCKED = (
+    "To protect our users from spam and other malicious activity, this account is temporarily locked. "
+    "Please log in to https://twitter.com to unlock your account."
+)
+NOT_ENROLLED = (
+    "When authenticating requests to the Twitter API v2 endpoints, you must use keys and tokens from a Twitter "
+    "developer App that is attached to a Project. You can create a project via the developer portal."
+)
+
+
+class Refusal(Exception):  # noqa: N818 - X refuses, nothing is in error
+    """X's no: the HTTP status and the body."""
+
+    def __init__(self, status: int, body: dict[str, Any]) -> None:
+        super().__init__(status)
+        self.status = status
+        self.body = body
+
+
+def plain(status: int, title: str, detail: str | None = None) -> Refusal:
+    """A v2 problem without a type of its own."""
+    return Refusal(status, {"title": title, "type": "about:blank", "status": status, "detail": detail or title})
+
+
+def coded(status: int, code: int, message: str) -> Refusal:
+    """A v1.1 answer with one error code."""
+    return Refusal(status, {"errors": [{"code": code, "message": message}]})
+
+
+def invalid(parameter: str, value: str, complaint: str) -> Refusal:
+    """The v2 answer to a parameter with a wrong value."""
+    message = f"The `{parameter}` query parameter value [{value}] {complaint}"
+    body = {
+        "errors": [{"parameters": {parameter: [value]}, "message": message}],
+        "title": "Invalid Request",
+        "detail": "One or more parameters to your request was invalid.",
+        "type": f"{TYPES}invalid-request",
+    }
+    return Refusal(400, body)
+
+
+def partial(parameter: str, value: str, title: str, detail: str, problem: str) -> dict[str, str]:
+    """One entry of `errors` beside the `data` of a v2 answer, for a user that cannot be shown."""
+    return {
+        "value": value,
+        "detail": detail,
+        "title": title,
+        "resource_type": "user",
+        "parameter": parameter,
+        "resource_id": value,
+        "type": f"{TYPES}{problem}",
+    }
+
+
+def not_found(parameter: str, value: str) -> dict[str, str]:
+    """The entry for a user who does not exist."""
+    detail = f"Could not find user with {parameter}: [{value}]."
+    return partial(parameter, value, "Not Found Error", detail, "resource-not-found")
+
+
+def suspended(parameter: str, value: str) -> dict[str, str]:
+    """The entry for a user whom X has suspended."""
+    detail = f"User has been suspended: [{value}]."
+    return partial(parameter, value, "Forbidden", detail, "resource-not-found")
+
+
+def credits_depleted(user_id: str) -> Refusal:
+    """The answer to an account that has no credits left; X's own table of statuses does not know it."""
+    detail = f"Your enrolled account [{user_id}] does not have any credits to fulfill this request."
+    return Refusal(402, {"title": "CreditsDepleted", "detail": detail, "type": f"{TYPES}credits"})
+
+
+def not_enrolled(client_id: str) -> Refusal:
+    """The v2 answer to keys of an app that belongs to no project."""
+    body = {
+        "client_id": client_id,
+        "detail": NOT_ENROLLED,
+        "registration_url": "https://developer.twitter.com/en/docs/projects/overview",
+        "title": "Client Forbidden",
+        "required_enrollment": "Appropriate Level of API Access",
+        "reason": "client-not-enrolled",
+        "type": f"{TYPES}client-forbidden",
+    }
+    return Refusal(403, body)

@@ -1,0 +1,77 @@
+"""Users as X writes them, in v2 and in v1.1."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from campaign.simulator.persons import User
+
+ALWAYS = frozenset({"id", "name", "username"})
+"""What v2 returns unasked: docs.x.com/x-api/fundamentals/data-dictionary."""
+
+Field = Callable[[User], Any]
+
+WRITTEN: dict[str, Field] = {
+    "id": lambda user: user.id,
+    "name": lambda user: user.name,
+    "username": lambda user: user.username,
+    "created_at": lambda user: f"{user.created_at:%Y-%m-%dT%H:%M:%S}.000Z",
+    "protected": lambda user: user.protected,
+    "receives_your_dm": lambda user: user.receives_your_dm,
+    "verified": lambda user: user.verified,
+    "verified_type": lambda user: "blue" if user.verified else "none",
+    "withheld": lambda user: {"country_codes": ["DE"], "scope": "user"} if user.withheld else None,
+}
+
+EMPTY = {
+    *("affiliation", "confirmed_email", "description", "entities", "is_identity_verified", "location", "parody"),
+    *("profile_banner_url", "profile_image_url", "subscribes_to_you", "subscription", "subscription_type", "url"),
+    *("verified_followers_count",),
+}
+"""Fields that X knows (OpenAPI 2.167) and nobody here has filled in; X leaves empty fields out."""
+
+FIELDS = {*WRITTEN, "public_metrics", "connection_status"} | EMPTY
+"""What may be asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How users are shown: the fields asked for, X's word for posts, whether they surely follow the reader."""
+
+    fields: frozenset[str]
+    posts: str = "tweet"
+    following: bool = False
+
+    def show(self, user: User) -> dict[str, Any]:
+        """The user as v2 writes it; empty fields are left out, not null."""
+        shown = {field: WRITTEN[field](user) for field in WRITTEN if field in self.fields and field not in user.omit}
+        if "public_metrics" in self.fields and "public_metrics" not in user.omit:
+            shown["public_metrics"] = self._metrics(user)
+        if "connection_status" in self.fields and self.following:
+            shown["connection_status"] = ["followed_by"]
+        return {field: value for field, value in shown.items() if value is not None}
+
+    def _metrics(self, user: User) -> dict[str, int]:
+        return {
+            "followers_count": user.followers_count,
+            "following_count": user.number % 5_001,
+            f"{self.posts}_count": user.number % 20_011,
+            "listed_count": user.number % 53,
+            "like_count": user.number % 9_973,
+            "media_count": user.number % 307,
+        }
+
+
+def legacy(user: User) -> dict[str, Any]:
+    """The user as v1.1 writes it: `id` is a number there."""
+    written = {
+        "id": int(user.id),
+        "id_str": user.id,
+        "screen_name": user.username,
+        "name": user.name,
+        "followers_count": user.followers_count,
+        "verified": user.verified,
+        "protected": user.protected,
+    }
+    names = {"screen_name": "username", "followers_count": "public_metrics"}
+    return {field: value for field, value in written.items() if names.get(field, field) not in user.omit}

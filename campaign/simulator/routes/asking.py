@@ -1,0 +1,57 @@
+"""What the endpoints of X have in common in reading their parameters and writing their answers."""
+
+import re
+
+from campaign.simulator.endpoint import Asked
+from campaign.simulator.problems import invalid
+from campaign.simulator.render import ALWAYS, FIELDS, View
+
+NUMBER = re.compile(r"[0-9]{1,9}")
+ID = re.compile(r"[0-9]{1,19}")
+USERNAME = re.compile(r"[A-Za-z0-9_]{1,15}")
+MANY = 100
+"""Users that can be looked up in one call, on v2 as on v1.1."""
+
+
+def view(asked: Asked, *, following: bool = False) -> View:
+    """How v2 is asked to show users; a field that X does not know is refused."""
+    fields = split(asked.given.get("user.fields", ""))
+    for field in fields:
+        if field not in FIELDS:
+            raise invalid("user.fields", field, f"is not one of [{','.join(sorted(FIELDS))}]")
+    return View(ALWAYS | set(fields), asked.world.post_word, following)
+
+
+def known(asked: Asked, *parameters: str) -> None:
+    """Refuse parameters that v2 does not know for this endpoint."""
+    for parameter in asked.given.keys() - set(parameters):
+        raise invalid(parameter, asked.given[parameter], f"is not one of [{','.join(parameters)}]")
+
+
+def whole_number(asked: Asked, parameter: str, default: int, most: int) -> int:
+    """A number from 1 to `most`."""
+    text = asked.given.get(parameter, str(default))
+    if not (NUMBER.fullmatch(text) and 1 <= int(text) <= most):
+        raise invalid(parameter, text, f"is not between 1 and {most}")
+    return int(text)
+
+
+def several(asked: Asked, parameter: str, shape: re.Pattern[str]) -> list[str]:
+    """Up to 100 values of this shape, separated by commas; at least one."""
+    values = split(asked.given.get(parameter, ""))
+    if not 1 <= len(values) <= MANY:
+        raise invalid(parameter, ",".join(values), f"does not hold between 1 and {MANY} values")
+    for value in values:
+        require(parameter, value, shape)
+    return values
+
+
+def require(parameter: str, value: str, shape: re.Pattern[str]) -> None:
+    """Refuse a value that has not this shape."""
+    if not shape.fullmatch(value):
+        raise invalid(parameter, value, f"does not match ^{shape.pattern}$")
+
+
+def split(text: str) -> list[str]:
+    """The values between the commas, each once."""
+    return list(dict.fromkeys(value.strip() for value in text.split(",") if value.strip()))

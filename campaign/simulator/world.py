@@ -1,0 +1,104 @@
+"""The state of the simulated X. Everything that changes it goes through here, so that no cached page is stale."""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any
+
+from campaign.simulator.accounts import Account, make_keys
+from campaign.simulator.calls import Call, new_log
+from campaign.simulator.faults import Faults
+from campaign.simulator.limits import Limits
+from campaign.simulator.pages import PageCache
+from campaign.simulator.people import People
+from campaign.simulator.persons import User
+from campaign.simulator.tokens import Tokens
+
+
+class Spelling(StrEnum):
+    """X renamed posts in its fields in August 2026: tweet_count or post_count."""
+
+    OLD = "old"
+    NEW = "new"
+
+
+@dataclass
+class World:
+    """Accounts, people, and how X behaves at the moment. Used by one event loop only, hence without locks."""
+
+    people: People = field(default_factory=People)
+    accounts: dict[int, Account] = field(default_factory=dict)
+    by_consumer_key: dict[str, Account] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    faults: Faults = field(default_factory=Faults)
+    tokens: Tokens = field(default_factory=Tokens)
+    pages: PageCache = field(default_factory=PageCache)
+    calls: deque[Call] = field(default_factory=new_log)
+    spelling: Spelling = Spelling.OLD
+
+    def reset(self) -> None:
+        """Become an empty world."""
+        vars(self).update(vars(World()))
+
+    def create_account(self, username: str, *, name: str | None = None, **changes: Any) -> Account:
+        """A new brand without followers, with keys of its own."""
+        (number,) = self.people.add(1)
+        user = self.people.change(number, username=username, name=name or username, **{**BRAND, **changes})
+        account = Account(len(self.accounts), number, make_keys(user.id))
+        self.accounts[number] = self.by_consumer_key[account.keys.consumer_key] = account
+        return account
+
+    def account(self, username: str) -> Account | None:
+        """The brand with this username."""
+        user = self.people.named(username)
+        return self.accounts.get(user.number) if user else None
+
+    def user(self, number: int) -> User:
+        """The user with this number; a brand is followed by its list."""
+        user, account = self.people.user(number), self.accounts.get(number)
+        return replace(user, followers_count=account.follows.count) if account else user
+
+    def change_user(self, number: int, **changes: Any) -> User:
+        """The user with other fields; see `People.change` for a username that somebody has."""
+        self.pages.forget()
+        return self.people.change(number, **changes)
+
+    def follow_new(self, account: Account, count: int) -> range:
+        """The numbers of `count` new users who now follow."""
+        numbers = self.people.add(count)
+        self._follow(account, numbers)
+        return numbers
+
+    def follow(self, account: Account, numbers: list[int]) -> None:
+        """Users who exist follow, the last one as the newest; those who followed already move to the top."""
+        account.follows.remove(numbers)
+        self._follow(account, numbers)
+
+    def unfollow(self, account: Account, numbers: Iterable[int]) -> list[int]:
+        """Those of the users who followed and do no more."""
+        self.pages.forget(account.number)
+        return account.follows.remove(list(numbers))
+
+    def expire_tokens(self) -> None:
+        """Let all page tokens given out so far be unknown."""
+        self.tokens.expire()
+        self.pages.forget()
+
+    @property
+    def post_word(self) -> str:
+        """X's word for a post in the names of fields."""
+        return "tweet" if self.spelling is Spelling.OLD else "post"
+
+    def respell(self, spelling: Spelling) -> None:
+        """Use the old or the new names of fields from now on."""
+        self.spelling = spelling
+        self.pages.forget()
+
+    def _follow(self, account: Account, numbers: Iterable[int]) -> None:
+        self.pages.forget(account.number)
+        account.follows.add(numbers)
+
+
+BRAND: dict[str, Any] = {"verified": False, "protected": False, "withheld": False, "omit": frozenset()}
+"""A brand has nothing of the odd luck that imagined users may have."""

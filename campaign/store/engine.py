@@ -1,0 +1,117 @@
+"""The database: one engine per address, transactions, and whether its schema is the one this code knows."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlmodel import Session
+
+from campaign.errors import NotPossible, WrongUsage
+from campaign.settings import load_settings
+
+#: How long a write waits for the one before it: SQLite takes one writer at a time.
+BUSY_SECONDS = 60
+
+
+def _address(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise WrongUsage(
+            "CAMPAIGN_DATABASE_URL is no database address; write sqlite:///FILE or postgresql://…"
+        ) from None
+    if url.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
+        return url.set(drivername="postgresql+psycopg")
+    if url.drivername in {"sqlite", "sqlite+pysqlite"}:
+        return url
+    raise WrongUsage(
+        f"CAMPAIGN_DATABASE_URL names a {url.drivername} database; only sqlite:///FILE and postgresql://… are supported."
+    )
+
+
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    # The driver's own transaction handling would begin too late and as a reader; `_begin` does it.
+    connection.isolation_level = None
+    connection.executescript(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-65536;"
+    )
+
+
+def _begin(connection: Connection) -> None:
+    # A reader that turns into a writer is refused at once, however long it would wait: writers say so at the start.
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@lru_cache
+def _engine(text: str) -> Engine:
+    url = _address(text)
+    if url.get_backend_name() != "sqlite":
+        return create_engine(url, pool_size=10, max_overflow=20, connect_args={"connect_timeout": 10})
+    if url.database:
+        _writable(Path(url.database).parent)
+    engine = create_engine(url, pool_size=10, max_overflow=20, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _configure_sqlite)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise WrongUsage(
+            f"{folder} cannot be written to ({error.strerror}); set CAMPAIGN_HOME to a folder that can."
+        ) from None
+
+
+def engine() -> Engine:
+    """Open the database that the settings name; raises WrongUsage when its address cannot be used."""
+    return _engine(load_settings().database_url)
+
+
+def check_reachable() -> None:
+    """Connect once; raises WrongUsage, without the password, when nothing answers."""
+    try:
+        with engine().connect():
+            pass
+    except DBAPIError as error:
+        shown = engine().url.render_as_string(hide_password=True)
+        raise WrongUsage(
+            f"The database {shown} cannot be reached ({_reason(error)}); check CAMPAIGN_DATABASE_URL."
+        ) from None
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    """Give a session that sees one consistent state and changes nothing; raises NotPossible when the database is gone."""
+    with _said_plainly(), Session(engine(), expire_on_commit=False) as session:
+        yield session
+
+
+@contextmanager
+def writing() -> Iterator[Session]:
+    """One step, one transaction: committed at the end, rolled back when anything goes wrong."""
+    database = engine().execution_options(writes=True)
+    with _said_plainly(), Session(database, expire_on_commit=False) as session, session.begin():
+        yield session
+
+
+@contextmanager
+def _said_plainly() -> Iterator[None]:
+    try:
+        yield
+    except OperationalError as error:
+        raise NotPossible(f"The database does not go on ({_reason(error)}); run again when it does.") from None
+
+
+def _reason(error: DBAPIError) -> str:
+    return str(error.orig).strip().splitlines()[0]

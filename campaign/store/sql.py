@@ -1,0 +1,117 @@
+"""The bulk statements of a sync, one path per database; measured in docs/performance.md.
+
+X leaves empty fields out: what is missing does not overwrite what is known. `:page` and `:ids` are JSON texts.
+"""
+
+from dataclasses import dataclass
+
+from sqlalchemy import TextClause, bindparam, text
+
+from models.base import Moment
+
+_UPSERT = """
+ON CONFLICT (origin, external_id) DO UPDATE SET
+    username = coalesce(excluded.username, visitor.username),
+    full_name = coalesce(excluded.full_name, visitor.full_name),
+    followers_count = coalesce(excluded.followers_count, visitor.followers_count),
+    verified = coalesce(excluded.verified, visitor.verified),
+    updated_at = excluded.updated_at
+WHERE coalesce(excluded.username, visitor.username) {differs} visitor.username
+    OR coalesce(excluded.full_name, visitor.full_name) {differs} visitor.full_name
+    OR coalesce(excluded.followers_count, visitor.followers_count) {differs} visitor.followers_count
+    OR coalesce(excluded.verified, visitor.verified) {differs} visitor.verified
+"""
+
+_BEGIN_AGAIN = """
+ON CONFLICT (service_id, visitor_id) DO UPDATE SET began_at = excluded.began_at, ended_at = NULL
+WHERE subscription.ended_at IS NOT NULL
+"""
+
+
+_NOW = bindparam("now", type_=Moment())
+
+
+@dataclass(frozen=True)
+class BulkStatements:
+    """The statements of one database."""
+
+    upsert_visitors: str
+    """Writes who is new or changed and leaves the others alone."""
+    visitor_ids: TextClause
+    """The ids of the people whose external ids are in `:ids`, in any order."""
+    keep_past: TextClause
+    """Keeps the earlier following of those who are back."""
+    begin_subscriptions: TextClause
+    """Its row count is the number of followings that begin."""
+    end_unseen: TextClause
+    """Ends the following of everybody whom no page of the reading had."""
+
+
+SQLITE = BulkStatements(
+    # One prepared statement for many rows: a quarter faster here than one statement over a JSON text.
+    upsert_visitors="""
+INSERT INTO visitor (external_id, username, full_name, followers_count, verified, origin, folder, created_at, updated_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+    + _UPSERT.format(differs="IS NOT"),
+    # CROSS JOIN: the planner must not scan the visitors to find them in the page.
+    visitor_ids=text("""
+SELECT visitor.id FROM json_each(:ids) AS person CROSS JOIN visitor
+WHERE visitor.origin = :origin AND visitor.external_id = person.value
+"""),
+    keep_past=text("""
+INSERT INTO past_subscription (service_id, visitor_id, began_at, ended_at)
+SELECT service_id, visitor_id, began_at, ended_at FROM subscription
+WHERE service_id = :service_id AND ended_at IS NOT NULL AND visitor_id IN (SELECT value FROM json_each(:ids))
+"""),
+    begin_subscriptions=text(
+        """
+INSERT INTO subscription (service_id, visitor_id, began_at)
+SELECT :service_id, value, :now FROM json_each(:ids) WHERE true
+"""
+        + _BEGIN_AGAIN
+    ).bindparams(_NOW),
+    end_unseen=text("""
+UPDATE subscription SET ended_at = :now
+WHERE service_id = :service_id AND ended_at IS NULL AND visitor_id NOT IN (
+    SELECT seen.value FROM sync_page, json_each(sync_page.visitor_ids) AS seen WHERE sync_page.sync_run_id = :sync_run_id
+)
+""").bindparams(_NOW),
+)
+
+POSTGRESQL = BulkStatements(
+    upsert_visitors="""
+INSERT INTO visitor (origin, external_id, username, full_name, followers_count, verified, folder, created_at, updated_at)
+SELECT :origin, external_id, username, full_name, followers_count, verified, :folder, :now, :now
+FROM json_to_recordset(CAST(:page AS json))
+    AS person (external_id text, username text, full_name text, followers_count bigint, verified boolean)
+"""
+    + _UPSERT.format(differs="IS DISTINCT FROM")
+    + "RETURNING id, xmax = 0 AS is_new",
+    # An array, not a join: the planner must not scan the visitors to find them in the page.
+    visitor_ids=text("""
+SELECT id FROM visitor WHERE origin = :origin
+    AND external_id = ANY (ARRAY(SELECT json_array_elements_text(CAST(:ids AS json))))
+"""),
+    keep_past=text("""
+INSERT INTO past_subscription (service_id, visitor_id, began_at, ended_at)
+SELECT service_id, visitor_id, began_at, ended_at FROM subscription
+WHERE service_id = :service_id AND ended_at IS NOT NULL
+    AND visitor_id IN (SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST(:ids AS json)))
+"""),
+    begin_subscriptions=text(
+        """
+INSERT INTO subscription (service_id, visitor_id, began_at)
+SELECT :service_id, CAST(value AS bigint), :now FROM json_array_elements_text(CAST(:ids AS json))
+"""
+        + _BEGIN_AGAIN
+    ).bindparams(_NOW),
+    # NOT EXISTS is planned as an anti-join that spills to disk; NOT IN would be a million look-ups.
+    end_unseen=text("""
+UPDATE subscription SET ended_at = :now
+WHERE service_id = :service_id AND ended_at IS NULL AND NOT EXISTS (
+    SELECT FROM sync_page, json_array_elements_text(CAST(sync_page.visitor_ids AS json)) AS seen
+    WHERE sync_page.sync_run_id = :sync_run_id AND CAST(seen.value AS bigint) = subscription.visitor_id
+)
+""").bindparams(_NOW),
+)

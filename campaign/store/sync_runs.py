@@ -1,0 +1,107 @@
+"""Readings of followers: opening or taking up again, one transaction per page, the end."""
+
+from datetime import datetime
+
+from sqlalchemy import delete, select
+from sqlmodel import Session, col
+
+from campaign.domain.followers import FollowerPage
+from campaign.domain.reading import is_complete
+from campaign.errors import AlreadyRunning
+from campaign.store.followers import count_followers, end_unseen, save_page
+from models import Service, SyncMode, SyncPage, SyncRun, SyncState
+
+
+def open_reading(session: Session, service_id: int, mode: SyncMode, flow_run_id: str, now: datetime) -> SyncRun:
+    """Take up the unfinished reading of this mode, from its last page, or begin a new one.
+
+    The caller holds the claim on the service, so whatever still counts as running has died.
+    """
+    last = _last(session, service_id, mode)
+    for dead in session.scalars(_readings(service_id).where(col(SyncRun.state) == SyncState.RUNNING)):
+        dead.become(SyncState.INTERRUPTED)
+    session.flush()
+    if last is None or last.state in {SyncState.FINISHED, SyncState.REFUSED}:
+        last = SyncRun(service_id=service_id, mode=mode, started_at=now)
+        session.add(last)
+    else:
+        last.become(SyncState.RUNNING)
+        last.reason, last.goes_on_at = "", None
+    last.flow_run_id = flow_run_id
+    session.flush()
+    return last
+
+
+def is_unfinished(session: Session, service_id: int, mode: SyncMode) -> bool:
+    """Whether there is a reading of this mode to go on with."""
+    last = _last(session, service_id, mode)
+    return last is not None and last.state not in {SyncState.FINISHED, SyncState.REFUSED}
+
+
+def record_page(session: Session, run: SyncRun, service: Service, page: FollowerPage, now: datetime) -> None:
+    """Write a page and move the checkpoint; the last page also ends who was not seen and finishes the reading."""
+    difference = save_page(session, run, service, page.followers, now)
+    run.next_token = page.next_token
+    run.pages += 1
+    run.followers_read += len(page.followers)
+    run.new += difference.new
+    run.changed += difference.changed
+    if is_complete(run.mode, page.next_token, difference.new):
+        _finish(session, run, now)
+
+
+def _finish(session: Session, run: SyncRun, now: datetime) -> None:
+    session.flush()
+    if run.mode is SyncMode.FULL:
+        run.ended = end_unseen(session, run, now)
+    close(session, run, SyncState.FINISHED, "", now)
+    _forget_pages(session, run)
+
+
+def close(session: Session, run: SyncRun, state: SyncState, reason: str, now: datetime) -> None:
+    """Leave a reading in a state that says why it does not go on now."""
+    run.become(state)
+    run.reason = reason
+    run.finished_at = now
+    run.followers = count_followers(session, run.service_id)
+
+
+def start_over(session: Session, run: SyncRun) -> None:
+    """Read from the first page again: X no longer accepts the page token, so what was seen proves nothing."""
+    _forget_pages(session, run)
+    run.restarts += 1
+    run.next_token = None
+    run.pages = run.followers_read = 0
+
+
+def take(session: Session, run_id: int, pages: int) -> SyncRun:
+    """Lock a reading for writing the page after `pages`; raises AlreadyRunning when another process went on with it."""
+    run = session.get_one(SyncRun, run_id, with_for_update=True)
+    if run.pages != pages or run.state is not SyncState.RUNNING:
+        raise AlreadyRunning("Another run has taken this reading over.")
+    return run
+
+
+def of_flow_run(session: Session, flow_run_id: str) -> list[tuple[Service, SyncRun]]:
+    """The readings that a Prefect run worked on, with their services, by internal name."""
+    found = session.execute(
+        select(Service, SyncRun)
+        .join(SyncRun, col(SyncRun.service_id) == col(Service.id))
+        .where(col(SyncRun.flow_run_id) == flow_run_id)
+        .order_by(col(Service.internal_name))
+    )
+    return [(service, run) for service, run in found]
+
+
+def _readings(service_id: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
+    return select(SyncRun).where(col(SyncRun.service_id) == service_id)
+
+
+def _last(session: Session, service_id: int, mode: SyncMode) -> SyncRun | None:
+    return session.scalar(
+        _readings(service_id).where(col(SyncRun.mode) == mode).order_by(col(SyncRun.id).desc()).limit(1)
+    )
+
+
+def _forget_pages(session: Session, run: SyncRun) -> None:
+    session.execute(delete(SyncPage).where(col(SyncPage.sync_run_id) == run.id))

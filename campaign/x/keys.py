@@ -1,0 +1,66 @@
+"""The four keys of an X account, and the mistakes people make when copying them."""
+
+import re
+from dataclasses import dataclass, field, fields
+
+from pydantic import SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """OAuth 1.0a keys of one account, as the developer console shows them; the repr of it shows nothing."""
+
+    consumer_key: SecretStr = field(repr=False)
+    consumer_secret: SecretStr = field(repr=False)
+    access_token: SecretStr = field(repr=False)
+    access_token_secret: SecretStr = field(repr=False)
+
+
+_LABELS = {each.name: each.name.replace("_", " ") for each in fields(Keys)}
+
+# X builds an access token of the account's id and 40 letters and digits; no other key holds a hyphen.
+_ACCESS_TOKEN = re.compile(r"\d+-[A-Za-z0-9]{20,}")
+_CONSUMER_KEY_LENGTH, _CONSUMER_SECRET_LENGTH = 25, 50
+
+
+def problem_of(keys: Keys) -> str | None:
+    """The one sentence to show when the keys surely cannot work, None when they may.
+
+    Only what is recognised for certain is refused: X never promised the shape of a key.
+    """
+    values = {label: getattr(keys, name).get_secret_value() for name, label in _LABELS.items()}
+    return _unusable(values) or _repeated(values) or _token_elsewhere(values) or _key_and_secret_swapped(values)
+
+
+def _unusable(values: dict[str, str]) -> str | None:
+    for label, value in values.items():
+        if not value.strip():
+            return f"The {label} is empty: copy it from the developer console."
+        if any(character.isspace() for character in value):
+            return f"The {label} contains a space or a line break: copy it again from the developer console."
+    return None
+
+
+def _repeated(values: dict[str, str]) -> str | None:
+    first_seen: dict[str, str] = {}
+    for label, value in values.items():
+        if value in first_seen:
+            return f"The {first_seen[value]} and the {label} are the same: copy both again from the developer console."
+        first_seen[value] = label
+    return None
+
+
+def _token_elsewhere(values: dict[str, str]) -> str | None:
+    if _ACCESS_TOKEN.fullmatch(values["access token"]):
+        return None
+    for label, value in values.items():
+        if _ACCESS_TOKEN.fullmatch(value):
+            return f"The {label} looks like an access token (digits, a hyphen, letters): the two are swapped."
+    return None
+
+
+def _key_and_secret_swapped(values: dict[str, str]) -> str | None:
+    lengths = len(values["consumer key"]), len(values["consumer secret"])
+    if lengths == (_CONSUMER_SECRET_LENGTH, _CONSUMER_KEY_LENGTH):
+        return "The consumer key is as long as a consumer secret and the other way round: the two are swapped."
+    return None

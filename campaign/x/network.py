@@ -1,0 +1,92 @@
+"""Calls that got no answer: which of them X surely never saw."""
+
+from ipaddress import ip_address
+from typing import Any, cast
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
+
+from campaign.errors import Uncertain, Unsent, XError
+
+
+class _Unconnected:
+    """Makes every failure before the first byte of a request one kind of error.
+
+    Otherwise a TLS handshake that fails looks like an answer that breaks off.
+    """
+
+    def connect(self) -> None:
+        try:
+            super().connect()  # type: ignore[misc]
+        except ConnectTimeoutError:
+            raise
+        except Exception as error:
+            raise NewConnectionError(self, type(error).__name__) from error  # type: ignore[arg-type]
+
+
+class _PlainConnection(_Unconnected, HTTPConnection):
+    pass
+
+
+class _SecureConnection(_Unconnected, HTTPSConnection):
+    pass
+
+
+class Adapter(HTTPAdapter):
+    """Keeps connections open, never tries again by itself, and tells unsent from unanswered."""
+
+    def __init__(self) -> None:
+        super().__init__(pool_connections=1, pool_maxsize=10, max_retries=0)
+
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> ConnectionPool:
+        """The pool of connections for a request."""
+        pool = cast("HTTPConnectionPool", super().get_connection_with_tls_context(*args, **kwargs))
+        pool.ConnectionCls = _SecureConnection if pool.scheme == "https" else _PlainConnection
+        return pool
+
+
+def is_address(url: str) -> bool:
+    """Whether this is the address of an HTTP server."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def is_loopback(url: str) -> bool:
+    """Whether the address is this computer's own."""
+    host = urlsplit(url).hostname or ""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def unanswered(error: Exception, base_url: str) -> XError:
+    """What a failed call to `base_url` means; `error` is what requests or urllib3 raised."""
+    if _is_unsent(error):
+        return Unsent(_unreachable(base_url), reason="unreachable")
+    if isinstance(error, requests.exceptions.ChunkedEncodingError | requests.exceptions.ContentDecodingError):
+        return Uncertain("X's answer broke off.", reason="bad_answer")
+    return Uncertain("X did not answer.", reason="no_answer")
+
+
+def _is_unsent(error: Exception) -> bool:
+    # An address that is none is a ValueError too, found before anything is sent.
+    if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError | ValueError):
+        return True
+    cause = error.args[0] if error.args else None
+    return isinstance(cause, MaxRetryError) and isinstance(cause.reason, ConnectTimeoutError)
+
+
+def _unreachable(base_url: str) -> str:
+    parts = urlsplit(base_url)
+    address = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+    if is_loopback(base_url):
+        return f"Nothing answers at {address}: start the simulator with `campaign simulator`."
+    return f"X cannot be reached at {address}: check the network and CAMPAIGN_X_API_URL."

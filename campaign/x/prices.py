@@ -1,0 +1,39 @@
+"""What X charges for a call, as written in its documentation."""
+
+from dataclasses import replace
+from datetime import date
+from decimal import Decimal
+
+from campaign.domain.receipt import Price
+
+_PAGE = "docs.x.com/x-api/getting-started/pricing"
+_AS_OF = date(2026, 8, 22)
+
+
+def _price(item: str, usd: str) -> Price:
+    return Price(item, Decimal(usd), _PAGE, _AS_OF)
+
+
+USER_READ = _price("User: Read", "0.010")
+"""A user read, whoever reads; `GET /2/users/me` is not among the owned reads."""
+OWNED_USER_READ = _price("Owned Read: user", "0.001")
+"""A follower of the account that owns the developer app, read with that account's keys."""
+POST_READ = _price("Post: Read", "0.005")
+OWNED_POST_READ = _price("Owned Read: post", "0.001")
+POST_CREATE = _price("Post: Create", "0.015")
+POST_WITH_LINK_CREATE = _price("Post: Create with URL", "0.200")
+DIRECT_MESSAGE_CREATE = _price("DM: Create", "0.015")
+DIRECT_MESSAGE_EVENT_READ = _price("DM Event: Read", "0.010")
+
+NOT_CHARGED = _price("Answer without resources", "0")
+"""Reads are charged by the resource returned, so a refusal costs nothing."""
+
+
+def follower_price(*, owned: bool) -> Price:
+    """What one follower costs; `owned` when the account read is the one that owns the developer app."""
+    return OWNED_USER_READ if owned else USER_READ
+
+
+def as_on_legacy(price: Price) -> Price:
+    """The same price for a v1.1 call: X's price list has no v1.1 rows, so v2's are counted."""
+    return replace(price, source=f"{price.source} (v2's price: v1.1 has no rows)")

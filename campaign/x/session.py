@@ -1,0 +1,65 @@
+"""The way to X: one base address, time limits, and every answer judged before tweepy sees it.
+
+tweepy knows one host, waits for ever, and its exceptions crash on some of X's error bodies.
+"""
+
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from urllib3.exceptions import HTTPError
+
+from campaign.errors import WrongUsage, XError
+from campaign.x.network import Adapter, is_address, is_loopback, unanswered
+from campaign.x.replies import reply_of
+
+CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
+"""How long to wait for a connection, and for each next part of an answer."""
+
+_SUCCESS = range(200, 300)
+
+
+class Session(requests.Session):
+    """A requests session for X's API under `base_url`, for both versions ("{base_url}/2/...", "{base_url}/1.1/...").
+
+    `request` returns answers with status 2xx only and raises XError for everything else.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__()
+        if not is_address(base_url):
+            raise WrongUsage("CAMPAIGN_X_API_URL is no address: it must look like https://api.x.com.")
+        self.base_url = base_url.rstrip("/")
+        self.timeout = (CONNECT_SECONDS, READ_SECONDS)
+        self._read_environment()
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, Adapter())
+
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]
+        """Call X at the path of `url`, whatever its host; OAuth 1.0a then signs the address really called."""
+        kwargs |= {"timeout": self.timeout, "allow_redirects": False}
+        try:
+            response = super().request(method, self._here(url), *args, **kwargs)
+        except (OSError, HTTPError) as error:
+            failure: XError | None = unanswered(error, self.base_url)
+        else:
+            failure = None if response.status_code in _SUCCESS else reply_of(response).error()
+        # Raised out here, because an error raised while another is handled keeps it, with the signed request in it.
+        if failure:
+            raise failure
+        return response
+
+    def _here(self, url: str) -> str:
+        parts = urlsplit(url)
+        return self.base_url + parts.path + (f"?{parts.query}" if parts.query else "")
+
+    def _read_environment(self) -> None:
+        """Take proxies and certificates from the environment once; then nothing there can add credentials."""
+        environment = self.merge_environment_settings(self.base_url, {}, None, None, None)
+        self.verify = environment["verify"]
+        if isinstance(self.verify, str) and not Path(self.verify).exists():
+            raise WrongUsage(f"There are no certificates at {self.verify}: correct REQUESTS_CA_BUNDLE.")
+        # A proxy elsewhere would look for the simulator on its own machine.
+        self.proxies = {} if is_loopback(self.base_url) else environment["proxies"]
+        self.trust_env = False

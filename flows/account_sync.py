@@ -1,0 +1,128 @@
+"""Account sync: the followers of every service into the visitors table."""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated
+
+import pendulum
+from prefect import flow, runtime, task
+from prefect.client.schemas.objects import State
+from prefect.logging import get_run_logger
+from prefect.states import Completed, Failed
+from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import Field
+
+from campaign.domain.check import sentence_of
+from campaign.domain.reports import SyncReport
+from campaign.errors import NotPossible, WrongUsage, XError
+from campaign.settings import load_settings
+from campaign.store.claims import claim
+from models import Service, SyncMode, SyncState
+from tasks.artifacts import SyncProgress, publish_report
+from tasks.continuation import is_continuation, schedule_continuation, should_wait_here
+from tasks.followers import has_unfinished_reading, leave, open_reading, read_pages, report_on
+from tasks.services import check_service, choose_services
+
+#: Services read at the same time by one run.
+SIDE_BY_SIDE = 8
+
+
+def _name_run() -> str:
+    given = runtime.flow_run.parameters
+    names = given.get("services") or ["all services"]
+    who = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")  # noqa: PLR2004
+    mode = SyncMode(given.get("mode", SyncMode.FULL))
+    return f"{who} · {mode.value} · {pendulum.now(load_settings().timezone).to_date_string()}"
+
+
+@flow(
+    name="account-sync",
+    flow_run_name=_name_run,
+    task_runner=ThreadPoolTaskRunner(max_workers=SIDE_BY_SIDE),
+)
+def account_sync(
+    services: Annotated[
+        list[str],
+        Field(description="Handles of the services to synchronise. None: all with Synchronize subscriptions ticked."),
+    ] = [],  # noqa: B006  Prefect shows it as the form's default and never changes it
+    mode: Annotated[
+        SyncMode,
+        Field(
+            description="full: reads the whole list, finds renames and who no longer follows."
+            " incremental: reads only until a page brings nobody new, and ends nobody."
+        ),
+    ] = SyncMode.FULL,
+) -> State:
+    """Bring every follower of your X accounts into the visitors table.
+
+    Safe to stop and start again at any time: it goes on from the last page. Reading followers costs money;
+    a service whose month's spend cap is too small is refused before anything is spent.
+    """
+    chosen = choose_services(services)
+    if isinstance(chosen, WrongUsage):
+        return Failed(message=str(chosen))
+    reports = {}
+    waiting = [one for one in chosen.services if not is_continuation() or has_unfinished_reading(one, mode)]
+    while waiting:
+        reports |= _side_by_side(waiting, mode)
+        waiting = [one for one in waiting if reports[one.internal_name].state is SyncState.WAITING]
+        if waiting:
+            goes_on_at = min(filter(None, (reports[one.internal_name].goes_on_at for one in waiting)))
+            if not should_wait_here():
+                _go_on_later(waiting, mode, goes_on_at)
+                break
+            _wait_until(goes_on_at)
+    publish_report(list(reports.values()))
+    return _outcome(list(reports.values()), chosen.problems)
+
+
+def _side_by_side(services: Sequence[Service], mode: SyncMode) -> dict[str, SyncReport]:
+    futures = [synchronise.submit(service, mode, runtime.flow_run.id) for service in services]
+    return {report.service: report for report in (future.result() for future in futures)}
+
+
+@task(name="synchronise", task_run_name="{service.internal_name}")
+def synchronise(service: Service, mode: SyncMode, flow_run_id: str) -> SyncReport:
+    """Bring the followers of one service up to date, from its check to its report; never fails the others."""
+    try:
+        with claim(service.id, service.internal_name):
+            return _read_followers(check_service(service), mode, flow_run_id)
+    except NotPossible as error:
+        return SyncReport(service.internal_name, SyncState.FAILED, reason=str(error))
+    except XError as error:
+        return SyncReport(service.internal_name, SyncState.FAILED, reason=sentence_of(error))
+
+
+def _read_followers(service: Service, mode: SyncMode, flow_run_id: str) -> SyncReport:
+    run = open_reading(service, mode, flow_run_id)
+    progress = SyncProgress(service, run)
+    try:
+        while run.state is SyncState.RUNNING:
+            run = read_pages(service, run.id)
+            progress.show(run)
+    except XError as error:
+        leave(service, run.id, error)
+    return report_on(service, run.id)
+
+
+def _go_on_later(services: Sequence[Service], mode: SyncMode, at: datetime) -> None:
+    names = sorted(service.internal_name for service in services)
+    get_run_logger().info("%s: X allows no more calls for now; continues at %s", ", ".join(names), at)
+    if runtime.deployment.id:
+        schedule_continuation(at, {"services": names, "mode": mode.value})
+
+
+def _wait_until(moment: datetime) -> None:
+    """Wait in this process, for a run that no deployment could go on with."""
+    while (seconds := (moment - pendulum.now("UTC")).total_seconds()) > 0:
+        get_run_logger().info("X allows no more calls for now; continues in %d s", seconds)
+        time.sleep(min(seconds, 60))
+
+
+def _outcome(reports: list[SyncReport], problems: Sequence[str]) -> State:
+    unhappy = [f"{report.service}: {report.reason}" for report in reports if report.is_unhappy]
+    if unhappy or problems:
+        return Failed(message=" ".join([*unhappy, *problems]), data=reports)
+    later = [f"{one.service} continues at {one.goes_on_at:%Y-%m-%d %H:%M:%S %Z}" for one in reports if one.goes_on_at]
+    return Completed(message="; ".join(later) or None, data=reports)

@@ -1,0 +1,56 @@
+"""A connected X account, without its secrets."""
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, Text
+from sqlmodel import Field, SQLModel
+
+from models.base import Id, Moment, UsDollars, stored_as_text
+
+
+class ApiVersion(StrEnum):
+    """Which of X's APIs a service is read and written with."""
+
+    V2 = "2"
+    V1_1 = "1.1"
+    """X calls it legacy and refuses it to most keys (error 453); complete here for those who still have it."""
+
+
+class ServiceState(StrEnum):
+    """What X said when the keys were last checked."""
+
+    UNCHECKED = "unchecked"
+    OK = "ok"
+    NEEDS_ATTENTION = "needs_attention"
+
+
+class Service(SQLModel, table=True):
+    """What the form of a service says, and what X said of its account when the keys were checked."""
+
+    id: int = Field(default=None, primary_key=True, sa_type=Id)
+    block_id: str | None = Field(default=None, unique=True, max_length=36)
+    """The saved form in Prefect; None once the service is removed there. Visitors stay."""
+    internal_name: str = Field(unique=True, max_length=15)
+    label: str
+    visitor_folder: str
+    synchronize: bool
+    proof: bool
+    api_version: ApiVersion = Field(sa_type=stored_as_text(ApiVersion))
+    owned: bool
+    spend_cap: Decimal = Field(sa_type=UsDollars)
+    """US dollars in a calendar month (UTC)."""
+    saved_at: datetime | None = Field(default=None, sa_type=Moment)
+    """When the form was last saved: keys saved since the last check are checked again."""
+
+    state: ServiceState = Field(default=ServiceState.UNCHECKED, sa_type=stored_as_text(ServiceState))
+    problems: str = Field(default="", sa_type=Text)
+    """One sentence with its remedy per line."""
+    checked_at: datetime | None = Field(default=None, sa_type=Moment)
+    x_user_id: str | None = Field(default=None, unique=True, max_length=20)
+    x_username: str | None = Field(default=None, max_length=15)
+    x_name: str | None = None
+    followers_count: int | None = Field(default=None, sa_type=BigInteger)
+    protected: bool | None = None
+    access_level: str | None = None

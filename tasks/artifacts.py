@@ -1,0 +1,39 @@
+"""What the Prefect UI shows of a run: a progress bar per service while it runs, a table at the end."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
+
+from campaign.domain.reports import SyncReport
+from models import Service, SyncRun
+from tasks.twitter_service import block_name
+
+
+class SyncProgress:
+    """The progress artifact of one service's sync."""
+
+    def __init__(self, service: Service, run: SyncRun) -> None:
+        self._expected = max(service.followers_count or 0, 1)
+        self._artifact: UUID = create_progress_artifact(  # type: ignore[assignment]
+            progress=self._percent(run),
+            key=f"account-sync-{block_name(service.internal_name)}",
+            description=f"Followers of @{service.internal_name} read",
+        )
+
+    def show(self, run: SyncRun, *, finished: bool = False) -> None:
+        """Move the bar to where the reading stands."""
+        update_progress_artifact(self._artifact, progress=100.0 if finished else self._percent(run))
+
+    def _percent(self, run: SyncRun) -> float:
+        # Below 100 until it is finished: the count is up to a day old.
+        return min(99.0, round(100 * run.followers_read / self._expected, 1))
+
+
+def publish_report(reports: Sequence[SyncReport]) -> None:
+    """Show the report of a sync as a table, one service a row."""
+    create_table_artifact(
+        key="account-sync",
+        table=[report.as_row() for report in reports],
+        description="What the account sync did. Cost is in US dollars, at the highest price X may ask.",
+    )

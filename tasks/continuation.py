@@ -1,0 +1,38 @@
+"""Going on when X allows calls again, without anybody waiting."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from prefect import runtime, task
+from prefect.deployments import run_deployment
+
+#: Marks a run that only goes on with what an earlier one left unfinished.
+CONTINUATION = "continuation"
+#: Marks a run that ends where X allows no more calls, though no deployment can go on with it.
+NO_WAIT = "no-wait"
+
+
+def is_continuation() -> bool:
+    """Whether this run may only go on with unfinished work."""
+    return CONTINUATION in (runtime.flow_run.tags or [])
+
+
+def should_wait_here() -> bool:
+    """Whether this run has no deployment that could be scheduled to go on, and was not told to end."""
+    return runtime.deployment.id is None and NO_WAIT not in (runtime.flow_run.tags or [])
+
+
+@task(name="schedule continuation", task_run_name="schedule continuation at {at}")
+def schedule_continuation(at: datetime, parameters: Mapping[str, Any]) -> None:
+    """Schedule one run of this deployment that goes on at the given time; safe to repeat."""
+    names = "-".join(parameters.get("services", []))
+    run_deployment(
+        runtime.deployment.id,
+        parameters=dict(parameters),
+        scheduled_time=at,
+        timeout=0,
+        as_subflow=False,
+        idempotency_key=f"{runtime.deployment.id}-{names}-{parameters.get('mode')}-{at.isoformat()}",
+        tags=[CONTINUATION],
+    )

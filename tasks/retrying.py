@@ -1,0 +1,38 @@
+"""Which failed steps are worth repeating, and how; and what a failed call leaves in the ledgers."""
+
+from typing import Any
+
+import pendulum
+from prefect import Task
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.tasks import exponential_backoff
+
+from campaign.errors import Uncertain, Unsent, XError
+from campaign.store import ledgers
+from campaign.store.engine import writing
+
+
+def is_passing(_task: Task[..., Any], _run: TaskRun, state: State) -> bool:
+    """Repeat what may go better in a moment: X was away or answered nonsense, and set no time to come back."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, Uncertain) or (isinstance(error, Unsent) and error.retry_at is None)
+
+
+#: For tasks that only read: four more tries after about 1, 2, 4 and 8 seconds, each up to half as long again.
+RETRIES: dict[str, Any] = {
+    "retries": 4,
+    "retry_delay_seconds": exponential_backoff(backoff_factor=1),
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": is_passing,
+}
+
+
+def settle_failed_call(service_id: int, purpose: str, error: XError) -> None:
+    """Book the calls that X did answer; money set aside stays so where X may have acted without telling."""
+    with writing() as session:
+        now = pendulum.now("UTC")
+        if isinstance(error, Uncertain):
+            for receipt in error.receipts:
+                ledgers.note_limits(session, service_id, receipt)
+        else:
+            ledgers.settle(session, service_id, purpose, error.receipts, now)

@@ -1,0 +1,163 @@
+"""Finding the saved services, and asking X what it thinks of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pendulum
+from prefect import task
+
+from campaign.domain.account import Account
+from campaign.domain.check import Problem, problems_of, sentence_of
+from campaign.domain.handles import check_handle
+from campaign.domain.receipt import Answer
+from campaign.domain.spending import usd
+from campaign.errors import NotPossible, ServiceBlocked, WrongUsage, XError
+from campaign.settings import load_settings
+from campaign.store import ledgers, schema, services
+from campaign.store.engine import reading, writing
+from campaign.x.gateway import Gateway, connect
+from models import Service, ServiceState
+from tasks.retrying import RETRIES, settle_failed_call
+from tasks.twitter_service import describe, keys_of, read_form, saved_documents
+
+#: X is asked again about a service that is well after this many hours.
+CHECK_HOURS = 24
+_ACCOUNT = "reading the account"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedServices:
+    """The rows of all saved services, and a sentence for each saved form that cannot be used."""
+
+    services: list[Service]
+    problems: list[str]
+
+
+def saved_services() -> SavedServices:
+    """Read the saved forms and bring the table of services in line with them."""
+    forms, problems, seen = [], [], set[str]()
+    for document in saved_documents():
+        try:
+            form = describe(document, read_form(document))
+        except WrongUsage as error:
+            problems.append(str(error))
+            continue
+        if form.internal_name.lower() in seen:
+            problems.append(f"Two services have the internal name {form.internal_name}; remove one of them.")
+            continue
+        seen.add(form.internal_name.lower())
+        forms.append(form)
+    with writing() as session:
+        return SavedServices(services.remember(session, forms), problems)
+
+
+def find_service(internal_name: str) -> Service:
+    """Find one saved service; raises WrongUsage in one sentence when there is none."""
+    check_handle(internal_name)
+    return _pick(saved_services(), internal_name)
+
+
+def _pick(saved: SavedServices, internal_name: str) -> Service:
+    for service in saved.services:
+        if service.internal_name.lower() == internal_name.lower():
+            return service
+    for problem in saved.problems:
+        if internal_name.lower() in problem.lower():
+            raise WrongUsage(problem)
+    names = ", ".join(sorted(service.internal_name for service in saved.services)) or "none yet"
+    raise WrongUsage(f"There is no service {internal_name}; there are: {names}.")
+
+
+def choose(internal_names: Sequence[str]) -> SavedServices:
+    """The services to synchronise: those named, or all with *Synchronize subscriptions*; raises WrongUsage."""
+    for name in internal_names:
+        check_handle(name)
+    saved = saved_services()
+    if internal_names:
+        named = {service.id: service for service in (_pick(saved, name) for name in internal_names)}
+        return SavedServices(list(named.values()), [])
+    chosen = [service for service in saved.services if service.synchronize]
+    if not chosen and not saved.problems:
+        raise WrongUsage(
+            "No service has Synchronize subscriptions ticked; tick it in the form of a service, or name the services."
+            if saved.services
+            else "There is no service yet; make one with `campaign service create HANDLE`,"
+            " or in the Prefect UI under Blocks: add a Twitter service."
+        )
+    return SavedServices(chosen, saved.problems)
+
+
+@task(name="choose services", task_run_name="choose services")
+def choose_services(internal_names: Sequence[str]) -> SavedServices | WrongUsage:
+    """Find the services to synchronise; what is wrong with the choice is returned, to be shown as one sentence."""
+    try:
+        schema.make_ready()
+        return choose(internal_names)
+    except WrongUsage as error:
+        return error
+
+
+def gateway_of(service: Service) -> Gateway:
+    """Connect to X with the keys of a service, read now from its saved form."""
+    if service.block_id is None:
+        raise NotPossible(f"The service {service.internal_name} has been removed.")
+    return connect(
+        keys_of(service.block_id),
+        api_version=service.api_version,
+        owned=service.owned,
+        base_url=load_settings().x_api_url,
+    )
+
+
+@task(name="check service", task_run_name="check {service.internal_name}", **RETRIES)
+def check_service(service: Service) -> Service:
+    """Ask X, at most daily, whether the keys of a service work; returns the service as it is known now."""
+    if not is_freshly_ok(service, pendulum.now("UTC")):
+        blocking = [problem.sentence for problem in check(service) if problem.blocks]
+        if blocking:
+            raise ServiceBlocked(" ".join(blocking), reason="check", remedy="")
+    with reading() as session:
+        return services.get(session, service.id)
+
+
+def is_freshly_ok(service: Service, now: pendulum.DateTime) -> bool:
+    """Whether the last check found the service well, is less than a day old and newer than its form."""
+    if service.state is not ServiceState.OK or service.checked_at is None:
+        return False
+    is_recent = service.checked_at > now.subtract(hours=CHECK_HOURS)
+    return is_recent and (service.saved_at is None or service.saved_at < service.checked_at)
+
+
+def check(service: Service) -> list[Problem]:
+    """Ask X about a service and keep what it says; raises Unsent or Uncertain when X cannot be asked."""
+    answer: Answer[Account] | None = None
+    try:
+        answer = _ask_for_account(service)
+        with reading() as session:
+            owner = services.connected_to(session, answer.value, service)
+        problems = problems_of(service, answer.value, owner)
+    except ServiceBlocked as refusal:
+        problems = [Problem(sentence_of(refusal), blocks=True)]
+    with writing() as session:
+        account = answer.value if answer else None
+        services.record_check(session, services.get(session, service.id), account, problems, pendulum.now("UTC"))
+    return problems
+
+
+def _ask_for_account(service: Service) -> Answer[Account]:
+    gateway = gateway_of(service)
+    with writing() as session:
+        if not ledgers.reserve(session, service.id, _ACCOUNT, gateway.account_price, 1, pendulum.now("UTC")):
+            raise ServiceBlocked(
+                f"This month's spend cap of {usd(service.spend_cap)} is used up.",
+                reason="cap",
+                remedy="Raise the spend cap of the service, or wait for the next month.",
+            )
+    try:
+        answer = gateway.me()
+    except XError as error:
+        settle_failed_call(service.id, _ACCOUNT, error)
+        raise
+    with writing() as session:
+        ledgers.settle(session, service.id, _ACCOUNT, answer.receipts, pendulum.now("UTC"))
+    return answer

@@ -1,0 +1,130 @@
+"""The form of a service: a Prefect block, the only place where the keys of an X account are kept."""
+
+from decimal import Decimal
+from typing import Annotated, ClassVar, Literal
+from uuid import UUID
+
+from prefect.blocks.core import Block
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import BlockDocument
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from pydantic import Field, SecretStr, ValidationError, WithJsonSchema
+
+from campaign.domain.handles import check_handle
+from campaign.errors import NotPossible, WrongUsage
+from campaign.store.services import SavedService
+from campaign.x.keys import Keys, problem_of
+from models import ApiVersion
+
+SLUG = "twitter-service"
+
+
+class TwitterService(Block):
+    """One connected X account. Saving this form is enough: the next run finds it."""
+
+    _block_type_name: ClassVar[str] = "Twitter service"
+    _block_type_slug: ClassVar[str] = SLUG
+    _description: ClassVar[str] = "One connected X account: its followers, its posts and its direct messages."
+
+    label: str = Field(title="Label", description="The name you read in lists and reports.", min_length=1)
+    internal_name: str = Field(
+        title="Internal name",
+        description="Exactly the handle of the X account, without the @.",
+        pattern=r"^[A-Za-z0-9_]{1,15}$",
+    )
+    type: Literal["Twitter"] = Field("Twitter", title="Type")
+    visitor_folder: str = Field(
+        "Visitors", title="Visitor folder", description="Subscribers are synchronized in this folder.", min_length=1
+    )
+    synchronize: bool = Field(
+        True, title="Synchronize subscriptions", description="Untick it to leave this account out of the account sync."
+    )
+    proof: bool = Field(
+        False, title="Proof service", description="Tick it for a private test account that only receives proofs."
+    )
+    api_version: Literal["2", "1.1"] = Field(
+        "2", title="API version", description="2, unless X still offers this app its old API."
+    )
+    owned: bool = Field(
+        True,
+        title="App owned by this account",
+        description="Whether this account owns the developer app: X then charges $0.001 for a follower, else $0.010.",
+    )
+    spend_cap: Annotated[Decimal, Field(ge=0, max_digits=12), WithJsonSchema({"type": "number", "minimum": 0})] = Field(
+        Decimal(50), title="Spend cap", description="US dollars that X may charge for this account in a calendar month."
+    )
+    consumer_key: SecretStr = Field(title="Consumer key", description="Also called API key.")
+    consumer_secret: SecretStr = Field(title="Consumer secret", description="Also called API key secret.")
+    access_token: SecretStr = Field(title="Access token", description="Made after the app's permission was set.")
+    access_token_secret: SecretStr = Field(title="Access token secret")
+
+    def keys(self) -> Keys:
+        """The four keys, to connect with."""
+        return Keys(self.consumer_key, self.consumer_secret, self.access_token, self.access_token_secret)
+
+
+def block_name(internal_name: str) -> str:
+    """The name a service's form is saved under: Prefect allows only lowercase letters, digits and dashes."""
+    return internal_name.lower().replace("_", "-")
+
+
+def read_form(document: BlockDocument) -> TwitterService:
+    """Check a saved form; raises WrongUsage in one sentence that names the field."""
+    try:
+        form = TwitterService.model_validate(document.data)
+        check_handle(form.internal_name)
+    except ValidationError as error:
+        field = str(error.errors()[0]["loc"][-1])
+        title = TwitterService.model_fields[field].title if field in TwitterService.model_fields else field
+        raise WrongUsage(
+            f"The service saved as {document.name!r} cannot be used: {title} is missing or not allowed."
+        ) from None
+    except WrongUsage as error:
+        raise WrongUsage(f"The service saved as {document.name!r} cannot be used: {error}") from None
+    if problem := problem_of(form.keys()):
+        raise WrongUsage(f"The service {form.internal_name} cannot be used: {problem}")
+    return form
+
+
+def describe(document: BlockDocument, form: TwitterService) -> SavedService:
+    """What of a saved form may be kept in a table: everything but the keys."""
+    return SavedService(
+        block_id=str(document.id),
+        saved_at=document.updated,  # type: ignore[arg-type]
+        label=form.label,
+        internal_name=form.internal_name,
+        visitor_folder=form.visitor_folder,
+        synchronize=form.synchronize,
+        proof=form.proof,
+        api_version=ApiVersion(form.api_version),
+        owned=form.owned,
+        spend_cap=form.spend_cap,
+    )
+
+
+def saved_documents() -> list[BlockDocument]:
+    """Read all saved forms, keys included; raises NotPossible when the server cannot decrypt them."""
+    with get_client(sync_client=True) as client:
+        try:
+            return _all_documents(client)
+        except PrefectHTTPStatusError as error:
+            if error.response.status_code < 500:  # noqa: PLR2004
+                raise
+            raise NotPossible(
+                "The Prefect server cannot read the saved services: its encryption key was lost or changed. Put the"
+                " file encryption.key of the campaign home back from your backup and start the server again;"
+                " without it, remove the services and enter their keys anew."
+            ) from None
+
+
+def _all_documents(client: SyncPrefectClient) -> list[BlockDocument]:
+    try:
+        return client.read_block_documents_by_type(SLUG, include_secrets=True)
+    except ObjectNotFound:
+        return []
+
+
+def keys_of(block_id: str) -> Keys:
+    """Read the keys of one service, only for as long as they are needed."""
+    with get_client(sync_client=True) as client:
+        return read_form(client.read_block_document(UUID(block_id), include_secrets=True)).keys()

@@ -1,0 +1,154 @@
+import socket
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from campaign.errors import Uncertain, Unsent, XError
+from campaign.x.gateway import Gateway, connect
+from campaign.x.keys import Keys
+from campaign.x.network import is_address, is_loopback
+from campaign.x.session import Session
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def failure_at(base_url: str, keys: Keys) -> XError:
+    with pytest.raises(XError) as caught:
+        connect(keys, api_version="2", owned=True, base_url=base_url).me()
+    return caught.value
+
+
+def failure_of(call: Callable[[], object]) -> XError:
+    with pytest.raises(XError) as caught:
+        call()
+    return caught.value
+
+
+def test_a_refused_connection_sent_nothing(keys: Keys) -> None:
+    base_url = f"http://127.0.0.1:{free_port()}"
+    failure = failure_at(base_url, keys)
+    assert isinstance(failure, Unsent)
+    assert failure.reason == "unreachable"
+    assert str(failure) == f"Nothing answers at {base_url}: start the simulator with `campaign simulator`."
+
+
+def test_a_failed_name_look_up_sent_nothing(keys: Keys) -> None:
+    failure = failure_at("https://user:password@no-such-host.invalid", keys)
+    assert isinstance(failure, Unsent)
+    assert str(failure).startswith("X cannot be reached at https://no-such-host.invalid:")
+
+
+def test_a_failed_tls_handshake_sent_nothing(little_x: Any, keys: Keys) -> None:
+    failure = failure_at(little_x.base_url.replace("http:", "https:"), keys)
+    assert isinstance(failure, Unsent)
+    assert failure.reason == "unreachable"
+
+
+def test_a_tls_handshake_without_answer_sent_nothing() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        session = Session(f"https://127.0.0.1:{listener.getsockname()[1]}")
+        session.timeout = (0.05, 0.05)
+        assert isinstance(failure_of(lambda: session.get("https://api.twitter.com/2/users/me")), Unsent)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_an_unreachable_proxy_sent_nothing(scheme: str, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+    monkeypatch.setenv("NO_PROXY", "")
+    assert isinstance(failure_at(f"{scheme}://x.invalid", keys), Unsent)
+
+
+def test_a_proxy_that_refuses_the_tunnel_sent_nothing(monkeypatch: pytest.MonkeyPatch, little_x: Any) -> None:
+    for name in ("https_proxy", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, little_x.base_url)
+    monkeypatch.setenv("NO_PROXY", "")
+    session = Session("https://x.invalid")
+    assert isinstance(failure_of(lambda: session.post("https://api.twitter.com/2/tweets")), Unsent)
+
+
+def test_a_reset_leaves_it_open(v2: Gateway, little_x: Any) -> None:
+    little_x.resets()
+    failure = failure_of(v2.me)
+    assert isinstance(failure, Uncertain)
+    assert failure.reason == "no_answer"
+    assert len(little_x.requests) == 1
+
+
+def test_silence_leaves_it_open(session: Session, little_x: Any) -> None:
+    little_x.stays_silent()
+    session.timeout = (1, 0.05)
+    failure = failure_of(lambda: session.post("https://api.twitter.com/2/tweets"))
+    assert isinstance(failure, Uncertain)
+    assert failure.reason == "no_answer"
+    assert len(little_x.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{}", id="shorter than announced"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", id="chunk missing"),
+        pytest.param(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\n{}", id="not gzip"),
+        pytest.param(b'HTTP/1.1 200 OK\r\n\r\n{"data":{"id":"7"', id="no length at all"),
+    ],
+)
+def test_an_answer_cut_off_leaves_it_open(v2: Gateway, little_x: Any, answer: bytes) -> None:
+    def cut_off(connection: socket.socket) -> None:
+        connection.sendall(answer)
+        connection.shutdown(socket.SHUT_RDWR)
+
+    little_x.script.append(cut_off)
+    failure = failure_of(v2.me)
+    assert isinstance(failure, Uncertain)
+    assert failure.reason == "bad_answer"
+
+
+def test_what_is_no_http_leaves_it_open(v2: Gateway, little_x: Any) -> None:
+    little_x.script.append(lambda connection: connection.sendall(b"hello\r\n"))
+    assert isinstance(failure_of(v2.me), Uncertain)
+
+
+@pytest.mark.parametrize("misbehave", ["resets", "refuses"])
+def test_no_error_keeps_the_signed_request(v2: Gateway, little_x: Any, misbehave: str) -> None:
+    little_x.resets() if misbehave == "resets" else little_x.answers(b"", status=401)
+    failure = failure_of(v2.me)
+    assert (failure.__cause__, failure.__context__) == (None, None)
+    assert "OAuth" not in "".join(traceback.format_exception(failure))
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://127.0.0.1:9000", True),
+        ("http://localhost", True),
+        ("http://[::1]:9000", True),
+        ("https://api.x.com", False),
+        ("", False),
+    ],
+)
+def test_this_machine_is_recognised(url: str, expected: bool) -> None:
+    assert is_loopback(url) is expected
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://api.x.com", True),
+        ("http://[::1]:9000/x", True),
+        ("api.x.com", False),
+        ("https://", False),
+        ("https://[", False),
+        ("http://127.0.0.1:99999", False),
+        ("ftp://api.x.com", False),
+    ],
+)
+def test_an_address_is_recognised(url: str, expected: bool) -> None:
+    assert is_address(url) is expected

@@ -1,0 +1,339 @@
+"""One case per row of the error table, on the body as X was seen to send it."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
+from campaign.x.translation import translate
+
+NOW = datetime(2026, 11, 19, 7, 30, tzinfo=UTC)
+ENDPOINT = "POST /2/tweets"
+
+
+def problem(status: int, detail: str, title: str = "Forbidden", kind: str = "about:blank") -> dict[str, Any]:
+    return {"title": title, "detail": detail, "type": kind, "status": status}
+
+
+def legacy(code: int, message: str) -> dict[str, Any]:
+    return {"errors": [{"code": code, "message": message}]}
+
+
+def answer(status: int, body: Any, headers: dict[str, str] | None = None) -> XError:
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    return translate(status, headers or {}, content, endpoint=ENDPOINT, now=NOW)
+
+
+INVALID = "https://api.twitter.com/2/problems/invalid-request"
+ENROLL = {
+    "client_id": "12345678",
+    "detail": "When authenticating requests to the Twitter API v2 endpoints, you must use keys and tokens from a "
+    "Twitter developer App that is attached to a Project. You can create a project via the developer portal.",
+    "registration_url": "https://developer.twitter.com/en/docs/projects/overview",
+    "title": "Client Forbidden",
+    "required_enrollment": "Appropriate Level of API Access",
+    "reason": "client-not-enrolled",
+    "type": "https://api.twitter.com/2/problems/client-forbidden",
+}
+LEGACY_ACCESS = (
+    "You currently have access to a subset of X API V2 endpoints and limited v1.1 endpoints (e.g. media post, oauth) "
+    "only. If you need access to this endpoint, you may need a different access level. You can learn more here: "
+    "https://developer.x.com/en/portal/product"
+)
+REPLY = (
+    "Reply to this conversation is not allowed because you have not been mentioned or otherwise engaged by the "
+    "author of the post you are replying to."
+)
+QUOTE = (
+    "Quoting this post is not allowed because you have not been mentioned or are not part of the conversation thread "
+    "of the post you are quoting."
+)
+LOCKED = (
+    "To protect our users from spam and other malicious activity, this account is temporarily locked. Please log in "
+    "to https://twitter.com to unlock your account."
+)
+AUTOMATED = (
+    "This request looks like it might be automated. To protect our users from spam and other malicious activity, we "
+    "can't complete this action right now. Please try again later."
+)
+APP_ONLY = (
+    "Authenticating with OAuth 2.0 Application-Only is forbidden for this endpoint. Supported authentication types "
+    "are [OAuth 1.0a User Context, OAuth 2.0 User Context]."
+)
+OAUTH1_APP = "Your client app is not configured with the appropriate oauth1 app permissions for this endpoint."
+CREDITS = {
+    "title": "CreditsDepleted",
+    "detail": "Your enrolled account [2059529979700846592] does not have any credits to fulfill this request.",
+    "type": "https://api.twitter.com/2/problems/credits",
+}
+USAGE_CAP = {
+    "account_id": 1,
+    "product_name": "standard-basic",
+    "title": "UsageCapExceeded",
+    "period": "Monthly",
+    "scope": "Product",
+    "detail": "Usage cap exceeded: Monthly product cap",
+    "type": "https://api.twitter.com/2/problems/usage-capped",
+}
+NO_RECIPIENT = {
+    "errors": [{"parameters": {"participant_id": ["x"]}, "message": "The `participant_id` [x] is not valid"}],
+    **problem(400, "One or more parameters to your request was invalid.", "Invalid Request", INVALID),
+}
+OLD_TOKEN = {
+    "errors": [{"parameters": {"pagination_token": ["x"]}, "message": "The value [x] is not valid"}],
+    **problem(400, "One or more parameters to your request was invalid.", "Invalid Request", INVALID),
+}
+MISSING = "https://api.twitter.com/2/problems/resource-not-found"
+SUSPENDED_USER = {"errors": [{"value": "1", "detail": "User has been suspended: [1].", "type": MISSING}]}
+UNKNOWN_USER = {"errors": [{"value": "1", "detail": "Could not find user with ids: [1].", "type": MISSING}]}
+PROTECTED = {
+    "errors": [
+        {
+            "detail": "Sorry, you are not authorized to see the user with id: [1].",
+            "type": "https://api.twitter.com/2/problems/not-authorized-for-resource",
+        }
+    ]
+}
+DM_CLOSED = "You do not have permission to DM one or more participants."
+
+WORDS = ("errors", "error", "type", "title", "detail", "message", "code", "parameters", "parameter", "reason")
+
+CASES: list[tuple[str, int, Any, type[XError], str]] = [
+    ("rate limit v2", 429, problem(429, "Too Many Requests", "Too Many Requests"), Unsent, "rate_limited"),
+    ("rate limit v1.1 shape", 429, legacy(88, "Rate limit exceeded"), Unsent, "rate_limited"),
+    ("rate limit without body", 429, b"", Unsent, "rate_limited"),
+    ("credits", 402, CREDITS, ServiceBlocked, "credits"),
+    ("credits without body", 402, b"", ServiceBlocked, "credits"),
+    ("usage cap", 429, USAGE_CAP, ServiceBlocked, "usage_cap"),
+    (
+        "duplicate post",
+        403,
+        problem(403, "You are not allowed to create a Tweet with duplicate content."),
+        Refused,
+        "duplicate",
+    ),
+    ("duplicate post v1.1", 403, legacy(187, "Status is a duplicate."), Refused, "duplicate"),
+    (
+        "text too long v2",
+        403,
+        problem(403, "You are not permitted to perform this action."),
+        Refused,
+        "not_permitted",
+    ),
+    ("text too long v1.1", 403, legacy(186, "Tweet needs to be a bit shorter."), Refused, "too_long"),
+    ("direct message too long", 403, legacy(354, "The text of your direct message is over"), Refused, "too_long"),
+    (
+        "reply not allowed",
+        403,
+        problem(403, "You can only reply to or quote posts where you are mentioned or are the author."),
+        Refused,
+        "reply_not_allowed",
+    ),
+    ("reply not allowed, long form", 403, problem(403, REPLY), Refused, "reply_not_allowed"),
+    ("quote not allowed", 403, problem(403, QUOTE), Refused, "quote_not_allowed"),
+    ("direct messages closed", 403, problem(403, DM_CLOSED), Refused, "dm_closed"),
+    ("direct messages closed 349", 403, legacy(349, "You cannot send messages to this user."), Refused, "dm_closed"),
+    ("not following 150", 403, legacy(150, "You cannot send messages to users who are not"), Refused, "dm_closed"),
+    ("sending failed 151", 403, legacy(151, "There was an error sending your message: x"), Refused, "dm_closed"),
+    ("requests from verified only", 403, legacy(476, "Sender is not verified"), Refused, "dm_closed"),
+    (
+        "sender restricted",
+        403,
+        problem(403, "This operation is not permitted."),
+        ServiceBlocked,
+        "sender_restricted",
+    ),
+    (
+        "we blocked them",
+        403,
+        legacy(349, "You cannot send messages to users you have blocked."),
+        Refused,
+        "blocked_by_us",
+    ),
+    ("they blocked us", 403, legacy(136, "You have been blocked from the author"), Refused, "blocked"),
+    ("recipient not found 108", 403, legacy(108, "Cannot find specified user."), Refused, "recipient_not_found"),
+    ("recipient not found 50", 404, legacy(50, "User not found."), Refused, "recipient_not_found"),
+    ("recipient not found v2", 400, NO_RECIPIENT, Refused, "recipient_not_found"),
+    ("user suspended, status 200", 200, SUSPENDED_USER, Refused, "user_suspended"),
+    ("user missing, status 200", 200, UNKNOWN_USER, Refused, "user_not_found"),
+    ("spam", 403, legacy(226, AUTOMATED), ServiceBlocked, "automation_suspected"),
+    ("spam v2", 403, problem(403, AUTOMATED), ServiceBlocked, "automation_suspected"),
+    (
+        "account suspended",
+        403,
+        legacy(64, "Your account is suspended and is not permitted to access this feature."),
+        ServiceBlocked,
+        "account_suspended",
+    ),
+    (
+        "account suspended v2",
+        403,
+        problem(403, "Your account is not permitted to access this feature."),
+        ServiceBlocked,
+        "account_suspended",
+    ),
+    ("account locked", 403, legacy(326, LOCKED), ServiceBlocked, "account_locked"),
+    ("account locked v2", 403, problem(403, LOCKED), ServiceBlocked, "account_locked"),
+    ("daily post limit", 403, legacy(185, "User is over daily status update limit."), Unsent, "daily_limit"),
+    (
+        "app permissions",
+        403,
+        problem(403, OAUTH1_APP, kind="https://api.x.com/2/problems/oauth1-permissions"),
+        ServiceBlocked,
+        "permission_missing",
+    ),
+    (
+        "app may not write",
+        403,
+        legacy(261, "Application cannot perform write actions."),
+        ServiceBlocked,
+        "permission_missing",
+    ),
+    (
+        "app may not read direct messages",
+        403,
+        legacy(93, "This application is not allowed to access or delete your direct messages"),
+        ServiceBlocked,
+        "permission_missing",
+    ),
+    (
+        "app-only on user endpoint",
+        403,
+        problem(403, APP_ONLY, "Unsupported Authentication", "https://api.x.com/2/problems/unsupported-authentication"),
+        ServiceBlocked,
+        "authentication_unsupported",
+    ),
+    (
+        "scope missing",
+        403,
+        problem(403, "You are not permitted to use OAuth2 on this endpoint"),
+        ServiceBlocked,
+        "scope_missing",
+    ),
+    ("scope missing, short form", 403, {"detail": "Forbidden"}, ServiceBlocked, "scope_missing"),
+    ("bad token", 401, problem(401, "Unauthorized", "Unauthorized"), ServiceBlocked, "keys_wrong"),
+    ("bad token 89", 401, legacy(89, "Invalid or expired token."), ServiceBlocked, "keys_wrong"),
+    ("bad token 32", 401, legacy(32, "Could not authenticate you."), ServiceBlocked, "keys_wrong"),
+    ("clock", 401, legacy(135, "Timestamp out of bounds."), ServiceBlocked, "clock"),
+    ("app not enrolled", 403, ENROLL, ServiceBlocked, "not_enrolled"),
+    ("v1.1 not offered", 403, legacy(453, LEGACY_ACCESS), ServiceBlocked, "legacy_access"),
+    ("503 with html", 503, b"<html>Over capacity</html>", Uncertain, "unavailable"),
+    ("503 without body", 503, b"", Uncertain, "unavailable"),
+    ("over capacity 130", 503, legacy(130, "Over capacity"), Uncertain, "unavailable"),
+    ("internal error 131", 500, legacy(131, "Internal error"), Uncertain, "unavailable"),
+    ("5xx naming an account error", 500, legacy(64, "Your account is suspended"), Uncertain, "unavailable"),
+    ("gateway timeout", 504, b"", Uncertain, "unavailable"),
+    ("page token", 400, OLD_TOKEN, Refused, "page_token"),
+    ("cursor", 400, legacy(44, "cursor parameter is invalid"), Refused, "page_token"),
+    ("nobody found", 404, legacy(17, "No user matches for specified terms."), Refused, "nobody_found"),
+    ("protected v1.1", 401, {"request": "/1.1/x.json", "error": "Not authorized."}, Refused, "not_authorized"),
+    ("protected, status 200", 200, PROTECTED, Refused, "not_authorized"),
+    ("redirect", 302, b"", Unsent, "redirected"),
+    ("unknown 400", 400, problem(400, "Something is wrong.", "Invalid Request", INVALID), Refused, "invalid_request"),
+    ("unknown 403", 403, problem(403, "Never seen before."), Refused, "not_permitted"),
+    ("unknown 404", 404, b"", Refused, "not_found"),
+    ("unknown 4xx", 418, b"", Refused, "not_possible"),
+    ("success with list", 200, b"[]", Uncertain, "bad_answer"),
+    ("success with null errors", 200, b'{"errors":null}', Uncertain, "bad_answer"),
+]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "error", "reason"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
+def test_each_answer_means_one_thing(status: int, body: Any, error: type[XError], reason: str) -> None:
+    failure = answer(status, body)
+    assert (type(failure), failure.reason) == (error, reason)
+    assert str(failure).endswith(".")
+    assert "{" not in str(failure)
+    assert [each.endpoint for each in failure.receipts] == [ENDPOINT]
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "reason"),
+    [
+        (403, {"type": "https://api.x.com/2/problems/credits"}, "credits"),
+        (429, {"type": "https://api.x.com/2/problems/usage-capped"}, "usage_cap"),
+        (429, {"title": "UsageCapExceeded"}, "usage_cap"),
+        (401, {"errors": [{"code": 135}]}, "clock"),
+        (401, {"detail": "Timestamp out of bounds."}, "clock"),
+        (403, {"type": "https://api.x.com/2/problems/client-forbidden"}, "not_enrolled"),
+        (403, {"reason": "client-not-enrolled"}, "not_enrolled"),
+        (403, {"type": "https://api.x.com/2/problems/oauth1-permissions"}, "permission_missing"),
+        (403, {"detail": OAUTH1_APP}, "permission_missing"),
+        (403, {"type": "https://api.x.com/2/problems/unsupported-authentication"}, "authentication_unsupported"),
+        (403, {"detail": APP_ONLY}, "authentication_unsupported"),
+        (403, {"errors": [{"code": 326}]}, "account_locked"),
+        (403, {"errors": [{"code": 64}]}, "account_suspended"),
+        (403, {"errors": [{"code": 226}]}, "automation_suspected"),
+        (400, {"errors": [{"code": 32}]}, "keys_wrong"),
+        (403, {"errors": [{"code": 89}]}, "keys_wrong"),
+        (400, {"errors": [{"code": 215}]}, "keys_wrong"),
+        (400, {"detail": "The cursor is invalid."}, "page_token"),
+        (403, {"errors": [{"code": 44, "message": "cursor parameter is invalid"}]}, "page_token"),
+    ],
+)
+def test_one_sign_is_enough(status: int, body: Any, reason: str) -> None:
+    assert answer(status, body).reason == reason
+
+
+def test_the_remedy_says_who_does_what() -> None:
+    failure = answer(403, legacy(261, "Application cannot perform write actions."))
+    assert isinstance(failure, ServiceBlocked)
+    assert "Read, Write and Direct Messages" in failure.remedy
+    assert "regenerates the access token" in failure.remedy
+
+
+def test_every_block_has_a_remedy() -> None:
+    for _, status, body, error, _ in CASES:
+        failure = answer(status, body)
+        if error is ServiceBlocked:
+            assert isinstance(failure, ServiceBlocked)
+            assert failure.remedy.endswith(".")
+
+
+def test_too_many_says_when_to_go_on() -> None:
+    reset = int((NOW + timedelta(minutes=4)).timestamp())
+    failure = answer(429, b"", {"x-rate-limit-remaining": "0", "x-rate-limit-reset": str(reset)})
+    assert isinstance(failure, Unsent)
+    assert failure.retry_at == NOW + timedelta(minutes=4)
+    assert "2026-11-19 07:34:00 UTC" in str(failure)
+
+
+def test_a_daily_limit_opens_in_half_an_hour_when_x_says_nothing() -> None:
+    failure = answer(403, legacy(185, "User is over daily status update limit."))
+    assert isinstance(failure, Unsent)
+    assert failure.retry_at == NOW + timedelta(minutes=30)
+
+
+def test_what_x_quotes_is_not_repeated() -> None:
+    detail = "Bad [secret text]\n<b>*value*</b> 2244994945-accesstokenaccesstokenaccesstoken1234 " + "and so on " * 50
+    message = str(answer(400, problem(400, detail)))
+    assert message.startswith("X does not understand the request POST /2/tweets: Bad bvalue/b and so on")
+    assert len(message) < 200
+
+
+ANY_JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.sampled_from(WORDS), inner),
+    max_leaves=8,
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(status=st.integers(200, 599), body=st.binary() | ANY_JSON.map(lambda value: json.dumps(value).encode()))
+def test_no_answer_is_beyond_words(status: int, body: bytes) -> None:
+    assert str(answer(status, body))
+
+
+def test_codes_may_be_text_and_errors_may_be_one() -> None:
+    assert answer(403, {"errors": {"code": "187"}}).reason == "duplicate"
+    assert answer(403, [{"code": 187}]).reason == "duplicate"
+    assert (
+        answer(403, {"errors": [{"code": None, "message": 5, "type": [], "parameters": []}]}).reason == "not_permitted"
+    )

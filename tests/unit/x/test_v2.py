@@ -1,0 +1,161 @@
+from decimal import Decimal
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from campaign.domain.account import Account
+from campaign.domain.budget import WindowName
+from campaign.domain.followers import Follower
+from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent
+from campaign.x.gateway import Gateway, connect
+from campaign.x.keys import Keys
+
+ANA = {
+    "id": "2244994945",
+    "name": "Ana 🦊 Ünlü",
+    "username": "ana",
+    "verified": True,
+    "public_metrics": {"followers_count": 583_423, "following_count": 2048, "tweet_count": 14052, "listed_count": 1672},
+}
+LIMITS = {"x-rate-limit-limit": "300", "x-rate-limit-remaining": "299", "x-rate-limit-reset": "1794830400"}
+
+
+def test_me_is_the_account_of_the_keys(v2: Gateway, little_x: Any) -> None:
+    body = {"data": {**ANA, "protected": True}}
+    little_x.answers(body, headers={"x-access-level": "read-write-directmessages"})
+    answer = v2.me()
+    assert answer.value == Account("2244994945", "ana", "Ana 🦊 Ünlü", 583_423, True, "read-write-directmessages")
+    assert [(each.endpoint, each.usd) for each in answer.receipts] == [("GET /2/users/me", Decimal("0.010"))]
+
+
+def test_me_needs_no_more_than_id_and_handle(v2: Gateway, little_x: Any) -> None:
+    little_x.answers({"data": {"id": "7", "username": "bo", "public_metrics": None}})
+    assert v2.me().value == Account("7", "bo", "bo", 0, False, None)
+
+
+def test_followers_come_with_their_price_and_the_way_on(v2: Gateway, little_x: Any) -> None:
+    little_x.answers({"data": [ANA, {"id": "7"}], "meta": {"result_count": 2, "next_token": "next"}}, headers=LIMITS)
+    answer = v2.followers("42", None, 1000)
+    assert answer.value.next_token == "next"
+    assert answer.value.followers == [Follower("2244994945", "ana", "Ana 🦊 Ünlü", 583_423, True), Follower("7")]
+    (receipt,) = answer.receipts
+    assert (receipt.endpoint, receipt.usd) == ("GET /2/users/:id/followers", Decimal("0.002"))
+    assert [(each.name, each.limit, each.remaining) for each in receipt.windows] == [
+        (WindowName.QUARTER_HOUR, 300, 299)
+    ]
+
+
+def test_only_the_fields_in_use_are_asked_for(v2: Gateway, little_x: Any) -> None:
+    little_x.answers({"meta": {"result_count": 0}})
+    v2.followers("42", "abc", 250)
+    asked = urlsplit(little_x.requests[0].path)
+    assert asked.path == "/2/users/42/followers"
+    assert parse_qs(asked.query) == {
+        "max_results": ["250"],
+        "pagination_token": ["abc"],
+        "user.fields": ["public_metrics,verified"],
+    }
+
+
+def test_somebody_elses_followers_cost_ten_times_as_much(little_x: Any, keys: Keys) -> None:
+    little_x.answers({"data": [{"id": "7"}], "meta": {"result_count": 1}})
+    (receipt,) = (
+        connect(keys, api_version="2", owned=False, base_url=little_x.base_url).followers("42", None, 1).receipts
+    )
+    assert receipt.usd == Decimal("0.010")
+
+
+def test_no_data_and_no_results_is_an_empty_last_page(v2: Gateway, little_x: Any) -> None:
+    little_x.answers({"meta": {"result_count": 0}})
+    page = v2.followers("42", None, 1000).value
+    assert (page.followers, page.next_token) == ([], None)
+
+
+def test_errors_beside_data_are_left_alone(v2: Gateway, little_x: Any) -> None:
+    partial = {"title": "Not Found Error", "detail": "Could not find user with ids: [9].", "type": "about:blank"}
+    little_x.answers({"data": [{"id": "7"}], "errors": [partial], "meta": {"result_count": 1}})
+    assert v2.followers("42", None, 1000).value.followers == [Follower("7")]
+
+
+def test_counts_may_be_huge_and_names_cut_in_an_emoji(v2: Gateway, little_x: Any) -> None:
+    little_x.answers(
+        rb'{"data":[{"id":"7","name":"a\ud83d","public_metrics":{"followers_count":4294967296}}],"meta":{}}'
+    )
+    (follower,) = v2.followers("42", None, 1000).value.followers
+    assert (follower.full_name, follower.followers_count) == ("a?", 4_294_967_296)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(b"<html><body>Sign in to the network</body></html>", id="html"),
+        pytest.param(b"", id="empty"),
+        pytest.param(b'{"data":[{"id":"7"', id="broken json"),
+        pytest.param(b"[]", id="list"),
+        pytest.param(b"null", id="null"),
+        pytest.param(b'{"errors":null}', id="null errors"),
+        pytest.param(b'{"errors":[null]}', id="list of null errors"),
+        pytest.param(b'{"data":[{"id":"7"}]}', id="page without meta"),
+        pytest.param(b'{"meta":{"result_count":3}}', id="results announced and missing"),
+        pytest.param(b'{"data":[{"name":"nobody"}],"meta":{"result_count":1}}', id="user without id"),
+        pytest.param(b'{"data":{"id":"7"},"meta":{"result_count":1}}', id="one user instead of a list"),
+        pytest.param(b"[" * 100_000, id="nested without end"),
+    ],
+)
+def test_a_success_that_holds_no_page_is_a_bad_answer(v2: Gateway, little_x: Any, body: bytes) -> None:
+    little_x.answers(body, headers=LIMITS)
+    with pytest.raises(Uncertain) as caught:
+        v2.followers("42", None, 1000)
+    assert caught.value.reason == "bad_answer"
+    assert caught.value.receipts[0].windows[0].remaining == 299
+
+
+def test_a_success_with_errors_only_is_what_they_say(v2: Gateway, little_x: Any) -> None:
+    problem = {
+        "value": "42",
+        "detail": "User has been suspended: [42].",
+        "title": "Forbidden",
+        "resource_type": "user",
+        "type": "https://api.twitter.com/2/problems/resource-not-found",
+    }
+    little_x.answers({"errors": [problem], "meta": {"result_count": 0}})
+    with pytest.raises(Refused) as caught:
+        v2.followers("42", None, 1000)
+    assert caught.value.reason == "user_suspended"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"[]", b'{"errors":null}', b"<html>", b"", b'{"errors":[1,null,"text"]}', b'[{"code":32,"message":"no"}]'],
+)
+def test_refusals_of_any_shape_are_translated(v2: Gateway, little_x: Any, body: bytes) -> None:
+    """Three of these bodies crash tweepy's own exceptions."""
+    little_x.answers(body, status=401)
+    with pytest.raises(ServiceBlocked) as caught:
+        v2.me()
+    assert caught.value.reason == "keys_wrong"
+
+
+def test_a_refusal_tells_what_is_left_and_costs_nothing(v2: Gateway, little_x: Any) -> None:
+    little_x.answers({"title": "Too Many Requests"}, status=429, headers={**LIMITS, "x-rate-limit-remaining": "0"})
+    with pytest.raises(Unsent) as caught:
+        v2.followers("42", None, 1000)
+    (receipt,) = caught.value.receipts
+    assert (receipt.usd, receipt.windows[0].remaining) == (0, 0)
+
+
+def test_a_token_that_is_too_old_can_be_recognised(v2: Gateway, little_x: Any) -> None:
+    message = "The `pagination_token` query parameter value [abc] is not valid"
+    little_x.answers(
+        {
+            "errors": [{"parameters": {"pagination_token": ["abc"]}, "message": message}],
+            "title": "Invalid Request",
+            "detail": "One or more parameters to your request was invalid.",
+            "type": "https://api.twitter.com/2/problems/invalid-request",
+        },
+        status=400,
+    )
+    with pytest.raises(Refused) as caught:
+        v2.followers("42", "abc", 1000)
+    assert caught.value.reason == "page_token"
