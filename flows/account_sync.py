@@ -22,7 +22,10 @@ from models import Service, SyncMode, SyncState
 from tasks.artifacts import SyncProgress, publish_report
 from tasks.continuation import is_continuation, schedule_continuation, should_wait_here
 from tasks.followers import has_unfinished_reading, leave, open_reading, read_pages, report_on
+from tasks.plain_logs import speak_plainly
 from tasks.services import check_service, choose_services
+
+speak_plainly()
 
 #: Services read at the same time by one run.
 SIDE_BY_SIDE = 8
@@ -39,7 +42,7 @@ def _name_run() -> str:
 @flow(
     name="account-sync",
     flow_run_name=_name_run,
-    task_runner=ThreadPoolTaskRunner(max_workers=SIDE_BY_SIDE),
+    task_runner=ThreadPoolTaskRunner(max_workers=SIDE_BY_SIDE),  # type: ignore[arg-type]  # Prefect's own default
 )
 def account_sync(
     services: Annotated[
@@ -62,7 +65,7 @@ def account_sync(
     chosen = choose_services(services)
     if isinstance(chosen, WrongUsage):
         return Failed(message=str(chosen))
-    reports = {}
+    reports: dict[str, SyncReport] = {}
     waiting = [one for one in chosen.services if not is_continuation() or has_unfinished_reading(one, mode)]
     while waiting:
         reports |= _side_by_side(waiting, mode)

@@ -92,8 +92,9 @@ class SyncRun(SQLModel, table=True):
 
 
 class SyncPage(SQLModel, table=True):
-    """Who was on a page of a reading: the marks that the sweep at its end compares with. One row a page, because
-    a mark on each subscription would write a million rows to say that nothing changed.
+    """Who was on a page of a reading: the marks that the sweep at its end compares with.
+
+    One row a page: a mark on each subscription would write a million rows to say that nothing changed.
     """
 
     __tablename__ = "sync_page"

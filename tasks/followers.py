@@ -11,12 +11,13 @@ from campaign.domain.followers import FollowerPage
 from campaign.domain.receipt import Answer
 from campaign.domain.reports import SyncReport, report_of
 from campaign.domain.spending import refusal_of, usd
-from campaign.errors import Refused, ServiceBlocked, Unsent, XError
+from campaign.errors import ServiceBlocked, Unsent, XError
 from campaign.store import ledgers, services, sync_runs
 from campaign.store.engine import reading, writing
 from campaign.x.gateway import Gateway
 from models import Service, SyncMode, SyncRun, SyncState
-from tasks.retrying import RETRIES, settle_failed_call
+from tasks.page_reader import PageReader
+from tasks.retrying import RETRIES, is_passing, settle_failed_call
 from tasks.services import gateway_of
 
 #: One row in the UI for so many pages: more would hide the progress, fewer would cost more than they show.
@@ -45,57 +46,71 @@ def _expected(service: Service, run: SyncRun, page_size: int) -> int:
     return max(0, followers - run.followers_read) if run.mode is SyncMode.FULL else min(followers, page_size)
 
 
+def has_unfinished_reading(service: Service, mode: SyncMode) -> bool:
+    """Whether an earlier run left something to go on with."""
+    with reading() as session:
+        return sync_runs.is_unfinished(session, service.id, mode)
+
+
 @task(name="read pages", task_run_name="read pages of {service.internal_name}", **RETRIES)
 def read_pages(service: Service, run_id: int) -> SyncRun:
     """Read the next pages of followers; each is written in one transaction that also moves the checkpoint."""
     gateway = gateway_of(service)
-    for page in range(PAGES_A_TASK):
+    run, paid_for = _prepare(gateway, service, run_id, pendulum.now("UTC"))
+    with PageReader(gateway, service.x_user_id or "") as pages:
         try:
-            run = _read_page(gateway, service, run_id)
+            for page in range(PAGES_A_TASK):
+                if run.state is not SyncState.RUNNING:
+                    break
+                pages.ask(run.next_token, paid_for)
+                answer = pages.answer()
+                if run.mode is SyncMode.FULL and page + 1 < PAGES_A_TASK:
+                    pages.ask_ahead(answer, paid_for)
+                run, paid_for = _keep(gateway, service, run, answer, pendulum.now("UTC"))
         except XError as error:
-            if not page or not _is_passing(error):
+            settle_failed_call(service.id, _PAGE, error)
+            if error.reason == "page_token" and run.restarts < MOST_RESTARTS:
+                return _start_over(run.id)
+            if not page or not is_passing(error):
                 raise
-            return run  # there was progress: the next task begins its tries anew
-        if run.state is not SyncState.RUNNING:
-            break
+            # There was progress: the next task begins its tries anew.
     return run
 
 
-def _is_passing(error: XError) -> bool:
-    return not isinstance(error, ServiceBlocked | Refused) and getattr(error, "retry_at", None) is None
-
-
-def _read_page(gateway: Gateway, service: Service, run_id: int) -> SyncRun:
-    run, page_size = _prepare(gateway, service, run_id, pendulum.now("UTC"))
-    if run.state is not SyncState.RUNNING:
-        return run
-    try:
-        answer = gateway.followers(service.x_user_id or "", run.next_token, page_size)
-    except XError as error:
-        settle_failed_call(service.id, _PAGE, error)
-        if error.reason == "page_token" and run.restarts < MOST_RESTARTS:
-            return _start_over(run.id)
-        raise
-    return _keep(service, run, answer, pendulum.now("UTC"))
-
-
 def _prepare(gateway: Gateway, service: Service, run_id: int, now: datetime) -> tuple[SyncRun, int]:
-    """Set the money for a page aside; where X or the cap allows none, leave the reading waiting or stopped."""
+    """Set money for the first pages aside; where X or the cap allows none, leave the reading waiting or stopped."""
     with writing() as session:
         run = session.get_one(SyncRun, run_id)
-        if opens_at := ledgers.calls_open_at(session, service.id, gateway.follower_endpoints, now):
+        opens_at = ledgers.calls_open_at(session, service.id, gateway.follower_endpoints, now)
+        if opens_at:
             _wait(session, run, opens_at, now)
             return run, 0
-        page_size = ledgers.reserve(session, service.id, _PAGE, gateway.follower_price, gateway.follower_page_size, now)
-        if not page_size:
-            reason = (
-                f"This month's spend cap of {usd(service.spend_cap)} is reached; raise it or wait for the next month."
-            )
-            sync_runs.close(session, run, SyncState.STOPPED, reason, now)
-        return run, page_size
+        return run, _set_aside(session, gateway, run, now)
+
+
+def _set_aside(session: Session, gateway: Gateway, run: SyncRun, now: datetime) -> int:
+    """Set the money for two pages aside, one to write and one to ask for; returns for how many people it is."""
+    wanted = 2 * gateway.follower_page_size
+    paid_for = ledgers.reserve(session, run.service_id, _PAGE, gateway.follower_price, wanted, now)
+    if not paid_for:
+        cap = services.get(session, run.service_id).spend_cap
+        reason = f"This month's spend cap of {usd(cap)} is reached; raise it or wait for the next month."
+        sync_runs.close(session, run, SyncState.STOPPED, reason, now)
+    return paid_for
+
+
+def _keep(
+    gateway: Gateway, service: Service, run: SyncRun, answer: Answer[FollowerPage], now: datetime
+) -> tuple[SyncRun, int]:
+    with writing() as session:
+        run = sync_runs.take(session, run.id, run.pages)
+        run.cost += ledgers.settle(session, service.id, _PAGE, answer.receipts, now)
+        sync_runs.record_page(session, run, service, answer.value, now)
+        return run, _set_aside(session, gateway, run, now) if run.state is SyncState.RUNNING else 0
 
 
 def _wait(session: Session, run: SyncRun, until: datetime, now: datetime) -> None:
+    ledgers.release(session, run.service_id, _PAGE)
     sync_runs.close(session, run, SyncState.WAITING, "X allows no more calls for now.", now)
     run.goes_on_at = until
 
@@ -105,20 +120,6 @@ def _start_over(run_id: int) -> SyncRun:
         run = session.get_one(SyncRun, run_id)
         sync_runs.start_over(session, run)
         return run
-
-
-def _keep(service: Service, run: SyncRun, answer: Answer[FollowerPage], now: datetime) -> SyncRun:
-    with writing() as session:
-        run = sync_runs.take(session, run.id, run.pages)
-        run.cost += ledgers.settle(session, service.id, _PAGE, answer.receipts, now)
-        sync_runs.record_page(session, run, service, answer.value, now)
-        return run
-
-
-def has_unfinished_reading(service: Service, mode: SyncMode) -> bool:
-    """Whether an earlier run left something to go on with."""
-    with reading() as session:
-        return sync_runs.is_unfinished(session, service.id, mode)
 
 
 def leave(service: Service, run_id: int, error: XError) -> None:

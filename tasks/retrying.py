@@ -12,10 +12,13 @@ from campaign.store import ledgers
 from campaign.store.engine import writing
 
 
-def is_passing(_task: Task[..., Any], _run: TaskRun, state: State) -> bool:
-    """Repeat what may go better in a moment: X was away or answered nonsense, and set no time to come back."""
-    error = state.result(raise_on_failure=False)
+def is_passing(error: object) -> bool:
+    """Whether a call that only reads may go better in a moment: X was away or answered nonsense, and set no time."""
     return isinstance(error, Uncertain) or (isinstance(error, Unsent) and error.retry_at is None)
+
+
+def _failed_in_passing(_task: Task[..., Any], _run: TaskRun, state: State) -> bool:
+    return is_passing(state.result(raise_on_failure=False))
 
 
 #: For tasks that only read: four more tries after about 1, 2, 4 and 8 seconds, each up to half as long again.
@@ -23,7 +26,7 @@ RETRIES: dict[str, Any] = {
     "retries": 4,
     "retry_delay_seconds": exponential_backoff(backoff_factor=1),
     "retry_jitter_factor": 0.5,
-    "retry_condition_fn": is_passing,
+    "retry_condition_fn": _failed_in_passing,
 }
 
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
 
 import pendulum
 from prefect import task
@@ -16,7 +18,7 @@ from campaign.settings import load_settings
 from campaign.store import ledgers, schema, services
 from campaign.store.engine import reading, writing
 from campaign.x.gateway import Gateway, connect
-from models import Service, ServiceState
+from models import ApiVersion, Service, ServiceState
 from tasks.retrying import RETRIES, settle_failed_call
 from tasks.twitter_service import describe, keys_of, read_form, saved_documents
 
@@ -98,15 +100,16 @@ def choose_services(internal_names: Sequence[str]) -> SavedServices | WrongUsage
 
 
 def gateway_of(service: Service) -> Gateway:
-    """Connect to X with the keys of a service, read now from its saved form."""
+    """Connect to X with the keys of a service, read from its saved form."""
     if service.block_id is None:
         raise NotPossible(f"The service {service.internal_name} has been removed.")
-    return connect(
-        keys_of(service.block_id),
-        api_version=service.api_version,
-        owned=service.owned,
-        base_url=load_settings().x_api_url,
-    )
+    return _connect(service.block_id, service.saved_at, service.api_version, service.owned)
+
+
+@lru_cache(maxsize=1000)
+def _connect(block_id: str, _saved_at: datetime | None, api_version: ApiVersion, owned: bool) -> Gateway:
+    """Connect once per process and saved form: steps that follow each other share the connection."""
+    return connect(keys_of(block_id), api_version=api_version, owned=owned, base_url=load_settings().x_api_url)
 
 
 @task(name="check service", task_run_name="check {service.internal_name}", **RETRIES)

@@ -48,7 +48,8 @@ def _shared_account(account: Account, owner: str | None) -> Problem | None:
     if owner is None:
         return None
     return Problem(
-        f"The keys belong to @{account.username}, which the service {owner} is connected to already; remove one of the two.",
+        f"The keys belong to @{account.username}, which the service {owner} is connected to already;"
+        " remove one of the two.",
         blocks=True,
     )
 
@@ -72,7 +73,8 @@ def _missing_permission(account: Account) -> Problem | None:
         return None
     return Problem(
         f"The app's permission is {account.access_level}; set it to Read, Write and Direct Messages in the developer"
-        " console, then regenerate the access token and its secret (the old ones keep the old permission) and save them."
+        " console, then regenerate the access token and its secret, because the old ones keep the old permission, and"
+        " save them in the service."
     )
 
 
@@ -80,6 +82,7 @@ def _public_proof(service: Service, account: Account) -> Problem | None:
     if not service.proof or account.protected:
         return None
     return Problem(
-        f"Proofs sent to @{account.username} are public; protect its posts on X (Privacy and safety, Audience and tagging).",
+        f"Proofs sent to @{account.username} are public; protect its posts on X"
+        " (Privacy and safety, Audience and tagging).",
         is_warning=True,
     )

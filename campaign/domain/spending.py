@@ -30,7 +30,7 @@ def usd(amount: Decimal) -> str:
 
 
 def refusal_of(followers: int, price: Decimal, left: Decimal, cap: Decimal) -> str | None:
-    """Say why reading `followers` people is refused, with the figures and the three ways out; None when it may go on."""
+    """Say why reading so many people is refused, with the figures and the three ways out; None when it may go on."""
     estimate = price * followers
     if estimate <= left:
         return None

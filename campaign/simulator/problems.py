@@ -18,7 +18,7 @@ NOT_ENROLLED = (
 )
 
 
-class Refusal(Exception):  # noqa: N818 - X refuses, nothing is in error
+class Refusal(Exception):
     """X's no: the HTTP status and the body."""
 
     def __init__(self, status: int, body: dict[str, Any]) -> None:

@@ -29,16 +29,17 @@ def _address(text: str) -> URL:
         return url.set(drivername="postgresql+psycopg")
     if url.drivername in {"sqlite", "sqlite+pysqlite"}:
         return url
-    raise WrongUsage(
-        f"CAMPAIGN_DATABASE_URL names a {url.drivername} database; only sqlite:///FILE and postgresql://… are supported."
-    )
+    raise WrongUsage(f"CAMPAIGN_DATABASE_URL names a {url.drivername} database; use sqlite:///FILE or postgresql://….")
 
 
 def _configure_sqlite(connection: Any, _record: Any) -> None:
     # The driver's own transaction handling would begin too late and as a reader; `_begin` does it.
     connection.isolation_level = None
+    # Ids come in no order, so a page of followers touches the whole index: checkpointing after every 64 MB instead
+    # of every 4 MB writes each part of it once instead of many times (almost twice as fast at a million).
     connection.executescript(
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON; PRAGMA cache_size=-65536;"
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+        "PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=16384;"
     )
 
 
@@ -92,7 +93,7 @@ def check_reachable() -> None:
 
 @contextmanager
 def reading() -> Iterator[Session]:
-    """Give a session that sees one consistent state and changes nothing; raises NotPossible when the database is gone."""
+    """Give a session to read with; raises NotPossible when the database is gone."""
     with _said_plainly(), Session(engine(), expire_on_commit=False) as session:
         yield session
 

@@ -6,14 +6,14 @@ from datetime import datetime
 from operator import attrgetter
 
 import orjson
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlmodel import Session, col
 
 from campaign.domain.followers import Follower
 from campaign.store.sql import POSTGRESQL, SQLITE, BulkStatements
 from models import ORIGIN, Service, Subscription, SyncPage, SyncRun, Visitor
-from models.base import Moment
 
+_by_external_id = attrgetter("external_id")
 _ROW = attrgetter("external_id", "username", "full_name", "followers_count", "verified")
 
 
@@ -30,45 +30,41 @@ def save_page(
 ) -> Difference:
     """Write the people of a page and mark them as seen by this reading; part of the caller's transaction."""
     # Sorted, so that two services that meet the same people lock them in the same order.
-    people = sorted({person.external_id: person for person in people}.values(), key=lambda one: one.external_id)
+    people = sorted({person.external_id: person for person in people}.values(), key=_by_external_id)
     upsert = _upsert_on_sqlite if _statements(session) is SQLITE else _upsert_on_postgresql
-    visitor_ids, changed = upsert(session, people, service.visitor_folder, now)
-    marks = orjson.dumps(visitor_ids).decode()
-    session.add(SyncPage(sync_run_id=run.id, number=run.pages, visitor_ids=marks))
-    return Difference(new=_begin_subscriptions(session, service, marks, now), changed=changed)
+    visitor_ids, changed = upsert(session, people, {"origin": ORIGIN, "folder": service.visitor_folder, "now": now})
+    session.add(SyncPage(sync_run_id=run.id, number=run.pages, visitor_ids=visitor_ids))
+    return Difference(new=_begin_subscriptions(session, service, visitor_ids, now), changed=changed)
 
 
 def _statements(session: Session) -> BulkStatements:
     return SQLITE if session.get_bind().dialect.name == "sqlite" else POSTGRESQL
 
 
-def _upsert_on_sqlite(
-    session: Session, people: Sequence[Follower], folder: str, now: datetime
-) -> tuple[list[int], int]:
-    newest = session.scalar(select(func.max(Visitor.id))) or 0
-    process = Moment().dialect_impl(session.get_bind().dialect).bind_processor(session.get_bind().dialect)
-    moment = process(now) if process else now
-    rows = [(*_ROW(person), ORIGIN, folder, moment, moment) for person in people]
-    written = session.connection().exec_driver_sql(SQLITE.upsert_visitors, rows).rowcount if rows else 0
-    ids = _visitor_ids(session, people)
+def _upsert_on_sqlite(session: Session, people: Sequence[Follower], given: dict[str, object]) -> tuple[str, int]:
+    """Return the visitor ids as a JSON list, and how many of them were known and have changed."""
     # One writer at a time: whoever has a higher id than all before was inserted here.
-    return ids, written - sum(1 for visitor_id in ids if visitor_id > newest)
+    newest = session.scalar(select(func.max(Visitor.id))) or 0
+    page = orjson.dumps([_ROW(person) for person in people]).decode()
+    written = session.connection().execute(SQLITE.upsert_visitors, given | {"page": page}).rowcount
+    known = {"ids": _external_ids(people), "origin": ORIGIN, "newest": newest}
+    found = session.connection().execute(SQLITE.visitor_ids, known).one()
+    return found.ids, written - found.new
 
 
-def _upsert_on_postgresql(
-    session: Session, people: Sequence[Follower], folder: str, now: datetime
-) -> tuple[list[int], int]:
-    page = orjson.dumps(people).decode()
-    given = {"page": page, "origin": ORIGIN, "folder": folder, "now": now}
-    written = session.connection().execute(text(POSTGRESQL.upsert_visitors), given).all()
-    ids = [row.id for row in written] if len(written) == len(people) else _visitor_ids(session, people)
-    return ids, sum(1 for row in written if not row.is_new)
+def _upsert_on_postgresql(session: Session, people: Sequence[Follower], given: dict[str, object]) -> tuple[str, int]:
+    """Return the visitor ids as a JSON list, and how many of them were known and have changed."""
+    # PostgreSQL stores every character but this one.
+    page = orjson.dumps(people).decode().replace(r"\u0000", "")
+    written = session.connection().execute(POSTGRESQL.upsert_visitors, given | {"page": page}).one()
+    if written.written == len(people):
+        return written.ids or "[]", written.changed
+    known = {"ids": _external_ids(people), "origin": ORIGIN}
+    return session.connection().execute(POSTGRESQL.visitor_ids, known).scalar_one(), written.changed
 
 
-def _visitor_ids(session: Session, people: Sequence[Follower]) -> list[int]:
-    ids = orjson.dumps([person.external_id for person in people]).decode()
-    found = session.connection().execute(_statements(session).visitor_ids, {"ids": ids, "origin": ORIGIN})
-    return list(found.scalars())
+def _external_ids(people: Sequence[Follower]) -> str:
+    return orjson.dumps([person.external_id for person in people]).decode()
 
 
 def _begin_subscriptions(session: Session, service: Service, ids: str, now: datetime) -> int:

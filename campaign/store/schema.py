@@ -55,6 +55,7 @@ def make_ready() -> None:
         return
     if engine().dialect.name != "sqlite":
         raise WrongUsage(
-            f"The database is at revision {current or 'none'} and this version needs {newest}; run `campaign db upgrade`."
+            f"The database is at revision {current or 'none'} and this version needs {newest};"
+            " run `campaign db upgrade`."
         )
     upgrade()

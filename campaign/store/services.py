@@ -4,9 +4,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import func, select, update
-from sqlmodel import Session, col
+from sqlalchemy import func, update
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from campaign.domain.account import Account
 from campaign.domain.check import Problem, is_ok
@@ -54,11 +56,11 @@ def _remember_one(session: Session, form: SavedService) -> Service:
     return row
 
 
-def _columns(form: SavedService) -> dict[str, object]:
+def _columns(form: SavedService) -> dict[str, Any]:
     return {name: getattr(form, name) for name in SavedService.__slots__}
 
 
-def _named(internal_name: str):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _named(internal_name: str) -> SelectOfScalar[Service]:
     return select(Service).where(func.lower(col(Service.internal_name)) == internal_name.lower())
 
 

@@ -1,9 +1,11 @@
 """Readings of followers: opening or taking up again, one transaction per page, the end."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, select
-from sqlmodel import Session, col
+from sqlalchemy import delete, or_
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from campaign.domain.followers import FollowerPage
 from campaign.domain.reading import is_complete
@@ -82,18 +84,13 @@ def take(session: Session, run_id: int, pages: int) -> SyncRun:
     return run
 
 
-def of_flow_run(session: Session, flow_run_id: str) -> list[tuple[Service, SyncRun]]:
-    """The readings that a Prefect run worked on, with their services, by internal name."""
-    found = session.execute(
-        select(Service, SyncRun)
-        .join(SyncRun, col(SyncRun.service_id) == col(Service.id))
-        .where(col(SyncRun.flow_run_id) == flow_run_id)
-        .order_by(col(Service.internal_name))
-    )
-    return [(service, run) for service, run in found]
+def touched_since(session: Session, moment: datetime, service_ids: Sequence[int]) -> list[SyncRun]:
+    """The readings of these services that are being worked on, or were left, since a moment."""
+    is_recent = or_(col(SyncRun.state) == SyncState.RUNNING, col(SyncRun.finished_at) >= moment)
+    return list(session.exec(select(SyncRun).where(col(SyncRun.service_id).in_(service_ids), is_recent)))
 
 
-def _readings(service_id: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
+def _readings(service_id: int) -> SelectOfScalar[SyncRun]:
     return select(SyncRun).where(col(SyncRun.service_id) == service_id)
 
 

@@ -1,6 +1,7 @@
 """Calls that got no answer: which of them X surely never saw."""
 
 from ipaddress import ip_address
+from socket import create_connection
 from typing import Any, cast
 from urllib.parse import urlsplit
 
@@ -10,7 +11,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, MaxRetryError, NewConnectionError
 
-from campaign.errors import Uncertain, Unsent, XError
+from campaign.errors import Uncertain, Unsent, WrongUsage, XError
 
 
 class _Unconnected:
@@ -65,6 +66,17 @@ def is_loopback(url: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def check_simulator(base_url: str) -> None:
+    """Raise WrongUsage when X's place is taken by an address of this computer at which nothing answers."""
+    parts = urlsplit(base_url)
+    if not is_loopback(base_url):
+        return
+    try:
+        create_connection((parts.hostname, parts.port or 80), timeout=5).close()
+    except OSError:
+        raise WrongUsage(_unreachable(base_url)) from None
 
 
 def unanswered(error: Exception, base_url: str) -> XError:

@@ -19,7 +19,7 @@ NUMBER = re.compile(r"[0-9]{1,9}")
 WORDS = {str: "a text", bool: "true or false", int: "a whole number from 0", int | float: "a number from 0"}
 
 
-class Wrong(Exception):  # noqa: N818 - it reads as a sentence
+class Wrong(Exception):
     """The request cannot be done; the message says why in one sentence."""
 
 

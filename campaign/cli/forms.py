@@ -1,0 +1,134 @@
+"""The saved forms of services, for the commands that read and change them. Needs Prefect's settings in place."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import pendulum
+from prefect.client.orchestration import get_client
+from pydantic import ValidationError
+
+from campaign.domain.spending import usd
+from campaign.errors import Uncertain, Unsent, WrongUsage
+from campaign.store import ledgers
+from campaign.store.engine import reading
+from campaign.x.keys import problem_of
+from models import Service
+from tasks.services import check, find_service, saved_services
+from tasks.twitter_service import TwitterService, block_name
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRow:
+    """A service with what it was charged this month, in US dollars."""
+
+    service: Service
+    spent: Decimal
+
+    def describe(self) -> dict[str, Any]:
+        """The service for scripts, without its keys."""
+        service = self.service
+        return {
+            "service": service.internal_name,
+            "label": service.label,
+            "visitor_folder": service.visitor_folder,
+            "synchronize": service.synchronize,
+            "proof": service.proof,
+            "api_version": service.api_version.value,
+            "owned": service.owned,
+            "spend_cap_usd": f"{service.spend_cap:.2f}",
+            "spent_usd": f"{self.spent:.2f}",
+            "followers": service.followers_count,
+            **self.check_result(),
+        }
+
+    def check_result(self) -> dict[str, Any]:
+        """What the last check found."""
+        service = self.service
+        return {
+            "state": service.state.value,
+            "handle": service.x_username or service.internal_name,
+            "x_user_id": service.x_user_id,
+            "access_level": service.access_level,
+            "problems": service.problems.splitlines(),
+        }
+
+    def as_row(self) -> dict[str, str]:
+        """The service for people."""
+        service = self.service
+        return {
+            "Service": service.internal_name,
+            "Label": service.label,
+            "State": service.state.value.replace("_", " "),
+            "Followers": f"{service.followers_count:,}" if service.followers_count is not None else "",
+            "Synchronized": "yes" if service.synchronize else "no",
+            "Proof": "yes" if service.proof else "",
+            "Spent": f"{usd(self.spent)} of {usd(service.spend_cap)}",
+            "Problems": service.problems,
+        }
+
+
+def one_named(handle: str) -> ServiceRow:
+    """Find one saved service; raises WrongUsage when there is none."""
+    return _with_spending(find_service(handle))
+
+
+def list_all() -> tuple[list[ServiceRow], list[str]]:
+    """All saved services by name, and a sentence for each form that cannot be used."""
+    saved = saved_services()
+    rows = sorted(saved.services, key=lambda service: service.internal_name.lower())
+    return [_with_spending(service) for service in rows], saved.problems
+
+
+def save_new(values: dict[str, Any]) -> ServiceRow:
+    """Save the form of a new service; raises WrongUsage when there is one of that name or the keys cannot work."""
+    handle = values["internal_name"]
+    taken = {service.internal_name.lower() for service in saved_services().services}
+    if handle.lower() in taken:
+        raise WrongUsage(f"The service {handle} exists; change it with: campaign service edit {handle}")
+    _save(values, block_name(handle), overwrite=False)
+    return one_named(handle)
+
+
+def save_changed(handle: str, changes: dict[str, Any]) -> ServiceRow:
+    """Save the form of a service with some fields changed."""
+    service = find_service(handle)
+    with get_client(sync_client=True) as client:
+        document = client.read_block_document(UUID(service.block_id), include_secrets=True)
+    _save(document.data | changes, str(document.name), overwrite=True)
+    return one_named(changes.get("internal_name", handle))
+
+
+def _save(values: dict[str, Any], name: str, *, overwrite: bool) -> None:
+    try:
+        form = TwitterService.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = TwitterService.model_fields[str(first["loc"][0])].title
+        raise WrongUsage(f"{field} cannot be used: {first['msg']}.") from None
+    if problem := problem_of(form.keys()):
+        raise WrongUsage(problem)
+    TwitterService.register_type_and_schema()
+    form.save(name, overwrite=overwrite)
+
+
+def check_one(handle: str) -> ServiceRow:
+    """Ask X about one service now; raises WrongUsage when X cannot be asked."""
+    try:
+        check(find_service(handle))
+    except (Unsent, Uncertain) as error:
+        raise WrongUsage(str(error)) from None
+    return one_named(handle)
+
+
+def forget(row: ServiceRow) -> None:
+    """Delete the saved form, keys included."""
+    with get_client(sync_client=True) as client:
+        client.delete_block_document(UUID(row.service.block_id))
+    saved_services()
+
+
+def _with_spending(service: Service) -> ServiceRow:
+    with reading() as session:
+        return ServiceRow(service, ledgers.spent(session, service.id, pendulum.now("UTC")))

@@ -1,0 +1,44 @@
+"""The `campaign` command."""
+
+import sys
+
+import typer
+
+from campaign.cli import output
+from campaign.cli.database import database
+from campaign.cli.service import service
+from campaign.cli.simulator import simulator
+from campaign.cli.sync import sync
+from campaign.cli.visitors import visitors
+from campaign.errors import CampaignError, WrongUsage
+
+app = typer.Typer(
+    help="Social marketing on X: services, followers, posts, direct messages, contacts.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.add_typer(service, name="service")
+app.command()(sync)
+app.command()(visitors)
+app.command()(simulator)
+app.add_typer(database, name="db")
+
+
+def main() -> None:
+    """Run the command: exit status 0 done, 1 refused or failed, 2 wrong usage; an error is one line."""
+    try:
+        app()
+    except WrongUsage as error:
+        output.say(str(error))
+        sys.exit(2)
+    except CampaignError as error:
+        output.say(str(error))
+        sys.exit(1)
+    except KeyboardInterrupt:
+        output.say("Interrupted.")
+        sys.exit(130)
+    except Exception as error:  # noqa: BLE001  no traceback reaches a user
+        output.say(f"This should not have happened: {type(error).__name__}; the details are in {output.keep(error)}.")
+        sys.exit(1)

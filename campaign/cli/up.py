@@ -1,0 +1,135 @@
+"""`campaign up`: the embedded default, everything on this machine until Ctrl-C."""
+
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from filelock import FileLock, Timeout
+
+from campaign.cli import output
+from campaign.errors import NotPossible, WrongUsage
+from campaign.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from deployments.server import Server
+
+_ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def up(
+    port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Port of the UI.", show_default="CAMPAIGN_SERVER_PORT, or 4200"),
+    ] = None,
+) -> None:
+    """Start the Prefect server with its UI and a worker on this machine, until Ctrl-C.
+
+    Existing data is kept, the database is migrated and the workflows are deployed: stopped, until you enable them.
+    """
+    from deployments.environment import adopt, make_home
+
+    settings = load_settings()
+    make_home(settings)
+    adopt(settings)
+    with ending_in_order(), _only_once(settings):
+        try:
+            _run(settings, port or settings.server_port)
+        except KeyboardInterrupt:
+            output.say("Stopped; everything is kept for the next `campaign up`.")
+
+
+def _run(settings: Settings, port: int) -> None:
+    from campaign.store import schema
+    from deployments.server import connected, running_server
+
+    with step("Preparing the database"):
+        schema.make_ready()
+    # It ends in reverse order: first the worker with its runs, which can then still report their end.
+    with ExitStack() as stack:
+        with step("Starting the Prefect server"):
+            server = stack.enter_context(running_server(settings, port))
+            api_url = stack.enter_context(connected(settings))
+        _start_worker(settings, api_url, stack)
+        _tell_what_is_missing(server)
+        output.say(f"The UI is at {server.url} - Ctrl-C ends everything that was started here.")
+        _stay(server)
+
+
+def _start_worker(settings: Settings, api_url: str, stack: ExitStack) -> None:
+    from deployments.deploying import deploy
+    from deployments.worker import make_pool, running_worker, wait_for_worker
+
+    make_pool()
+    stack.enter_context(running_worker(settings, api_url))  # it starts while the workflows are deployed
+    with step("Deploying the workflows"):
+        deploy(settings)
+    with step("Starting the worker"):
+        wait_for_worker()
+
+
+def _tell_what_is_missing(server: "Server") -> None:
+    from tasks.services import saved_services
+
+    try:
+        saved = saved_services()
+    except NotPossible as error:  # the UI is needed to put it right
+        output.say(str(error))
+        return
+    for problem in saved.problems:
+        output.say(problem)
+    if not saved.services:
+        output.say(
+            "There is no service yet. Connect your X account with `campaign service create HANDLE --label NAME`,"
+            f" or fill in the form at {server.url}/blocks/catalog/twitter-service/create"
+        )
+
+
+def _stay(server: "Server") -> NoReturn:
+    while not server.process.has_ended:
+        time.sleep(0.5)
+    raise NotPossible(
+        f"The Prefect server ended by itself: {server.process.last_words()} More is in {server.process.log}."
+    )
+
+
+@contextmanager
+def _only_once(settings: Settings) -> Iterator[None]:
+    lock = FileLock(settings.home / "up.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise WrongUsage(
+            f"`campaign up` runs already for {settings.home}; stop it first, or set CAMPAIGN_HOME to another folder."
+        ) from None
+    with lock:
+        yield
+
+
+@contextmanager
+def ending_in_order() -> Iterator[None]:
+    """Make every way of ending a KeyboardInterrupt, and the first one the last: nothing disturbs the cleaning up."""
+
+    def end(_number: int, _frame: FrameType | None) -> NoReturn:
+        for one in _ENDINGS:
+            signal.signal(one, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, end) for number in _ENDINGS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def step(title: str) -> Iterator[None]:
+    """Show that something is going on, and that it is done."""
+    begin = time.monotonic()
+    with output.console.status(f"{title}…"):
+        yield
+    output.say(f"{title}: done ({time.monotonic() - begin:.1f} s)")

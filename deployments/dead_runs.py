@@ -1,0 +1,59 @@
+"""The automation that marks runs as crashed whose process died, so that the next run of the workflow may begin."""
+
+from datetime import timedelta
+
+from prefect.automations import Automation, ChangeFlowRunState, EventTrigger, Posture, ResourceSpecification
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import StateType
+from prefect.events.schemas.automations import AutomationCore
+
+from deployments.environment import HEARTBEAT_SECONDS
+
+NAME = "Mark dead runs as crashed"
+#: On every deployment in prefect.yaml: runs of others on the same server may give signs of life more rarely.
+TAG = "campaign"
+#: One sign of life may be lost and one late before a run counts as dead.
+SILENCE = timedelta(seconds=4 * HEARTBEAT_SECONDS)
+
+
+def mark_dead_runs(client: SyncPrefectClient) -> None:
+    """Make or update the automation; there is one of it however often and by how many this is called.
+
+    A run that suspends itself within a second of its start would be taken for dead: its first sign of life arrives last.
+    """
+    wanted = _automation()
+    if not client.read_automations_by_name(NAME):
+        client.create_automation(wanted)
+    # Two who made it at the same time agree on which one stays.
+    first, *others = sorted(client.read_automations_by_name(NAME), key=lambda one: one.id)
+    for other in others:
+        client.delete_automation(other.id)
+    if not _is_same(first, wanted):  # an update forgets which runs are being watched
+        client.update_automation(first.id, wanted.model_copy(update={"enabled": first.enabled}))
+
+
+def _automation() -> AutomationCore:
+    return AutomationCore(
+        name=NAME,
+        description="Frees the place of a run whose machine or process died, so that the next one can begin.",
+        trigger=EventTrigger(
+            posture=Posture.Proactive,
+            after={"prefect.flow-run.heartbeat"},
+            expect={"prefect.flow-run.*"},
+            match=ResourceSpecification.model_validate({"prefect.resource.id": "prefect.flow-run.*"}),
+            match_related=ResourceSpecification.model_validate({"prefect.resource.id": f"prefect.tag.{TAG}"}),
+            for_each={"prefect.resource.id"},
+            threshold=1,
+            within=SILENCE,
+        ),
+        actions=[
+            ChangeFlowRunState(
+                state=StateType.CRASHED,
+                message=f"No sign of life for {SILENCE.seconds} s: its process or machine died. Run it again.",
+            )
+        ],
+    )
+
+
+def _is_same(one: Automation, other: AutomationCore) -> bool:
+    return all(getattr(one, part) == getattr(other, part) for part in ("description", "trigger", "actions"))

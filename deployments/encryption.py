@@ -1,0 +1,81 @@
+"""The key that encrypts the services' keys: a file of the home, so that no copy of Prefect's database holds it."""
+
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+
+from campaign.errors import WrongUsage
+from campaign.settings import Settings
+
+VARIABLE = "PREFECT_SERVER_ENCRYPTION_KEY"
+
+
+def key_file(settings: Settings) -> Path:
+    """Where the key of this home is kept; belongs into every backup."""
+    return settings.home / "encryption.key"
+
+
+def fingerprint_file(settings: Settings) -> Path:
+    """Which key Prefect's database of this home was begun with."""
+    return settings.prefect_home / "encryption-key.sha256"
+
+
+def server_key(settings: Settings) -> str:
+    """Give the key for the server: the operator's own, or the home's, made at the first start.
+
+    Raises WrongUsage when it is not the key that the services of this home were saved with.
+    """
+    given = os.environ.get(VARIABLE)
+    key = given or _home_key(settings)
+    source = VARIABLE if given else str(key_file(settings))
+    if not _is_key(key):
+        raise WrongUsage(f"{source} is no encryption key any more. {_remedy(settings)}")
+    fingerprint = hashlib.sha256(key.encode()).hexdigest()
+    if _write_once(fingerprint_file(settings), fingerprint) != fingerprint:
+        raise WrongUsage(f"{source} is not the key that the services were saved with. {_remedy(settings)}")
+    return key
+
+
+def _home_key(settings: Settings) -> str:
+    # The key is always written before its fingerprint, so another process cannot make this look like a loss.
+    if fingerprint_file(settings).exists() and not key_file(settings).exists():
+        raise WrongUsage(
+            f"{key_file(settings)} is missing: without it no saved service can be read. {_remedy(settings)}"
+        )
+    return _write_once(key_file(settings), Fernet.generate_key().decode())
+
+
+def _remedy(settings: Settings) -> str:
+    return (
+        f"Put the right one back from your backup; if there is none, the keys of all services are lost: delete"
+        f" {fingerprint_file(settings)} and {key_file(settings)}, start again, remove the services and enter their"
+        " keys anew. Visitors and history are not affected."
+    )
+
+
+def _is_key(text: str) -> bool:
+    try:
+        Fernet(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _write_once(path: Path, text: str) -> str:
+    """Write a file that appears complete or not at all, unless it is there already; return what it holds."""
+    if not path.exists():
+        draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return path.read_text().strip()

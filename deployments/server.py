@@ -1,0 +1,188 @@
+"""The Prefect server of a home: starting it, finding it, and having one for the duration of a command."""
+
+import os
+import socket
+import sys
+import time
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import httpx
+from filelock import FileLock
+
+from campaign.errors import NotPossible, WrongUsage
+from campaign.settings import Settings
+from deployments.encryption import VARIABLE, server_key
+from deployments.environment import child_environment, make_home
+from deployments.processes import Process, running
+
+#: A first start makes Prefect's tables, on a slow machine for half a minute.
+_START_SECONDS = 120
+_ANSWER_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A Prefect server that we started."""
+
+    url: str
+    process: Process
+
+    @property
+    def api_url(self) -> str:
+        """What PREFECT_API_URL must be to use it."""
+        return f"{self.url}/api"
+
+
+@contextmanager
+def running_server(settings: Settings, port: int, *, ui: bool = True) -> Iterator[Server]:
+    """Run this home's server, on loopback only, and let the other commands find it; raises WrongUsage, NotPossible."""
+    with _started(settings, "server", port, ui=ui) as server, _published(settings, server.api_url):
+        yield server
+
+
+@contextmanager
+def connected(settings: Settings) -> Iterator[str]:
+    """Use the server that runs, or one for the duration of this block; gives its API address."""
+    if api_url := server_of(settings):
+        check_version(api_url)
+        with _used_by_prefect(api_url):
+            yield api_url
+        return
+    print("Starting a Prefect server for this command…", file=sys.stderr)
+    with _started(settings, "command-server", free_port(), ui=False) as server, _used_by_prefect(server.api_url):
+        yield server.api_url
+
+
+def server_of(settings: Settings) -> str | None:
+    """The API address that PREFECT_API_URL names, or that of this home's server while it runs."""
+    if given := os.environ.get("PREFECT_API_URL"):
+        return given.rstrip("/")
+    try:
+        api_url, owner = (settings.home / "server.url").read_text().split()
+        os.kill(int(owner), 0)
+    except (OSError, ValueError):  # there is none, or it was left behind: another home's server may be there now
+        return None
+    return api_url if _is_healthy(api_url) else None
+
+
+def check_version(api_url: str) -> None:
+    """Make sure that the server answers and is of the version that is installed here; raises WrongUsage."""
+    ours = version("prefect")
+    auth = os.environ.get("PREFECT_API_AUTH_STRING", "")
+    headers = {"Authorization": f"Basic {b64encode(auth.encode()).decode()}"} if auth else {}
+    try:
+        answer = httpx.get(f"{api_url}/admin/version", headers=headers, timeout=_ANSWER_SECONDS)
+        theirs = answer.raise_for_status().json()
+    except httpx.HTTPStatusError as error:
+        raise WrongUsage(_refusal(api_url, error.response.status_code)) from None
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        raise WrongUsage(
+            f"No Prefect server answers at {api_url}; start it, or correct or unset PREFECT_API_URL."
+        ) from None
+    if theirs != ours:
+        raise WrongUsage(
+            f"The Prefect server at {api_url} has version {theirs} and this installation {ours};"
+            " install the same version on both sides."
+        )
+
+
+def _refusal(api_url: str, status: int) -> str:
+    if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+        return (
+            f"The Prefect server at {api_url} wants to know who asks; set PREFECT_API_AUTH_STRING to its user:password."
+        )
+    return f"What answers at {api_url} is no Prefect server (status {status}); correct or unset PREFECT_API_URL."
+
+
+def free_port() -> int:
+    """A port of this machine that nobody uses now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def _started(settings: Settings, name: str, port: int, *, ui: bool) -> Iterator[Server]:
+    make_home(settings)
+    url = f"http://127.0.0.1:{port}"
+    environment = child_environment(settings) | {VARIABLE: server_key(settings), "PREFECT_API_URL": f"{url}/api"}
+    command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--ui" if ui else "--no-ui"]
+    # One after the other: two servers that make or migrate the tables at the same time get in each other's way.
+    turn = FileLock(settings.home / "server.lock", timeout=_START_SECONDS)
+    turn.acquire()
+    try:
+        _check_free(port)
+        with running(settings, name, command, environment) as process:
+            server = Server(url, process)
+            _wait_until_healthy(server)
+            turn.release()
+            yield server
+    finally:
+        turn.release()
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise WrongUsage(
+                f"Port {port} cannot be used ({error.strerror}); stop what uses it, or name another one"
+                " with --port or CAMPAIGN_SERVER_PORT."
+            ) from None
+
+
+def _wait_until_healthy(server: Server) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while not _is_healthy(server.api_url):
+        log = server.process.log
+        if server.process.has_ended:
+            raise NotPossible(f"The Prefect server did not start: {server.process.last_words()} More is in {log}.")
+        if time.monotonic() > deadline:
+            raise NotPossible(f"The Prefect server did not start within {_START_SECONDS} s; see {log}.")
+        time.sleep(0.1)
+
+
+def _is_healthy(api_url: str) -> bool:
+    try:
+        return httpx.get(f"{api_url}/health", timeout=_ANSWER_SECONDS).is_success
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return False
+
+
+@contextmanager
+def _published(settings: Settings, api_url: str) -> Iterator[None]:
+    file = settings.home / "server.url"
+    file.write_text(f"{api_url} {os.getpid()}\n")
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _used_by_prefect(api_url: str) -> Iterator[None]:
+    before = os.environ.get("PREFECT_API_URL")
+    os.environ["PREFECT_API_URL"] = api_url
+    _reread_settings()
+    try:
+        yield
+    finally:
+        os.environ.pop("PREFECT_API_URL")
+        if before is not None:
+            os.environ["PREFECT_API_URL"] = before
+        _reread_settings()
+
+
+def _reread_settings() -> None:
+    """Prefect reads the environment when it is imported: once it is, it must look again."""
+    if "prefect.context" in sys.modules:
+        from prefect.context import refresh_global_settings_context  # noqa: PLC0415
+
+        refresh_global_settings_context()

@@ -1,0 +1,58 @@
+"""The worker: the process that starts the runs of the workflows."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.filters import WorkerFilter, WorkerFilterStatus
+from prefect.client.schemas.objects import WorkerStatus
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+
+from campaign.errors import NotPossible
+from campaign.settings import Settings
+from deployments.environment import child_environment
+from deployments.processes import Process, running
+
+#: The work pool of all workflows, as in prefect.yaml.
+POOL = "campaign"
+_START_SECONDS = 60
+
+
+def make_pool() -> None:
+    """Make the work pool, unless it is there already, as it is or as people changed it."""
+    pool = WorkPoolCreate(name=POOL, type="process", description="The workers that run the workflows.")
+    with get_client(sync_client=True) as client:
+        try:
+            client.create_work_pool(pool)
+        except ObjectAlreadyExists:
+            return
+
+
+@contextmanager
+def running_worker(settings: Settings, api_url: str, name: str = "worker") -> Iterator[Process]:
+    """Run a worker of the pool; it is started again when it dies, and its runs end with the block."""
+    environment = child_environment(settings) | {"PREFECT_API_URL": api_url}
+    command = ["prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", name]
+    with running(settings, name, command, environment, restarted=True) as process:
+        yield process
+
+
+def wait_for_worker(name: str = "worker") -> None:
+    """Wait until a worker has told the server that it is there; raises NotPossible after a minute."""
+    deadline = time.monotonic() + _START_SECONDS
+    while name not in online_workers():
+        if time.monotonic() > deadline:
+            raise NotPossible(f"The worker did not start within {_START_SECONDS} s; see logs/{name}.log of the home.")
+        time.sleep(0.2)
+
+
+def online_workers() -> list[str]:
+    """The names of the workers of the pool that gave a sign of life lately."""
+    online = WorkerFilter(status=WorkerFilterStatus(any_=[WorkerStatus.ONLINE]))
+    with get_client(sync_client=True) as client:
+        try:
+            return [worker.name for worker in client.read_workers_for_work_pool(POOL, worker_filter=online)]
+        except ObjectNotFound:
+            return []

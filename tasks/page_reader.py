@@ -1,0 +1,49 @@
+"""Reading ahead: the next page is on its way while the last one is written."""
+
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Self
+
+import pendulum
+
+from campaign.domain.budget import opens_at
+from campaign.domain.followers import FollowerPage
+from campaign.domain.receipt import Answer
+from campaign.x.gateway import Gateway
+
+
+class PageReader:
+    """Asks X for pages of followers, one call at a time, never for more people than are paid for."""
+
+    def __init__(self, gateway: Gateway, user_id: str) -> None:
+        self._gateway, self._user_id = gateway, user_id
+        self._pool = ThreadPoolExecutor(max_workers=1)
+        self._asked: Future[Answer[FollowerPage]] | None = None
+        self._size = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.shutdown()
+
+    def ask(self, token: str | None, paid_for: int) -> None:
+        """Ask for a page, unless it is asked for already."""
+        if self._asked is None:
+            self._size = min(self._gateway.follower_page_size, paid_for)
+            self._asked = self._pool.submit(self._gateway.followers, self._user_id, token, self._size)
+
+    def answer(self) -> Answer[FollowerPage]:
+        """Wait for the page that was asked for; raises XError."""
+        assert self._asked is not None  # noqa: S101  the caller asks first
+        asked, self._asked = self._asked, None
+        return asked.result()
+
+    def ask_ahead(self, answer: Answer[FollowerPage], paid_for: int) -> None:
+        """Ask for the page after this one where there is one, X allows the call, and it is paid for as well."""
+        windows = [window for receipt in answer.receipts for window in receipt.windows]
+        left = paid_for - self._size
+        if answer.value.next_token and left > 0 and opens_at(windows, pendulum.now("UTC")) is None:
+            self.ask(answer.value.next_token, left)
