@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from prefect.automations import Automation, ChangeFlowRunState, EventTrigger, Posture, ResourceSpecification
+from prefect.automations import ChangeFlowRunState, EventTrigger, Posture, ResourceSpecification
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
-from prefect.events.schemas.automations import AutomationCore
+from prefect.events.schemas.automations import Automation, AutomationCore
 
 from deployments.environment import HEARTBEAT_SECONDS
 
@@ -19,7 +19,7 @@ SILENCE = timedelta(seconds=4 * HEARTBEAT_SECONDS)
 def mark_dead_runs(client: SyncPrefectClient) -> None:
     """Make or update the automation; there is one of it however often and by how many this is called.
 
-    A run that suspends itself within a second of its start would be taken for dead: its first sign of life arrives last.
+    A run that suspends itself within a second of its start would be taken for dead: its sign of life arrives last.
     """
     wanted = _automation()
     if not client.read_automations_by_name(NAME):

@@ -8,11 +8,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import yaml
+import orjson
 from filelock import FileLock
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
+from ruamel.yaml import YAML
 
 from campaign.errors import NotPossible
 from campaign.settings import ROOT, Settings
@@ -40,14 +41,14 @@ def deploy(settings: Settings) -> list[Deployed]:
     with FileLock(settings.home / "deploy.lock"), get_client(sync_client=True) as client:
         TwitterService.register_type_and_schema()
         make_pool()
-        _run_prefect_deploy(settings, client, yaml.safe_load(PREFECT_FILE.read_text()))
+        _run_prefect_deploy(settings, client, _plan())
         mark_dead_runs(client)
         return deployed(client)
 
 
 def deployed(client: SyncPrefectClient) -> list[Deployed]:
     """The workflows as they are on the server."""
-    entries = yaml.safe_load(PREFECT_FILE.read_text())["deployments"]
+    entries = _plan()["deployments"]
     known = (_known(client, entry) for entry in entries)
     return [
         _state_of(client, deployment, full_name(entry))
@@ -65,7 +66,7 @@ def _run_prefect_deploy(settings: Settings, client: SyncPrefectClient, plan: dic
     plan["deployments"] = [_prepared(entry, _known(client, entry), settings) for entry in plan["deployments"]]
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "prefect.yaml"
-        file.write_text(yaml.safe_dump(plan))
+        file.write_bytes(orjson.dumps(plan))  # all JSON is YAML
         environment = child_environment(settings) | {"PREFECT_API_URL": str(client.api_url)}
         command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
@@ -73,6 +74,10 @@ def _run_prefect_deploy(settings: Settings, client: SyncPrefectClient, plan: dic
         log = settings.home / "logs" / "deploy.log"
         log.write_text(done.stdout + done.stderr)
         raise NotPossible(f"The workflows could not be deployed; what Prefect said is in {log}.")
+
+
+def _plan() -> dict[str, Any]:
+    return dict(YAML(typ="safe").load(PREFECT_FILE))
 
 
 def _known(client: SyncPrefectClient, entry: dict[str, Any]) -> DeploymentResponse | None:

@@ -50,7 +50,7 @@ def _keep(command: Sequence[str], log: IO[bytes], *, restart: bool) -> int:
         if not restart:
             return status
         name = " ".join(command[2:4])
-        print(f"{name} ended by itself (exit status {status}) and is started again; see {log.name}.", file=sys.stderr)
+        sys.stderr.write(f"{name} ended by itself (exit status {status}) and is started again; see {log.name}.\n")
         time.sleep(1)
 
 

@@ -1,27 +1,24 @@
-"""The Prefect server of a home: starting it, finding it, and having one for the duration of a command."""
+"""Running the Prefect server of a home, for as long as it is wanted or for the duration of a command."""
 
 import os
 import socket
 import sys
 import time
-from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 
-import httpx
 from filelock import FileLock
 
 from campaign.errors import NotPossible, WrongUsage
 from campaign.settings import Settings
 from deployments.encryption import VARIABLE, server_key
 from deployments.environment import child_environment, make_home
+from deployments.existing import check_version, is_healthy, server_of
 from deployments.processes import Process, running
 
 #: A first start makes Prefect's tables, on a slow machine for half a minute.
 _START_SECONDS = 120
-_ANSWER_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,50 +49,9 @@ def connected(settings: Settings) -> Iterator[str]:
         with _used_by_prefect(api_url):
             yield api_url
         return
-    print("Starting a Prefect server for this command…", file=sys.stderr)
+    sys.stderr.write("Starting a Prefect server for this command…\n")
     with _started(settings, "command-server", free_port(), ui=False) as server, _used_by_prefect(server.api_url):
         yield server.api_url
-
-
-def server_of(settings: Settings) -> str | None:
-    """The API address that PREFECT_API_URL names, or that of this home's server while it runs."""
-    if given := os.environ.get("PREFECT_API_URL"):
-        return given.rstrip("/")
-    try:
-        api_url, owner = (settings.home / "server.url").read_text().split()
-        os.kill(int(owner), 0)
-    except (OSError, ValueError):  # there is none, or it was left behind: another home's server may be there now
-        return None
-    return api_url if _is_healthy(api_url) else None
-
-
-def check_version(api_url: str) -> None:
-    """Make sure that the server answers and is of the version that is installed here; raises WrongUsage."""
-    ours = version("prefect")
-    auth = os.environ.get("PREFECT_API_AUTH_STRING", "")
-    headers = {"Authorization": f"Basic {b64encode(auth.encode()).decode()}"} if auth else {}
-    try:
-        answer = httpx.get(f"{api_url}/admin/version", headers=headers, timeout=_ANSWER_SECONDS)
-        theirs = answer.raise_for_status().json()
-    except httpx.HTTPStatusError as error:
-        raise WrongUsage(_refusal(api_url, error.response.status_code)) from None
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
-        raise WrongUsage(
-            f"No Prefect server answers at {api_url}; start it, or correct or unset PREFECT_API_URL."
-        ) from None
-    if theirs != ours:
-        raise WrongUsage(
-            f"The Prefect server at {api_url} has version {theirs} and this installation {ours};"
-            " install the same version on both sides."
-        )
-
-
-def _refusal(api_url: str, status: int) -> str:
-    if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-        return (
-            f"The Prefect server at {api_url} wants to know who asks; set PREFECT_API_AUTH_STRING to its user:password."
-        )
-    return f"What answers at {api_url} is no Prefect server (status {status}); correct or unset PREFECT_API_URL."
 
 
 def free_port() -> int:
@@ -140,20 +96,13 @@ def _check_free(port: int) -> None:
 
 def _wait_until_healthy(server: Server) -> None:
     deadline = time.monotonic() + _START_SECONDS
-    while not _is_healthy(server.api_url):
+    while not is_healthy(server.api_url):
         log = server.process.log
         if server.process.has_ended:
             raise NotPossible(f"The Prefect server did not start: {server.process.last_words()} More is in {log}.")
         if time.monotonic() > deadline:
             raise NotPossible(f"The Prefect server did not start within {_START_SECONDS} s; see {log}.")
         time.sleep(0.1)
-
-
-def _is_healthy(api_url: str) -> bool:
-    try:
-        return httpx.get(f"{api_url}/health", timeout=_ANSWER_SECONDS).is_success
-    except (httpx.HTTPError, httpx.InvalidURL):
-        return False
 
 
 @contextmanager

@@ -34,7 +34,7 @@ def open_reading(service: Service, mode: SyncMode, flow_run_id: str) -> SyncRun:
     with writing() as session:
         run = sync_runs.open_reading(session, service.id, mode, flow_run_id, now)
         row = services.get(session, service.id)
-        price, left = gateway.follower_price.usd, ledgers.left(session, row, now)
+        price, left = gateway.follower_price.usd, ledgers.left(session, row.id, now)
         refusal = refusal_of(_expected(row, run, gateway.follower_page_size), price, left, row.spend_cap)
         if refusal:
             sync_runs.close(session, run, SyncState.STOPPED if run.pages else SyncState.REFUSED, refusal, now)

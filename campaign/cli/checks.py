@@ -15,7 +15,8 @@ from campaign.store import schema
 from campaign.store.engine import engine
 from deployments.encryption import VARIABLE, key_file, server_key
 from deployments.environment import make_home
-from deployments.server import check_version, connected, server_of
+from deployments.existing import check_version, server_of
+from deployments.server import connected
 from models import ServiceState
 
 #: X refuses signed calls when the clocks differ by more than five minutes; said well before.
@@ -68,7 +69,7 @@ def _disk(settings: Settings) -> str:
     return f"{says}."
 
 
-def _database(settings: Settings) -> str:
+def _database(_settings: Settings) -> str:
     schema.make_ready()
     shown = engine().url.render_as_string(hide_password=True)
     return f"{shown} is at revision {schema.newest_revision()}."

@@ -4,13 +4,23 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import func, select
-from sqlmodel import Session, col
+from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, select, text, update
+from sqlmodel import Session, SQLModel, col
 
 from campaign.domain.budget import Window, opens_at
 from campaign.domain.receipt import Price, Receipt
 from campaign.domain.spending import affordable, day_of, month_of
 from models import Budget, Charge, Service
+from models.base import Moment
+
+# Plain statements, because these run with every page of followers.
+_CHARGE: Table = SQLModel.metadata.tables["charge"]
+_NOTE_LIMITS = text("""
+INSERT INTO budget (service_id, endpoint, "window", "limit", remaining, reset_at)
+VALUES (:service_id, :endpoint, :window, :limit, :remaining, :reset_at)
+ON CONFLICT (service_id, endpoint, "window")
+DO UPDATE SET "limit" = excluded."limit", remaining = excluded.remaining, reset_at = excluded.reset_at
+""").bindparams(bindparam("reset_at", type_=Moment()))
 
 
 def spent(session: Session, service_id: int, now: datetime) -> Decimal:
@@ -21,22 +31,25 @@ def spent(session: Session, service_id: int, now: datetime) -> Decimal:
     return session.scalar(this_month) or Decimal(0)
 
 
-def left(session: Session, service: Service, now: datetime) -> Decimal:
+def left(session: Session, service_id: int, now: datetime) -> Decimal:
     """What the spend cap of a service still allows this month; never negative."""
-    return max(Decimal(0), service.spend_cap - spent(session, service.id, now))
+    # The lock makes two processes that spend for one service do so one after the other.
+    cap = session.scalar(select(col(Service.spend_cap)).where(col(Service.id) == service_id).with_for_update())
+    return max(Decimal(0), (cap or Decimal(0)) - spent(session, service_id, now))
 
 
 def reserve(session: Session, service_id: int, purpose: str, price: Price, wanted: int, now: datetime) -> int:
-    """Set the most a call can cost aside, before it is made; returns how many of `wanted` resources it may ask for.
+    """Set the most that calls can cost aside, before they are made; returns for how many of `wanted` resources it is.
 
     What an earlier call of today left unsettled is taken over: X charges a resource once in a UTC day, so asking
-    again for what a lost answer may have cost already costs nothing more.
+    again for what a lost answer may have cost already costs nothing more. What is older counts in full.
     """
-    service = session.get_one(Service, service_id, with_for_update=True)
-    _take_over(session, service_id, purpose, now)
-    resources = affordable(left(session, service, now), price.usd, wanted)
+    is_older = col(Charge.at) < day_of(now)
+    session.connection().execute(update(_CHARGE).where(*_unsettled(service_id, purpose), is_older).values(settled=True))
+    release(session, service_id, purpose)
+    resources = affordable(left(session, service_id, now), price.usd, wanted)
     if resources:
-        session.add(_charge(service_id, purpose, price, resources, now))
+        _book(session, service_id, purpose, price, resources, now, settled=False)
     return resources
 
 
@@ -46,34 +59,29 @@ def settle(session: Session, service_id: int, purpose: str, receipts: Iterable[R
     cost = Decimal(0)
     for receipt in receipts:
         if receipt.resources:
-            charge = _charge(service_id, receipt.endpoint, receipt.price, receipt.resources, now)
-            charge.settled = True
-            session.add(charge)
-            cost += charge.amount
+            _book(session, service_id, receipt.endpoint, receipt.price, receipt.resources, now, settled=True)
+            cost += receipt.usd
         note_limits(session, service_id, receipt)
     return cost
 
 
 def release(session: Session, service_id: int, purpose: str) -> None:
     """Give back what was set aside: X surely did nothing."""
-    for charge in _unsettled(session, service_id, purpose):
-        session.delete(charge)
-    session.flush()
+    session.connection().execute(delete(_CHARGE).where(*_unsettled(service_id, purpose)))
 
 
 def note_limits(session: Session, service_id: int, receipt: Receipt) -> None:
     """Keep what X said of its limit windows."""
     for window in receipt.windows:
-        session.merge(
-            Budget(
-                service_id=service_id,
-                endpoint=receipt.endpoint,
-                window=window.name,
-                limit=window.limit,
-                remaining=window.remaining,
-                reset_at=window.reset_at,
-            )
-        )
+        given = {
+            "service_id": service_id,
+            "endpoint": receipt.endpoint,
+            "window": window.name.value,
+            "limit": window.limit,
+            "remaining": window.remaining,
+            "reset_at": window.reset_at,
+        }
+        session.connection().execute(_NOTE_LIMITS, given)
 
 
 def calls_open_at(session: Session, service_id: int, endpoints: Iterable[str], now: datetime) -> datetime | None:
@@ -84,29 +92,21 @@ def calls_open_at(session: Session, service_id: int, endpoints: Iterable[str], n
     return opens_at([Window(one.window, one.limit, one.remaining, one.reset_at) for one in known], now)
 
 
-def _charge(service_id: int, endpoint: str, price: Price, resources: int, now: datetime) -> Charge:
-    return Charge(
-        service_id=service_id,
-        at=now,
-        endpoint=endpoint,
-        item=price.item,
-        resources=resources,
-        unit_price=price.usd,
-        amount=price.usd * resources,
-    )
+def _unsettled(service_id: int, purpose: str) -> tuple[ColumnElement[bool], ...]:
+    return col(Charge.service_id) == service_id, col(Charge.endpoint) == purpose, col(Charge.settled).is_(False)
 
 
-def _unsettled(session: Session, service_id: int, purpose: str) -> list[Charge]:
-    open_charges = select(Charge).where(
-        col(Charge.service_id) == service_id, col(Charge.endpoint) == purpose, col(Charge.settled).is_(False)
-    )
-    return list(session.scalars(open_charges))
-
-
-def _take_over(session: Session, service_id: int, purpose: str, now: datetime) -> None:
-    for charge in _unsettled(session, service_id, purpose):
-        if charge.at < day_of(now):
-            charge.settled = True  # nobody will ever know; it counts in full
-        else:
-            session.delete(charge)
-    session.flush()
+def _book(
+    session: Session, service_id: int, endpoint: str, price: Price, resources: int, now: datetime, *, settled: bool
+) -> None:
+    charge = {
+        "service_id": service_id,
+        "at": now,
+        "endpoint": endpoint,
+        "item": price.item,
+        "resources": resources,
+        "unit_price": price.usd,
+        "amount": price.usd * resources,
+        "settled": settled,
+    }
+    session.connection().execute(insert(_CHARGE), charge)

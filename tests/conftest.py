@@ -1,0 +1,107 @@
+"""A clean environment, and databases made by the migrations."""
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+TEST_POSTGRESQL_URL = "CAMPAIGN_TEST_POSTGRESQL_URL"
+
+# Before anything of the project or of Prefect is imported: both read their settings from the environment.
+for _name in [name for name in os.environ if name.startswith(("CAMPAIGN_", "PREFECT_"))]:
+    if _name != TEST_POSTGRESQL_URL:
+        del os.environ[_name]
+_HOME = tempfile.mkdtemp(prefix="campaign-tests-")
+os.environ["CAMPAIGN_HOME"] = os.environ["PREFECT_HOME"] = _HOME
+atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
+
+from campaign.store import schema  # noqa: E402
+from tests.databases import Database, PostgresqlServer, in_use  # noqa: E402
+
+hypothesis.settings.register_profile("campaign", deadline=None)
+hypothesis.settings.load_profile("campaign")
+
+KINDS = ["sqlite", "postgresql"]
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgresqlServer]:
+    server = PostgresqlServer(
+        os.environ.get(TEST_POSTGRESQL_URL, "postgresql://postgres@127.0.0.1:5432/postgres"),
+    )
+    problem = server.problem()
+    if problem and os.environ.get("CI") == "true":
+        pytest.fail(problem)
+    if problem:
+        pytest.skip(problem)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("migrated") / "campaign.db"
+    with in_use(Database("sqlite", f"sqlite:///{file}"), file.parent):
+        schema.upgrade()
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(
+    postgresql_server: PostgresqlServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Database]:
+    with postgresql_server.new_database() as database:
+        with in_use(database, tmp_path_factory.mktemp("migrated")):
+            schema.upgrade()
+        yield database
+
+
+@pytest.fixture
+def sqlite_database(migrated_sqlite_file: Path, tmp_path: Path) -> Iterator[Database]:
+    """A migrated SQLite file of its own, in use by this process."""
+    file = shutil.copy(migrated_sqlite_file, tmp_path / "campaign.db")
+    database = Database("sqlite", f"sqlite:///{file}")
+    with in_use(database, tmp_path):
+        yield database
+
+
+@pytest.fixture
+def postgresql_database(
+    migrated_postgresql: Database, postgresql_server: PostgresqlServer, tmp_path: Path
+) -> Iterator[Database]:
+    """A migrated PostgreSQL database without rows, in use by this process."""
+    with in_use(migrated_postgresql, tmp_path):
+        yield migrated_postgresql
+    postgresql_server.empty(migrated_postgresql)
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest) -> Database:
+    """Each of both databases in turn: migrated, without rows, in use by this process."""
+    found: Database = request.getfixturevalue(f"{request.param}_database")
+    return found
+
+
+@pytest.fixture
+def new_sqlite(tmp_path: Path) -> Iterator[Database]:
+    database = Database("sqlite", f"sqlite:///{tmp_path / 'new.db'}")
+    with in_use(database, tmp_path):
+        yield database
+
+
+@pytest.fixture
+def new_postgresql(postgresql_server: PostgresqlServer, tmp_path: Path) -> Iterator[Database]:
+    with postgresql_server.new_database() as database, in_use(database, tmp_path):
+        yield database
+
+
+@pytest.fixture(params=KINDS)
+def new_database(request: pytest.FixtureRequest) -> Database:
+    """Each of both databases in turn, as no migration has touched it, in use by this process."""
+    found: Database = request.getfixturevalue(f"new_{request.param}")
+    return found

@@ -1,0 +1,85 @@
+"""Databases for tests: which one this process uses, and the PostgreSQL server that lends them."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import NullPool
+from sqlmodel import SQLModel
+
+from campaign.settings import load_settings
+from campaign.store.engine import engine
+
+
+@dataclass(frozen=True)
+class Database:
+    kind: str
+    url: str
+
+    @property
+    def is_sqlite(self) -> bool:
+        return self.kind == "sqlite"
+
+
+@contextmanager
+def in_use(database: Database, home: Path) -> Iterator[None]:
+    """Make a database the one that the settings of this process and of its children name."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CAMPAIGN_HOME", str(home))
+        environment.setenv("CAMPAIGN_DATABASE_URL", database.url)
+        load_settings.cache_clear()
+        try:
+            yield
+            engine().dispose()
+        finally:
+            load_settings.cache_clear()
+
+
+class PostgresqlServer:
+    """Makes databases with names of their own, and drops them."""
+
+    def __init__(self, url: str) -> None:
+        self._url = make_url(url).set(drivername="postgresql+psycopg")
+        self._admin = create_engine(
+            self._url, isolation_level="AUTOCOMMIT", poolclass=NullPool, connect_args={"connect_timeout": 3}
+        )
+        self._clearing: dict[str, Engine] = {}
+
+    def problem(self) -> str | None:
+        """Say why there is no PostgreSQL to test with; None when there is."""
+        try:
+            self._admin.connect().close()
+        except OperationalError as error:
+            return f"no PostgreSQL at {self._url}: {str(error.orig).splitlines()[0]}"
+        return None
+
+    @contextmanager
+    def new_database(self) -> Iterator[Database]:
+        name = f"campaign_test_{uuid4().hex}"
+        self._run(f"CREATE DATABASE {name}")
+        try:
+            url = self._url.set(drivername="postgresql", database=name)
+            yield Database("postgresql", url.render_as_string(hide_password=False))
+        finally:
+            self._run(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def empty(self, database: Database) -> None:
+        """Delete all rows; quicker than a database for each test."""
+        url = make_url(database.url).set(drivername="postgresql+psycopg")
+        clearing = self._clearing.setdefault(database.url, create_engine(url))
+        with clearing.begin() as connection:
+            for table in reversed(SQLModel.metadata.sorted_tables):
+                connection.execute(table.delete())
+
+    def close(self) -> None:
+        for clearing in self._clearing.values():
+            clearing.dispose()
+
+    def _run(self, statement: str) -> None:
+        with self._admin.connect() as connection:
+            connection.execute(text(statement))
