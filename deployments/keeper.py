@@ -74,16 +74,19 @@ def _tell_linux(option: int, value: int) -> None:
 
 
 def _end_everything() -> None:
-    deadline = time.monotonic() + GRACE_SECONDS
-    _send(signal.SIGTERM)
-    while _has_children() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    while _has_children():
-        _send(signal.SIGKILL)
+    # What the child started goes first: a run can still tell, through a living worker and server, that it was ended.
+    for processes in (_grandchildren, _descendants):
+        _send(signal.SIGTERM, processes())
+        deadline = time.monotonic() + GRACE_SECONDS / 2
+        while _reap() and processes() and time.monotonic() < deadline:
+            time.sleep(0.05)
+    while _reap():
+        _send(signal.SIGKILL, _descendants())
         time.sleep(0.05)
 
 
-def _has_children() -> bool:
+def _reap() -> bool:
+    """Take note of what ended; whether there is still a child."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -92,12 +95,17 @@ def _has_children() -> bool:
     return True
 
 
-def _send(number: signal.Signals) -> None:
-    for process in _descendants():
+def _send(number: signal.Signals, processes: Sequence[int]) -> None:
+    for process in processes:
         try:
             os.kill(process, number)
         except ProcessLookupError:
             continue
+
+
+def _grandchildren() -> list[int]:
+    parents = _parents()
+    return [process for process in _descendants() if parents.get(process, os.getpid()) != os.getpid()]
 
 
 def _descendants() -> list[int]:

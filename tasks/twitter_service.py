@@ -4,10 +4,11 @@ from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
+import httpx
 from prefect.blocks.core import Block
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import BlockDocument
-from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.exceptions import PrefectHTTPStatusError
 from pydantic import Field, SecretStr, ValidationError, WithJsonSchema
 
 from campaign.domain.handles import check_handle
@@ -106,22 +107,17 @@ def saved_documents() -> list[BlockDocument]:
     """Read all saved forms, keys included; raises NotPossible when the server cannot decrypt them."""
     with get_client(sync_client=True) as client:
         try:
-            return _all_documents(client)
+            return client.read_block_documents_by_type(SLUG, include_secrets=True)
         except PrefectHTTPStatusError as error:
-            if error.response.status_code < 500:  # noqa: PLR2004
+            if error.response.status_code == httpx.codes.NOT_FOUND:
+                return []  # no form was ever saved, so not even the block type is there
+            if error.response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
                 raise
             raise NotPossible(
                 "The Prefect server cannot read the saved services: its encryption key was lost or changed. Put the"
                 " file encryption.key of the campaign home back from your backup and start the server again;"
                 " without it, remove the services and enter their keys anew."
             ) from None
-
-
-def _all_documents(client: SyncPrefectClient) -> list[BlockDocument]:
-    try:
-        return client.read_block_documents_by_type(SLUG, include_secrets=True)
-    except ObjectNotFound:
-        return []
 
 
 def keys_of(block_id: str) -> Keys:

@@ -30,17 +30,14 @@ KINDS = ["sqlite", "postgresql"]
 
 
 @pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[PostgresqlServer]:
-    server = PostgresqlServer(
-        os.environ.get(TEST_POSTGRESQL_URL, "postgresql://postgres@127.0.0.1:5432/postgres"),
-    )
+def postgresql_server() -> PostgresqlServer:
+    server = PostgresqlServer(os.environ.get(TEST_POSTGRESQL_URL, "postgresql://postgres@127.0.0.1:5432/postgres"))
     problem = server.problem()
     if problem and os.environ.get("CI") == "true":
         pytest.fail(problem)
     if problem:
         pytest.skip(problem)
-    yield server
-    server.close()
+    return server
 
 
 @pytest.fixture(scope="session")

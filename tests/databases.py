@@ -7,7 +7,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import Engine, create_engine, make_url, text
+from sqlalchemy import create_engine, make_url, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
@@ -48,7 +48,6 @@ class PostgresqlServer:
         self._admin = create_engine(
             self._url, isolation_level="AUTOCOMMIT", poolclass=NullPool, connect_args={"connect_timeout": 3}
         )
-        self._clearing: dict[str, Engine] = {}
 
     def problem(self) -> str | None:
         """Say why there is no PostgreSQL to test with; None when there is."""
@@ -71,14 +70,9 @@ class PostgresqlServer:
     def empty(self, database: Database) -> None:
         """Delete all rows; quicker than a database for each test."""
         url = make_url(database.url).set(drivername="postgresql+psycopg")
-        clearing = self._clearing.setdefault(database.url, create_engine(url))
-        with clearing.begin() as connection:
+        with create_engine(url, poolclass=NullPool).begin() as connection:
             for table in reversed(SQLModel.metadata.sorted_tables):
                 connection.execute(table.delete())
-
-    def close(self) -> None:
-        for clearing in self._clearing.values():
-            clearing.dispose()
 
     def _run(self, statement: str) -> None:
         with self._admin.connect() as connection:

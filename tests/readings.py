@@ -35,6 +35,14 @@ def write_page(service: Service, run: SyncRun, page: FollowerPage, now: datetime
         return taken
 
 
+def write_and_fail(service: Service, run: SyncRun, page: FollowerPage, now: datetime = NOW) -> None:
+    """Write a page in a transaction that fails at its very end."""
+    with writing() as session:
+        sync_runs.record_page(session, sync_runs.take(session, run.id, run.pages), service, page, now)
+        session.flush()
+        raise ZeroDivisionError
+
+
 def read_all(
     service: Service, pages: Iterable[FollowerPage], mode: SyncMode = SyncMode.FULL, now: datetime = NOW
 ) -> SyncRun:

@@ -1,0 +1,136 @@
+"""`campaign demo`: the whole story on a simulated X, then the UI stays up."""
+
+import os
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import pendulum
+import typer
+
+from campaign.cli import output
+from campaign.cli.progress import progress
+from campaign.cli.story import BRAND, SimulatedBrand
+from campaign.cli.up import ending_in_order, start_everything, step
+from campaign.domain.spending import usd
+from campaign.errors import NotPossible
+from campaign.settings import Settings, load_settings
+
+#: A run that has not ended by then will not.
+_RUN_SECONDS = 300
+
+
+def demo(
+    leave: Annotated[bool, typer.Option("--exit", help="End after the story instead of keeping the UI up.")] = False,
+) -> None:
+    """Show the whole story on a simulated X: connect a brand, synchronise its followers, see what changes.
+
+    Everything lives in a temporary home, unless CAMPAIGN_HOME names one. Ctrl-C ends everything that was started.
+    """
+    with ending_in_order(), ExitStack() as stack:
+        try:
+            _tell_story(stack, stay=not leave)
+        except KeyboardInterrupt:
+            output.say("Stopped; every process of the demo has ended.")
+
+
+def _tell_story(stack: ExitStack, *, stay: bool) -> None:
+    began = time.monotonic()
+    brand = _enter_simulated_world(stack)
+    settings = load_settings()
+    server = start_everything(settings, stack)
+    with step(f"Connecting the X account @{BRAND}"):
+        _connect(brand)
+    _show_sync("Reading every follower")
+    _show_visitors()
+    output.say(f"Time passes: {brand.let_time_pass()}.")
+    _show_sync("Reading them again")
+    output.say(f"The story took {time.monotonic() - began:.0f} s.")
+    if stay:
+        output.say(f"The UI is at {server.url} - look around; Ctrl-C ends everything.")
+        signal.pause()
+
+
+def _enter_simulated_world(stack: ExitStack) -> SimulatedBrand:
+    """Point the settings of this process at a home of its own and at a simulator, and start the simulator."""
+    home = os.environ.get("CAMPAIGN_HOME") or stack.enter_context(_temporary_home())
+    os.environ["CAMPAIGN_HOME"] = home
+    for name in ("CAMPAIGN_DATABASE_URL", "PREFECT_API_URL", "PREFECT_HOME"):
+        os.environ.pop(name, None)
+    with step("Starting a simulated X"):
+        os.environ["CAMPAIGN_X_API_URL"] = x_url = _start_simulator(Path(home), stack)
+    load_settings.cache_clear()
+    return SimulatedBrand(x_url)
+
+
+@contextmanager
+def _temporary_home() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="campaign-demo-", ignore_cleanup_errors=True) as home:
+        yield home
+
+
+def _start_simulator(home: Path, stack: ExitStack) -> str:
+    from deployments.environment import child_environment, make_home
+    from deployments.processes import running
+    from deployments.server import free_port
+
+    settings = Settings(home=home)
+    make_home(settings)
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    command = ["campaign.simulator", "--port", str(port)]
+    process = stack.enter_context(running(settings, "simulator", command, child_environment(settings)))
+    while "http" not in process.last_words():
+        if process.has_ended:
+            raise NotPossible(f"The simulator did not start: {process.last_words()}")
+        time.sleep(0.05)
+    return url
+
+
+def _connect(brand: SimulatedBrand) -> None:
+    from campaign.cli.forms import save_any
+
+    save_any({"label": "Acme (simulated)", "internal_name": BRAND} | brand.open_account())
+
+
+def _show_sync(title: str) -> None:
+    from campaign.store import sync_runs
+    from campaign.store.engine import reading
+    from tasks.followers import report_on
+    from tasks.services import find_service
+
+    service, began = find_service(BRAND), pendulum.now("UTC")
+    with step(f"{title}, by an ad hoc run of the deployment"), progress([service]):
+        _run_deployment()
+    with reading() as session:
+        runs = sync_runs.touched_since(session, began, [service.id])
+    output.print_table([report_on(service, run.id).as_row() for run in runs])
+
+
+def _run_deployment() -> None:
+    from prefect.deployments import run_deployment
+
+    run: Any = run_deployment(
+        "account-sync/default", parameters={"services": [BRAND]}, timeout=_RUN_SECONDS, poll_interval=0.5,
+        as_subflow=False,
+    )
+    if run.state is None or not run.state.is_completed():
+        raise NotPossible(f"The run {run.name} did not complete: {run.state.message if run.state else 'no state'}")
+
+
+def _show_visitors() -> None:
+    from campaign.store import ledgers, visitors
+    from campaign.store.engine import reading
+    from tasks.services import find_service
+
+    service = find_service(BRAND)
+    with reading() as session:
+        everybody = visitors.selection_of(session, BRAND, None, ended=False)
+        count = visitors.count_visitors(session, everybody)
+        sample = list(visitors.select_visitors(session, everybody, limit=5))
+        spent = ledgers.spent(session, service.id, pendulum.now("UTC"))
+    output.say(f"{count:,} visitors, {usd(spent)} of this month's {usd(service.spend_cap)}; five of them:")
+    output.print_table([row.as_row() for row in sample])

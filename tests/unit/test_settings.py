@@ -1,0 +1,95 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from campaign.errors import WrongUsage
+from campaign.settings import Settings, load_settings
+
+VARIABLES = ("HOME", "DATABASE_URL", "X_API_URL", "TIMEZONE", "SERVER_PORT")
+
+Setter = Callable[[str, str], None]
+
+
+@pytest.fixture
+def setting(monkeypatch: pytest.MonkeyPatch) -> Iterator[Setter]:
+    """Sets one of the variables; none of them is set before."""
+    for name in VARIABLES:
+        monkeypatch.delenv(f"CAMPAIGN_{name}", raising=False)
+    load_settings.cache_clear()
+    yield lambda name, value: monkeypatch.setenv(f"CAMPAIGN_{name}", value)
+    load_settings.cache_clear()
+
+
+@pytest.mark.usefixtures("setting")
+def test_nothing_has_to_be_set() -> None:
+    settings = load_settings()
+    assert settings.home == Path.home() / ".campaign"
+    assert settings.database_url == f"sqlite:///{Path.home()}/.campaign/campaign.db"
+    assert settings.prefect_home == Path.home() / ".campaign/prefect"
+    assert (settings.x_api_url, settings.timezone, settings.server_port) == ("https://api.x.com", "UTC", 4200)
+    assert not settings.x_is_simulated
+
+
+def test_the_database_follows_the_home(setting: Setter, tmp_path: Path) -> None:
+    setting("HOME", str(tmp_path))
+    assert load_settings().database_url == f"sqlite:///{tmp_path}/campaign.db"
+
+
+def test_a_home_without_a_leading_slash_is_below_the_working_directory(
+    setting: Setter, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    setting("HOME", "here")
+    assert load_settings().home == tmp_path / "here"
+
+
+def test_an_empty_variable_is_as_good_as_none(setting: Setter) -> None:
+    for name in VARIABLES:
+        setting(name, "")
+    assert load_settings().server_port == 4200
+    assert load_settings().timezone == "UTC"
+
+
+def test_another_address_puts_a_simulator_in_the_place_of_x(setting: Setter) -> None:
+    setting("X_API_URL", "http://127.0.0.1:8400/")
+    assert load_settings().x_api_url == "http://127.0.0.1:8400"
+    assert load_settings().x_is_simulated
+
+
+def test_the_settings_are_read_once(setting: Setter) -> None:
+    first = load_settings()
+    setting("TIMEZONE", "Europe/Brussels")
+    assert load_settings() is first
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("TIMEZONE", "Mars/Base", "'Mars/Base' is not a time zone; write it like Europe/Brussels or UTC"),
+        ("TIMEZONE", "/etc/passwd", "'/etc/passwd' is not a time zone; write it like Europe/Brussels or UTC"),
+        ("TIMEZONE", "Europe", "'Europe' is not a time zone; write it like Europe/Brussels or UTC"),
+        ("X_API_URL", "api.x.com", "'api.x.com' is not an address; write it like https://api.x.com"),
+        ("X_API_URL", "ftp://api.x.com", "'ftp://api.x.com' is not an address; write it like https://api.x.com"),
+        ("X_API_URL", "http://", "'http://' is not an address; write it like https://api.x.com"),
+        ("SERVER_PORT", "0", "Input should be greater than or equal to 1"),
+        ("SERVER_PORT", "65536", "Input should be less than or equal to 65535"),
+        ("SERVER_PORT", "http", "Input should be a valid integer, unable to parse string as an integer"),
+    ],
+)
+def test_a_bad_value_is_one_sentence_naming_its_variable(setting: Setter, name: str, value: str, why: str) -> None:
+    setting(name, value)
+    with pytest.raises(WrongUsage) as caught:
+        load_settings()
+    assert str(caught.value) == f"CAMPAIGN_{name} cannot be used: {why}."
+
+
+def test_the_home_of_a_user_nobody_knows_is_one_sentence(setting: Setter) -> None:
+    setting("HOME", "~nobody_knows_this_user/campaign")
+    with pytest.raises(WrongUsage, match=r"^CAMPAIGN_HOME cannot be used: .+\.$"):
+        load_settings()
+
+
+@pytest.mark.usefixtures("setting")
+def test_an_argument_counts_before_the_environment() -> None:
+    assert Settings(timezone="Asia/Tokyo").timezone == "Asia/Tokyo"
