@@ -3,6 +3,7 @@
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, ValidationError
@@ -24,8 +25,16 @@ def _known_timezone(name: str) -> str:
         raise ValueError(msg) from None
 
 
+def _absolute(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        msg = f"{str(path)!r} is the home of nobody here"
+        raise ValueError(msg) from None
+
+
 def _web_address(url: str) -> str:
-    if not url.startswith(("http://", "https://")):
+    if not url.startswith(("http://", "https://")) or not urlsplit(url).hostname:
         msg = f"{url!r} is not an address; write it like {X_API_URL}"
         raise ValueError(msg)
     return url.rstrip("/")
@@ -36,7 +45,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="CAMPAIGN_", env_ignore_empty=True)
 
-    home: Path = Path("~/.campaign")
+    home: Annotated[Path, AfterValidator(_absolute), Field(validate_default=True)] = Path("~/.campaign")
     """Database, Prefect's data and the encryption key live here."""
     database_url: str = ""
     x_api_url: Annotated[str, AfterValidator(_web_address)] = X_API_URL
@@ -48,7 +57,6 @@ class Settings(BaseSettings):
 
     def model_post_init(self, _context: Any) -> None:
         """Fill in what follows from the home."""
-        self.home = self.home.expanduser().absolute()
         self.database_url = self.database_url or f"sqlite:///{self.home / 'campaign.db'}"
 
     @property

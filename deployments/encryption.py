@@ -1,14 +1,19 @@
-"""The key that encrypts the services' keys: a file of the home, so that no copy of Prefect's database holds it."""
+"""The key that encrypts the services' keys: a file of the home, so that no copy of Prefect's database holds it.
+
+`python -m deployments.encryption` prints it, for a server that is not started by `campaign up`.
+"""
 
 import hashlib
 import os
 import secrets
+import sys
 from pathlib import Path
 
 from cryptography.fernet import Fernet
 
 from campaign.errors import WrongUsage
-from campaign.settings import Settings
+from campaign.settings import Settings, load_settings
+from deployments.environment import make_home
 
 VARIABLE = "PREFECT_SERVER_ENCRYPTION_KEY"
 
@@ -79,3 +84,11 @@ def _write_once(path: Path, text: str) -> str:
         finally:
             draft.unlink()
     return path.read_text().strip()
+
+
+if __name__ == "__main__":
+    try:
+        make_home(load_settings())
+        sys.stdout.write(server_key(load_settings()))
+    except WrongUsage as error:
+        sys.exit(str(error))

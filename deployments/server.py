@@ -82,16 +82,22 @@ def _started(settings: Settings, name: str, port: int, *, ui: bool) -> Iterator[
         turn.release()
 
 
-def _check_free(port: int) -> None:
+def is_free(port: int) -> bool:
+    """Whether a server of ours could listen on this port of this machine."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise WrongUsage(
-                f"Port {port} cannot be used ({error.strerror}); stop what uses it, or name another one"
-                " with --port or CAMPAIGN_SERVER_PORT."
-            ) from None
+        except OSError:
+            return False
+        return True
+
+
+def _check_free(port: int) -> None:
+    if not is_free(port):
+        raise WrongUsage(
+            f"Port {port} cannot be used; stop what uses it, or name another one with --port or CAMPAIGN_SERVER_PORT."
+        )
 
 
 def _wait_until_healthy(server: Server) -> None:

@@ -3,11 +3,12 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import WorkerFilter, WorkerFilterStatus
-from prefect.client.schemas.objects import WorkerStatus
+from prefect.client.schemas.objects import Worker, WorkerStatus
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from campaign.errors import NotPossible
@@ -39,20 +40,24 @@ def running_worker(settings: Settings, api_url: str, name: str = "worker") -> It
         yield process
 
 
-def wait_for_worker(name: str = "worker") -> None:
-    """Wait until a worker has told the server that it is there; raises NotPossible after a minute."""
+def wait_for_worker(since: datetime, name: str = "worker") -> None:
+    """Wait until a worker has given a sign of life since then; raises NotPossible after a minute."""
     deadline = time.monotonic() + _START_SECONDS
-    while name not in online_workers():
+    while not any(worker.name == name and _heard(worker) >= since for worker in online_workers()):
         if time.monotonic() > deadline:
             raise NotPossible(f"The worker did not start within {_START_SECONDS} s; see logs/{name}.log of the home.")
         time.sleep(0.2)
 
 
-def online_workers() -> list[str]:
-    """The names of the workers of the pool that gave a sign of life lately."""
+def online_workers() -> list[Worker]:
+    """The workers of the pool that gave a sign of life lately."""
     online = WorkerFilter(status=WorkerFilterStatus(any_=[WorkerStatus.ONLINE]))
     with get_client(sync_client=True) as client:
         try:
-            return [worker.name for worker in client.read_workers_for_work_pool(POOL, worker_filter=online)]
+            return client.read_workers_for_work_pool(POOL, worker_filter=online)
         except ObjectNotFound:
             return []
+
+
+def _heard(worker: Worker) -> datetime:
+    return worker.last_heartbeat_time or datetime.min.replace(tzinfo=UTC)

@@ -32,7 +32,8 @@ class Service(SQLModel, table=True):
     id: int = Field(default=None, primary_key=True, sa_type=Id)
     block_id: str | None = Field(default=None, unique=True, max_length=36)
     """The saved form in Prefect; None once the service is removed there. Visitors stay."""
-    internal_name: str = Field(unique=True, max_length=15)
+    internal_name: str = Field(index=True, max_length=15)
+    """Unique among the saved forms; a removed service keeps its name until another one takes its row over."""
     label: str
     visitor_folder: str
     synchronize: bool
@@ -49,7 +50,7 @@ class Service(SQLModel, table=True):
     """One sentence with its remedy per line."""
     checked_at: datetime | None = Field(default=None, sa_type=Moment)
     x_user_id: str | None = Field(default=None, unique=True, max_length=20)
-    x_username: str | None = Field(default=None, max_length=15)
+    x_username: str | None = Field(default=None, max_length=50)
     x_name: str | None = None
     followers_count: int | None = Field(default=None, sa_type=BigInteger)
     protected: bool | None = None

@@ -70,6 +70,8 @@ class SyncRun(SQLModel, table=True):
     state: SyncState = Field(default=SyncState.RUNNING, sa_type=stored_as_text(SyncState))
     reason: str = Field(default="", sa_type=Text)
     started_at: datetime = Field(sa_type=Moment)
+    reading_since: datetime = Field(sa_type=Moment)
+    """When its first page was last asked for: later than `started_at` once it had to start over."""
     finished_at: datetime | None = Field(default=None, sa_type=Moment)
     goes_on_at: datetime | None = Field(default=None, sa_type=Moment)
 

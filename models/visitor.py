@@ -21,7 +21,8 @@ class Visitor(SQLModel, table=True):
     id: int = Field(default=None, primary_key=True, sa_type=Id)
     origin: str = Field(default=ORIGIN, max_length=16)
     external_id: str = Field(max_length=20)
-    username: str | None = Field(default=None, max_length=15)
+    username: str | None = Field(default=None, max_length=50)
+    """Longer than today's 15 characters for some old accounts."""
     full_name: str | None = None
     followers_count: int | None = Field(default=None, sa_type=BigInteger)
     verified: bool | None = None

@@ -60,13 +60,13 @@ def read_pages(service: Service, run_id: int) -> SyncRun:
     with PageReader(gateway, service.x_user_id or "") as pages:
         try:
             for page in range(PAGES_A_TASK):
-                if run.state is not SyncState.RUNNING:
+                if run.state is not SyncState.RUNNING or not pages.ask(run.next_token, paid_for):
                     break
-                pages.ask(run.next_token, paid_for)
-                answer = pages.answer()
-                if run.mode is SyncMode.FULL and page + 1 < PAGES_A_TASK:
+                answer, is_last = pages.answer(), page + 1 == PAGES_A_TASK
+                if run.mode is SyncMode.FULL and not is_last:
                     pages.ask_ahead(answer, paid_for)
-                run, paid_for = _keep(gateway, service, run, answer, pendulum.now("UTC"))
+                wanted = 0 if is_last else 2 * gateway.follower_page_size
+                run, paid_for = _keep(gateway, service, run, answer, wanted)
         except XError as error:
             settle_failed_call(service.id, _PAGE, error)
             if error.reason == "page_token" and run.restarts < MOST_RESTARTS:
@@ -85,32 +85,31 @@ def _prepare(gateway: Gateway, service: Service, run_id: int, now: datetime) -> 
         if opens_at:
             _wait(session, run, opens_at, now)
             return run, 0
-        return run, _set_aside(session, gateway, run, now)
-
-
-def _set_aside(session: Session, gateway: Gateway, run: SyncRun, now: datetime) -> int:
-    """Set the money for two pages aside, one to write and one to ask for; returns for how many people it is."""
-    wanted = 2 * gateway.follower_page_size
-    paid_for = ledgers.reserve(session, run.service_id, _PAGE, gateway.follower_price, wanted, now)
-    if not paid_for:
-        cap = services.get(session, run.service_id).spend_cap
-        reason = f"This month's spend cap of {usd(cap)} is reached; raise it or wait for the next month."
-        sync_runs.close(session, run, SyncState.STOPPED, reason, now)
-    return paid_for
+        # Two pages: one that is being written, and one that is asked for meanwhile.
+        wanted = 2 * gateway.follower_page_size
+        paid_for = ledgers.reserve(session, service.id, _PAGE, gateway.follower_price, wanted, now)
+        if not paid_for:
+            cap = usd(services.get(session, service.id).spend_cap)
+            reason = f"This month's spend cap of {cap} is reached; raise it or wait for the next month."
+            sync_runs.close(session, run, SyncState.STOPPED, reason, now)
+        return run, paid_for
 
 
 def _keep(
-    gateway: Gateway, service: Service, run: SyncRun, answer: Answer[FollowerPage], now: datetime
+    gateway: Gateway, service: Service, run: SyncRun, answer: Answer[FollowerPage], wanted: int
 ) -> tuple[SyncRun, int]:
+    """Write a page, and set the money for `wanted` more people aside; returns for how many there was enough."""
+    now = pendulum.now("UTC")
     with writing() as session:
         run = sync_runs.take(session, run.id, run.pages)
         run.cost += ledgers.settle(session, service.id, _PAGE, answer.receipts, now)
         sync_runs.record_page(session, run, service, answer.value, now)
-        return run, _set_aside(session, gateway, run, now) if run.state is SyncState.RUNNING else 0
+        if run.state is not SyncState.RUNNING or not wanted:
+            return run, 0
+        return run, ledgers.reserve(session, service.id, _PAGE, gateway.follower_price, wanted, now)
 
 
 def _wait(session: Session, run: SyncRun, until: datetime, now: datetime) -> None:
-    ledgers.release(session, run.service_id, _PAGE)
     sync_runs.close(session, run, SyncState.WAITING, "X allows no more calls for now.", now)
     run.goes_on_at = until
 
@@ -118,7 +117,7 @@ def _wait(session: Session, run: SyncRun, until: datetime, now: datetime) -> Non
 def _start_over(run_id: int) -> SyncRun:
     with writing() as session:
         run = session.get_one(SyncRun, run_id)
-        sync_runs.start_over(session, run)
+        sync_runs.start_over(session, run, pendulum.now("UTC"))
         return run
 
 

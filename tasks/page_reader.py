@@ -29,11 +29,12 @@ class PageReader:
     ) -> None:
         self._pool.shutdown()
 
-    def ask(self, token: str | None, paid_for: int) -> None:
-        """Ask for a page, unless it is asked for already."""
-        if self._asked is None:
+    def ask(self, token: str | None, paid_for: int) -> bool:
+        """Ask for a page, unless it is asked for already; returns False when none is paid for."""
+        if self._asked is None and paid_for > 0:
             self._size = min(self._gateway.follower_page_size, paid_for)
             self._asked = self._pool.submit(self._gateway.followers, self._user_id, token, self._size)
+        return self._asked is not None
 
     def answer(self) -> Answer[FollowerPage]:
         """Wait for the page that was asked for; raises XError."""
@@ -44,6 +45,5 @@ class PageReader:
     def ask_ahead(self, answer: Answer[FollowerPage], paid_for: int) -> None:
         """Ask for the page after this one where there is one, X allows the call, and it is paid for as well."""
         windows = [window for receipt in answer.receipts for window in receipt.windows]
-        left = paid_for - self._size
-        if answer.value.next_token and left > 0 and opens_at(windows, pendulum.now("UTC")) is None:
-            self.ask(answer.value.next_token, left)
+        if answer.value.next_token and opens_at(windows, pendulum.now("UTC")) is None:
+            self.ask(answer.value.next_token, paid_for - self._size)

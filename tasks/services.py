@@ -38,7 +38,8 @@ class SavedServices:
 def saved_services() -> SavedServices:
     """Read the saved forms and bring the table of services in line with them."""
     forms, problems, seen = [], [], set[str]()
-    for document in saved_documents():
+    documents = saved_documents()
+    for document in documents:
         try:
             form = describe(document, read_form(document))
         except WrongUsage as error:
@@ -50,7 +51,7 @@ def saved_services() -> SavedServices:
         seen.add(form.internal_name.lower())
         forms.append(form)
     with writing() as session:
-        return SavedServices(services.remember(session, forms), problems)
+        return SavedServices(services.remember(session, forms, [str(document.id) for document in documents]), problems)
 
 
 def find_service(internal_name: str) -> Service:

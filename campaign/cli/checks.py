@@ -110,7 +110,7 @@ def _server(settings: Settings) -> str:
 def _worker(_settings: Settings) -> str:
     from deployments.worker import POOL, online_workers
 
-    if names := online_workers():
+    if names := [worker.name for worker in online_workers()]:
         return f"{len(names)} at work in the pool {POOL}: {', '.join(sorted(names))}."
     raise NotPossible(
         f"No worker is online, so no workflow can run; start `campaign up`, or `prefect worker start --pool {POOL}`."

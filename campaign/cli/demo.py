@@ -39,10 +39,13 @@ def demo(
 
 
 def _tell_story(stack: ExitStack, *, stay: bool) -> None:
+    from deployments.environment import adopt
+
     began = time.monotonic()
     brand = _enter_simulated_world(stack)
     settings = load_settings()
-    server = start_everything(settings, stack)
+    adopt(settings)
+    server = start_everything(settings, _port(settings), stack)
     with step(f"Connecting the X account @{BRAND}"):
         _connect(brand)
     _show_sync("Reading every follower")
@@ -53,6 +56,13 @@ def _tell_story(stack: ExitStack, *, stay: bool) -> None:
     if stay:
         output.say(f"The UI is at {server.url} - look around; Ctrl-C ends everything.")
         signal.pause()
+
+
+def _port(settings: Settings) -> int:
+    """The usual port of the UI, or a free one where something runs there already."""
+    from deployments.server import free_port, is_free
+
+    return settings.server_port if is_free(settings.server_port) else free_port()
 
 
 def _enter_simulated_world(stack: ExitStack) -> SimulatedBrand:
@@ -114,7 +124,10 @@ def _run_deployment() -> None:
     from prefect.deployments import run_deployment
 
     run: Any = run_deployment(
-        "account-sync/default", parameters={"services": [BRAND]}, timeout=_RUN_SECONDS, poll_interval=0.5,
+        "account-sync/default",
+        parameters={"services": [BRAND]},
+        timeout=_RUN_SECONDS,
+        poll_interval=0.5,
         as_subflow=False,
     )
     if run.state is None or not run.state.is_completed():

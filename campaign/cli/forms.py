@@ -100,6 +100,11 @@ def save_changed(handle: str, changes: dict[str, Any]) -> ServiceRow:
     return one_named(changes.get("internal_name", handle))
 
 
+def save_any(values: dict[str, Any]) -> None:
+    """Save the form of a service, whether there is one of its name or not."""
+    _save(values, block_name(values["internal_name"]), overwrite=True)
+
+
 def _save(values: dict[str, Any], name: str, *, overwrite: bool) -> None:
     try:
         form = TwitterService.model_validate(values)

@@ -6,9 +6,13 @@ import typer
 
 from campaign.cli import output
 from campaign.cli.database import database
+from campaign.cli.demo import demo
+from campaign.cli.deploy import deploy_command
+from campaign.cli.doctor import doctor
 from campaign.cli.service import service
 from campaign.cli.simulator import simulator
 from campaign.cli.sync import sync
+from campaign.cli.up import up
 from campaign.cli.visitors import visitors
 from campaign.errors import CampaignError, WrongUsage
 
@@ -19,9 +23,13 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+app.command()(demo)
+app.command()(up)
 app.add_typer(service, name="service")
 app.command()(sync)
 app.command()(visitors)
+app.command("deploy")(deploy_command)
+app.command()(doctor)
 app.command()(simulator)
 app.add_typer(database, name="db")
 

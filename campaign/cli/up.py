@@ -4,6 +4,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -43,20 +44,26 @@ def up(
 
 
 def _run(settings: Settings, port: int) -> None:
+    with ExitStack() as stack:
+        server = start_everything(settings, port, stack)
+        _tell_what_is_missing(server)
+        output.say(f"The UI is at {server.url} - Ctrl-C ends everything that was started here.")
+        _stay(server)
+
+
+def start_everything(settings: Settings, port: int, stack: ExitStack) -> "Server":
+    """Start server and worker and deploy the workflows, with a line per step; all of it ends with the stack."""
     from campaign.store import schema
     from deployments.server import connected, running_server
 
     with step("Preparing the database"):
         schema.make_ready()
     # It ends in reverse order: first the worker with its runs, which can then still report their end.
-    with ExitStack() as stack:
-        with step("Starting the Prefect server"):
-            server = stack.enter_context(running_server(settings, port))
-            api_url = stack.enter_context(connected(settings))
-        _start_worker(settings, api_url, stack)
-        _tell_what_is_missing(server)
-        output.say(f"The UI is at {server.url} - Ctrl-C ends everything that was started here.")
-        _stay(server)
+    with step("Starting the Prefect server"):
+        server = stack.enter_context(running_server(settings, port))
+        api_url = stack.enter_context(connected(settings))
+    _start_worker(settings, api_url, stack)
+    return server
 
 
 def _start_worker(settings: Settings, api_url: str, stack: ExitStack) -> None:
@@ -64,11 +71,12 @@ def _start_worker(settings: Settings, api_url: str, stack: ExitStack) -> None:
     from deployments.worker import make_pool, running_worker, wait_for_worker
 
     make_pool()
+    begin = datetime.now(UTC)
     stack.enter_context(running_worker(settings, api_url))  # it starts while the workflows are deployed
     with step("Deploying the workflows"):
         deploy(settings)
     with step("Starting the worker"):
-        wait_for_worker()
+        wait_for_worker(begin)
 
 
 def _tell_what_is_missing(server: "Server") -> None:
@@ -103,7 +111,7 @@ def _only_once(settings: Settings) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise WrongUsage(
-            f"`campaign up` runs already for {settings.home}; stop it first, or set CAMPAIGN_HOME to another folder."
+            f"`campaign up` already runs for {settings.home}; use that one, stop it, or set CAMPAIGN_HOME to another folder."
         ) from None
     with lock:
         yield

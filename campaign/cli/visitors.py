@@ -44,7 +44,7 @@ def visitors(
 def _print_csv(rows: Iterable[VisitorRow]) -> None:
     writer = csv.DictWriter(sys.stdout, VisitorRow.LABELS.values())
     writer.writeheader()
-    writer.writerows(row.as_row() for row in rows)
+    writer.writerows(row.as_csv() for row in rows)
 
 
 def _say_how_many(count: int, shown: int) -> None:

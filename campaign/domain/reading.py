@@ -3,6 +3,9 @@
 from models import SyncMode
 
 
-def is_complete(mode: SyncMode, next_token: str | None, new: int) -> bool:
-    """Whether this page was the last one: the list ends here or, in incremental mode, the page brought nobody new."""
-    return next_token is None or (mode is SyncMode.INCREMENTAL and new == 0)
+def is_complete(mode: SyncMode, next_token: str | None, people: int, newcomers: int) -> bool:
+    """Whether this page was the last one: the list ends here or, in incremental mode, nobody on the page is new.
+
+    A page without anybody proves nothing: X leaves suspended people out.
+    """
+    return next_token is None or (mode is SyncMode.INCREMENTAL and people > 0 and newcomers == 0)

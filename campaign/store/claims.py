@@ -1,13 +1,14 @@
 """One process at a time: a claim that the operating system or the database gives back when its holder dies."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from filelock import FileLock, Timeout
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from campaign.errors import AlreadyRunning
-from campaign.store.engine import engine
+from campaign.store.engine import engine, said_plainly
 
 #: The first number of the advisory locks; the second is the service.
 _LOCKS = 0x63616D70
@@ -42,11 +43,14 @@ def _claim_on_sqlite(service_id: int) -> Iterator[bool]:
 @contextmanager
 def _claim_on_postgresql(service_id: int) -> Iterator[bool]:
     # Autocommit: the lock belongs to the session, and a transaction kept open would hold back vacuum for hours.
-    with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with said_plainly():
+        opened = engine().connect().execution_options(isolation_level="AUTOCOMMIT")
+    with opened as connection:
         given = {"locks": _LOCKS, "service_id": service_id}
         is_mine = connection.scalar(text("SELECT pg_try_advisory_lock(:locks, CAST(:service_id AS int))"), given)
         try:
             yield bool(is_mine)
         finally:
-            if is_mine:
+            # A connection that broke has given the lock back already, and what broke it is told by somebody else.
+            with suppress(DBAPIError):
                 connection.execute(text("SELECT pg_advisory_unlock(:locks, CAST(:service_id AS int))"), given)

@@ -21,13 +21,15 @@ BUSY_SECONDS = 60
 def _address(text: str) -> URL:
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise WrongUsage(
             "CAMPAIGN_DATABASE_URL is no database address; write sqlite:///FILE or postgresql://…"
         ) from None
     if url.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
         return url.set(drivername="postgresql+psycopg")
     if url.drivername in {"sqlite", "sqlite+pysqlite"}:
+        if url.database in {None, "", ":memory:"}:
+            raise WrongUsage("CAMPAIGN_DATABASE_URL names no file; write sqlite:///FILE.")
         return url
     raise WrongUsage(f"CAMPAIGN_DATABASE_URL names a {url.drivername} database; use sqlite:///FILE or postgresql://….")
 
@@ -54,8 +56,7 @@ def _engine(text: str) -> Engine:
     url = _address(text)
     if url.get_backend_name() != "sqlite":
         return create_engine(url, pool_size=10, max_overflow=20, connect_args={"connect_timeout": 10})
-    if url.database:
-        _writable(Path(url.database).parent)
+    _writable(Path(url.database or "").parent)
     engine = create_engine(url, pool_size=10, max_overflow=20, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin)
@@ -85,7 +86,7 @@ def check_reachable() -> None:
         with engine().connect():
             pass
     except DBAPIError as error:
-        shown = engine().url.render_as_string(hide_password=True)
+        shown = engine().url.set(query={}).render_as_string(hide_password=True)
         raise WrongUsage(
             f"The database {shown} cannot be reached ({_reason(error)}); check CAMPAIGN_DATABASE_URL."
         ) from None
@@ -94,7 +95,7 @@ def check_reachable() -> None:
 @contextmanager
 def reading() -> Iterator[Session]:
     """Give a session to read with; raises NotPossible when the database is gone."""
-    with _said_plainly(), Session(engine(), expire_on_commit=False) as session:
+    with said_plainly(), Session(engine(), expire_on_commit=False) as session:
         yield session
 
 
@@ -102,12 +103,13 @@ def reading() -> Iterator[Session]:
 def writing() -> Iterator[Session]:
     """One step, one transaction: committed at the end, rolled back when anything goes wrong."""
     database = engine().execution_options(writes=True)
-    with _said_plainly(), Session(database, expire_on_commit=False) as session, session.begin():
+    with said_plainly(), Session(database, expire_on_commit=False) as session, session.begin():
         yield session
 
 
 @contextmanager
-def _said_plainly() -> Iterator[None]:
+def said_plainly() -> Iterator[None]:
+    """Turn the loss of the database into one sentence."""
     try:
         yield
     except OperationalError as error:

@@ -1,7 +1,7 @@
 """Pages of followers in, visitors and subscriptions out; the sweep at the end of a full reading."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import attrgetter
 
@@ -13,16 +13,21 @@ from campaign.domain.followers import Follower
 from campaign.store.sql import POSTGRESQL, SQLITE, BulkStatements
 from models import ORIGIN, Service, Subscription, SyncPage, SyncRun, Visitor
 
+_NUL = "\x00"
 _by_external_id = attrgetter("external_id")
 _ROW = attrgetter("external_id", "username", "full_name", "followers_count", "verified")
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What a page changed: people whose following begins, and known people whose profile is another now."""
+    """What a page changed: people whose following begins, and known people whose profile is another now.
+
+    `newcomers` counts those whose following began since the reading did, on this page or when it was read before.
+    """
 
     new: int
     changed: int
+    newcomers: int
 
 
 def save_page(
@@ -30,11 +35,22 @@ def save_page(
 ) -> Difference:
     """Write the people of a page and mark them as seen by this reading; part of the caller's transaction."""
     # Sorted, so that two services that meet the same people lock them in the same order.
-    people = sorted({person.external_id: person for person in people}.values(), key=_by_external_id)
+    people = sorted({person.external_id: _cleaned(person) for person in people}.values(), key=_by_external_id)
     upsert = _upsert_on_sqlite if _statements(session) is SQLITE else _upsert_on_postgresql
     visitor_ids, changed = upsert(session, people, {"origin": ORIGIN, "folder": service.visitor_folder, "now": now})
     session.add(SyncPage(sync_run_id=run.id, number=run.pages, visitor_ids=visitor_ids))
-    return Difference(new=_begin_subscriptions(session, service, visitor_ids, now), changed=changed)
+    begun = _begin_subscriptions(session, service, visitor_ids, now)
+    since = {"service_id": service.id, "ids": visitor_ids, "since": run.started_at}
+    newcomers = session.connection().execute(_statements(session).count_begun, since).scalar_one()
+    return Difference(new=begun, changed=changed, newcomers=newcomers)
+
+
+def _cleaned(person: Follower) -> Follower:
+    """Take the one character out of names that neither database keeps."""
+    if _NUL not in (person.full_name or "") + (person.username or ""):
+        return person
+    names = {name: (getattr(person, name) or "").replace(_NUL, "") or None for name in ("username", "full_name")}
+    return replace(person, **names)
 
 
 def _statements(session: Session) -> BulkStatements:
@@ -54,8 +70,7 @@ def _upsert_on_sqlite(session: Session, people: Sequence[Follower], given: dict[
 
 def _upsert_on_postgresql(session: Session, people: Sequence[Follower], given: dict[str, object]) -> tuple[str, int]:
     """Return the visitor ids as a JSON list, and how many of them were known and have changed."""
-    # PostgreSQL stores every character but this one.
-    page = orjson.dumps(people).decode().replace(r"\u0000", "")
+    page = orjson.dumps(people).decode()
     written = session.connection().execute(POSTGRESQL.upsert_visitors, given | {"page": page}).one()
     if written.written == len(people):
         return written.ids or "[]", written.changed
@@ -76,7 +91,7 @@ def _begin_subscriptions(session: Session, service: Service, ids: str, now: date
 
 def end_unseen(session: Session, run: SyncRun, now: datetime) -> int:
     """End the following of everybody whom no page of this reading had; returns how many."""
-    given = {"service_id": run.service_id, "sync_run_id": run.id, "now": now}
+    given = {"service_id": run.service_id, "sync_run_id": run.id, "now": now, "since": run.reading_since}
     return session.connection().execute(_statements(session).end_unseen, given).rowcount
 
 

@@ -26,6 +26,11 @@ def newest_revision() -> str | None:
     return ScriptDirectory.from_config(configuration()).get_current_head()
 
 
+def known_revisions() -> set[str]:
+    """All revisions that this code knows."""
+    return {script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()}
+
+
 def current_revision(connection: Connection) -> str | None:
     """The revision the database is at; None when it is empty."""
     return MigrationContext.configure(connection).get_current_revision()
@@ -53,6 +58,10 @@ def make_ready() -> None:
         current, newest = current_revision(connection), newest_revision()
     if current == newest:
         return
+    if current not in {None, *known_revisions()}:
+        raise WrongUsage(
+            f"The database is at revision {current}, made by a newer version of campaign; install that one."
+        )
     if engine().dialect.name != "sqlite":
         raise WrongUsage(
             f"The database is at revision {current or 'none'} and this version needs {newest};"

@@ -1,6 +1,6 @@
 """Services: what the saved forms say, and what X said of their accounts."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -31,13 +31,14 @@ class SavedService:
     spend_cap: Decimal
 
 
-def remember(session: Session, saved: Sequence[SavedService]) -> list[Service]:
+def remember(session: Session, saved: Sequence[SavedService], block_ids: Collection[str]) -> list[Service]:
     """Bring the rows in line with the saved forms and return them; rows of removed forms stay, unconnected.
 
     A form keeps its row through a change of its internal name: the account was renamed, its followers are the same.
-    A form removed and made again gets the row of its internal name back.
+    A form removed and made again gets the row of its internal name back. `block_ids` are those of all saved forms,
+    also of the ones that cannot be used now.
     """
-    gone = update(Service).where(col(Service.block_id).not_in([form.block_id for form in saved]))
+    gone = update(Service).where(col(Service.block_id).not_in(block_ids))
     session.execute(gone.values(block_id=None, x_user_id=None, state=ServiceState.UNCHECKED))
     return [_remember_one(session, form) for form in saved]
 
@@ -70,8 +71,8 @@ def get(session: Session, service_id: int) -> Service:
 
 
 def named(session: Session, internal_name: str) -> Service | None:
-    """Find a service by its internal name, in any case."""
-    return session.scalar(_named(internal_name))
+    """Find a service by its internal name, in any case; one that is still saved before one that was removed."""
+    return session.scalar(_named(internal_name).order_by(col(Service.block_id).is_(None)))
 
 
 def connected_to(session: Session, account: Account, but: Service) -> str | None:

@@ -29,7 +29,7 @@ WHERE subscription.ended_at IS NOT NULL
 """
 
 
-_NOW = bindparam("now", type_=Moment())
+_NOW, _SINCE = bindparam("now", type_=Moment()), bindparam("since", type_=Moment())
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,9 @@ class BulkStatements:
     begin_subscriptions: TextClause
     """Its row count is the number of followings that begin."""
     end_unseen: TextClause
-    """Ends the following of everybody whom no page of the reading had."""
+    """Ends the following of everybody whom no page of the reading had, except whom another one met meanwhile."""
+    count_begun: TextClause
+    """How many of the followings of `:ids` began `:since` then."""
 
 
 SQLITE = BulkStatements(
@@ -77,13 +79,17 @@ SELECT :service_id, value, :now FROM json_each(:ids) WHERE true
 """
         + _BEGIN_AGAIN
     ).bindparams(_NOW),
+    count_begun=text("""
+SELECT count(*) FROM subscription
+WHERE service_id = :service_id AND began_at >= :since AND visitor_id IN (SELECT value FROM json_each(:ids))
+""").bindparams(_SINCE),
     end_unseen=text("""
 UPDATE subscription SET ended_at = :now
-WHERE service_id = :service_id AND ended_at IS NULL AND visitor_id NOT IN (
+WHERE service_id = :service_id AND ended_at IS NULL AND began_at < :since AND visitor_id NOT IN (
     SELECT seen.value FROM sync_page, json_each(sync_page.visitor_ids) AS seen
     WHERE sync_page.sync_run_id = :sync_run_id
 )
-""").bindparams(_NOW),
+""").bindparams(_NOW, _SINCE),
 )
 
 POSTGRESQL = BulkStatements(
@@ -121,12 +127,17 @@ SELECT :service_id, CAST(value AS bigint), :now FROM json_array_elements_text(CA
 """
         + _BEGIN_AGAIN
     ).bindparams(_NOW),
+    count_begun=text("""
+SELECT count(*) FROM subscription
+WHERE service_id = :service_id AND began_at >= :since
+    AND visitor_id IN (SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST(:ids AS json)))
+""").bindparams(_SINCE),
     # NOT EXISTS is planned as an anti-join that spills to disk; NOT IN would be a million look-ups.
     end_unseen=text("""
 UPDATE subscription SET ended_at = :now
-WHERE service_id = :service_id AND ended_at IS NULL AND NOT EXISTS (
+WHERE service_id = :service_id AND ended_at IS NULL AND began_at < :since AND NOT EXISTS (
     SELECT FROM sync_page, json_array_elements_text(CAST(sync_page.visitor_ids AS json)) AS seen
     WHERE sync_page.sync_run_id = :sync_run_id AND CAST(seen.value AS bigint) = subscription.visitor_id
 )
-""").bindparams(_NOW),
+""").bindparams(_NOW, _SINCE),
 )

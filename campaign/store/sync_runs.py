@@ -24,11 +24,11 @@ def open_reading(session: Session, service_id: int, mode: SyncMode, flow_run_id:
         dead.become(SyncState.INTERRUPTED)
     session.flush()
     if last is None or last.state in {SyncState.FINISHED, SyncState.REFUSED}:
-        last = SyncRun(service_id=service_id, mode=mode, started_at=now)
+        last = SyncRun(service_id=service_id, mode=mode, started_at=now, reading_since=now)
         session.add(last)
     else:
         last.become(SyncState.RUNNING)
-        last.reason, last.goes_on_at = "", None
+        last.reason, last.goes_on_at, last.finished_at = "", None, None
     last.flow_run_id = flow_run_id
     session.flush()
     return last
@@ -48,7 +48,7 @@ def record_page(session: Session, run: SyncRun, service: Service, page: Follower
     run.followers_read += len(page.followers)
     run.new += difference.new
     run.changed += difference.changed
-    if is_complete(run.mode, page.next_token, difference.new):
+    if is_complete(run.mode, page.next_token, len(page.followers), difference.newcomers):
         _finish(session, run, now)
 
 
@@ -68,10 +68,11 @@ def close(session: Session, run: SyncRun, state: SyncState, reason: str, now: da
     run.followers = count_followers(session, run.service_id)
 
 
-def start_over(session: Session, run: SyncRun) -> None:
+def start_over(session: Session, run: SyncRun, now: datetime) -> None:
     """Read from the first page again: X no longer accepts the page token, so what was seen proves nothing."""
     _forget_pages(session, run)
     run.restarts += 1
+    run.reading_since = now
     run.next_token = None
     run.pages = run.followers_read = 0
 

@@ -13,6 +13,8 @@ from campaign.errors import WrongUsage
 from campaign.store import services
 from models import Service, Subscription, Visitor
 
+_FORMULA = ("=", "+", "-", "@")
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -54,6 +56,10 @@ class VisitorRow:
     def as_row(self) -> dict[str, str]:
         """The visitor under Campaign's labels, as text."""
         return {label: _text(getattr(self, name)) for name, label in self.LABELS.items()}
+
+    def as_csv(self) -> dict[str, str]:
+        """The visitor under Campaign's labels, with no name that a spreadsheet would take for a formula."""
+        return {label: f"'{text}" if text.startswith(_FORMULA) else text for label, text in self.as_row().items()}
 
     def as_json(self) -> dict[str, Any]:
         """The visitor under the names of the columns."""

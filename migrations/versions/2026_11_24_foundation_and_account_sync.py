@@ -30,22 +30,22 @@ def upgrade() -> None:
         sa.Column("problems", sa.Text(), nullable=False),
         sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("x_user_id", sa.String(length=20), nullable=True),
-        sa.Column("x_username", sa.String(length=15), nullable=True),
+        sa.Column("x_username", sa.String(length=50), nullable=True),
         sa.Column("x_name", sa.String(), nullable=True),
         sa.Column("followers_count", sa.BigInteger(), nullable=True),
         sa.Column("protected", sa.Boolean(), nullable=True),
         sa.Column("access_level", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_service")),
         sa.UniqueConstraint("block_id", name=op.f("uq_service_block_id")),
-        sa.UniqueConstraint("internal_name", name=op.f("uq_service_internal_name")),
         sa.UniqueConstraint("x_user_id", name=op.f("uq_service_x_user_id")),
     )
+    op.create_index(op.f("ix_service_internal_name"), "service", ["internal_name"], unique=False)
     op.create_table(
         "visitor",
         sa.Column("id", ID, nullable=False),
         sa.Column("origin", sa.String(length=16), nullable=False),
         sa.Column("external_id", sa.String(length=20), nullable=False),
-        sa.Column("username", sa.String(length=15), nullable=True),
+        sa.Column("username", sa.String(length=50), nullable=True),
         sa.Column("full_name", sa.String(), nullable=True),
         sa.Column("followers_count", sa.BigInteger(), nullable=True),
         sa.Column("verified", sa.Boolean(), nullable=True),
@@ -121,6 +121,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(length=32), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("reading_since", sa.DateTime(timezone=True), nullable=False),
         sa.Column("finished_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("goes_on_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("next_token", sa.Text(), nullable=True),
@@ -176,4 +177,5 @@ def downgrade() -> None:
     op.drop_table("charge")
     op.drop_table("budget")
     op.drop_table("visitor")
+    op.drop_index(op.f("ix_service_internal_name"), table_name="service")
     op.drop_table("service")
