@@ -46,11 +46,11 @@ def connected(settings: Settings) -> Iterator[str]:
     """Use the server that runs, or one for the duration of this block; gives its API address."""
     if api_url := server_of(settings):
         check_version(api_url)
-        with _used_by_prefect(api_url):
+        with used_by_prefect(api_url):
             yield api_url
         return
     sys.stderr.write("Starting a Prefect server for this command…\n")
-    with _started(settings, "command-server", free_port(), ui=False) as server, _used_by_prefect(server.api_url):
+    with _started(settings, "command-server", free_port(), ui=False) as server, used_by_prefect(server.api_url):
         yield server.api_url
 
 
@@ -122,7 +122,8 @@ def _published(settings: Settings, api_url: str) -> Iterator[None]:
 
 
 @contextmanager
-def _used_by_prefect(api_url: str) -> Iterator[None]:
+def used_by_prefect(api_url: str) -> Iterator[None]:
+    """Have Prefect in this process and in those it starts use that server, imported already or not."""
     before = os.environ.get("PREFECT_API_URL")
     os.environ["PREFECT_API_URL"] = api_url
     _reread_settings()

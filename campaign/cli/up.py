@@ -54,15 +54,15 @@ def _run(settings: Settings, port: int) -> None:
 def start_everything(settings: Settings, port: int, stack: ExitStack) -> "Server":
     """Start server and worker and deploy the workflows, with a line per step; all of it ends with the stack."""
     from campaign.store import schema
-    from deployments.server import connected, running_server
+    from deployments.server import running_server, used_by_prefect
 
     with step("Preparing the database"):
         schema.make_ready()
     # It ends in reverse order: first the worker with its runs, which can then still report their end.
     with step("Starting the Prefect server"):
         server = stack.enter_context(running_server(settings, port))
-        api_url = stack.enter_context(connected(settings))
-    _start_worker(settings, api_url, stack)
+        stack.enter_context(used_by_prefect(server.api_url))
+    _start_worker(settings, server.api_url, stack)
     return server
 
 
@@ -111,7 +111,7 @@ def _only_once(settings: Settings) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise WrongUsage(
-            f"`campaign up` already runs for {settings.home}; use that one, stop it, or set CAMPAIGN_HOME to another folder."
+            f"`campaign up` already runs for {settings.home}; use it, stop it, or set CAMPAIGN_HOME to another folder."
         ) from None
     with lock:
         yield

@@ -233,7 +233,7 @@ def test_an_incremental_reading_ends_nobody(acme: Service) -> None:
 
 def test_an_incremental_reading_stops_at_the_first_page_with_nobody_new(acme: Service) -> None:
     read_all(acme, [page([1, 2])])
-    run = read_all(acme, [page([4, 3], "t1"), page([2, 1], "t2")], SyncMode.INCREMENTAL)
+    run = read_all(acme, [page([4, 3], "t1"), page([2, 1], "t2")], SyncMode.INCREMENTAL, NOW + A_DAY)
     assert (run.state, run.pages) == (SyncState.FINISHED, 2)
 
 
@@ -274,9 +274,9 @@ def test_a_reading_that_starts_over_forgets_whom_it_saw(acme: Service) -> None:
     read_all(acme, [page([1, 2])])
     run = read_all(acme, [page([1, 3], "t1")], now=NOW + A_DAY)
     with writing() as session:
-        sync_runs.start_over(session, session.get_one(SyncRun, run.id))
+        sync_runs.start_over(session, session.get_one(SyncRun, run.id), NOW + 2 * A_DAY)
     assert (known_run(run).pages, known_run(run).next_token, known_run(run).restarts) == (0, None, 1)
-    finished = write_page(acme, known_run(run), page([2]), NOW + A_DAY)
+    finished = write_page(acme, known_run(run), page([2]), NOW + 2 * A_DAY)
     assert followers_of(acme) == {"2"}
     assert counts(finished) == (1, 0, 2)
 
@@ -285,7 +285,7 @@ def test_an_incremental_reading_that_starts_over_reads_on_to_whom_it_has_not_met
     read_all(acme, [page([1])])
     run = read_all(acme, [page([5, 4], "t1")], SyncMode.INCREMENTAL, NOW + A_DAY)
     with writing() as session:
-        sync_runs.start_over(session, session.get_one(SyncRun, run.id))
+        sync_runs.start_over(session, session.get_one(SyncRun, run.id), NOW)
     again = write_page(acme, known_run(run), page([5, 4], "t1"), NOW + A_DAY)
     assert again.state is SyncState.RUNNING
     write_page(acme, again, page([3, 2], "t2"), NOW + A_DAY)

@@ -61,14 +61,14 @@ def read(
                 write_and_fail(service, run, pages_of(everyone, size)[run.pages], now)
         elif event == "started over":
             everyone = everyone[1:]
-            run = start_over(run)
+            run = start_over(run, now)
         run = write_page(service, run, pages_of(everyone, size)[run.pages], now)
     return run, everyone
 
 
-def start_over(run: SyncRun) -> SyncRun:
+def start_over(run: SyncRun, now: datetime) -> SyncRun:
     with writing() as session:
-        sync_runs.start_over(session, session.get_one(SyncRun, run.id))
+        sync_runs.start_over(session, session.get_one(SyncRun, run.id), now)
     return known_run(run)
 
 
