@@ -24,6 +24,8 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
     """What Prefect is told in every process of this home: where it lives, to send nothing home, and its pace."""
     return _QUIET | {
         "PREFECT_HOME": str(settings.prefect_home),
+        # Its default is inside the installed package, which not everybody may write to.
+        "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(settings.prefect_home / "ui"),
         "PREFECT_LOGGING_EXTRA_LOGGERS": "campaign",
         # The default of 10 makes a person who started a run wait for nothing.
         "PREFECT_WORKER_QUERY_SECONDS": "2",
@@ -35,6 +37,9 @@ def adopt(settings: Settings) -> None:
     """Put them into this process, before Prefect is imported; what the operator set stays."""
     for name, value in prefect_environment(settings).items():
         os.environ.setdefault(name, value)
+    # A proxy cannot reach this machine's loopback addresses, where the server of `campaign up` is.
+    direct = os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or ""
+    os.environ["no_proxy"] = ",".join(dict.fromkeys([*filter(None, direct.split(",")), "127.0.0.1", "localhost"]))
 
 
 def child_environment(settings: Settings) -> dict[str, str]:

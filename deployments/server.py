@@ -51,7 +51,17 @@ def connected(settings: Settings) -> Iterator[str]:
         return
     sys.stderr.write("Starting a Prefect server for this command…\n")
     with _started(settings, "command-server", free_port(), ui=False) as server, used_by_prefect(server.api_url):
-        yield server.api_url
+        try:
+            yield server.api_url
+        finally:
+            _send_what_is_queued()
+
+
+def _send_what_is_queued() -> None:
+    """Let Prefect send its last log lines and events, which it does in the background, before the server ends."""
+    for module, worker in (("prefect.logging.handlers", "APILogWorker"), ("prefect.events.worker", "EventsWorker")):
+        if module in sys.modules:
+            getattr(sys.modules[module], worker).drain_all(timeout=5)
 
 
 def free_port() -> int:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated
 
 import pendulum
 from prefect import flow, runtime, task
@@ -11,7 +10,6 @@ from prefect.client.schemas.objects import State
 from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
-from pydantic import Field
 
 from campaign.domain.check import sentence_of
 from campaign.domain.reports import SyncReport
@@ -45,22 +43,18 @@ def _name_run() -> str:
     task_runner=ThreadPoolTaskRunner(max_workers=SIDE_BY_SIDE),  # type: ignore[arg-type]  # Prefect's own default
 )
 def account_sync(
-    services: Annotated[
-        list[str],
-        Field(description="Handles of the services to synchronise. None: all with Synchronize subscriptions ticked."),
-    ] = [],  # noqa: B006  Prefect shows it as the form's default and never changes it
-    mode: Annotated[
-        SyncMode,
-        Field(
-            description="full: reads the whole list, finds renames and who no longer follows."
-            " incremental: reads only until a page brings nobody new, and ends nobody."
-        ),
-    ] = SyncMode.FULL,
+    services: list[str] = [],  # noqa: B006  Prefect shows it as the form's default and never changes it
+    mode: SyncMode = SyncMode.FULL,
 ) -> State:
     """Bring every follower of your X accounts into the visitors table.
 
     Safe to stop and start again at any time: it goes on from the last page. Reading followers costs money;
     a service whose month's spend cap is too small is refused before anything is spent.
+
+    Args:
+        services: Handles of the services to synchronise. Leave it empty for all that have Synchronize subscriptions on.
+        mode: full reads the whole list, and finds renames and who no longer follows. incremental reads only until a
+            page brings nobody new: it is cheap, and never ends anyone.
     """
     chosen = choose_services(services)
     if isinstance(chosen, WrongUsage):
@@ -113,7 +107,8 @@ def _go_on_later(services: Sequence[Service], mode: SyncMode, at: datetime) -> N
     names = sorted(service.internal_name for service in services)
     get_run_logger().info("%s: X allows no more calls for now; continues at %s", ", ".join(names), at)
     if runtime.deployment.id:
-        schedule_continuation(at, {"services": names, "mode": mode.value})
+        name = f"{', '.join(names)} · {mode.value} · continues"
+        schedule_continuation(name, at, {"services": names, "mode": mode.value})
 
 
 def _wait_until(moment: datetime) -> None:

@@ -6,7 +6,7 @@ from uuid import UUID
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 
 from campaign.domain.reports import SyncReport
-from models import Service, SyncRun
+from models import Service, SyncRun, SyncState
 from tasks.twitter_service import block_name
 
 
@@ -21,11 +21,13 @@ class SyncProgress:
             description=f"Followers of @{service.internal_name} read",
         )
 
-    def show(self, run: SyncRun, *, finished: bool = False) -> None:
+    def show(self, run: SyncRun) -> None:
         """Move the bar to where the reading stands."""
-        update_progress_artifact(self._artifact, progress=100.0 if finished else self._percent(run))
+        update_progress_artifact(self._artifact, progress=self._percent(run))
 
     def _percent(self, run: SyncRun) -> float:
+        if run.state is SyncState.FINISHED:
+            return 100.0
         # Below 100 until it is finished: the count is up to a day old.
         return min(99.0, round(100 * run.followers_read / self._expected, 1))
 

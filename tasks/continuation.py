@@ -23,16 +23,16 @@ def should_wait_here() -> bool:
     return runtime.deployment.id is None and NO_WAIT not in (runtime.flow_run.tags or [])
 
 
-@task(name="schedule continuation", task_run_name="schedule continuation at {at}")
-def schedule_continuation(at: datetime, parameters: Mapping[str, Any]) -> None:
+@task(name="schedule continuation", task_run_name="schedule {name}")
+def schedule_continuation(name: str, at: datetime, parameters: Mapping[str, Any]) -> None:
     """Schedule one run of this deployment that goes on at the given time; safe to repeat."""
-    names = "-".join(parameters.get("services", []))
     run_deployment(
         runtime.deployment.id,
+        flow_run_name=name,
         parameters=dict(parameters),
         scheduled_time=at,
         timeout=0,
         as_subflow=False,
-        idempotency_key=f"{runtime.deployment.id}-{names}-{parameters.get('mode')}-{at.isoformat()}",
+        idempotency_key=f"{runtime.deployment.id} {name} {at.isoformat()}",
         tags=[CONTINUATION],
     )

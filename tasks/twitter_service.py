@@ -33,7 +33,10 @@ class TwitterService(Block):
         description="Exactly the handle of the X account, without the @.",
         pattern=r"^[A-Za-z0-9_]{1,15}$",
     )
-    type: Literal["Twitter"] = Field("Twitter", title="Type")
+    # A choice of one: the form would show a constant as a text to edit.
+    type: Annotated[Literal["Twitter"], WithJsonSchema({"type": "string", "enum": ["Twitter"]})] = Field(
+        "Twitter", title="Type"
+    )
     visitor_folder: str = Field(
         "Visitors", title="Visitor folder", description="Subscribers are synchronized in this folder.", min_length=1
     )

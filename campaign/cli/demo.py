@@ -124,7 +124,7 @@ def _run_deployment() -> None:
     from prefect.deployments import run_deployment
 
     run: Any = run_deployment(
-        "account-sync/default",
+        "account-sync/account-sync",
         parameters={"services": [BRAND]},
         timeout=_RUN_SECONDS,
         poll_interval=0.5,

@@ -17,7 +17,9 @@ from models import Service, SyncRun, SyncState
 def progress(services: Sequence[Service]) -> Iterator[None]:
     """Show a bar per service, read from the database while the flow works."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, TextColumn("{task.fields[note]}"), console=output.console, transient=True) as bars:
+    note = TextColumn("{task.fields[note]}")
+    hidden = not output.console.is_terminal
+    with Progress(*columns, note, console=output.console, transient=True, disable=hidden) as bars:
         done = Event()
         watcher = Thread(target=_watch, args=(bars, services, done))
         watcher.start()

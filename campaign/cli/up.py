@@ -92,7 +92,7 @@ def _tell_what_is_missing(server: "Server") -> None:
     if not saved.services:
         output.say(
             "There is no service yet. Connect your X account with `campaign service create HANDLE --label NAME`,"
-            f" or fill in the form at {server.url}/blocks/catalog/twitter-service/create"
+            f" or fill in the form at {server.url}/v2/blocks/catalog/twitter-service/create"
         )
 
 

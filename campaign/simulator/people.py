@@ -18,17 +18,20 @@ class People:
         self._changed: dict[int, User] = {}
         self._names: dict[str, int] = {}
         self._ids: dict[str, int] = {}
+        self._ordinary: list[range] = []
         self._fresh_names = 0
 
-    def add(self, count: int) -> range:
-        """The numbers of `count` new users."""
-        first = self.count + 1
+    def add(self, count: int, *, ordinary: bool = False) -> range:
+        """The numbers of `count` new users; X leaves no field of ordinary ones out."""
+        numbers = range(self.count + 1, self.count + 1 + count)
         self.count += count
-        return range(first, first + count)
+        if ordinary:
+            self._ordinary.append(numbers)
+        return numbers
 
     def user(self, number: int) -> User:
         """The user with this number."""
-        return self._changed.get(number) or imagine(number)
+        return self._changed.get(number) or self._imagine(number)
 
     def with_id(self, user_id: str) -> User | None:
         """The user whose id on X this is."""
@@ -64,6 +67,10 @@ class People:
             name = f"new_name_{self._fresh_names}"
             if self.named(name) is None:
                 return name
+
+    def _imagine(self, number: int) -> User:
+        user = imagine(number)
+        return replace(user, omit=frozenset()) if any(number in numbers for numbers in self._ordinary) else user
 
     def _keep(self, user: User) -> None:
         self._changed[user.number] = user

@@ -64,9 +64,9 @@ class World:
         self.pages.forget()
         return self.people.change(number, **changes)
 
-    def follow_new(self, account: Account, count: int) -> range:
+    def follow_new(self, account: Account, count: int, *, ordinary: bool = False) -> range:
         """The numbers of `count` new users who now follow."""
-        numbers = self.people.add(count)
+        numbers = self.people.add(count, ordinary=ordinary)
         self._follow(account, numbers)
         return numbers
 

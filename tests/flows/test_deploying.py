@@ -22,7 +22,7 @@ from deployments.worker import POOL, make_pool
 from flows.account_sync import account_sync
 from tests.servers import fresh_server
 
-ACCOUNT_SYNC = f"{account_sync.name}/default"
+ACCOUNT_SYNC = f"{account_sync.name}/account-sync"
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +74,7 @@ def test_a_workflow_is_deployed_as_prefect_yaml_says(client: SyncPrefectClient) 
     assert deployment.concurrency_options is not None
     assert deployment.concurrency_options.collision_strategy == "ENQUEUE"
     [schedule] = deployment.schedules
-    assert (schedule.slug, schedule.active) == ("thursday", False)
+    assert (schedule.slug, schedule.active) == ("regular", False)
     assert schedule.schedule.model_dump() == {"cron": "30 7 * * 4", "timezone": "UTC", "day_or": True}
     properties = deployment.parameter_openapi_schema["properties"]  # type: ignore[index]
     assert list(properties) == ["services", "mode"]

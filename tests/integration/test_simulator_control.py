@@ -60,6 +60,19 @@ def test_described_followers_are_as_described(control: Control) -> None:
     assert "verified" not in user
 
 
+def test_ordinary_followers_have_all_their_fields(control: Control) -> None:
+    control("POST", "/accounts", username="ana", followers=5000)
+    control("POST", "/accounts", username="bo", followers=5000, ordinary=True)
+    wanted = {"id", "name", "username", "public_metrics"}
+    whole = {
+        brand: [wanted <= user.keys() for user in control("GET", f"/accounts/{brand}/followers?limit=5000")["users"]]
+        for brand in ("ana", "bo")
+    }
+    assert len(whole["bo"]) == 5000
+    assert all(whole["bo"])
+    assert not all(whole["ana"])
+
+
 def test_unfollows_are_spread_through_the_list(control: Control) -> None:
     control("POST", "/accounts", username="ana", followers=100)
     before = [user["id"] for user in control.followers("ana")]

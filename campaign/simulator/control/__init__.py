@@ -3,10 +3,11 @@
 A request that cannot be understood is answered 400 and `{"error": "<one sentence>"}`, and nothing has happened.
 
 Accounts (`accounts.py`)
-* `POST /control/accounts {"username", "name"?, "followers"?: 0, "protected"?, "verified"?, "access_level"?,
-  "shares_followers_with"?: username, "overlap"?: n}` gives `{"user_id", "username", "consumer_key",
-  "consumer_secret", "access_token", "access_token_secret"}`. `overlap` of the followers (as many as can
-  be, unless given) are also the other account's; they are the oldest ones.
+* `POST /control/accounts {"username", "name"?, "followers"?: 0, "ordinary"?: false, "protected"?, "verified"?,
+  "access_level"?, "shares_followers_with"?: username, "overlap"?: n}` gives `{"user_id", "username",
+  "consumer_key", "consumer_secret", "access_token", "access_token_secret"}`. `overlap` of the followers (as many
+  as can be, unless given) are also the other account's; they are the oldest ones. With `ordinary`, X leaves no
+  field of the new followers out.
 * `PATCH /control/accounts/{username} {"username"?, "name"?, "protected"?, "verified"?, "access_level"?,
   "condition"?}` with a condition of `ok`, `revoked`, `suspended`, `locked`, `not_enrolled`, `credits_depleted`,
   `legacy_refused`; answers as GET does.

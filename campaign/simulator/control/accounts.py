@@ -11,7 +11,7 @@ from campaign.simulator.world import World
 MOST_AT_ONCE = 20_000_000
 USERNAME = re.compile(r"[A-Za-z0-9_]{1,15}")
 CHANGEABLE: Shape = {"username": str, "name": str, "protected": bool, "verified": bool, "access_level": str}
-LIST: Shape = {"followers": int, "shares_followers_with": str, "overlap": int}
+LIST: Shape = {"followers": int, "ordinary": bool, "shares_followers_with": str, "overlap": int}
 CONDITION: Shape = {"condition": str}
 OF_THE_USER = ("username", "name", "protected", "verified")
 
@@ -27,7 +27,7 @@ def create(order: Order) -> dict[str, str]:
     account = world.create_account(**{field: body[field] for field in OF_THE_USER if field in body})
     account.access_level = level
     world.follow(account, shared)
-    world.follow_new(account, fresh)
+    world.follow_new(account, fresh, ordinary=body.get("ordinary", False))
     return {"user_id": world.user(account.number).id, "username": username, **asdict(account.keys)}
 
 

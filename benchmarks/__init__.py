@@ -1,0 +1,1 @@
+"""The account sync measured beside plain loops, as ratios on this machine; see docs/performance.md."""

@@ -1,0 +1,94 @@
+"""What a measurement needs around it: a home, a simulator, a Prefect server, and a fresh database each time."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import requests
+
+from benchmarks.brand import Brand
+from campaign.settings import Settings
+from deployments.environment import child_environment, make_home
+from deployments.processes import Process, running
+from deployments.server import free_port, running_server
+
+#: Far more calls than a list has pages: X's own limit is not what is measured.
+CALLS = 1_000_000
+_SECONDS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The seconds of each part of a job, and the most memory that its process held, in MB."""
+
+    seconds: list[float]
+    peak: float
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where jobs run."""
+
+    settings: Settings
+    api_url: str
+
+    def open_account(self, username: str, followers: int) -> Brand:
+        """Make an account on the simulator and connect it; tweepy needs all fields of its followers."""
+        account = {"username": username, "followers": followers, "ordinary": True}
+        keys = _control(self.settings.x_api_url, "POST", "/accounts", account)
+        brand = Brand(**keys, followers=followers)
+        self.run("connect", brand)
+        return brand
+
+    def run(self, job: str, brand: Brand, database_url: str = "") -> Result:
+        """Do a job in a process of its own, with a database of its own unless one is given."""
+        with TemporaryDirectory(dir=self.settings.home) as folder:
+            environment = child_environment(self.settings) | {
+                "PREFECT_API_URL": self.api_url,
+                "PREFECT_LOGGING_LEVEL": "WARNING",
+                "CAMPAIGN_DATABASE_URL": database_url or f"sqlite:///{Path(folder, 'campaign.db')}",
+            }
+            command = [sys.executable, "-m", "benchmarks.child", job, json.dumps(asdict(brand))]
+            ended = subprocess.run(
+                command, env=environment, capture_output=True, text=True, check=False, timeout=_SECONDS
+            )
+        if ended.returncode:
+            sys.exit(f"{job} failed: {ended.stderr[-2000:]}")
+        return Result(**json.loads(ended.stdout.splitlines()[-1]))
+
+
+@contextmanager
+def stage() -> Iterator[Stage]:
+    """Start everything; it ends with the block, and nothing is left."""
+    with TemporaryDirectory(prefix="campaign-bench-", ignore_cleanup_errors=True) as home:
+        port = free_port()
+        settings = Settings(home=Path(home), x_api_url=f"http://127.0.0.1:{port}")
+        make_home(settings)
+        simulator = ["campaign.simulator", "--port", str(port)]
+        with (
+            running(settings, "simulator", simulator, child_environment(settings)) as process,
+            running_server(settings, free_port(), ui=False) as server,
+        ):
+            _wait_for(process)
+            _control(settings.x_api_url, "PUT", "/limits", {"limits": {"followers": CALLS}})
+            yield Stage(settings, server.api_url)
+
+
+def _wait_for(simulator: Process) -> None:
+    while "http" not in simulator.last_words():
+        if simulator.has_ended:
+            sys.exit(f"The simulator did not start: {simulator.last_words()}")
+        time.sleep(0.05)
+
+
+def _control(url: str, method: str, path: str, body: dict[str, object]) -> dict[str, str]:
+    answer = requests.request(method, f"{url}/control{path}", json=body, timeout=60)
+    answer.raise_for_status()
+    said: dict[str, str] = answer.json()
+    return said

@@ -1,0 +1,68 @@
+"""One Prefect server for all tests here; a fresh database and an empty simulated X for each."""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import pytest
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
+
+from campaign.settings import load_settings
+from campaign.simulator.server import running
+from deployments.server import Server, used_by_prefect
+from tests.databases import Database
+from tests.servers import fresh_server
+from tests.simulated_x import Brand, SimulatedX, remove_all_forms
+
+
+class Connect(Protocol):
+    """Makes an account on the simulated X and saves its service."""
+
+    def __call__(self, username: str, followers: int = 0, **form: Any) -> Brand: ...
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with fresh_server(tmp_path_factory.mktemp("prefect")) as server:
+        yield server
+        # What is still to be told to the server goes out before it ends: Prefect would try for minutes afterwards.
+        APILogWorker.drain_all(timeout=10)
+        EventsWorker.drain_all(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def simulator_url() -> Iterator[str]:
+    with running() as url:
+        yield url
+
+
+@pytest.fixture(params=["sqlite"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """SQLite; a test that is about both databases names them: `@both_databases`."""
+    found: Database = request.getfixturevalue(f"{request.param}_database")
+    return found
+
+
+@pytest.fixture
+def x(
+    prefect_server: Server, simulator_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[SimulatedX]:
+    """An empty X in the place of the real one, no saved services, and a database without rows."""
+    assert database
+    monkeypatch.setenv("CAMPAIGN_X_API_URL", simulator_url)
+    load_settings.cache_clear()
+    simulated = SimulatedX(simulator_url)
+    simulated.command("POST", "reset")
+    with used_by_prefect(prefect_server.api_url):
+        yield simulated
+        remove_all_forms()
+
+
+@pytest.fixture
+def connect(x: SimulatedX) -> Connect:
+    def make_and_save(username: str, followers: int = 0, **form: Any) -> Brand:
+        brand = x.make(username, followers)
+        brand.save_form(**form)
+        return brand
+
+    return make_and_save

@@ -1,0 +1,148 @@
+"""What Prefect is told in every process of a home, and the key that its server encrypts with."""
+
+import os
+import stat
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from cryptography.fernet import Fernet
+
+from campaign.errors import NotPossible, WrongUsage
+from campaign.settings import Settings
+from deployments.encryption import VARIABLE, fingerprint_file, key_file, server_key
+from deployments.environment import adopt, child_environment, make_home, prefect_environment
+from deployments.existing import check_version, server_of
+from deployments.server import free_port, running_server
+from tests.servers import fresh_server, own_environment
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    settings = Settings(home=tmp_path / "home")
+    make_home(settings)
+    return settings
+
+
+def test_nothing_is_sent_home(settings: Settings) -> None:
+    environment = prefect_environment(settings)
+
+    assert environment["DO_NOT_TRACK"] == "1"
+    assert environment["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
+
+
+def test_what_the_operator_sets_wins(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "environ", os.environ.copy())
+    os.environ["PREFECT_WORKER_QUERY_SECONDS"] = "7"
+
+    adopt(settings)
+
+    assert os.environ["PREFECT_WORKER_QUERY_SECONDS"] == "7"
+    assert os.environ["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "30"
+    assert child_environment(settings)["PREFECT_WORKER_QUERY_SECONDS"] == "7"
+
+
+def test_reading_the_settings_does_not_import_prefect() -> None:
+    code = "import sys, deployments.environment, deployments.server; sys.exit('prefect' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_children_are_told_the_settings_but_not_the_key(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, Fernet.generate_key().decode())
+
+    environment = child_environment(settings)
+
+    assert environment["CAMPAIGN_HOME"] == str(settings.home)
+    assert environment["CAMPAIGN_DATABASE_URL"] == settings.database_url
+    assert VARIABLE not in environment
+
+
+def test_the_key_is_made_once_for_its_owner_only_however_many_begin_at_once(settings: Settings) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(lambda _: server_key(settings), range(8)))
+
+    assert keys == {key_file(settings).read_text()}
+    for file in (key_file(settings), fingerprint_file(settings)):
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert sorted(path.name for path in settings.home.iterdir()) == ["encryption.key", "logs", "prefect"]
+
+
+@pytest.mark.parametrize("loss", ["missing", "changed", "malformed"])
+def test_a_lost_key_is_told_with_both_ways_out(settings: Settings, loss: str) -> None:
+    server_key(settings)
+    contents = {"changed": Fernet.generate_key().decode(), "malformed": "no key"}
+    key_file(settings).unlink()
+    if loss in contents:
+        key_file(settings).write_text(contents[loss])
+
+    with pytest.raises(WrongUsage) as told:
+        server_key(settings)
+
+    assert str(key_file(settings)) in str(told.value)
+    assert "from your backup" in str(told.value)
+    assert f"delete {fingerprint_file(settings)}" in str(told.value)
+
+
+def test_beginning_anew_is_possible(settings: Settings) -> None:
+    lost = server_key(settings)
+    key_file(settings).unlink()
+    fingerprint_file(settings).unlink()
+
+    assert server_key(settings) != lost
+
+
+def test_the_operators_own_key_wins_and_makes_no_file(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = Fernet.generate_key().decode()
+    monkeypatch.setenv(VARIABLE, own)
+
+    assert server_key(settings) == own
+    assert not key_file(settings).exists()
+
+    monkeypatch.setenv(VARIABLE, Fernet.generate_key().decode())
+    with pytest.raises(WrongUsage, match=VARIABLE):
+        server_key(settings)
+
+
+def test_without_a_server_none_is_found_and_a_left_file_is_ignored(settings: Settings) -> None:
+    with own_environment(settings.home):
+        assert server_of(settings) is None
+        (settings.home / "server.url").write_text(f"http://127.0.0.1:{free_port()}/api {os.getpid()}")
+        assert server_of(settings) is None
+
+
+def test_a_server_is_found_checked_and_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(home=tmp_path / "home")
+    with fresh_server(settings.home) as server, pytest.MonkeyPatch.context() as environment:
+        environment.delenv("PREFECT_API_URL")
+        assert server_of(settings) == server.api_url
+        check_version(server.api_url)
+        assert listens_only_on_loopback(int(server.url.rpartition(":")[2]))
+
+        monkeypatch.setattr("deployments.existing.version", lambda _name: "3.9.0")
+        with pytest.raises(WrongUsage, match=r"has version 3\.8\.\d+ and this installation 3\.9\.0"):
+            check_version(server.api_url)
+    assert server_of(settings) is None
+
+
+def listens_only_on_loopback(port: int) -> bool:
+    listening = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
+    addresses = [line.split()[1] for line in listening.splitlines() if line.split()[3] == "0A"]
+    return [address for address in addresses if address.endswith(f":{port:04X}")] == [f"0100007F:{port:04X}"]
+
+
+def test_an_address_without_a_server_is_refused() -> None:
+    with pytest.raises(WrongUsage, match="PREFECT_API_URL"):
+        check_version(f"http://127.0.0.1:{free_port()}/api")
+
+
+def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
+    database = f"sqlite+aiosqlite:///{tmp_path}/missing/prefect.db"
+    home = tmp_path / "home"
+    with (
+        own_environment(home, PREFECT_SERVER_DATABASE_CONNECTION_URL=database) as settings,
+        pytest.raises(NotPossible, match=r"did not start: .+server\.log"),
+        running_server(settings, free_port(), ui=False),
+    ):
+        pass
