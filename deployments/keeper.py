@@ -117,7 +117,7 @@ def _descendants() -> list[int]:
 
 
 def _parents() -> dict[int, int]:
-    """The parent of each process."""
+    """The parent of each process that runs."""
     if sys.platform == "linux":  # where slim images have no ps
         return dict(filter(None, map(_parent, Path("/proc").glob("[0-9]*"))))
     listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=False)  # noqa: S607
@@ -127,9 +127,10 @@ def _parents() -> dict[int, int]:
 
 def _parent(entry: Path) -> tuple[int, int] | None:
     try:
-        return int(entry.name), int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        state, parent, *_ = (entry / "stat").read_text().rpartition(")")[2].split()
     except OSError:  # it ended meanwhile
         return None
+    return None if state == "Z" else (int(entry.name), int(parent))
 
 
 if __name__ == "__main__":

@@ -11,15 +11,14 @@ from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from campaign.domain.check import sentence_of
 from campaign.domain.reports import SyncReport
 from campaign.errors import NotPossible, WrongUsage, XError
 from campaign.settings import load_settings
 from campaign.store.claims import claim
-from models import Service, SyncMode, SyncState
+from models import Service, SyncMode, SyncRun, SyncState
 from tasks.artifacts import SyncProgress, publish_report
 from tasks.continuation import is_continuation, schedule_continuation, should_wait_here
-from tasks.followers import has_unfinished_reading, leave, open_reading, read_pages, report_on
+from tasks.followers import estimate_cost, has_unfinished_reading, leave, open_reading, read_pages, report_on
 from tasks.plain_logs import speak_plainly
 from tasks.services import check_service, choose_services
 
@@ -84,17 +83,16 @@ def synchronise(service: Service, mode: SyncMode, flow_run_id: str) -> SyncRepor
     """Bring the followers of one service up to date, from its check to its report; never fails the others."""
     try:
         with claim(service.id, service.internal_name):
-            return _read_followers(check_service(service), mode, flow_run_id)
+            return _read_followers(service, open_reading(service, mode, flow_run_id))
     except NotPossible as error:
         return SyncReport(service.internal_name, SyncState.FAILED, reason=str(error))
-    except XError as error:
-        return SyncReport(service.internal_name, SyncState.FAILED, reason=sentence_of(error))
 
 
-def _read_followers(service: Service, mode: SyncMode, flow_run_id: str) -> SyncReport:
-    run = open_reading(service, mode, flow_run_id)
-    progress = SyncProgress(service, run)
+def _read_followers(service: Service, run: SyncRun) -> SyncReport:
     try:
+        service = check_service(service)
+        run = estimate_cost(service, run.id)
+        progress = SyncProgress(service, run)
         while run.state is SyncState.RUNNING:
             run = read_pages(service, run.id)
             progress.show(run)
@@ -123,4 +121,5 @@ def _outcome(reports: list[SyncReport], problems: Sequence[str]) -> State:
     if unhappy or problems:
         return Failed(message=" ".join([*unhappy, *problems]), data=reports)
     later = [f"{one.service} continues at {one.goes_on_at:%Y-%m-%d %H:%M:%S %Z}" for one in reports if one.goes_on_at]
-    return Completed(message="; ".join(later) or None, data=reports)
+    nothing = None if reports else "Nothing was left to go on with."
+    return Completed(message="; ".join(later) or nothing, data=reports)

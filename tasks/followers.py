@@ -29,13 +29,20 @@ _PAGE = "reading a page of followers"
 
 @task(name="open reading", task_run_name="open {service.internal_name}")
 def open_reading(service: Service, mode: SyncMode, flow_run_id: str) -> SyncRun:
-    """Take up the last unfinished reading of a service or begin a new one, unless the month's cap is too small."""
+    """Take up the last unfinished reading of a service, from its last page, or begin a new one."""
+    with writing() as session:
+        return sync_runs.open_reading(session, service.id, mode, flow_run_id, pendulum.now("UTC"))
+
+
+@task(name="estimate cost", task_run_name="estimate cost of {service.internal_name}")
+def estimate_cost(service: Service, run_id: int) -> SyncRun:
+    """Compare what the reading will cost with what is left of the month's cap, before anything is spent on it."""
     gateway, now = gateway_of(service), pendulum.now("UTC")
     with writing() as session:
-        run = sync_runs.open_reading(session, service.id, mode, flow_run_id, now)
-        row = services.get(session, service.id)
-        price, left = gateway.follower_price.usd, ledgers.left(session, row.id, now)
-        refusal = refusal_of(_expected(row, run, gateway.follower_page_size), price, left, row.spend_cap)
+        run = session.get_one(SyncRun, run_id)
+        expected = _expected(service, run, gateway.follower_page_size)
+        left = ledgers.left(session, service.id, now)
+        refusal = refusal_of(expected, gateway.follower_price.usd, left, service.spend_cap)
         if refusal:
             sync_runs.close(session, run, SyncState.STOPPED if run.pages else SyncState.REFUSED, refusal, now)
         return run

@@ -119,7 +119,7 @@ def saved_documents() -> list[BlockDocument]:
             raise NotPossible(
                 "The Prefect server cannot read the saved services: its encryption key was lost or changed. Put the"
                 " file encryption.key of the campaign home back from your backup and start the server again;"
-                " without it, remove the services and enter their keys anew."
+                " without it, delete the services in the Prefect UI and enter their keys anew."
             ) from None
 
 

@@ -49,8 +49,8 @@ def _cleaned(person: Follower) -> Follower:
     """Take the one character out of names that neither database keeps."""
     if _NUL not in (person.full_name or "") + (person.username or ""):
         return person
-    names = {name: (getattr(person, name) or "").replace(_NUL, "") or None for name in ("username", "full_name")}
-    return replace(person, **names)
+    full_name, username = (text and text.replace(_NUL, "") for text in (person.full_name, person.username))
+    return replace(person, full_name=full_name, username=username)
 
 
 def _statements(session: Session) -> BulkStatements:

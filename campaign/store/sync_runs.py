@@ -29,6 +29,8 @@ def open_reading(session: Session, service_id: int, mode: SyncMode, flow_run_id:
     else:
         last.become(SyncState.RUNNING)
         last.reason, last.goes_on_at, last.finished_at = "", None, None
+        if not last.pages:
+            last.started_at = last.reading_since = now
     last.flow_run_id = flow_run_id
     session.flush()
     return last

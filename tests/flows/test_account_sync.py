@@ -1,15 +1,12 @@
 """The account sync as it should go: who follows, who is new, who has gone, and what it cost."""
 
-from datetime import datetime
 from decimal import Decimal
-
-import pytest
 
 from models import SyncMode, SyncState
 from tests.flows.conftest import Connect
 from tests.flows.running import both_databases, sync
 from tests.readings import everybody, followings, past_of
-from tests.simulated_x import PAGE, SimulatedX
+from tests.simulated_x import SimulatedX
 
 
 @both_databases
@@ -25,3 +22,148 @@ def test_everybody_who_follows_is_in_the_table_with_the_right_profile(connect: C
     assert (line.state, line.followers, line.new, line.changed, line.ended) == (SyncState.FINISHED, 2_345, 2_345, 0, 0)
     assert (line.pages, line.cost) == (3, Decimal("2.345"))
     assert brand.booked() == brand.billed() == Decimal("2.355")
+
+
+@both_databases
+def test_a_second_sync_finds_who_came_who_left_and_who_is_called_otherwise(connect: Connect) -> None:
+    brand = connect("acme", 1_500)
+    sync()
+    stayed = brand.lose(count=30)
+    new = brand.gain(count=25)
+    renamed = brand.rename(40)
+    one, two = [user for user in brand.users() if {"username", "name"} <= user.keys() and user["id"] not in renamed][-2:]
+    brand.x.command("PATCH", f"users/{one['id']}", username=two["username"])
+
+    line = sync().of("acme")
+
+    assert (line.new, line.changed, line.ended, line.followers) == (25, 42, 30, 1_495)
+    assert brand.table() == brand.truth()
+    assert brand.table()[one["id"]][0] == two["username"]
+    assert brand.table()[two["id"]][0] == one["username"]
+    ended = {person: row for person, row in followings(brand.service).items() if row.ended_at}
+    assert ended.keys() == set(stayed)
+    assert all(row.began_at < row.ended_at for row in ended.values() if row.ended_at)
+    assert set(new) <= brand.table().keys()
+    assert past_of(brand.service) == []
+
+
+def test_who_comes_back_begins_again_and_the_time_before_is_kept(connect: Connect) -> None:
+    brand = connect("acme", 300)
+    sync()
+    before = followings(brand.service)
+    left = brand.lose(count=20)
+    sync()
+    brand.gain(user_ids=left[:5])
+
+    line = sync().of("acme")
+
+    assert (line.new, line.ended, line.followers) == (5, 0, 285)
+    now = followings(brand.service)
+    assert brand.table() == brand.truth()
+    assert {(person, began) for person, began, _ in past_of(brand.service)} == {
+        (person, before[person].began_at) for person in left[:5]
+    }
+    assert all(end <= now[person].began_at for person, _, end in past_of(brand.service))
+    assert {person for person, row in now.items() if row.ended_at} == set(left[5:])
+
+
+def test_nothing_new_changes_nothing(connect: Connect) -> None:
+    brand = connect("acme", 1_200)
+    sync()
+    before = everybody()
+
+    line = sync().of("acme")
+
+    assert (line.new, line.changed, line.ended, line.followers) == (0, 0, 0, 1_200)
+    assert everybody() == before
+    brand.assert_money_is_right()
+
+
+@both_databases
+def test_services_that_share_followers_are_read_side_by_side(x: SimulatedX, connect: Connect) -> None:
+    one = connect("acme", 1_500, visitor_folder="Acme")
+    two = x.make("acme_two", 1_400, shares_followers_with="acme", overlap=900)
+    two.save_form(visitor_folder="Two")
+    none = connect("nobody", 0)
+
+    outcome = sync()
+
+    assert outcome.is_completed
+    assert one.table() == one.truth()
+    assert two.table() == two.truth()
+    assert none.table() == {}
+    assert outcome.of("nobody").state is SyncState.FINISHED
+    assert len(everybody()) == 1_500 + 1_400 - 900
+    assert {visitor.folder for visitor in everybody().values()} == {"Acme", "Two"}
+    assert [outcome.of(each.name).new for each in (one, two, none)] == [1_500, 1_400, 0]
+    for each in (one, two, none):
+        each.assert_money_is_right()
+
+
+def test_leaving_one_service_leaves_the_other_alone(x: SimulatedX, connect: Connect) -> None:
+    one = connect("acme", 500)
+    two = x.make("acme_two", 500, shares_followers_with="acme", overlap=500)
+    two.save_form()
+    sync()
+    one.lose(count=100)
+
+    outcome = sync()
+
+    assert (outcome.of("acme").ended, outcome.of("acme_two").ended) == (100, 0)
+    assert (len(one.table()), len(two.table())) == (400, 500)
+
+
+def test_only_services_with_synchronize_subscriptions_are_read_unless_they_are_named(connect: Connect) -> None:
+    one, two = connect("acme", 10), connect("acme_two", 10, synchronize=False)
+
+    assert [line.service for line in sync().reports] == ["acme"]
+    assert two.pages_asked() == []
+    assert [line.service for line in sync("ACME_two").reports] == ["acme_two"]
+    assert len(one.pages_asked()) == len(two.pages_asked()) == 1
+
+
+def test_the_old_api_gives_the_same_table(connect: Connect) -> None:
+    brand = connect("acme", 1_100, api_version="1.1")
+
+    line = sync().of("acme")
+
+    assert (line.state, line.new, line.pages, line.cost) == (SyncState.FINISHED, 1_100, 1, Decimal("1.1"))
+    assert brand.table() == brand.truth()
+    assert brand.pages_asked() == []
+    brand.save_form()
+    line = sync().of("acme")
+    assert (line.new, line.changed, line.ended) == (0, 0, 0)
+    assert len(brand.pages_asked()) == 2
+
+
+def test_followers_of_somebody_elses_app_cost_ten_times_as_much(connect: Connect) -> None:
+    brand = connect("acme", 200, owned=False)
+
+    assert sync().of("acme").cost == Decimal(2)
+    assert brand.booked() == Decimal("2.01")
+
+
+@both_databases
+def test_incremental_stops_at_the_first_page_without_newcomers_and_ends_nobody(connect: Connect) -> None:
+    brand = connect("acme", 5_000)
+    sync()
+    brand.lose(count=50)
+    new = brand.gain(count=1_200)
+    asked = len(brand.pages_asked())
+
+    line = sync(mode=SyncMode.INCREMENTAL).of("acme")
+
+    assert (line.state, line.new, line.ended, line.pages) == (SyncState.FINISHED, 1_200, 0, 3)
+    assert len(brand.pages_asked()) - asked == 3
+    assert set(new) <= brand.table().keys()
+    assert len(brand.table()) == 6_200
+    line = sync(mode=SyncMode.INCREMENTAL).of("acme")
+    assert (line.new, line.pages) == (0, 1)
+    brand.assert_money_is_right()
+
+
+def test_the_first_incremental_sync_reads_everybody(connect: Connect) -> None:
+    brand = connect("acme", 2_100)
+
+    assert sync(mode=SyncMode.INCREMENTAL).of("acme").new == 2_100
+    assert brand.table() == brand.truth()

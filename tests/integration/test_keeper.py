@@ -97,6 +97,6 @@ def test_a_child_that_dies_is_started_again_and_what_it_left_behind_goes_on(
 def test_the_log_of_the_last_start_is_kept_beside_that_of_this_one(settings: Settings) -> None:
     for _ in range(2):
         with running(settings, "restless", ["restless"], child_environment(settings)) as process:
-            while "said" not in process.last_words():
+            while "said something" not in process.last_words():
                 time.sleep(0.02)
     assert process.log.read_text() == process.log.with_suffix(".log.1").read_text() == "said something\n"

@@ -1,0 +1,204 @@
+"""The account sync on X's bad days: what it says, what it keeps, and what it costs."""
+
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from models import SyncState
+from tests.flows.conftest import Connect
+from tests.flows.meanwhile import meanwhile, once_pages_are_read
+from tests.flows.running import both_databases, sync
+from tests.readings import followings
+from tests.simulated_x import PAGE, Brand, SimulatedX
+
+IN_PASSING = [
+    "unavailable_before",
+    "unavailable_after",
+    "reset_before",
+    "answer_lost",
+    "truncated",
+    "html",
+    "empty",
+    "broken_json",
+]
+WRONG_KEYS = {"title": "Unauthorized", "type": "about:blank", "status": 401, "detail": "Unauthorized"}
+
+
+def break_off(brand: Brand, pages: int) -> None:
+    """Let X refuse the keys once, after so many pages."""
+    brand.x.fault(brand.pages_path, "literal", after=pages, status=401, body=WRONG_KEYS)
+    assert sync(brand.name).of(brand.name).state is SyncState.FAILED
+    brand.x.be_well()
+
+
+@both_databases
+def test_whatever_goes_wrong_once_in_the_middle_changes_nothing(x: SimulatedX, connect: Connect) -> None:
+    brands = {kind: connect(f"b_{kind[:13]}", 3_300) for kind in IN_PASSING}
+    for kind, brand in brands.items():
+        x.fault(brand.pages_path, kind, after=2, status=502)
+
+    outcome = sync()
+
+    assert outcome.is_completed
+    for kind, brand in brands.items():
+        assert brand.table() == brand.truth(), kind
+        line = outcome.of(brand.name)
+        assert (line.new, line.changed, line.ended, line.followers) == (3_300, 0, 0, 3_300)
+        assert len(brand.pages_asked()) == 5, kind
+        assert Decimal("3.31") <= brand.billed() <= brand.booked() + PAGE * Decimal("0.001"), kind
+
+
+def test_what_does_not_pass_fails_with_the_checkpoint_and_the_next_run_goes_on_from_there(
+    x: SimulatedX, connect: Connect
+) -> None:
+    away = {kind: connect(f"b_{kind[:13]}", 4_200) for kind in ("unavailable_before", "reset_before", "broken_json")}
+    old = connect("old", 100, api_version="1.1")
+    well = connect("well", 1_100)
+    for kind, brand in away.items():
+        x.fault(brand.pages_path, kind, after=2, times=None)
+    x.fault("/1.1/account/*", "html", times=None)
+
+    outcome = sync()
+
+    assert outcome.state.is_failed()
+    assert outcome.of("well").state is SyncState.FINISHED
+    assert well.table() == well.truth()
+    assert old.name in outcome.message
+    for kind, brand in away.items():
+        line = outcome.of(brand.name)
+        assert f"{brand.name}: X" in outcome.message
+        assert (line.state, line.pages, line.followers, line.ended) == (SyncState.FAILED, 2, 2_000, 0), kind
+        assert 4 <= len(brand.pages_asked()) <= 9, kind
+        assert brand.booked() >= Decimal("2.01")
+    x.be_well()
+    asked = {kind: len(brand.pages_asked()) for kind, brand in away.items()}
+
+    assert sync().is_completed
+    for kind, brand in away.items():
+        assert brand.table() == brand.truth()
+        assert len(brand.pages_asked()) - asked[kind] == 3, kind
+        assert len(brand.readings()) == 1
+
+
+def test_a_run_without_a_deployment_waits_until_x_allows_calls_again(x: SimulatedX, connect: Connect) -> None:
+    x.limit(2, followers=2)
+    brand = connect("acme", 2_800)
+    began = time.monotonic()
+
+    outcome = sync()
+
+    assert outcome.is_completed
+    assert outcome.of("acme").state is SyncState.FINISHED
+    assert brand.table() == brand.truth()
+    assert time.monotonic() - began < 10
+    assert [call["status"] for call in brand.pages_asked()] == [200, 200, 200]
+    assert brand.booked() == brand.billed()
+
+
+def test_a_run_told_not_to_wait_says_when_it_continues_and_the_next_one_goes_on(
+    x: SimulatedX, connect: Connect
+) -> None:
+    x.limit(3, followers=2)
+    brand, quick = connect("acme", 2_800), connect("quick", 500)
+
+    outcome = sync(wait=False)
+
+    line = outcome.of("acme")
+    assert outcome.is_completed
+    assert outcome.message.startswith("acme continues at 2")
+    assert (line.state, line.pages, line.ended) == (SyncState.WAITING, 2, 0)
+    assert line.goes_on_at is not None
+    assert 0 < (line.goes_on_at - datetime.now(UTC)).total_seconds() <= 4
+    assert quick.table() == quick.truth()
+    x.limit(900)
+    time.sleep(max(0, (line.goes_on_at - datetime.now(UTC)).total_seconds()))
+    assert sync("acme", wait=False).of("acme").state is SyncState.FINISHED
+    assert brand.table() == brand.truth()
+    assert len(brand.pages_asked()) == 3
+
+
+def test_a_429_that_nobody_announced_is_waited_for_too(x: SimulatedX, connect: Connect) -> None:
+    brand = connect("acme", 2_800)
+    opens = str(int(time.time()) + 600)
+    headers = {"x-rate-limit-limit": "300", "x-rate-limit-remaining": "0", "x-rate-limit-reset": opens}
+    x.fault(brand.pages_path, "literal", after=1, status=429, headers=headers, body={"title": "Too Many Requests"})
+
+    line = sync(wait=False).of("acme")
+
+    assert (line.state, line.pages, line.followers) == (SyncState.WAITING, 1, 1_000)
+    assert line.goes_on_at is not None
+    assert abs(line.goes_on_at.timestamp() - int(opens)) <= 2
+    assert len(brand.pages_asked()) == 2
+    assert brand.booked() == brand.billed()
+    assert sync(wait=False).of("acme").state is SyncState.WAITING
+    assert len(brand.pages_asked()) == 2
+
+
+@both_databases
+def test_a_list_that_changes_while_it_is_read_loses_and_doubles_nobody(x: SimulatedX, connect: Connect) -> None:
+    brand = connect("acme", 6_400)
+    before = brand.truth()
+    x.fault(brand.pages_path, "slow", seconds=0.1, times=None)
+    changes = [
+        lambda: brand.gain(count=150),
+        lambda: brand.lose(count=200),
+        lambda: brand.rename(300),
+        lambda: brand.gain(count=1_000),
+        lambda: brand.lose(count=100),
+    ]
+
+    with meanwhile(once_pages_are_read(brand, *changes)):
+        line = sync().of("acme")
+
+    after, found = brand.truth(), brand.table()
+    assert before.keys() != after.keys()
+    assert line.state is SyncState.FINISHED
+    assert before.keys() & after.keys() <= found.keys() <= before.keys() | after.keys()
+    assert line.followers == len(found)
+    x.be_well()
+    sync()
+    assert brand.table() == brand.truth()
+
+
+def test_a_page_token_that_expired_between_two_runs_starts_the_reading_over(x: SimulatedX, connect: Connect) -> None:
+    brand = connect("acme", 4_100)
+    break_off(brand, pages=3)
+    gone = brand.lose(count=50)
+    x.command("POST", "tokens/expire")
+
+    line = sync().of("acme")
+
+    assert line.state is SyncState.FINISHED
+    assert brand.table() == brand.truth()
+    assert {person for person, row in followings(brand.service).items() if row.ended_at} <= set(gone)
+    [run] = brand.readings()
+    assert (run.restarts, run.pages) == (1, 5)
+    assert [call["status"] for call in brand.pages_asked()] == [200] * 3 + [401, 400] + [200] * 5
+    assert brand.booked() == brand.billed()
+
+
+def test_page_tokens_that_are_never_accepted_cost_a_few_pages_at_most(x: SimulatedX, connect: Connect) -> None:
+    brand = connect("acme", 2_100)
+    x.fault(brand.pages_path, "slow", seconds=0.1, times=None)
+
+    with meanwhile(lambda: x.command("POST", "tokens/expire")):
+        outcome = sync()
+
+    assert outcome.state.is_failed()
+    assert "start from the first page" in outcome.of("acme").reason
+    assert [call["status"] for call in brand.pages_asked()] == [200, 400] * 4
+    assert brand.booked() == brand.billed() == Decimal("4.01")
+    assert not any(row.ended_at for row in followings(brand.service).values())
+
+
+def test_who_was_not_seen_stays_until_a_reading_is_complete(connect: Connect) -> None:
+    brand = connect("acme", 3_100)
+    sync()
+    brand.lose(count=100)
+    break_off(brand, pages=2)
+
+    assert len(brand.table()) == 3_100
+    sync()
+    assert brand.table() == brand.truth()
+    [_, run] = brand.readings()
+    assert run.ended == 100
