@@ -17,8 +17,13 @@ _UPSERT = """ON CONFLICT (origin, external_id) DO UPDATE SET username = excluded
     updated_at = excluded.updated_at"""
 # The settings of campaign.store.engine: the same kind of database.
 import os
-_PRAGMAS = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL" if os.environ.get("PLAIN") else """PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;
+
+_PRAGMAS = (
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"
+    if os.environ.get("PLAIN")
+    else """PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;
 PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=16384;"""
+)
 
 
 def into_sqlite(file: str, pages: Iterable[list[Row]]) -> None:
@@ -29,7 +34,8 @@ def into_sqlite(file: str, pages: Iterable[list[Row]]) -> None:
         now = datetime.now(UTC).replace(tzinfo=None).isoformat(" ")
         with database:
             database.executemany(
-                f"{_ALL} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) {_UPSERT}", [(*row, ORIGIN, FOLDER, now, now) for row in page]
+                f"{_ALL} VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) {_UPSERT}",
+                [(*row, ORIGIN, FOLDER, now, now) for row in page],
             )
     database.close()
 

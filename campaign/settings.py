@@ -40,6 +40,13 @@ def _web_address(url: str) -> str:
     return url.rstrip("/")
 
 
+def _same_file_everywhere(url: str) -> str:
+    # Runs work in folders of their own: a path that is relative here would be another file there.
+    before, scheme, path = url.partition("sqlite:///")
+    is_relative = scheme and not before and path and path[0] not in "/:"
+    return f"{scheme}{Path(path).absolute()}" if is_relative else url
+
+
 class Settings(BaseSettings):
     """The settings of this process; see docs/operating.md."""
 
@@ -47,7 +54,7 @@ class Settings(BaseSettings):
 
     home: Annotated[Path, AfterValidator(_absolute), Field(validate_default=True)] = Path("~/.campaign")
     """Database, Prefect's data and the encryption key live here."""
-    database_url: str = ""
+    database_url: Annotated[str, AfterValidator(_same_file_everywhere)] = ""
     x_api_url: Annotated[str, AfterValidator(_web_address)] = X_API_URL
     """Where both of X's APIs are; a simulator's address puts it in X's place."""
     timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
@@ -63,11 +70,6 @@ class Settings(BaseSettings):
     def prefect_home(self) -> Path:
         """Where the Prefect server of this home keeps its database."""
         return self.home / "prefect"
-
-    @property
-    def x_is_simulated(self) -> bool:
-        """Whether something else stands in X's place."""
-        return self.x_api_url != X_API_URL
 
 
 @lru_cache

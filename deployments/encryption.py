@@ -54,10 +54,12 @@ def _home_key(settings: Settings) -> str:
 
 
 def _remedy(settings: Settings) -> str:
+    # What was encrypted with a lost key can be neither read nor replaced: only the whole type can be deleted.
     return (
-        f"Put the right one back from your backup; if there is none, the keys of all services are lost: delete"
-        f" {fingerprint_file(settings)} and {key_file(settings)}, start again, remove the services and enter their"
-        " keys anew. Visitors and history are not affected."
+        "Put the right one back from your backup. If there is none, the keys of all services are lost: delete"
+        f" {fingerprint_file(settings)} and {key_file(settings)}, start again, run `prefect block type delete"
+        " twitter-service` with PREFECT_API_URL set to the server's address, then `campaign deploy`, and enter the keys"
+        " of the services anew. Visitors and history are not affected."
     )
 
 

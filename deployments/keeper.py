@@ -18,7 +18,7 @@ from types import FrameType
 from typing import IO, NoReturn
 
 #: How long what was asked to end may take.
-GRACE_SECONDS = 8
+GRACE_SECONDS = 6
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 
 

@@ -54,7 +54,9 @@ class TwitterService(Block):
         title="App owned by this account",
         description="Whether this account owns the developer app: X then charges $0.001 for a follower, else $0.010.",
     )
-    spend_cap: Annotated[Decimal, Field(ge=0, max_digits=12), WithJsonSchema({"type": "number", "minimum": 0})] = Field(
+    spend_cap: Annotated[
+        Decimal, Field(ge=0, max_digits=12), WithJsonSchema({"type": "number", "minimum": 0, "default": 50})
+    ] = Field(
         Decimal(50), title="Spend cap", description="US dollars that X may charge for this account in a calendar month."
     )
     consumer_key: SecretStr = Field(title="Consumer key", description="Also called API key.")
@@ -119,7 +121,8 @@ def saved_documents() -> list[BlockDocument]:
             raise NotPossible(
                 "The Prefect server cannot read the saved services: its encryption key was lost or changed. Put the"
                 " file encryption.key of the campaign home back from your backup and start the server again;"
-                " without it, delete the services in the Prefect UI and enter their keys anew."
+                " without it, run `prefect block type delete twitter-service` and `campaign deploy`, and enter the keys"
+                " of every service anew."
             ) from None
 
 

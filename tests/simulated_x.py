@@ -131,11 +131,6 @@ class Brand:
             charges = session.exec(select(Charge).where(Charge.service_id == self.service.id)).all()
         return sum((charge.amount for charge in charges), Decimal(0))
 
-    def assert_money_is_right(self, pages_lost: int = 0) -> None:
-        """Never less is booked than X charges, and at most what lost answers may have cost more."""
-        more = self.booked() - self.billed()
-        assert 0 <= more <= OWNED_USER_READ.usd * PAGE * pages_lost
-
 
 def _profile(user: dict[str, Any]) -> Profile:
     count = user.get("public_metrics", {}).get("followers_count")
@@ -147,5 +142,3 @@ def remove_all_forms() -> None:
     with get_client(sync_client=True) as client:
         for document in saved_documents():
             client.delete_block_document(document.id)
-
-

@@ -9,7 +9,6 @@ from uuid import UUID
 import httpx
 import pytest
 from prefect.client.orchestration import get_client
-from prefect.deployments import run_deployment
 from sqlalchemy import make_url
 
 from campaign.settings import Settings, load_settings
@@ -26,7 +25,7 @@ from tests.databases import PostgresqlServer
 from tests.servers import own_environment
 
 BRANDS = {"acme": 2_500, "bolt": 1_200, "crux": 300, "dune": 0}
-PASSWORD = "admin:s3cret"  # noqa: S105
+PASSWORD = "admin:s3cret"
 
 
 @pytest.fixture
@@ -38,9 +37,9 @@ def server(postgresql_server: PostgresqlServer, tmp_path: Path) -> Iterator[Serv
         environment = {
             "CAMPAIGN_DATABASE_URL": ours.url,
             "CAMPAIGN_X_API_URL": stack.enter_context(simulator_running()),
-            "PREFECT_SERVER_DATABASE_CONNECTION_URL": prefects.set(
-                drivername="postgresql+asyncpg"
-            ).render_as_string(hide_password=False),
+            "PREFECT_SERVER_DATABASE_CONNECTION_URL": prefects.set(drivername="postgresql+asyncpg").render_as_string(
+                hide_password=False
+            ),
             "PREFECT_SERVER_API_AUTH_STRING": PASSWORD,
             "PREFECT_API_AUTH_STRING": PASSWORD,
         }
@@ -70,11 +69,18 @@ def let_runs_overlap() -> None:
 
 
 def start_workers(settings: Settings, server: Server, stack: ExitStack) -> None:
-    """Two workers that take two runs each, so that neither can take them all."""
+    """Two workers that take two runs at a time, so that neither takes them all."""
     environment = child_environment(settings) | {"PREFECT_API_URL": server.api_url}
     for name in ("worker-1", "worker-2"):
         command = ["prefect", "worker", "start", "--pool", POOL, "--type", "process", "--limit", "2", "--name", name]
         stack.enter_context(running(settings, name, command, environment))
+
+
+def start_sync(brand: str) -> UUID:
+    """As the form in the UI does it."""
+    with get_client(sync_client=True) as client:
+        deployment = client.read_deployment_by_name("account-sync/account-sync")
+        return client.create_flow_run_from_deployment(deployment.id, parameters={"services": [brand]}).id
 
 
 def wait_for(runs: list[UUID]) -> None:
@@ -94,10 +100,7 @@ def test_two_workers_share_the_runs_and_every_follower_arrives_once(server: Serv
     connect_brands(settings)
     let_runs_overlap()
 
-    runs = [
-        run_deployment("account-sync/account-sync", parameters={"services": [brand]}, timeout=0, as_subflow=False).id
-        for brand in BRANDS
-    ]
+    runs = [start_sync(brand) for brand in BRANDS]
     with ExitStack() as stack:
         start_workers(settings, server, stack)
         wait_for(runs)
@@ -108,6 +111,7 @@ def test_two_workers_share_the_runs_and_every_follower_arrives_once(server: Serv
             for brand in BRANDS
         }
     assert counts == BRANDS
-    for name in ("worker-1", "worker-2"):
-        log = (settings.home / "logs" / f"{name}.log").read_text()
-        assert log.count("submitted to infrastructure") == 2
+    logs = [(settings.home / "logs" / f"{name}.log").read_text() for name in ("worker-1", "worker-2")]
+    shares = [log.count("submitted to infrastructure") for log in logs]
+    assert sum(shares) == len(BRANDS)
+    assert min(shares) > 0

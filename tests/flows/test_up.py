@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -102,12 +103,13 @@ def test_kill_minus_nine_leaves_nothing_behind(home: Path) -> None:
         wait_until_gone(home)
 
 
-def test_without_a_server_deploying_writes_to_the_data_of_the_home(home: Path) -> None:
-    result = campaign(home, "deploy", "--json")
+def test_without_a_server_each_command_has_one_of_its_own_even_two_at_once(home: Path) -> None:
+    with ThreadPoolExecutor() as pool:
+        results = list(pool.map(lambda _: campaign(home, "deploy", "--json"), range(2)))
 
     stopped = {"workflow": "account-sync/account-sync", "state": "stopped", "next_run": None}
-    assert json.loads(result.stdout) == [stopped]
-    assert result.stderr == "Starting a Prefect server for this command…\n"
+    assert [json.loads(result.stdout) for result in results] == [[stopped], [stopped]]
+    assert [result.stderr for result in results] == ["Starting a Prefect server for this command…\n"] * 2
     wait_until_gone(home)
 
 

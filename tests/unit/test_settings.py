@@ -28,7 +28,6 @@ def test_nothing_has_to_be_set() -> None:
     assert settings.database_url == f"sqlite:///{Path.home()}/.campaign/campaign.db"
     assert settings.prefect_home == Path.home() / ".campaign/prefect"
     assert (settings.x_api_url, settings.timezone, settings.server_port) == ("https://api.x.com", "UTC", 4200)
-    assert not settings.x_is_simulated
 
 
 def test_the_database_follows_the_home(setting: Setter, tmp_path: Path) -> None:
@@ -54,7 +53,6 @@ def test_an_empty_variable_is_as_good_as_none(setting: Setter) -> None:
 def test_another_address_puts_a_simulator_in_the_place_of_x(setting: Setter) -> None:
     setting("X_API_URL", "http://127.0.0.1:8400/")
     assert load_settings().x_api_url == "http://127.0.0.1:8400"
-    assert load_settings().x_is_simulated
 
 
 def test_the_settings_are_read_once(setting: Setter) -> None:

@@ -1,0 +1,68 @@
+"""The real `campaign` command, as a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+COMMAND = [sys.executable, "-c", "from campaign.cli.main import main; main()"]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command wrote, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> Any:
+        """The one JSON document on standard output."""
+        return json.loads(self.out)
+
+    @property
+    def sentence(self) -> str:
+        """What is on standard error, when it is one line."""
+        [line] = self.err.strip().splitlines()
+        return line
+
+
+def start(*arguments: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    """Start a command in the environment of this process, with changes; an empty value removes a variable."""
+    changed = {name: value for name, value in {**os.environ, **(environment or {})}.items() if value}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(
+        [*COMMAND, *arguments], env=changed, stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
+    )
+
+
+def finish(process: subprocess.Popen[str], seconds: float = 60) -> Done:
+    """Wait for the end of a command."""
+    try:
+        out, err = process.communicate(timeout=seconds)
+    finally:
+        process.kill()
+    return Done(process.returncode, out, err)
+
+
+def campaign(*arguments: str, **environment: str) -> Done:
+    """Run a command to its end."""
+    return finish(start(*arguments, environment=environment))
+
+
+def processes_with(variable: str, value: str) -> list[int]:
+    """The processes that have this in their environment (Linux), but this one."""
+    wanted, found = f"{variable}={value}".encode(), []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (entry / "environ").read_bytes().split(b"\0")
+        except OSError:  # it ended meanwhile, or is somebody else's
+            continue
+        if wanted in environment and int(entry.name) != os.getpid():
+            found.append(int(entry.name))
+    return found

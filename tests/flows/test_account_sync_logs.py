@@ -1,0 +1,83 @@
+"""What a run writes to logs: nothing secret, and nothing that only a programmer understands."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.logging.handlers import APILogWorker
+
+from tests.flows.conftest import Connect
+from tests.flows.running import sync
+from tests.simulated_x import SimulatedX
+
+CHATTY = [
+    "tweepy",
+    "requests",
+    "requests_oauthlib",
+    "oauthlib",
+    "urllib3",
+    "httpx",
+    "sqlalchemy",
+    "campaign",
+    "prefect",
+]
+
+
+class Keeper(logging.Handler):
+    """Keeps every record as it would be written, tracebacks and all."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(self.format(record))
+
+
+@pytest.fixture
+def everything_logged() -> Iterator[Keeper]:
+    keeper, levels = Keeper(), {name: logging.getLogger(name).level for name in ["", *CHATTY]}
+    for name in levels:
+        logging.getLogger(name).setLevel(logging.DEBUG)
+    logging.getLogger().addHandler(keeper)
+    yield keeper
+    logging.getLogger().removeHandler(keeper)
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+
+
+def run_logs() -> list[str]:
+    """What the server keeps of all runs so far, as the UI shows it."""
+    APILogWorker.drain_all(timeout=10)
+    with get_client(sync_client=True) as client:
+        found: list[str] = []
+        while page := client.read_logs(limit=200, offset=len(found)):
+            found += [log.message for log in page]
+    return found
+
+
+def test_no_key_and_no_signature_is_ever_logged_and_no_traceback_of_an_error_raised_on_purpose(
+    x: SimulatedX, connect: Connect, everything_logged: Keeper
+) -> None:
+    well, revoked = connect("well", 1_200), connect("revoked", 10)
+    old, limited = connect("old", 50, api_version="1.1"), connect("limited", 1_200)
+    revoked.become(condition="revoked")
+    x.fault(well.pages_path, "answer_lost", after=1)
+    x.fault(limited.pages_path, "literal", status=429, body={"title": "Too Many Requests"})
+
+    outcome = sync(wait=False)
+
+    assert outcome.state.is_failed()
+    assert well.table() == well.truth()
+    in_process, in_the_ui = "\n".join(everything_logged.lines), "\n".join(run_logs())
+    assert "revoked" in in_process
+    assert "Beginning flow run" in in_the_ui
+    for brand in (well, revoked, old, limited):
+        for name, key in brand.keys.items():
+            assert key not in in_process, name
+            assert key not in in_the_ui, name
+    for text in (in_process, in_the_ui):
+        for word in ("oauth_signature", "oauth_token", "OAuth oauth", "Authorization: OAuth"):
+            assert word not in text
+    assert "Traceback" not in in_the_ui

@@ -1,0 +1,208 @@
+"""The command with a Prefect server: services, a sync, and the list of visitors."""
+
+import csv
+import io
+import os
+import pty
+import select
+import subprocess
+import time
+from collections.abc import Mapping
+
+import pytest
+
+from campaign.settings import load_settings
+from models import SyncState
+from tests.command import COMMAND, Done, campaign
+from tests.flows.conftest import Connect
+from tests.flows.running import sync
+from tests.simulated_x import KEYS, Brand, SimulatedX
+
+
+def in_environment(keys: Mapping[str, str]) -> dict[str, str]:
+    return {f"CAMPAIGN_{name.upper()}": value for name, value in keys.items()}
+
+
+def assert_no_key_in(text: str, brand: Brand) -> None:
+    for name, key in brand.keys.items():
+        assert key not in text, name
+
+
+def test_a_service_from_its_creation_to_its_removal(x: SimulatedX) -> None:
+    brand, keys = x.make("acme", 1_234), x.make("other", 10)
+    done = [
+        campaign(
+            *("service", "create", "acme", "--label", "Acme!", "--visitor-folder", "Fans", "--spend-cap", "12.5"),
+            *("--no-synchronize", "--json"),
+            **in_environment(brand.keys),
+        )
+    ]
+    assert done[0].status == 0, done[0].err
+    expected = {"service": "acme", "label": "Acme!", "visitor_folder": "Fans", "synchronize": False, "proof": False}
+    expected |= {"api_version": "2", "owned": True, "spend_cap_usd": "12.50", "state": "unchecked"}
+    assert expected.items() <= done[0].document.items()
+    assert x.calls() == []
+
+    options = [word for name in KEYS for word in (f"--{name.replace('_', '-')}", brand.keys[name])]
+    done.append(campaign("service", "create", "ACME", *options))
+    assert (done[-1].status, done[-1].out) == (2, "")
+    assert done[-1].sentence == "The service ACME exists; change it with: campaign service edit ACME"
+
+    done.append(campaign("service", "edit", "acme", "--label", "Acme", "--synchronize", "--json"))
+    assert done[-1].document["label"] == "Acme"
+    assert done[-1].document["visitor_folder"] == "Fans"
+    assert done[-1].document["synchronize"] is True
+
+    done.append(campaign("service", "check", "acme", "--json"))
+    assert done[-1].status == 0, done[-1].err
+    assert done[-1].document == {
+        "state": "ok",
+        "handle": "acme",
+        "x_user_id": brand.made["user_id"],
+        "access_level": "read-write-directmessages",
+        "problems": [],
+    }
+
+    done.append(campaign("service", "list", "--json"))
+    [listed] = done[-1].document
+    assert (listed["service"], listed["state"], listed["followers"]) == ("acme", "ok", 1_234)
+    assert (listed["spent_usd"], listed["spend_cap_usd"]) == ("0.01", "12.50")
+
+    brand.become(condition="revoked")
+    done.append(campaign("service", "check", "acme", "--json"))
+    assert (done[-1].status, done[-1].document["state"]) == (1, "needs_attention")
+    assert "new keys" in done[-1].document["problems"][0]
+    assert done[-1].sentence == "acme needs attention."
+
+    done.append(campaign("service", "remove", "acme", "--yes", "--json"))
+    assert done[-1].document["state"] == "removed"
+    done.append(campaign("service", "check", "acme"))
+    assert (done[-1].status, done[-1].sentence) == (2, "There is no service acme; there are: none yet.")
+    assert keys.keys != brand.keys
+    for each in done:
+        assert_no_key_in(each.out + each.err, brand)
+
+
+def test_keys_are_asked_for_hidden(x: SimulatedX) -> None:
+    brand = x.make("acme", 10)
+
+    status, shown = on_a_terminal(["service", "create", "acme"], [brand.keys[name] for name in KEYS])
+
+    assert status == 0, shown
+    for name in KEYS:
+        assert f"{name.replace('_', ' ').capitalize()}:" in shown
+    assert_no_key_in(shown, brand)
+    assert sync("acme").of("acme").state is SyncState.FINISHED
+
+
+def on_a_terminal(arguments: list[str], answers: list[str]) -> tuple[int, str]:
+    """Run a command on a pseudo-terminal and answer its questions; everything that it shows is returned."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*COMMAND, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    )
+    os.close(theirs)
+    shown, deadline, waiting = "", time.monotonic() + 60, list(answers)
+    try:
+        while time.monotonic() < deadline:
+            if not select.select([ours], [], [], 0.2)[0]:
+                continue
+            try:
+                part = os.read(ours, 4096).decode(errors="replace")
+            except OSError:  # how Linux says that the other side is closed
+                break
+            if not part:
+                break
+            shown += part
+            if waiting and part.rstrip().endswith(":"):
+                time.sleep(0.1)
+                os.write(ours, f"{waiting.pop(0)}\n".encode())
+        return process.wait(10), shown
+    finally:
+        process.kill()
+        os.close(ours)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"consumer_key": " "}, "The consumer key is empty: copy it from the developer console."),
+        ({"access_token_secret": "two words"}, "The access token secret contains a space or a line break"),
+        (
+            {"consumer_key": f"42-{'t' * 40}", "access_token": "k" * 25},
+            "The consumer key looks like an access token (digits, a hyphen, letters): the two are swapped.",
+        ),
+    ],
+)
+def test_keys_that_cannot_work_are_refused(x: SimulatedX, changes: dict[str, str], sentence: str) -> None:
+    brand = x.make("acme", 10)
+
+    done = campaign("service", "create", "acme", **in_environment(brand.keys | changes))
+
+    assert (done.status, done.out) == (2, "")
+    assert done.sentence.startswith(sentence)
+    assert_no_key_in(done.err, brand)
+    assert x.calls() == []
+
+
+def test_a_sync_prints_one_document_and_says_what_failed(x: SimulatedX, connect: Connect) -> None:
+    missing = campaign("sync", "acme", "--json")
+    assert (missing.status, missing.out) == (2, "")
+    assert missing.sentence == "There is no service acme; there are: none yet."
+    assert campaign("sync").sentence.startswith("There is no service yet; make one with `campaign service create")
+    brand, poor = connect("acme", 2_345), connect("poor", 500, spend_cap=0.1)
+
+    done = campaign("sync", "--json")
+
+    assert done.status == 1
+    lines = {line["service"]: line for line in done.document}
+    fixed = {"state": "finished", "followers": 2_345, "new": 2_345, "changed": 0, "ended": 0, "pages": 3}
+    assert (fixed | {"cost_usd": "2.345"}).items() <= lines["acme"].items()
+    assert (lines["poor"]["state"], lines["poor"]["cost_usd"]) == ("refused", "0.00")
+    assert done.err.strip().startswith("poor: Reading 500 followers costs about $0.50")
+    assert len(done.err.strip().splitlines()) == 1
+    assert brand.table() == brand.truth()
+    assert poor.pages_asked() == []
+    x.limit(900, followers=0)
+    waiting = campaign("sync", "acme", "--no-wait", "--mode", "incremental", "--json")
+    assert (waiting.status, waiting.document[0]["state"]) == (0, "waiting")
+    assert waiting.document[0]["goes_on_at"] is not None
+
+
+def test_visitors_are_listed_by_what_was_asked_for(x: SimulatedX, connect: Connect) -> None:
+    one, two = connect("acme", 120), connect("acme_two", 30)
+    sync()
+    gone = one.lose(count=7)
+    one.gain(users=[{"username": "formula", "name": "=1+1, \"quoted\"\n@you"}, {"username": "sun", "name": "🌻 ليلى"}])
+    sync("acme")
+
+    everybody = campaign("visitors", "--json").document
+    assert len(everybody) == 115 + 30
+    assert set(everybody[0]) == {
+        *("service", "origin", "external_id", "username", "full_name", "followers_count", "verified", "folder"),
+        *("began_at", "ended_at"),
+    }
+    of_one = campaign("visitors", "--service", "ACME", "--json").document
+    shown = {
+        row["external_id"]: (row["username"], row["full_name"], row["followers_count"], row["verified"])
+        for row in of_one
+    }
+    assert shown == one.truth()
+    assert {row["external_id"] for row in campaign("visitors", "--ended", "--json").document} == set(gone)
+    assert [row["username"] for row in campaign("visitors", "--limit", "2", "--json").document] == ["sun", "formula"]
+    assert campaign("visitors", "--new-since", "2100-01-01", "--json").document == []
+    assert len(campaign("visitors", "--new-since", "2020-01-01", "--service", "acme_two", "--json").document) == 30
+    done = campaign("visitors", "--service", "acme", "--csv")
+    rows = list(csv.DictReader(io.StringIO(done.out)))
+    assert len(rows) == 115
+    assert list(rows[0]) == [
+        *("Service", "Origin", "External ID", "Username", "Full name", "Number of friends", "Checked", "Folder"),
+        *("Follows since", "No longer since"),
+    ]
+    assert rows[0]["Full name"] == "🌻 ليلى"
+    assert rows[1]["Full name"] == "'=1+1, \"quoted\"\n@you"
+    assert two.table() == two.truth()
+    table: Done = campaign("visitors")
+    assert "Number of friends" in table.out
+    assert table.sentence == "145 visitors, the first 50 shown."
+    assert load_settings().x_is_simulated

@@ -1,0 +1,182 @@
+"""What a run says of services that X blocks, of forms that cannot be used, and of names that nobody knows."""
+
+from prefect.client.orchestration import get_client
+
+from models import ServiceState, SyncState
+from tests.flows.conftest import Connect
+from tests.flows.meanwhile import meanwhile, once_pages_are_read
+from tests.flows.running import sync
+from tests.simulated_x import Brand, SimulatedX
+
+#: What X holds against an account: what the run says of it, and what to do.
+BLOCKED = {
+    "revoked": ("does not accept the keys", "new keys"),
+    "suspended": ("has suspended the account", "appeals"),
+    "locked": ("has locked the account", "logs in at x.com"),
+    "not_enrolled": ("not attached to a project", "attaches the app"),
+    "credits_depleted": ("credits are used up", "tops up the credits"),
+    "legacy_refused": ("does not offer this v1.1 endpoint", "sets the service's API version to 2"),
+}
+
+
+def checks(x: SimulatedX) -> int:
+    return len([call for call in x.calls() if call["path"] == "/2/users/me"])
+
+
+def set_form(name: str, **fields: str) -> None:
+    """Change a saved form as the API of the server allows it to anybody, without our checks."""
+    with get_client(sync_client=True) as client:
+        document = client.read_block_document_by_name(name, "twitter-service", include_secrets=True)
+        changed = {"data": document.data | fields, "block_schema_id": document.block_schema_id}
+        client._client.patch(f"/block_documents/{document.id}", json=_plain(changed)).raise_for_status()
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    return value if isinstance(value, bool | int | float) else str(value)
+
+
+def test_a_blocked_service_is_marked_with_reason_and_remedy_and_the_others_finish(connect: Connect) -> None:
+    blocked: dict[str, Brand] = {}
+    for condition in BLOCKED:
+        version = "1.1" if condition == "legacy_refused" else "2"
+        blocked[condition] = connect(f"b_{condition[:13]}", 50, api_version=version)
+        blocked[condition].become(condition=condition)
+    well = connect("well", 1_100)
+
+    outcome = sync()
+
+    assert outcome.state.is_failed()
+    assert well.table() == well.truth()
+    assert "well:" not in outcome.message
+    for condition, (reason, remedy) in BLOCKED.items():
+        service = blocked[condition].service
+        assert service.state is ServiceState.NEEDS_ATTENTION, condition
+        assert reason in service.problems, condition
+        assert remedy in service.problems, condition
+        assert f"{service.internal_name}: {service.problems}" in outcome.message
+        assert outcome.of(service.internal_name).state is SyncState.FAILED
+        assert blocked[condition].pages_asked() == []
+
+
+def test_keys_revoked_in_the_middle_keep_the_checkpoint(x: SimulatedX, connect: Connect) -> None:
+    brand, well = connect("acme", 4_300), connect("well", 200)
+    x.fault(brand.pages_path, "slow", seconds=0.15, times=None)
+
+    with meanwhile(once_pages_are_read(brand, lambda: brand.become(condition="revoked"))):
+        outcome = sync()
+
+    line = outcome.of("acme")
+    assert (line.state, line.followers, line.ended) == (SyncState.FAILED, 1_000 * line.pages, 0)
+    assert 1 <= line.pages <= 4
+    assert outcome.message.startswith("acme: X does not accept the keys")
+    assert brand.service.state is ServiceState.NEEDS_ATTENTION
+    assert "new keys" in brand.service.problems
+    assert well.table() == well.truth()
+    x.be_well()
+    brand.become(condition="ok")
+    asked = len(brand.pages_asked())
+    assert sync().is_completed
+    assert brand.table() == brand.truth()
+    assert len(brand.pages_asked()) - asked == 5 - line.pages
+    assert brand.service.state is ServiceState.OK
+
+
+def test_a_service_that_is_well_is_checked_daily_and_when_its_form_was_saved(x: SimulatedX, connect: Connect) -> None:
+    brand = connect("acme", 10)
+    sync()
+    sync()
+    assert checks(x) == 1
+    service = brand.service
+    assert (service.state, service.x_user_id, service.followers_count) == (ServiceState.OK, brand.made["user_id"], 10)
+
+    brand.save_form(label="Acme")
+    sync()
+
+    assert checks(x) == 2
+
+
+def test_what_is_wrong_without_stopping_a_sync_is_told_and_synchronised(connect: Connect) -> None:
+    weak, public, other_case = connect("weak", 10), connect("public", 10, proof=True), connect("Written", 10)
+    weak.become(access_level="read-write")
+    other_case.save_form(internal_name="wriTTen")
+
+    outcome = sync()
+
+    assert outcome.is_completed
+    assert len(weak.table()) == 10
+    assert (weak.service.state, public.service.state) == (ServiceState.NEEDS_ATTENTION, ServiceState.OK)
+    for word in ("read-write;", "Read, Write and Direct Messages", "regenerate"):
+        assert word in weak.service.problems
+    assert "public; protect its posts" in public.service.problems
+
+
+def test_keys_of_another_account_stop_the_service_before_anybody_is_read(x: SimulatedX, connect: Connect) -> None:
+    stranger = x.make("stranger", 10)
+    brand = connect("acme", 10, **stranger.keys)
+
+    outcome = sync()
+
+    assert outcome.message == (
+        "acme: The keys belong to @stranger, not to @acme; save the keys of @acme,"
+        " or change the internal name to stranger."
+    )
+    assert brand.table() == {}
+    assert stranger.pages_asked() == []
+
+
+def test_two_services_for_one_account_are_refused(connect: Connect) -> None:
+    brand = connect("acme", 10)
+    sync()
+    brand.save_form(internal_name="acme_again")
+
+    outcome = sync("acme_again")
+
+    assert outcome.message.startswith(
+        "acme_again: The keys belong to @acme, which the service acme is connected to already; remove one of the two."
+    )
+    assert len(brand.pages_asked()) == 1
+
+
+def test_no_services_and_unknown_ones_are_told_in_one_sentence(connect: Connect, x: SimulatedX) -> None:
+    outcome = sync()
+    assert outcome.state.is_failed()
+    assert outcome.message.startswith("There is no service yet; make one with `campaign service create HANDLE`")
+
+    connect("acme", 10, synchronize=False)
+    assert sync("acme_two").message == "There is no service acme_two; there are: acme."
+    assert sync().message.startswith("No service has Synchronize subscriptions ticked")
+    assert sync("@acme").message == "Write the handle without the @: acme."
+    assert x.calls() == []
+
+
+def test_a_form_that_cannot_be_used_does_not_stop_the_others(connect: Connect) -> None:
+    connect("bad", 10)
+    set_form("bad", consumer_key="")
+    swapped = connect("swapped", 10)
+    set_form("swapped", consumer_key=swapped.keys["access_token"], access_token=swapped.keys["consumer_key"])
+    well = connect("well", 10)
+
+    outcome = sync()
+
+    assert outcome.state.is_failed()
+    assert well.table() == well.truth()
+    assert "The service bad cannot be used: The consumer key is empty" in outcome.message
+    assert "The service swapped cannot be used: " in outcome.message
+    assert "the two are swapped" in outcome.message
+    assert sync("well").is_completed
+    assert sync("swapped").message.startswith("The service swapped cannot be used")
+    assert {call["account"] for call in well.x.calls()} == {"well"}
+
+
+def test_two_forms_for_one_handle_are_told(connect: Connect) -> None:
+    brand = connect("acme", 10)
+    brand.save_form(internal_name="acme_b")
+    set_form("acme-b", internal_name="ACME")
+
+    outcome = sync()
+
+    assert "Two services have the internal name" in outcome.message
+    assert outcome.message.count("Two services") == 1
+    assert len(brand.pages_asked()) == 1
