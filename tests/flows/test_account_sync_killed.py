@@ -10,7 +10,7 @@ from campaign.settings import load_settings
 from models import SyncState
 from tests.command import campaign, finish, processes_with, start
 from tests.flows.conftest import Connect
-from tests.flows.running import both_databases
+from tests.servers import make_fresh_home
 from tests.simulated_x import Brand, SimulatedX
 
 FOLLOWERS, PAGES = 14_200, 15
@@ -23,11 +23,11 @@ def wait_for_pages(brand: Brand, pages: int) -> None:
         time.sleep(0.01)
 
 
-@both_databases
-def test_a_sync_killed_again_and_again_goes_on_from_its_last_page(x: SimulatedX, connect: Connect) -> None:
+@pytest.mark.parametrize(("database", "kills"), [("sqlite", 3), ("postgresql", 2)], indirect=["database"])
+def test_a_sync_killed_again_and_again_goes_on_from_its_last_page(x: SimulatedX, connect: Connect, kills: int) -> None:
     brand, chance = connect("acme", FOLLOWERS), Random(7)
     x.fault(brand.pages_path, "slow", seconds=0.08, times=None)
-    for _ in range(3):
+    for _ in range(kills):
         asked = len(brand.pages_asked())
         process = start("sync", "acme", "--json")
         wait_for_pages(brand, asked + 1)
@@ -46,7 +46,7 @@ def test_a_sync_killed_again_and_again_goes_on_from_its_last_page(x: SimulatedX,
     [run] = brand.readings()
     assert (run.state, run.restarts) == (SyncState.FINISHED, 0)
     # Of each killed process a page that was read and not written, and one that was asked for meanwhile.
-    assert PAGES < len(brand.pages_asked()) <= PAGES + 2 * 3
+    assert PAGES < len(brand.pages_asked()) <= PAGES + 2 * kills
     assert brand.booked() >= brand.readings()[0].cost
 
 
@@ -74,7 +74,7 @@ def test_of_two_at_once_the_second_says_so_and_the_first_finishes(x: SimulatedX,
 def test_a_command_with_a_server_of_its_own_leaves_no_process_when_it_is_killed(
     x: SimulatedX, connect: Connect
 ) -> None:
-    brand, home = connect("acme", 5_500), str(load_settings().home)
+    brand, home = connect("acme", 5_500), str(make_fresh_home(load_settings().home))
     keys = {f"CAMPAIGN_{name.upper()}": value for name, value in brand.keys.items()}
     own = {"PREFECT_API_URL": "", "PREFECT_HOME": ""}
     done = campaign("service", "create", "acme", "--json", **own, **keys)

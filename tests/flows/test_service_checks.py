@@ -71,8 +71,9 @@ def test_keys_revoked_in_the_middle_keep_the_checkpoint(x: SimulatedX, connect: 
     assert (line.state, line.followers, line.ended) == (SyncState.FAILED, 1_000 * line.pages, 0)
     assert 1 <= line.pages <= 4
     assert outcome.message.startswith("acme: X does not accept the keys")
-    assert brand.service.state is ServiceState.NEEDS_ATTENTION
-    assert "new keys" in brand.service.problems
+    service = brand.service
+    assert service.state is ServiceState.NEEDS_ATTENTION
+    assert "new keys" in service.problems
     assert well.table() == well.truth()
     x.be_well()
     brand.become(condition="ok")
