@@ -82,7 +82,7 @@ def _started(settings: Settings, name: str, port: int, *, ui: bool) -> Iterator[
     turn = FileLock(settings.home / "server.lock", timeout=_START_SECONDS)
     turn.acquire()
     try:
-        _check_free(port)
+        check_free(port)
         with running(settings, name, command, environment) as process:
             server = Server(url, process)
             _wait_until_healthy(server)
@@ -103,7 +103,8 @@ def is_free(port: int) -> bool:
         return True
 
 
-def _check_free(port: int) -> None:
+def check_free(port: int) -> None:
+    """Raise WrongUsage when something else listens on this port."""
     if not is_free(port):
         raise WrongUsage(
             f"Port {port} cannot be used; stop what uses it, or name another one with --port or CAMPAIGN_SERVER_PORT."

@@ -72,7 +72,7 @@ def read_pages(service: Service, run_id: int) -> SyncRun:
                 answer, is_last = pages.answer(), page + 1 == PAGES_A_TASK
                 if run.mode is SyncMode.FULL and not is_last:
                     pages.ask_ahead(answer, paid_for)
-                wanted = 0 if is_last else 2 * gateway.follower_page_size
+                wanted = 0 if is_last or not pages.may_go_on else 2 * gateway.follower_page_size
                 run, paid_for = _keep(gateway, service, run, answer, wanted)
         except XError as error:
             settle_failed_call(service.id, _PAGE, error)

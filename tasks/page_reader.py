@@ -20,6 +20,8 @@ class PageReader:
         self._pool = ThreadPoolExecutor(max_workers=1)
         self._asked: Future[Answer[FollowerPage]] | None = None
         self._size = 0
+        self.may_go_on = True
+        """Whether X allowed another call when it last answered."""
 
     def __enter__(self) -> Self:
         return self
@@ -40,10 +42,12 @@ class PageReader:
         """Wait for the page that was asked for; raises XError."""
         assert self._asked is not None  # noqa: S101  the caller asks first
         asked, self._asked = self._asked, None
-        return asked.result()
+        answer = asked.result()
+        windows = [window for receipt in answer.receipts for window in receipt.windows]
+        self.may_go_on = opens_at(windows, pendulum.now("UTC")) is None
+        return answer
 
     def ask_ahead(self, answer: Answer[FollowerPage], paid_for: int) -> None:
         """Ask for the page after this one where there is one, X allows the call, and it is paid for as well."""
-        windows = [window for receipt in answer.receipts for window in receipt.windows]
-        if answer.value.next_token and opens_at(windows, pendulum.now("UTC")) is None:
+        if answer.value.next_token and self.may_go_on:
             self.ask(answer.value.next_token, paid_for - self._size)

@@ -3,6 +3,7 @@
 import sys
 
 import typer
+from typer.exceptions import TyperException
 
 from campaign.cli import output
 from campaign.cli.database import database
@@ -37,7 +38,14 @@ app.add_typer(database, name="db")
 def main() -> None:
     """Run the command: exit status 0 done, 1 refused or failed, 2 wrong usage; an error is one line."""
     try:
-        app()
+        sys.exit(app(standalone_mode=False))
+    except TyperException as error:
+        output.say(error.format_message().replace("Value error, ", ""))
+        sys.exit(2)
+    except typer.Abort as error:
+        is_interrupted = isinstance(error.__cause__, KeyboardInterrupt)
+        output.say("Interrupted." if is_interrupted else "Nothing was changed.")
+        sys.exit(130 if is_interrupted else 1)
     except WrongUsage as error:
         output.say(str(error))
         sys.exit(2)

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
+from pydantic import SecretStr
 
 from campaign.cli import output
 from campaign.cli.connection import connected_to_prefect
@@ -13,6 +14,7 @@ from campaign.domain.handles import check_handle
 from campaign.domain.spending import usd
 from campaign.errors import NotPossible, WrongUsage
 from campaign.settings import load_settings
+from campaign.x.keys import Keys, problem_of
 
 service = typer.Typer(help="The connected X accounts.", no_args_is_help=True)
 
@@ -63,6 +65,8 @@ def create(
     given = _given(locals())
     check_handle(handle)
     keys = {name: given.get(name) or _ask_for(name) for name in KEYS}
+    if problem := problem_of(Keys(**{name: SecretStr(value) for name, value in keys.items()})):
+        raise WrongUsage(problem)
     with connected_to_prefect():
         from campaign.cli.forms import save_new
 

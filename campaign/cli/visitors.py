@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from campaign.cli import output
+from campaign.errors import WrongUsage
 from campaign.store import schema
 from campaign.store import visitors as people
 from campaign.store.engine import reading
@@ -29,6 +30,8 @@ def visitors(
     as_json: Annotated[bool, typer.Option("--json", help="All of them, as one JSON document.")] = False,
 ) -> None:
     """List visitors, the newest followers first."""
+    if as_csv and as_json:
+        raise WrongUsage("Choose --csv or --json; both do not fit into one output.")
     schema.make_ready()
     with reading() as session:
         selection = people.selection_of(session, service, new_since, ended=ended)

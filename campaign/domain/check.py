@@ -36,7 +36,7 @@ def problems_of(service: Service, account: Account, owner_of_account: str | None
 
 def sentence_of(error: XError) -> str:
     """Say what X refused and, where somebody can do something, what."""
-    return f"{error} {error.remedy}" if isinstance(error, ServiceBlocked) else str(error)
+    return f"{error} {error.remedy}".rstrip() if isinstance(error, ServiceBlocked) else str(error)
 
 
 def is_ok(problems: Iterable[Problem]) -> bool:

@@ -63,7 +63,8 @@ class VisitorRow:
 
     def as_json(self) -> dict[str, Any]:
         """The visitor under the names of the columns."""
-        return {name: getattr(self, name) for name in self.LABELS}
+        values = ((name, getattr(self, name)) for name in self.LABELS)
+        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values}
 
 
 def _text(value: object) -> str:
