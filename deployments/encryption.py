@@ -73,6 +73,15 @@ def _is_key(text: str) -> bool:
 
 def _write_once(path: Path, text: str) -> str:
     """Write a file that appears complete or not at all, unless it is there already; return what it holds."""
+    try:
+        return _written_once(path, text)
+    except OSError as error:
+        raise WrongUsage(
+            f"{path} cannot be written ({error.strerror}); set CAMPAIGN_HOME to a folder that can."
+        ) from None
+
+
+def _written_once(path: Path, text: str) -> str:
     if not path.exists():
         draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123

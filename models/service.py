@@ -46,6 +46,8 @@ class Service(SQLModel, table=True):
     """When the form was last saved: keys saved since the last check are checked again."""
 
     state: ServiceState = Field(default=ServiceState.UNCHECKED, sa_type=stored_as_text(ServiceState))
+    blocked: bool = False
+    """Whether what needs attention lets nothing be done for this account."""
     problems: str = Field(default="", sa_type=Text)
     """One sentence with its remedy per line."""
     checked_at: datetime | None = Field(default=None, sa_type=Moment)

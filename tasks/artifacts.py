@@ -34,8 +34,10 @@ class SyncProgress:
 
 def publish_report(reports: Sequence[SyncReport]) -> None:
     """Show the report of a sync as a table, one service a row."""
+    rows = [report.as_row() for report in reports]
+    columns = [name for name in (rows[0] if rows else {}) if any(row[name] for row in rows)]
     create_table_artifact(
         key="account-sync",
-        table=[report.as_row() for report in reports],
+        table=[{name: row[name] for name in columns} for row in rows],
         description="What the account sync did. Cost is in US dollars, at the highest price X may ask.",
     )

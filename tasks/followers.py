@@ -1,6 +1,7 @@
 """The steps of reading a service's followers: open, a few pages at a time, close."""
 
 from datetime import datetime
+from decimal import Decimal
 
 import pendulum
 from prefect import task
@@ -75,7 +76,7 @@ def read_pages(service: Service, run_id: int) -> SyncRun:
                 wanted = 0 if is_last or not pages.may_go_on else 2 * gateway.follower_page_size
                 run, paid_for = _keep(gateway, service, run, answer, wanted)
         except XError as error:
-            settle_failed_call(service.id, _PAGE, error)
+            _add_cost(run_id, settle_failed_call(service.id, _PAGE, error))
             if error.reason == "page_token" and run.restarts < MOST_RESTARTS:
                 return _start_over(run.id)
             if not page or not is_passing(error):
@@ -116,6 +117,13 @@ def _keep(
         return run, ledgers.reserve(session, service.id, _PAGE, gateway.follower_price, wanted, now)
 
 
+def _add_cost(run_id: int, cost: Decimal) -> None:
+    """Count what answered calls cost though the page as a whole failed: with API 1.1 a page is many calls."""
+    if cost:
+        with writing() as session:
+            session.get_one(SyncRun, run_id).cost += cost
+
+
 def _wait(session: Session, run: SyncRun, until: datetime, now: datetime) -> None:
     sync_runs.close(session, run, SyncState.WAITING, "X allows no more calls for now.", now)
     run.goes_on_at = until
@@ -134,6 +142,11 @@ def leave(service: Service, run_id: int, error: XError) -> None:
         run, now = session.get_one(SyncRun, run_id), pendulum.now("UTC")
         if isinstance(error, Unsent) and error.retry_at:
             _wait(session, run, error.retry_at, now)
+            return
+        if error.reason == "cap":
+            sync_runs.close(
+                session, run, SyncState.STOPPED if run.pages else SyncState.REFUSED, sentence_of(error), now
+            )
             return
         sync_runs.close(session, run, SyncState.FAILED, sentence_of(error), now)
         if isinstance(error, ServiceBlocked):

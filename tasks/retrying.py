@@ -1,5 +1,6 @@
 """Which failed steps are worth repeating, and how; and what a failed call leaves in the ledgers."""
 
+from decimal import Decimal
 from typing import Any
 
 import pendulum
@@ -30,12 +31,14 @@ RETRIES: dict[str, Any] = {
 }
 
 
-def settle_failed_call(service_id: int, purpose: str, error: XError) -> None:
-    """Book the calls that X did answer; money set aside stays so where X may have acted without telling."""
+def settle_failed_call(service_id: int, purpose: str, error: XError) -> Decimal:
+    """Book the calls that X did answer and return their cost, in US dollars.
+
+    Money set aside stays so where X may have acted without telling.
+    """
     with writing() as session:
-        now = pendulum.now("UTC")
-        if isinstance(error, Uncertain):
-            for receipt in error.receipts:
-                ledgers.note_limits(session, service_id, receipt)
-        else:
-            ledgers.settle(session, service_id, purpose, error.receipts, now)
+        if not isinstance(error, Uncertain):
+            return ledgers.settle(session, service_id, purpose, error.receipts, pendulum.now("UTC"))
+        for receipt in error.receipts:
+            ledgers.note_limits(session, service_id, receipt)
+    return Decimal(0)

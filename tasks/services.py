@@ -116,7 +116,7 @@ def _connect(block_id: str, _saved_at: datetime | None, api_version: ApiVersion,
 @task(name="check service", task_run_name="check {service.internal_name}", **RETRIES)
 def check_service(service: Service) -> Service:
     """Ask X, at most daily, whether the keys of a service work; returns the service as it is known now."""
-    if not is_freshly_ok(service, pendulum.now("UTC")):
+    if not is_freshly_checked(service, pendulum.now("UTC")):
         blocking = [problem.sentence for problem in check(service) if problem.blocks]
         if blocking:
             raise ServiceBlocked(" ".join(blocking), reason="check", remedy="")
@@ -124,16 +124,16 @@ def check_service(service: Service) -> Service:
         return services.get(session, service.id)
 
 
-def is_freshly_ok(service: Service, now: pendulum.DateTime) -> bool:
-    """Whether the last check found the service well, is less than a day old and newer than its form."""
-    if service.state is not ServiceState.OK or service.checked_at is None:
+def is_freshly_checked(service: Service, now: pendulum.DateTime) -> bool:
+    """Whether the last check found nothing that blocks, is less than a day old and newer than the form."""
+    if service.state is ServiceState.UNCHECKED or service.blocked or service.checked_at is None:
         return False
     is_recent = service.checked_at > now.subtract(hours=CHECK_HOURS)
     return is_recent and (service.saved_at is None or service.saved_at < service.checked_at)
 
 
 def check(service: Service) -> list[Problem]:
-    """Ask X about a service and keep what it says; raises Unsent or Uncertain when X cannot be asked."""
+    """Ask X about a service and keep what it says; raises XError when X cannot be asked, for whatever reason."""
     answer: Answer[Account] | None = None
     try:
         answer = _ask_for_account(service)
@@ -141,6 +141,8 @@ def check(service: Service) -> list[Problem]:
             owner = services.connected_to(session, answer.value, service)
         problems = problems_of(service, answer.value, owner)
     except ServiceBlocked as refusal:
+        if refusal.reason == "cap":
+            raise
         problems = [Problem(sentence_of(refusal), blocks=True)]
     with writing() as session:
         account = answer.value if answer else None

@@ -33,18 +33,21 @@ class TwitterService(Block):
         description="Exactly the handle of the X account, without the @.",
         pattern=r"^[A-Za-z0-9_]{1,15}$",
     )
-    # A choice of one: the form would show a constant as a text to edit.
-    type: Annotated[Literal["Twitter"], WithJsonSchema({"type": "string", "enum": ["Twitter"]})] = Field(
+    # A choice of one: the form would show a constant as a text to edit. A field named `type` cannot be saved there:
+    # the form sends its values along as if they were the schema.
+    service_type: Annotated[Literal["Twitter"], WithJsonSchema({"type": "string", "enum": ["Twitter"]})] = Field(
         "Twitter", title="Type"
     )
     visitor_folder: str = Field(
         "Visitors", title="Visitor folder", description="Subscribers are synchronized in this folder.", min_length=1
     )
     synchronize: bool = Field(
-        True, title="Synchronize subscriptions", description="Untick it to leave this account out of the account sync."
+        True,
+        title="Synchronize subscriptions",
+        description="Switch it off to leave this account out of the account sync.",
     )
     proof: bool = Field(
-        False, title="Proof service", description="Tick it for a private test account that only receives proofs."
+        False, title="Proof service", description="Switch it on for a private test account that only receives proofs."
     )
     api_version: Literal["2", "1.1"] = Field(
         "2", title="API version", description="2, unless X still offers this app its old API."
@@ -54,10 +57,11 @@ class TwitterService(Block):
         title="App owned by this account",
         description="Whether this account owns the developer app: X then charges $0.001 for a follower, else $0.010.",
     )
-    spend_cap: Annotated[
-        Decimal, Field(ge=0, max_digits=12), WithJsonSchema({"type": "number", "minimum": 0, "default": 50})
-    ] = Field(
-        Decimal(50), title="Spend cap", description="US dollars that X may charge for this account in a calendar month."
+    spend_cap: Annotated[Decimal, Field(ge=0, max_digits=12), WithJsonSchema({"type": "number", "minimum": 0})] = Field(
+        Decimal(50),
+        title="Spend cap",
+        description="US dollars that X may charge for this account in a calendar month.",
+        json_schema_extra={"default": 50},
     )
     consumer_key: SecretStr = Field(title="Consumer key", description="Also called API key.")
     consumer_secret: SecretStr = Field(title="Consumer secret", description="Also called API key secret.")

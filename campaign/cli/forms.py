@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import count
 from typing import Any
 from uuid import UUID
 
@@ -9,14 +10,15 @@ import pendulum
 from prefect.client.orchestration import get_client
 from pydantic import ValidationError
 
+from campaign.domain.check import sentence_of
 from campaign.domain.spending import usd
-from campaign.errors import Uncertain, Unsent, WrongUsage
+from campaign.errors import NotPossible, ServiceBlocked, Uncertain, Unsent, WrongUsage
 from campaign.store import ledgers
 from campaign.store.engine import reading
 from campaign.x.keys import problem_of
 from models import Service
 from tasks.services import check, find_service, saved_services
-from tasks.twitter_service import TwitterService, block_name
+from tasks.twitter_service import TwitterService, block_name, saved_documents
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,14 @@ def save_new(values: dict[str, Any]) -> ServiceRow:
     taken = {service.internal_name.lower() for service in saved_services().services}
     if handle.lower() in taken:
         raise WrongUsage(f"The service {handle} exists; change it with: campaign service edit {handle}")
-    _save(values, block_name(handle), overwrite=False)
+    _save(values, _free_name(handle), overwrite=False)
     return one_named(handle)
+
+
+def _free_name(handle: str) -> str:
+    """A name for a form; the obvious one may still be that of a service that was renamed."""
+    taken, wanted = {str(document.name) for document in saved_documents()}, block_name(handle)
+    return next(name for number in count(1) if (name := f"{wanted}-{number}" if number > 1 else wanted) not in taken)
 
 
 def save_changed(handle: str, changes: dict[str, Any]) -> ServiceRow:
@@ -124,6 +132,8 @@ def check_one(handle: str) -> ServiceRow:
         check(find_service(handle))
     except (Unsent, Uncertain) as error:
         raise WrongUsage(str(error)) from None
+    except ServiceBlocked as error:
+        raise NotPossible(sentence_of(error)) from None
     return one_named(handle)
 
 

@@ -56,5 +56,5 @@ def main() -> None:
         output.say("Interrupted.")
         sys.exit(130)
     except Exception as error:  # noqa: BLE001  no traceback reaches a user
-        output.say(f"This should not have happened: {type(error).__name__}; the details are in {output.keep(error)}.")
+        output.say(f"This should not have happened: {type(error).__name__}; {output.keep(error)}.")
         sys.exit(1)

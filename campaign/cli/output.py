@@ -3,7 +3,6 @@
 import sys
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -28,7 +27,9 @@ def print_json(document: Any) -> None:
 
 def print_table(rows: Sequence[dict[str, str]]) -> None:
     """Print rows with the same columns; columns that are empty throughout are left out."""
-    columns = [name for name in (rows[0] if rows else {}) if any(row[name] for row in rows)]
+    if not rows:
+        return
+    columns = [name for name in rows[0] if any(row[name] for row in rows)]
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
         table.add_row(*(row[name] for name in columns))
@@ -36,10 +37,13 @@ def print_table(rows: Sequence[dict[str, str]]) -> None:
     Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 400).print(table)
 
 
-def keep(error: Exception) -> Path:
-    """Write an error's details to a file of the home and return it."""
+def keep(error: Exception) -> str:
+    """Write an error's details to a file of the home and say where they are."""
     path = load_settings().home / "logs" / "error.log"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(traceback.format_exception(error)))
-    path.chmod(0o600)
-    return path
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("".join(traceback.format_exception(error)))
+        path.chmod(0o600)
+    except OSError as reason:
+        return f"the details cannot be written to {path} ({reason.strerror})"
+    return f"the details are in {path}"

@@ -26,7 +26,7 @@ class _ApiVersion(StrEnum):
     V1_1 = "1.1"
 
 
-Handle = Annotated[str, typer.Argument(help="The handle of the X account, without the @.")]
+Handle = Annotated[str, typer.Argument(metavar="HANDLE", help="The handle of the X account, without the @.")]
 Label = Annotated[str | None, typer.Option(help="The name read in lists and reports.")]
 Folder = Annotated[str | None, typer.Option(help="Visitor folder.")]
 Synchronize = Annotated[bool | None, typer.Option("--synchronize/--no-synchronize", help="Part of the account sync.")]
@@ -43,6 +43,9 @@ AccessToken = Annotated[str | None, typer.Option(envvar="CAMPAIGN_ACCESS_TOKEN",
 AccessTokenSecret = Annotated[
     str | None, typer.Option(envvar="CAMPAIGN_ACCESS_TOKEN_SECRET", help="Asked for where missing.")
 ]
+
+# Not from the environment: it may hold the keys of another service.
+NewKey = Annotated[str | None, typer.Option(help="Replaces the saved one.")]
 
 
 @service.command()
@@ -86,10 +89,10 @@ def edit(
     api_version: Version = None,
     owned: Owned = None,
     spend_cap: Cap = None,
-    consumer_key: ConsumerKey = None,
-    consumer_secret: ConsumerSecret = None,
-    access_token: AccessToken = None,
-    access_token_secret: AccessTokenSecret = None,
+    consumer_key: NewKey = None,
+    consumer_secret: NewKey = None,
+    access_token: NewKey = None,
+    access_token_secret: NewKey = None,
     as_json: AsJson = False,
 ) -> None:
     """Change what is given of a service and keep the rest."""

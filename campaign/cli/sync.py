@@ -16,7 +16,9 @@ from models import SyncMode
 
 
 def sync(
-    handles: Annotated[list[str] | None, typer.Argument(help="Services; none: all that are synchronized.")] = None,
+    handles: Annotated[
+        list[str] | None, typer.Argument(metavar="[HANDLE]...", help="Services; none: all that are synchronized.")
+    ] = None,
     mode: Annotated[SyncMode, typer.Option(help="How far to read.")] = SyncMode.FULL,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="End where X allows no more calls.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,

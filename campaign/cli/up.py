@@ -126,7 +126,9 @@ def ending_in_order() -> Iterator[None]:
             signal.signal(one, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    before = {number: signal.signal(number, end) for number in _ENDINGS}
+    # Started with nohup, it must survive the end of the terminal.
+    heard = [one for one in _ENDINGS if one is not signal.SIGHUP or signal.getsignal(one) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, end) for number in heard}
     try:
         yield
     finally:

@@ -51,4 +51,6 @@ def _print_csv(rows: Iterable[VisitorRow]) -> None:
 
 
 def _say_how_many(count: int, shown: int) -> None:
-    output.say(f"{count:,} visitors" + (f", the first {shown} shown." if count > shown else "."))
+    output.say(
+        f"{count:,} visitor{'' if count == 1 else 's'}" + (f", the first {shown} shown." if count > shown else ".")
+    )

@@ -53,6 +53,8 @@ class SyncReport:
         return {
             "Service": self.service,
             "State": self.state.value,
+            "Goes on at": f"{self.goes_on_at:%Y-%m-%d %H:%M:%S %Z}" if self.goes_on_at else "",
+            "Reason": self.reason,
             "Followers": f"{self.followers:,}",
             "New": f"{self.new:,}",
             "Changed": f"{self.changed:,}",
@@ -60,8 +62,6 @@ class SyncReport:
             "Pages": f"{self.pages:,}",
             "Cost": usd(self.cost),
             "Took": f"{self.took.total_seconds():.1f} s",
-            "Goes on at": f"{self.goes_on_at:%Y-%m-%d %H:%M:%S %Z}" if self.goes_on_at else "",
-            "Reason": self.reason,
         }
 
 

@@ -89,14 +89,15 @@ def record_check(
     service.state = ServiceState.OK if is_ok(problems) else ServiceState.NEEDS_ATTENTION
     service.problems = "\n".join(problem.sentence for problem in problems)
     service.checked_at = now
-    if account and not any(problem.blocks for problem in problems):
+    service.blocked = any(problem.blocks for problem in problems)
+    if account and not service.blocked:
         _keep_account(service, account)
     session.add(service)
 
 
 def mark_blocked(session: Session, service: Service, sentence: str) -> None:
     """Keep that X refuses everything for this service, until a check finds it well again."""
-    service.state, service.problems = ServiceState.NEEDS_ATTENTION, sentence
+    service.state, service.blocked, service.problems = ServiceState.NEEDS_ATTENTION, True, sentence
     session.add(service)
 
 

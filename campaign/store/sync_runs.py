@@ -59,6 +59,7 @@ def _finish(session: Session, run: SyncRun, now: datetime) -> None:
     if run.mode is SyncMode.FULL:
         run.ended = end_unseen(session, run, now)
     close(session, run, SyncState.FINISHED, "", now)
+    session.get_one(Service, run.service_id).followers_count = run.followers
     _forget_pages(session, run)
 
 

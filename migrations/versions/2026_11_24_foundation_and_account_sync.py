@@ -27,6 +27,7 @@ def upgrade() -> None:
         sa.Column("spend_cap", sa.BigInteger(), nullable=False),
         sa.Column("saved_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("state", sa.String(length=32), nullable=False),
+        sa.Column("blocked", sa.Boolean(), nullable=False),
         sa.Column("problems", sa.Text(), nullable=False),
         sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("x_user_id", sa.String(length=20), nullable=True),

@@ -108,7 +108,7 @@ def test_a_row_for_scripts_has_the_names_of_the_columns() -> None:
         "followers_count": 10,
         "verified": False,
         "folder": "Visitors",
-        "began_at": NOW + A_DAY,
+        "began_at": (NOW + A_DAY).isoformat(),
         "ended_at": None,
     }
 
