@@ -1,8 +1,8 @@
 """`campaign service`: the connected X accounts, the same forms as in the Prefect UI."""
 
+import os
 import sys
 from decimal import Decimal
-from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +10,22 @@ from pydantic import SecretStr
 
 from campaign.cli import output
 from campaign.cli.connection import connected_to_prefect
+from campaign.cli.service_options import (
+    AccessToken,
+    AccessTokenSecret,
+    AsJson,
+    Cap,
+    ConsumerKey,
+    ConsumerSecret,
+    Folder,
+    Handle,
+    Label,
+    NewKeys,
+    Owned,
+    Proof,
+    Synchronize,
+    Version,
+)
 from campaign.domain.handles import check_handle
 from campaign.domain.spending import usd
 from campaign.errors import NotPossible, WrongUsage
@@ -19,33 +35,6 @@ from campaign.x.keys import Keys, problem_of
 service = typer.Typer(help="The connected X accounts.", no_args_is_help=True)
 
 KEYS = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
-
-
-class _ApiVersion(StrEnum):
-    V2 = "2"
-    V1_1 = "1.1"
-
-
-Handle = Annotated[str, typer.Argument(metavar="HANDLE", help="The handle of the X account, without the @.")]
-Label = Annotated[str | None, typer.Option(help="The name read in lists and reports.")]
-Folder = Annotated[str | None, typer.Option(help="Visitor folder.")]
-Synchronize = Annotated[bool | None, typer.Option("--synchronize/--no-synchronize", help="Part of the account sync.")]
-Proof = Annotated[bool | None, typer.Option("--proof/--no-proof", help="A private test account for proofs.")]
-Version = Annotated[_ApiVersion | None, typer.Option(help="Which of X's APIs.")]
-Owned = Annotated[bool | None, typer.Option("--owned/--not-owned", help="This account owns the developer app.")]
-Cap = Annotated[float | None, typer.Option(min=0, help="US dollars in a calendar month.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-
-
-ConsumerKey = Annotated[str | None, typer.Option(envvar="CAMPAIGN_CONSUMER_KEY", help="Asked for where missing.")]
-ConsumerSecret = Annotated[str | None, typer.Option(envvar="CAMPAIGN_CONSUMER_SECRET", help="Asked for where missing.")]
-AccessToken = Annotated[str | None, typer.Option(envvar="CAMPAIGN_ACCESS_TOKEN", help="Asked for where missing.")]
-AccessTokenSecret = Annotated[
-    str | None, typer.Option(envvar="CAMPAIGN_ACCESS_TOKEN_SECRET", help="Asked for where missing.")
-]
-
-# Not from the environment: it may hold the keys of another service.
-NewKey = Annotated[str | None, typer.Option(help="Replaces the saved one.")]
 
 
 @service.command()
@@ -67,9 +56,7 @@ def create(
     """Connect an X account; keys come from options, from CAMPAIGN_CONSUMER_KEY and so on, or are asked for."""
     given = _given(locals())
     check_handle(handle)
-    keys = {name: given.get(name) or _ask_for(name) for name in KEYS}
-    if problem := problem_of(Keys(**{name: SecretStr(value) for name, value in keys.items()})):
-        raise WrongUsage(problem)
+    keys = _complete({name: given.get(name) for name in KEYS})
     with connected_to_prefect():
         from campaign.cli.forms import save_new
 
@@ -89,15 +76,14 @@ def edit(
     api_version: Version = None,
     owned: Owned = None,
     spend_cap: Cap = None,
-    consumer_key: NewKey = None,
-    consumer_secret: NewKey = None,
-    access_token: NewKey = None,
-    access_token_secret: NewKey = None,
+    keys: NewKeys = False,
     as_json: AsJson = False,
 ) -> None:
     """Change what is given of a service and keep the rest."""
     given = _given(locals())
     check_handle(internal_name or handle)
+    if keys:
+        given |= _complete({name: os.environ.get(f"CAMPAIGN_{name.upper()}") for name in KEYS})
     with connected_to_prefect():
         from campaign.cli.forms import save_changed
 
@@ -106,11 +92,19 @@ def edit(
 
 
 def _given(arguments: dict[str, Any]) -> dict[str, Any]:
-    left_out = {"handle", "as_json"}
+    left_out = {"handle", "keys", "as_json"}
     given = {name: value for name, value in arguments.items() if value is not None and name not in left_out}
     if "spend_cap" in given:
         given["spend_cap"] = Decimal(str(given["spend_cap"]))
     return given
+
+
+def _complete(keys: dict[str, str | None]) -> dict[str, str]:
+    """Ask for the keys that are missing; raises WrongUsage when they surely cannot work."""
+    complete = {name: key or _ask_for(name) for name, key in keys.items()}
+    if problem := problem_of(Keys(**{name: SecretStr(key) for name, key in complete.items()})):
+        raise WrongUsage(problem)
+    return complete
 
 
 def _ask_for(name: str) -> str:
