@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 
 from campaign.domain.followers import Follower
 from campaign.store.sql import POSTGRESQL, SQLITE, BulkStatements
-from models import ORIGIN, Service, Subscription, SyncPage, SyncRun, Visitor
+from models import ORIGIN, Service, Subscription, SyncMode, SyncPage, SyncRun, Visitor
 
 _NUL = "\x00"
 _by_external_id = attrgetter("external_id")
@@ -40,9 +40,13 @@ def save_page(
     visitor_ids, changed = upsert(session, people, {"origin": ORIGIN, "folder": service.visitor_folder, "now": now})
     session.add(SyncPage(sync_run_id=run.id, number=run.pages, visitor_ids=visitor_ids))
     begun = _begin_subscriptions(session, service, visitor_ids, now)
-    since = {"service_id": service.id, "ids": visitor_ids, "since": run.started_at}
-    newcomers = session.connection().execute(_statements(session).count_begun, since).scalar_one()
+    newcomers = _count_begun(session, run, visitor_ids) if run.mode is SyncMode.INCREMENTAL else begun
     return Difference(new=begun, changed=changed, newcomers=newcomers)
+
+
+def _count_begun(session: Session, run: SyncRun, ids: str) -> int:
+    given = {"service_id": run.service_id, "ids": ids, "since": run.started_at}
+    return int(session.connection().execute(_statements(session).count_begun, given).scalar_one())
 
 
 def _cleaned(person: Follower) -> Follower:
@@ -92,7 +96,10 @@ def _begin_subscriptions(session: Session, service: Service, ids: str, now: date
 def end_unseen(session: Session, run: SyncRun, now: datetime) -> int:
     """End the following of everybody whom no page of this reading had; returns how many."""
     given = {"service_id": run.service_id, "sync_run_id": run.id, "now": now, "since": run.reading_since}
-    return session.connection().execute(_statements(session).end_unseen, given).rowcount
+    statements = _statements(session)
+    if statements.plan_sweep is not None:
+        session.connection().execute(statements.plan_sweep)
+    return session.connection().execute(statements.end_unseen, given).rowcount
 
 
 def count_followers(session: Session, service_id: int) -> int:

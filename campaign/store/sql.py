@@ -48,6 +48,8 @@ class BulkStatements:
     """Ends the following of everybody whom no page of the reading had, except whom another one met meanwhile."""
     count_begun: TextClause
     """How many of the followings of `:ids` began `:since` then."""
+    plan_sweep: TextClause | None = None
+    """What the planner is told before `end_unseen`."""
 
 
 SQLITE = BulkStatements(
@@ -118,7 +120,7 @@ SELECT CAST(json_agg(id) AS text) AS ids FROM visitor WHERE origin = :origin
 INSERT INTO past_subscription (service_id, visitor_id, began_at, ended_at)
 SELECT service_id, visitor_id, began_at, ended_at FROM subscription
 WHERE service_id = :service_id AND ended_at IS NOT NULL
-    AND visitor_id IN (SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST(:ids AS json)))
+    AND visitor_id = ANY (ARRAY(SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST(:ids AS json))))
 """),
     begin_subscriptions=text(
         """
@@ -130,14 +132,18 @@ SELECT :service_id, CAST(value AS bigint), :now FROM json_array_elements_text(CA
     count_begun=text("""
 SELECT count(*) FROM subscription
 WHERE service_id = :service_id AND began_at >= :since
-    AND visitor_id IN (SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST(:ids AS json)))
+    AND visitor_id = ANY (ARRAY(SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST(:ids AS json))))
 """).bindparams(_SINCE),
-    # NOT EXISTS is planned as an anti-join that spills to disk; NOT IN would be a million look-ups.
+    # A table that was not analysed lately looks empty to the planner, which would then compare each subscription with
+    # each seen one; without nested loops it takes a hash join, which spills to disk.
+    plan_sweep=text("SET LOCAL enable_nestloop = off"),
     end_unseen=text("""
-UPDATE subscription SET ended_at = :now
-WHERE service_id = :service_id AND ended_at IS NULL AND began_at < :since AND NOT EXISTS (
-    SELECT FROM sync_page, json_array_elements_text(CAST(sync_page.visitor_ids AS json)) AS seen
-    WHERE sync_page.sync_run_id = :sync_run_id AND CAST(seen.value AS bigint) = subscription.visitor_id
+WITH seen AS MATERIALIZED (
+    SELECT CAST(value AS bigint) AS visitor_id
+    FROM sync_page, json_array_elements_text(CAST(visitor_ids AS json)) WHERE sync_run_id = :sync_run_id
 )
+UPDATE subscription SET ended_at = :now
+WHERE service_id = :service_id AND ended_at IS NULL AND began_at < :since
+    AND NOT EXISTS (SELECT FROM seen WHERE seen.visitor_id = subscription.visitor_id)
 """).bindparams(_NOW, _SINCE),
 )
