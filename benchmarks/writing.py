@@ -16,14 +16,8 @@ _UPSERT = """ON CONFLICT (origin, external_id) DO UPDATE SET username = excluded
     full_name = excluded.full_name, followers_count = excluded.followers_count, verified = excluded.verified,
     updated_at = excluded.updated_at"""
 # The settings of campaign.store.engine: the same kind of database.
-import os
-
-_PRAGMAS = (
-    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL"
-    if os.environ.get("PLAIN")
-    else """PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;
+_PRAGMAS = """PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;
 PRAGMA cache_size=-65536; PRAGMA wal_autocheckpoint=16384;"""
-)
 
 
 def into_sqlite(file: str, pages: Iterable[list[Row]]) -> None:
