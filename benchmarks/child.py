@@ -39,10 +39,13 @@ def sync_once(brand: Brand) -> list[float]:
 
 
 def _sync(brand: Brand) -> float:
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # noqa: PLC0415
+
     from flows.account_sync import account_sync  # noqa: PLC0415
 
     began = time.perf_counter()
-    state = account_sync([brand.username], return_state=True)
+    with temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):  # as `campaign sync` does
+        state = account_sync([brand.username], return_state=True)
     seconds = time.perf_counter() - began
     if not state.is_completed():
         sys.exit(f"The sync did not complete: {state.message}")

@@ -1,5 +1,6 @@
 """What the Prefect UI shows of a run: a progress bar per service while it runs, a table at the end."""
 
+import time
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -14,6 +15,7 @@ class SyncProgress:
     """The progress artifact of one service's sync."""
 
     def __init__(self, service: Service, run: SyncRun) -> None:
+        self._next = 0.0
         self._expected = max(service.followers_count or 0, 1)
         self._artifact: UUID = create_progress_artifact(  # type: ignore[assignment]
             progress=self._percent(run),
@@ -22,7 +24,10 @@ class SyncProgress:
         )
 
     def show(self, run: SyncRun) -> None:
-        """Move the bar to where the reading stands."""
+        """Move the bar to where the reading stands, at most once a second until it is finished."""
+        if run.state is SyncState.RUNNING and time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + 1
         update_progress_artifact(self._artifact, progress=self._percent(run))
 
     def _percent(self, run: SyncRun) -> float:

@@ -114,7 +114,7 @@ def _keep(
         sync_runs.record_page(session, run, service, answer.value, now)
         if run.state is not SyncState.RUNNING or not wanted:
             return run, 0
-        return run, ledgers.reserve(session, service.id, _PAGE, gateway.follower_price, wanted, now)
+        return run, ledgers.set_aside(session, service.id, _PAGE, gateway.follower_price, wanted, now)
 
 
 def _add_cost(run_id: int, cost: Decimal) -> None:

@@ -14,6 +14,7 @@ from campaign.store.sql import POSTGRESQL, SQLITE, BulkStatements
 from models import ORIGIN, Service, Subscription, SyncMode, SyncPage, SyncRun, Visitor
 
 _NUL = "\x00"
+_NEWEST = select(func.max(col(Visitor.id)))
 _by_external_id = attrgetter("external_id")
 _ROW = attrgetter("external_id", "username", "full_name", "followers_count", "verified")
 
@@ -34,8 +35,7 @@ def save_page(
     session: Session, run: SyncRun, service: Service, people: Sequence[Follower], now: datetime
 ) -> Difference:
     """Write the people of a page and mark them as seen by this reading; part of the caller's transaction."""
-    # Sorted, so that two services that meet the same people lock them in the same order.
-    people = sorted({person.external_id: _cleaned(person) for person in people}.values(), key=_by_external_id)
+    people = _cleaned(list({person.external_id: person for person in people}.values()))
     upsert = _upsert_on_sqlite if _statements(session) is SQLITE else _upsert_on_postgresql
     visitor_ids, changed = upsert(session, people, {"origin": ORIGIN, "folder": service.visitor_folder, "now": now})
     session.add(SyncPage(sync_run_id=run.id, number=run.pages, visitor_ids=visitor_ids))
@@ -49,12 +49,18 @@ def _count_begun(session: Session, run: SyncRun, ids: str) -> int:
     return int(session.connection().execute(_statements(session).count_begun, given).scalar_one())
 
 
-def _cleaned(person: Follower) -> Follower:
+def _cleaned(people: list[Follower]) -> list[Follower]:
     """Take the one character out of names that neither database keeps."""
-    if _NUL not in (person.full_name or "") + (person.username or ""):
-        return person
-    full_name, username = (text and text.replace(_NUL, "") for text in (person.full_name, person.username))
-    return replace(person, full_name=full_name, username=username)
+    if _NUL not in "".join(f"{person.full_name}{person.username}" for person in people):
+        return people
+    return [
+        replace(
+            person,
+            full_name=person.full_name and person.full_name.replace(_NUL, ""),
+            username=person.username and person.username.replace(_NUL, ""),
+        )
+        for person in people
+    ]
 
 
 def _statements(session: Session) -> BulkStatements:
@@ -63,18 +69,22 @@ def _statements(session: Session) -> BulkStatements:
 
 def _upsert_on_sqlite(session: Session, people: Sequence[Follower], given: dict[str, object]) -> tuple[str, int]:
     """Return the visitor ids as a JSON list, and how many of them were known and have changed."""
-    # One writer at a time: whoever has a higher id than all before was inserted here.
-    newest = session.scalar(select(func.max(Visitor.id))) or 0
+    newest = session.scalar(_NEWEST) or 0
     page = orjson.dumps([_ROW(person) for person in people]).decode()
     written = session.connection().execute(SQLITE.upsert_visitors, given | {"page": page}).rowcount
-    known = {"ids": _external_ids(people), "origin": ORIGIN, "newest": newest}
-    found = session.connection().execute(SQLITE.visitor_ids, known).one()
-    return found.ids, written - found.new
+    # One writer at a time, and ids count up: whoever is new got one of these.
+    new = range(newest + 1, (session.scalar(_NEWEST) or 0) + 1)
+    if len(new) == len(people):
+        return orjson.dumps(list(new)).decode(), 0
+    known = {"ids": _external_ids(people), "origin": ORIGIN}
+    ids: str = session.connection().execute(SQLITE.visitor_ids, known).scalar_one()
+    return ids, written - len(new)
 
 
 def _upsert_on_postgresql(session: Session, people: Sequence[Follower], given: dict[str, object]) -> tuple[str, int]:
     """Return the visitor ids as a JSON list, and how many of them were known and have changed."""
-    page = orjson.dumps(people).decode()
+    # Sorted, so that two services that meet the same people lock them in the same order.
+    page = orjson.dumps(sorted(people, key=_by_external_id)).decode()
     written = session.connection().execute(POSTGRESQL.upsert_visitors, given | {"page": page}).one()
     if written.written == len(people):
         return written.ids or "[]", written.changed

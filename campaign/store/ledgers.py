@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Select, Table, bindparam, delete, func, insert, select, text, update
 from sqlmodel import Session, SQLModel, col
 
 from campaign.domain.budget import Window, opens_at
@@ -25,17 +25,20 @@ DO UPDATE SET "limit" = excluded."limit", remaining = excluded.remaining, reset_
 
 def spent(session: Session, service_id: int, now: datetime) -> Decimal:
     """Sum what a service was charged in this calendar month (UTC), in US dollars; what is set aside counts."""
-    this_month = select(func.sum(Charge.amount)).where(
-        col(Charge.service_id) == service_id, col(Charge.at) >= month_of(now)
-    )
-    return session.scalar(this_month) or Decimal(0)
+    return session.scalar(_spent(service_id, now)) or Decimal(0)
+
+
+def _spent(service_id: int, now: datetime) -> Select[tuple[Decimal]]:
+    return select(func.sum(Charge.amount)).where(col(Charge.service_id) == service_id, col(Charge.at) >= month_of(now))
 
 
 def left(session: Session, service_id: int, now: datetime) -> Decimal:
     """What the spend cap of a service still allows this month; never negative."""
+    spent_so_far = _spent(service_id, now).scalar_subquery()
     # The lock makes two processes that spend for one service do so one after the other.
-    cap = session.scalar(select(col(Service.spend_cap)).where(col(Service.id) == service_id).with_for_update())
-    return max(Decimal(0), (cap or Decimal(0)) - spent(session, service_id, now))
+    both = select(col(Service.spend_cap), spent_so_far).where(col(Service.id) == service_id).with_for_update(of=Service)
+    cap, charged = session.execute(both).one()
+    return max(Decimal(0), Decimal(cap) - (charged or Decimal(0)))
 
 
 def reserve(session: Session, service_id: int, purpose: str, price: Price, wanted: int, now: datetime) -> int:
@@ -47,6 +50,11 @@ def reserve(session: Session, service_id: int, purpose: str, price: Price, wante
     is_older = col(Charge.at) < day_of(now)
     session.connection().execute(update(_CHARGE).where(*_unsettled(service_id, purpose), is_older).values(settled=True))
     release(session, service_id, purpose)
+    return set_aside(session, service_id, purpose, price, wanted, now)
+
+
+def set_aside(session: Session, service_id: int, purpose: str, price: Price, wanted: int, now: datetime) -> int:
+    """Set money aside for a purpose that has none; returns for how many of `wanted` resources there was enough."""
     resources = affordable(left(session, service_id, now), price.usd, wanted)
     if resources:
         _book(session, service_id, purpose, price, resources, now, settled=False)

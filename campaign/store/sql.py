@@ -1,7 +1,6 @@
 """The bulk statements of a sync, one path per database; measured in docs/performance.md.
 
-X leaves empty fields out: what is missing does not overwrite what is known. `:page` and `:ids` are JSON texts: a page
-is one statement, not a thousand rows that take turns with the thread that reads the next page.
+X leaves empty fields out: what is missing does not overwrite what is known. `:page` and `:ids` are JSON texts.
 """
 
 from dataclasses import dataclass
@@ -53,7 +52,8 @@ class BulkStatements:
 
 
 SQLITE = BulkStatements(
-    # `:page` is a list of lists, which is a quarter faster to take apart than a list of objects.
+    # `:page` is a list of lists, which is a quarter faster to take apart than a list of objects. One statement leaves
+    # the interpreter to the thread that reads the next page; a thousand would take turns with it.
     upsert_visitors=text(
         """
 INSERT INTO visitor (
@@ -65,8 +65,7 @@ FROM json_each(:page) WHERE true
     ).bindparams(_NOW),
     # CROSS JOIN: the planner must not scan the visitors to find them in the page.
     visitor_ids=text("""
-SELECT json_group_array(visitor.id) AS ids, count(*) FILTER (WHERE visitor.id > :newest) AS new
-FROM json_each(:ids) AS person CROSS JOIN visitor
+SELECT json_group_array(visitor.id) AS ids FROM json_each(:ids) AS person CROSS JOIN visitor
 WHERE visitor.origin = :origin AND visitor.external_id = person.value
 """),
     keep_past=text("""
