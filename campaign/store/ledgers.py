@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, Select, Table, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, select, text, update
 from sqlmodel import Session, SQLModel, col
 
 from campaign.domain.budget import Window, opens_at
@@ -25,20 +25,18 @@ DO UPDATE SET "limit" = excluded."limit", remaining = excluded.remaining, reset_
 
 def spent(session: Session, service_id: int, now: datetime) -> Decimal:
     """Sum what a service was charged in this calendar month (UTC), in US dollars; what is set aside counts."""
-    return session.scalar(_spent(service_id, now)) or Decimal(0)
-
-
-def _spent(service_id: int, now: datetime) -> Select[tuple[Decimal]]:
-    return select(func.sum(Charge.amount)).where(col(Charge.service_id) == service_id, col(Charge.at) >= month_of(now))
+    this_month = select(func.sum(Charge.amount)).where(
+        col(Charge.service_id) == service_id, col(Charge.at) >= month_of(now)
+    )
+    return session.scalar(this_month) or Decimal(0)
 
 
 def left(session: Session, service_id: int, now: datetime) -> Decimal:
     """What the spend cap of a service still allows this month; never negative."""
-    spent_so_far = _spent(service_id, now).scalar_subquery()
-    # The lock makes two processes that spend for one service do so one after the other.
-    both = select(col(Service.spend_cap), spent_so_far).where(col(Service.id) == service_id).with_for_update(of=Service)
-    cap, charged = session.execute(both).one()
-    return max(Decimal(0), Decimal(cap) - (charged or Decimal(0)))
+    # The lock makes two processes that spend for one service do so one after the other; the sum is a statement of its
+    # own, because only then it sees what the other one wrote meanwhile.
+    cap = session.scalar(select(col(Service.spend_cap)).where(col(Service.id) == service_id).with_for_update())
+    return max(Decimal(0), (cap or Decimal(0)) - spent(session, service_id, now))
 
 
 def reserve(session: Session, service_id: int, purpose: str, price: Price, wanted: int, now: datetime) -> int:

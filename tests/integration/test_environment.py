@@ -5,7 +5,9 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from cryptography.fernet import Fernet
@@ -119,11 +121,25 @@ def test_a_server_is_found_checked_and_forgotten(tmp_path: Path, monkeypatch: py
         assert server_of(settings) == server.api_url
         check_version(server.api_url)
         assert listens_only_on_loopback(int(server.url.rpartition(":")[2]))
-
-        monkeypatch.setattr("deployments.existing.version", lambda _name: "3.9.0")
-        with pytest.raises(WrongUsage, match=r"has version 3\.8\.\d+ and this installation 3\.9\.0"):
-            check_version(server.api_url)
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
     assert server_of(settings) is None
+
+
+class OtherVersion(BaseHTTPRequestHandler):
+    """Answers every question as a server of another version does."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b'"3.9.0"')
+
+
+def test_a_server_of_another_version_is_refused() -> None:
+    with HTTPServer(("127.0.0.1", 0), OtherVersion) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(WrongUsage, match=r"has version 3\.9\.0 and this installation 3\.8\.\d+"):
+            check_version(f"http://127.0.0.1:{server.server_port}/api")
+        server.shutdown()
 
 
 def listens_only_on_loopback(port: int) -> bool:
