@@ -45,9 +45,13 @@ def short_detail(body: bytes) -> str:
     for problem in _problems(body):
         detail = problem.get("detail") or problem.get("title")
         if isinstance(detail, str):
-            plain = _VALUES_AND_MARKUP.sub("", detail)
-            return " ".join(plain.split())[:_LONGEST_DETAIL].rstrip(". ")
+            return harmless(detail)
     return ""
+
+
+def harmless(said: str) -> str:
+    """X's words without values and markup, short and without a full stop."""
+    return " ".join(_VALUES_AND_MARKUP.sub("", said).split())[:_LONGEST_DETAIL].rstrip(". ")
 
 
 def _problems(body: bytes) -> list[dict[str, Any]]:

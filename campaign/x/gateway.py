@@ -1,9 +1,12 @@
 """The door to X: a few verbs, small records out, errors named by what the caller may do next."""
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import Protocol
 
 from campaign.domain.account import Account
 from campaign.domain.followers import FollowerPage
+from campaign.domain.posts import MediaFile, NewPost, OwnPost, UploadedMedia
 from campaign.domain.receipt import Answer, Price
 from campaign.errors import WrongUsage
 from campaign.x.keys import Keys
@@ -19,12 +22,21 @@ class Gateway(Protocol):
 
     Every verb raises XError; the error carries the receipts of all calls that were answered.
     A page of followers holds at most `follower_page_size`, each at `follower_price`; it calls `follower_endpoints`.
+    A page of the own timeline holds from `shortest_timeline_page` to `longest_timeline_page` posts, each at
+    `own_post_price`. Endpoints are written as in receipts.
     """
 
     follower_page_size: int
     follower_endpoints: tuple[str, ...]
     follower_price: Price
     account_price: Price
+    post_endpoint: str
+    deletion_price: Price
+    timeline_endpoint: str
+    shortest_timeline_page: int
+    longest_timeline_page: int
+    own_post_price: Price
+    alt_text_price: Price
 
     def me(self) -> Answer[Account]:
         """The account the keys belong to, for one `account_price`."""
@@ -34,6 +46,41 @@ class Gateway(Protocol):
         """A page of at most `page_size` followers, newest first; `token` is the page before's `next_token`.
 
         Raises Refused with reason `page_token` when X no longer accepts the token.
+        """
+        ...
+
+    def post_price(self, *, has_link: bool) -> Price:
+        """What a post costs; the caller decides whether its text has a link."""
+        ...
+
+    def publish(self, post: NewPost, price: Price | None = None) -> Answer[str]:
+        """Publish a post and return X's id of it; one call, never repeated.
+
+        The receipt is over `price`, or over a post with a link when none is given. Uncertain: the post may be
+        out; look for it in `own_posts` before trying again.
+        """
+        ...
+
+    def delete_post(self, x_id: str) -> Answer[bool]:
+        """Delete one of the account's posts: True when that was done now, False when it was not there any more.
+
+        Repeating it is harmless, after Uncertain too.
+        """
+        ...
+
+    def own_posts(self, user_id: str, since: datetime, at_most: int) -> Answer[list[OwnPost]]:
+        """The account's own posts and replies since `since`, newest first, without reposts.
+
+        X shows no more than `at_most` posts, at least `shortest_timeline_page`, or ValueError is raised. There may
+        be older ones when the receipts count more than `at_most - shortest_timeline_page` resources.
+        """
+        ...
+
+    def upload(self, file: MediaFile, on_progress: Callable[[int, int], None]) -> Answer[UploadedMedia]:
+        """Upload a file and its description; `on_progress` hears how many bytes of how many X has.
+
+        Waits for X's work on the file. Repeating it is harmless, after Uncertain too. Raises Refused with reason
+        `media` when X cannot use the file, Unsent with reason `processing` when X works on it for too long.
         """
         ...
 

@@ -89,6 +89,9 @@ def unanswered(error: Exception, base_url: str) -> XError:
 
 
 def _is_unsent(error: Exception) -> bool:
+    # An answer whose headers contradict each other: the only ValueError that comes after sending.
+    if isinstance(error, requests.exceptions.InvalidHeader):
+        return False
     # An address that is none is a ValueError too, found before anything is sent.
     if isinstance(error, requests.exceptions.ConnectTimeout | requests.exceptions.ProxyError | ValueError):
         return True

@@ -22,6 +22,10 @@ POST_READ = _price("Post: Read", "0.005")
 OWNED_POST_READ = _price("Owned Read: post", "0.001")
 POST_CREATE = _price("Post: Create", "0.015")
 POST_WITH_LINK_CREATE = _price("Post: Create with URL", "0.200")
+POST_DELETE = _price("Interaction: Delete", "0.010")
+"""The row that fits a deletion best; the page does not name the endpoint."""
+MEDIA_METADATA = _price("Media: metadata", "0.005")
+"""The alternative text of a file; uploads themselves are not in the list."""
 DIRECT_MESSAGE_CREATE = _price("DM: Create", "0.015")
 DIRECT_MESSAGE_EVENT_READ = _price("DM Event: Read", "0.010")
 
@@ -32,6 +36,16 @@ NOT_CHARGED = _price("Answer without resources", "0")
 def follower_price(*, owned: bool) -> Price:
     """What one follower costs; `owned` when the account read is the one that owns the developer app."""
     return OWNED_USER_READ if owned else USER_READ
+
+
+def own_post_price(*, owned: bool) -> Price:
+    """What one post of the own timeline costs; `owned` when the account is the one that owns the developer app."""
+    return OWNED_POST_READ if owned else POST_READ
+
+
+def post_price(*, has_link: bool) -> Price:
+    """What a post costs; which texts X takes to have a link is not written, so the caller decides."""
+    return POST_WITH_LINK_CREATE if has_link else POST_CREATE
 
 
 def as_on_legacy(price: Price) -> Price:

@@ -40,7 +40,7 @@ class Reply:
         """What `reader` makes of the reply; raises XError when the answer does not hold what `reader` looks for."""
         try:
             return reader(self)
-        except (AttributeError, KeyError, TypeError, ValueError):
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
             raise self.error() from None
 
     @property
@@ -74,3 +74,11 @@ def endpoint_of(method: str, url: str) -> str:
     path = _BEFORE_VERSION.sub("", urlsplit(url).path, count=1).removesuffix(".json")
     version, _, rest = path.removeprefix("/").partition("/")
     return f"{method} /{version}/{_ID.sub(':id', rest)}"
+
+
+def id_in(record: Mapping[str, Any], *names: str) -> str:
+    """The id under the first of `names` that is there; raises ValueError when it is none: X's ids are digits."""
+    found = next((str(record[name]) for name in names if record.get(name)), "")
+    if not (found.isascii() and found.isdecimal()):
+        raise ValueError("no id")
+    return found

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from campaign.errors import XError
+from campaign.errors import Refused, XError
 from campaign.x.facts import Facts
 
 
@@ -51,3 +51,8 @@ class Row:
     def fits(self, facts: Facts) -> bool:
         """Whether any of the signs is there."""
         return any(sign.fits(facts) for sign in self.signs)
+
+
+def refused(reason: str, message: str, *signs: Sign) -> Row:
+    """A row of what X refuses for good."""
+    return Row(Refused, reason, message, signs)

@@ -3,6 +3,7 @@
 tweepy knows one host, waits for ever, and its exceptions crash on some of X's error bodies.
 """
 
+import re
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
 """How long to wait for a connection, and for each next part of an answer."""
 
 _SUCCESS = range(200, 300)
+_OWN_HOST = re.compile(r"^(https://)api\.(?=(x|twitter)\.com$)")
 
 
 class Session(requests.Session):
@@ -31,6 +33,8 @@ class Session(requests.Session):
         if not is_address(base_url):
             raise WrongUsage("CAMPAIGN_X_API_URL is no address: it must look like https://api.x.com.")
         self.base_url = base_url.rstrip("/")
+        # v1.1 takes files at a host of its own; what stands in X's place has one host for all.
+        self.upload_url = _OWN_HOST.sub(r"\1upload.", self.base_url)
         self.timeout = (CONNECT_SECONDS, READ_SECONDS)
         self._read_environment()
         for scheme in ("http://", "https://"):
@@ -52,7 +56,11 @@ class Session(requests.Session):
 
     def _here(self, url: str) -> str:
         parts = urlsplit(url)
-        return self.base_url + parts.path + (f"?{parts.query}" if parts.query else "")
+        base_url = self.upload_url if parts.netloc.startswith("upload.") else self.base_url
+        return base_url + parts.path + (f"?{parts.query}" if parts.query else "")
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: a redirect is an answer, and an address in it that is none must not raise in the middle of a call."""
 
     def _read_environment(self) -> None:
         """Take proxies and certificates from the environment once; then nothing there can add credentials."""

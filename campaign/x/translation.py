@@ -7,11 +7,13 @@ from campaign.domain.receipt import Receipt
 from campaign.errors import ServiceBlocked, Unsent, XError
 from campaign.x import prices
 from campaign.x.blocks import BLOCKS
-from campaign.x.facts import facts_of, short_detail
+from campaign.x.facts import Facts, facts_of, short_detail
 from campaign.x.limits import retry_at, windows_of
-from campaign.x.refusals import FAILURES, POSTS, READS, RECIPIENTS, REST
+from campaign.x.post_refusals import POSTS
+from campaign.x.refusals import BAD_ANSWER, FAILURES, READS, RECIPIENTS, REST
 from campaign.x.rows import Row
 
+_SUCCESS = 2
 # The first row that fits counts. Recipients come before blocks: their sentences contain some of the blocks'.
 _ROWS = (*FAILURES, *POSTS, *READS, *RECIPIENTS, *BLOCKS, *REST)
 
@@ -22,7 +24,7 @@ def translate(status: int, headers: Mapping[str, str], body: bytes, *, endpoint:
     `endpoint` is written like "GET /2/users/:id/followers". Nothing but a short detail of X's own text is quoted.
     """
     facts = facts_of(status, body)
-    row = next(row for row in _ROWS if row.fits(facts))
+    row = _row(facts, endpoint)
     again_at = retry_at(headers, now, row.wait) if row.wait else None
     said = short_detail(body)
     message = row.message.format(
@@ -33,6 +35,13 @@ def translate(status: int, headers: Mapping[str, str], body: bytes, *, endpoint:
     )
     receipt = Receipt(endpoint, prices.NOT_CHARGED, 0, windows_of(headers, now))
     return _error(row, message, again_at, receipt)
+
+
+def _row(facts: Facts, endpoint: str) -> Row:
+    """The meaning; a write that X calls a success may have been one, whatever else the answer says."""
+    if facts.status // 100 == _SUCCESS and not endpoint.startswith("GET "):
+        return BAD_ANSWER
+    return next(row for row in _ROWS if row.fits(facts))
 
 
 def _error(row: Row, message: str, again_at: datetime | None, receipt: Receipt) -> XError:

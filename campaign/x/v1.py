@@ -1,23 +1,26 @@
 """The gateway over X's API v1.1, for developer apps that may still use it."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 from campaign.domain.account import Account
 from campaign.domain.followers import Follower, FollowerPage
 from campaign.domain.receipt import Answer, Receipt
-from campaign.errors import Refused, XError
+from campaign.errors import Refused
 from campaign.x import prices
-from campaign.x.client import client_of
+from campaign.x.client import ask, client_of
 from campaign.x.keys import Keys
-from campaign.x.replies import Reply, reply_of
+from campaign.x.receipts import kept
+from campaign.x.replies import Reply
+from campaign.x.v1_media import MediaV1
+from campaign.x.v1_posts import PostsV1
+from campaign.x.v1_timeline import TimelineV1
 
 _FIRST_CURSOR, _LAST_CURSOR = "-1", "0"
 _LOOK_UP_SIZE = 100
 
 
-class GatewayV1:
+class GatewayV1(PostsV1, TimelineV1, MediaV1):
     """What the keys' account can do and see through /1.1/..., see campaign.x.gateway.Gateway.
 
     It calls through tweepy's v2 client: tweepy's v1.1 one insists on https and closes the connection after each call.
@@ -29,6 +32,7 @@ class GatewayV1:
     def __init__(self, keys: Keys, *, owned: bool, base_url: str) -> None:
         self.follower_price = prices.as_on_legacy(prices.follower_price(owned=owned))
         self.account_price = prices.as_on_legacy(prices.USER_READ)
+        self.own_post_price = prices.as_on_legacy(prices.own_post_price(owned=owned))
         self._client = client_of(keys, base_url)
 
     def me(self) -> Answer[Account]:
@@ -49,7 +53,7 @@ class GatewayV1:
         receipts = [reply.receipt(self.follower_price, len(ids))]
         people: dict[str, Follower] = {}
         for start in range(0, len(ids), _LOOK_UP_SIZE):
-            with _kept(receipts):
+            with kept(receipts):
                 found, seen = self._look_up(ids[start : start + _LOOK_UP_SIZE])
             receipts += seen
             people |= {person.external_id: person for person in found}
@@ -67,17 +71,7 @@ class GatewayV1:
         return reply.read(_people), [reply.receipt(self.follower_price, 0)]
 
     def _get(self, route: str, **params: Any) -> Reply:
-        return reply_of(self._client.request("GET", f"/1.1/{route}.json", params=params, user_auth=True))
-
-
-@contextmanager
-def _kept(receipts: list[Receipt]) -> Iterator[None]:
-    """Let an error tell of the calls answered before it, too."""
-    try:
-        yield
-    except XError as error:
-        error.receipts = (*receipts, *error.receipts)
-        raise
+        return ask(self._client, "GET", f"/1.1/{route}.json", params=params)
 
 
 def _account(reply: Reply) -> Account:

@@ -9,9 +9,14 @@ from campaign.x import prices
 from campaign.x.client import client_of
 from campaign.x.keys import Keys
 from campaign.x.replies import Reply, reply_of
+from campaign.x.v2_media import MediaV2
+from campaign.x.v2_posts import PostsV2
+from campaign.x.v2_timeline import TimelineV2
+
+_NOTHING = "None"
 
 
-class GatewayV2:
+class GatewayV2(PostsV2, TimelineV2, MediaV2):
     """What the keys' account can do and see through /2/..., see campaign.x.gateway.Gateway."""
 
     follower_page_size = 1000
@@ -20,11 +25,12 @@ class GatewayV2:
     def __init__(self, keys: Keys, *, owned: bool, base_url: str) -> None:
         self.follower_price = prices.follower_price(owned=owned)
         self.account_price = prices.USER_READ
+        self.own_post_price = prices.own_post_price(owned=owned)
         self._client = client_of(keys, base_url)
 
     def me(self) -> Answer[Account]:
         """The account the keys belong to; one call."""
-        reply = reply_of(self._client.get_me(user_fields=["public_metrics", "protected"]))
+        reply = reply_of(self._client.get_me(user_fields=["public_metrics", "protected", "subscription_type"]))
         account = reply.read(_account)
         return Answer(account, (reply.receipt(self.account_price, 1),))
 
@@ -53,6 +59,7 @@ def _account(reply: Reply) -> Account:
         followers_count=(user.get("public_metrics") or {}).get("followers_count") or 0,
         protected=bool(user.get("protected")),
         access_level=reply.access_level,
+        subscription=None if user.get("subscription_type") == _NOTHING else user.get("subscription_type"),
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from pydantic import SecretStr
@@ -24,6 +25,16 @@ class Request:
     path: str
     headers: dict[str, str]
     connection: int
+    body: bytes = b""
+
+    @property
+    def form(self) -> dict[str, str]:
+        """The fields of a form, of a query when there is no body."""
+        return dict(parse_qsl(self.body.decode() or urlsplit(self.path).query, keep_blank_values=True))
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
 
 
 class LittleX:
@@ -64,7 +75,8 @@ class LittleX:
             protocol_version = "HTTP/1.1"
 
             def do_GET(self) -> None:
-                asked = Request(self.command, self.path, dict(self.headers.items()), self.client_address[1])
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                asked = Request(self.command, self.path, dict(self.headers.items()), self.client_address[1], body)
                 little_x.requests.append(asked)
                 reply = little_x.script.popleft()
                 if isinstance(reply, bytes):
@@ -73,7 +85,7 @@ class LittleX:
                     self.close_connection = True
                     reply(self.connection)
 
-            do_POST = do_GET  # noqa: N815  # http.server finds it by this name
+            do_POST = do_DELETE = do_GET  # noqa: N815  # http.server finds it by this name
 
             def log_message(self, *_: Any) -> None:
                 pass

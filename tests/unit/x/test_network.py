@@ -111,6 +111,13 @@ def test_an_answer_cut_off_leaves_it_open(v2: Gateway, little_x: Any, answer: by
     assert failure.reason == "bad_answer"
 
 
+def test_an_answer_that_contradicts_itself_leaves_it_open(session: Session, little_x: Any) -> None:
+    little_x.script.append(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}")
+    failure = failure_of(lambda: session.post("https://api.twitter.com/2/tweets"))
+    assert isinstance(failure, Uncertain)
+    assert len(little_x.requests) == 1
+
+
 def test_what_is_no_http_leaves_it_open(v2: Gateway, little_x: Any) -> None:
     little_x.script.append(lambda connection: connection.sendall(b"hello\r\n"))
     assert isinstance(failure_of(v2.me), Uncertain)

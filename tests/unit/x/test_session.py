@@ -65,6 +65,27 @@ def test_redirects_are_not_followed(v2: Gateway, little_x: Any, status: int) -> 
     assert len(little_x.requests) == 1
 
 
+@pytest.mark.parametrize("location", ["http://[", "https://x:port/", "", "ftp://x"])
+def test_a_redirect_to_nowhere_is_an_answer_too(v2: Gateway, little_x: Any, location: str) -> None:
+    little_x.answers(b"", status=302, headers={"Location": location})
+    with pytest.raises(Unsent) as caught:
+        v2.me()
+    assert caught.value.reason == "redirected"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "upload_url"),
+    [
+        ("https://api.x.com/", "https://upload.x.com"),
+        ("https://api.twitter.com", "https://upload.twitter.com"),
+        ("http://127.0.0.1:9000/x", "http://127.0.0.1:9000/x"),
+        ("https://api.example.com", "https://api.example.com"),
+    ],
+)
+def test_only_x_has_a_host_of_its_own_for_uploads(base_url: str, upload_url: str) -> None:
+    assert Session(base_url).upload_url == upload_url
+
+
 def test_no_call_goes_out_without_time_limits(session: Session, little_x: Any) -> None:
     little_x.stays_silent()
     session.timeout = (1, 0.05)

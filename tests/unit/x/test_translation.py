@@ -13,7 +13,8 @@ from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
 from campaign.x.translation import translate
 
 NOW = datetime(2026, 11, 19, 7, 30, tzinfo=UTC)
-ENDPOINT = "POST /2/tweets"
+ENDPOINT, READ_ENDPOINT = "POST /2/tweets", "GET /2/users/:id/tweets"
+SUCCESS = 200
 
 
 def problem(status: int, detail: str, title: str = "Forbidden", kind: str = "about:blank") -> dict[str, Any]:
@@ -26,7 +27,12 @@ def legacy(code: int, message: str) -> dict[str, Any]:
 
 def answer(status: int, body: Any, headers: dict[str, str] | None = None) -> XError:
     content = body if isinstance(body, bytes) else orjson.dumps(body)
-    return translate(status, headers or {}, content, endpoint=ENDPOINT, now=NOW)
+    return translate(status, headers or {}, content, endpoint=endpoint_for(status), now=NOW)
+
+
+def endpoint_for(status: int) -> str:
+    """Only reads are asked about when the status says success: a write may then have been one."""
+    return READ_ENDPOINT if status == SUCCESS else ENDPOINT
 
 
 INVALID = "https://api.twitter.com/2/problems/invalid-request"
@@ -99,6 +105,21 @@ PROTECTED = {
         }
     ]
 }
+GONE = "You attempted to reply to a Tweet that is deleted or not visible to you."
+BAD_MEDIA = {
+    "errors": [{"parameters": {"media.media_ids": ["1880028106020515840"]}, "message": "Your media IDs are invalid."}],
+    **problem(400, "One or more parameters to your request was invalid.", "Invalid Request", INVALID),
+}
+UNKNOWN_POST = {"errors": [{"value": "1", "detail": "Could not find tweet with id: [1].", "type": MISSING}]}
+OLD_FIELDS = {
+    "errors": [
+        {
+            "parameters": {"tweet.fields": ["entities"]},
+            "message": "[tweet.fields] is not one of [post.fields]",
+        }
+    ],
+    **problem(400, "One or more parameters to your request was invalid.", "Invalid Request", INVALID),
+}
 DM_CLOSED = "You do not have permission to DM one or more participants."
 
 WORDS = ("errors", "error", "type", "title", "detail", "message", "code", "parameters", "parameter", "reason")
@@ -135,6 +156,25 @@ CASES: list[tuple[str, int, Any, type[XError], str]] = [
         "reply_not_allowed",
     ),
     ("reply not allowed, long form", 403, problem(403, REPLY), Refused, "reply_not_allowed"),
+    (
+        "reply restricted by the author",
+        403,
+        legacy(433, "The author restricted"),
+        Refused,
+        "reply_not_allowed",
+    ),
+    ("post to answer is gone", 403, legacy(385, GONE), Refused, "reply_gone"),
+    ("post to answer is gone v2", 403, problem(403, GONE), Refused, "reply_gone"),
+    ("cashtags", 403, problem(403, "Posts are limited to a maximum of one cashtag."), Refused, "too_many_cashtags"),
+    ("media ids", 400, BAD_MEDIA, Refused, "media_unknown"),
+    ("media ids 324", 400, legacy(324, "Invalid media id 889241623330263044"), Refused, "media_unknown"),
+    ("media ids 325", 400, legacy(325, "A media id was not found."), Refused, "media_unknown"),
+    ("media ids 44", 400, legacy(44, "media_ids parameter is invalid."), Refused, "media_unknown"),
+    ("media type", 400, {"request": "/x", "error": "media type unrecognized."}, Refused, "media"),
+    ("media size", 400, {"request": "/x", "error": "File size exceeds 5242880 bytes."}, Refused, "media"),
+    ("no such post", 404, legacy(144, "No status found with that ID."), Refused, "post_not_found"),
+    ("no such post v2", 404, UNKNOWN_POST, Refused, "post_not_found"),
+    ("old names of fields", 400, OLD_FIELDS, Refused, "field_names"),
     ("quote not allowed", 403, problem(403, QUOTE), Refused, "quote_not_allowed"),
     ("direct messages closed", 403, problem(403, DM_CLOSED), Refused, "dm_closed"),
     ("direct messages closed 349", 403, legacy(349, "You cannot send messages to this user."), Refused, "dm_closed"),
@@ -251,7 +291,7 @@ def test_each_answer_means_one_thing(status: int, body: Any, error: type[XError]
     assert (type(failure), failure.reason) == (error, reason)
     assert str(failure).endswith(".")
     assert "{" not in str(failure)
-    assert [each.endpoint for each in failure.receipts] == [ENDPOINT]
+    assert [each.endpoint for each in failure.receipts] == [endpoint_for(status)]
 
 
 @pytest.mark.parametrize(
@@ -287,6 +327,20 @@ def test_the_remedy_says_who_does_what() -> None:
     assert isinstance(failure, ServiceBlocked)
     assert "Read, Write and Direct Messages" in failure.remedy
     assert "regenerates the access token" in failure.remedy
+
+
+def test_what_x_does_not_explain_names_the_likely_causes() -> None:
+    assert str(answer(403, problem(403, "You are not permitted to perform this action."))) == (
+        "X does not permit POST /2/tweets: the text is too long for this account, or the account may not do this."
+    )
+
+
+@pytest.mark.parametrize("body", [legacy(187, "Status is a duplicate."), CREDITS, UNKNOWN_USER, b"<html>", b"", b"[]"])
+@pytest.mark.parametrize("status", [200, 201, 204])
+def test_a_write_that_x_calls_a_success_may_have_been_one(status: int, body: Any) -> None:
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    failure = translate(status, {}, content, endpoint=ENDPOINT, now=NOW)
+    assert (type(failure), failure.reason) == (Uncertain, "bad_answer")
 
 
 def test_every_block_has_a_remedy() -> None:

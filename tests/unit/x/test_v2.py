@@ -29,6 +29,22 @@ def test_me_is_the_account_of_the_keys(v2: Gateway, little_x: Any) -> None:
     assert [(each.endpoint, each.usd) for each in answer.receipts] == [("GET /2/users/me", Decimal("0.010"))]
 
 
+def test_me_says_what_the_account_pays_for(v2: Gateway, little_x: Any) -> None:
+    little_x.answers({"data": {**ANA, "subscription_type": "PremiumPlus"}})
+    little_x.answers({"data": {**ANA, "subscription_type": "None"}})
+    assert [v2.me().value.subscription for _ in range(2)] == ["PremiumPlus", None]
+    assert parse_qs(urlsplit(little_x.requests[0].path).query)["user.fields"] == [
+        "public_metrics,protected,subscription_type"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("subscription", "longest"), [("Premium", 25_000), ("PremiumPlus", 25_000), ("Basic", 280), (None, 280)]
+)
+def test_subscribers_may_write_long_posts(subscription: str | None, longest: int) -> None:
+    assert Account("7", "bo", "bo", 0, False, None, subscription).longest_post == longest
+
+
 def test_me_needs_no_more_than_id_and_handle(v2: Gateway, little_x: Any) -> None:
     little_x.answers({"data": {"id": "7", "username": "bo", "public_metrics": None}})
     assert v2.me().value == Account("7", "bo", "bo", 0, False, None)
