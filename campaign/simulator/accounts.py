@@ -22,6 +22,10 @@ class Condition(StrEnum):
     CREDITS_DEPLETED = "credits_depleted"
     LEGACY_REFUSED = "legacy_refused"
     """Only v1.1 is refused, with code 453, as to every self-serve account since 2023."""
+    OVER_DAILY_LIMIT = "over_daily_limit"
+    """Only new posts are refused, with code 185."""
+    LOOKS_AUTOMATED = "looks_automated"
+    """Only new posts are refused, with code 226."""
 
 
 class AccessLevel(StrEnum):
@@ -42,12 +46,24 @@ class Keys:
     access_token_secret: str
 
 
+class Priced(StrEnum):
+    """What X bills (docs.x.com/x-api/getting-started/pricing)."""
+
+    USERS_OWNED = "users_owned"
+    USERS_NOT_OWNED = "users_not_owned"
+    POSTS_OWNED = "posts_owned"
+    POSTS_NOT_OWNED = "posts_not_owned"
+    POST_WITH_LINK = "post_with_link"
+    POST_WITHOUT_LINK = "post_without_link"
+    POST_DELETED = "post_deleted"
+    METADATA = "metadata"
+
+
 @dataclass
 class Account:
     """One brand; `number` is that of its user, `index` its place among the accounts.
 
-    `owned` and `not_owned` count the users returned to it, which is what X bills
-    (docs.x.com/x-api/getting-started/pricing); X's forgiveness for the same user on the same day is left out.
+    `bill` counts what X bills; its forgiveness for the same user or post on the same day is left out.
     """
 
     index: int
@@ -57,8 +73,7 @@ class Account:
     condition: Condition = Condition.OK
     follows: FollowList = field(default_factory=FollowList)
     calls: Counter[str] = field(default_factory=Counter)
-    owned: int = 0
-    not_owned: int = 0
+    bill: Counter[Priced] = field(default_factory=Counter)
 
 
 def make_keys(user_id: str) -> Keys:

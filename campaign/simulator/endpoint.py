@@ -4,41 +4,42 @@ A new part of X (posts, media, direct messages) is a module in `routes` with a t
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from urllib.parse import parse_qsl
+from dataclasses import dataclass, field
 
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from campaign.simulator.accounts import Account
+from campaign.simulator import bodies
+from campaign.simulator.accounts import AccessLevel, Account, Priced
+from campaign.simulator.bodies import Body
 from campaign.simulator.calls import Call
 from campaign.simulator.conditions import objection
 from campaign.simulator.oauth import Signed, authenticate
-from campaign.simulator.problems import Refusal, coded, plain
+from campaign.simulator.problems import Refusal, coded, plain, read_only
 from campaign.simulator.world import World
 
-FORM = "application/x-www-form-urlencoded"
 JSON = "application/json; charset=utf-8"
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An authenticated call: `given` holds the parameters of query, form and path."""
+    """An authenticated call: `given` holds the parameters of query, form, parts and path."""
 
     world: World
     account: Account
     given: dict[str, str]
+    body: Body = field(default_factory=Body)
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What X answers when it does not refuse; `resources` users are returned, `owned` if they follow the caller."""
+    """What X answers when it does not refuse; so many `resources` are returned or made, and billed as `priced`."""
 
     body: bytes
     resources: int = 0
-    owned: bool = False
+    priced: Priced = Priced.USERS_NOT_OWNED
     status: int = 200
 
 
@@ -51,6 +52,8 @@ class Endpoint:
     limit: int
     handle: Callable[[Asked], Reply]
     methods: tuple[str, ...] = ("GET",)
+    writes: bool = False
+    """Whether the app needs the permission to write."""
 
     @property
     def legacy(self) -> bool:
@@ -66,13 +69,13 @@ class Endpoint:
         return Route(self.path, answer, methods=list(self.methods), name=self.name)
 
     async def _answer(self, world: World, request: Request) -> Response:
-        form = await _form(request)
+        body = await bodies.read(request)
         headers: dict[str, str] = {}
         try:
-            account = authenticate(world, _signed(request, form), legacy=self.legacy)
+            account = authenticate(world, _signed(request, body.form), legacy=self.legacy)
             self._admit(world, account, request.state.call, headers)
-            given = dict(parse_qsl(form)) | dict(request.query_params) | request.path_params
-            reply = self.handle(Asked(world, account, given))
+            given = body.fields | dict(request.query_params) | request.path_params
+            reply = self.handle(Asked(world, account, given, body))
         except Refusal as no:
             return refuse(no, headers)
         self._bill(account, request.state.call, reply)
@@ -91,24 +94,19 @@ class Endpoint:
         refusal = objection(account, user.id, legacy=self.legacy)
         if refusal is not None:
             raise refusal
+        if self.writes and account.access_level is AccessLevel.READ:
+            raise read_only(legacy=self.legacy)
 
     def _bill(self, account: Account, call: Call, reply: Reply) -> None:
-        """Note what was returned; v1.1 is in no price list and costs nothing."""
+        """Note what was returned or made; v1.1 is in no price list and costs nothing."""
         call.resources = reply.resources
         if not self.legacy:
-            account.owned += reply.resources if reply.owned else 0
-            account.not_owned += 0 if reply.owned else reply.resources
+            account.bill[reply.priced] += reply.resources
 
 
 def refuse(no: Refusal, headers: dict[str, str] | None = None) -> Response:
     """X's no as an answer."""
     return Response(orjson.dumps(no.body), no.status, headers, media_type=JSON)
-
-
-async def _form(request: Request) -> str:
-    if not request.headers.get("content-type", "").startswith(FORM):
-        return ""
-    return (await request.body()).decode(errors="replace")
 
 
 def _signed(request: Request, form: str) -> Signed:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from enum import StrEnum
 
 from campaign.simulator.mixing import scramble
 
@@ -14,6 +15,15 @@ USERNAME_LENGTH = 15
 """The longest that X lets anybody have."""
 EPOCH = datetime(2007, 1, 1, tzinfo=UTC)
 SALT = 0x2545F4914F6CDD1D  # what is rare about a user must not be readable from the id
+
+
+class Subscription(StrEnum):
+    """What a user pays X for (OpenAPI 2.167, `subscription_type`)."""
+
+    NONE = "None"
+    BASIC = "Basic"
+    PREMIUM = "Premium"
+    PREMIUM_PLUS = "PremiumPlus"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +40,7 @@ class User:
     withheld: bool = False
     receives_your_dm: bool = True
     suspended: bool = False
+    subscription_type: str = Subscription.NONE
     omit: frozenset[str] = frozenset()
 
     @property
@@ -52,6 +63,7 @@ def imagine(number: int) -> User:
         protected=chance % 37 == 0,
         withheld=chance % 401 == 0,
         receives_your_dm=chance % 3 > 0,
+        subscription_type=Subscription.PREMIUM if chance % 20 == 0 else Subscription.NONE,
         omit=_omit(chance),
     )
 

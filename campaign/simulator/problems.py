@@ -18,6 +18,9 @@ NOT_ENROLLED = (
 )
 
 
+READ_ONLY = "Your client app is not configured with the appropriate oauth1 app permissions for this endpoint."
+
+
 class Refusal(Exception):
     """X's no: the HTTP status and the body."""
 
@@ -49,23 +52,50 @@ def invalid(parameter: str, value: str, complaint: str) -> Refusal:
     return Refusal(400, body)
 
 
-def partial(parameter: str, value: str, title: str, detail: str, problem: str) -> dict[str, str]:
-    """One entry of `errors` beside the `data` of a v2 answer, for a user that cannot be shown."""
+def invalid_body(field: str, value: object, complaint: str) -> Refusal:
+    """The v2 answer to a JSON body with a wrong field."""
+    body = {
+        "errors": [{"parameters": {field: [str(value)]}, "message": f"$.{field}: {complaint}"}],
+        "title": "Invalid Request",
+        "detail": "One or more parameters to your request was invalid.",
+        "type": f"{TYPES}invalid-request",
+    }
+    return Refusal(400, body)
+
+
+def read_only(*, legacy: bool) -> Refusal:
+    """The answer to a call that writes, with the keys of an app that may only read."""
+    if legacy:
+        return coded(403, 261, "Application cannot perform write actions.")
+    no = plain(403, "Forbidden", READ_ONLY)
+    return Refusal(403, no.body | {"type": "https://api.x.com/2/problems/oauth1-permissions"})
+
+
+def partial(
+    parameter: str, value: str, title: str, detail: str, problem: str, resource: str = "user"
+) -> dict[str, str]:
+    """One entry of `errors` beside the `data` of a v2 answer, for a user or post that cannot be shown."""
     return {
         "value": value,
         "detail": detail,
         "title": title,
-        "resource_type": "user",
+        "resource_type": resource,
         "parameter": parameter,
         "resource_id": value,
         "type": f"{TYPES}{problem}",
     }
 
 
-def not_found(parameter: str, value: str) -> dict[str, str]:
-    """The entry for a user who does not exist."""
-    detail = f"Could not find user with {parameter}: [{value}]."
-    return partial(parameter, value, "Not Found Error", detail, "resource-not-found")
+def not_found(parameter: str, value: str, resource: str = "user") -> dict[str, str]:
+    """The entry for a user or post that does not exist."""
+    detail = f"Could not find {resource} with {parameter}: [{value}]."
+    return partial(parameter, value, "Not Found Error", detail, "resource-not-found", resource)
+
+
+def unauthorized(parameter: str, value: str, resource: str = "user") -> dict[str, str]:
+    """The entry for a user or post that this account may not see."""
+    detail = f"Sorry, you are not authorized to see the {resource} with {parameter}: [{value}]."
+    return partial(parameter, value, "Authorization Error", detail, "not-authorized-for-resource", resource)
 
 
 def suspended(parameter: str, value: str) -> dict[str, str]:

@@ -18,6 +18,7 @@ WRITTEN: dict[str, Field] = {
     "created_at": lambda user: f"{user.created_at:%Y-%m-%dT%H:%M:%S}.000Z",
     "protected": lambda user: user.protected,
     "receives_your_dm": lambda user: user.receives_your_dm,
+    "subscription_type": lambda user: user.subscription_type,
     "verified": lambda user: user.verified,
     "verified_type": lambda user: "blue" if user.verified else "none",
     "withheld": lambda user: {"country_codes": ["DE"], "scope": "user"} if user.withheld else None,
@@ -25,7 +26,7 @@ WRITTEN: dict[str, Field] = {
 
 EMPTY = {
     *("affiliation", "confirmed_email", "description", "entities", "is_identity_verified", "location", "parody"),
-    *("profile_banner_url", "profile_image_url", "subscribes_to_you", "subscription", "subscription_type", "url"),
+    *("profile_banner_url", "profile_image_url", "subscribes_to_you", "subscription", "url"),
     *("verified_followers_count",),
 }
 """Fields that X knows (OpenAPI 2.167) and nobody here has filled in; X leaves empty fields out."""

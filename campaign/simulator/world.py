@@ -10,9 +10,12 @@ from campaign.simulator.accounts import Account, make_keys
 from campaign.simulator.calls import Call, new_log
 from campaign.simulator.faults import Faults
 from campaign.simulator.limits import Limits
+from campaign.simulator.media import Care, Media
 from campaign.simulator.pages import PageCache
 from campaign.simulator.people import People
-from campaign.simulator.persons import User
+from campaign.simulator.persons import Subscription, User
+from campaign.simulator.posts import Posts
+from campaign.simulator.snowflakes import Snowflakes
 from campaign.simulator.tokens import Tokens
 
 
@@ -36,6 +39,12 @@ class World:
     pages: PageCache = field(default_factory=PageCache)
     calls: deque[Call] = field(default_factory=new_log)
     spelling: Spelling = Spelling.OLD
+    strict: bool = False
+    """Whether parameters in the other spelling are refused."""
+    ids: Snowflakes = field(default_factory=Snowflakes)
+    posts: Posts = field(default_factory=Posts)
+    media: dict[str, Media] = field(default_factory=dict)
+    care: Care = field(default_factory=Care)
 
     def reset(self) -> None:
         """Become an empty world."""
@@ -90,9 +99,14 @@ class World:
         """X's word for a post in the names of fields."""
         return "tweet" if self.spelling is Spelling.OLD else "post"
 
-    def respell(self, spelling: Spelling) -> None:
-        """Use the old or the new names of fields from now on."""
-        self.spelling = spelling
+    @property
+    def other_word(self) -> str:
+        """The word that X does not use at the moment."""
+        return "post" if self.spelling is Spelling.OLD else "tweet"
+
+    def respell(self, spelling: Spelling, *, strict: bool = False) -> None:
+        """Use the old or the new names of fields from now on; `strict` refuses the others in what is asked."""
+        self.spelling, self.strict = spelling, strict
         self.pages.forget()
 
     def _follow(self, account: Account, numbers: Iterable[int]) -> None:
@@ -100,5 +114,11 @@ class World:
         account.follows.add(numbers)
 
 
-BRAND: dict[str, Any] = {"verified": False, "protected": False, "withheld": False, "omit": frozenset()}
+BRAND: dict[str, Any] = {
+    "verified": False,
+    "protected": False,
+    "withheld": False,
+    "subscription_type": Subscription.NONE,
+    "omit": frozenset(),
+}
 """A brand has nothing of the odd luck that imagined users may have."""

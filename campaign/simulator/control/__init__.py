@@ -41,7 +41,7 @@ How X behaves (`conduct.py`)
 
 from starlette.routing import Mount
 
-from campaign.simulator.control import accounts, conduct, followers
+from campaign.simulator.control import accounts, conduct, followers, posts
 from campaign.simulator.control.command import Wrong, refuse
 from campaign.simulator.world import World
 
@@ -50,5 +50,5 @@ __all__ = ["Wrong", "refuse", "routes"]
 
 def routes(world: World) -> list[Mount]:
     """The control API over this world."""
-    commands = (*accounts.COMMANDS, *followers.COMMANDS, *conduct.COMMANDS)
+    commands = (*accounts.COMMANDS, *followers.COMMANDS, *posts.COMMANDS, *conduct.COMMANDS)
     return [Mount("/control", routes=[command.route(world) for command in commands])]

@@ -4,16 +4,17 @@ import re
 from dataclasses import asdict
 from typing import Any
 
-from campaign.simulator.accounts import AccessLevel, Account, Condition
+from campaign.simulator.accounts import AccessLevel, Account, Condition, Priced
 from campaign.simulator.control.command import Command, Order, Shape, Wrong
+from campaign.simulator.persons import Subscription
 from campaign.simulator.world import World
 
 MOST_AT_ONCE = 20_000_000
 USERNAME = re.compile(r"[A-Za-z0-9_]{1,15}")
 CHANGEABLE: Shape = {"username": str, "name": str, "protected": bool, "verified": bool, "access_level": str}
 LIST: Shape = {"followers": int, "ordinary": bool, "shares_followers_with": str, "overlap": int}
-CONDITION: Shape = {"condition": str}
-OF_THE_USER = ("username", "name", "protected", "verified")
+CONDITION: Shape = {"condition": str, "subscription_type": str}
+OF_THE_USER = ("username", "name", "protected", "verified", "subscription_type")
 
 
 def create(order: Order) -> dict[str, str]:
@@ -39,6 +40,7 @@ def change(order: Order) -> dict[str, Any]:
         valid_username(changes["username"])
     level = _word(AccessLevel, body.get("access_level", account.access_level))
     condition = _word(Condition, body.get("condition", account.condition))
+    _word(Subscription, body.get("subscription_type", Subscription.NONE))
     account.access_level, account.condition = level, condition
     order.world.change_user(account.number, **changes)
     return _truth(order.world, account)
@@ -93,13 +95,17 @@ def _word(words: Any, word: str) -> Any:
 
 
 def _truth(world: World, account: Account) -> dict[str, Any]:
-    user = world.user(account.number)
+    user, bill = world.user(account.number), account.bill
     return {
         "user_id": user.id,
         "username": user.username,
         "followers_count": user.followers_count,
         "calls": dict(account.calls),
-        "users_returned": {"owned": account.owned, "not_owned": account.not_owned},
+        "users_returned": {"owned": bill[Priced.USERS_OWNED], "not_owned": bill[Priced.USERS_NOT_OWNED]},
+        "posts_read": {"owned": bill[Priced.POSTS_OWNED], "not_owned": bill[Priced.POSTS_NOT_OWNED]},
+        "posts_made": {"with_link": bill[Priced.POST_WITH_LINK], "without_link": bill[Priced.POST_WITHOUT_LINK]},
+        "posts_deleted": bill[Priced.POST_DELETED],
+        "metadata_made": bill[Priced.METADATA],
     }
 
 

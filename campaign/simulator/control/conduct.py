@@ -87,7 +87,7 @@ def spell(order: Order) -> None:
     spelling = order.body.get("spelling")
     if spelling not in list(Spelling):
         raise Wrong(f"The spelling is one of {', '.join(Spelling)}, not {spelling!r}.")
-    order.world.respell(Spelling(spelling))
+    order.world.respell(Spelling(spelling), strict=order.body.get("strict", False))
 
 
 def reset(order: Order) -> None:
@@ -103,6 +103,6 @@ COMMANDS = (
     Command("DELETE", "/faults", forget_faults),
     Command("PUT", "/limits", limit, LIMITS),
     Command("POST", "/tokens/expire", expire_tokens),
-    Command("POST", "/spelling", spell, {"spelling": str}),
+    Command("POST", "/spelling", spell, {"spelling": str, "strict": bool}),
     Command("POST", "/reset", reset),
 )

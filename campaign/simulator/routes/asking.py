@@ -23,16 +23,24 @@ def view(asked: Asked, *, following: bool = False) -> View:
 
 
 def known(asked: Asked, *parameters: str) -> None:
-    """Refuse parameters that v2 does not know for this endpoint."""
+    """Refuse parameters that v2 does not know for this endpoint, or that are spelled the other way."""
+    refuse_spelling(asked)
     for parameter in asked.given.keys() - set(parameters):
         raise invalid(parameter, asked.given[parameter], f"is not one of [{','.join(parameters)}]")
 
 
-def whole_number(asked: Asked, parameter: str, default: int, most: int) -> int:
-    """A number from 1 to `most`."""
+def refuse_spelling(asked: Asked) -> None:
+    """Refuse the parameter with X's other word for posts, when only one is good."""
+    other = f"{asked.world.other_word}.fields"
+    if asked.world.strict and other in asked.given:
+        raise invalid(other, asked.given[other], f"is not one of [{asked.world.post_word}.fields]")
+
+
+def whole_number(asked: Asked, parameter: str, default: int, most: int, least: int = 1) -> int:
+    """A number from `least` to `most`."""
     text = asked.given.get(parameter, str(default))
-    if not (NUMBER.fullmatch(text) and 1 <= int(text) <= most):
-        raise invalid(parameter, text, f"is not between 1 and {most}")
+    if not (NUMBER.fullmatch(text) and least <= int(text) <= most):
+        raise invalid(parameter, text, f"is not between {least} and {most}")
     return int(text)
 
 

@@ -4,11 +4,11 @@ from typing import Any
 
 import orjson
 
-from campaign.simulator.accounts import Account
+from campaign.simulator.accounts import Account, Priced
 from campaign.simulator.endpoint import Asked, Endpoint, Reply
 from campaign.simulator.follows import Stretch
 from campaign.simulator.pages import Page
-from campaign.simulator.problems import invalid, not_found, partial, suspended
+from campaign.simulator.problems import invalid, not_found, suspended, unauthorized
 from campaign.simulator.render import View
 from campaign.simulator.routes.asking import ID, known, require, view, whole_number
 from campaign.simulator.tokens import Cursor
@@ -23,7 +23,7 @@ def followers(asked: Asked) -> Reply:
     """One page of the followers of any account, newest first."""
     known(asked, "id", "max_results", "pagination_token", "user.fields", "expansions", "tweet.fields", "post.fields")
     require("id", asked.given["id"], ID)
-    problem = _problem(asked)
+    problem = hidden(asked)
     if problem is not None:
         return Reply(orjson.dumps({"errors": [problem]}))
     user = asked.world.people.with_id(asked.given["id"])
@@ -33,11 +33,11 @@ def followers(asked: Asked) -> Reply:
         return Reply(orjson.dumps({"meta": {"result_count": 0}}))
     owned = account is asked.account
     page = _page(asked, account, view(asked, following=owned), size)
-    return Reply(page.body, page.resources, owned)
+    return Reply(page.body, page.resources, Priced.USERS_OWNED if owned else Priced.USERS_NOT_OWNED)
 
 
-def _problem(asked: Asked) -> dict[str, str] | None:
-    """Why the list cannot be shown to this account, as an entry of `errors` in an answer with status 200."""
+def hidden(asked: Asked) -> dict[str, str] | None:
+    """Why this user's lists cannot be shown to this account, as an entry of `errors` in an answer with status 200."""
     user_id = asked.given["id"]
     user = asked.world.people.with_id(user_id)
     if user is None:
@@ -45,8 +45,7 @@ def _problem(asked: Asked) -> dict[str, str] | None:
     if user.suspended:
         return suspended("id", user_id)
     if user.protected and user.number != asked.account.number:
-        detail = f"Sorry, you are not authorized to see the user with id: [{user_id}]."
-        return partial("id", user_id, "Authorization Error", detail, "not-authorized-for-resource")
+        return unauthorized("id", user_id)
     return None
 
 

@@ -37,7 +37,7 @@ def follower_ids(asked: Asked) -> Reply:
     page = asked.world.pages.get(
         account.number, ("ids", cursor, size, as_text), lambda: _ids(asked, account, cursor, size, as_text)
     )
-    return Reply(page.body, page.resources, owned=account is asked.account)
+    return Reply(page.body, page.resources)
 
 
 def lookup(asked: Asked) -> Reply:

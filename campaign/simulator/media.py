@@ -1,0 +1,118 @@
+"""Files that are uploaded: what X checks of them, how long it keeps and processes them.
+
+docs.x.com/x-api/media/quickstart. Of the bytes only their sum is kept once they are complete.
+"""
+
+import math
+from dataclasses import dataclass, field
+from enum import StrEnum
+from hashlib import sha256
+from typing import Any
+
+DAY = 86_400
+MEGABYTE = 1 << 20
+IMAGES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff", "image/pjpeg")
+VIDEOS = ("video/mp4", "video/quicktime", "video/webm", "video/mp2t")
+
+
+class Kind(StrEnum):
+    """What a file is to X; the value is the beginning of its media_key."""
+
+    PHOTO = "3"
+    GIF = "16"
+    VIDEO = "7"
+
+    @property
+    def most_bytes(self) -> int:
+        """How large it may be."""
+        return {Kind.PHOTO: 5, Kind.GIF: 15, Kind.VIDEO: 512}[self] * MEGABYTE
+
+    @property
+    def word(self) -> str:
+        """X's word for it, in the links to it and as its type in v1.1."""
+        return "photo" if self is Kind.PHOTO else "video"
+
+
+KINDS = dict.fromkeys(IMAGES, Kind.PHOTO) | {"image/gif": Kind.GIF} | dict.fromkeys(VIDEOS, Kind.VIDEO)
+CATEGORIES = {
+    **dict.fromkeys(("tweet_image", "dm_image"), Kind.PHOTO),
+    **dict.fromkeys(("tweet_gif", "dm_gif"), Kind.GIF),
+    **dict.fromkeys(("tweet_video", "dm_video", "amplify_video"), Kind.VIDEO),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Care:
+    """How X treats files at the moment: `expires_after` and `processing` in seconds."""
+
+    expires_after: float = DAY
+    processing: float = 1.0
+    fails: bool = False
+
+
+@dataclass
+class Media:
+    """One file of the account `owner` (its user's number); times are Unix seconds."""
+
+    id: str
+    owner: int
+    media_type: str
+    total_bytes: int
+    created: float
+    care: Care
+    segments: dict[int, bytes] = field(default_factory=dict)
+    sha256: str | None = None
+    finalized: float | None = None
+    alt_text: str | None = None
+
+    @property
+    def kind(self) -> Kind:
+        """A photo, a GIF or a video."""
+        return KINDS[self.media_type]
+
+    @property
+    def key(self) -> str:
+        """X's media_key."""
+        return f"{self.kind}_{self.id}"
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the segments that came are all and together as long as was said."""
+        counted = sorted(self.segments) == list(range(len(self.segments)))
+        return counted and sum(map(len, self.segments.values())) == self.total_bytes
+
+    def complete(self, now: float, care: Care) -> None:
+        """All is here: from now on X processes it, with the care it takes now."""
+        whole = sha256()
+        for index in sorted(self.segments):
+            whole.update(self.segments[index])
+        self.sha256, self.finalized = whole.hexdigest(), now
+        self.care = Care(self.care.expires_after, care.processing, care.fails)
+        self.segments.clear()
+
+    def expires_in(self, now: float) -> int:
+        """Whole seconds until X forgets it, when no post uses it; 0 when it has."""
+        return max(0, math.ceil(self.created + self.care.expires_after - now))
+
+    def processing_info(self, now: float) -> dict[str, Any] | None:
+        """How far X is; images need no processing, and X says nothing of it."""
+        if self.kind is Kind.PHOTO:
+            return None
+        if self.finalized is None:
+            return {"state": "pending", "check_after_secs": 1}
+        passed, needed = now - self.finalized, self.care.processing
+        if passed < needed:
+            state = "pending" if passed * 4 < needed else "in_progress"
+            progress = {"progress_percent": int(100 * passed / needed)} if state == "in_progress" else {}
+            return {"state": state, "check_after_secs": max(1, math.ceil(needed - passed))} | progress
+        if self.care.fails:
+            return {"state": "failed", "error": FAILED}
+        return {"state": "succeeded", "progress_percent": 100}
+
+    def is_ready(self, now: float) -> bool:
+        """Whether a post may use it."""
+        info = self.processing_info(now)
+        return self.sha256 is not None and (info is None or info["state"] == "succeeded") and self.expires_in(now) > 0
+
+
+FAILED = {"code": 1, "name": "InvalidMedia", "message": "Unsupported video format"}

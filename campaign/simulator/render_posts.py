@@ -1,0 +1,103 @@
+"""Posts as X writes them in v2: docs.x.com/x-api/fundamentals/data-dictionary, OpenAPI 2.167."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from campaign.simulator.posts import Post
+from campaign.simulator.wording import Link, Wording, as_shown, cut
+from campaign.simulator.world import World
+
+CUT_AT = 280
+"""Characters of a longer post that `text` shows; `note_tweet` has them all."""
+RENAMED = {"edit_history_tweet_ids", "note_tweet", "referenced_tweets"}
+ALWAYS = frozenset({"id", "text", "edit_history_tweet_ids"})
+FIELDS = {
+    *("article", "attachments", "author_id", "card_uri", "community_id", "context_annotations", "conversation_id"),
+    *("created_at", "display_text_range", "edit_controls", "edit_history_tweet_ids", "entities", "geo", "id"),
+    *("in_reply_to_user_id", "lang", "made_with_ai", "media_metadata", "non_public_metrics", "note_tweet"),
+    *("organic_metrics", "paid_partnership", "possibly_sensitive", "promoted_metrics", "public_metrics"),
+    *("referenced_tweets", "reply_settings", "scopes", "source", "suggested_source_links", "text", "withheld"),
+}
+"""What may be asked for, in the old spelling; what nobody here filled in is left out of the answer."""
+
+
+def new_spelling(field: str) -> str:
+    """The field as X has called it since August 2026."""
+    return field.replace("tweet", "post") if field in RENAMED else field
+
+
+def shown_text(post: Post) -> Wording:
+    """The text with its short links, as it is answered: cut when it is long."""
+    return cut(as_shown(post.written, post.media_links), CUT_AT, post.whole)
+
+
+@dataclass(frozen=True, slots=True)
+class PostView:
+    """How posts are shown: the fields asked for (old spelling), in the world's spelling."""
+
+    world: World
+    fields: frozenset[str]
+
+    def show(self, post: Post) -> dict[str, Any]:
+        """The post; empty fields are left out, not null."""
+        known = {field: write(self, post) for field, write in WRITTEN.items() if field in self.fields}
+        new = self.world.post_word == "post"
+        return {new_spelling(field) if new else field: value for field, value in known.items() if value is not None}
+
+    def user_id(self, number: int) -> str:
+        """X's id of the user with this number."""
+        return self.world.people.user(number).id
+
+    def metrics(self, _: Post) -> dict[str, int]:
+        """Nobody here looks at posts."""
+        word = "retweet" if self.world.post_word == "tweet" else "repost"
+        counts = (f"{word}_count", "reply_count", "like_count", "quote_count", "bookmark_count", "impression_count")
+        return dict.fromkeys(counts, 0)
+
+
+def entities(links: tuple[Link, ...]) -> dict[str, Any] | None:
+    """The links of a text as v2 lists them."""
+    return {"urls": [_entity(link) for link in links]} if links else None
+
+
+def _entity(link: Link) -> dict[str, Any]:
+    names = {"start": link.start, "end": link.end, "url": link.url, "expanded_url": link.expanded}
+    key = {"media_key": link.media_key} if link.media_key else {}
+    return names | {"display_url": link.display} | key
+
+
+def _note(_: PostView, post: Post) -> dict[str, Any] | None:
+    """All of a text that was too long to be shown whole."""
+    if post.whole.url not in {link.url for link in shown_text(post).links}:
+        return None
+    whole = as_shown(post.written)
+    found = entities(whole.links)
+    return {"text": whole.text} | ({"entities": found} if found else {})
+
+
+def _attachments(_: PostView, post: Post) -> dict[str, Any] | None:
+    keys = {"media_keys": [media.key for media in post.media]} if post.media else {}
+    poll = {"poll_ids": [str(int(post.id) + 1)]} if post.draft.poll else {}
+    return keys | poll or None
+
+
+WRITTEN: dict[str, Callable[[PostView, Post], Any]] = {
+    "id": lambda _, post: post.id,
+    "text": lambda _, post: shown_text(post).text,
+    "edit_history_tweet_ids": lambda _, post: [post.id],
+    "attachments": _attachments,
+    "author_id": lambda view, post: view.user_id(post.author),
+    "conversation_id": lambda _, post: post.conversation_id,
+    "created_at": lambda _, post: f"{post.created_at:%Y-%m-%dT%H:%M:%S}.000Z",
+    "entities": lambda _, post: entities(shown_text(post).links),
+    "in_reply_to_user_id": lambda view, post: view.user_id(post.author) if post.draft.reply_to else None,
+    "made_with_ai": lambda _, post: post.draft.made_with_ai or None,
+    "note_tweet": _note,
+    "paid_partnership": lambda _, post: post.draft.paid_partnership or None,
+    "public_metrics": PostView.metrics,
+    "referenced_tweets": lambda _, post: (
+        [{"type": "replied_to", "id": post.draft.reply_to}] if post.draft.reply_to else None
+    ),
+    "reply_settings": lambda _, post: post.draft.reply_settings or "everyone",
+}

@@ -1,0 +1,64 @@
+"""Posts as X writes them in v1.1, with `full_text` or, as before 2016, at most 140 characters of `text`."""
+
+from typing import Any
+
+from campaign.simulator.media import Kind, Media
+from campaign.simulator.posts import Post
+from campaign.simulator.render import legacy
+from campaign.simulator.render_posts import CUT_AT
+from campaign.simulator.wording import Link, as_shown, cut
+from campaign.simulator.world import World
+
+COMPATIBLE = 140
+TYPES = {Kind.PHOTO: "photo", Kind.GIF: "animated_gif", Kind.VIDEO: "video"}
+
+
+def status(world: World, post: Post, *, extended: bool) -> dict[str, Any]:
+    """The post; `id` is a number here."""
+    whole = as_shown(post.written, post.media_links)
+    shown = cut(whole, CUT_AT if extended else COMPATIBLE, post.whole)
+    urls = [_entity(link) for link in shown.links if link.media_key is None]
+    placed = {link.media_key: link for link in shown.links if link.media_key}
+    media = [_media(file, placed[file.key]) for file in post.media if file.key in placed]
+    return {
+        "created_at": f"{post.created_at:%a %b %d %H:%M:%S +0000 %Y}",
+        "id": int(post.id),
+        "id_str": post.id,
+        "full_text" if extended else "text": shown.text,
+        "truncated": shown is not whole,
+        "entities": {"urls": urls} | ({"media": media[:1]} if media else {}),
+        **({"extended_entities": {"media": media}} if media else {}),
+        **_reply(world, post),
+        "user": legacy(world.user(post.author)),
+        "is_quote_status": False,
+        "retweet_count": 0,
+        "favorite_count": 0,
+        "lang": "und",
+    }
+
+
+def _reply(world: World, post: Post) -> dict[str, Any]:
+    """What the post answers: always its author's own; null in every field when it answers nothing."""
+    parent, author = post.draft.reply_to, world.user(post.author)
+    return {
+        "in_reply_to_status_id": int(parent) if parent else None,
+        "in_reply_to_status_id_str": parent,
+        "in_reply_to_user_id": int(author.id) if parent else None,
+        "in_reply_to_user_id_str": author.id if parent else None,
+        "in_reply_to_screen_name": author.username if parent else None,
+    }
+
+
+def _entity(link: Link) -> dict[str, Any]:
+    return {
+        "url": link.url,
+        "expanded_url": link.expanded,
+        "display_url": link.display,
+        "indices": [link.start, link.end],
+    }
+
+
+def _media(media: Media, link: Link) -> dict[str, Any]:
+    names = {"id": int(media.id), "id_str": media.id, "media_key": media.key, "type": TYPES[media.kind]}
+    described = {"ext_alt_text": media.alt_text} if media.alt_text else {}
+    return names | _entity(link) | described

@@ -1,0 +1,133 @@
+"""GET /2/users/:id/tweets and GET /2/tweets: docs.x.com/x-api/posts/timelines, docs.x.com/x-api/posts/lookup."""
+
+import re
+import time
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from campaign.simulator.accounts import Priced
+from campaign.simulator.endpoint import Asked, Endpoint, Reply
+from campaign.simulator.posts import Post
+from campaign.simulator.problems import invalid, not_found, unauthorized
+from campaign.simulator.render_posts import ALWAYS, FIELDS, PostView, new_spelling
+from campaign.simulator.routes.asking import ID, known, require, several, split, whole_number
+from campaign.simulator.routes.followers import hidden
+from campaign.simulator.tokens import Cursor
+
+MOST, LEAST, UNASKED = 100, 5, 10
+SHOWING = ("tweet.fields", "post.fields", "expansions", "media.fields", "poll.fields", "user.fields", "place.fields")
+BOUNDS = ("since_id", "until_id", "start_time", "end_time", "exclude")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z")
+TIMELINE = 1 << 62
+"""Told apart from the lists of followers in page tokens."""
+Test = Callable[[Post], bool]
+
+
+def timeline(asked: Asked) -> Reply:
+    """One page of a user's posts, the newest first."""
+    known(asked, "id", "max_results", "pagination_token", *BOUNDS, *SHOWING)
+    require("id", asked.given["id"], ID)
+    view, size = _view(asked), whole_number(asked, "max_results", UNASKED, MOST, LEAST)
+    problem, tests = hidden(asked), list(_tests(asked))
+    user = asked.world.people.with_id(asked.given["id"])
+    if problem is not None or user is None:
+        return Reply(orjson.dumps({"errors": [problem]}))
+    wanted = asked.world.posts.timeline(user.number, time.time())
+    posts = [post for post in wanted if all(test(post) for test in tests)]
+    page, tokens = _page(asked, posts, user.number, size)
+    priced = Priced.POSTS_OWNED if user.number == asked.account.number else Priced.POSTS_NOT_OWNED
+    return Reply(_body(view, page, tokens), len(page), priced)
+
+
+def lookup(asked: Asked) -> Reply:
+    """Up to 100 posts by their ids; those that are not there are named beside them. No price list calls it owned."""
+    known(asked, "ids", *SHOWING)
+    view, now = _view(asked), time.time()
+    data, errors = [], []
+    for post_id in several(asked, "ids", ID):
+        post = asked.world.posts.shown(post_id, now)
+        if post is None:
+            errors.append(not_found("ids", post_id, asked.world.post_word))
+        elif asked.world.user(post.author).protected and post.author != asked.account.number:
+            errors.append(unauthorized("ids", post_id, asked.world.post_word))
+        else:
+            data.append(view.show(post))
+    parts = {"data": data, "errors": errors}
+    found = {part: entries for part, entries in parts.items() if entries}
+    return Reply(orjson.dumps(found), len(data), Priced.POSTS_NOT_OWNED)
+
+
+def _view(asked: Asked) -> PostView:
+    """The fields asked for, in either spelling unless X is strict, which refuses the other one."""
+    word, old = asked.world.post_word, {new_spelling(field): field for field in FIELDS}
+    allowed = {field: field for field in FIELDS} if word == "tweet" else old
+    if not asked.world.strict:
+        allowed = {field: field for field in FIELDS} | old
+    chosen = set()
+    for parameter in ("tweet.fields", "post.fields"):
+        for field in split(asked.given.get(parameter, "")):
+            if field not in allowed:
+                raise invalid(parameter, field, f"is not one of [{','.join(sorted(allowed))}]")
+            chosen.add(allowed[field])
+    return PostView(asked.world, ALWAYS | chosen)
+
+
+def _tests(asked: Asked) -> Iterator[Test]:
+    """What a post must be to be wanted."""
+    tests: dict[str, Callable[[Any], Test]] = {
+        "since_id": lambda bound: lambda post: int(post.id) > bound,
+        "until_id": lambda bound: lambda post: int(post.id) < bound,
+        "start_time": lambda bound: lambda post: post.created >= bound,
+        "end_time": lambda bound: lambda post: post.created < bound,
+    }
+    for parameter, test in tests.items():
+        if parameter in asked.given:
+            yield test(_bound(parameter, asked.given[parameter]))
+    excluded = split(asked.given.get("exclude", ""))
+    for kind in excluded:
+        require("exclude", kind, re.compile("replies|retweets|reposts"))
+    if "replies" in excluded:
+        yield lambda post: post.draft.reply_to is None
+
+
+def _bound(parameter: str, value: str) -> float:
+    if parameter.endswith("_id"):
+        require(parameter, value, ID)
+        return int(value)
+    require(parameter, value, MOMENT)
+    try:
+        return datetime.fromisoformat(value).timestamp()
+    except ValueError:
+        raise invalid(parameter, value, "is not a valid time") from None
+
+
+def _page(asked: Asked, posts: list[Post], author: int, size: int) -> tuple[list[Post], dict[str, str]]:
+    """The posts next to the place that the token holds, and the tokens of the pages before and after."""
+    owner, tokens, given = author | TIMELINE, asked.world.tokens, asked.given.get("pagination_token")
+    cursor = Cursor(1 << 63) if given is None else tokens.open(owner, given)
+    if cursor is None:
+        raise invalid("pagination_token", str(given), "is not valid")
+    older = [post for post in posts if int(post.id) < cursor.position]
+    newer = [post for post in posts if int(post.id) > cursor.position]
+    page = newer[-size:] if cursor.upwards else older[:size]
+    meta = {}
+    if page and page[-1] is not posts[-1]:
+        meta["next_token"] = tokens.seal(owner, Cursor(int(page[-1].id)))
+    if page and page[0] is not posts[0]:
+        meta["previous_token"] = tokens.seal(owner, Cursor(int(page[0].id), upwards=True))
+    return page, meta
+
+
+def _body(view: PostView, page: list[Post], tokens: dict[str, str]) -> bytes:
+    ends = {"newest_id": page[0].id, "oldest_id": page[-1].id} if page else {}
+    data = {"data": [view.show(post) for post in page]} if page else {}
+    return orjson.dumps(data | {"meta": {"result_count": len(page)} | ends | tokens})
+
+
+ENDPOINTS = (
+    Endpoint("timeline", "/2/users/{id}/tweets", 900, timeline),
+    Endpoint("posts/lookup", "/2/tweets", 5_000, lookup),
+)

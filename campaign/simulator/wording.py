@@ -1,0 +1,111 @@
+"""What X does to a text: trims and normalises it, shortens its links, escapes it, cuts it.
+
+docs.x.com/fundamentals/counting-characters for lengths and links; which texts are links is twitter-text's say. The
+shapes of t.co links and their entities are those of docs.x.com/x-api/fundamentals/data-dictionary (`entities.urls`).
+"""
+
+import secrets
+import string
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from html import escape
+from importlib import import_module
+from typing import Any
+
+CODE = string.ascii_letters + string.digits
+SHOWN = 27
+"""Characters of a link that X displays."""
+ROOM = 26
+"""What of a cut text is left for the dots and the link to the whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link in a text, at `start` to `end - 1` of it; `url` is the short one."""
+
+    start: int
+    end: int
+    url: str
+    expanded: str
+    display: str
+    media_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """A text with its links."""
+
+    text: str
+    links: tuple[Link, ...] = ()
+
+
+@cache
+def _rules() -> Any:
+    """twitter-text, loaded when the first text comes: it takes its time."""
+    return import_module("twitter_text")
+
+
+def normalised(text: str) -> str:
+    """The text as X keeps it: NFC, one kind of line end, nothing around it."""
+    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+
+
+def weight(text: str) -> int:
+    """The length that X counts: a link is 23, an emoji 2."""
+    return int(_rules().parse_tweet(text).weightedLength)
+
+
+def short_link() -> str:
+    """A new address at t.co."""
+    return "https://t.co/" + "".join(secrets.choice(CODE) for _ in range(10))
+
+
+def read(text: str) -> Wording:
+    """A normalised text with the links that X finds in it, each with a short one of its own."""
+    return Wording(text, tuple(_link(found["indices"][0], found["indices"][1], found["url"]) for found in _found(text)))
+
+
+def as_shown(written: Wording, appended: Sequence[Link] = ()) -> Wording:
+    """The text as X answers it: short links in place of the written ones, media's link at the end, `&<>` escaped.
+
+    Positions count the characters of this very text, as X's do.
+    """
+    shown, links, position = "", [], 0
+    for link in written.links:
+        shown += escape(written.text[position : link.start], quote=False)
+        links.append(replace(link, start=len(shown), end=len(shown) + len(link.url)))
+        shown, position = shown + link.url, link.end
+    shown += escape(written.text[position:], quote=False)
+    return _append(Wording(shown, tuple(links)), appended)
+
+
+def cut(shown: Wording, most: int, whole: Link) -> Wording:
+    """The text when it has at most so many characters; else its beginning, dots, and a link to the whole post."""
+    if len(shown.text) <= most:
+        return shown
+    end = most - ROOM
+    end = min([end, *(link.start for link in shown.links if link.start < end < link.end)])
+    links = tuple(link for link in shown.links if link.end <= end)
+    return _append(Wording(shown.text[:end].rstrip() + "…", links), [whole])
+
+
+def _append(shown: Wording, links: Sequence[Link]) -> Wording:
+    """The text with a link at its end; several links with the same short one stand in the same place."""
+    if not links:
+        return shown
+    start = len(shown.text) + 1 if shown.text else 0
+    placed = [replace(link, start=start, end=start + len(link.url)) for link in links]
+    return Wording(f"{shown.text} {links[0].url}".strip(), (*shown.links, *placed))
+
+
+def _found(text: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = _rules().extract_urls_with_indices(text)
+    return found
+
+
+def _link(start: int, end: int, written: str) -> Link:
+    expanded = written if "://" in written else f"http://{written}"
+    bare = expanded.split("://", 1)[1].removeprefix("www.")
+    return Link(start, end, short_link(), expanded, bare if len(bare) <= SHOWN else bare[: SHOWN - 1] + "…")
