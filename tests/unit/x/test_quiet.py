@@ -12,9 +12,12 @@ import requests
 import tweepy
 import urllib3
 
+from campaign.domain.posts import MediaFile, MediaKind, NewPost
 from campaign.errors import XError
 from campaign.x.gateway import Gateway
 from campaign.x.keys import Keys
+
+MEDIA = {"data": {"id": "7"}, "media_id_string": "7"}
 
 
 class Everything(logging.Handler):
@@ -58,6 +61,26 @@ def test_no_call_leaks_keys_signatures_or_bodies(
     values = [getattr(keys, each.name).get_secret_value() for each in fields(keys)]
     for secret in (*values, "OAuth", "oauth_", "Authorization", "confidential", "signature"):
         assert secret not in logged
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_no_text_and_no_file_is_logged(
+    version: str, request: pytest.FixtureRequest, little_x: Any, everything: Everything, tmp_path: Path
+) -> None:
+    gateway: Gateway = request.getfixturevalue(version)
+    secret = tmp_path / "confidential.png"
+    secret.write_bytes(b"confidential")
+    for answer in (MEDIA, b"", MEDIA, b"", {"data": {"id": "9"}, "id": 9}):
+        little_x.answers(answer)
+    little_x.answers({"detail": "confidential"}, status=403)
+    little_x.resets()
+    gateway.upload(MediaFile(str(secret), "image/png", MediaKind.IMAGE, "confidential"), lambda *_: None)
+    gateway.publish(NewPost("confidential"))
+    for _ in range(2):
+        with pytest.raises(XError):
+            gateway.publish(NewPost("confidential"))
+    assert len(little_x.requests) == 7
+    assert not [line for line in everything.lines if "confidential" in line or "oauth" in line.lower()]
 
 
 @pytest.mark.parametrize("package", [oauthlib, requests, tweepy, urllib3])
