@@ -1,6 +1,7 @@
 """The body of a call: a form, JSON, or parts (RFC 7578). Only a form is signed (RFC 5849, section 3.4.1.3)."""
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -16,7 +17,7 @@ NAME = re.compile(rb'[;\s]name="([^"]*)"', re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """`fields` are those of a form or of parts, as text; `files` the parts as bytes; `raw` all of it."""
+    """`fields` are those of a form or of parts without a filename, as text; `files` all parts; `raw` all of it."""
 
     form: str = ""
     fields: dict[str, str] = field(default_factory=dict)
@@ -40,17 +41,23 @@ async def read(request: Request) -> Body:
         return Body(form, dict(parse_qsl(form)), raw=raw)
     boundary = BOUNDARY.search(kind)
     if kind.startswith(PARTS) and boundary:
-        files = _parts(raw, boundary[1].encode())
-        return Body(fields={name: content.decode(errors="replace") for name, content in files.items()}, files=files)
+        return _of_parts(_parts(raw, boundary[1].encode()))
     return Body(raw=raw)
 
 
-def _parts(raw: bytes, boundary: bytes) -> dict[str, bytes]:
-    """The contents by the names of the parts; what has no name is left out."""
-    parts = {}
-    for part in (b"\r\n" + raw).split(b"\r\n--" + boundary)[1:-1]:
-        head, _, content = part.partition(b"\r\n\r\n")
+def _of_parts(parts: Iterable[tuple[bytes, bytes]]) -> Body:
+    body = Body()
+    for head, content in parts:
         name = NAME.search(head)
         if name:
-            parts[name[1].decode(errors="replace")] = content
-    return parts
+            body.files[name[1].decode(errors="replace")] = content
+        if name and b"filename=" not in head:
+            body.fields[name[1].decode(errors="replace")] = content.decode(errors="replace")
+    return body
+
+
+def _parts(raw: bytes, boundary: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """The headers and the content of each part."""
+    for part in (b"\r\n" + raw).split(b"\r\n--" + boundary)[1:-1]:
+        head, _, content = part.partition(b"\r\n\r\n")
+        yield head, content

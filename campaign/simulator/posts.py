@@ -43,6 +43,8 @@ class Post:
     media: tuple[Media, ...] = ()
     media_links: tuple[Link, ...] = ()
     whole: Link = field(default_factory=lambda: Link(0, 0, "", "", ""))
+    is_long: bool = False
+    """Whether it is more than X shows of a post unasked."""
     deleted: bool = False
 
     @property

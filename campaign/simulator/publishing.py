@@ -68,6 +68,7 @@ def place(world: World, account: Account, draft: Draft, media: tuple[Media, ...]
     address = f"https://x.com/{world.user(account.number).username}/status/{post_id}"
     post.media_links = _media_links(address, media)
     post.whole = _link(f"https://x.com/i/web/status/{post_id}", f"x.com/i/web/status/{post_id[:7]}…")
+    post.is_long = wording.weight(draft.text) > ORDINARY
     world.posts.add(post)
     return post
 

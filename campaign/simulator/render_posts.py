@@ -9,7 +9,7 @@ from campaign.simulator.wording import Link, Wording, as_shown, cut
 from campaign.simulator.world import World
 
 CUT_AT = 280
-"""Characters of a longer post that `text` shows; `note_tweet` has them all."""
+"""What `text` weighs at most when the post is long; `note_tweet` has all of it."""
 RENAMED = {"edit_history_tweet_ids", "note_tweet", "referenced_tweets"}
 ALWAYS = frozenset({"id", "text", "edit_history_tweet_ids"})
 FIELDS = {
@@ -29,7 +29,8 @@ def new_spelling(field: str) -> str:
 
 def shown_text(post: Post) -> Wording:
     """The text with its short links, as it is answered: cut when it is long."""
-    return cut(as_shown(post.written, post.media_links), CUT_AT, post.whole)
+    shown = as_shown(post.written, post.media_links)
+    return cut(shown, CUT_AT, post.whole) if post.is_long else shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +70,7 @@ def _entity(link: Link) -> dict[str, Any]:
 
 def _note(_: PostView, post: Post) -> dict[str, Any] | None:
     """All of a text that was too long to be shown whole."""
-    if post.whole.url not in {link.url for link in shown_text(post).links}:
+    if not post.is_long:
         return None
     whole = as_shown(post.written)
     found = entities(whole.links)

@@ -16,7 +16,8 @@ TYPES = {Kind.PHOTO: "photo", Kind.GIF: "animated_gif", Kind.VIDEO: "video"}
 def status(world: World, post: Post, *, extended: bool) -> dict[str, Any]:
     """The post; `id` is a number here."""
     whole = as_shown(post.written, post.media_links)
-    shown = cut(whole, CUT_AT if extended else COMPATIBLE, post.whole)
+    short = post.is_long if extended else len(whole.text) > COMPATIBLE
+    shown = cut(whole, CUT_AT if extended else COMPATIBLE, post.whole) if short else whole
     urls = [_entity(link) for link in shown.links if link.media_key is None]
     placed = {link.media_key: link for link in shown.links if link.media_key}
     media = [_media(file, placed[file.key]) for file in post.media if file.key in placed]
@@ -25,7 +26,7 @@ def status(world: World, post: Post, *, extended: bool) -> dict[str, Any]:
         "id": int(post.id),
         "id_str": post.id,
         "full_text" if extended else "text": shown.text,
-        "truncated": shown is not whole,
+        "truncated": short,
         "entities": {"urls": urls} | ({"media": media[:1]} if media else {}),
         **({"extended_entities": {"media": media}} if media else {}),
         **_reply(world, post),

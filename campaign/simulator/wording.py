@@ -4,6 +4,7 @@ docs.x.com/fundamentals/counting-characters for lengths and links; which texts a
 shapes of t.co links and their entities are those of docs.x.com/x-api/fundamentals/data-dictionary (`entities.urls`).
 """
 
+import re
 import secrets
 import string
 import unicodedata
@@ -12,11 +13,13 @@ from dataclasses import dataclass, replace
 from functools import cache
 from html import escape
 from importlib import import_module
+from itertools import accumulate
 from typing import Any
 
 CODE = string.ascii_letters + string.digits
 SHOWN = 27
 """Characters of a link that X displays."""
+HALF_ESCAPE = re.compile(r"&[a-z]{0,3}$")
 ROOM = 26
 """What of a cut text is left for the dots and the link to the whole."""
 
@@ -42,9 +45,9 @@ class Wording:
 
 
 @cache
-def _rules() -> Any:
-    """twitter-text, loaded when the first text comes: it takes its time."""
-    return import_module("twitter_text")
+def _rules(part: str) -> Any:
+    """A module of twitter-text, loaded when the first text comes: it takes its time."""
+    return import_module(f"twitter_text.{part}")
 
 
 def normalised(text: str) -> str:
@@ -54,7 +57,7 @@ def normalised(text: str) -> str:
 
 def weight(text: str) -> int:
     """The length that X counts: a link is 23, an emoji 2."""
-    return int(_rules().parse_tweet(text).weightedLength)
+    return int(_rules("parse_tweet").parse_tweet(text).weightedLength)
 
 
 def short_link() -> str:
@@ -82,13 +85,19 @@ def as_shown(written: Wording, appended: Sequence[Link] = ()) -> Wording:
 
 
 def cut(shown: Wording, most: int, whole: Link) -> Wording:
-    """The text when it has at most so many characters; else its beginning, dots, and a link to the whole post."""
-    if len(shown.text) <= most:
-        return shown
-    end = most - ROOM
+    """The beginning of a text that weighs more, dots, and a link to the whole post; no link or escape is cut in two."""
+    end = _fitting(shown.text, most - ROOM)
     end = min([end, *(link.start for link in shown.links if link.start < end < link.end)])
     links = tuple(link for link in shown.links if link.end <= end)
-    return _append(Wording(shown.text[:end].rstrip() + "…", links), [whole])
+    beginning = HALF_ESCAPE.sub("", shown.text[:end]).rstrip()
+    return _append(Wording(f"{beginning}…", links), [whole])
+
+
+def _fitting(text: str, most: int) -> int:
+    """How many characters together weigh at most so much."""
+    options = _rules("config").config["defaults"]
+    weigh = _rules("get_character_weight").get_character_weight
+    return sum(total <= most * options["scale"] for total in accumulate(weigh(one, options) for one in text[:most]))
 
 
 def _append(shown: Wording, links: Sequence[Link]) -> Wording:
@@ -101,7 +110,7 @@ def _append(shown: Wording, links: Sequence[Link]) -> Wording:
 
 
 def _found(text: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = _rules().extract_urls_with_indices(text)
+    found: list[dict[str, Any]] = _rules("extract_urls").extract_urls_with_indices(text)
     return found
 
 

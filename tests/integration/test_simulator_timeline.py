@@ -97,6 +97,24 @@ def test_links_are_shortened_and_listed_where_they_are(x: X) -> None:
     assert "entities" not in timeline(x)["data"][0]
 
 
+def test_a_full_post_is_shown_whole_however_long_its_escapes_are(x: X) -> None:
+    made = post_id(x, "&" * 280)
+    shown = x.get("/2/tweets", params={"ids": made, "tweet.fields": "note_tweet"}).json()["data"][0]
+    assert shown["text"] == "&amp;" * 280
+    assert "note_tweet" not in shown
+
+
+def test_a_long_post_is_cut_by_weight_and_between_escapes(x: X) -> None:
+    x.control("PATCH", "/accounts/ana", subscription_type="Premium")
+    for text in ("語" * 141, "&" * 281):
+        made = post_id(x, text)
+        shown = x.get("/2/tweets", params={"ids": made, "tweet.fields": "note_tweet"}).json()["data"][0]
+        start, _, link = shown["text"].partition("… ")
+        assert start.rstrip("語").replace("&amp;", "") == ""
+        assert link.startswith("https://t.co/")
+        assert shown["note_tweet"] == {"text": text.replace("&", "&amp;")}
+
+
 def test_a_long_link_is_displayed_in_part(x: X) -> None:
     post_id(x, "https://example.com/" + "long" * 20)
     (url,) = timeline(x, post_fields="entities")["data"][0]["entities"]["urls"]
@@ -144,7 +162,7 @@ def test_own_posts_are_cheaper_in_a_timeline_and_protected_ones_are_not_shown(x:
 def test_x_spells_the_fields_of_posts_in_two_ways(x: X) -> None:
     root = post_id(x, "One")
     post_id(x, "Two", reply={"in_reply_to_tweet_id": root})
-    wanted = {"tweet_fields": "referenced_tweets,public_metrics", "exclude": ""}
+    wanted: dict[str, Any] = {"tweet_fields": "referenced_tweets,public_metrics", "exclude": ""}
     old = timeline(x, **wanted)["data"][0]
     assert {"referenced_tweets", "edit_history_tweet_ids"} <= old.keys()
     assert "retweet_count" in old["public_metrics"]
@@ -160,8 +178,10 @@ def test_x_spells_the_fields_of_posts_in_two_ways(x: X) -> None:
 def test_a_strict_x_refuses_the_other_spelling(x: X, spelling: str, good: str, bad: str) -> None:
     post_id(x, "One")
     x.control("POST", "/spelling", spelling=spelling, strict=True)
-    assert f"edit_history_{good}_ids" in timeline(x, **{f"{good}_fields": f"referenced_{good}s"})["data"][0]
-    for field in ({f"{bad}_fields": "created_at"}, {f"{good}_fields": f"referenced_{bad}s"}):
+    wanted: dict[str, Any] = {f"{good}_fields": f"referenced_{good}s"}
+    assert f"edit_history_{good}_ids" in timeline(x, **wanted)["data"][0]
+    asked: tuple[dict[str, Any], ...] = ({f"{bad}_fields": "created_at"}, {f"{good}_fields": f"referenced_{bad}s"})
+    for field in asked:
         answer = timeline(x, **field)
         assert (answer["title"], answer["type"].rsplit("/")[-1]) == ("Invalid Request", "invalid-request")
     assert x.get(f"/2/users/me?{bad}.fields=id").status_code == 400

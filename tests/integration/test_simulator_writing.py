@@ -1,6 +1,7 @@
 """What X does not let through, and what becomes of a post when the line fails."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import requests
@@ -78,3 +79,58 @@ def test_after_a_fault_the_post_is_there_or_not(x: X, kind: str, made: int) -> N
     assert len(truth(x)) == made
     assert x.control("GET", "/accounts/ana")["posts_made"]["with_link"] == made
     assert post(x, "Hello example.com").status_code == (403 if made else 201)
+
+
+def test_somebody_posts_by_hand(x: X) -> None:
+    old = x.control("POST", "/accounts/ana/posts", text=" Old  ", ago_seconds=3_600)
+    new = x.control("POST", "/accounts/ana/posts", text="Old", reply_to=old["id"])
+    again = x.control("POST", "/accounts/ana/posts", text="Old")
+    assert truth(x) == [old, new, again]
+    assert int(old["id"]) < int(new["id"]) < int(again["id"])
+    assert (old["text"], new["reply_to"]) == ("Old", old["id"])
+    assert post(x, "Old").status_code == 403  # as much a duplicate as any
+    assert x.control("GET", "/accounts/ana")["posts_made"] == {"with_link": 0, "without_link": 0}
+
+
+def test_how_x_treats_posts_is_told_and_forgotten(x: X) -> None:
+    treated = {
+        "show_after_seconds": 2,
+        "media_expires_after_seconds": 3,
+        "processing_seconds": 4,
+        "processing_fails": True,
+    }
+    assert x.control("PUT", "/posts", **treated) == treated
+    assert x.control("PUT", "/posts") == {
+        "show_after_seconds": 0,
+        "media_expires_after_seconds": 86_400,
+        "processing_seconds": 1,
+        "processing_fails": False,
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "says"),
+    [
+        ("GET", "/accounts/nobody/posts", {}, "no account 'nobody'"),
+        ("POST", "/accounts/ana/posts", {}, "needs a 'text'"),
+        ("POST", "/accounts/ana/posts", {"text": " "}, "needs a 'text'"),
+        ("POST", "/accounts/ana/posts", {"text": "a" * 281}, "at most 280"),
+        ("POST", "/accounts/ana/posts", {"text": "a", "reply_to": "7"}, "no post '7'"),
+        ("POST", "/accounts/ana/posts", {"text": "a", "ago_seconds": 10**12}, "at most"),
+        ("POST", "/accounts/ana/posts", {"text": "a", "ago_seconds": -1}, "number from 0"),
+        ("POST", "/accounts/ana/posts", {"text": "a", "colour": "red"}, "unknown field 'colour'"),
+        ("PUT", "/posts", {"show_after_seconds": "soon"}, "'show_after_seconds'"),
+        ("PUT", "/posts", {"media_expires_after_seconds": 10**300}, "at most"),
+        ("PUT", "/posts", {"processing_fails": 1}, "true or false"),
+        ("PATCH", "/accounts/ana", {"subscription_type": "Gold"}, "'Gold' is none of None, Basic"),
+        ("POST", "/spelling", {"spelling": "new", "strict": "yes"}, "'strict'"),
+        ("PUT", "/limits", {"limits": {"poasts": 1}}, "'poasts'"),
+    ],
+)
+def test_a_wrong_order_is_answered_with_one_sentence(
+    x: X, method: str, path: str, body: dict[str, Any], says: str
+) -> None:
+    answer = requests.request(method, f"{x.url}/control{path}", json=body, timeout=9)
+    assert answer.status_code == 400
+    assert says in answer.json()["error"]
+    assert truth(x) == []

@@ -9,10 +9,13 @@ Accounts (`accounts.py`)
   as can be, unless given) are also the other account's; they are the oldest ones. With `ordinary`, X leaves no
   field of the new followers out.
 * `PATCH /control/accounts/{username} {"username"?, "name"?, "protected"?, "verified"?, "access_level"?,
-  "condition"?}` with a condition of `ok`, `revoked`, `suspended`, `locked`, `not_enrolled`, `credits_depleted`,
-  `legacy_refused`; answers as GET does.
+  "condition"?, "subscription_type"?}` with a condition of `ok`, `revoked`, `suspended`, `locked`, `not_enrolled`,
+  `credits_depleted`, `legacy_refused`, `over_daily_limit`, `looks_automated`, and a subscription of `None`, `Basic`,
+  `Premium`, `PremiumPlus`; answers as GET does.
 * `GET /control/accounts/{username}` gives `{"user_id", "username", "followers_count", "calls": {endpoint: n},
-  "users_returned": {"owned": n, "not_owned": n}}`: the truth, also of calls whose answer was lost.
+  "users_returned": {"owned": n, "not_owned": n}, "posts_read": {"owned": n, "not_owned": n}, "posts_made":
+  {"with_link": n, "without_link": n}, "posts_deleted": n, "metadata_made": n}`: the truth, also of calls whose answer
+  was lost. What v1.1 returned or made is not in it, because X bills none of it.
 
 Followers and users (`followers.py`)
 * `GET /control/accounts/{username}/followers?offset=0&limit=1000` gives `{"users": [...]}`: the true list, newest
@@ -25,6 +28,15 @@ Followers and users (`followers.py`)
 * `PATCH /control/users/{id} {"username"?, "name"?, ...}` as above, without `id`; gives the user. Whoever has the
   wanted username takes the old one in exchange, so two users swap theirs in one request.
 
+Posts (`posts.py`)
+* `GET /control/accounts/{username}/posts` gives `{"posts": [{"id", "text", "reply_to", "media": [{"sha256",
+  "media_type", "alt_text"}], "poll": {"options", "duration_minutes"} or null, "reply_settings", "paid_partnership",
+  "made_with_ai", "created_at", "deleted"}]}`: the truth, oldest first; the text as it was written, in NFC.
+* `POST` the same `{"text", "reply_to"?, "ago_seconds"?: 0}`: somebody posts by hand; gives the post.
+* `PUT /control/posts {"show_after_seconds"?: 0, "media_expires_after_seconds"?: 86400, "processing_seconds"?: 1,
+  "processing_fails"?: false}` gives all four; what is not named is as it was at first. X shows a post so long after it
+  was made, forgets a file begun from now on, and processes GIFs and videos finalized from now on.
+
 How X behaves (`conduct.py`)
 * `GET /control/calls` gives `{"calls": [{"time", "method", "path", "account", "status", "resources", "fault"}]}`,
   the oldest first: what really happened; `DELETE` clears it.
@@ -32,10 +44,11 @@ How X behaves (`conduct.py`)
   "seed"?: 0, "seconds"?: 1.0, "status"?: 503, "headers"?, "body"?}`, see `faults.FaultKind`; `GET` lists them with
   `seen` and `struck`, `DELETE` clears them.
 * `PUT /control/limits {"window_seconds"?, "limits"?: {endpoint: n}, "day_limits"?: {endpoint: {"user"?: n, "app"?:
-  n}}, "headers"?: bool}`: what is not named is as X documents it; all windows begin anew. Endpoints: `users/me`,
-  `followers`, `users`, `users/by`, `verify_credentials`, `followers/ids`, `users/lookup`, `rate_limit_status`.
+  n}}, "headers"?: bool}`: what is not named is as X documents it; all windows begin anew. The names of endpoints are
+  those of `routes.ENDPOINTS`.
 * `POST /control/tokens/expire`: all page tokens given out so far become unknown.
-* `POST /control/spelling {"spelling": "old" or "new"}`: tweet_count or post_count.
+* `POST /control/spelling {"spelling": "old" or "new", "strict"?: false}`: tweet_count or post_count in answers. Asked
+  for with either word, post.fields=note_post or tweet.fields=note_tweet; `strict` refuses the other one.
 * `POST /control/reset`: an empty world.
 """
 

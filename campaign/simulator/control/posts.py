@@ -33,14 +33,14 @@ def write(order: Order) -> dict[str, Any]:
     if not 0 < weight(draft.text) <= most(order.world, account):
         raise Wrong(f"A post needs a 'text' of at most {most(order.world, account)} characters as X counts.")
     _check_parent(order.world, account, draft.reply_to)
-    if body.get("ago_seconds", 0) > TEN_YEARS:
-        raise Wrong(f"A post was made at most {TEN_YEARS} seconds ago.")
+    _check_times(body)
     return _truth(place(order.world, account, draft, ago=body.get("ago_seconds", 0)))
 
 
 def treat(order: Order) -> dict[str, Any]:
     """How X treats posts and files from now on; what is not named is as it was at first."""
     body, first = order.body, Care()
+    _check_times(body)
     order.world.posts.show_after = body.get("show_after_seconds", 0)
     order.world.care = Care(
         body.get("media_expires_after_seconds", first.expires_after),
@@ -49,6 +49,12 @@ def treat(order: Order) -> dict[str, Any]:
     )
     care, show_after = order.world.care, order.world.posts.show_after
     return dict(zip(TREATMENT, (show_after, care.expires_after, care.processing, care.fails), strict=True))
+
+
+def _check_times(body: dict[str, Any]) -> None:
+    for field, value in body.items():
+        if field.endswith("_seconds") and value > TEN_YEARS:
+            raise Wrong(f"{field!r} is at most {TEN_YEARS}, not {value}.")
 
 
 def _check_parent(world: World, account: Account, reply_to: str | None) -> None:

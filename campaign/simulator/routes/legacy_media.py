@@ -10,6 +10,7 @@ from campaign.simulator import uploading
 from campaign.simulator.endpoint import Asked, Endpoint, Reply
 from campaign.simulator.media import Media
 from campaign.simulator.problems import Refusal, coded
+from campaign.simulator.routes.asking import NUMBER
 from campaign.simulator.routes.media import facts
 from campaign.simulator.uploading import Fault, Unusable
 
@@ -91,7 +92,7 @@ def _content(asked: Asked) -> bytes | None:
 
 def _number(asked: Asked, parameter: str) -> int:
     text = asked.given.get(parameter, "")
-    if not (text.isascii() and text.isdigit()):
+    if not NUMBER.fullmatch(text):
         raise _wrong(f"{parameter} parameter is invalid.")
     return int(text)
 

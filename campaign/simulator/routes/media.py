@@ -11,14 +11,14 @@ from campaign.simulator.accounts import Priced
 from campaign.simulator.endpoint import Asked, Endpoint, Reply
 from campaign.simulator.media import CATEGORIES, KINDS, Media
 from campaign.simulator.problems import Refusal, invalid, plain
-from campaign.simulator.routes.asking import ID, require
+from campaign.simulator.routes.asking import ID, NUMBER, require
 from campaign.simulator.routes.drafts import check, is_number, is_object, is_text, is_truth, json_object
 from campaign.simulator.uploading import Fault, Unusable
 
 INITIALIZE = {
-    "media_type": lambda value: value in KINDS,
+    "media_type": lambda value: isinstance(value, str) and value in KINDS,
     "total_bytes": is_number(0, 17_179_869_184),  # OpenAPI: its maximum
-    "media_category": lambda value: value in CATEGORIES,
+    "media_category": lambda value: isinstance(value, str) and value in CATEGORIES,
     "shared": is_truth,
 }
 PARAMETERS = {Fault.TYPE: "media_type", Fault.CATEGORY: "media_category", Fault.SIZE: "total_bytes"}
@@ -50,7 +50,7 @@ def append(asked: Asked) -> Reply:
     """One segment of a file."""
     media = _media(asked, "id")
     index = asked.given.get("segment_index", "")
-    uploading.append(media, int(index) if index.isdecimal() else -1, asked.body.files.get("media"))
+    uploading.append(media, int(index) if NUMBER.fullmatch(index) else -1, asked.body.files.get("media"))
     return Reply(orjson.dumps({"data": {"expires_at": int(time.time()) + media.expires_in(time.time())}}))
 
 
