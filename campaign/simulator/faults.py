@@ -36,11 +36,14 @@ class FaultKind(StrEnum):
 class Fault:
     """Calls whose path fits `path` (fnmatch) go wrong: `times` of them, once `after` of them went well.
 
+    With `method`, like POST, only calls with it are meant.
+
     With `probability` each one goes wrong by chance, drawn from `seed`; `times` None means for ever.
     """
 
     path: str
     kind: FaultKind
+    method: str | None = None
     after: int = 0
     times: int | None = 1
     probability: float = 1.0
@@ -55,9 +58,9 @@ class Fault:
     def __post_init__(self) -> None:
         self._dice = Random(self.seed)  # noqa: S311 - repeatable on purpose
 
-    def strikes(self, path: str) -> bool:
+    def strikes(self, method: str, path: str) -> bool:
         """Whether this call goes wrong; every call that fits is counted."""
-        if not fnmatchcase(path, self.path):
+        if self.method not in {None, method} or not fnmatchcase(path, self.path):
             return False
         self.seen += 1
         used_up = self.times is not None and self.struck >= self.times
@@ -67,9 +70,9 @@ class Fault:
 class Faults(list[Fault]):
     """The faults in force, in the order they were asked for."""
 
-    def strike(self, path: str) -> Fault | None:
+    def strike(self, method: str, path: str) -> Fault | None:
         """The first fault that this call meets."""
-        striking = [fault for fault in self if fault.strikes(path)]
+        striking = [fault for fault in self if fault.strikes(method, path)]
         for fault in striking[:1]:
             fault.struck += 1
         return next(iter(striking), None)

@@ -52,7 +52,7 @@ class Wire:
         call = Call(datetime.now(UTC), scope["method"], scope["path"])
         scope.setdefault("state", {})["call"] = call
         self.world.calls.append(call)
-        fault = self.world.faults.strike(call.path)
+        fault = self.world.faults.strike(call.method, call.path)
         if fault is None:
             await self.app(scope, receive, _noting(call, send))
         else:

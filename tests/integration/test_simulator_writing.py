@@ -81,6 +81,14 @@ def test_after_a_fault_the_post_is_there_or_not(x: X, kind: str, made: int) -> N
     assert post(x, "Hello example.com").status_code == (403 if made else 201)
 
 
+def test_a_fault_may_strike_one_method_only(x: X) -> None:
+    x.control("POST", "/faults", path="/2/tweets*", kind="unavailable_before", method="POST")
+    assert x.get("/2/tweets?ids=7").status_code == x.delete("/2/tweets/7").status_code == 200
+    assert [post(x).status_code for _ in range(2)] == [503, 201]
+    answer = requests.post(f"{x.url}/control/faults", json={"path": "*", "kind": "html", "method": "post"}, timeout=9)
+    assert "one of GET, POST, DELETE" in answer.json()["error"]
+
+
 def test_somebody_posts_by_hand(x: X) -> None:
     old = x.control("POST", "/accounts/ana/posts", text=" Old  ", ago_seconds=3_600)
     new = x.control("POST", "/accounts/ana/posts", text="Old", reply_to=old["id"])

@@ -12,6 +12,7 @@ from campaign.simulator.world import Spelling
 FAULT: Shape = {
     "path": str,
     "kind": str,
+    "method": str,
     "after": int,
     "times": int | None,
     "probability": int | float,
@@ -27,6 +28,7 @@ LIMITS: Shape = {
     "day_limits": dict[str, dict[str, int]],
     "headers": bool,
 }
+METHODS = ("GET", "POST", "DELETE")
 STATUSES = range(200, 600)
 NAMES = [endpoint.name for endpoint in ENDPOINTS]
 
@@ -48,6 +50,8 @@ def add_fault(order: Order) -> dict[str, Any]:
         raise Wrong(f"A fault needs a 'path' and a 'kind' of {', '.join(FaultKind)}.")
     if body.get("status", 503) not in STATUSES:
         raise Wrong(f"A status is a number from 200 to 599, not {body['status']}.")
+    if body.get("method", "GET") not in METHODS:
+        raise Wrong(f"A method is one of {', '.join(METHODS)}, not {body['method']!r}.")
     for_ever = {"times": None} if "probability" in body else {}
     fault = Fault(**{**for_ever, **body, "kind": FaultKind(body["kind"])})
     order.world.faults.append(fault)

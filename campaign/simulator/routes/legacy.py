@@ -53,19 +53,6 @@ def lookup(asked: Asked) -> Reply:
     return Reply(orjson.dumps([legacy(user) for user in users]), len(users))
 
 
-def rate_limit_status(asked: Asked) -> Reply:
-    """What v1.1 still allows this account."""
-    user_id = asked.world.people.user(asked.account.number).id
-    resources: dict[str, dict[str, dict[str, int]]] = {}
-    for endpoint in ENDPOINTS:
-        window = asked.world.limits.window(user_id, endpoint.name, endpoint.limit)
-        path = endpoint.path.removeprefix("/1.1").removesuffix(".json")
-        status = {"limit": window.limit, "remaining": window.remaining, "reset": window.reset}
-        resources.setdefault(path.split("/")[1], {})[path] = status
-    context = {"access_token": asked.account.keys.access_token}
-    return Reply(orjson.dumps({"rate_limit_context": context, "resources": resources}))
-
-
 def _whose(asked: Asked) -> Account:
     """The account whose followers are asked for; the caller's own when nobody is named."""
     user = _named(asked)
@@ -120,5 +107,4 @@ ENDPOINTS = (
     Endpoint("verify_credentials", "/1.1/account/verify_credentials.json", 75, verify_credentials),
     Endpoint("followers/ids", "/1.1/followers/ids.json", 15, follower_ids),
     Endpoint("users/lookup", "/1.1/users/lookup.json", 900, lookup, ("GET", "POST")),
-    Endpoint("rate_limit_status", "/1.1/application/rate_limit_status.json", 180, rate_limit_status),
 )

@@ -60,7 +60,7 @@ def delete(asked: Asked) -> Reply:
         raise plain(403, "Forbidden", "You are not authorized to delete this Tweet.")
     if post is not None:
         post.deleted = True
-    return Reply(orjson.dumps({"data": {"deleted": True}}), resources=post is not None, priced=Priced.POST_DELETED)
+    return Reply(orjson.dumps({"data": {"deleted": True}}), resources=int(post is not None), priced=Priced.POST_DELETED)
 
 
 def _refusal(why: Unwanted) -> Refusal:
