@@ -41,8 +41,8 @@ How X behaves (`conduct.py`)
 * `GET /control/calls` gives `{"calls": [{"time", "method", "path", "account", "status", "resources", "fault"}]}`,
   the oldest first: what really happened; `DELETE` clears it.
 * `POST /control/faults {"path": "/2/users/*", "kind", "method"?: "POST", "after"?: 0, "times"?: 1 or null,
-  "probability"?: 1.0, "seed"?: 0, "seconds"?: 1.0, "status"?: 503, "headers"?, "body"?}`, see `faults.FaultKind`; `GET` lists them with
-  `seen` and `struck`, `DELETE` clears them.
+  "probability"?: 1.0, "seed"?: 0, "seconds"?: 1.0, "status"?: 503, "headers"?, "body"?}`, see `faults.FaultKind`;
+  `GET` lists them with `seen` and `struck`, `DELETE` clears them.
 * `PUT /control/limits {"window_seconds"?, "limits"?: {endpoint: n}, "day_limits"?: {endpoint: {"user"?: n, "app"?:
   n}}, "headers"?: bool}`: what is not named is as X documents it; all windows begin anew. The names of endpoints are
   those of `routes.ENDPOINTS`.
