@@ -127,3 +127,11 @@ def test_an_address_with_a_path_keeps_it(little_x: Any) -> None:
     little_x.answers(b"{}")
     Session(f"{little_x.base_url}/x/").get("https://api.twitter.com/2/users/me", params={"a": "b c"})
     assert little_x.requests[0].path == "/x/2/users/me?a=b+c"
+
+
+def test_files_go_to_the_host_for_uploads(session: Session, little_x: Any) -> None:
+    session.upload_url = f"{little_x.base_url}/uploads"
+    for host in ("upload", "api"):
+        little_x.answers(b"{}")
+        session.post(f"https://{host}.twitter.com/1.1/media/upload.json")
+    assert [each.path for each in little_x.requests] == ["/uploads/1.1/media/upload.json", "/1.1/media/upload.json"]
