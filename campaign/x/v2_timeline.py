@@ -56,11 +56,9 @@ class TimelineV2:
     def _size(self, left: int) -> int:
         """The next page's size: what it leaves is nothing or enough for another page."""
         size = min(left, self.longest_timeline_page)
-        return (
-            size
-            if left - size == 0 or left - size >= self.shortest_timeline_page
-            else left - self.shortest_timeline_page
-        )
+        if 0 < left - size < self.shortest_timeline_page:
+            size = left - self.shortest_timeline_page
+        return size
 
     def _page(self, receipts: list[Receipt], user_id: str, query: Mapping[str, Any]) -> Reply:
         """The page, asked for with the names of fields that X accepts; the gateway remembers them."""
