@@ -17,7 +17,7 @@ from benchmarks.stage import Result, Stage, stage
 from benchmarks.table import Line, print_table
 
 #: Large enough that starting a run is not what is measured.
-FOLLOWERS, ROUNDS = 300_000, 3
+FOLLOWERS, ROUNDS = 300_000, 5
 SMALL, LARGE = 100_000, 1_000_000
 POSTGRESQL = "postgresql://postgres@127.0.0.1:5432"
 

@@ -19,10 +19,12 @@ from models import Service, SyncMode, SyncRun, SyncState
 from tasks.artifacts import SyncProgress, publish_report
 from tasks.continuation import is_continuation, schedule_continuation, should_wait_here
 from tasks.followers import estimate_cost, has_unfinished_reading, leave, open_reading, read_pages, report_on
+from tasks.page_reader import collect_garbage_rarely
 from tasks.plain_logs import speak_plainly
 from tasks.services import check_service, choose_services
 
 speak_plainly()
+collect_garbage_rarely()
 
 #: Services read at the same time by one run.
 SIDE_BY_SIDE = 8

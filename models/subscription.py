@@ -9,7 +9,10 @@ from models.base import Id, Moment
 
 
 class Subscription(SQLModel, table=True):
-    """This visitor follows this service since `began_at`; no longer since `ended_at`."""
+    """This visitor follows this service since `began_at`; no longer since `ended_at`.
+
+    Without foreign keys, see docs/decisions/0010-subscriptions-without-foreign-keys.md.
+    """
 
     __table_args__ = (
         UniqueConstraint("service_id", "visitor_id"),
@@ -23,8 +26,8 @@ class Subscription(SQLModel, table=True):
     )
 
     id: int = Field(default=None, primary_key=True, sa_type=Id)
-    service_id: int = Field(foreign_key="service.id", sa_type=Id)
-    visitor_id: int = Field(foreign_key="visitor.id", sa_type=Id)
+    service_id: int = Field(sa_type=Id)
+    visitor_id: int = Field(sa_type=Id)
     began_at: datetime = Field(sa_type=Moment)
     """When a sync first saw it: X does not say when somebody began to follow."""
     ended_at: datetime | None = Field(default=None, sa_type=Moment)

@@ -42,7 +42,7 @@ def estimate_cost(service: Service, run_id: int) -> SyncRun:
     with writing() as session:
         run = session.get_one(SyncRun, run_id)
         expected = _expected(service, run, gateway.follower_page_size)
-        left = ledgers.left(session, service.id, now)
+        left = ledgers.left(session, service.id, now) + ledgers.taken_over(session, service.id, _PAGE, now)
         refusal = refusal_of(expected, gateway.follower_price.usd, left, service.spend_cap)
         if refusal:
             sync_runs.close(session, run, SyncState.STOPPED if run.pages else SyncState.REFUSED, refusal, now)
@@ -70,11 +70,11 @@ def read_pages(service: Service, run_id: int) -> SyncRun:
             for page in range(PAGES_A_TASK):
                 if run.state is not SyncState.RUNNING or not pages.ask(run.next_token, paid_for):
                     break
-                answer, is_last = pages.answer(), page + 1 == PAGES_A_TASK
-                if run.mode is SyncMode.FULL and not is_last:
+                answer, goes_on = pages.answer(), page + 1 < PAGES_A_TASK and pages.may_go_on
+                if run.mode is SyncMode.FULL and goes_on:
                     pages.ask_ahead(answer, paid_for)
-                wanted = 0 if is_last or not pages.may_go_on else 2 * gateway.follower_page_size
-                run, paid_for = _keep(gateway, service, run, answer, wanted)
+                paid_for = paid_for - len(answer.value.followers) if goes_on and answer.value.next_token else 0
+                run = _keep(service, run, answer, paid_for)
         except XError as error:
             _add_cost(run_id, settle_failed_call(service.id, _PAGE, error))
             if error.reason == "page_token" and run.restarts < MOST_RESTARTS:
@@ -93,9 +93,13 @@ def _prepare(gateway: Gateway, service: Service, run_id: int, now: datetime) -> 
         if opens_at:
             _wait(session, run, opens_at, now)
             return run, 0
-        # Two pages: one that is being written, and one that is asked for meanwhile.
-        wanted = 2 * gateway.follower_page_size
-        paid_for = ledgers.reserve(session, service.id, _PAGE, gateway.follower_price, wanted, now)
+        # Money for all pages of this task, and no more than the list should need: the rest stays free for others.
+        page_size = gateway.follower_page_size
+        wanted = min(PAGES_A_TASK * page_size, _expected(service, run, page_size) + page_size)
+        # One page is written while the next one is asked for.
+        paid_for = ledgers.reserve(
+            session, service.id, _PAGE, gateway.follower_price, wanted, now, at_once=2 * page_size
+        )
         if not paid_for:
             cap = usd(services.get(session, service.id).spend_cap)
             reason = f"This month's spend cap of {cap} is reached; raise it or wait for the next month."
@@ -103,18 +107,16 @@ def _prepare(gateway: Gateway, service: Service, run_id: int, now: datetime) -> 
         return run, paid_for
 
 
-def _keep(
-    gateway: Gateway, service: Service, run: SyncRun, answer: Answer[FollowerPage], wanted: int
-) -> tuple[SyncRun, int]:
-    """Write a page, and set the money for `wanted` more people aside; returns for how many there was enough."""
+def _keep(service: Service, run: SyncRun, answer: Answer[FollowerPage], paid_for: int) -> SyncRun:
+    """Write a page; money for `paid_for` people stays aside for the pages after it."""
     now = pendulum.now("UTC")
     with writing() as session:
-        run = sync_runs.take(session, run.id, run.pages)
-        run.cost += ledgers.settle(session, service.id, _PAGE, answer.receipts, now)
+        run = sync_runs.take(session, run)
+        # The long statements first: meanwhile the next page is asked for, and the short ones do not wait for it.
         sync_runs.record_page(session, run, service, answer.value, now)
-        if run.state is not SyncState.RUNNING or not wanted:
-            return run, 0
-        return run, ledgers.set_aside(session, service.id, _PAGE, gateway.follower_price, wanted, now)
+        keep = paid_for if run.state is SyncState.RUNNING else 0
+        run.cost += ledgers.settle(session, service.id, _PAGE, answer.receipts, now, keep=keep)
+        return run
 
 
 def _add_cost(run_id: int, cost: Decimal) -> None:

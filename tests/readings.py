@@ -30,7 +30,7 @@ def open_run(service: Service, mode: SyncMode = SyncMode.FULL, now: datetime = N
 def write_page(service: Service, run: SyncRun, page: FollowerPage, now: datetime = NOW) -> SyncRun:
     """Write the page that comes after what `run` knows of the reading."""
     with writing() as session:
-        taken = sync_runs.take(session, run.id, run.pages)
+        taken = sync_runs.take(session, run)
         sync_runs.record_page(session, taken, service, page, now)
         return taken
 
@@ -38,7 +38,7 @@ def write_page(service: Service, run: SyncRun, page: FollowerPage, now: datetime
 def write_and_fail(service: Service, run: SyncRun, page: FollowerPage, now: datetime = NOW) -> None:
     """Write a page in a transaction that fails at its very end."""
     with writing() as session:
-        sync_runs.record_page(session, sync_runs.take(session, run.id, run.pages), service, page, now)
+        sync_runs.record_page(session, sync_runs.take(session, run), service, page, now)
         session.flush()
         raise ZeroDivisionError
 

@@ -1,11 +1,14 @@
 """People on X as the rest of the house sees them."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Follower:
-    """One X user in a list of followers. X leaves empty fields out, so all but the id may be missing."""
+class Follower(NamedTuple):
+    """One X user in a list of followers. X leaves empty fields out, so all but the id may be missing.
+
+    A tuple, because there is one for every person of every page: making it takes a third of a dataclass's time.
+    """
 
     external_id: str
     username: str | None = None

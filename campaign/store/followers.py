@@ -1,22 +1,20 @@
 """Pages of followers in, visitors and subscriptions out; the sweep at the end of a full reading."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from operator import attrgetter
 
 import orjson
-from sqlalchemy import func, select
-from sqlmodel import Session, col
+from sqlalchemy import Table, func, insert, select
+from sqlmodel import Session, SQLModel, col
 
 from campaign.domain.followers import Follower
 from campaign.store.sql import POSTGRESQL, SQLITE, BulkStatements
-from models import ORIGIN, Service, Subscription, SyncMode, SyncPage, SyncRun, Visitor
+from models import ORIGIN, Service, Subscription, SyncMode, SyncRun, Visitor
 
-_NUL = "\x00"
+_NUL_IN_JSON = "\\u0000"
 _NEWEST = select(func.max(col(Visitor.id)))
-_by_external_id = attrgetter("external_id")
-_ROW = attrgetter("external_id", "username", "full_name", "followers_count", "verified")
+_PAGES: Table = SQLModel.metadata.tables["sync_page"]
 
 
 @dataclass(frozen=True)
@@ -31,17 +29,27 @@ class Difference:
     newcomers: int
 
 
+@dataclass(frozen=True)
+class _Written:
+    """Whose rows a page needed: the visitor ids of all its people as a JSON list, how many were new or changed."""
+
+    ids: str
+    new: int
+    changed: int
+
+
 def save_page(
     session: Session, run: SyncRun, service: Service, people: Sequence[Follower], now: datetime
 ) -> Difference:
     """Write the people of a page and mark them as seen by this reading; part of the caller's transaction."""
-    people = _cleaned(list({person.external_id: person for person in people}.values()))
-    upsert = _upsert_on_sqlite if _statements(session) is SQLITE else _upsert_on_postgresql
-    visitor_ids, changed = upsert(session, people, {"origin": ORIGIN, "folder": service.visitor_folder, "now": now})
-    session.add(SyncPage(sync_run_id=run.id, number=run.pages, visitor_ids=visitor_ids))
-    begun = _begin_subscriptions(session, service, visitor_ids, now)
-    newcomers = _count_begun(session, run, visitor_ids) if run.mode is SyncMode.INCREMENTAL else begun
-    return Difference(new=begun, changed=changed, newcomers=newcomers)
+    people = list({person.external_id: person for person in people}.values())
+    write = _write_on_sqlite if _statements(session) is SQLITE else _write_on_postgresql
+    written = write(session, people, {"origin": ORIGIN, "folder": service.visitor_folder, "now": now})
+    mark = {"sync_run_id": run.id, "number": run.pages, "visitor_ids": written.ids}
+    session.connection().execute(insert(_PAGES), mark)
+    begun = _begin_subscriptions(session, service, written, len(people), now)
+    newcomers = _count_begun(session, run, written.ids) if run.mode is SyncMode.INCREMENTAL else begun
+    return Difference(new=begun, changed=written.changed, newcomers=newcomers)
 
 
 def _count_begun(session: Session, run: SyncRun, ids: str) -> int:
@@ -49,58 +57,48 @@ def _count_begun(session: Session, run: SyncRun, ids: str) -> int:
     return int(session.connection().execute(_statements(session).count_begun, given).scalar_one())
 
 
-def _cleaned(people: list[Follower]) -> list[Follower]:
-    """Take the one character out of names that neither database keeps."""
-    if _NUL not in "".join(f"{person.full_name}{person.username}" for person in people):
-        return people
-    return [
-        replace(
-            person,
-            full_name=person.full_name and person.full_name.replace(_NUL, ""),
-            username=person.username and person.username.replace(_NUL, ""),
-        )
-        for person in people
-    ]
+def _as_json(people: Iterable[Follower]) -> str:
+    """A list of lists; the one character that neither database keeps is taken out of names."""
+    page = orjson.dumps([tuple(person) for person in people]).decode()
+    if _NUL_IN_JSON not in page:
+        return page
+    cleaned = ([part.replace("\x00", "") if isinstance(part, str) else part for part in person] for person in people)
+    return orjson.dumps(list(cleaned)).decode()
 
 
 def _statements(session: Session) -> BulkStatements:
     return SQLITE if session.get_bind().dialect.name == "sqlite" else POSTGRESQL
 
 
-def _upsert_on_sqlite(session: Session, people: Sequence[Follower], given: dict[str, object]) -> tuple[str, int]:
-    """Return the visitor ids as a JSON list, and how many of them were known and have changed."""
+def _write_on_sqlite(session: Session, people: Sequence[Follower], given: dict[str, object]) -> _Written:
     newest = session.scalar(_NEWEST) or 0
-    page = orjson.dumps([_ROW(person) for person in people]).decode()
-    written = session.connection().execute(SQLITE.upsert_visitors, given | {"page": page}).rowcount
+    written = session.connection().execute(SQLITE.upsert_visitors, given | {"page": _as_json(people)}).rowcount
     # One writer at a time, and ids count up: whoever is new got one of these.
     new = range(newest + 1, (session.scalar(_NEWEST) or 0) + 1)
-    if len(new) == len(people):
-        return orjson.dumps(list(new)).decode(), 0
-    known = {"ids": _external_ids(people), "origin": ORIGIN}
-    ids: str = session.connection().execute(SQLITE.visitor_ids, known).scalar_one()
-    return ids, written - len(new)
+    ids = orjson.dumps(list(new)).decode() if len(new) == len(people) else _look_up(session, people)
+    return _Written(ids, len(new), written - len(new))
 
 
-def _upsert_on_postgresql(session: Session, people: Sequence[Follower], given: dict[str, object]) -> tuple[str, int]:
-    """Return the visitor ids as a JSON list, and how many of them were known and have changed."""
+def _write_on_postgresql(session: Session, people: Sequence[Follower], given: dict[str, object]) -> _Written:
     # Sorted, so that two services that meet the same people lock them in the same order.
-    page = orjson.dumps(sorted(people, key=_by_external_id)).decode()
+    page = _as_json(sorted(people))
     written = session.connection().execute(POSTGRESQL.upsert_visitors, given | {"page": page}).one()
-    if written.written == len(people):
-        return written.ids or "[]", written.changed
-    known = {"ids": _external_ids(people), "origin": ORIGIN}
-    return session.connection().execute(POSTGRESQL.visitor_ids, known).scalar_one(), written.changed
+    ids = (written.ids or "[]") if written.written == len(people) else _look_up(session, people)
+    return _Written(ids, written.written - written.changed, written.changed)
 
 
-def _external_ids(people: Sequence[Follower]) -> str:
-    return orjson.dumps([person.external_id for person in people]).decode()
+def _look_up(session: Session, people: Sequence[Follower]) -> str:
+    given = {"ids": orjson.dumps([person.external_id for person in people]).decode(), "origin": ORIGIN}
+    ids: str = session.connection().execute(_statements(session).visitor_ids, given).scalar_one()
+    return ids
 
 
-def _begin_subscriptions(session: Session, service: Service, ids: str, now: datetime) -> int:
+def _begin_subscriptions(session: Session, service: Service, written: _Written, people: int, now: datetime) -> int:
     connection, statements = session.connection(), _statements(session)
-    connection.execute(statements.keep_past, {"service_id": service.id, "ids": ids})
-    begun = connection.execute(statements.begin_subscriptions, {"service_id": service.id, "ids": ids, "now": now})
-    return begun.rowcount
+    given = {"service_id": service.id, "ids": written.ids, "now": now}
+    if written.new < people:  # only who was known can be back
+        connection.execute(statements.keep_past, given)
+    return connection.execute(statements.begin_subscriptions, given).rowcount
 
 
 def end_unseen(session: Session, run: SyncRun, now: datetime) -> int:

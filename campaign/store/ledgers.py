@@ -4,7 +4,20 @@ from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, select, text, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Table,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    text,
+    type_coerce,
+    update,
+)
 from sqlmodel import Session, SQLModel, col
 
 from campaign.domain.budget import Window, opens_at
@@ -15,6 +28,8 @@ from models.base import Moment
 
 # Plain statements, because these run with every page of followers.
 _CHARGE: Table = SQLModel.metadata.tables["charge"]
+# In micro-dollars, as stored: what a price is multiplied by would otherwise be taken for dollars too.
+_UNIT_PRICE = type_coerce(_CHARGE.c.unit_price, BigInteger)
 _NOTE_LIMITS = text("""
 INSERT INTO budget (service_id, endpoint, "window", "limit", remaining, reset_at)
 VALUES (:service_id, :endpoint, :window, :limit, :remaining, :reset_at)
@@ -39,29 +54,53 @@ def left(session: Session, service_id: int, now: datetime) -> Decimal:
     return max(Decimal(0), (cap or Decimal(0)) - spent(session, service_id, now))
 
 
-def reserve(session: Session, service_id: int, purpose: str, price: Price, wanted: int, now: datetime) -> int:
+def taken_over(session: Session, service_id: int, purpose: str, now: datetime) -> Decimal:
+    """Sum what an earlier call of today left set aside, which the next `reserve` for its purpose takes over."""
+    today = select(func.sum(Charge.amount)).where(*_unsettled(service_id, purpose), col(Charge.at) >= day_of(now))
+    return session.scalar(today) or Decimal(0)
+
+
+def reserve(
+    session: Session, service_id: int, purpose: str, price: Price, wanted: int, now: datetime, *, at_once: int = 0
+) -> int:
     """Set the most that calls can cost aside, before they are made; returns for how many of `wanted` resources it is.
 
     What an earlier call of today left unsettled is taken over: X charges a resource once in a UTC day, so asking
-    again for what a lost answer may have cost already costs nothing more. What is older counts in full.
+    again for what a lost answer may have cost already costs nothing more. What is older counts in full, or for the
+    `at_once` resources that can have been asked for at the same time, where `wanted` covers more calls than those.
     """
-    is_older = col(Charge.at) < day_of(now)
-    session.connection().execute(update(_CHARGE).where(*_unsettled(service_id, purpose), is_older).values(settled=True))
+    _give_up_older(session, service_id, purpose, now, at_once)
     release(session, service_id, purpose)
-    return set_aside(session, service_id, purpose, price, wanted, now)
-
-
-def set_aside(session: Session, service_id: int, purpose: str, price: Price, wanted: int, now: datetime) -> int:
-    """Set money aside for a purpose that has none; returns for how many of `wanted` resources there was enough."""
     resources = affordable(left(session, service_id, now), price.usd, wanted)
     if resources:
         _book(session, service_id, purpose, price, resources, now, settled=False)
     return resources
 
 
-def settle(session: Session, service_id: int, purpose: str, receipts: Iterable[Receipt], now: datetime) -> Decimal:
-    """Replace what was set aside by what the answered calls cost, and note their limits; returns the cost."""
-    release(session, service_id, purpose)
+def _give_up_older(session: Session, service_id: int, purpose: str, now: datetime, at_once: int) -> None:
+    """Count what calls before today may have cost, for nobody will ever know."""
+    aside = _CHARGE.c.resources
+    lost = case((aside > at_once, at_once), else_=aside) if at_once else aside
+    session.connection().execute(
+        update(_CHARGE)
+        .where(*_unsettled(service_id, purpose), col(Charge.at) < day_of(now))
+        .values(settled=True, resources=lost, amount=_UNIT_PRICE * lost)
+    )
+
+
+def settle(
+    session: Session, service_id: int, purpose: str, receipts: Iterable[Receipt], now: datetime, *, keep: int = 0
+) -> Decimal:
+    """Replace what was set aside by what the answered calls cost, and note their limits; returns the cost.
+
+    `keep` is for how many resources money stays aside, for the calls that follow; never more than there was.
+    """
+    if keep:
+        session.connection().execute(
+            update(_CHARGE).where(*_unsettled(service_id, purpose)).values(resources=keep, amount=_UNIT_PRICE * keep)
+        )
+    else:
+        release(session, service_id, purpose)
     cost = Decimal(0)
     for receipt in receipts:
         if receipt.resources:

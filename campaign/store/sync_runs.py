@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import delete, or_
-from sqlmodel import Session, col, select
+from sqlalchemy import Table, delete, or_, update
+from sqlmodel import Session, SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from campaign.domain.followers import FollowerPage
@@ -12,6 +12,8 @@ from campaign.domain.reading import is_complete
 from campaign.errors import AlreadyRunning
 from campaign.store.followers import count_followers, end_unseen, save_page
 from models import Service, SyncMode, SyncPage, SyncRun, SyncState
+
+_RUNS: Table = SQLModel.metadata.tables["sync_run"]
 
 
 def open_reading(session: Session, service_id: int, mode: SyncMode, flow_run_id: str, now: datetime) -> SyncRun:
@@ -43,19 +45,29 @@ def is_unfinished(session: Session, service_id: int, mode: SyncMode) -> bool:
 
 
 def record_page(session: Session, run: SyncRun, service: Service, page: FollowerPage, now: datetime) -> None:
-    """Write a page and move the checkpoint; the last page also ends who was not seen and finishes the reading."""
+    """Move the checkpoint and write the page; the last page also ends who was not seen and finishes the reading.
+
+    Raises AlreadyRunning when another process has moved it meanwhile.
+    """
+    _move_checkpoint(session, run, page)
     difference = save_page(session, run, service, page.followers, now)
-    run.next_token = page.next_token
-    run.pages += 1
-    run.followers_read += len(page.followers)
     run.new += difference.new
     run.changed += difference.changed
     if is_complete(run.mode, page.next_token, len(page.followers), difference.newcomers):
         _finish(session, run, now)
 
 
+def _move_checkpoint(session: Session, run: SyncRun, page: FollowerPage) -> None:
+    as_known = col(SyncRun.id) == run.id, col(SyncRun.pages) == run.pages, col(SyncRun.state) == SyncState.RUNNING
+    moved = session.connection().execute(update(_RUNS).where(*as_known).values(pages=run.pages + 1))
+    if not moved.rowcount:
+        raise AlreadyRunning("Another run has taken this reading over.")
+    run.next_token = page.next_token
+    run.pages += 1
+    run.followers_read += len(page.followers)
+
+
 def _finish(session: Session, run: SyncRun, now: datetime) -> None:
-    session.flush()
     if run.mode is SyncMode.FULL:
         run.ended = end_unseen(session, run, now)
     close(session, run, SyncState.FINISHED, "", now)
@@ -80,12 +92,9 @@ def start_over(session: Session, run: SyncRun, now: datetime) -> None:
     run.pages = run.followers_read = 0
 
 
-def take(session: Session, run_id: int, pages: int) -> SyncRun:
-    """Lock a reading for writing the page after `pages`; raises AlreadyRunning when another process went on with it."""
-    run = session.get_one(SyncRun, run_id, with_for_update=True)
-    if run.pages != pages or run.state is not SyncState.RUNNING:
-        raise AlreadyRunning("Another run has taken this reading over.")
-    return run
+def take(session: Session, run: SyncRun) -> SyncRun:
+    """Go on with a reading as this process last saw it, without reading it again; see `record_page`."""
+    return session.merge(run, load=False)
 
 
 def touched_since(session: Session, moment: datetime, service_ids: Sequence[int]) -> list[SyncRun]:

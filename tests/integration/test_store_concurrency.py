@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 
@@ -41,7 +40,7 @@ from campaign.store.engine import writing
 from tests.factories import NOW, page
 from models import Service, SyncRun
 with writing() as session:
-    run = sync_runs.take(session, int(sys.argv[1]), 1)
+    run = sync_runs.take(session, session.get_one(SyncRun, int(sys.argv[1])))
     sync_runs.record_page(session, run, session.get_one(Service, run.service_id), page([7, 8, 9]), NOW)
     session.flush()
     print("written", flush=True)
@@ -169,7 +168,7 @@ def test_two_services_may_write_the_same_people_in_opposite_order(acme: Service)
     other = saved_service(internal_name="other", block_id="block-other")
     forward = [follower(number) for number in range(PEOPLE)]
     for turn in range(TURNS):
-        renamed = [replace(person, full_name=f"Name {turn}") for person in forward]
+        renamed = [person._replace(full_name=f"Name {turn}") for person in forward]
         works = [
             partial(write_page, acme, open_run(acme), page(forward)),
             partial(write_page, other, open_run(other), page(reversed(renamed))),

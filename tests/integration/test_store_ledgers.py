@@ -30,14 +30,14 @@ def acme(database: Database) -> Service:  # noqa: ARG001
     return saved_service(spend_cap=Decimal(10))
 
 
-def reserve(service: Service, wanted: int, now: datetime = NOW, purpose: str = PAGE) -> int:
+def reserve(service: Service, wanted: int, now: datetime = NOW, purpose: str = PAGE, at_once: int = 0) -> int:
     with writing() as session:
-        return ledgers.reserve(session, service.id, purpose, TENTH, wanted, now)
+        return ledgers.reserve(session, service.id, purpose, TENTH, wanted, now, at_once=at_once)
 
 
-def settle(service: Service, *receipts: Receipt, now: datetime = NOW, purpose: str = PAGE) -> Decimal:
+def settle(service: Service, *receipts: Receipt, now: datetime = NOW, purpose: str = PAGE, keep: int = 0) -> Decimal:
     with writing() as session:
-        return ledgers.settle(session, service.id, purpose, receipts, now)
+        return ledgers.settle(session, service.id, purpose, receipts, now, keep=keep)
 
 
 def spent(service: Service, now: datetime = NOW) -> Decimal:
@@ -72,6 +72,14 @@ def test_an_answer_replaces_what_was_set_aside_by_what_it_costs(acme: Service) -
     reserve(acme, 40)
     assert settle(acme, receipt(price=TENTH, resources=25)) == Decimal("2.5")
     assert charges(acme) == [(FOLLOWERS, 25, Decimal("2.5"), True)]
+
+
+def test_an_answer_leaves_money_aside_for_the_calls_that_follow(acme: Service) -> None:
+    reserve(acme, 40)
+    settle(acme, receipt(price=TENTH, resources=10), keep=30)
+    assert charges(acme) == [(PAGE, 30, Decimal(3), False), (FOLLOWERS, 10, Decimal(1), True)]
+    settle(acme, receipt(price=TENTH, resources=10))
+    assert spent(acme) == Decimal(2)
 
 
 def test_an_answer_without_resources_costs_nothing(acme: Service) -> None:
@@ -124,6 +132,23 @@ def test_a_lost_answer_of_yesterday_counts_in_full(acme: Service) -> None:
     assert charges(acme) == [(PAGE, 40, Decimal(4), True), (PAGE, 40, Decimal(4), False)]
     settle(acme, receipt(price=TENTH, resources=40), now=MIDNIGHT)
     assert spent(acme, MIDNIGHT) == Decimal(8)
+
+
+@pytest.mark.parametrize(("aside", "counted"), [(40, 20), (10, 10)])
+def test_of_yesterday_only_the_calls_that_can_have_been_under_way_count(
+    acme: Service, aside: int, counted: int
+) -> None:
+    reserve(acme, aside, MIDNIGHT - A_MINUTE, at_once=20)
+    reserve(acme, 40, MIDNIGHT, at_once=20)
+    assert charges(acme) == [(PAGE, counted, counted * Decimal("0.1"), True), (PAGE, 40, Decimal(4), False)]
+
+
+def test_what_is_taken_over_is_what_today_left_unsettled(acme: Service) -> None:
+    reserve(acme, 10, MIDNIGHT - A_MINUTE)
+    reserve(acme, 7, MIDNIGHT - A_MINUTE, purpose="reading the account")
+    with reading() as session:
+        assert ledgers.taken_over(session, acme.id, PAGE, MIDNIGHT - A_MINUTE) == Decimal(1)
+        assert ledgers.taken_over(session, acme.id, PAGE, MIDNIGHT) == 0
 
 
 def test_the_day_of_a_lost_answer_is_that_of_utc(acme: Service) -> None:
