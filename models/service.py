@@ -57,3 +57,5 @@ class Service(SQLModel, table=True):
     followers_count: int | None = Field(default=None, sa_type=BigInteger)
     protected: bool | None = None
     access_level: str | None = None
+    longest_post: int = 280
+    """How long a post may be, as X weighs it: subscribers may write longer ones."""

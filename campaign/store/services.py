@@ -108,3 +108,4 @@ def _keep_account(service: Service, account: Account) -> None:
     service.followers_count = account.followers_count
     service.protected = account.protected
     service.access_level = account.access_level
+    service.longest_post = account.longest_post

@@ -1,0 +1,27 @@
+"""A delivery as a person describes it, whole: in a form, on the command line, or in a template."""
+
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict
+
+from campaign.domain.content import Content
+from models import ApprovalMode, DeliveryKind
+
+
+class Draft(BaseModel):
+    """What a delivery is made from; services by their internal names. A template is one, usually without parts."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: DeliveryKind = DeliveryKind.POST
+    label: str = ""
+    code: str = ""
+    description: str = ""
+    services: list[str] = []
+    proof_service: str | None = None
+    content: Content = Content()
+    contact_date: datetime | None = None
+    """With a time zone; None is as soon as it is confirmed."""
+    validity_days: int = 5
+    approval: ApprovalMode = ApprovalMode.MANUAL
+    tracking: bool = True

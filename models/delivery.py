@@ -1,0 +1,155 @@
+"""A delivery: one post or thread to one or several accounts, or one broadcast of direct messages."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Text
+from sqlmodel import Field, SQLModel
+
+from campaign.errors import InvalidTransition
+from models.base import Id, Moment, stored_as_text
+
+
+class DeliveryKind(StrEnum):
+    """What is sent."""
+
+    POST = "post"
+    DM = "dm"
+
+
+class ApprovalMode(StrEnum):
+    """Who says yes to an analysed delivery."""
+
+    MANUAL = "manual"
+    """A person."""
+    SEMI_AUTOMATIC = "semi_automatic"
+    """It goes on by itself when the analysis has no warning; otherwise a person."""
+    AUTOMATIC = "automatic"
+    """It goes on by itself when the analysis has no error."""
+
+
+class DeliveryState(StrEnum):
+    """Where a delivery stands."""
+
+    BEING_EDITED = "being_edited"
+    ANALYSED = "analysed"
+    """Analysed without errors, unchanged since, and waiting for a person's yes."""
+    CONFIRMED = "confirmed"
+    IN_PROGRESS = "in_progress"
+    FINISHED = "finished"
+    PAUSED = "paused"
+    STOPPED = "stopped"
+    """Stopped by a person: what is not out never goes out."""
+    FAILED = "failed"
+    """A part was refused or the delivery changed after its confirmation; goes on after a correction."""
+    EXPIRED = "expired"
+    """Its validity ended before everything was out."""
+
+
+_OVER = frozenset({DeliveryState.FINISHED, DeliveryState.STOPPED, DeliveryState.EXPIRED})
+
+NEXT: dict[DeliveryState, frozenset[DeliveryState]] = {
+    DeliveryState.BEING_EDITED: frozenset({DeliveryState.ANALYSED, DeliveryState.STOPPED}),
+    DeliveryState.ANALYSED: frozenset({DeliveryState.BEING_EDITED, DeliveryState.CONFIRMED, DeliveryState.STOPPED}),
+    DeliveryState.CONFIRMED: frozenset(
+        {DeliveryState.BEING_EDITED, DeliveryState.IN_PROGRESS, DeliveryState.PAUSED} | _OVER
+    ),
+    DeliveryState.IN_PROGRESS: frozenset({DeliveryState.PAUSED, DeliveryState.FAILED} | _OVER),
+    DeliveryState.PAUSED: frozenset({DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS} | _OVER),
+    DeliveryState.FAILED: frozenset({DeliveryState.BEING_EDITED, DeliveryState.IN_PROGRESS} | _OVER),
+    **{state: frozenset() for state in _OVER},
+}
+
+
+class Delivery(SQLModel, table=True):
+    """What goes out, where, when, and whether somebody said yes to exactly that.
+
+    The analysis and the confirmation each keep the fingerprint of what they were about: they count only as long as
+    the delivery still has it.
+    """
+
+    id: int = Field(default=None, primary_key=True, sa_type=Id)
+    name: str = Field(unique=True, max_length=80)
+    """The internal name, generated: post-2026-11-26-launch."""
+    label: str
+    code: str = ""
+    description: str = Field(default="", sa_type=Text)
+    kind: DeliveryKind = Field(sa_type=stored_as_text(DeliveryKind))
+    template: str | None = Field(default=None, max_length=80)
+    """The internal name of the template it was made from."""
+    proof_service_id: int | None = Field(default=None, foreign_key="service.id", sa_type=Id)
+    content: str = Field(sa_type=Text)
+    """JSON, see campaign.domain.content.Content."""
+    contact_date: datetime | None = Field(default=None, sa_type=Moment)
+    """Not before then; None is as soon as it is confirmed."""
+    validity_days: int = 5
+    """Days after the contact date (or the confirmation, without one) in which it may still go out."""
+    approval: ApprovalMode = Field(default=ApprovalMode.MANUAL, sa_type=stored_as_text(ApprovalMode))
+    tracking: bool = True
+    state: DeliveryState = Field(default=DeliveryState.BEING_EDITED, sa_type=stored_as_text(DeliveryState), index=True)
+    reason: str = Field(default="", sa_type=Text)
+    """Why it failed, is paused or went back to editing, in one sentence."""
+    flow_run_id: str | None = Field(default=None, max_length=36, index=True)
+    """The Prefect run that composed it; a resumed run finds its delivery by it."""
+    proofs: int = 0
+    """How many proofs were sent."""
+    analysis: str = Field(default="", sa_type=Text)
+    """JSON, see campaign.domain.analysis.Analysis; empty before the first one."""
+    analysed_fingerprint: str | None = Field(default=None, max_length=64)
+    analysed_at: datetime | None = Field(default=None, sa_type=Moment)
+    asked_at: datetime | None = Field(default=None, sa_type=Moment)
+    """Since when a suspended run waits for a person's answer."""
+    confirmed_fingerprint: str | None = Field(default=None, max_length=64)
+    confirmed_at: datetime | None = Field(default=None, sa_type=Moment)
+    confirmed_by: str = ""
+    created_at: datetime = Field(sa_type=Moment)
+    started_at: datetime | None = Field(default=None, sa_type=Moment)
+    finished_at: datetime | None = Field(default=None, sa_type=Moment)
+
+    def become(self, state: DeliveryState) -> None:
+        """Change the state, the only way it may change; raises InvalidTransition."""
+        if state not in NEXT[self.state]:
+            raise InvalidTransition(f"Delivery {self.name}", self.state, state)
+        self.state = state
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing of it can go out any more."""
+        return self.state in _OVER
+
+
+class DeliveryTarget(SQLModel, table=True):
+    """A service that a delivery goes to."""
+
+    __tablename__ = "delivery_target"
+
+    delivery_id: int = Field(primary_key=True, foreign_key="delivery.id", sa_type=Id)
+    service_id: int = Field(primary_key=True, foreign_key="service.id", sa_type=Id)
+
+
+class DeliveryTemplate(SQLModel, table=True):
+    """What new deliveries start from. The built-in ones can only be duplicated."""
+
+    __tablename__ = "delivery_template"
+
+    name: str = Field(primary_key=True, max_length=80)
+    label: str
+    kind: DeliveryKind = Field(sa_type=stored_as_text(DeliveryKind))
+    is_built_in: bool = False
+    settings: str = Field(sa_type=Text)
+    """JSON, see campaign.domain.drafts.Draft, with or without content."""
+
+
+class AuditEntry(SQLModel, table=True):
+    """One change of a delivery's state or content: who, when, what."""
+
+    __tablename__ = "audit_entry"
+
+    id: int = Field(default=None, primary_key=True, sa_type=Id)
+    at: datetime = Field(sa_type=Moment)
+    actor: str
+    """A person's name, or the run that did it."""
+    delivery_id: int = Field(foreign_key="delivery.id", sa_type=Id, index=True)
+    action: str = Field(max_length=32)
+    detail: str = Field(default="", sa_type=Text)
+    """One sentence; never a text that was sent."""
