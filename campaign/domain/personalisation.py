@@ -1,0 +1,142 @@
+"""A text with fields in it, such as `{{ service.label }}`, made into the one that goes out. Pure."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
+from typing import Any
+
+from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from campaign.errors import NotPossible
+
+LONGEST = 30_000
+"""Characters of a text, before and after: more than the longest post and the longest direct message."""
+
+Fields = Mapping[str, Mapping[str, str]]
+
+# What a text may be made of: fields, words and numbers, conditions, filters. Nothing that repeats, calls, assigns or
+# multiplies, so that a text is at most its own length times that of its fields and is done at once.
+# fmt: off
+_ALLOWED = (
+    nodes.Template, nodes.Output, nodes.TemplateData, nodes.Name, nodes.Getattr, nodes.Getitem, nodes.Const, nodes.If,
+    nodes.CondExpr, nodes.Compare, nodes.Operand, nodes.And, nodes.Or, nodes.Not, nodes.Concat, nodes.Add, nodes.Filter,
+    nodes.Keyword,
+)
+# fmt: on
+_FILTERS = ("capitalize", "default", "length", "lower", "title", "trim", "truncate", "upper")
+
+
+class UnknownField(NotPossible):
+    """The text names a field that there is not."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(f"There is no field {name}: write one of {', '.join(known) or 'none, there are no fields'}.")
+        self.name = name
+        self.known = known
+
+
+class BrokenTemplate(NotPossible):
+    """The text cannot be read as one with fields."""
+
+
+def render(text: str, fields: Fields) -> str:
+    """The text with its fields filled in; raises UnknownField or BrokenTemplate in one sentence.
+
+    A field's value is never read as a text with fields itself.
+    """
+    if "{{" not in text and "{%" not in text:
+        return text
+    if len(text) > LONGEST:
+        raise BrokenTemplate(f"The text has {len(text):,} characters; shorten it to {LONGEST:,} at most.")
+    tree = _parse(text)
+    for node in _all(tree):
+        _check(node, fields)
+    return _limited(_guarded(lambda: _compile(text)), fields)
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        """A field, also when it is called like something that every Python mapping has: keys, items."""
+        return obj[attribute]
+
+
+@lru_cache
+def _environment() -> _Environment:
+    environment = _Environment(
+        undefined=StrictUndefined,
+        autoescape=False,  # a post is no HTML: X shows what is written
+        keep_trailing_newline=True,
+    )
+    environment.globals.clear()
+    environment.policies["truncate.leeway"] = 0
+    environment.filters = {name: environment.filters[name] for name in _FILTERS}
+    # A field that is there and empty is the usual case, and Jinja's own filter leaves it empty.
+    environment.filters["default"] = lambda value, instead="": value or instead
+    return environment
+
+
+def _guarded(step: Callable[[], Any]) -> Any:
+    """What the step returns; whatever it fails with becomes one sentence without the insides of Python."""
+    try:
+        return step()
+    except TemplateSyntaxError as error:
+        reason = (error.message or "it cannot be read").rstrip(".")
+        raise BrokenTemplate(f"Line {error.lineno} of the text is not right: {reason}.") from None
+    except (TemplateError, ArithmeticError, AssertionError, AttributeError, TypeError, ValueError, LookupError):
+        raise BrokenTemplate("The text asks for something that cannot be done with a field's value.") from None
+    except (RecursionError, MemoryError, SyntaxError):
+        raise BrokenTemplate("The text has too many conditions or brackets inside each other.") from None
+
+
+def _parse(text: str) -> nodes.Template:
+    tree: nodes.Template = _guarded(lambda: _environment().parse(text))
+    return tree
+
+
+@lru_cache(128)
+def _compile(text: str) -> Template:
+    return _environment().from_string(text)
+
+
+def _all(tree: nodes.Node) -> Iterator[nodes.Node]:
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        waiting += reversed([*node.iter_child_nodes()])
+
+
+def _check(node: nodes.Node, fields: Fields) -> None:
+    """Raise what is wrong with one piece of a text."""
+    if not isinstance(node, _ALLOWED):
+        word = type(node).__name__.lower()
+        raise BrokenTemplate(f"Line {node.lineno} of the text has a {word}: use only fields, conditions and filters.")
+    if isinstance(node, nodes.Filter) and node.name not in _FILTERS:
+        known = ", ".join(_FILTERS)
+        raise BrokenTemplate(f"Line {node.lineno} of the text has the unknown filter {node.name}: use one of {known}.")
+    if isinstance(node, nodes.Getattr | nodes.Getitem):
+        _check_field(node, fields)
+    for child in node.iter_child_nodes():
+        if isinstance(child, nodes.Name) and not isinstance(node, nodes.Getattr | nodes.Getitem):
+            raise UnknownField(child.name, _known(fields))
+
+
+def _check_field(node: nodes.Getattr | nodes.Getitem, fields: Fields) -> None:
+    key = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)
+    if not isinstance(node.node, nodes.Name) or not isinstance(key, str):
+        raise BrokenTemplate(f"Line {node.lineno} of the text asks for a part of a field: use whole fields only.")
+    if key not in fields.get(node.node.name, {}):
+        raise UnknownField(f"{node.node.name}.{key}", _known(fields))
+
+
+def _known(fields: Fields) -> tuple[str, ...]:
+    return tuple(f"{name}.{key}" for name, values in fields.items() for key in values)
+
+
+def _limited(template: Template, fields: Fields) -> str:
+    rendered, pieces = "", _guarded(lambda: template.generate(**{name: dict(of) for name, of in fields.items()}))
+    while (piece := _guarded(lambda: next(pieces, None))) is not None:
+        rendered += piece
+        if len(rendered) > LONGEST:
+            raise BrokenTemplate(f"The text with its fields has more than {LONGEST:,} characters: shorten it.")
+    return rendered
