@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     server_port: int = Field(default=4200, ge=1, le=65535)
     """Port of the Prefect server that `campaign up` starts."""
 
+    settle_seconds: int = Field(default=60, ge=0)
+    """How long X may take to show what it did: only after that does its absence prove that it was not done."""
+
     def model_post_init(self, _context: Any) -> None:
         """Fill in what follows from the home."""
         self.database_url = self.database_url or f"sqlite:///{self.home / 'campaign.db'}"

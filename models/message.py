@@ -30,11 +30,12 @@ class MessageState(StrEnum):
 
 
 NEXT: dict[MessageState, frozenset[MessageState]] = {
-    MessageState.PENDING: frozenset({MessageState.SENDING, MessageState.CANCELLED}),
+    # Refused without a call: X did not take its file.
+    MessageState.PENDING: frozenset({MessageState.SENDING, MessageState.CANCELLED, MessageState.REFUSED}),
     MessageState.SENDING: frozenset(
         {MessageState.SENT, MessageState.PENDING, MessageState.UNCERTAIN, MessageState.REFUSED}
     ),
-    MessageState.UNCERTAIN: frozenset({MessageState.SENT, MessageState.PENDING, MessageState.CANCELLED}),
+    MessageState.UNCERTAIN: frozenset({MessageState.SENT, MessageState.PENDING, MessageState.REFUSED}),
     MessageState.REFUSED: frozenset({MessageState.PENDING, MessageState.CANCELLED}),
     MessageState.SENT: frozenset(),
     MessageState.CANCELLED: frozenset(),
@@ -73,6 +74,8 @@ class Message(SQLModel, table=True):
     attempts: int = 0
     armed_at: datetime | None = Field(default=None, sa_type=Moment)
     """When the last attempt was committed, just before the call."""
+    first_armed_at: datetime | None = Field(default=None, sa_type=Moment)
+    """When the first attempt was: whatever any attempt published is not older."""
     settled_at: datetime | None = Field(default=None, sa_type=Moment)
     withdrawn_at: datetime | None = Field(default=None, sa_type=Moment)
     """When it was deleted from X again."""

@@ -1,0 +1,100 @@
+"""Looking on X for a post whose answer was lost; it becomes sent or pending again, never published on a guess."""
+
+from sqlmodel import Session
+
+from campaign.domain.posts import OwnPost
+from campaign.domain.receipt import Answer, Receipt
+from campaign.domain.settling import Attempt, Look, found_in, is_proof_of_absence, since_of
+from campaign.errors import XError
+from campaign.store import ledgers, messages
+from campaign.store.engine import reading, writing
+from models import Message, MessageState
+from tasks.progress import End, Progress
+from tasks.publishing import Work, price_of, purpose_of, reply_to, stop_for
+from tasks.retrying import settle_failed_call
+
+
+def look_for(work: Work, message: Message) -> Progress | None:
+    """Settle a part that may or may not be out; None when it is settled now."""
+    attempt = _attempt_of(work, message)
+    answer = _look(work, message, attempt)
+    if isinstance(answer, Progress):
+        return answer
+    return _settle(work, message, attempt, answer)
+
+
+def _attempt_of(work: Work, message: Message) -> Attempt:
+    with reading() as session:
+        before = reply_to(work, session, message.part)
+    armed_at = message.armed_at or work.clock()
+    return Attempt(message.text, before, message.first_armed_at or armed_at, armed_at)
+
+
+def _look(work: Work, message: Message, attempt: Attempt) -> Look | Progress:
+    gateway, purpose, service_id = work.gateway, f"looking for message {message.id}", work.service.id
+    with writing() as session:
+        now = work.clock()
+        if opens_at := ledgers.calls_open_at(session, service_id, [gateway.timeline_endpoint], now):
+            return work.progress(End.WAITING, "X allows no more calls for now.", opens_at)
+        wanted = gateway.longest_timeline_page
+        at_most = ledgers.reserve(session, service_id, purpose, gateway.own_post_price, wanted, now)
+        if at_most < gateway.shortest_timeline_page:
+            ledgers.release(session, service_id, purpose)
+            reason = "Whether it is out cannot be looked up: this month's spend cap is reached."
+            return work.progress(End.CAPPED, reason)
+    try:
+        answer = gateway.own_posts(work.service.x_user_id or "", since_of(attempt), at_most)
+    except XError as error:
+        settle_failed_call(service_id, purpose, error)
+        if stop := stop_for(work, error):
+            return stop
+        raise
+    return _paid(work, purpose, answer, at_most)
+
+
+def _paid(work: Work, purpose: str, answer: Answer[list[OwnPost]], at_most: int) -> Look:
+    with writing() as session:
+        now = work.clock()
+        ledgers.settle(session, work.service.id, purpose, answer.receipts, now)
+    read = sum(receipt.resources for receipt in answer.receipts)
+    return Look(answer.value, now, is_complete=read <= at_most - work.gateway.shortest_timeline_page)
+
+
+def _settle(work: Work, message: Message, attempt: Attempt, look: Look) -> Progress | None:
+    with writing() as session:
+        known = messages.get(session, message.id)
+        if known.state is MessageState.SENDING:
+            messages.settle(session, known, MessageState.UNCERTAIN, look.at, reason="X's answer was lost.")
+            session.flush()
+        found = found_in(look, attempt, messages.owned_ids(session, [post.x_id for post in look.posts]))
+        if found:
+            _book(work, session, known)
+            messages.settle(session, known, MessageState.SENT, look.at, x_id=found)
+            return None
+        return _absent(work, session, known, attempt, look)
+
+
+def _absent(work: Work, session: Session, message: Message, attempt: Attempt, look: Look) -> Progress | None:
+    is_refused_at_once = message.reason_code == "duplicate" and message.attempts == 1
+    if not is_refused_at_once and not is_proof_of_absence(look, attempt, work.settle_after):
+        return _wait(work, attempt, look)
+    ledgers.release(session, work.service.id, purpose_of(message))
+    if message.reason_code == "duplicate":
+        messages.settle(session, message, MessageState.REFUSED, look.at, reason=message.reason, reason_code="duplicate")
+    else:
+        messages.settle(session, message, MessageState.PENDING, look.at)
+    return None
+
+
+def _wait(work: Work, attempt: Attempt, look: Look) -> Progress:
+    shows_by = attempt.armed_at + work.settle_after
+    if look.at < shows_by:
+        return work.progress(End.WAITING, "X's answer was lost, and X may show a post late.", shows_by)
+    reason = "Whether it is out cannot be told: the account posted too much since. `campaign delivery settle` decides."
+    return work.progress(End.HALTED, reason)
+
+
+def _book(work: Work, session: Session, message: Message) -> None:
+    """Charge what a lost answer would have charged."""
+    receipt = Receipt(work.gateway.post_endpoint, price_of(work, message.text), 1)
+    ledgers.settle(session, work.service.id, purpose_of(message), [receipt], work.clock())

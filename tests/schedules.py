@@ -1,0 +1,137 @@
+"""Schedules of faults and crashes, each from a seed, and what must be true at their end: `python -m tests.schedules`."""
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any, cast
+
+from sqlmodel import col, select
+
+from campaign.domain.content import Content, Part
+from campaign.domain.drafts import Draft
+from campaign.domain.outcome import state_after
+from campaign.domain.rendered import RenderedPart
+from campaign.errors import XError
+from campaign.store import deliveries, messages, schema
+from campaign.store.engine import reading, writing
+from models import Charge, Delivery, DeliveryState, Message, MessageState, Service
+from tasks.progress import End, Progress
+from tasks.publishing import Work
+from tasks.threads import publish_parts
+from tests import factories
+from tests.databases import Database, in_use
+from tests.factories import NOW
+from tests.virtual_x import Killed, VirtualGateway, VirtualX
+
+#: Far more runs than any schedule has faults.
+MOST_RUNS = 200
+SETTLE = timedelta(seconds=60)
+
+
+def run_schedule(seed: int) -> None:
+    """Publish a thread on up to three accounts through whatever the seed brings; fails with the seed in its message."""
+    dice = Random(seed)
+    x = VirtualX(seed, trouble=dice.randint(0, 12))
+    services, delivery, stamp = _prepare(seed, dice.randint(1, 3), dice.randint(1, 4))
+    works = [_work(x, service, delivery, stamp) for service in services]
+    for _ in range(MOST_RUNS):
+        if _run(x, works):
+            break
+    _check(seed, x, services, delivery)
+
+
+def _prepare(seed: int, accounts: int, parts: int) -> tuple[list[Service], Delivery, str]:
+    with writing() as session:
+        services = [
+            factories.service(
+                block_id=f"{seed}-{number}", internal_name=f"a{seed}_{number}"[:15], x_user_id=f"{seed}{number:02}"
+            )
+            for number in range(accounts)
+        ]
+        session.add_all(services)
+        session.flush()
+        draft = Draft(label="x", content=Content(parts=[Part(text=_text(part)) for part in range(1, parts + 1)]))
+        delivery = deliveries.create(session, draft, f"post-{seed}", services, None, actor="test", now=NOW)
+        delivery.state, delivery.confirmed_at, delivery.started_at = DeliveryState.IN_PROGRESS, NOW, NOW
+        rendered = [RenderedPart(service.id, part, _text(part)) for service in services for part in range(1, parts + 1)]
+        messages.plan(session, delivery, rendered)
+        return services, delivery, deliveries.stamp_of(session, delivery)
+
+
+def _text(part: int) -> str:
+    return f"Part {part}"
+
+
+def _work(x: VirtualX, service: Service, delivery: Delivery, stamp: str) -> Work:
+    with reading() as session:
+        parts = {
+            one.part: RenderedPart(service.id, one.part, one.text)
+            for one in messages.of_delivery(session, delivery, service_id=service.id)
+        }
+    gateway = cast("Any", VirtualGateway(x, service.x_user_id or ""))
+    return Work(gateway, service, delivery.id, parts, stamp, x.clock, SETTLE)
+
+
+def _run(x: VirtualX, works: list[Work]) -> bool:
+    """One run of the flow, as far as it gets; whether nothing is left to do."""
+    ends: list[Progress] = []
+    try:
+        for work in works:
+            ends.append(publish_parts(work))  # noqa: PERF401  what ended before a crash counts
+    except (Killed, XError):
+        x.pass_time()
+        return False
+    x.pass_time(min((end.until for end in ends if end.until), default=None))
+    return all(end.end is End.OUT for end in ends)
+
+
+def _check(seed: int, x: VirtualX, services: list[Service], delivery: Delivery) -> None:
+    """No duplicate, nothing missing, in order, the log and the ledger equal to the truth."""
+    story = f"seed {seed}: {', '.join(x.happened)}"
+    with reading() as session:
+        log = messages.of_delivery(session, delivery)
+        for service in services:
+            rows = [one for one in log if one.service_id == service.id]
+            truth = [one for one in x.published if one.account == service.x_user_id]
+            assert [one.post.text for one in truth] == [_text(row.part) for row in rows], story
+            assert [one.x_id for one in truth] == [row.x_id for row in rows], story
+            assert [one.post.reply_to for one in truth] == [None, *(row.x_id for row in rows[:-1])], story
+            _check_money(session.exec(select(Charge).where(col(Charge.service_id) == service.id)), rows, story)
+        assert all(row.state is MessageState.SENT for row in log), story
+        assert state_after(cast("list[Any]", log), is_expired=False) is DeliveryState.FINISHED, story
+
+
+def _check_money(charges: Any, rows: list[Message], story: str) -> None:
+    posts = [charge for charge in charges if charge.endpoint == "POST /2/tweets"]
+    assert sum((charge.amount for charge in posts), Decimal(0)) == Decimal("0.015") * len(rows), story
+    assert all(charge.settled for charge in posts), story
+
+
+@contextmanager
+def a_database() -> Iterator[None]:
+    """A migrated SQLite file, in memory where the system has such a folder."""
+    shared = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
+        home = Path(folder)
+        with in_use(Database("sqlite", f"sqlite:///{home / 'campaign.db'}"), home):
+            schema.upgrade()
+            yield
+
+
+def main(first: int, how_many: int) -> None:
+    """Run the schedules of so many seeds; the first that fails is printed and can be run again alone."""
+    step = 2_000
+    for start in range(first, first + how_many, step):
+        with a_database():
+            for seed in range(start, min(start + step, first + how_many)):
+                run_schedule(seed)
+        print(f"{min(start + step, first + how_many) - first:,} of {how_many:,} schedules", flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
