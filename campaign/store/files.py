@@ -71,7 +71,8 @@ def thumbnail(file: LoadedFile, width: int = 160) -> bytes | None:
 
 
 def _small_jpeg(image: Image.Image, size: tuple[int, int]) -> bytes:
-    image.draft("RGB", size)
+    # Roughly first: what follows makes copies, of which those of a large picture would take hundreds of megabytes.
+    image.thumbnail((8 * max(size), 8 * max(size)), Image.Resampling.NEAREST)
     small = ImageOps.exif_transpose(image).convert("RGBA")
     small.thumbnail(size)
     background = Image.new("RGBA", small.size, "white")
@@ -127,5 +128,5 @@ def _without_keys(source: str) -> str:
     try:
         url = httpx.URL(source.strip())
     except (httpx.InvalidURL, ValueError):
-        return "The address"
+        return "What was given"
     return f"{url.scheme}://{url.netloc.decode('ascii')}{url.path}"

@@ -238,7 +238,7 @@ def test_a_thumbnail_stands_upright_on_white(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     whole = BytesIO()
-    Image.new("RGBA", (400, 200), (0, 0, 0, 0)).save(whole, "PNG", exif=exif)
+    Image.new("RGBA", (4_000, 2_000), (0, 0, 0, 0)).save(whole, "PNG", exif=exif)
     small = files.thumbnail(loaded(written(tmp_path, whole.getvalue())))
     assert small
     with Image.open(BytesIO(small)) as image:
