@@ -42,7 +42,7 @@ def _upload(work: Work, message: Message, file: LoadedFile, on_progress: OnProgr
     except XError as error:
         settle_failed_call(service_id, purpose, error)
         if isinstance(error, Refused):
-            return _refused(work, message, f"X does not take {file.source}: {error}", error.reason)
+            return _refused(work, message, f"X does not take one of its files: {error}", error.reason)
         if stop := stop_for(work, error):
             return stop
         raise

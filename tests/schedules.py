@@ -1,4 +1,4 @@
-"""Schedules of faults and crashes, each from a seed, and what must be true at their end: `python -m tests.schedules`."""
+"""Schedules of faults and crashes, each from a seed, and what must be true at the end: `python -m tests.schedules`."""
 
 import sys
 import tempfile

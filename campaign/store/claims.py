@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from enum import Enum
 
 from filelock import FileLock, Timeout
 from sqlalchemy import text
@@ -10,25 +11,30 @@ from sqlalchemy.exc import DBAPIError
 from campaign.errors import AlreadyRunning
 from campaign.store.engine import engine, said_plainly
 
-#: The first number of the advisory locks; the second is the service.
-_LOCKS = 0x63616D70
+
+class Claim(Enum):
+    """What of a service is held: the first number of its advisory locks (the second is the service), and its word."""
+
+    FOLLOWERS = 0x63616D70, "synchronised"
+    POSTS = 0x63616D71, "posted to"
 
 
 @contextmanager
-def claim(service_id: int, name: str) -> Iterator[None]:
-    """Hold a service's followers list for this process; raises AlreadyRunning when another one holds it."""
-    held = _claim_on_sqlite(service_id) if engine().dialect.name == "sqlite" else _claim_on_postgresql(service_id)
-    with held as is_mine:
+def claim(service_id: int, name: str, what: Claim = Claim.FOLLOWERS) -> Iterator[None]:
+    """Hold a part of a service for this process; raises AlreadyRunning when another one holds it."""
+    on_sqlite = engine().dialect.name == "sqlite"
+    with (_claim_on_sqlite if on_sqlite else _claim_on_postgresql)(service_id, what) as is_mine:
         if not is_mine:
             raise AlreadyRunning(
-                f"{name} is being synchronised by another run; wait for it or stop it, then try again."
+                f"{name} is being {what.value[1]} by another run; wait for it or stop it, then try again."
             )
         yield
 
 
 @contextmanager
-def _claim_on_sqlite(service_id: int) -> Iterator[bool]:
-    lock = FileLock(f"{engine().url.database}.service-{service_id}.lock")
+def _claim_on_sqlite(service_id: int, what: Claim) -> Iterator[bool]:
+    held = "service" if what is Claim.FOLLOWERS else what.name.lower()
+    lock = FileLock(f"{engine().url.database}.{held}-{service_id}.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -41,12 +47,12 @@ def _claim_on_sqlite(service_id: int) -> Iterator[bool]:
 
 
 @contextmanager
-def _claim_on_postgresql(service_id: int) -> Iterator[bool]:
+def _claim_on_postgresql(service_id: int, what: Claim) -> Iterator[bool]:
     # Autocommit: the lock belongs to the session, and a transaction kept open would hold back vacuum for hours.
     with said_plainly():
         opened = engine().connect().execution_options(isolation_level="AUTOCOMMIT")
     with opened as connection:
-        given = {"locks": _LOCKS, "service_id": service_id}
+        given = {"locks": what.value[0], "service_id": service_id}
         is_mine = connection.scalar(text("SELECT pg_try_advisory_lock(:locks, CAST(:service_id AS int))"), given)
         try:
             yield bool(is_mine)

@@ -110,6 +110,11 @@ def settle(
     return cost
 
 
+def keep(session: Session, service_id: int, purpose: str) -> None:
+    """Count what was set aside as charged: the call was made, whatever its answer was."""
+    session.connection().execute(update(_CHARGE).where(*_unsettled(service_id, purpose)).values(settled=True))
+
+
 def release(session: Session, service_id: int, purpose: str) -> None:
     """Give back what was set aside: X surely did nothing."""
     session.connection().execute(delete(_CHARGE).where(*_unsettled(service_id, purpose)))

@@ -70,6 +70,11 @@ def get(session: Session, service_id: int) -> Service:
     return session.get_one(Service, service_id)
 
 
+def all_known(session: Session) -> list[Service]:
+    """Every service that there ever was."""
+    return list(session.exec(select(Service)))
+
+
 def named(session: Session, internal_name: str) -> Service | None:
     """Find a service by its internal name, in any case; one that is still saved before one that was removed."""
     return session.scalar(_named(internal_name).order_by(col(Service.block_id).is_(None)))

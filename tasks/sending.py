@@ -1,0 +1,121 @@
+"""The steps of sending a confirmed delivery: begin, publish on each account, conclude."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pendulum
+from prefect import task
+from sqlmodel import Session
+
+from campaign.domain.delivery_reports import DeliveryReport, report_of
+from campaign.domain.outcome import state_after, why_failed
+from campaign.errors import NotPossible, XError
+from campaign.settings import load_settings
+from campaign.store import deliveries, messages, services
+from campaign.store.claims import Claim, claim
+from campaign.store.engine import reading, writing
+from models import MAIN, Delivery, DeliveryState, Message, MessageState, Service
+from tasks.composing import Prepared, prepare
+from tasks.progress import End, Progress
+from tasks.publishing import Work
+from tasks.retrying import RETRIES
+from tasks.services import check_service, gateway_of
+from tasks.threads import publish_parts
+
+_CHANGED = "It changed after its confirmation; look at it again, then confirm it."
+
+
+def begin(name: str, actor: str) -> Prepared:
+    """Let a confirmed delivery go out: its log is written. Raises NotPossible when it may not go out now."""
+    prepared, now = prepare(name), pendulum.now("UTC")
+    with writing() as session:
+        delivery = deliveries.get(session, prepared.delivery.id)
+        reason = _reason_not_to(session, delivery, prepared)
+        if reason is None and deliveries.is_expired(delivery, now):
+            messages.cancel_pending(session, delivery)
+            deliveries.move(session, delivery, DeliveryState.EXPIRED, actor, now, "Its validity ended.")
+            reason = f"The validity of {name} has ended."
+        if reason is None:
+            if delivery.state is not DeliveryState.IN_PROGRESS:
+                deliveries.move(session, delivery, DeliveryState.IN_PROGRESS, actor, now)
+                messages.plan(session, delivery, prepared.rendered)
+            session.flush()
+            return replace(prepared, delivery=delivery, stamp=deliveries.stamp_of(session, delivery))
+    raise NotPossible(reason)
+
+
+def _reason_not_to(session: Session, delivery: Delivery, prepared: Prepared) -> str | None:
+    if delivery.state not in {DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS}:
+        words = delivery.state.value.replace("_", " ")
+        return f"{delivery.name} is {words}; only a confirmed delivery can be sent."
+    if delivery.confirmed_fingerprint == prepared.fingerprint:
+        return None
+    if delivery.state is DeliveryState.CONFIRMED:
+        deliveries.void(session, delivery, _CHANGED, "campaign", pendulum.now("UTC"))
+    else:
+        deliveries.move(session, delivery, DeliveryState.FAILED, "campaign", pendulum.now("UTC"), _CHANGED)
+    return f"{delivery.name} changed after its confirmation; analyse and confirm it again."
+
+
+@task(name="publish", task_run_name="publish on {service.internal_name}", **RETRIES)
+def publish_on(service: Service, prepared: Prepared, proof_number: int = MAIN) -> Progress:
+    """Publish what is not out yet on one account, part by part; what X may have done is looked up first."""
+    with claim(service.id, service.internal_name, Claim.POSTS):
+        return publish_parts(work_of(service, prepared, proof_number))
+
+
+def work_of(service: Service, prepared: Prepared, proof_number: int = MAIN) -> Work:
+    """What is to be done on one account; a proof shows what the first account gets."""
+    shown = service.id if proof_number == MAIN else prepared.rendered[0].service_id
+    parts = {part.part: replace(part, service_id=service.id) for part in prepared.rendered if part.service_id == shown}
+    settle_after = timedelta(seconds=load_settings().settle_seconds)
+    now = lambda: pendulum.now("UTC")  # noqa: E731
+    return Work(
+        gateway_of(service), service, prepared.delivery.id, parts, prepared.stamp, now, settle_after, proof_number
+    )
+
+
+@task(name="work on", task_run_name="{service.internal_name}")
+def work_on(service: Service, prepared: Prepared) -> Progress:
+    """Do for one account all that can be done now; never fails the others."""
+    try:
+        return publish_on(check_service(service), prepared)
+    except (XError, NotPossible) as error:
+        return Progress(service.id, End.BLOCKED, f"{service.internal_name}: {error}")
+
+
+def targets_left(prepared: Prepared) -> list[Service]:
+    """The accounts on which something is not out."""
+    with reading() as session:
+        log = messages.of_delivery(session, deliveries.get(session, prepared.delivery.id))
+        open_ids = {one.service_id for one in log if one.state not in {MessageState.SENT, MessageState.CANCELLED}}
+        return [services.get(session, service_id) for service_id in sorted(open_ids)]
+
+
+@task(name="conclude", task_run_name="conclude {delivery_id}")
+def conclude(delivery_id: int) -> DeliveryReport:
+    """Bring the state of a delivery in line with its log, and report on it."""
+    with writing() as session:
+        delivery, now = deliveries.get(session, delivery_id), pendulum.now("UTC")
+        log = messages.of_delivery(session, delivery)
+        if delivery.state is DeliveryState.IN_PROGRESS:
+            state = state_after(log, is_expired=deliveries.is_expired(delivery, now))
+            if state is not DeliveryState.IN_PROGRESS:
+                _close(session, delivery, log, state)
+        return report_on(session, delivery)
+
+
+def _close(session: Session, delivery: Delivery, log: Sequence[Message], state: DeliveryState) -> None:
+    names = {service.id: service.internal_name for service in deliveries.targets_of(session, delivery)}
+    reason = why_failed(log, names) if state is DeliveryState.FAILED else ""
+    if state is DeliveryState.EXPIRED:
+        cancelled = messages.cancel_pending(session, delivery)
+        reason = f"Its validity ended; {cancelled} of {len(log)} parts did not go out."
+    deliveries.move(session, delivery, state, "campaign", pendulum.now("UTC"), reason)
+
+
+def report_on(session: Session, delivery: Delivery) -> DeliveryReport:
+    """The log of a delivery as people and scripts read it."""
+    known = {service.id: service for service in services.all_known(session)}
+    return report_of(delivery, messages.of_delivery(session, delivery), known)
