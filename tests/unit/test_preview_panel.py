@@ -1,5 +1,6 @@
 """Posts in a terminal, also a narrow one without colours."""
 
+from io import BytesIO, TextIOWrapper
 from typing import Any
 
 import pytest
@@ -64,3 +65,12 @@ def test_a_narrow_terminal_without_colours_is_wide_enough_and_obeys_no_text(text
 
 def test_markup_of_the_terminal_is_shown_as_it_is() -> None:
     assert "[red]Sale[/red] :smile:" in printed(text="[red]Sale[/red] :smile:")
+
+
+def test_a_terminal_of_ascii_gets_ascii() -> None:
+    stream = TextIOWrapper(BytesIO(), encoding="ascii")
+    show_posts(Console(file=stream, width=40), head(), [post(weight=140)])
+    stream.seek(0)
+    shown = stream.read()
+    assert "#####----- 140 of 280" in shown
+    assert "+- Acme Coffee @acme -" in shown
