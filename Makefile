@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 
-.PHONY: help install demo up test check bench deploy clean
+.PHONY: help install demo up test check soak bench deploy clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -33,6 +33,9 @@ check: $(INSTALLED) ## Lint, types, import contracts, unit tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/unit
+
+soak: $(INSTALLED) ## Publish through 100,000 schedules of faults; SEED=n runs one again
+	$(BIN)/python -m tests.schedules $(if $(SEED),$(SEED) 1,0 100000)
 
 bench: $(INSTALLED) ## Measure the account sync beside plain loops
 	$(BIN)/python -m benchmarks

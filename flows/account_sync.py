@@ -1,13 +1,11 @@
 """Account sync: the followers of every service into the visitors table."""
 
-import time
 from collections.abc import Sequence
 from datetime import datetime
 
 import pendulum
 from prefect import flow, runtime, task
 from prefect.client.schemas.objects import State
-from prefect.logging import get_run_logger
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
@@ -17,7 +15,7 @@ from campaign.settings import load_settings
 from campaign.store.claims import claim
 from models import Service, SyncMode, SyncRun, SyncState
 from tasks.artifacts import SyncProgress, publish_report
-from tasks.continuation import is_continuation, schedule_continuation, should_wait_here
+from tasks.continuation import go_on_later, is_continuation, should_wait_here, wait_until
 from tasks.followers import estimate_cost, has_unfinished_reading, leave, open_reading, read_pages, report_on
 from tasks.page_reader import collect_garbage_rarely
 from tasks.plain_logs import speak_plainly
@@ -70,7 +68,7 @@ def account_sync(
             if not should_wait_here():
                 _go_on_later(waiting, mode, goes_on_at)
                 break
-            _wait_until(goes_on_at)
+            wait_until(goes_on_at)
     publish_report(list(reports.values()))
     return _outcome(list(reports.values()), chosen.problems)
 
@@ -105,17 +103,7 @@ def _read_followers(service: Service, run: SyncRun) -> SyncReport:
 
 def _go_on_later(services: Sequence[Service], mode: SyncMode, at: datetime) -> None:
     names = sorted(service.internal_name for service in services)
-    get_run_logger().info("%s: X allows no more calls for now; continues at %s", ", ".join(names), at)
-    if runtime.deployment.id:
-        name = f"{', '.join(names)} · {mode.value} · continues"
-        schedule_continuation(name, at, {"services": names, "mode": mode.value})
-
-
-def _wait_until(moment: datetime) -> None:
-    """Wait in this process, for a run that no deployment could go on with."""
-    while (seconds := (moment - pendulum.now("UTC")).total_seconds()) > 0:
-        get_run_logger().info("X allows no more calls for now; continues in %d s", seconds)
-        time.sleep(min(seconds, 60))
+    go_on_later(f"{', '.join(names)} · {mode.value} · continues", at, {"services": names, "mode": mode.value})
 
 
 def _outcome(reports: list[SyncReport], problems: Sequence[str]) -> State:

@@ -1,11 +1,14 @@
 """Going on when X allows calls again, without anybody waiting."""
 
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import pendulum
 from prefect import runtime, task
 from prefect.deployments import run_deployment
+from prefect.logging import get_run_logger
 
 #: Marks a run that only goes on with what an earlier one left unfinished.
 CONTINUATION = "continuation"
@@ -36,3 +39,17 @@ def schedule_continuation(name: str, at: datetime, parameters: Mapping[str, Any]
         idempotency_key=f"{runtime.deployment.id} {name} {at.isoformat()}",
         tags=[CONTINUATION],
     )
+
+
+def go_on_later(name: str, at: datetime, parameters: Mapping[str, Any]) -> None:
+    """Say that the work goes on at that time, and schedule it where a deployment can do so."""
+    get_run_logger().info("%s continues at %s", name, at)
+    if runtime.deployment.id:
+        schedule_continuation(name, at, parameters)
+
+
+def wait_until(moment: datetime) -> None:
+    """Wait in this process, for a run that no deployment could go on with."""
+    while (seconds := (moment - pendulum.now("UTC")).total_seconds()) > 0:
+        get_run_logger().info("X allows no more calls for now; continues in %d s", seconds)
+        time.sleep(min(seconds, 60))

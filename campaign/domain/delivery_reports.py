@@ -63,6 +63,11 @@ class DeliveryReport:
     lines: tuple[LogLine, ...]
 
     @property
+    def is_unhappy(self) -> bool:
+        """Whether a person has to do something."""
+        return self.state in {DeliveryState.FAILED, DeliveryState.EXPIRED}
+
+    @property
     def first_link(self) -> str:
         """Where the first post is on X."""
         return next((line.link for line in self.lines if line.link), "")

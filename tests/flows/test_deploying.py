@@ -20,9 +20,11 @@ from deployments.environment import HEARTBEAT_SECONDS
 from deployments.server import Server
 from deployments.worker import POOL, make_pool
 from flows.account_sync import account_sync
+from flows.post_publication import post_publication
 from tests.servers import fresh_server
 
 ACCOUNT_SYNC = f"{account_sync.name}/account-sync"
+POST_PUBLICATION = f"{post_publication.name}/post-publication"
 
 
 @pytest.fixture(scope="module")
@@ -54,11 +56,12 @@ def test_at_first_everything_is_stopped_however_many_deploy_at_once(client: Sync
     with ThreadPoolExecutor() as pool:
         results = list(pool.map(lambda home: deploy(Settings(home=home)), homes))
 
-    assert results == [[Deployed(ACCOUNT_SYNC, is_enabled=False, next_run=None)]] * 2
+    stopped = [Deployed(name, is_enabled=False, next_run=None) for name in (ACCOUNT_SYNC, POST_PUBLICATION)]
+    assert results == [stopped] * 2
     assert [pool.name for pool in client.read_work_pools()] == [POOL]
     assert [automation.name for automation in client.read_automations()] == [AUTOMATION]
     assert client.read_flow_runs() == []
-    assert len(client.read_deployments()) == 1
+    assert len(client.read_deployments()) == len(stopped)
 
 
 def test_a_workflow_is_deployed_as_prefect_yaml_says(client: SyncPrefectClient) -> None:
@@ -91,7 +94,7 @@ def test_what_a_person_enabled_and_edited_stays(client: SyncPrefectClient) -> No
     hourly = {"cron": "0 * * * *", "timezone": "Europe/Brussels", "day_or": True}
     change_schedule(client, active=True, schedule=hourly)
 
-    [workflow] = deploy(load_settings())
+    workflow, _ = deploy(load_settings())
 
     [schedule] = deployment_of(client).schedules
     assert workflow.is_enabled
@@ -102,7 +105,7 @@ def test_what_a_person_enabled_and_edited_stays(client: SyncPrefectClient) -> No
 def test_what_a_person_stopped_stays_stopped(client: SyncPrefectClient) -> None:
     change_schedule(client, active=False)
 
-    [workflow] = deploy(load_settings())
+    workflow, _ = deploy(load_settings())
 
     assert not workflow.is_enabled
     assert [schedule.active for schedule in deployment_of(client).schedules] == [False]

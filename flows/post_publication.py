@@ -1,0 +1,98 @@
+"""Post publication: from a form or a confirmed delivery to a post on X, exactly once."""
+
+from collections.abc import Sequence
+
+import pendulum
+from prefect import flow, runtime
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from campaign.domain.delivery_reports import DeliveryReport
+from campaign.errors import NotPossible, WrongUsage
+from tasks.asking import ask_where_needed
+from tasks.continuation import go_on_later, should_wait_here, wait_until
+from tasks.plain_logs import speak_plainly
+from tasks.post_form import PostForm
+from tasks.posting import compose_post, due_deliveries, make_ready, opens_at
+from tasks.previewing import publish_reports
+from tasks.progress import End, Progress
+from tasks.sending import begin, conclude, targets_left, work_on
+
+speak_plainly()
+
+#: Accounts posted to at the same time by one run.
+SIDE_BY_SIDE = 8
+
+
+def _name_run() -> str:
+    given = runtime.flow_run.parameters
+    post = given.get("post")
+    if isinstance(post, dict):
+        return f"{post.get('label', 'new post')} · {len(post.get('services', []))} accounts"
+    return given.get("delivery") or f"all that is due · {pendulum.now('UTC').to_date_string()}"
+
+
+@flow(
+    name="post-publication",
+    flow_run_name=_name_run,
+    task_runner=ThreadPoolTaskRunner(max_workers=SIDE_BY_SIDE),  # type: ignore[arg-type]  # Prefect's own default
+)
+def post_publication(delivery: str = "", post: PostForm | None = None) -> State:
+    """Publish posts and threads on your X accounts, each exactly once.
+
+    Leave everything empty to publish every confirmed delivery that is due. Fill in a new post to see a preview first:
+    the run then waits, and nothing goes out before you answer it with yes.
+
+    Args:
+        delivery: The internal name of one confirmed delivery to publish.
+        post: A new post or thread.
+    """
+    try:
+        make_ready()
+        names = [_compose(post)] if post else [delivery] if delivery else due_deliveries()
+        reports = [_publish(name) for name in names]
+    except (NotPossible, WrongUsage) as error:
+        return Failed(message=str(error))
+    publish_reports([report for report, _ in reports])
+    return _outcome(reports)
+
+
+def _compose(post: PostForm) -> str:
+    """From a form to a confirmed delivery; the run is suspended while a person is asked."""
+    name = compose_post(post)
+    ask_where_needed(name)
+    return name
+
+
+def _publish(name: str) -> tuple[DeliveryReport, list[Progress]]:
+    """Publish one delivery as far as X allows now; the rest goes on by itself later."""
+    prepared = begin(name, "post-publication")
+    ends: list[Progress] = []
+    until = opens_at(prepared.delivery)
+    while until is None:
+        futures = [work_on.submit(service, prepared) for service in targets_left(prepared)]
+        ends = [future.result() for future in futures]
+        until = min((end.until for end in ends if end.until), default=None)
+        if until is None or not should_wait_here():
+            break
+        wait_until(until)
+        until = None
+    if until is not None:
+        go_on_later(name, until, {"delivery": name})
+        ends = ends or [Progress(0, End.WAITING, "Its contact date has not come.", until)]
+    return conclude(prepared.delivery.id), ends
+
+
+def _outcome(reports: Sequence[tuple[DeliveryReport, list[Progress]]]) -> State:
+    data = [report for report, _ in reports]
+    unhappy = [f"{report.name}: {report.reason}" for report in data if report.is_unhappy]
+    stuck = [end.reason for _, ends in reports for end in ends if end.end in {End.BLOCKED, End.CAPPED, End.HALTED}]
+    if unhappy or stuck:
+        return Failed(message=" ".join(dict.fromkeys([*unhappy, *stuck])), data=data)
+    later = [
+        f"{report.name} continues at {min(end.until for end in ends if end.until):%Y-%m-%d %H:%M:%S %Z}"
+        for report, ends in reports
+        if any(end.until for end in ends)
+    ]
+    return Completed(message="; ".join(later) or (None if reports else "Nothing is due."), data=data)

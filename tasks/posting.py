@@ -1,0 +1,60 @@
+"""The steps from the form of a new post to an analysed delivery, and the choice of what is due."""
+
+from datetime import datetime
+
+import pendulum
+from prefect import runtime, task
+
+from campaign.domain.findings import Finding
+from campaign.errors import NotPossible
+from campaign.store import deliveries, schema
+from campaign.store.engine import writing
+from models import Delivery, DeliveryState
+from tasks.composing import Prepared, compose, prepare, record
+from tasks.post_form import PostForm
+from tasks.previewing import publish_preview
+from tasks.services import choose, saved_services
+
+
+def make_ready() -> None:
+    """Bring the tables up to date and take back questions that nobody answered."""
+    schema.make_ready()
+    saved_services()
+    with writing() as session:
+        deliveries.return_unanswered(session, pendulum.now("UTC"))
+
+
+@task(name="compose", task_run_name="compose {post.label}")
+def compose_post(post: PostForm) -> str:
+    """Make the delivery that the form describes, once however often this run is started."""
+    choose([])
+    actor = f"the run {runtime.flow_run.name}"
+    return compose(post.draft(), actor=actor, flow_run_id=str(runtime.flow_run.id)).name
+
+
+@task(name="analyse", task_run_name="analyse {name}")
+def analyse_delivery(name: str) -> Prepared:
+    """Look at every part for every account, show the preview, and keep what was found. Sends nothing."""
+    prepared = prepare(name)
+    if prepared.delivery.state in {DeliveryState.BEING_EDITED, DeliveryState.ANALYSED}:
+        record(prepared, f"the run {runtime.flow_run.name}")
+        publish_preview(prepared)
+    if prepared.analysis.errors:
+        raise NotPossible(f"{name} cannot go out: {_sentences(prepared.analysis.errors)}")
+    return prepared
+
+
+def _sentences(findings: list[Finding]) -> str:
+    return " ".join(finding.sentence for finding in findings)
+
+
+def due_deliveries() -> list[str]:
+    """The names of the deliveries whose time has come."""
+    with writing() as session:
+        return [delivery.name for delivery in deliveries.due(session, pendulum.now("UTC"))]
+
+
+def opens_at(delivery: Delivery) -> datetime | None:
+    """The contact date of a delivery that is not due yet."""
+    is_early = delivery.contact_date is not None and delivery.contact_date > pendulum.now("UTC")
+    return delivery.contact_date if is_early else None

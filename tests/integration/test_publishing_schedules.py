@@ -1,0 +1,14 @@
+"""Two thousand schedules of faults and crashes: no duplicate, nothing missing, the log and the ledger tell the truth."""
+
+import pytest
+
+from tests.schedules import a_database, run_schedule
+
+EACH = 500
+
+
+@pytest.mark.parametrize("first", range(0, 4 * EACH, EACH))
+def test_whatever_goes_wrong_each_part_is_out_exactly_once_and_in_order(first: int) -> None:
+    with a_database():
+        for seed in range(first, first + EACH):
+            run_schedule(seed)
