@@ -1,0 +1,63 @@
+"""Every part of a delivery for every account. Pure: the files were looked at before."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from campaign.domain.content import Part
+from campaign.domain.drafts import Draft
+from campaign.domain.findings import Level
+from campaign.domain.personalisation import BrokenTemplate, UnknownField, render
+from campaign.domain.remarks import PlacedPart, Remark
+from campaign.domain.rendered import FileProblem, LoadedFile, RenderedPart, Target
+
+Files = Mapping[str, LoadedFile | FileProblem]
+"""What became of the files, by their source."""
+
+
+def render_parts(draft: Draft, targets: Sequence[Target], files: Files) -> tuple[list[PlacedPart], list[Remark]]:
+    """The parts that can be rendered, account by account, and what is wrong with the others."""
+    placed: list[PlacedPart] = []
+    remarks: list[Remark] = []
+    parts = draft.content.parts
+    for target in targets:
+        for number, part in enumerate(parts, start=1):
+            rendered = _render(draft, target, number, part, files)
+            if isinstance(rendered, Remark):
+                remarks.append(rendered)
+            else:
+                placed.append(PlacedPart(target, rendered, len(parts), len(part.media)))
+    return placed, remarks
+
+
+def _render(draft: Draft, target: Target, number: int, part: Part, files: Files) -> RenderedPart | Remark:
+    try:
+        text = render(part.text, {"service": dict(target.fields)})
+    except UnknownField as error:
+        return _refusal("unknown_field", number, target, error)
+    except BrokenTemplate as error:
+        return _refusal("broken_template", number, target, error)
+    return RenderedPart(
+        service_id=target.service_id,
+        part=number,
+        text=text,
+        files=loaded(part, files),
+        poll=part.poll,
+        reply_settings=draft.content.reply_settings,
+        paid_partnership=draft.content.paid_partnership,
+    )
+
+
+def _refusal(code: str, number: int, target: Target, error: UnknownField | BrokenTemplate) -> Remark:
+    return Remark(
+        Level.ERROR, code, number, f"cannot be personalised: {_uncapitalised(str(error))}", target.internal_name
+    )
+
+
+def _uncapitalised(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
+
+
+def loaded(part: Part, files: Files) -> tuple[LoadedFile, ...]:
+    """The files of a part that can be sent, each with the description that this part gives it."""
+    found = [(files.get(item.source), item.alt_text) for item in part.media]
+    return tuple(replace(file, alt_text=alt_text) for file, alt_text in found if isinstance(file, LoadedFile))
