@@ -68,7 +68,8 @@ class TwitterService(Block):
     access_token: SecretStr = Field(title="Access token", description="Made after the app's permission was set.")
     access_token_secret: SecretStr = Field(title="Access token secret")
 
-    def keys(self) -> Keys:
+    # Not `keys`: a thing that has it is taken for a dictionary, by Prefect too.
+    def four_keys(self) -> Keys:
         """The four keys, to connect with."""
         return Keys(self.consumer_key, self.consumer_secret, self.access_token, self.access_token_secret)
 
@@ -91,7 +92,7 @@ def read_form(document: BlockDocument) -> TwitterService:
         ) from None
     except WrongUsage as error:
         raise WrongUsage(f"The service saved as {document.name!r} cannot be used: {error}") from None
-    if problem := problem_of(form.keys()):
+    if problem := problem_of(form.four_keys()):
         raise WrongUsage(f"The service {form.internal_name} cannot be used: {problem}")
     return form
 
@@ -133,4 +134,4 @@ def saved_documents() -> list[BlockDocument]:
 def keys_of(block_id: str) -> Keys:
     """Read the keys of one service, only for as long as they are needed."""
     with get_client(sync_client=True) as client:
-        return read_form(client.read_block_document(UUID(block_id), include_secrets=True)).keys()
+        return read_form(client.read_block_document(UUID(block_id), include_secrets=True)).four_keys()

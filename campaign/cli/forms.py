@@ -120,7 +120,7 @@ def _save(values: dict[str, Any], name: str, *, overwrite: bool) -> None:
         first = error.errors()[0]
         field = TwitterService.model_fields[str(first["loc"][0])].title
         raise WrongUsage(f"{field} cannot be used: {first['msg']}.") from None
-    if problem := problem_of(form.keys()):
+    if problem := problem_of(form.four_keys()):
         raise WrongUsage(problem)
     TwitterService.register_type_and_schema()
     form.save(name, overwrite=overwrite)

@@ -1,0 +1,167 @@
+"""Post publication as a marketer uses it: the form, the question, the answer, through the API that the UI uses."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import FlowRun
+
+from campaign.settings import Settings, load_settings
+from campaign.simulator.server import running as simulator_running
+from campaign.store import deliveries, schema
+from campaign.store.engine import reading
+from deployments.deploying import deploy
+from deployments.environment import child_environment
+from deployments.processes import running
+from deployments.server import Server
+from deployments.worker import POOL
+from models import DeliveryState
+from tasks.twitter_service import block_name
+from tests.pictures import picture
+from tests.servers import fresh_server, own_environment
+from tests.simulated_x import Brand, SimulatedX
+
+DEPLOYMENT = "post-publication/post-publication"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Prefect server, a worker and a simulated X, as `campaign up` starts them."""
+    home = tmp_path_factory.mktemp("home")
+    with ExitStack() as stack:
+        x_url = stack.enter_context(simulator_running())
+        server = stack.enter_context(fresh_server(home))
+        stack.enter_context(own_environment(home, CAMPAIGN_X_API_URL=x_url, PREFECT_API_URL=server.api_url))
+        settings = load_settings()
+        schema.upgrade()
+        deploy(settings)
+        stack.enter_context(worker(settings, server))
+        yield server
+
+
+def worker(settings: Settings, server: Server) -> Any:
+    environment = child_environment(settings) | {"PREFECT_API_URL": server.api_url}
+    command = ["prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", "worker"]
+    return running(settings, "worker", command, environment)
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[SyncPrefectClient]:
+    assert server
+    with get_client(sync_client=True) as client:
+        yield client
+
+
+@pytest.fixture
+def x(server: Server) -> SimulatedX:
+    assert server
+    simulated = SimulatedX(load_settings().x_api_url)
+    simulated.command("POST", "reset")
+    return simulated
+
+
+def connect(client: SyncPrefectClient, x: SimulatedX, username: str, **more: Any) -> tuple[Brand, dict[str, Any]]:
+    """An account with a saved form, and the reference to the form that the UI's drop-down sends."""
+    brand = x.make(username, **more)
+    brand.save_form(proof=bool(more))
+    document = client.read_block_document_by_name(block_name(username), "twitter-service")
+    return brand, {"$ref": {"block_document_id": str(document.id)}}
+
+
+def start(client: SyncPrefectClient, **parameters: Any) -> UUID:
+    """As the form in the UI does it."""
+    deployment = client.read_deployment_by_name(DEPLOYMENT)
+    return client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id
+
+
+def wait_for(client: SyncPrefectClient, run_id: UUID, *names: str, seconds: float = 60) -> FlowRun:
+    deadline = time.monotonic() + seconds
+    while (run := client.read_flow_run(run_id)).state_name not in names:
+        assert not (run.state and run.state.is_final()), f"{run.state_name}: {run.state and run.state.message}"
+        assert time.monotonic() < deadline, run.state
+        time.sleep(0.2)
+    return run
+
+
+def answer(client: SyncPrefectClient, run_id: UUID, **given: str) -> None:
+    """The button Resume, with the form filled in."""
+    reply = httpx.post(f"{client.api_url}flow_runs/{run_id}/resume", json={"run_input": given}).raise_for_status()
+    assert reply.json()["status"] == "ACCEPT", reply.text
+
+
+def artifacts(client: SyncPrefectClient, run_id: UUID) -> dict[str, Any]:
+    wanted = {"flow_runs": {"id": {"any_": [str(run_id)]}}}
+    found = httpx.post(f"{client.api_url}artifacts/filter", json=wanted).raise_for_status().json()
+    return {one["type"]: one["data"] for one in found}
+
+
+def posts_of(brand: Brand) -> list[dict[str, Any]]:
+    return list(brand.x.command("GET", f"accounts/{brand.name}/posts")["posts"])
+
+
+def test_a_thread_with_a_picture_goes_out_on_two_accounts_after_proof_and_yes(
+    client: SyncPrefectClient, x: SimulatedX, tmp_path: Path
+) -> None:
+    (acme, acme_form), (bolt, bolt_form) = connect(client, x, "acme"), connect(client, x, "bolt")
+    proof, proof_form = connect(client, x, "acme_test", protected=True)
+    file = tmp_path / "launch.png"
+    file.write_bytes(picture("PNG"))
+    form = {
+        "label": "Launch",
+        "services": [acme_form, bolt_form],
+        "text": "It is here, says {{ service.label }}.",
+        "more_parts": ["And this is why."],
+        "media": [{"source": str(file), "alt_text": "A red square"}],
+        "proof": proof_form,
+    }
+
+    run_id = start(client, post=form)
+    wait_for(client, run_id, "Suspended")
+
+    # Nothing but the proof is out; the place of the workflow is free for others.
+    assert [one["text"] for one in posts_of(proof)] == ["It is here, says acme.", "And this is why."]
+    assert posts_of(acme) == posts_of(bolt) == []
+    assert "It is here, says bolt" in artifacts(client, run_id)["markdown"]
+    other = start(client)
+    assert wait_for(client, other, "Completed").state.message == "Nothing is due."  # type: ignore[union-attr]
+
+    answer(client, run_id, answer="Confirm", comment="Go", confirm_as="Ana")
+    wait_for(client, run_id, "Completed")
+
+    for brand in (acme, bolt):
+        first, second = posts_of(brand)
+        assert (first["text"], second["text"]) == (f"It is here, says {brand.name}.", "And this is why.")
+        assert second["reply_to"] == first["id"]
+        assert [media["alt_text"] for media in first["media"]] == ["A red square"]
+    with reading() as session:
+        [delivery] = deliveries.listed(session)
+        assert (delivery.state, delivery.confirmed_by) == (DeliveryState.FINISHED, "Ana")
+    shown = artifacts(client, run_id)
+    assert "x.com/acme/status" in str(shown["table"])
+    assert "Launch" in shown["markdown"]
+
+
+def test_after_a_no_nothing_goes_out_and_the_run_says_so(client: SyncPrefectClient, x: SimulatedX) -> None:
+    acme, form = connect(client, x, "acme")
+    run_id = start(client, post={"label": "Rejected", "services": [form], "text": "Not this."})
+    wait_for(client, run_id, "Suspended")
+
+    answer(client, run_id, answer="Reject", comment="Too short", confirm_as="Bo")
+
+    failed = wait_for(client, run_id, "Failed")
+    assert "was rejected by Bo; nothing went out." in str(failed.state and failed.state.message)
+    assert posts_of(acme) == []
+
+
+def test_a_post_with_an_error_is_told_in_one_sentence_and_asks_nobody(client: SyncPrefectClient, x: SimulatedX) -> None:
+    acme, form = connect(client, x, "acme")
+    run_id = start(client, post={"label": "Long", "services": [form], "text": "x" * 281})
+    failed = wait_for(client, run_id, "Failed")
+    assert "281" in str(failed.state and failed.state.message)
+    assert posts_of(acme) == []
