@@ -11,7 +11,7 @@ from campaign.domain.analysis_warnings import likeness_warnings, part_warnings, 
 from campaign.domain.drafts import Draft
 from campaign.domain.findings import Analysis, Finding, Level, PlannedPost, error, info
 from campaign.domain.posts import ReplySettings
-from campaign.domain.remarks import findings_of, listed
+from campaign.domain.remarks import findings_of, in_one_line, listed
 from campaign.domain.rendered import RenderedPart, Target
 from campaign.domain.rendering import Files, render_parts
 
@@ -68,7 +68,7 @@ def _target_findings(draft: Draft, targets: Sequence[Target], proof: Target | No
         yield error("no_target", "The delivery goes to no account: choose a service.")
     for target in targets:
         if target.blocked_because:
-            yield error("target_blocked", f"Nothing can go out on @{target.internal_name}: {target.blocked_because}")
+            yield error("target_blocked", f"Nothing can go out on @{target.internal_name}: {in_one_line(target)}")
         if proof and proof.service_id == target.service_id:
             yield error(
                 "proof_is_target",

@@ -34,13 +34,16 @@ def calls_of(placed: Sequence[PlacedPart]) -> int:
 def cost_findings(placed: Sequence[PlacedPart], targets: Sequence[Target]) -> Iterator[Finding]:
     """The cost by account, the calls, and which account may not spend as much."""
     for target in targets:
-        cost = cost_of([one for one in placed if one.target is target])
+        parts = [one for one in placed if one.target is target]
+        cost = cost_of(parts)
         if cost > target.left:
             yield _over_cap(target, cost)
-        yield info(
-            "cost", f"On @{target.internal_name} it costs {usd(cost)} of the {usd(target.left)} left this month."
-        )
-    yield info("calls", f"It takes {calls_of(placed):,} calls of X's API.")
+        elif parts:
+            yield info(
+                "cost", f"On @{target.internal_name} it costs {usd(cost)} of {usd(target.left)} left this month."
+            )
+    if calls := calls_of(placed):
+        yield info("calls", f"It takes {calls:,} call{'s' * (calls > 1)} of X's API.")
 
 
 def _over_cap(target: Target, cost: Decimal) -> Finding:

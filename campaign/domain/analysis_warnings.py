@@ -8,7 +8,7 @@ from unicodedata import normalize
 from campaign.domain.analysis_costs import price_of
 from campaign.domain.findings import Finding, Level, warning
 from campaign.domain.posts import MediaKind
-from campaign.domain.remarks import PlacedPart, Remark, listed, part_name
+from campaign.domain.remarks import PlacedPart, Remark, in_one_line, listed, part_name
 from campaign.domain.rendered import Target
 from campaign.domain.same_text import is_same_text
 from campaign.domain.similar import is_similar
@@ -54,7 +54,7 @@ def proof_warnings(proof: Target | None, proofs_sent: int) -> Iterator[Finding]:
             " and tagging), then check the service.",
         )
     if proof.blocked_because:
-        yield warning("proof_blocked", f"No proof can be sent to @{proof.internal_name}: {proof.blocked_because}")
+        yield warning("proof_blocked", f"No proof can be sent to @{proof.internal_name}: {in_one_line(proof)}")
     elif not proofs_sent:
         yield warning(
             "no_proof_sent", f"No proof was sent yet: send one to @{proof.internal_name} and look at it on X."

@@ -56,6 +56,11 @@ def listed(names: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(written[:-1]), *written[-1:]]))
 
 
+def in_one_line(target: Target) -> str:
+    """Why an account is blocked: a service's problems are kept one a line."""
+    return " ".join(target.blocked_because.split())
+
+
 def _where(part: int, of: int, names: Sequence[str]) -> str:
     name = part_name(part, of)
     accounts = listed([*dict.fromkeys(filter(None, names))])
