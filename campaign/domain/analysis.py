@@ -6,8 +6,9 @@ from datetime import datetime
 from campaign.domain.analysis_content import content_findings
 from campaign.domain.analysis_costs import calls_of, cost_findings, cost_of
 from campaign.domain.analysis_errors import part_errors
+from campaign.domain.analysis_proof import proof_warnings
 from campaign.domain.analysis_schedule import date_findings, timetable_findings, timetable_of
-from campaign.domain.analysis_warnings import likeness_warnings, part_warnings, proof_warnings
+from campaign.domain.analysis_warnings import likeness_warnings, part_warnings
 from campaign.domain.drafts import Draft
 from campaign.domain.findings import Analysis, Finding, Level, PlannedPost, error, info
 from campaign.domain.posts import ReplySettings
@@ -42,7 +43,7 @@ def analyse(
         *_target_findings(draft, targets, proof),
         *findings_of([*remarks, *part_errors(placed), *part_warnings(placed)], of),
         *likeness_warnings(placed),
-        *proof_warnings(proof, proofs_sent),
+        *proof_warnings(proof, proofs_sent, placed),
         *date_findings(draft, now),
         *cost_findings(placed, targets),
         *timetable_findings(targets, planned, draft, now),

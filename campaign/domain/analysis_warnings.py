@@ -8,8 +8,7 @@ from unicodedata import normalize
 from campaign.domain.analysis_costs import price_of
 from campaign.domain.findings import Finding, Level, warning
 from campaign.domain.posts import MediaKind
-from campaign.domain.remarks import PlacedPart, Remark, in_one_line, listed, part_name
-from campaign.domain.rendered import Target
+from campaign.domain.remarks import PlacedPart, Remark, listed, part_name
 from campaign.domain.same_text import is_same_text
 from campaign.domain.similar import is_similar
 from campaign.domain.spending import usd
@@ -40,25 +39,6 @@ def likeness_warnings(placed: Sequence[PlacedPart]) -> Iterator[Finding]:
                 f"{listed(names)} say nearly the same in {part_name(part, ones[0].of)}, which X forbids across"
                 " accounts: write a text for each, or choose one account.",
             )
-
-
-def proof_warnings(proof: Target | None, proofs_sent: int) -> Iterator[Finding]:
-    """What is missing until somebody has seen the delivery as X shows it."""
-    if proof is None:
-        yield warning("no_proof_service", "No proof can be sent: choose a proof service with a protected account.")
-        return
-    if not proof.protected:
-        yield warning(
-            "proof_not_protected",
-            f"Proofs sent to @{proof.internal_name} are public; protect its posts on X (Privacy and safety, Audience"
-            " and tagging), then check the service.",
-        )
-    if proof.blocked_because:
-        yield warning("proof_blocked", f"No proof can be sent to @{proof.internal_name}: {in_one_line(proof)}")
-    elif not proofs_sent:
-        yield warning(
-            "no_proof_sent", f"No proof was sent yet: send one to @{proof.internal_name} and look at it on X."
-        )
 
 
 def _html(one: PlacedPart) -> Iterator[tuple[str, str]]:

@@ -1,5 +1,4 @@
 import time
-from dataclasses import replace
 from decimal import Decimal
 from random import Random
 
@@ -8,7 +7,7 @@ import pytest
 from campaign.domain.content import MediaItem, Part
 from campaign.domain.posts import MediaKind
 from campaign.domain.similar import is_similar
-from tests.analysing import PROOF, analysed, draft, loaded, sentences, target
+from tests.analysing import analysed, draft, loaded, sentences, target
 
 LONG = "The new roast is here: dark, sweet, with a little smoke, and only until the end of the month."
 
@@ -128,20 +127,3 @@ def test_comparing_many_accounts_takes_no_time() -> None:
     began = time.monotonic()
     assert "same_text_to_several" not in sentences(analysed(draft(*["{{ service.label }}"] * 5), *accounts)[0])
     assert time.monotonic() - began < 10
-
-
-@pytest.mark.parametrize(
-    ("proof", "sent", "code"),
-    [
-        (None, 0, "no_proof_service"),
-        (None, 1, "no_proof_service"),
-        (PROOF, 0, "no_proof_sent"),
-        (replace(PROOF, protected=False), 1, "proof_not_protected"),
-        (replace(PROOF, protected=None), 1, "proof_not_protected"),
-        (replace(PROOF, blocked_because="Keys wrong."), 0, "proof_blocked"),
-    ],
-)
-def test_a_delivery_that_nobody_saw_on_x_is_told(proof: object, sent: int, code: str) -> None:
-    analysis, _ = analysed(draft("Hello"), proof=proof, proofs_sent=sent)  # type: ignore[arg-type]
-    assert sentences(analysis).keys() == {code}
-    assert analysis.is_ok
