@@ -8,7 +8,7 @@ from unicodedata import normalize
 from campaign.domain.analysis_costs import price_of
 from campaign.domain.findings import Finding, Level, warning
 from campaign.domain.posts import MediaKind
-from campaign.domain.remarks import PlacedPart, Remark, listed, part_name
+from campaign.domain.remarks import PlacedPart, Remark, listed, parts_name
 from campaign.domain.same_text import is_same_text
 from campaign.domain.similar import is_similar
 from campaign.domain.spending import usd
@@ -28,17 +28,18 @@ def part_warnings(placed: Sequence[PlacedPart]) -> Iterator[Remark]:
 
 
 def likeness_warnings(placed: Sequence[PlacedPart]) -> Iterator[Finding]:
-    """Parts that say nearly the same on several accounts; one finding a part."""
+    """Parts that say nearly the same on several accounts; one finding for the same accounts."""
+    parts: dict[tuple[str, ...], list[int]] = {}
     by_part = sorted(placed, key=lambda one: one.rendered.part)
     for part, group in groupby(by_part, key=lambda one: one.rendered.part):
-        ones = list(group)
-        names = _alike(ones)
-        if names:
-            yield warning(
-                "same_text_to_several",
-                f"{listed(names)} say nearly the same in {part_name(part, ones[0].of)}, which X forbids across"
-                " accounts: write a text for each, or choose one account.",
-            )
+        if names := _alike(list(group)):
+            parts.setdefault(names, []).append(part)
+    for names, numbers in parts.items():
+        yield warning(
+            "same_text_to_several",
+            f"{listed(names)} say nearly the same in {parts_name(numbers, placed[0].of)}, which X forbids across"
+            " accounts: write a text for each, or choose one account.",
+        )
 
 
 def _html(one: PlacedPart) -> Iterator[tuple[str, str]]:
@@ -75,7 +76,7 @@ def _recently(one: PlacedPart) -> Iterator[tuple[str, str]]:
         yield "same_text_recently", "says what was posted there in the last 24 hours: X refuses that, so change it."
 
 
-def _alike(ones: Sequence[PlacedPart]) -> list[str]:
+def _alike(ones: Sequence[PlacedPart]) -> tuple[str, ...]:
     """The accounts whose text is nearly that of another one."""
     names: list[str] = []
     for number, one in enumerate(ones):
@@ -83,4 +84,4 @@ def _alike(ones: Sequence[PlacedPart]) -> list[str]:
             if one.rendered.text.strip() and is_similar(one.rendered.text, other.rendered.text):
                 names += (other.target.internal_name, one.target.internal_name)
                 break
-    return [*dict.fromkeys(names)]
+    return tuple(dict.fromkeys(names))

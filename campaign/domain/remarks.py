@@ -48,6 +48,13 @@ def part_name(part: int, of: int) -> str:
     return f"part {part} of {of}" if of > 1 else "the post"
 
 
+def parts_name(parts: Sequence[int], of: int) -> str:
+    """Several parts by their places: parts 1, 2 and 3 of 3."""
+    if len(parts) == 1:
+        return part_name(parts[0], of)
+    return f"parts {', '.join(map(str, parts[:-1]))} and {parts[-1]} of {of}"
+
+
 def listed(names: Sequence[str]) -> str:
     """Accounts in a sentence: @a, @b and @c, or the first of them and how many others."""
     written = [f"@{name}" for name in names]

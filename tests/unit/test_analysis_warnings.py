@@ -83,6 +83,12 @@ def test_nearly_the_same_text_on_several_accounts_is_told_once() -> None:
     }
 
 
+def test_a_thread_to_several_accounts_is_told_once() -> None:
+    analysis, _ = analysed(draft("One", "Two", "Three"), target("a", 1), target("b", 2))
+    assert [finding.code for finding in analysis.warnings] == ["same_text_to_several"]
+    assert "@a and @b say nearly the same in parts 1, 2 and 3 of 3, " in analysis.warnings[0].sentence
+
+
 def test_one_account_may_say_what_it_likes() -> None:
     assert sentences(analysed(draft(LONG, LONG + " And more of it."))[0]) == {}
 
