@@ -10,11 +10,12 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from campaign.domain.delivery_reports import DeliveryReport
 from campaign.errors import NotPossible, WrongUsage
+from campaign.settings import load_settings
 from tasks.asking import ask_where_needed
 from tasks.continuation import go_on_later, should_wait_here, wait_until
 from tasks.plain_logs import speak_plainly
 from tasks.post_form import PostForm
-from tasks.posting import compose_post, due_deliveries, make_ready, opens_at
+from tasks.posting import compose_post, due_deliveries, make_ready, name_run_after, opens_at
 from tasks.previewing import publish_reports
 from tasks.progress import End, Progress
 from tasks.sending import begin, conclude, targets_left, work_on
@@ -26,11 +27,10 @@ SIDE_BY_SIDE = 8
 
 
 def _name_run() -> str:
+    """The name until it is known what is published."""
     given = runtime.flow_run.parameters
-    post = given.get("post")
-    if isinstance(post, dict):
-        return f"{post.get('label', 'new post')} · {len(post.get('services', []))} accounts"
-    return given.get("delivery") or f"all that is due · {pendulum.now('UTC').to_date_string()}"
+    named = "a new post" if given.get("post") else given.get("delivery")
+    return named or f"what is due · {pendulum.now(load_settings().timezone).to_date_string()}"
 
 
 @flow(
@@ -51,6 +51,7 @@ def post_publication(delivery: str = "", post: PostForm | None = None) -> State:
     try:
         make_ready()
         names = [_compose(post)] if post else [delivery] if delivery else due_deliveries()
+        name_run_after(names)
         reports = [_publish(name) for name in names]
     except (NotPossible, WrongUsage) as error:
         return Failed(message=str(error))
@@ -61,6 +62,7 @@ def post_publication(delivery: str = "", post: PostForm | None = None) -> State:
 def _compose(post: PostForm) -> str:
     """From a form to a confirmed delivery; the run is suspended while a person is asked."""
     name = compose_post(post)
+    name_run_after([name])
     ask_where_needed(name)
     return name
 

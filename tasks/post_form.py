@@ -13,7 +13,7 @@ from tasks.twitter_service import TwitterService
 
 
 class PostForm(BaseModel):
-    """A new post, as a marketer fills it in."""
+    """Nothing goes out before you have seen the preview and said yes."""
 
     model_config = ConfigDict(title="New post")
 

@@ -1,15 +1,19 @@
 """The steps from the form of a new post to an analysed delivery, and the choice of what is due."""
 
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
 import pendulum
 from prefect import runtime, task
+from prefect.client.orchestration import get_client
+from sqlmodel import Session
 
 from campaign.domain.findings import Finding
 from campaign.errors import NotPossible
 from campaign.store import deliveries, schema
-from campaign.store.engine import writing
-from models import Delivery, DeliveryState
+from campaign.store.engine import reading, writing
+from models import Delivery, DeliveryState, Service
 from tasks.composing import Prepared, compose, prepare, record
 from tasks.post_form import PostForm
 from tasks.previewing import publish_preview
@@ -46,6 +50,22 @@ def analyse_delivery(name: str) -> Prepared:
 
 def _sentences(findings: list[Finding]) -> str:
     return " ".join(finding.sentence for finding in findings)
+
+
+def name_run_after(names: Sequence[str]) -> None:
+    """Call this run after what it publishes: `post-2026-11-26-launch · 2 accounts`."""
+    if not names or not runtime.flow_run.id:
+        return
+    with reading() as session:
+        accounts = {service.id for name in names for service in _targets(session, name)}
+    counted = f"{len(accounts)} account{'s' if len(accounts) != 1 else ''}"
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(UUID(runtime.flow_run.id), name=f"{names[0]}{more} · {counted}")
+
+
+def _targets(session: Session, name: str) -> list[Service]:
+    return deliveries.targets_of(session, deliveries.named(session, name))
 
 
 def due_deliveries() -> list[str]:

@@ -16,12 +16,16 @@ class _Plain(BaseModel):
 class MediaItem(_Plain):
     """A picture, GIF or video, and its description for those who cannot see it."""
 
+    model_config = ConfigDict(title="File")
+
     source: str = Field(title="File", description="A path on the machine of the worker, or an https address.")
     alt_text: str = Field("", title="Alternative text", max_length=1000)
 
 
 class PollContent(_Plain):
     """A question's answers, and how long it is open."""
+
+    model_config = ConfigDict(title="Poll")
 
     options: list[str] = Field(title="Answers", min_length=2, max_length=4)
     minutes: int = Field(1440, title="Open for minutes", ge=5, le=10_080)

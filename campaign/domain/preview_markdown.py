@@ -5,7 +5,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Sequence
 
 from campaign.domain.content import PollContent
-from campaign.domain.preview import Mark, PostView, PreviewHead, pieces
+from campaign.domain.preview import Mark, Piece, PostView, PreviewHead, pieces
 from campaign.domain.preview_words import (
     NO_ALT_TEXT,
     PAID_PARTNERSHIP,
@@ -27,6 +27,8 @@ _SPACE = "&nbsp;"
 # Entities for what HTML begins with, because some readers of Markdown look for tags first.
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _ESCAPES = str.maketrans({**{mark: f"\\{mark}" for mark in "\\`*_{}[]()#+-.!|~:@/=$^"}, **_ENTITIES})
+# One of Prefect's two UIs shows the words of a link as they stand: only what would end or style them is escaped.
+_ESCAPES_IN_LINK = str.maketrans({**{mark: f"\\{mark}" for mark in "\\`*_[]~"}, **_ENTITIES})
 
 
 def as_markdown(head: PreviewHead, views: Sequence[PostView]) -> str:
@@ -81,10 +83,14 @@ def _quoted(blocks: Sequence[str]) -> str:
 def _text(text: str) -> str:
     """A text with its marks, each of its lines on a line of its own."""
     marked = "".join(
-        _escaped(piece.text) if piece.mark is Mark.PLAIN else f"[{_escaped(piece.text)}]({_destination(piece.address)})"
+        _escaped(piece.text) if piece.mark is Mark.PLAIN else _link(piece)
         for piece in pieces("\n".join(_BREAK.split(text)))
     )
     return "\\\n".join(_with_spaces(line) or _SPACE for line in marked.split("\n"))
+
+
+def _link(piece: Piece) -> str:
+    return f"[{piece.text.translate(_ESCAPES_IN_LINK)}]({_destination(piece.address)})"
 
 
 def _line(words: str) -> str:

@@ -13,6 +13,8 @@ from campaign.store.sql import POSTGRESQL, SQLITE, BulkStatements
 from models import ORIGIN, Service, Subscription, SyncMode, SyncRun, Visitor
 
 _NUL_IN_JSON = "\\u0000"
+#: Visitors compared by one statement: a million at once would take 14 MB.
+_SWEPT_AT_ONCE = 250_000
 _NEWEST = select(func.max(col(Visitor.id)))
 _PAGES: Table = SQLModel.metadata.tables["sync_page"]
 
@@ -107,7 +109,9 @@ def end_unseen(session: Session, run: SyncRun, now: datetime) -> int:
     statements = _statements(session)
     if statements.plan_sweep is not None:
         session.connection().execute(statements.plan_sweep)
-    return session.connection().execute(statements.end_unseen, given).rowcount
+    newest = session.scalar(_NEWEST) or 0
+    ranges = ({"first": first, "beyond": first + _SWEPT_AT_ONCE} for first in range(0, newest + 1, _SWEPT_AT_ONCE))
+    return sum(session.connection().execute(statements.end_unseen, given | each).rowcount for each in ranges)
 
 
 def count_followers(session: Session, service_id: int) -> int:

@@ -45,7 +45,10 @@ class BulkStatements:
     begin_subscriptions: TextClause
     """Its row count is the number of followings that begin."""
     end_unseen: TextClause
-    """Ends the following of everybody whom no page of the reading had, except whom another one met meanwhile."""
+    """Ends the following of everybody whom no page of the reading had, except whom another one met meanwhile.
+
+    Of the visitors from `:first` on and before `:beyond`: the ids that were seen are held in memory.
+    """
     count_begun: TextClause
     """How many of the followings of `:ids` began `:since` then."""
     plan_sweep: TextClause | None = None
@@ -86,10 +89,11 @@ WHERE service_id = :service_id AND began_at >= :since AND visitor_id IN (SELECT 
 """).bindparams(_SINCE),
     end_unseen=text("""
 UPDATE subscription SET ended_at = :now
-WHERE service_id = :service_id AND ended_at IS NULL AND began_at < :since AND visitor_id NOT IN (
-    SELECT seen.value FROM sync_page, json_each(sync_page.visitor_ids) AS seen
-    WHERE sync_page.sync_run_id = :sync_run_id
-)
+WHERE service_id = :service_id AND ended_at IS NULL AND began_at < :since
+    AND visitor_id >= :first AND visitor_id < :beyond AND visitor_id NOT IN (
+        SELECT seen.value FROM sync_page, json_each(sync_page.visitor_ids) AS seen
+        WHERE sync_page.sync_run_id = :sync_run_id AND seen.value >= :first AND seen.value < :beyond
+    )
 """).bindparams(_NOW, _SINCE),
 )
 
@@ -143,6 +147,7 @@ WITH seen AS MATERIALIZED (
 )
 UPDATE subscription SET ended_at = :now
 WHERE service_id = :service_id AND ended_at IS NULL AND began_at < :since
+    AND visitor_id >= :first AND visitor_id < :beyond
     AND NOT EXISTS (SELECT FROM seen WHERE seen.visitor_id = subscription.visitor_id)
 """).bindparams(_NOW, _SINCE),
 )

@@ -132,7 +132,8 @@ def test_a_thread_with_a_picture_goes_out_on_two_accounts_after_proof_and_yes(
     assert wait_for(client, other, "Completed").state.message == "Nothing is due."  # type: ignore[union-attr]
 
     answer(client, run_id, answer="Confirm", comment="Go", confirm_as="Ana")
-    wait_for(client, run_id, "Completed")
+    done = wait_for(client, run_id, "Completed")
+    assert done.name.endswith("-launch · 2 accounts")
 
     for brand in (acme, bolt):
         first, second = posts_of(brand)
