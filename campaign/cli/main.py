@@ -7,12 +7,14 @@ from typer.exceptions import TyperException
 
 from campaign.cli import output
 from campaign.cli.database import database
+from campaign.cli.delivery import delivery
 from campaign.cli.demo import demo
 from campaign.cli.deploy import deploy_command
 from campaign.cli.doctor import doctor
 from campaign.cli.service import service
 from campaign.cli.simulator import simulator
 from campaign.cli.sync import sync
+from campaign.cli.template import template
 from campaign.cli.up import up
 from campaign.cli.visitors import visitors
 from campaign.errors import CampaignError, WrongUsage
@@ -28,6 +30,8 @@ app.command()(demo)
 app.command()(up)
 app.add_typer(service, name="service")
 app.command()(sync)
+app.add_typer(delivery, name="delivery")
+app.add_typer(template, name="template")
 app.command()(visitors)
 app.command("deploy")(deploy_command)
 app.command()(doctor)

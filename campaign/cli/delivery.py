@@ -1,0 +1,27 @@
+"""`campaign delivery`: a post from its draft to X, and what became of it."""
+
+import typer
+
+from campaign.cli.delivery_answering import confirm, pause, reject, resume, settle, stop
+from campaign.cli.delivery_looking import analyse, preview
+from campaign.cli.delivery_sending import proof, send, withdraw
+from campaign.cli.delivery_showing import list_deliveries, log, show
+from campaign.cli.delivery_writing import create, edit
+
+delivery = typer.Typer(help="Posts and threads, from draft to X.", no_args_is_help=True)
+delivery.command()(create)
+delivery.command()(edit)
+delivery.command()(analyse)
+delivery.command()(preview)
+delivery.command()(proof)
+delivery.command()(confirm)
+delivery.command()(reject)
+delivery.command()(send)
+delivery.command()(pause)
+delivery.command()(resume)
+delivery.command()(stop)
+delivery.command()(withdraw)
+delivery.command()(settle)
+delivery.command("list")(list_deliveries)
+delivery.command()(show)
+delivery.command()(log)
