@@ -72,8 +72,8 @@ def test_a_reader_sees_every_character_on_its_line(text: str) -> None:
 
 def test_links_mentions_and_hashtags_are_marked() -> None:
     markdown = shown(text="@acme sells #tea at example.com")
-    assert r"[\@acme](https://x.com/acme) sells [\#tea](https://x.com/hashtag/tea)" in markdown
-    assert r"[example\.com](https://example.com)" in markdown
+    assert "[@acme](https://x.com/acme) sells [#tea](https://x.com/hashtag/tea)" in markdown
+    assert "[example.com](https://example.com)" in markdown
 
 
 def test_a_mark_needs_no_space_around_it() -> None:

@@ -1,0 +1,138 @@
+"""The worst day of a thread: lost answers, kill -9 in the middle of a call, 503s, 429s; each part is out once."""
+
+import json
+import time
+from subprocess import Popen
+from typing import Any
+
+from sqlmodel import select
+
+from campaign.domain.content import Content, Part
+from campaign.domain.drafts import Draft
+from campaign.store import deliveries, messages
+from campaign.store.engine import reading, writing
+from models import Charge, DeliveryState, Message, MessageState
+from tasks.composing import compose, prepare, recompose, record
+from tasks.controlling import confirm
+from tests.command import campaign, finish, start
+from tests.flows.conftest import Connect
+from tests.flows.running import both_databases
+from tests.simulated_x import Brand, SimulatedX
+
+TEXTS = ["One of four", "Two of four", "Three of four", "Four of four"]
+POSTS = "/2/tweets"
+#: X shows a post late, but by then.
+SETTLE = {"CAMPAIGN_SETTLE_SECONDS": "2"}
+
+
+def confirmed(*brands: Brand, texts: list[str] = TEXTS) -> str:
+    """A thread that a person said yes to."""
+    content = Content(parts=[Part(text=text) for text in texts])
+    name = compose(Draft(label="Launch", services=[brand.name for brand in brands], content=content), actor="ana").name
+    record(prepare(name), "ana")
+    confirm(name, "ana")
+    return name
+
+
+def posts_of(brand: Brand) -> list[dict[str, Any]]:
+    return list(brand.x.command("GET", f"accounts/{brand.name}/posts")["posts"])
+
+
+def log_of(name: str) -> list[Message]:
+    with reading() as session:
+        return messages.of_delivery(session, deliveries.named(session, name))
+
+
+def state_of(name: str) -> DeliveryState:
+    with reading() as session:
+        return deliveries.named(session, name).state
+
+
+def wait_for_call(x: SimulatedX, calls: int) -> None:
+    """Until X was asked so often to publish something."""
+    deadline = time.monotonic() + 30
+    while len([call for call in x.calls() if (call["method"], call["path"]) == ("POST", POSTS)]) < calls:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def send(name: str) -> Popen[str]:
+    return start("delivery", "send", name, "--json", environment=SETTLE)
+
+
+@both_databases
+def test_after_lost_answers_a_kill_503s_and_429s_each_part_is_out_exactly_once(x: SimulatedX, connect: Connect) -> None:
+    brands = [connect("acme"), connect("bolt")]
+    name = confirmed(*brands)
+    # The answer to the second part is lost; the third call hangs until its process is killed.
+    x.fault(POSTS, "answer_lost", method="POST", after=2, times=2)
+    x.fault(POSTS, "slow", method="POST", after=4, times=2, seconds=30)
+    killed = send(name)
+    wait_for_call(x, 6)
+    killed.kill()
+    finish(killed)
+    assert MessageState.SENDING in {message.state for message in log_of(name)}
+
+    x.be_well()
+    x.fault(POSTS, "unavailable_after", method="POST", times=1)
+    x.fault(POSTS, "unavailable_before", method="POST", times=2)
+    x.limit(4, posts=2)
+    done = finish(send(name), seconds=110)
+
+    assert done.status == 0, done.err
+    assert state_of(name) is DeliveryState.FINISHED
+    for brand in brands:
+        truth = posts_of(brand)
+        assert [post["text"] for post in truth] == TEXTS
+        assert [post["reply_to"] for post in truth] == [None, *(post["id"] for post in truth[:-1])]
+        rows = [line for line in json.loads(done.out) if line["service"] == brand.name]
+        assert [line["x_id"] for line in rows] == [post["id"] for post in truth]
+    with reading() as session:
+        charges = list(session.exec(select(Charge)))
+    assert all(charge.settled for charge in charges)
+    assert sum(charge.resources for charge in charges if charge.endpoint == "POST /2/tweets") == 2 * len(TEXTS)
+
+
+def test_after_a_refusal_a_correction_goes_on_without_repeating_what_is_out(x: SimulatedX, connect: Connect) -> None:
+    acme = connect("acme")
+    name = confirmed(acme)
+    refusal = {"title": "Forbidden", "detail": "You are not permitted to perform this action.", "status": 403}
+    x.fault(POSTS, "literal", method="POST", after=1, status=403, body=refusal | {"type": "about:blank"})
+
+    failed = campaign("delivery", "send", name, "--json", **SETTLE)
+
+    assert failed.status == 1
+    assert "Part 2 on acme was refused" in failed.sentence
+    assert state_of(name) is DeliveryState.FAILED
+    assert [message.state for message in log_of(name)] == [
+        MessageState.SENT,
+        MessageState.REFUSED,
+        MessageState.PENDING,
+        MessageState.PENDING,
+    ]
+
+    corrected = [TEXTS[0], "Two, said better", *TEXTS[2:]]
+    content = Content(parts=[Part(text=text) for text in corrected])
+    recompose(name, Draft(label="Launch", services=["acme"], content=content), actor="ana")
+    record(prepare(name), "ana")
+    confirm(name, "ana")
+    done = campaign("delivery", "send", name, "--json", **SETTLE)
+
+    assert done.status == 0, done.err
+    assert [post["text"] for post in posts_of(acme)] == corrected
+
+
+def test_what_was_changed_behind_the_back_after_the_yes_does_not_go_out(x: SimulatedX, connect: Connect) -> None:
+    acme = connect("acme")
+    name = confirmed(acme, texts=["As agreed"])
+    with writing() as session:
+        delivery = deliveries.named(session, name)
+        delivery.content = delivery.content.replace("As agreed", "Something else")
+
+    refused = campaign("delivery", "send", name, "--json", **SETTLE)
+
+    assert refused.status == 1
+    assert "changed after its confirmation" in refused.sentence
+    assert posts_of(acme) == []
+    assert state_of(name) is DeliveryState.BEING_EDITED
+    assert {call["method"] for call in x.calls()} == {"GET"}
