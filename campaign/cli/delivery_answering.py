@@ -90,6 +90,7 @@ def settle(
         output.print_json(line.as_json())
     else:
         show_log([line], as_json=False)
+    output.say(f"Settled. Now let it go on: campaign delivery send {name}")
 
 
 def _adopt() -> None:

@@ -5,9 +5,11 @@ from datetime import datetime
 from typing import Any
 
 from campaign.cli import output
+from campaign.domain.content import Part
+from campaign.domain.drafts import Draft
 from campaign.domain.findings import Analysis, Level
 from campaign.domain.spending import usd
-from models import Delivery
+from models import AuditEntry, Delivery
 
 _LEVELS = {"errors": Level.ERROR, "warnings": Level.WARNING, "info": Level.INFO}
 # What a terminal obeys instead of showing it.
@@ -37,6 +39,33 @@ def show_findings(analysis: Analysis) -> None:
     output.print_table(
         [{"Finding": one.level.value, "What was found": one.sentence, "Code": one.code} for one in analysis.findings]
     )
+
+
+def show_settings(draft: Draft) -> None:
+    """Print what a delivery or a template says of itself, and its parts."""
+    settings = {
+        "Label": draft.label,
+        "Code": draft.code,
+        "Description": draft.description,
+        "Accounts": ", ".join(f"@{name}" for name in draft.services),
+        "Proof service": f"@{draft.proof_service}" if draft.proof_service else "",
+        "Approval": draft.approval.value.replace("_", " "),
+        "Validity": f"{draft.validity_days} day{'' if draft.validity_days == 1 else 's'}",
+        "Tracking": "yes" if draft.tracking else "no",
+        "Who may answer": draft.content.reply_settings or "everybody",
+        "Paid partnership": "yes" if draft.content.paid_partnership else "",
+    }
+    output.print_table([{"Setting": name, "Value": plain(value)} for name, value in settings.items() if value])
+    output.print_table([_part_row(number, part) for number, part in enumerate(draft.content.parts, start=1)])
+
+
+def _part_row(number: int, part: Part) -> dict[str, str]:
+    return {
+        "Part": str(number),
+        "Text": plain(part.text),
+        "Files": "\n".join(plain(file.source) for file in part.media),
+        "Poll": "\n".join(plain(answer) for answer in part.poll.options) if part.poll else "",
+    }
 
 
 def in_short(delivery: Delivery, targets: list[str]) -> dict[str, Any]:
@@ -71,6 +100,21 @@ def as_row(delivery: Delivery, targets: list[str]) -> dict[str, str]:
         "Accounts": ", ".join(f"@{name}" for name in targets),
         "Not before": f"{delivery.contact_date:%Y-%m-%d %H:%M %Z}" if delivery.contact_date else "",
         "Confirmed by": delivery.confirmed_by,
+    }
+
+
+def audit_as_json(entry: AuditEntry) -> dict[str, str | None]:
+    """A line of the history of a delivery, for scripts."""
+    return {"at": iso(entry.at), "actor": entry.actor, "action": entry.action, "detail": entry.detail or None}
+
+
+def audit_row(entry: AuditEntry) -> dict[str, str]:
+    """A line of the history of a delivery, for a person."""
+    return {
+        "Time": f"{entry.at:%Y-%m-%d %H:%M:%S %Z}",
+        "Who": plain(entry.actor),
+        "What": entry.action.replace("_", " "),
+        "Detail": plain(entry.detail),
     }
 
 

@@ -1,5 +1,6 @@
 """`campaign delivery proof`, `send` and `withdraw`: what goes to X now, and what is deleted there."""
 
+import os
 from typing import Annotated
 
 import typer
@@ -24,6 +25,8 @@ def proof(
     """Send exactly what will go out to the proof service only."""
     _check_x()
     find(name)
+    # A proof is sent by steps without a run around them, of which Prefect would warn.
+    os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
     with connected_to_prefect():
         if withdraw:
             _delete(name, proofs=True, as_json=as_json)
@@ -58,7 +61,7 @@ def send(
     if not is_done:
         raise NotPossible(message)
     if message:
-        output.say(message)
+        output.say(f"{message}: with the schedule, or when you run this again.")
 
 
 def _run(name: str, *, no_wait: bool) -> tuple[list[DeliveryReport], str, bool]:

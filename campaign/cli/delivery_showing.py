@@ -8,7 +8,16 @@ import typer
 from sqlmodel import Session
 
 from campaign.cli import output
-from campaign.cli.delivery_forms import as_row, findings_as_json, in_short, iso, moments, plain, show_findings
+from campaign.cli.delivery_forms import (
+    as_row,
+    audit_as_json,
+    audit_row,
+    findings_as_json,
+    in_short,
+    moments,
+    show_findings,
+    show_settings,
+)
 from campaign.cli.delivery_options import AsJson, Kind, Limit, Name, OneService, Since, State
 from campaign.cli.delivery_times import moment
 from campaign.domain.delivery_reports import LogLine, report_of
@@ -62,27 +71,23 @@ def show(name: Name, as_json: AsJson = False) -> None:
     with reading() as session:
         delivery = deliveries.named(session, name)
         targets = [row.internal_name for row in deliveries.targets_of(session, delivery)]
-        draft = deliveries.draft_of(session, delivery).model_dump(mode="json")
-        history = [
-            {"at": iso(one.at), "actor": one.actor, "action": one.action, "detail": one.detail or None}
-            for one in deliveries.audit_of(session, delivery)
-        ]
+        draft = deliveries.draft_of(session, delivery)
+        history = deliveries.audit_of(session, delivery)
         log = lines_of(session, delivery, messages.of_delivery(session, delivery, None))
     analysis = Analysis.model_validate_json(delivery.analysis) if delivery.analysis else None
     if as_json:
         known = {
             "analysis": analysis and findings_as_json(analysis),
-            "audit": history,
+            "audit": [audit_as_json(entry) for entry in history],
             "log": [line.as_json() for line in log],
         }
-        output.print_json(in_short(delivery, targets) | draft | moments(delivery) | known)
+        output.print_json(in_short(delivery, targets) | draft.model_dump(mode="json") | moments(delivery) | known)
         return
     output.print_table([as_row(delivery, targets)])
-    for number, part in enumerate(draft["content"]["parts"], start=1):
-        output.print_table([{"Part": str(number), "Text": plain(part["text"])}])
+    show_settings(draft)
     if analysis:
         show_findings(analysis)
-    output.print_table([{name.capitalize(): value or "" for name, value in entry.items()} for entry in history])
+    output.print_table([audit_row(entry) for entry in history])
     output.print_table([line.as_row() for line in log])
 
 

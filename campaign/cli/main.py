@@ -42,6 +42,7 @@ app.add_typer(database, name="db")
 def main() -> None:
     """Run the command: exit status 0 done, 1 refused or failed, 2 wrong usage; an error is one line."""
     try:
+        _check_readable(sys.argv)
         sys.exit(app(standalone_mode=False))
     except TyperException as error:
         output.say(error.format_message().replace("Value error, ", ""))
@@ -62,3 +63,12 @@ def main() -> None:
     except Exception as error:  # noqa: BLE001  no traceback reaches a user
         output.say(f"This should not have happened: {type(error).__name__}; {output.keep(error)}.")
         sys.exit(1)
+
+
+def _check_readable(words: list[str]) -> None:
+    """Raise WrongUsage for bytes that are no text: no database and no post could hold them."""
+    for word in words:
+        try:
+            word.encode()
+        except UnicodeEncodeError:
+            raise WrongUsage(f"{word!a} is not written in UTF-8; set the terminal to it.") from None

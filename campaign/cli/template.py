@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from campaign.cli import output
-from campaign.domain.drafts import Draft
+from campaign.cli.delivery_forms import show_settings
 from campaign.store import schema, templates
 from campaign.store.engine import reading
 from models import DeliveryTemplate
@@ -84,21 +84,7 @@ def _show(found: DeliveryTemplate, *, as_json: bool) -> None:
         output.print_json(_in_short(found) | {"settings": draft.model_dump(mode="json")})
         return
     output.print_table([_as_row(found)])
-    output.print_table([{"Setting": name, "Value": value} for name, value in _settings(draft) if value])
-
-
-def _settings(draft: Draft) -> list[tuple[str, str]]:
-    return [
-        ("Label", draft.label),
-        ("Code", draft.code),
-        ("Description", draft.description),
-        ("Accounts", ", ".join(f"@{name}" for name in draft.services)),
-        ("Proof service", f"@{draft.proof_service}" if draft.proof_service else ""),
-        ("Approval", draft.approval.value.replace("_", " ")),
-        ("Validity", f"{draft.validity_days} days"),
-        ("Tracking", "yes" if draft.tracking else "no"),
-        *((f"Part {number}", part.text) for number, part in enumerate(draft.content.parts, start=1)),
-    ]
+    show_settings(draft)
 
 
 def _in_short(found: DeliveryTemplate) -> dict[str, Any]:

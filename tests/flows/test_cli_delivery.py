@@ -74,7 +74,8 @@ def test_a_thread_from_its_draft_to_x_and_off_it_again(connect: Connect, tmp_pat
     assert (first["service"], first["part"], first["parts"], first["limit"]) == ("acme", 1, 2, 280)
     assert [posts_of(brand) for brand in (acme, beta, secret)] == [[], [], []]
 
-    assert document("proof", name) == {"proof": 1, "state": "out", "reason": None}
+    proof = delivery("proof", name, "--json")
+    assert (proof.document, proof.err) == ({"proof": 1, "state": "out", "reason": None}, "")
     assert [post["text"] for post in posts_of(secret)] == ["Hello from acme", "More <b>tomorrow</b>"]
     assert document("proof", name, "--withdraw") == {"withdrawn": 2}
     assert posts_of(secret) == []
@@ -218,6 +219,7 @@ BAD: list[tuple[list[str], int, str]] = [
     ([*POST, "--at", "2027-03-28T02:30"], 2, "does not exist in Europe/Brussels"),
     ([*POST, "--service", "@acme"], 2, "Write the handle without the @: acme."),
     ([*POST, "--proof", "a b"], 2, "'a b' is not a handle on X"),
+    ([*POST, "--label", "\udcff"], 2, "'\\udcff' is not written in UTF-8"),
     ([*POST, "--validity", "0"], 2, "'--validity'"),
     ([*POST, "--poll", "Yes"], 2, "A poll has two to four answers, not 1"),
     ([*POST, "--poll-minutes", "60"], 2, "--poll-minutes needs a poll"),

@@ -99,6 +99,7 @@ def test_of_two_copies_at_once_to_one_name_one_is_made() -> None:
         except NotPossible as error:
             return str(error)
 
+    assert "mine" not in names()
     with ThreadPoolExecutor() as pool:
         done = list(pool.map(copy, ["One", "Two"]))
 
