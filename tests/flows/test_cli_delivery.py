@@ -9,7 +9,10 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from campaign.cli.delivery_drafts import revised
 from campaign.cli.main import main
+from campaign.domain.content import Content, MediaItem, Part, PollContent
+from campaign.domain.drafts import Draft
 from campaign.settings import load_settings
 from campaign.store import messages
 from campaign.store.engine import writing
@@ -163,22 +166,24 @@ def test_a_delivery_is_paused_resumed_and_stopped_without_a_server(connect: Conn
     assert posts_of(acme) == []
 
 
-@pytest.mark.parametrize("is_sent", [True, False])
-def test_what_nobody_could_find_is_settled_by_hand(connect: Connect, is_sent: bool) -> None:
-    acme = connect("acme")
-    name = confirmed("--service", "acme", "--text", "Hello")
+def test_what_nobody_could_find_is_settled_by_hand(connect: Connect) -> None:
+    acme, _ = connect("acme"), connect("beta")
+    name = confirmed("--service", "acme", "--service", "beta", "--text", "Hello")
     document("send", name)
     x_id = posts_of(acme)[0]["id"]
     assert delivery("settle", name, "--not-sent").sentence == f"Nothing of {name} is uncertain."
     with writing() as session:
-        message = session.exec(select(Message)).one()
-        message.state = MessageState.SENDING
-        messages.settle(session, message, MessageState.UNCERTAIN, message.settled_at or datetime.now(UTC))
+        for message in session.exec(select(Message)):
+            message.state = MessageState.SENDING
+            messages.settle(session, message, MessageState.UNCERTAIN, message.settled_at or datetime.now(UTC))
 
     assert delivery("settle", name, "--sent", "elsewhere").status == 2
-    settled = document("settle", name, *(["--sent", x_id] if is_sent else ["--not-sent"]))
+    settled = [document("settle", name, *words.split()) for words in (f"--sent {x_id}", "--not-sent")]
 
-    assert (settled["state"], settled["x_id"]) == (("sent", x_id) if is_sent else ("pending", None))
+    assert [(one["service"], one["state"], one["x_id"]) for one in settled] == [
+        ("acme", "sent", x_id),
+        ("beta", "pending", None),
+    ]
 
 
 def test_templates_start_deliveries_and_the_built_in_ones_stay(connect: Connect) -> None:
@@ -205,6 +210,56 @@ def test_templates_start_deliveries_and_the_built_in_ones_stay(connect: Connect)
     assert document("show", name)["template"] == "twitter"
     assert template("show", "weekly").document["settings"]["validity_days"] == 2
     assert campaign("template", "show", "whole").status == 0
+
+
+FILES = [MediaItem(source="/a.png", alt_text="A"), MediaItem(source="/b.png", alt_text="B")]
+THREAD = Draft(
+    content=Content(
+        parts=[
+            Part(text="One", poll=PollContent(options=["Yes", "No"], minutes=60)),
+            Part(text="Two", media=FILES[:1]),
+            Part(text="Three", media=FILES[1:]),
+        ]
+    )
+)
+#: What is given, and the texts and the files of each part afterwards.
+CHANGES: list[tuple[dict[str, Any], list[tuple[str, list[tuple[str, str]]]]]] = [
+    ({"text": "Eins"}, [("Eins", []), ("Two", [("/a.png", "A")]), ("Three", [("/b.png", "B")])]),
+    ({"part": ["Zwei"]}, [("One", []), ("Zwei", [("/a.png", "A")])]),
+    ({"part": [""]}, [("One", [])]),
+    ({"part": [""], "media": ["2:/c.png"]}, [("One", []), ("", [("/c.png", "")])]),
+    (
+        {"part": ["Zwei", "Drei", "Vier"]},
+        [("One", []), ("Zwei", [("/a.png", "A")]), ("Drei", [("/b.png", "B")]), ("Vier", [])],
+    ),
+    ({"alt": ["Eine", ""]}, [("One", []), ("Two", [("/a.png", "Eine")]), ("Three", [("/b.png", "")])]),
+    ({"media": [""]}, [("One", []), ("Two", []), ("Three", [])]),
+    (
+        {"media": ["3:/x.png", "/y.png", "3:https://x.test/z.png"], "alt": ["X", "Y", "Z"]},
+        [("One", [("/y.png", "Y")]), ("Two", []), ("Three", [("/x.png", "X"), ("https://x.test/z.png", "Z")])],
+    ),
+]
+
+
+@pytest.mark.parametrize(("given", "expected"), CHANGES)
+def test_an_edit_changes_what_is_given_and_keeps_the_rest(
+    given: dict[str, Any], expected: list[tuple[str, list[tuple[str, str]]]]
+) -> None:
+    parts = revised(THREAD, given).content.parts
+    assert [(part.text, [(file.source, file.alt_text) for file in part.media]) for part in parts] == expected
+    assert parts[0].poll == THREAD.content.parts[0].poll
+
+
+@pytest.mark.parametrize(
+    ("given", "poll"),
+    [
+        ({"poll": ["A", "B", "C"]}, PollContent(options=["A", "B", "C"], minutes=60)),
+        ({"poll_minutes": 5}, PollContent(options=["Yes", "No"], minutes=5)),
+        ({"poll": [""]}, None),
+    ],
+)
+def test_a_poll_is_changed_or_taken_away(given: dict[str, Any], poll: PollContent | None) -> None:
+    assert revised(THREAD, given).content.parts[0].poll == poll
 
 
 POST = ["create", "--service", "acme", "--text", "Hello"]
