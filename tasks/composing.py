@@ -2,23 +2,25 @@
 
 import getpass
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pendulum
-from campaign.domain.analysis import analyse
 from sqlmodel import Session
 
+from campaign.domain.analysis import analyse
 from campaign.domain.delivery_names import delivery_name
 from campaign.domain.drafts import Draft
 from campaign.domain.findings import Analysis
 from campaign.domain.fingerprint import fingerprint
 from campaign.domain.rendered import LoadedFile, RenderedPart, Target
+from campaign.errors import NotPossible, XError
 from campaign.store import deliveries, files, ledgers, messages
 from campaign.store.engine import reading, writing
 from campaign.x import prices
 from models import ApiVersion, Delivery, Service
-from tasks.services import find_service
+from tasks.services import check_service, find_service
 
 #: X refuses a text that an account posted so recently.
 _RECENTLY = timedelta(hours=24)
@@ -77,6 +79,20 @@ def _free_name(session: Session, draft: Draft, now: datetime) -> str:
     day = (draft.contact_date or now).date()
     beginning = f"{draft.kind.value}-{day.isoformat()}"
     return delivery_name(draft.label, draft.kind, day, deliveries.names_like(session, beginning))
+
+
+def look_at(name: str, actor: str) -> Prepared:
+    """Analyse a delivery and keep what was found; accounts that were not looked at for a day are looked at first."""
+    with reading() as session:
+        delivery = deliveries.named(session, name)
+        proof = session.get(Service, delivery.proof_service_id) if delivery.proof_service_id else None
+        services = [*deliveries.targets_of(session, delivery), *([proof] if proof else [])]
+    for service in services:
+        with suppress(XError, NotPossible):  # what is wrong with it is kept on its row, and found by the analysis
+            check_service.fn(service)
+    prepared = prepare(name)
+    record(prepared, actor)
+    return prepared
 
 
 def prepare(name: str) -> Prepared:

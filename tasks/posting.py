@@ -13,8 +13,8 @@ from campaign.domain.findings import Finding
 from campaign.errors import NotPossible
 from campaign.store import deliveries, schema
 from campaign.store.engine import reading, writing
-from models import Delivery, DeliveryState, Service
-from tasks.composing import Prepared, compose, prepare, record
+from models import Delivery, Service
+from tasks.composing import Prepared, compose, look_at
 from tasks.post_form import PostForm
 from tasks.previewing import publish_preview
 from tasks.services import choose, saved_services
@@ -39,10 +39,8 @@ def compose_post(post: PostForm) -> str:
 @task(name="analyse", task_run_name="analyse {name}")
 def analyse_delivery(name: str) -> Prepared:
     """Look at every part for every account, show the preview, and keep what was found. Sends nothing."""
-    prepared = prepare(name)
-    if prepared.delivery.state in {DeliveryState.BEING_EDITED, DeliveryState.ANALYSED}:
-        record(prepared, f"the run {runtime.flow_run.name}")
-        publish_preview(prepared)
+    prepared = look_at(name, f"the run {runtime.flow_run.name}")
+    publish_preview(prepared)
     if prepared.analysis.errors:
         raise NotPossible(f"{name} cannot go out: {_sentences(prepared.analysis.errors)}")
     return prepared

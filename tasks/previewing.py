@@ -1,14 +1,23 @@
 """What people see of a delivery: the preview before it is out, and the report after."""
 
+import time
 from collections.abc import Sequence
+from uuid import UUID
 
-from prefect.artifacts import create_link_artifact, create_markdown_artifact, create_table_artifact
+from prefect.artifacts import (
+    create_link_artifact,
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
 
 from campaign.domain.delivery_reports import DeliveryReport
 from campaign.domain.preview import PostView, PreviewHead, view_of
 from campaign.domain.preview_markdown import as_markdown
 from campaign.store import files
 from tasks.composing import Prepared
+from tasks.twitter_service import block_name
 
 
 def head_of(prepared: Prepared) -> PreviewHead:
@@ -46,6 +55,25 @@ def publish_preview(prepared: Prepared) -> str:
     description = f"{prepared.delivery.name} as X will show it. Nothing of it is out yet."
     create_markdown_artifact(text, key=f"preview-{prepared.delivery.name}", description=description)
     return text
+
+
+class UploadProgress:
+    """A progress bar for what is uploaded to one account; there is none before anything is."""
+
+    def __init__(self, handle: str) -> None:
+        self._handle, self._next = handle, 0.0
+        self._artifact: UUID | None = None
+
+    def show(self, done: int, of: int) -> None:
+        """Move the bar to so many bytes, at most once a second until all are there."""
+        percent = round(100 * done / of, 1) if of else 100.0
+        if self._artifact is None:
+            key = f"upload-{block_name(self._handle)}"
+            description = f"Files uploaded for @{self._handle}"
+            self._artifact = create_progress_artifact(percent, key=key, description=description)  # type: ignore[assignment]
+        elif done >= of or time.monotonic() >= self._next:
+            update_progress_artifact(self._artifact, percent)
+        self._next = time.monotonic() + 1
 
 
 def publish_reports(reports: Sequence[DeliveryReport]) -> None:

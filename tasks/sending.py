@@ -17,6 +17,7 @@ from campaign.store.claims import Claim, claim
 from campaign.store.engine import reading, writing
 from models import MAIN, Delivery, DeliveryState, Message, MessageState, Service
 from tasks.composing import Prepared, prepare
+from tasks.previewing import UploadProgress
 from tasks.progress import End, Progress
 from tasks.publishing import Work
 from tasks.retrying import RETRIES
@@ -62,7 +63,7 @@ def _reason_not_to(session: Session, delivery: Delivery, prepared: Prepared) -> 
 def publish_on(service: Service, prepared: Prepared, proof_number: int = MAIN) -> Progress:
     """Publish what is not out yet on one account, part by part; what X may have done is looked up first."""
     with claim(service.id, service.internal_name, Claim.POSTS):
-        return publish_parts(work_of(service, prepared, proof_number))
+        return publish_parts(work_of(service, prepared, proof_number), UploadProgress(service.internal_name).show)
 
 
 def work_of(service: Service, prepared: Prepared, proof_number: int = MAIN) -> Work:

@@ -54,10 +54,15 @@ def change(
     """Change what a delivery says; its analysis and its confirmation are void. Raises NotPossible once it goes out."""
     if delivery.state not in _EDITABLE:
         raise NotPossible(f"{delivery.name} is {delivery.state} and cannot be changed any more.")
+    changed = []
     for column, value in _columns(draft, proof).items():
-        setattr(delivery, column, value)
-    _aim_at(session, delivery, services)
-    note(session, delivery, "changed", actor, now)
+        if getattr(delivery, column) != value:
+            changed.append(column.removesuffix("_id").replace("_", " "))
+            setattr(delivery, column, value)
+    if {one.id for one in targets_of(session, delivery)} != {one.id for one in services}:
+        changed.append("services")
+        _aim_at(session, delivery, services)
+    note(session, delivery, "changed", actor, now, f"Changed: {', '.join(changed) or 'nothing'}.")
     void(session, delivery, "It was changed.", actor, now)
 
 

@@ -8,9 +8,11 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+import pendulum
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import PrefectHTTPStatusError
 
 from campaign.settings import Settings, load_settings
 from campaign.simulator.server import running as simulator_running
@@ -166,3 +168,48 @@ def test_a_post_with_an_error_is_told_in_one_sentence_and_asks_nobody(client: Sy
     failed = wait_for(client, run_id, "Failed")
     assert "281" in str(failed.state and failed.state.message)
     assert posts_of(acme) == []
+
+
+def test_what_x_does_not_allow_now_goes_on_by_itself_in_a_run_of_its_own(
+    client: SyncPrefectClient, x: SimulatedX
+) -> None:
+    acme, form = connect(client, x, "acme")
+    x.limit(8, posts=1)
+    thread = {"label": "Slow", "services": [form], "text": "First", "more_parts": ["Second"], "approval": "automatic"}
+
+    run_id = start(client, post=thread)
+    done = wait_for(client, run_id, "Completed")
+
+    assert "continues at" in str(done.state and done.state.message)
+    assert [post["text"] for post in posts_of(acme)] == ["First"]
+    [upcoming] = [run for run in client.read_flow_runs() if run.state_name == "Scheduled"]
+    wait_for(client, upcoming.id, "Completed")
+    assert [post["text"] for post in posts_of(acme)] == ["First", "Second"]
+
+
+def test_a_contact_date_ahead_schedules_a_run_for_that_time(client: SyncPrefectClient, x: SimulatedX) -> None:
+    acme, form = connect(client, x, "acme")
+    at = pendulum.now("Europe/Brussels").add(days=1)
+    post = {
+        "label": "Tomorrow",
+        "services": [form],
+        "text": "Good morning",
+        "approval": "automatic",
+        "contact_date": at.to_iso8601_string(),
+    }
+
+    wait_for(client, start(client, post=post), "Completed")
+
+    assert posts_of(acme) == []
+    [upcoming] = [run for run in client.read_flow_runs() if run.state_name == "Scheduled"]
+    assert upcoming.expected_start_time == at
+    assert str(upcoming.parameters["delivery"]).endswith("tomorrow")
+    client.delete_flow_run(upcoming.id)
+
+
+def test_a_form_with_a_wrong_type_starts_no_run(client: SyncPrefectClient, x: SimulatedX) -> None:
+    _, form = connect(client, x, "acme")
+    with pytest.raises(PrefectHTTPStatusError) as refused:
+        start(client, post={"label": "Wrong", "services": [form], "text": ["not", "a", "text"]})
+    assert refused.value.response.status_code == 409
+    assert "text" in refused.value.response.text

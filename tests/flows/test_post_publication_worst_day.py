@@ -2,12 +2,13 @@
 
 import json
 import time
+from pathlib import Path
 from subprocess import Popen
 from typing import Any
 
 from sqlmodel import select
 
-from campaign.domain.content import Content, Part
+from campaign.domain.content import Content, MediaItem, Part
 from campaign.domain.drafts import Draft
 from campaign.store import deliveries, messages
 from campaign.store.engine import reading, writing
@@ -17,6 +18,7 @@ from tasks.controlling import confirm
 from tests.command import campaign, finish, start
 from tests.flows.conftest import Connect
 from tests.flows.running import both_databases
+from tests.pictures import picture
 from tests.simulated_x import Brand, SimulatedX
 
 TEXTS = ["One of four", "Two of four", "Three of four", "Four of four"]
@@ -135,4 +137,22 @@ def test_what_was_changed_behind_the_back_after_the_yes_does_not_go_out(x: Simul
     assert "changed after its confirmation" in refused.sentence
     assert posts_of(acme) == []
     assert state_of(name) is DeliveryState.BEING_EDITED
-    assert {call["method"] for call in x.calls()} == {"GET"}
+    assert "POST" not in {call["method"] for call in x.calls()}
+
+
+def test_the_old_api_publishes_a_thread_with_a_picture_too(x: SimulatedX, connect: Connect, tmp_path: Path) -> None:
+    acme = connect("acme", api_version="1.1")
+    file = tmp_path / "shop.png"
+    file.write_bytes(picture("PNG"))
+    parts = [Part(text="One", media=[MediaItem(source=str(file), alt_text="A shop")]), Part(text="Two")]
+    name = compose(Draft(label="Old", services=["acme"], content=Content(parts=parts)), actor="ana").name
+    record(prepare(name), "ana")
+    confirm(name, "ana")
+    x.fault("/1.1/statuses/update.json", "answer_lost", after=1)
+
+    done = campaign("delivery", "send", name, "--json", **SETTLE)
+
+    assert done.status == 0, done.err
+    first, second = posts_of(acme)
+    assert (first["text"], second["text"], second["reply_to"]) == ("One", "Two", first["id"])
+    assert [media["alt_text"] for media in first["media"]] == ["A shop"]
