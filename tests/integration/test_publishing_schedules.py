@@ -1,4 +1,4 @@
-"""Two thousand schedules of faults and crashes: no duplicate, nothing missing, the log and the ledger tell the truth."""
+"""Two thousand schedules of faults and crashes: no duplicate, nothing missing, log and ledger tell the truth."""
 
 import pytest
 
