@@ -10,28 +10,30 @@ from campaign.cli import output
 from campaign.cli.connection import connected_to_prefect
 from campaign.cli.delivery_forms import findings_as_json, iso, show_findings
 from campaign.cli.delivery_options import AsJson, Name
-from campaign.cli.delivery_showing import find
+from campaign.cli.delivery_showing import check_x, find
 from campaign.domain.preview import PostView
 from campaign.errors import NotPossible, WrongUsage
+from models import DeliveryState
 
 
 def analyse(name: Name, as_json: AsJson = False) -> None:
-    """Look at every part for every account, as X will: what is wrong, what it costs, when it is out. Sends nothing."""
+    """Look at every part for every account, as X will: what is wrong, what it costs, when it is out. Posts nothing."""
+    check_x()
     find(name)
     with connected_to_prefect():
-        from tasks.composing import prepare, record, somebody
+        from tasks.composing import look_at, somebody
         from tasks.services import saved_services
 
         saved_services()
-        prepared = prepare(name)
-        state = record(prepared, somebody()).state
+        prepared = look_at(name, somebody())
+    state = find(name).state
     if as_json:
         output.print_json({"state": state.value} | findings_as_json(prepared.analysis))
     else:
         show_findings(prepared.analysis)
     if not prepared.analysis.is_ok:
         raise NotPossible(f"{name} cannot go out like this; change it, then analyse it again.")
-    if state != "analysed":
+    if state is not DeliveryState.ANALYSED:
         raise NotPossible(f"{name} was changed meanwhile; analyse it again.")
     output.say(f"Nothing stands in its way. Say yes: campaign delivery confirm {name}")
 

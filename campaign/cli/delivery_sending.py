@@ -8,10 +8,9 @@ import typer
 from campaign.cli import output
 from campaign.cli.connection import connected_to_prefect
 from campaign.cli.delivery_options import AsJson, Name, Yes
-from campaign.cli.delivery_showing import find, show_log
+from campaign.cli.delivery_showing import check_x, find, show_log
 from campaign.domain.delivery_reports import DeliveryReport
 from campaign.errors import NotPossible
-from campaign.settings import load_settings
 from campaign.store import messages
 from campaign.store.engine import reading
 from models import Delivery, DeliveryState, MessageState
@@ -23,7 +22,7 @@ def proof(
     as_json: AsJson = False,
 ) -> None:
     """Send exactly what will go out to the proof service only."""
-    _check_x()
+    check_x()
     find(name)
     # A proof is sent by steps without a run around them, of which Prefect would warn.
     os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
@@ -53,7 +52,7 @@ def send(
     as_json: AsJson = False,
 ) -> None:
     """Publish a confirmed delivery here and now, each part exactly once; going on from where an earlier run ended."""
-    _check_x()
+    check_x()
     find(name)
     with connected_to_prefect():
         reports, message, is_done = _run(name, no_wait=no_wait)
@@ -83,7 +82,7 @@ def _run(name: str, *, no_wait: bool) -> tuple[list[DeliveryReport], str, bool]:
 
 def withdraw(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
     """Delete from X what is out of a delivery; it cannot be brought back."""
-    _check_x()
+    check_x()
     delivery = find(name)
     if delivery.state is DeliveryState.IN_PROGRESS:
         raise NotPossible(f"{name} is in progress; pause or stop it first, then withdraw it.")
@@ -117,9 +116,3 @@ def _delete(name: str, *, proofs: bool, as_json: bool) -> None:
 
 def _posts(count: int) -> str:
     return f"{count} post{'' if count == 1 else 's'}"
-
-
-def _check_x() -> None:
-    from campaign.x.network import check_simulator
-
-    check_simulator(load_settings().x_api_url)

@@ -23,6 +23,7 @@ from campaign.cli.delivery_times import moment
 from campaign.domain.delivery_reports import LogLine, report_of
 from campaign.domain.findings import Analysis
 from campaign.errors import WrongUsage
+from campaign.settings import load_settings
 from campaign.store import deliveries, messages, schema, services
 from campaign.store.engine import reading, writing
 from models import MAIN, Delivery, Message
@@ -33,6 +34,13 @@ def make_ready() -> None:
     schema.make_ready()
     with writing() as session:
         deliveries.return_unanswered(session, pendulum.now("UTC"))
+
+
+def check_x() -> None:
+    """Raise WrongUsage when a simulator is in X's place and does not answer."""
+    from campaign.x.network import check_simulator
+
+    check_simulator(load_settings().x_api_url)
 
 
 def find(name: str) -> Delivery:
