@@ -1,11 +1,13 @@
 """The automation that marks runs as crashed whose process died, so that the next run of the workflow may begin."""
 
+from contextlib import suppress
 from datetime import timedelta
 
 from prefect.automations import ChangeFlowRunState, EventTrigger, Posture, ResourceSpecification
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.events.schemas.automations import Automation, AutomationCore
+from prefect.exceptions import PrefectHTTPStatusError
 
 from deployments.environment import HEARTBEAT_SECONDS
 
@@ -27,7 +29,8 @@ def mark_dead_runs(client: SyncPrefectClient) -> None:
     # Two who made it at the same time agree on which one stays.
     first, *others = sorted(client.read_automations_by_name(NAME), key=lambda one: one.id)
     for other in others:
-        client.delete_automation(other.id)
+        with suppress(PrefectHTTPStatusError):  # the other one deletes it too
+            client.delete_automation(other.id)
     if not _is_same(first, wanted):  # an update forgets which runs are being watched
         client.update_automation(first.id, wanted.model_copy(update={"enabled": first.enabled}))
 

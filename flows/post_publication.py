@@ -69,21 +69,21 @@ def _compose(post: PostForm) -> str:
 
 def _publish(name: str) -> tuple[DeliveryReport, list[Progress]]:
     """Publish one delivery as far as X allows now; the rest goes on by itself later."""
+    until = opens_at(name)
+    if until:
+        go_on_later(name, until, {"delivery": name})
+        return conclude(name), [Progress(0, End.WAITING, "Its contact date has not come.", until)]
     prepared = begin(name, "post-publication")
-    ends: list[Progress] = []
-    until = opens_at(prepared.delivery)
-    while until is None:
+    while True:
         futures = [work_on.submit(service, prepared) for service in targets_left(prepared)]
         ends = [future.result() for future in futures]
         until = min((end.until for end in ends if end.until), default=None)
         if until is None or not should_wait_here():
             break
         wait_until(until)
-        until = None
     if until is not None:
         go_on_later(name, until, {"delivery": name})
-        ends = ends or [Progress(0, End.WAITING, "Its contact date has not come.", until)]
-    return conclude(prepared.delivery.id), ends
+    return conclude(name), ends
 
 
 def _outcome(reports: Sequence[tuple[DeliveryReport, list[Progress]]]) -> State:

@@ -13,7 +13,7 @@ from campaign.domain.findings import Finding
 from campaign.errors import NotPossible
 from campaign.store import deliveries, schema
 from campaign.store.engine import reading, writing
-from models import Delivery, Service
+from models import DeliveryState, Service
 from tasks.composing import Prepared, compose, look_at
 from tasks.post_form import PostForm
 from tasks.previewing import publish_preview
@@ -72,7 +72,11 @@ def due_deliveries() -> list[str]:
         return [delivery.name for delivery in deliveries.due(session, pendulum.now("UTC"))]
 
 
-def opens_at(delivery: Delivery) -> datetime | None:
-    """The contact date of a delivery that is not due yet."""
+def opens_at(name: str) -> datetime | None:
+    """The contact date of a confirmed delivery that is not due yet: it can still be changed until then."""
+    with reading() as session:
+        delivery = deliveries.named(session, name)
+    if delivery.state is not DeliveryState.CONFIRMED:
+        return None
     is_early = delivery.contact_date is not None and delivery.contact_date > pendulum.now("UTC")
     return delivery.contact_date if is_early else None

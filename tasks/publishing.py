@@ -43,8 +43,7 @@ class Work:
 
 def log_of(work: Work, session: Session) -> list[Message]:
     """The rows of this account, by part."""
-    delivery = deliveries.get(session, work.delivery_id)
-    return messages.of_delivery(session, delivery, work.proof_number, work.service.id)
+    return messages.of_account(session, work.delivery_id, work.service.id, work.proof_number)
 
 
 def reply_to(work: Work, session: Session, part: int) -> str | None:

@@ -94,11 +94,11 @@ def targets_left(prepared: Prepared) -> list[Service]:
         return [services.get(session, service_id) for service_id in sorted(open_ids)]
 
 
-@task(name="conclude", task_run_name="conclude {delivery_id}")
-def conclude(delivery_id: int) -> DeliveryReport:
+@task(name="conclude", task_run_name="conclude {name}")
+def conclude(name: str) -> DeliveryReport:
     """Bring the state of a delivery in line with its log, and report on it."""
     with writing() as session:
-        delivery, now = deliveries.get(session, delivery_id), pendulum.now("UTC")
+        delivery, now = deliveries.named(session, name), pendulum.now("UTC")
         log = messages.of_delivery(session, delivery)
         if delivery.state is DeliveryState.IN_PROGRESS:
             state = state_after(log, is_expired=deliveries.is_expired(delivery, now))

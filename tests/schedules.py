@@ -71,7 +71,7 @@ def _work(x: VirtualX, service: Service, delivery: Delivery, stamp: str) -> Work
     with reading() as session:
         parts = {
             one.part: RenderedPart(service.id, one.part, one.text)
-            for one in messages.of_delivery(session, delivery, service_id=service.id)
+            for one in messages.of_account(session, delivery.id, service.id)
         }
     gateway = cast("Any", VirtualGateway(x, service.x_user_id or ""))
     return Work(gateway, service, delivery.id, parts, stamp, x.clock, SETTLE)

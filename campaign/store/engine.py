@@ -69,7 +69,7 @@ def _writable(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
         probe.touch()
-        probe.unlink()
+        probe.unlink(missing_ok=True)  # two processes may look at once
     except OSError as error:
         raise WrongUsage(
             f"{folder} cannot be written to ({error.strerror}); set CAMPAIGN_HOME to a folder that can."

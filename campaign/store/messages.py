@@ -40,16 +40,22 @@ def _row(delivery: Delivery, part: RenderedPart, proof_number: int) -> Message:
     )
 
 
-def of_delivery(
-    session: Session, delivery: Delivery, proof_number: int | None = MAIN, service_id: int | None = None
-) -> list[Message]:
+def of_delivery(session: Session, delivery: Delivery, proof_number: int | None = MAIN) -> list[Message]:
     """The log of a delivery by account and part; with `proof_number` None also that of its proofs."""
     rows = select(Message).where(col(Message.delivery_id) == delivery.id)
     if proof_number is not None:
         rows = rows.where(col(Message.proof_number) == proof_number)
-    if service_id is not None:
-        rows = rows.where(col(Message.service_id) == service_id)
     return list(session.exec(rows.order_by(col(Message.proof_number), col(Message.service_id), col(Message.part))))
+
+
+def of_account(session: Session, delivery_id: int, service_id: int, proof_number: int = MAIN) -> list[Message]:
+    """The log of one account, by part."""
+    rows = select(Message).where(
+        col(Message.delivery_id) == delivery_id,
+        col(Message.proof_number) == proof_number,
+        col(Message.service_id) == service_id,
+    )
+    return list(session.exec(rows.order_by(col(Message.part))))
 
 
 def get(session: Session, message_id: int) -> Message:

@@ -17,7 +17,7 @@ from campaign.settings import load_settings
 from campaign.store import messages
 from campaign.store.engine import writing
 from models import Message, MessageState
-from tests.command import Done, campaign
+from tests.command import Done, campaign, here
 from tests.flows.conftest import Connect
 from tests.pictures import picture
 from tests.simulated_x import Brand
@@ -26,7 +26,7 @@ ZONE = {"CAMPAIGN_TIMEZONE": "Europe/Brussels"}
 
 
 def delivery(*words: str, **environment: str) -> Done:
-    return campaign("delivery", *words, **environment)
+    return campaign("delivery", *words, **environment) if environment else here("delivery", *words)
 
 
 def document(*words: str) -> Any:
@@ -192,7 +192,7 @@ def test_templates_start_deliveries_and_the_built_in_ones_stay(connect: Connect)
     name = make("--service", "acme", "--proof", "secret", "--text", "Hello", "--validity", "2", "--label", "Weekly")
 
     def template(*words: str) -> Done:
-        return campaign("template", *words, "--json")
+        return here("template", *words, "--json")
 
     assert [one["name"] for one in template("list").document] == ["twitter", "twitterDM"]
     assert template("save", name, "--as", "weekly").document["settings"]["content"]["parts"] == []
@@ -209,7 +209,7 @@ def test_templates_start_deliveries_and_the_built_in_ones_stay(connect: Connect)
     assert document("show", make("--template", "whole"))["content"]["parts"][0]["text"] == "Hello"
     assert document("show", name)["template"] == "twitter"
     assert template("show", "weekly").document["settings"]["validity_days"] == 2
-    assert campaign("template", "show", "whole").status == 0
+    assert here("template", "show", "whole").status == 0
 
 
 FILES = [MediaItem(source="/a.png", alt_text="A"), MediaItem(source="/b.png", alt_text="B")]
