@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from campaign.domain.weight import has_link
 from sqlmodel import Session
 
 from campaign.domain.check import sentence_of
@@ -12,6 +11,7 @@ from campaign.domain.posts import NewPost, Poll
 from campaign.domain.receipt import Answer, Price
 from campaign.domain.rendered import RenderedPart
 from campaign.domain.spending import usd
+from campaign.domain.weight import has_link
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
 from campaign.store import deliveries, ledgers, messages, services
 from campaign.store.engine import reading, writing
