@@ -18,7 +18,7 @@ from tasks.post_form import PostForm
 from tasks.posting import compose_post, due_deliveries, make_ready, name_run_after, opens_at
 from tasks.previewing import publish_reports
 from tasks.progress import End, Progress
-from tasks.sending import begin, conclude, targets_left, work_on
+from tasks.sending import begin, conclude, settle_left_behind, targets_left, work_on
 
 speak_plainly()
 
@@ -50,13 +50,14 @@ def post_publication(delivery: str = "", post: PostForm | None = None) -> State:
     """
     try:
         make_ready()
+        settle_left_behind()
         names = [_compose(post)] if post else [delivery] if delivery else due_deliveries()
-        name_run_after(names)
-        reports = [_publish(name) for name in names]
     except (NotPossible, WrongUsage) as error:
         return Failed(message=str(error))
+    name_run_after(names)
+    reports, problems = _publish_all(names)
     publish_reports([report for report, _ in reports])
-    return _outcome(reports)
+    return _outcome(reports, problems)
 
 
 def _compose(post: PostForm) -> str:
@@ -65,6 +66,17 @@ def _compose(post: PostForm) -> str:
     name_run_after([name])
     ask_where_needed(name)
     return name
+
+
+def _publish_all(names: Sequence[str]) -> tuple[list[tuple[DeliveryReport, list[Progress]]], list[str]]:
+    """Publish one after the other; one that cannot go out does not hold up the others."""
+    reports, problems = [], []
+    for name in names:
+        try:
+            reports.append(_publish(name))
+        except (NotPossible, WrongUsage) as error:
+            problems.append(str(error))
+    return reports, problems
 
 
 def _publish(name: str) -> tuple[DeliveryReport, list[Progress]]:
@@ -86,12 +98,12 @@ def _publish(name: str) -> tuple[DeliveryReport, list[Progress]]:
     return conclude(name), ends
 
 
-def _outcome(reports: Sequence[tuple[DeliveryReport, list[Progress]]]) -> State:
+def _outcome(reports: Sequence[tuple[DeliveryReport, list[Progress]]], problems: Sequence[str]) -> State:
     data = [report for report, _ in reports]
     unhappy = [f"{report.name}: {report.reason}" for report in data if report.is_unhappy]
     stuck = [end.reason for _, ends in reports for end in ends if end.end in {End.BLOCKED, End.CAPPED, End.HALTED}]
-    if unhappy or stuck:
-        return Failed(message=" ".join(dict.fromkeys([*unhappy, *stuck])), data=data)
+    if unhappy or stuck or problems:
+        return Failed(message=" ".join(dict.fromkeys([*unhappy, *stuck, *problems])), data=data)
     later = [
         f"{report.name} continues at {min(end.until for end in ends if end.until):%Y-%m-%d %H:%M:%S %Z}"
         for report, ends in reports

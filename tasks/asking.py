@@ -8,8 +8,8 @@ from prefect.flow_runs import suspend_flow_run
 from prefect.logging import get_run_logger
 
 from campaign.errors import NotPossible
-from campaign.store import deliveries
-from campaign.store.deliveries import ANSWER_WITHIN
+from campaign.store import approvals, deliveries
+from campaign.store.approvals import ANSWER_WITHIN
 from campaign.store.engine import reading, writing
 from models import ApprovalMode, Delivery, DeliveryState
 from tasks.composing import Prepared, prepare
@@ -68,7 +68,7 @@ def _ask(name: str) -> None:
     prepared = prepare(name)
     with writing() as session:
         delivery = deliveries.named(session, name)
-        deliveries.ask(session, delivery, f"the run {runtime.flow_run.name}", pendulum.now("UTC"))
+        approvals.ask(session, delivery, f"the run {runtime.flow_run.name}", pendulum.now("UTC"))
     time.sleep(_LIVES_AT_LEAST_SECONDS)
     question = Answer.with_initial_data(description=preview_text(prepared), answer="Confirm")
     answer = suspend_flow_run(wait_for_input=question, timeout=int(ANSWER_WITHIN.total_seconds()))

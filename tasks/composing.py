@@ -16,7 +16,7 @@ from campaign.domain.findings import Analysis
 from campaign.domain.fingerprint import fingerprint
 from campaign.domain.rendered import LoadedFile, RenderedPart, Target
 from campaign.errors import NotPossible, XError
-from campaign.store import deliveries, files, ledgers, messages
+from campaign.store import approvals, deliveries, files, ledgers, messages
 from campaign.store.engine import reading, writing
 from campaign.x import prices
 from models import ApiVersion, Delivery, Service
@@ -145,7 +145,7 @@ def record(prepared: Prepared, actor: str) -> Delivery:
     with writing() as session:
         delivery = deliveries.get(session, prepared.delivery.id)
         is_ok = prepared.analysis.is_ok and deliveries.stamp_of(session, delivery) == prepared.stamp
-        deliveries.record_analysis(
+        approvals.record_analysis(
             session,
             delivery,
             prepared.analysis.model_dump_json(),

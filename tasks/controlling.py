@@ -4,11 +4,11 @@ import pendulum
 from sqlmodel import Session
 
 from campaign.errors import NotPossible, WrongUsage
-from campaign.store import deliveries, ledgers, messages
+from campaign.store import approvals, deliveries, delivery_states, ledgers, messages
 from campaign.store.engine import writing
 from models import Delivery, DeliveryState, Message, MessageState
 from tasks.composing import prepare
-from tasks.publishing import purpose_of
+from tasks.work import purpose_of
 
 
 def confirm(name: str, actor: str, comment: str = "") -> Delivery:
@@ -17,7 +17,7 @@ def confirm(name: str, actor: str, comment: str = "") -> Delivery:
     with writing() as session:
         delivery = deliveries.get(session, prepared.delivery.id)
         is_same = deliveries.stamp_of(session, delivery) == prepared.stamp
-        deliveries.confirm(
+        approvals.confirm(
             session, delivery, prepared.fingerprint if is_same else "", actor, comment, pendulum.now("UTC")
         )
         return delivery
@@ -27,7 +27,7 @@ def reject(name: str, actor: str, comment: str = "") -> Delivery:
     """Say no to a delivery: it is edited on."""
     with writing() as session:
         delivery = deliveries.named(session, name)
-        deliveries.reject(session, delivery, actor, comment, pendulum.now("UTC"))
+        approvals.reject(session, delivery, actor, comment, pendulum.now("UTC"))
         return delivery
 
 
@@ -44,7 +44,7 @@ def resume(name: str, actor: str) -> Delivery:
             words = delivery.state.value.replace("_", " ")
             raise NotPossible(f"{name} is {words}; only a paused delivery can be resumed.")
         state = DeliveryState.IN_PROGRESS if delivery.started_at else DeliveryState.CONFIRMED
-        deliveries.move(session, delivery, state, actor, pendulum.now("UTC"))
+        delivery_states.move(session, delivery, state, actor, pendulum.now("UTC"))
         return delivery
 
 
@@ -56,7 +56,7 @@ def stop(name: str, actor: str) -> Delivery:
 def _move(name: str, state: DeliveryState, actor: str) -> Delivery:
     with writing() as session:
         delivery = deliveries.named(session, name)
-        deliveries.move(session, delivery, state, actor, pendulum.now("UTC"))
+        delivery_states.move(session, delivery, state, actor, pendulum.now("UTC"))
         if delivery.is_over:
             messages.cancel_pending(session, delivery)
         return delivery
@@ -76,7 +76,7 @@ def settle_by_hand(name: str, actor: str, sent_id: str | None) -> Message:
             ledgers.keep(session, message.service_id, purpose_of(message))
             messages.settle(session, message, MessageState.SENT, now, x_id=sent_id)
         detail = f"Part {message.part} is {'on X as ' + sent_id if sent_id else 'not on X'}."
-        deliveries.note(session, delivery, "settled", actor, now, detail)
+        delivery_states.note(session, delivery, "settled", actor, now, detail)
         return message
 
 

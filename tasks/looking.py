@@ -10,8 +10,8 @@ from campaign.store import ledgers, messages
 from campaign.store.engine import reading, writing
 from models import Message, MessageState
 from tasks.progress import End, Progress
-from tasks.publishing import Work, price_of, purpose_of, reply_to, stop_for
 from tasks.retrying import settle_failed_call
+from tasks.work import Work, price_of, purpose_of, reply_to, stop_for
 
 
 def look_for(work: Work, message: Message) -> Progress | None:

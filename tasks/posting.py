@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from campaign.domain.findings import Finding
 from campaign.errors import NotPossible
-from campaign.store import deliveries, schema
+from campaign.store import approvals, deliveries, schema
 from campaign.store.engine import reading, writing
 from models import DeliveryState, Service
 from tasks.composing import Prepared, compose, look_at
@@ -25,7 +25,7 @@ def make_ready() -> None:
     schema.make_ready()
     saved_services()
     with writing() as session:
-        deliveries.return_unanswered(session, pendulum.now("UTC"))
+        approvals.return_unanswered(session, pendulum.now("UTC"))
 
 
 @task(name="compose", task_run_name="compose {post.label}")

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pendulum
 
 from campaign.errors import NotPossible, XError
-from campaign.store import deliveries, ledgers, messages, services
+from campaign.store import deliveries, delivery_states, ledgers, messages, services
 from campaign.store.engine import reading, writing
 from models import Delivery, Message, MessageState, Service
 from tasks.composing import Prepared
@@ -34,7 +34,7 @@ def _plan(prepared: Prepared, actor: str) -> tuple[Service, int, str]:
         shown = [part for part in prepared.rendered if part.service_id == prepared.rendered[0].service_id]
         messages.plan(session, delivery, [replace(part, service_id=service.id) for part in shown], delivery.proofs)
         number, to = delivery.proofs, service.internal_name
-        deliveries.note(session, delivery, "proof", actor, pendulum.now("UTC"), f"Proof #{number} to {to}.")
+        delivery_states.note(session, delivery, "proof", actor, pendulum.now("UTC"), f"Proof #{number} to {to}.")
         return service, delivery.proofs, deliveries.stamp_of(session, delivery)
 
 
@@ -66,7 +66,7 @@ def _delete(service: Service, delivery: Delivery, message: Message, actor: str) 
         ledgers.settle(session, service.id, purpose, answer.receipts, now)
         known.withdrawn_at = now
         detail = f"Part {message.part} on {service.internal_name} was deleted from X."
-        deliveries.note(session, delivery, "withdrawn", actor, now, detail)
+        delivery_states.note(session, delivery, "withdrawn", actor, now, detail)
 
 
 def is_out(progress: Progress) -> bool:

@@ -1,64 +1,24 @@
 """Publishing the parts of a post on one account, each exactly once: arm, call X, settle."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlmodel import Session
 
 from campaign.domain.check import sentence_of
 from campaign.domain.posts import NewPost, Poll
-from campaign.domain.receipt import Answer, Price
+from campaign.domain.receipt import Answer
 from campaign.domain.rendered import RenderedPart
 from campaign.domain.spending import usd
-from campaign.domain.weight import has_link
-from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
+from campaign.errors import Refused, ServiceBlocked, Uncertain, XError
 from campaign.store import deliveries, ledgers, messages, services
-from campaign.store.engine import reading, writing
-from campaign.x.gateway import Gateway
-from models import MAIN, DeliveryState, Message, MessageState, Service
-from tasks.progress import Clock, End, Progress
+from campaign.store.engine import writing
+from models import MAIN, DeliveryState, Message, MessageState
+from tasks.progress import End, Progress
+from tasks.work import Work, price_of, purpose_of, reply_to, stop_for
 
 #: X is asked to publish a part again after it did not know a file's id, once.
 _MOST_ATTEMPTS_FOR_FILES = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Work:
-    """What is published where: the parts by their number, and the stamp of the delivery they were rendered from."""
-
-    gateway: Gateway
-    service: Service
-    delivery_id: int
-    parts: Mapping[int, RenderedPart]
-    stamp: str
-    clock: Clock
-    settle_after: timedelta
-    proof_number: int = MAIN
-
-    def progress(self, end: End, reason: str = "", until: datetime | None = None) -> Progress:
-        """Where the account stands."""
-        return Progress(self.service.id, end, reason, until)
-
-
-def log_of(work: Work, session: Session) -> list[Message]:
-    """The rows of this account, by part."""
-    return messages.of_account(session, work.delivery_id, work.service.id, work.proof_number)
-
-
-def reply_to(work: Work, session: Session, part: int) -> str | None:
-    """The X id of the part before."""
-    return next((one.x_id for one in log_of(work, session) if one.part == part - 1), None)
-
-
-def price_of(work: Work, text: str) -> Price:
-    """What publishing a text costs; a link makes it 13 times as expensive."""
-    return work.gateway.post_price(has_link=has_link(text))
-
-
-def purpose_of(message: Message) -> str:
-    """What the money for a message is set aside for."""
-    return f"publishing message {message.id}"
 
 
 def publish_next(work: Work, message: Message, media_ids: tuple[str, ...]) -> Progress | None:
@@ -159,20 +119,3 @@ def _state_after(message: Message, error: XError) -> MessageState:
     if isinstance(error, Refused) and not is_file_forgotten:
         return MessageState.REFUSED
     return MessageState.PENDING
-
-
-def stop_for(work: Work, error: XError) -> Progress | None:
-    """Whether an error ends the work on this account for now; raises it when trying again may help at once."""
-    if isinstance(error, ServiceBlocked):
-        return work.progress(End.BLOCKED, sentence_of(error))
-    if isinstance(error, Unsent):
-        if error.retry_at is None:
-            raise error
-        return work.progress(End.WAITING, "X allows no more calls for now.", error.retry_at)
-    return None
-
-
-def first_unfinished(work: Work) -> Message | None:
-    """The first part that is not out."""
-    with reading() as session:
-        return next((one for one in log_of(work, session) if one.state is not MessageState.SENT), None)

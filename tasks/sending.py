@@ -1,8 +1,9 @@
 """The steps of sending a confirmed delivery: begin, publish on each account, conclude."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pendulum
 from prefect import task
@@ -10,19 +11,21 @@ from sqlmodel import Session
 
 from campaign.domain.delivery_reports import DeliveryReport, report_of
 from campaign.domain.outcome import state_after, why_failed
+from campaign.domain.rendered import RenderedPart
 from campaign.errors import NotPossible, XError
 from campaign.settings import load_settings
-from campaign.store import deliveries, messages, services
+from campaign.store import deliveries, delivery_states, messages, services
 from campaign.store.claims import Claim, claim
 from campaign.store.engine import reading, writing
 from models import MAIN, Delivery, DeliveryState, Message, MessageState, Service
 from tasks.composing import Prepared, prepare
+from tasks.looking import look_for
 from tasks.previewing import UploadProgress
 from tasks.progress import End, Progress
-from tasks.publishing import Work
 from tasks.retrying import RETRIES
 from tasks.services import check_service, gateway_of
 from tasks.threads import publish_parts
+from tasks.work import Work
 
 _CHANGED = "It changed after its confirmation; look at it again, then confirm it."
 
@@ -35,11 +38,11 @@ def begin(name: str, actor: str) -> Prepared:
         reason = _reason_not_to(session, delivery, prepared)
         if reason is None and deliveries.is_expired(delivery, now):
             messages.cancel_pending(session, delivery)
-            deliveries.move(session, delivery, DeliveryState.EXPIRED, actor, now, "Its validity ended.")
+            delivery_states.move(session, delivery, DeliveryState.EXPIRED, actor, now, "Its validity ended.")
             reason = f"The validity of {name} has ended."
         if reason is None:
             if delivery.state is not DeliveryState.IN_PROGRESS:
-                deliveries.move(session, delivery, DeliveryState.IN_PROGRESS, actor, now)
+                delivery_states.move(session, delivery, DeliveryState.IN_PROGRESS, actor, now)
                 messages.plan(session, delivery, prepared.rendered)
             session.flush()
             return replace(prepared, delivery=delivery, stamp=deliveries.stamp_of(session, delivery))
@@ -53,9 +56,9 @@ def _reason_not_to(session: Session, delivery: Delivery, prepared: Prepared) -> 
     if delivery.confirmed_fingerprint == prepared.fingerprint:
         return None
     if delivery.state is DeliveryState.CONFIRMED:
-        deliveries.void(session, delivery, _CHANGED, "campaign", pendulum.now("UTC"))
+        delivery_states.void(session, delivery, _CHANGED, "campaign", pendulum.now("UTC"))
     else:
-        deliveries.move(session, delivery, DeliveryState.FAILED, "campaign", pendulum.now("UTC"), _CHANGED)
+        delivery_states.move(session, delivery, DeliveryState.FAILED, "campaign", pendulum.now("UTC"), _CHANGED)
     return f"{delivery.name} changed after its confirmation; analyse and confirm it again."
 
 
@@ -70,11 +73,26 @@ def work_of(service: Service, prepared: Prepared, proof_number: int = MAIN) -> W
     """What is to be done on one account; a proof shows what the first account gets."""
     shown = service.id if proof_number == MAIN else prepared.rendered[0].service_id
     parts = {part.part: replace(part, service_id=service.id) for part in prepared.rendered if part.service_id == shown}
-    settle_after = timedelta(seconds=load_settings().settle_seconds)
-    now = lambda: pendulum.now("UTC")  # noqa: E731
+    return _work(service, prepared.delivery, parts, prepared.stamp, proof_number)
+
+
+def _work(
+    service: Service, delivery: Delivery, parts: Mapping[int, RenderedPart], stamp: str, proof_number: int
+) -> Work:
     return Work(
-        gateway_of(service), service, prepared.delivery.id, parts, prepared.stamp, now, settle_after, proof_number
+        gateway=gateway_of(service),
+        service=service,
+        delivery_id=delivery.id,
+        parts=parts,
+        stamp=stamp,
+        clock=_now,
+        settle_after=timedelta(seconds=load_settings().settle_seconds),
+        proof_number=proof_number,
     )
+
+
+def _now() -> datetime:
+    return pendulum.now("UTC")
 
 
 @task(name="work on", task_run_name="{service.internal_name}")
@@ -84,6 +102,20 @@ def work_on(service: Service, prepared: Prepared) -> Progress:
         return publish_on(check_service(service), prepared)
     except (XError, NotPossible) as error:
         return Progress(service.id, End.BLOCKED, f"{service.internal_name}: {error}")
+
+
+@task(name="settle what is left", task_run_name="look for what may be out")
+def settle_left_behind() -> None:
+    """Look on X for parts that may be out of deliveries that do not go on: stopped, paused, over, or their proofs."""
+    with reading() as session:
+        left = messages.left_behind(session)
+        found = [(deliveries.get(session, one.delivery_id), services.get(session, one.service_id), one) for one in left]
+    for delivery, service, message in found:
+        with suppress(XError, NotPossible), claim(service.id, service.internal_name, Claim.POSTS):
+            look_for(_work(service, delivery, {}, "", message.proof_number), message)
+        if delivery.is_over:
+            with writing() as session:
+                messages.cancel_pending(session, deliveries.get(session, delivery.id))
 
 
 def targets_left(prepared: Prepared) -> list[Service]:
@@ -113,7 +145,7 @@ def _close(session: Session, delivery: Delivery, log: Sequence[Message], state: 
     if state is DeliveryState.EXPIRED:
         cancelled = messages.cancel_pending(session, delivery)
         reason = f"Its validity ended; {cancelled} of {len(log)} parts did not go out."
-    deliveries.move(session, delivery, state, "campaign", pendulum.now("UTC"), reason)
+    delivery_states.move(session, delivery, state, "campaign", pendulum.now("UTC"), reason)
 
 
 def report_on(session: Session, delivery: Delivery) -> DeliveryReport:

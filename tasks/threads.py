@@ -5,8 +5,9 @@ from campaign.store.engine import reading
 from models import Message, MessageState
 from tasks.looking import look_for
 from tasks.progress import End, Progress
-from tasks.publishing import Work, first_unfinished, publish_next
+from tasks.publishing import publish_next
 from tasks.uploading import OnProgress, media_ids_of
+from tasks.work import Work, first_unfinished
 
 _UNSETTLED = frozenset({MessageState.SENDING, MessageState.UNCERTAIN})
 

@@ -9,8 +9,8 @@ from campaign.store import ledgers, messages
 from campaign.store.engine import reading, writing
 from models import Message, MessageState, UploadedFile
 from tasks.progress import End, Progress
-from tasks.publishing import Work, stop_for
 from tasks.retrying import settle_failed_call
+from tasks.work import Work, stop_for
 
 OnProgress = Callable[[int, int], None]
 

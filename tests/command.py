@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
@@ -64,7 +65,9 @@ def campaign(*arguments: str, **environment: str) -> Done:
 def here(*arguments: str) -> Done:
     """Run a command in this process, which saves the seconds that importing takes; nobody answers its questions."""
     out, err, status = StringIO(), StringIO(), 0
-    with pytest.MonkeyPatch.context() as patched, redirect_stdout(out), redirect_stderr(err):
+    # A command may set what it likes in its environment: it ends with the process, or with this.
+    environment = patch.dict(os.environ)
+    with environment, pytest.MonkeyPatch.context() as patched, redirect_stdout(out), redirect_stderr(err):
         patched.setattr("sys.argv", ["campaign", *arguments])
         patched.setattr("sys.stdin", StringIO())
         try:

@@ -21,8 +21,8 @@ from campaign.store import deliveries, messages, schema
 from campaign.store.engine import reading, writing
 from models import Charge, Delivery, DeliveryState, Message, MessageState, Service
 from tasks.progress import End, Progress
-from tasks.publishing import Work
 from tasks.threads import publish_parts
+from tasks.work import Work
 from tests import factories
 from tests.databases import Database, in_use
 from tests.factories import NOW

@@ -24,7 +24,7 @@ from campaign.domain.delivery_reports import LogLine, report_of
 from campaign.domain.findings import Analysis
 from campaign.errors import WrongUsage
 from campaign.settings import load_settings
-from campaign.store import deliveries, messages, schema, services
+from campaign.store import approvals, deliveries, delivery_states, messages, schema, services
 from campaign.store.engine import reading, writing
 from models import MAIN, Delivery, Message
 
@@ -33,7 +33,7 @@ def make_ready() -> None:
     """Bring the tables up to date and take back questions that nobody answered."""
     schema.make_ready()
     with writing() as session:
-        deliveries.return_unanswered(session, pendulum.now("UTC"))
+        approvals.return_unanswered(session, pendulum.now("UTC"))
 
 
 def check_x() -> None:
@@ -80,7 +80,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
         delivery = deliveries.named(session, name)
         targets = [row.internal_name for row in deliveries.targets_of(session, delivery)]
         draft = deliveries.draft_of(session, delivery)
-        history = deliveries.audit_of(session, delivery)
+        history = delivery_states.audit_of(session, delivery)
         log = lines_of(session, delivery, messages.of_delivery(session, delivery, None))
     analysis = Analysis.model_validate_json(delivery.analysis) if delivery.analysis else None
     if as_json:

@@ -1,4 +1,4 @@
-"""Deliveries: made, changed, analysed, confirmed; every change through one door and into the audit."""
+"""Deliveries: made, changed and found."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -11,11 +11,10 @@ from sqlmodel import Session, col, select
 from campaign.domain.content import Content
 from campaign.domain.drafts import Draft
 from campaign.errors import NotPossible, WrongUsage
-from models import AuditEntry, Delivery, DeliveryKind, DeliveryState, DeliveryTarget, Service
+from campaign.store.delivery_states import note, void
+from models import Delivery, DeliveryKind, DeliveryState, DeliveryTarget, Service
 
-#: A question that nobody answered for so long is taken back.
-ANSWER_WITHIN = timedelta(days=3)
-_EDITABLE = frozenset(
+EDITABLE = frozenset(
     {DeliveryState.BEING_EDITED, DeliveryState.ANALYSED, DeliveryState.CONFIRMED, DeliveryState.FAILED}
 )
 
@@ -52,7 +51,7 @@ def change(
     now: datetime,
 ) -> None:
     """Change what a delivery says; its analysis and its confirmation are void. Raises NotPossible once it goes out."""
-    if delivery.state not in _EDITABLE:
+    if delivery.state not in EDITABLE:
         raise NotPossible(f"{delivery.name} is {delivery.state} and cannot be changed any more.")
     changed = []
     for column, value in _columns(draft, proof).items():
@@ -64,97 +63,6 @@ def change(
         _aim_at(session, delivery, services)
     note(session, delivery, "changed", actor, now, f"Changed: {', '.join(changed) or 'nothing'}.")
     void(session, delivery, "It was changed.", actor, now)
-
-
-def void(session: Session, delivery: Delivery, reason: str, actor: str, now: datetime) -> None:
-    """Take a delivery back to editing: its analysis and its confirmation no longer count."""
-    delivery.analysed_fingerprint = delivery.confirmed_fingerprint = None
-    delivery.asked_at = None
-    if delivery.state is not DeliveryState.BEING_EDITED:
-        move(session, delivery, DeliveryState.BEING_EDITED, actor, now, reason)
-    delivery.reason = reason
-
-
-def move(
-    session: Session, delivery: Delivery, state: DeliveryState, actor: str, now: datetime, reason: str = ""
-) -> None:
-    """Change the state of a delivery, with an entry in the audit; raises InvalidTransition."""
-    before = delivery.state
-    delivery.become(state)
-    delivery.reason = reason
-    if state is DeliveryState.IN_PROGRESS and delivery.started_at is None:
-        delivery.started_at = now
-    if delivery.is_over:
-        delivery.finished_at = now
-    note(session, delivery, state.value, actor, now, f"Was {before.value}. {reason}".strip())
-
-
-def record_analysis(
-    session: Session, delivery: Delivery, analysis: str, fingerprint: str, *, is_ok: bool, actor: str, now: datetime
-) -> None:
-    """Keep what an analysis found; without errors the delivery waits for a yes, with errors it is edited on."""
-    if delivery.state not in {*_EDITABLE}:
-        raise NotPossible(f"{delivery.name} is {delivery.state} and is not analysed again.")
-    if delivery.state is not DeliveryState.BEING_EDITED:
-        void(session, delivery, "It is analysed again.", actor, now)
-    delivery.analysis, delivery.analysed_at, delivery.reason = analysis, now, ""
-    note(session, delivery, "analysis", actor, now, "No errors." if is_ok else "Errors were found.")
-    if is_ok:
-        delivery.analysed_fingerprint = fingerprint
-        move(session, delivery, DeliveryState.ANALYSED, actor, now)
-
-
-def ask(session: Session, delivery: Delivery, actor: str, now: datetime) -> None:
-    """Note that a person is asked for a yes from now on."""
-    if delivery.asked_at is None:
-        delivery.asked_at = now
-        note(session, delivery, "asked", actor, now)
-
-
-def confirm(session: Session, delivery: Delivery, fingerprint: str, actor: str, comment: str, now: datetime) -> None:
-    """Record a person's yes to exactly what was analysed; raises NotPossible when that is not so."""
-    if delivery.state is DeliveryState.CONFIRMED:
-        raise NotPossible(f"{delivery.name} was confirmed by {delivery.confirmed_by} already.")
-    if delivery.state is not DeliveryState.ANALYSED:
-        raise NotPossible(
-            f"{delivery.name} is {delivery.state.value.replace('_', ' ')}; only an analysed delivery can be confirmed."
-        )
-    if fingerprint != delivery.analysed_fingerprint:
-        raise NotPossible(f"{delivery.name} has changed since its analysis; analyse it again, then confirm it.")
-    move(session, delivery, DeliveryState.CONFIRMED, actor, now)
-    delivery.confirmed_fingerprint, delivery.confirmed_at, delivery.confirmed_by = fingerprint, now, actor
-    delivery.asked_at = None
-    if comment:
-        note(session, delivery, "comment", actor, now, comment)
-
-
-def reject(session: Session, delivery: Delivery, actor: str, comment: str, now: datetime) -> None:
-    """Record a person's no: the delivery is edited on."""
-    if delivery.state is not DeliveryState.ANALYSED:
-        raise NotPossible(f"{delivery.name} is {delivery.state} and cannot be rejected.")
-    void(session, delivery, f"Rejected by {actor}." + (f" {comment}" if comment else ""), actor, now)
-
-
-def return_unanswered(session: Session, now: datetime) -> list[Delivery]:
-    """Take back what was asked three days ago and never answered; returns those deliveries."""
-    waiting = select(Delivery).where(
-        col(Delivery.state) == DeliveryState.ANALYSED, col(Delivery.asked_at) <= now - ANSWER_WITHIN
-    )
-    unanswered = list(session.exec(waiting))
-    for delivery in unanswered:
-        void(session, delivery, "Nobody answered within 3 days.", "campaign", now)
-    return unanswered
-
-
-def note(session: Session, delivery: Delivery, action: str, actor: str, now: datetime, detail: str = "") -> None:
-    """Write an entry of the audit."""
-    session.add(AuditEntry(at=now, actor=actor, delivery_id=delivery.id, action=action, detail=detail))
-
-
-def audit_of(session: Session, delivery: Delivery) -> list[AuditEntry]:
-    """The history of a delivery, the oldest entry first."""
-    entries = select(AuditEntry).where(col(AuditEntry.delivery_id) == delivery.id).order_by(col(AuditEntry.id))
-    return list(session.exec(entries))
 
 
 def draft_of(session: Session, delivery: Delivery) -> Draft:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 
 from campaign.domain.rendered import RenderedPart
-from models import MAIN, Delivery, Message, MessageState, UploadedFile
+from models import MAIN, Delivery, DeliveryState, Message, MessageState, UploadedFile
 
 #: A file that X forgets so soon is uploaded again.
 _STILL_GOOD = timedelta(minutes=10)
@@ -104,9 +104,12 @@ def cancel_pending(session: Session, delivery: Delivery) -> int:
     return len(pending)
 
 
-def unsettled(session: Session) -> list[Message]:
-    """What may or may not be out, of all deliveries, the oldest first."""
-    return list(session.exec(select(Message).where(col(Message.state).in_(_UNSETTLED)).order_by(col(Message.id))))
+def left_behind(session: Session) -> list[Message]:
+    """What may or may not be out of deliveries that do not go on, and of proofs, the oldest first."""
+    unsettled = select(Message).join(Delivery, col(Delivery.id) == col(Message.delivery_id))
+    goes_on = (col(Delivery.state) == DeliveryState.IN_PROGRESS) & (col(Message.proof_number) == MAIN)
+    wanted = unsettled.where(col(Message.state).in_(_UNSETTLED), ~goes_on)
+    return list(session.exec(wanted.order_by(col(Message.id))))
 
 
 def recent_texts(session: Session, service_id: int, since: datetime, but: Delivery) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from campaign.store import deliveries, messages
 from campaign.store.engine import reading, writing
 from models import Charge, DeliveryState, Message, MessageState
 from tasks.composing import compose, prepare, recompose, record
-from tasks.controlling import confirm
+from tasks.controlling import confirm, stop
 from tests.command import campaign, finish, start
 from tests.flows.conftest import Connect
 from tests.flows.running import both_databases
@@ -156,3 +156,25 @@ def test_the_old_api_publishes_a_thread_with_a_picture_too(x: SimulatedX, connec
     first, second = posts_of(acme)
     assert (first["text"], second["text"], second["reply_to"]) == ("One", "Two", first["id"])
     assert [media["alt_text"] for media in first["media"]] == ["A shop"]
+
+
+def test_what_may_be_out_of_a_stopped_delivery_is_looked_up_by_the_next_run(x: SimulatedX, connect: Connect) -> None:
+    acme, bolt = connect("acme"), connect("bolt")
+    name, other = confirmed(acme), confirmed(bolt, texts=["Another one"])
+    x.fault(POSTS, "slow", method="POST", after=1, seconds=30)
+    killed = send(name)
+    wait_for_call(x, 2)
+    killed.kill()
+    finish(killed)
+    x.be_well()
+    stop(name, "ana")
+
+    assert campaign("delivery", "send", other, "--json", **SETTLE).status == 0
+
+    assert [message.state for message in log_of(name)] == [
+        MessageState.SENT,
+        MessageState.SENT,
+        MessageState.CANCELLED,
+        MessageState.CANCELLED,
+    ]
+    assert [message.x_id for message in log_of(name)[:2]] == [post["id"] for post in posts_of(acme)]

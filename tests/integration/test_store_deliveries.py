@@ -11,7 +11,7 @@ from campaign.domain.content import Content, Part
 from campaign.domain.drafts import Draft
 from campaign.domain.rendered import RenderedPart
 from campaign.errors import InvalidTransition, NotPossible, WrongUsage
-from campaign.store import deliveries, messages
+from campaign.store import approvals, deliveries, delivery_states, messages
 from campaign.store.engine import reading, writing
 from models import Delivery, DeliveryState, MessageState, Service
 from tests.databases import Database
@@ -36,14 +36,14 @@ def analysed(service: Service, fingerprint: str = "f1") -> Delivery:
     delivery = made(service)
     with writing() as session:
         known = deliveries.get(session, delivery.id)
-        deliveries.record_analysis(session, known, "{}", fingerprint, is_ok=True, actor="ana", now=NOW)
+        approvals.record_analysis(session, known, "{}", fingerprint, is_ok=True, actor="ana", now=NOW)
         return known
 
 
 def confirm(delivery: Delivery, fingerprint: str = "f1") -> Delivery:
     with writing() as session:
         known = deliveries.get(session, delivery.id)
-        deliveries.confirm(session, known, fingerprint, "bo", "fine", NOW)
+        approvals.confirm(session, known, fingerprint, "bo", "fine", NOW)
         return known
 
 
@@ -54,7 +54,7 @@ def known(delivery: Delivery) -> Delivery:
 
 def history(delivery: Delivery) -> list[tuple[str, str]]:
     with reading() as session:
-        return [(entry.actor, entry.action) for entry in deliveries.audit_of(session, delivery)]
+        return [(entry.actor, entry.action) for entry in delivery_states.audit_of(session, delivery)]
 
 
 def parts(service: Service, *texts: str) -> list[RenderedPart]:
@@ -94,7 +94,7 @@ def test_a_change_voids_the_analysis_and_the_confirmation(acme: Service) -> None
 def test_an_analysis_with_errors_leaves_the_delivery_in_editing(acme: Service) -> None:
     delivery = made(acme)
     with writing() as session:
-        deliveries.record_analysis(
+        approvals.record_analysis(
             session, deliveries.get(session, delivery.id), "{}", "f1", is_ok=False, actor="ana", now=NOW
         )
     assert known(delivery).state is DeliveryState.BEING_EDITED
@@ -115,7 +115,7 @@ def test_the_first_answer_is_final(acme: Service) -> None:
     with pytest.raises(NotPossible, match="was confirmed by bo already"):
         confirm(delivery)
     with writing() as session, pytest.raises(NotPossible):
-        deliveries.reject(session, deliveries.get(session, delivery.id), "ana", "", NOW)
+        approvals.reject(session, deliveries.get(session, delivery.id), "ana", "", NOW)
 
 
 @pytest.mark.parametrize(("after", "state"), [(3, DeliveryState.BEING_EDITED), (2, DeliveryState.ANALYSED)])
@@ -124,9 +124,9 @@ def test_a_question_nobody_answered_for_three_days_is_taken_back(
 ) -> None:
     delivery = analysed(acme)
     with writing() as session:
-        deliveries.ask(session, deliveries.get(session, delivery.id), "a run", NOW)
+        approvals.ask(session, deliveries.get(session, delivery.id), "a run", NOW)
     with writing() as session:
-        deliveries.return_unanswered(session, NOW + after * A_DAY)
+        approvals.return_unanswered(session, NOW + after * A_DAY)
     assert known(delivery).state is state
 
 
@@ -164,7 +164,7 @@ def test_what_is_confirmed_is_due_from_its_contact_date_on(
 def test_a_state_that_is_not_next_is_refused(acme: Service) -> None:
     delivery = made(acme)
     with writing() as session, pytest.raises(InvalidTransition):
-        deliveries.move(session, deliveries.get(session, delivery.id), DeliveryState.IN_PROGRESS, "ana", NOW)
+        delivery_states.move(session, deliveries.get(session, delivery.id), DeliveryState.IN_PROGRESS, "ana", NOW)
 
 
 def test_an_unknown_name_is_told_in_one_sentence(acme: Service) -> None:  # noqa: ARG001
