@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import func, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -44,16 +45,28 @@ def remember(session: Session, saved: Sequence[SavedService], block_ids: Collect
 
 
 def _remember_one(session: Session, form: SavedService) -> Service:
-    row = (
-        session.scalar(select(Service).where(col(Service.block_id) == form.block_id))
-        or session.scalar(_named(form.internal_name).where(col(Service.block_id).is_(None)))
-        or Service(**_columns(form))
-    )
+    row = _row_of(session, form) or _new_row(session, form)
     for name, value in _columns(form).items():
         if getattr(row, name) != value:
             setattr(row, name, value)
     session.add(row)
     session.flush()
+    return row
+
+
+def _row_of(session: Session, form: SavedService) -> Service | None:
+    row: Service | None = session.scalar(select(Service).where(col(Service.block_id) == form.block_id))
+    return row or session.scalar(_named(form.internal_name).where(col(Service.block_id).is_(None)))
+
+
+def _new_row(session: Session, form: SavedService) -> Service:
+    """Write the row of a form that has none; two runs may find a new form at the same moment."""
+    row = Service(**_columns(form))
+    try:
+        with session.begin_nested():
+            session.add(row)
+    except IntegrityError:
+        return session.exec(select(Service).where(col(Service.block_id) == form.block_id)).one()
     return row
 
 

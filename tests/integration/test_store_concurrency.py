@@ -14,12 +14,13 @@ import pytest
 from sqlalchemy import text
 
 from campaign.errors import AlreadyRunning, NotPossible
-from campaign.store import ledgers, sync_runs
+from campaign.store import ledgers, services, sync_runs
 from campaign.store.claims import claim
 from campaign.store.engine import engine, reading, writing
+from campaign.store.services import SavedService
 from models import Service, SyncRun, SyncState
 from tests.databases import Database
-from tests.factories import NOW, follower, page, price
+from tests.factories import NOW, follower, form, page, price
 from tests.readings import everybody, followers_of, known_run, open_run, past_of, read_all, saved_service, write_page
 
 #: Enough that two transactions are in each other's way, often enough to be sure of it.
@@ -199,3 +200,15 @@ def test_two_runs_that_open_a_reading_at_once_leave_one_running(acme: Service) -
     with reading() as session:
         states = [run.state for run in sync_runs.touched_since(session, NOW, [acme.id])]
     assert states == [SyncState.RUNNING]
+
+
+def test_two_runs_that_find_a_new_form_at_once_share_its_row(database: Database) -> None:  # noqa: ARG001
+    def remember(saved: SavedService) -> int:
+        with writing() as session:
+            return services.remember(session, [saved], [saved.block_id])[0].id
+
+    for turn in range(TURNS):
+        work = partial(remember, form(block_id=f"block-{turn}", internal_name=f"new_{turn}"))
+        first, second = at_once(work, work)
+        assert first == second
+        assert isinstance(first, int)
