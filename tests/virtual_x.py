@@ -4,13 +4,12 @@ Thousands of schedules a minute are run against it; what it does was compared wi
 on this side of the wire is the real thing.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 from random import Random
 
-from campaign.domain.posts import MediaFile, NewPost, OwnPost, UploadedMedia
+from campaign.domain.posts import NewPost, OwnPost
 from campaign.domain.receipt import Answer, Price, Receipt
 from campaign.errors import Refused, Uncertain, Unsent
 from campaign.x import prices
@@ -126,9 +125,6 @@ class VirtualGateway:
             if one.account == self.account == user_id and one.at >= since and one.shown_at <= self.x.now
         ][:at_most]
         return Answer(shown, (Receipt(self.timeline_endpoint, self.own_post_price, len(shown)),))
-
-    def upload(self, file: MediaFile, on_progress: Callable[[int, int], None]) -> Answer[UploadedMedia]:
-        raise NotImplementedError
 
 
 def _refuse_unsent(x: VirtualX, kind: str) -> None:
