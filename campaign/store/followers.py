@@ -14,7 +14,7 @@ from models import ORIGIN, Service, Subscription, SyncMode, SyncRun, Visitor
 
 _NUL_IN_JSON = "\\u0000"
 #: Visitors compared by one statement: a million at once would take 14 MB.
-_SWEPT_AT_ONCE = 250_000
+SWEPT_AT_ONCE = 250_000
 _NEWEST = select(func.max(col(Visitor.id)))
 _PAGES: Table = SQLModel.metadata.tables["sync_page"]
 
@@ -110,7 +110,7 @@ def end_unseen(session: Session, run: SyncRun, now: datetime) -> int:
     if statements.plan_sweep is not None:
         session.connection().execute(statements.plan_sweep)
     newest = session.scalar(_NEWEST) or 0
-    ranges = ({"first": first, "beyond": first + _SWEPT_AT_ONCE} for first in range(0, newest + 1, _SWEPT_AT_ONCE))
+    ranges = ({"first": first, "beyond": first + SWEPT_AT_ONCE} for first in range(0, newest + 1, SWEPT_AT_ONCE))
     return sum(session.connection().execute(statements.end_unseen, given | each).rowcount for each in ranges)
 
 

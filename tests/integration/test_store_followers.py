@@ -4,11 +4,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from campaign.domain.followers import Follower
 from campaign.errors import AlreadyRunning
 from campaign.store import sync_runs
 from campaign.store.engine import writing
+from campaign.store.followers import SWEPT_AT_ONCE
 from models import Service, SyncMode, SyncRun, SyncState, Visitor
 from tests.databases import Database
 from tests.factories import NOW, follower, page
@@ -368,3 +370,20 @@ def test_readings_touched_since_a_moment_are_those_running_and_those_left_after_
     assert touched(NOW + A_DAY, acme) == {recent.id, running.id}
     assert touched(NOW, acme, other) == {old.id, recent.id, running.id, elsewhere.id}
     assert touched(NOW) == set()
+
+
+def test_the_sweep_reaches_visitors_beyond_what_one_statement_compares(acme: Service, database: Database) -> None:
+    read_all(acme, [page([1, 2])])
+    with writing() as session:
+        if database.is_sqlite:  # ids count up from the largest
+            visitor: dict[str, Any] = {"external_id": "9", "folder": "Visitors", "created_at": NOW, "updated_at": NOW}
+            session.add(Visitor(id=3 * SWEPT_AT_ONCE, **visitor))
+        else:
+            session.connection().execute(text(f"SELECT setval('visitor_id_seq', {3 * SWEPT_AT_ONCE})"))
+    read_all(acme, [page([1, 2, 3, 4])], now=NOW + A_DAY)
+    assert everybody()["4"].id > 3 * SWEPT_AT_ONCE
+
+    run = read_all(acme, [page([1, 3])], now=NOW + 2 * A_DAY)
+
+    assert run.ended == 2
+    assert followers_of(acme) == {"1", "3"}
