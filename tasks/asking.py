@@ -22,7 +22,6 @@ from tasks.proofs import send_proof
 
 #: A run that suspends itself sooner is taken for dead: its first sign of life arrives after that.
 _LIVES_AT_LEAST_SECONDS = 5
-_EARLY = frozenset({DeliveryState.BEING_EDITED, DeliveryState.ANALYSED})
 
 
 def ask_where_needed(name: str) -> None:

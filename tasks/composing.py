@@ -1,7 +1,6 @@
 """A delivery from what a person described to what will go out: made, changed, looked at as a whole."""
 
 import getpass
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,13 +13,13 @@ from campaign.domain.delivery_names import delivery_name
 from campaign.domain.drafts import Draft
 from campaign.domain.findings import Analysis
 from campaign.domain.fingerprint import fingerprint
-from campaign.domain.rendered import LoadedFile, RenderedPart, Target
+from campaign.domain.rendered import RenderedPart, Target
 from campaign.errors import NotPossible, XError
 from campaign.store import approvals, deliveries, files, ledgers, messages
 from campaign.store.engine import reading, writing
 from campaign.x import prices
 from models import ApiVersion, Delivery, Service
-from tasks.services import check_service, find_service
+from tasks.services import check_service, choose
 
 #: X refuses a text that an account posted so recently.
 _RECENTLY = timedelta(hours=24)
@@ -71,8 +70,10 @@ def recompose(name: str, draft: Draft, *, actor: str) -> Delivery:
 
 
 def _services_of(draft: Draft) -> tuple[list[Service], Service | None]:
-    named = {service.id: service for service in map(find_service, draft.services)}
-    return list(named.values()), find_service(draft.proof_service) if draft.proof_service else None
+    wanted = [*draft.services, *([draft.proof_service] if draft.proof_service else [])]
+    saved = {service.internal_name.lower(): service for service in (choose(wanted).services if wanted else [])}
+    named = {name.lower(): saved[name.lower()] for name in draft.services}
+    return list(named.values()), saved[draft.proof_service.lower()] if draft.proof_service else None
 
 
 def _free_name(session: Session, draft: Draft, now: datetime) -> str:
@@ -155,8 +156,3 @@ def record(prepared: Prepared, actor: str) -> Delivery:
             now=pendulum.now("UTC"),
         )
         return delivery
-
-
-def files_in_use(rendered: Sequence[RenderedPart]) -> list[LoadedFile]:
-    """The files of a delivery, each once."""
-    return list({file.sha256: file for part in rendered for file in part.files}.values())

@@ -9,7 +9,7 @@ from campaign.store import deliveries, delivery_states, ledgers, messages, servi
 from campaign.store.engine import reading, writing
 from models import Delivery, Message, MessageState, Service
 from tasks.composing import Prepared
-from tasks.progress import End, Progress
+from tasks.progress import Progress
 from tasks.retrying import settle_failed_call
 from tasks.sending import publish_on
 from tasks.services import check_service, gateway_of
@@ -67,8 +67,3 @@ def _delete(service: Service, delivery: Delivery, message: Message, actor: str) 
         known.withdrawn_at = now
         detail = f"Part {message.part} on {service.internal_name} was deleted from X."
         delivery_states.note(session, delivery, "withdrawn", actor, now, detail)
-
-
-def is_out(progress: Progress) -> bool:
-    """Whether a proof is out in full."""
-    return progress.end is End.OUT

@@ -15,6 +15,7 @@ from campaign.store import deliveries, ledgers, messages, services
 from campaign.store.engine import writing
 from models import MAIN, DeliveryState, Message, MessageState
 from tasks.progress import End, Progress
+from tasks.retrying import book_failed_call
 from tasks.work import Work, price_of, purpose_of, reply_to, stop_for
 
 #: X is asked to publish a part again after it did not know a file's id, once.
@@ -97,11 +98,7 @@ def _settle_failure(work: Work, message: Message, error: XError) -> Progress | N
     with writing() as session:
         now, known = work.clock(), messages.get(session, message.id)
         state = _state_after(known, error)
-        if isinstance(error, Uncertain):
-            for receipt in error.receipts:
-                ledgers.note_limits(session, work.service.id, receipt)
-        else:
-            ledgers.settle(session, work.service.id, purpose_of(known), error.receipts, now)
+        book_failed_call(session, work.service.id, purpose_of(known), error, now)
         messages.settle(session, known, state, now, reason=str(error), reason_code=error.reason)
         if error.reason == "media_unknown":
             sha256s = [file.sha256 for file in work.parts[known.part].files]

@@ -97,11 +97,12 @@ def owned_ids(session: Session, x_ids: Sequence[str]) -> set[str]:
 
 def cancel_pending(session: Session, delivery: Delivery) -> int:
     """Cancel what is not out; what nobody knows of is still looked up. Returns how many."""
-    pending = [one for one in of_delivery(session, delivery, None) if one.state is MessageState.PENDING]
-    refused = [one for one in of_delivery(session, delivery, None) if one.state is MessageState.REFUSED]
-    for message in (*pending, *refused):
-        message.become(MessageState.CANCELLED)
-    return len(pending)
+    log = of_delivery(session, delivery, None)
+    pending = sum(message.state is MessageState.PENDING for message in log)
+    for message in log:
+        if message.state in {MessageState.PENDING, MessageState.REFUSED}:
+            message.become(MessageState.CANCELLED)
+    return pending
 
 
 def left_behind(session: Session) -> list[Message]:
