@@ -28,6 +28,16 @@ class ApprovalMode(StrEnum):
     """It goes on by itself when the analysis has no error."""
 
 
+class Priority(StrEnum):
+    """Which of the broadcasts of a service goes first, from the last to the first."""
+
+    VERY_LOW = "very_low"
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    VERY_HIGH = "very_high"
+
+
 class DeliveryState(StrEnum):
     """Where a delivery stands."""
 
@@ -80,6 +90,9 @@ class Delivery(SQLModel, table=True):
     proof_service_id: int | None = Field(default=None, foreign_key="service.id", sa_type=Id)
     content: str = Field(sa_type=Text)
     """JSON, see campaign.domain.content.Content."""
+    broadcast: str = Field(default="", sa_type=Text)
+    """JSON, see campaign.domain.broadcasts.Broadcast; empty for a post."""
+    priority: Priority = Field(default=Priority.NORMAL, sa_type=stored_as_text(Priority))
     contact_date: datetime | None = Field(default=None, sa_type=Moment)
     """Not before then; None is as soon as it is confirmed."""
     validity_days: int = 5

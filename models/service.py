@@ -18,6 +18,18 @@ class ApiVersion(StrEnum):
     """X calls it legacy and refuses it to most keys (error 453); complete here for those who still have it."""
 
 
+class MessagePolicy(StrEnum):
+    """Whom a service writes direct messages to."""
+
+    ALL_FOLLOWERS = "all_followers"
+    """Whoever a delivery targets; a person confirms the number of those who never agreed."""
+    CONSENTED_ONLY = "consented_only"
+    """Only people whose consent is recorded."""
+
+
+OPT_OUT_LINE = "Reply STOP to stop these messages."
+
+
 class ServiceState(StrEnum):
     """What X said when the keys were last checked."""
 
@@ -42,6 +54,19 @@ class Service(SQLModel, table=True):
     owned: bool
     spend_cap: Decimal = Field(sa_type=UsDollars)
     """US dollars in a calendar month (UTC)."""
+    app: str = Field(default="", max_length=16, index=True)
+    """A mark of the developer app: X's limits per app are shared by the services that have the same."""
+    message_policy: MessagePolicy = Field(default=MessagePolicy.ALL_FOLLOWERS, sa_type=stored_as_text(MessagePolicy))
+    opt_out_line: str = Field(default=OPT_OUT_LINE, sa_type=Text)
+    frequency_cap: int = 0
+    """No more messages to one person in `frequency_days`; 0 is no cap."""
+    frequency_days: int = 7
+    quiet_hours: str = Field(default="", max_length=11)
+    """No messages then, as in 22:00-08:00; empty for none."""
+    timezone: str = Field(default="", max_length=64)
+    """Of the quiet hours; empty is CAMPAIGN_TIMEZONE."""
+    daily_limit: int = 0
+    """Messages in 24 hours; 0 is X's own limit."""
     saved_at: datetime | None = Field(default=None, sa_type=Moment)
     """When the form was last saved: keys saved since the last check are checked again."""
 

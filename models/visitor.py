@@ -26,6 +26,8 @@ class Visitor(SQLModel, table=True):
     full_name: str | None = None
     followers_count: int | None = Field(default=None, sa_type=BigInteger)
     verified: bool | None = None
+    location: str | None = None
+    """As the person wrote it."""
     folder: str
     """The visitor folder of the service that met this person first."""
     created_at: datetime = Field(sa_type=Moment)

@@ -28,7 +28,7 @@ def media_ids_of(work: Work, message: Message, on_progress: OnProgress) -> tuple
 
 def _known(work: Work, file: LoadedFile) -> str | None:
     with reading() as session:
-        return messages.uploaded(session, work.service.id, file.sha256, file.alt_text, work.clock())
+        return messages.uploaded(session, work.service.id, file.sha256, file.kind.value, file.alt_text, work.clock())
 
 
 def _upload(work: Work, message: Message, file: LoadedFile, on_progress: OnProgress) -> str | Progress:
@@ -51,6 +51,7 @@ def _upload(work: Work, message: Message, file: LoadedFile, on_progress: OnProgr
         uploaded = UploadedFile(
             service_id=service_id,
             sha256=file.sha256,
+            category=file.kind.value,
             alt_text=file.alt_text,
             media_id=answer.value.media_id,
             expires_at=answer.value.expires_at,

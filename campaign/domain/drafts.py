@@ -4,8 +4,9 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict
 
+from campaign.domain.broadcasts import Broadcast
 from campaign.domain.content import Content
-from models import ApprovalMode, DeliveryKind
+from models import ApprovalMode, DeliveryKind, Priority
 
 
 class Draft(BaseModel):
@@ -25,3 +26,7 @@ class Draft(BaseModel):
     validity_days: int = 5
     approval: ApprovalMode = ApprovalMode.MANUAL
     tracking: bool = True
+    broadcast: Broadcast = Broadcast()
+    """Of direct messages only."""
+    priority: Priority = Priority.NORMAL
+    """Of direct messages only: which of a service's broadcasts goes first."""

@@ -62,6 +62,13 @@ class MediaFile:
     media_type: str
     kind: MediaKind
     alt_text: str = ""
+    for_messages: bool = False
+    """Whether it goes with direct messages, to any number of people, instead of a post."""
+
+    @property
+    def category(self) -> str:
+        """X's media_category: tweet_image, dm_video."""
+        return self.kind.value.replace("tweet", "dm") if self.for_messages else self.kind.value
 
 
 @dataclass(frozen=True, slots=True)

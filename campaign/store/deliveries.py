@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, exists
 from sqlmodel import Session, col, select
 
+from campaign.domain.broadcasts import Broadcast
 from campaign.domain.content import Content
 from campaign.domain.drafts import Draft
 from campaign.errors import NotPossible, WrongUsage
@@ -80,6 +81,8 @@ def draft_of(session: Session, delivery: Delivery) -> Draft:
         validity_days=delivery.validity_days,
         approval=delivery.approval,
         tracking=delivery.tracking,
+        broadcast=Broadcast.model_validate_json(delivery.broadcast) if delivery.broadcast else Broadcast(),
+        priority=delivery.priority,
     )
 
 
@@ -92,7 +95,14 @@ def targets_of(session: Session, delivery: Delivery) -> list[Service]:
 def stamp_of(session: Session, delivery: Delivery) -> str:
     """A short text that is another one as soon as anything is changed that goes out, whichever way it was changed."""
     targets = sorted(service.id for service in targets_of(session, delivery))
-    parts = (delivery.content, targets, delivery.contact_date, delivery.validity_days, delivery.confirmed_fingerprint)
+    parts = (
+        delivery.content,
+        delivery.broadcast,
+        targets,
+        delivery.contact_date,
+        delivery.validity_days,
+        delivery.confirmed_fingerprint,
+    )
     return sha256(repr(parts).encode()).hexdigest()
 
 
@@ -170,6 +180,8 @@ def _columns(draft: Draft, proof: Service | None) -> dict[str, Any]:
         "validity_days": draft.validity_days,
         "approval": draft.approval,
         "tracking": draft.tracking,
+        "broadcast": draft.broadcast.model_dump_json() if draft.kind is DeliveryKind.DM else "",
+        "priority": draft.priority,
     }
 
 

@@ -124,9 +124,9 @@ def recent_texts(session: Session, service_id: int, since: datetime, but: Delive
     return tuple(session.exec(sent))
 
 
-def uploaded(session: Session, service_id: int, sha256: str, alt_text: str, now: datetime) -> str | None:
+def uploaded(session: Session, service_id: int, sha256: str, category: str, alt_text: str, now: datetime) -> str | None:
     """X's id of a file that was uploaded for this account and is kept for long enough still."""
-    known = session.get(UploadedFile, (service_id, sha256, alt_text))
+    known = session.get(UploadedFile, (service_id, sha256, category, alt_text))
     return known.media_id if known and known.expires_at > now + _STILL_GOOD else None
 
 

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from campaign.domain.account import Account
+from campaign.domain.direct_messages import MessageEvents, NewMessage
 from campaign.domain.followers import FollowerPage
 from campaign.domain.posts import MediaFile, NewPost, OwnPost, UploadedMedia
 from campaign.domain.receipt import Answer, Price
@@ -23,7 +24,8 @@ class Gateway(Protocol):
     Every verb raises XError; the error carries the receipts of all calls that were answered.
     A page of followers holds at most `follower_page_size`, each at `follower_price`; it calls `follower_endpoints`.
     A page of the own timeline holds from `shortest_timeline_page` to `longest_timeline_page` posts, each at
-    `own_post_price`. Endpoints are written as in receipts.
+    `own_post_price`. A message costs `message_price`, each event shown `event_price`, at most `longest_event_page` of
+    them on a page. Endpoints are written as in receipts.
     """
 
     follower_page_size: int
@@ -37,6 +39,11 @@ class Gateway(Protocol):
     longest_timeline_page: int
     own_post_price: Price
     alt_text_price: Price
+    message_endpoint: str
+    message_price: Price
+    events_endpoint: str
+    event_price: Price
+    longest_event_page: int
 
     def me(self) -> Answer[Account]:
         """The account the keys belong to, for one `account_price`."""
@@ -81,6 +88,21 @@ class Gateway(Protocol):
 
         Waits for X's work on the file. Repeating it is harmless, after Uncertain too. Raises Refused with reason
         `media` when X cannot use the file, Unsent with reason `processing` when X works on it for too long.
+        """
+        ...
+
+    def send_message(self, message: NewMessage) -> Answer[str]:
+        """Send a direct message and return X's id of its event; one call, never repeated.
+
+        Uncertain: it may be out; look for it in `message_events` before trying again. Refused with a reason of
+        campaign.x.refusals.RECIPIENTS: this person does not get messages of the account. Safe in several threads.
+        """
+        ...
+
+    def message_events(self, user_id: str, after_id: str, at_most: int) -> Answer[MessageEvents]:
+        """The messages between the account `user_id` and single persons, its own too, newer than `after_id`.
+
+        Newest first, a call for each page; X shows no more than `at_most` events, and none older than 30 days.
         """
         ...
 
