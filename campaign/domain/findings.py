@@ -39,8 +39,28 @@ class PlannedPost(_Plain):
     at: datetime
 
 
+class Sample(_Plain):
+    """A message as one person will get it; `why` is shortest, longest, random or chosen."""
+
+    why: str
+    service: str
+    handle: str
+    full_name: str
+    text: str
+
+
+class WavePlan(_Plain):
+    """One wave of a broadcast on a service (by internal name), as far as its times are known now."""
+
+    service: str
+    number: int
+    recipients: int
+    begins_at: datetime
+    ends_at: datetime
+
+
 class Analysis(_Plain):
-    """Everything found, how many posts and calls of X's API, US dollars, and the timetable."""
+    """Everything found, how many messages and calls of X's API, US dollars, and the timetable."""
 
     findings: list[Finding] = []
     messages: int = 0
@@ -49,6 +69,14 @@ class Analysis(_Plain):
     timetable: list[PlannedPost] = []
     ends_at: datetime | None = None
     """When the last part is out."""
+    targeted: int = 0
+    """People in the target of a broadcast, those who get nothing included."""
+    excluded: dict[str, int] = {}
+    """How many of them get nothing, by ExclusionReason."""
+    unconsented: int = 0
+    """Recipients who never agreed to be written to: a person has to accept exactly that number."""
+    samples: list[Sample] = []
+    waves: list[WavePlan] = []
 
     @property
     def errors(self) -> list[Finding]:

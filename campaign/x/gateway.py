@@ -1,10 +1,11 @@
 """The door to X: a few verbs, small records out, errors named by what the caller may do next."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Protocol
 
 from campaign.domain.account import Account
+from campaign.domain.budget import WindowName
 from campaign.domain.direct_messages import MessageEvents, NewMessage
 from campaign.domain.followers import FollowerPage
 from campaign.domain.posts import MediaFile, NewPost, OwnPost, UploadedMedia
@@ -25,7 +26,7 @@ class Gateway(Protocol):
     A page of followers holds at most `follower_page_size`, each at `follower_price`; it calls `follower_endpoints`.
     A page of the own timeline holds from `shortest_timeline_page` to `longest_timeline_page` posts, each at
     `own_post_price`. A message costs `message_price`, each event shown `event_price`, at most `longest_event_page` of
-    them on a page. Endpoints are written as in receipts.
+    them on a page; `message_limits` are the documented limits of sending, for as long as X told no others. Endpoints are written as in receipts.
     """
 
     follower_page_size: int
@@ -41,6 +42,7 @@ class Gateway(Protocol):
     alt_text_price: Price
     message_endpoint: str
     message_price: Price
+    message_limits: Mapping[WindowName, int]
     events_endpoint: str
     event_price: Price
     longest_event_page: int
