@@ -15,6 +15,10 @@ class Follower(NamedTuple):
     full_name: str | None = None
     followers_count: int | None = None
     verified: bool | None = None
+    location: str | None = None
+    """Where the person says to be, in any words."""
+    receives_messages: bool | None = None
+    """Whether the person takes direct messages of the account that reads the list; None when X does not say."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,8 @@ class Gateway(Protocol):
     A page of followers holds at most `follower_page_size`, each at `follower_price`; it calls `follower_endpoints`.
     A page of the own timeline holds from `shortest_timeline_page` to `longest_timeline_page` posts, each at
     `own_post_price`. A message costs `message_price`, each event shown `event_price`, at most `longest_event_page` of
-    them on a page; `message_limits` are the documented limits of sending, for as long as X told no others. Endpoints are written as in receipts.
+    them on a page; `message_limits` are the documented limits of sending, for as long as X told no others.
+    Endpoints are written as in receipts.
     """
 
     follower_page_size: int

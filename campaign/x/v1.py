@@ -96,7 +96,12 @@ def _ids(reply: Reply) -> tuple[list[str], str | None]:
 def _people(reply: Reply) -> list[Follower]:
     return [
         Follower(
-            _id(user), user.get("screen_name"), user.get("name"), user.get("followers_count"), user.get("verified")
+            _id(user),
+            user.get("screen_name"),
+            user.get("name"),
+            user.get("followers_count"),
+            user.get("verified"),
+            user.get("location") or None,
         )
         for user in reply.document()
     ]

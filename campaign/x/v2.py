@@ -42,7 +42,7 @@ class GatewayV2(PostsV2, TimelineV2, MediaV2):
                 user_id,
                 max_results=page_size,
                 pagination_token=token,
-                user_fields=["public_metrics", "verified"],
+                user_fields=["public_metrics", "verified", "location", "receives_your_dm"],
                 user_auth=True,
             )
         )
@@ -81,6 +81,8 @@ def _followers(users: list[dict[str, Any]]) -> list[Follower]:
             user.get("name"),
             (user.get("public_metrics") or {}).get("followers_count"),
             user.get("verified"),
+            user.get("location"),
+            user.get("receives_your_dm"),
         )
         for user in users
     ]

@@ -16,6 +16,7 @@ ANA = {
     "name": "Ana 🦊",
     "followers_count": 583_423,
     "verified": False,
+    "location": "Köln",
     "protected": False,
 }
 NOBODY = {"errors": [{"code": 17, "message": "No user matches for specified terms."}]}
@@ -37,7 +38,7 @@ def test_whom_the_look_up_leaves_out_is_still_a_follower(v1: Gateway, little_x: 
     little_x.answers(ids("7", "2244994945", next_cursor="1374004777531007833"))
     little_x.answers([ANA])
     answer = v1.followers("42", None, 5000)
-    assert answer.value.followers == [Follower("7"), Follower("2244994945", "ana", "Ana 🦊", 583_423, False)]
+    assert answer.value.followers == [Follower("7"), Follower("2244994945", "ana", "Ana 🦊", 583_423, False, "Köln")]
     assert answer.value.next_token == "1374004777531007833"
     assert sum((each.usd for each in answer.receipts), Decimal(0)) == Decimal("0.002")
 
@@ -64,7 +65,7 @@ def test_an_empty_page_needs_no_look_up(v1: Gateway, little_x: Any) -> None:
 
 def test_ids_and_cursors_may_come_as_numbers(v1: Gateway, little_x: Any) -> None:
     little_x.answers({"ids": [7], "next_cursor": 12})
-    little_x.answers([{"id": 7, "name": "Bo"}])
+    little_x.answers([{"id": 7, "name": "Bo", "location": ""}])
     page = v1.followers("42", None, 5000).value
     assert (page.followers, page.next_token) == ([Follower("7", full_name="Bo")], "12")
 

@@ -16,6 +16,8 @@ ANA = {
     "name": "Ana 🦊 Ünlü",
     "username": "ana",
     "verified": True,
+    "location": "Köln 🇩🇪",
+    "receives_your_dm": False,
     "public_metrics": {"followers_count": 583_423, "following_count": 2048, "tweet_count": 14052, "listed_count": 1672},
 }
 LIMITS = {"x-rate-limit-limit": "300", "x-rate-limit-remaining": "299", "x-rate-limit-reset": "1794830400"}
@@ -54,7 +56,8 @@ def test_followers_come_with_their_price_and_the_way_on(v2: Gateway, little_x: A
     little_x.answers({"data": [ANA, {"id": "7"}], "meta": {"result_count": 2, "next_token": "next"}}, headers=LIMITS)
     answer = v2.followers("42", None, 1000)
     assert answer.value.next_token == "next"
-    assert answer.value.followers == [Follower("2244994945", "ana", "Ana 🦊 Ünlü", 583_423, True), Follower("7")]
+    ana = Follower("2244994945", "ana", "Ana 🦊 Ünlü", 583_423, True, "Köln 🇩🇪", receives_messages=False)
+    assert answer.value.followers == [ana, Follower("7")]
     (receipt,) = answer.receipts
     assert (receipt.endpoint, receipt.usd) == ("GET /2/users/:id/followers", Decimal("0.002"))
     assert [(each.name, each.limit, each.remaining) for each in receipt.windows] == [
@@ -70,7 +73,7 @@ def test_only_the_fields_in_use_are_asked_for(v2: Gateway, little_x: Any) -> Non
     assert parse_qs(asked.query) == {
         "max_results": ["250"],
         "pagination_token": ["abc"],
-        "user.fields": ["public_metrics,verified"],
+        "user.fields": ["public_metrics,verified,location,receives_your_dm"],
     }
 
 
