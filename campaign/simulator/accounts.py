@@ -25,7 +25,9 @@ class Condition(StrEnum):
     OVER_DAILY_LIMIT = "over_daily_limit"
     """Only new posts are refused, with code 185."""
     LOOKS_AUTOMATED = "looks_automated"
-    """Only new posts are refused, with code 226."""
+    """Only new posts and messages are refused, with code 226."""
+    SENDER_RESTRICTED = "sender_restricted"
+    """Only new messages are refused: "This operation is not permitted."."""
 
 
 class AccessLevel(StrEnum):
@@ -57,6 +59,8 @@ class Priced(StrEnum):
     POST_WITHOUT_LINK = "post_without_link"
     POST_DELETED = "post_deleted"
     METADATA = "metadata"
+    MESSAGE = "message"
+    MESSAGE_EVENTS = "message_events"
 
 
 @dataclass
@@ -69,6 +73,8 @@ class Account:
     index: int
     number: int
     keys: Keys
+    owns_app: bool = True
+    """Whether the app is its own; X has cheaper reads for its owner only."""
     access_level: AccessLevel = AccessLevel.READ_WRITE_MESSAGES
     condition: Condition = Condition.OK
     follows: FollowList = field(default_factory=FollowList)
@@ -76,9 +82,10 @@ class Account:
     bill: Counter[Priced] = field(default_factory=Counter)
 
 
-def make_keys(user_id: str) -> Keys:
-    """New keys for the account with this user id."""
-    return Keys(_random(25), _random(50), f"{user_id}-{_random(40)}", _random(45))
+def make_keys(user_id: str, app: Keys | None = None) -> Keys:
+    """New keys for the account with this user id, of an app of its own or of the one with these keys."""
+    consumer = (app.consumer_key, app.consumer_secret) if app else (_random(25), _random(50))
+    return Keys(*consumer, f"{user_id}-{_random(40)}", _random(45))
 
 
 def _random(length: int) -> str:

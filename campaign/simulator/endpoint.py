@@ -3,7 +3,7 @@
 A new part of X (posts, media, direct messages) is a module in `routes` with a tuple of these.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import orjson
@@ -16,8 +16,9 @@ from campaign.simulator.accounts import AccessLevel, Account, Priced
 from campaign.simulator.bodies import Body
 from campaign.simulator.calls import Call
 from campaign.simulator.conditions import objection
+from campaign.simulator.limits import Caller, Caps, Family, Spent
 from campaign.simulator.oauth import Signed, authenticate
-from campaign.simulator.problems import Refusal, coded, plain, read_only
+from campaign.simulator.problems import Refusal, coded, no_messages, plain, read_only
 from campaign.simulator.world import World
 
 JSON = "application/json; charset=utf-8"
@@ -54,6 +55,15 @@ class Endpoint:
     methods: tuple[str, ...] = ("GET",)
     writes: bool = False
     """Whether the app needs the permission to write."""
+    messages: bool = False
+    """Whether the app needs the permission to read and write direct messages."""
+    day_limits: Mapping[Family, int] = field(default_factory=dict)
+    """Calls allowed in 24 hours, per user and per app."""
+
+    @property
+    def caps(self) -> Caps:
+        """All its documented limits."""
+        return {Family.WINDOW: self.limit, **self.day_limits}
 
     @property
     def legacy(self) -> bool:
@@ -73,27 +83,34 @@ class Endpoint:
         headers: dict[str, str] = {}
         try:
             account = authenticate(world, _signed(request, body.form), legacy=self.legacy)
-            self._admit(world, account, request.state.call, headers)
+            spent = self._admit(world, account, request.state.call, headers)
             given = body.fields | dict(request.query_params) | request.path_params
             reply = self.handle(Asked(world, account, given, body))
+            spent.done()
         except Refusal as no:
             return refuse(no, headers)
         self._bill(account, request.state.call, reply)
         return Response(reply.body, reply.status, headers, media_type=JSON)
 
-    def _admit(self, world: World, account: Account, call: Call, headers: dict[str, str]) -> None:
+    def _admit(self, world: World, account: Account, call: Call, headers: dict[str, str]) -> Spent:
         """Count the call, fill in the headers, and refuse what limits or X's view of the account do not allow."""
         user = world.people.user(account.number)
         call.account = user.username
         account.calls[self.name] += 1
         headers["x-access-level"] = account.access_level
-        allowed, told = world.limits.spend(user.id, self.name, self.limit)
-        headers |= told
-        if not allowed:
+        spent = world.limits.spend(Caller(user.id, account.keys.consumer_key), self.name, self.caps)
+        headers |= spent.headers
+        if not spent.allowed:
             raise coded(429, 88, "Rate limit exceeded") if self.legacy else plain(429, "Too Many Requests")
         refusal = objection(account, user.id, legacy=self.legacy)
         if refusal is not None:
             raise refusal
+        self._check_permission(account)
+        return spent
+
+    def _check_permission(self, account: Account) -> None:
+        if self.messages and account.access_level is not AccessLevel.READ_WRITE_MESSAGES:
+            raise no_messages(legacy=self.legacy)
         if self.writes and account.access_level is AccessLevel.READ:
             raise read_only(legacy=self.legacy)
 

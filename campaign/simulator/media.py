@@ -60,6 +60,10 @@ class Media:
     total_bytes: int
     created: float
     care: Care
+    category: str = ""
+    shared: bool = False
+    """Whether several messages may use it."""
+    in_messages: int = 0
     segments: dict[int, bytes] = field(default_factory=dict)
     sha256: str | None = None
     finalized: float | None = None
@@ -74,6 +78,11 @@ class Media:
     def key(self) -> str:
         """X's media_key."""
         return f"{self.kind}_{self.id}"
+
+    @property
+    def is_for_messages(self) -> bool:
+        """Whether it was uploaded to be sent."""
+        return self.category.startswith("dm_")
 
     @property
     def is_whole(self) -> bool:

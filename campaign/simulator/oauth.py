@@ -50,10 +50,11 @@ def authenticate(world: World, signed: Signed, *, legacy: bool) -> Account:
 
 def _account(world: World, signed: Signed) -> Account:
     claimed = _claimed(signed.authorization)
-    account = world.by_consumer_key.get(claimed.get("oauth_consumer_key", ""))
-    if account is None:
+    app = world.apps.get(claimed.get("oauth_consumer_key", ""))
+    if app is None:
         raise coded(*NOT_AUTHENTICATED)
-    if account.keys.access_token != claimed.get("oauth_token") or account.condition is Condition.REVOKED:
+    account = app.get(claimed.get("oauth_token", ""))
+    if account is None or account.condition is Condition.REVOKED:
         raise coded(*TOKEN_UNKNOWN)
     if abs(time.time() - _seconds(claimed.get("oauth_timestamp", ""))) > PATIENCE:
         raise coded(*TIMESTAMP_WRONG)

@@ -1,5 +1,6 @@
 """Everybody on X: imagined from their numbers, with a table only of those who were changed."""
 
+from bisect import bisect
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -26,23 +27,23 @@ class People:
         numbers = range(self.count + 1, self.count + 1 + count)
         self.count += count
         if ordinary:
-            self._ordinary.append(numbers)
+            self._ordinary.append(numbers)  # ever higher ones, so that they can be searched
         return numbers
 
     def user(self, number: int) -> User:
         """The user with this number."""
         return self._changed.get(number) or self._imagine(number)
 
-    def with_id(self, user_id: str) -> User | None:
-        """The user whose id on X this is."""
+    def with_id(self, user_id: str, *, ever: bool = False) -> User | None:
+        """The user whose id on X this is; with `ever` also one who is gone."""
         number = self._ids.get(user_id) or (unscramble(int(user_id)) if is_id(user_id) else 0)
-        return self._known(number, lambda user: user.id == user_id)
+        return self._known(number, lambda user: user.id == user_id and (ever or not user.gone))
 
-    def named(self, username: str) -> User | None:
-        """The user who has this username now."""
+    def named(self, username: str, *, ever: bool = False) -> User | None:
+        """The user who has this username now; with `ever` also one who had it and is gone."""
         name = username.lower()
         number = self._names.get(name) or number_in(name)
-        return self._known(number, lambda user: user.username.lower() == name)
+        return self._known(number, lambda user: user.username.lower() == name and (ever or not user.gone))
 
     def is_taken(self, username: str) -> bool:
         """Whether somebody has this username, or a user still to be added will."""
@@ -70,7 +71,11 @@ class People:
 
     def _imagine(self, number: int) -> User:
         user = imagine(number)
-        return replace(user, omit=frozenset()) if any(number in numbers for numbers in self._ordinary) else user
+        return replace(user, omit=frozenset()) if user.omit and self._is_ordinary(number) else user
+
+    def _is_ordinary(self, number: int) -> bool:
+        place = bisect(self._ordinary, number, key=lambda numbers: numbers.start)
+        return place > 0 and number in self._ordinary[place - 1]
 
     def _keep(self, user: User) -> None:
         self._changed[user.number] = user

@@ -26,6 +26,14 @@ class Subscription(StrEnum):
     PREMIUM_PLUS = "PremiumPlus"
 
 
+class Reception(StrEnum):
+    """Whether a user takes direct messages; nobody is told apart who closed the door and who blocked the writer."""
+
+    OPEN = "open"
+    CLOSED = "closed"
+    BLOCKED = "blocked"
+
+
 @dataclass(frozen=True, slots=True)
 class User:
     """A user of X; `number` is the simulator's own, `id` X's (a decimal string), `omit` the fields X leaves out."""
@@ -38,10 +46,21 @@ class User:
     verified: bool
     protected: bool = False
     withheld: bool = False
-    receives_your_dm: bool = True
+    reception: Reception = Reception.OPEN
     suspended: bool = False
+    gone: bool = False
     subscription_type: str = Subscription.NONE
     omit: frozenset[str] = frozenset()
+
+    @property
+    def receives_your_dm(self) -> bool:
+        """Whether messages of others reach the user."""
+        return self.reception is Reception.OPEN
+
+    @property
+    def is_there(self) -> bool:
+        """Whether X shows the user to anybody."""
+        return not (self.suspended or self.gone)
 
     @property
     def created_at(self) -> datetime:
@@ -62,7 +81,6 @@ def imagine(number: int) -> User:
         verified=chance % 20 == 0,
         protected=chance % 37 == 0,
         withheld=chance % 401 == 0,
-        receives_your_dm=chance % 3 > 0,
         subscription_type=Subscription.PREMIUM if chance % 20 == 0 else Subscription.NONE,
         omit=_omit(chance),
     )

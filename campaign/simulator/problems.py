@@ -71,6 +71,13 @@ def read_only(*, legacy: bool) -> Refusal:
     return Refusal(403, no.body | {"type": "https://api.x.com/2/problems/oauth1-permissions"})
 
 
+def no_messages(*, legacy: bool) -> Refusal:
+    """The answer to a call about direct messages, with the keys of an app that may not see them."""
+    if legacy:
+        return coded(403, 93, "This application is not allowed to access or delete your direct messages.")
+    return read_only(legacy=False)
+
+
 def partial(
     parameter: str, value: str, title: str, detail: str, problem: str, resource: str = "user"
 ) -> dict[str, str]:
@@ -90,6 +97,11 @@ def not_found(parameter: str, value: str, resource: str = "user") -> dict[str, s
     """The entry for a user or post that does not exist."""
     detail = f"Could not find {resource} with {parameter}: [{value}]."
     return partial(parameter, value, "Not Found Error", detail, "resource-not-found", resource)
+
+
+def nobody(parameter: str, value: str) -> Refusal:
+    """The v2 answer to a call about a user who does not exist, in words of X's; its exact body is not documented."""
+    return Refusal(404, {**not_found(parameter, value), "status": 404})
 
 
 def unauthorized(parameter: str, value: str, resource: str = "user") -> dict[str, str]:

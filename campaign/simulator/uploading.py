@@ -36,8 +36,10 @@ class Unusable(Exception):
         self.fault = fault
 
 
-def begin(world: World, account: Account, media_type: str, total_bytes: int, category: str | None) -> Media:
-    """A file that is to come."""
+def begin(
+    world: World, account: Account, media_type: str, total_bytes: int, category: str | None, *, shared: bool = False
+) -> Media:
+    """A file that is to come; when `shared`, several messages may use it."""
     kind = KINDS.get(media_type)
     if kind is None:
         raise Unusable(Fault.TYPE)
@@ -47,6 +49,7 @@ def begin(world: World, account: Account, media_type: str, total_bytes: int, cat
         raise Unusable(Fault.SIZE)
     now = time.time()
     media = Media(world.ids.make(now), account.number, media_type, total_bytes, now, world.care)
+    media.category, media.shared = category or "", shared
     world.media[media.id] = media
     return media
 
@@ -81,11 +84,11 @@ def finish(world: World, media: Media) -> None:
     media.complete(time.time(), world.care)
 
 
-def at_once(world: World, account: Account, content: bytes, category: str | None) -> Media:
+def at_once(world: World, account: Account, content: bytes, category: str | None, *, shared: bool = False) -> Media:
     """A whole file in one piece; its type is read from its first bytes."""
     if len(content) > LARGEST_SEGMENT:
         raise Unusable(Fault.SEGMENT)
-    media = begin(world, account, sniffed(content), len(content), category)
+    media = begin(world, account, sniffed(content), len(content), category, shared=shared)
     append(media, 0, content)
     finish(world, media)
     return media

@@ -11,6 +11,7 @@ from campaign.simulator.calls import Call, new_log
 from campaign.simulator.faults import Faults
 from campaign.simulator.limits import Limits
 from campaign.simulator.media import Care, Media
+from campaign.simulator.messages import Messages
 from campaign.simulator.pages import PageCache
 from campaign.simulator.people import People
 from campaign.simulator.persons import Subscription, User
@@ -32,7 +33,8 @@ class World:
 
     people: People = field(default_factory=People)
     accounts: dict[int, Account] = field(default_factory=dict)
-    by_consumer_key: dict[str, Account] = field(default_factory=dict)
+    apps: dict[str, dict[str, Account]] = field(default_factory=dict)
+    """The accounts of each app, by their access tokens, by its consumer key."""
     limits: Limits = field(default_factory=Limits)
     faults: Faults = field(default_factory=Faults)
     tokens: Tokens = field(default_factory=Tokens)
@@ -43,6 +45,7 @@ class World:
     """Whether parameters in the other spelling are refused."""
     ids: Snowflakes = field(default_factory=Snowflakes)
     posts: Posts = field(default_factory=Posts)
+    messages: Messages = field(default_factory=Messages)
     media: dict[str, Media] = field(default_factory=dict)
     care: Care = field(default_factory=Care)
 
@@ -50,12 +53,15 @@ class World:
         """Become an empty world."""
         vars(self).update(vars(World()))
 
-    def create_account(self, username: str, *, name: str | None = None, **changes: Any) -> Account:
-        """A new brand without followers, with keys of its own."""
+    def create_account(
+        self, username: str, *, name: str | None = None, app_of: Account | None = None, **changes: Any
+    ) -> Account:
+        """A new brand without followers, with keys of its own, for an app of its own or that of another brand."""
         (number,) = self.people.add(1)
         user = self.people.change(number, username=username, name=name or username, **{**BRAND, **changes})
-        account = Account(len(self.accounts), number, make_keys(user.id))
-        self.accounts[number] = self.by_consumer_key[account.keys.consumer_key] = account
+        keys = make_keys(user.id, app_of.keys if app_of else None)
+        account = self.accounts[number] = Account(len(self.accounts), number, keys, owns_app=app_of is None)
+        self.apps.setdefault(keys.consumer_key, {})[keys.access_token] = account
         return account
 
     def account(self, username: str) -> Account | None:
@@ -72,6 +78,11 @@ class World:
         """The user with other fields; see `People.change` for a username that somebody has."""
         self.pages.forget()
         return self.people.change(number, **changes)
+
+    def change_users(self, numbers: Iterable[int], **changes: Any) -> list[User]:
+        """Many users with the same changes."""
+        self.pages.forget()
+        return [self.people.change(number, **changes) for number in numbers]
 
     def follow_new(self, account: Account, count: int, *, ordinary: bool = False) -> range:
         """The numbers of `count` new users who now follow."""

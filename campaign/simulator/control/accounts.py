@@ -12,7 +12,7 @@ from campaign.simulator.world import World
 MOST_AT_ONCE = 20_000_000
 USERNAME = re.compile(r"[A-Za-z0-9_]{1,15}")
 CHANGEABLE: Shape = {"username": str, "name": str, "protected": bool, "verified": bool, "access_level": str}
-LIST: Shape = {"followers": int, "ordinary": bool, "shares_followers_with": str, "overlap": int}
+LIST: Shape = {"followers": int, "ordinary": bool, "shares_followers_with": str, "overlap": int, "app_of": str}
 CONDITION: Shape = {"condition": str, "subscription_type": str}
 OF_THE_USER = ("username", "name", "protected", "verified", "subscription_type")
 
@@ -25,7 +25,8 @@ def create(order: Order) -> dict[str, str]:
         raise Wrong(f"The username {username!r} is taken.")
     level = _word(AccessLevel, body.get("access_level", AccessLevel.READ_WRITE_MESSAGES))
     shared, fresh = _shares(world, body)
-    account = world.create_account(**{field: body[field] for field in OF_THE_USER if field in body})
+    app_of = named(world, body["app_of"]) if "app_of" in body else None
+    account = world.create_account(**{field: body[field] for field in OF_THE_USER if field in body}, app_of=app_of)
     account.access_level = level
     world.follow(account, shared)
     world.follow_new(account, fresh, ordinary=body.get("ordinary", False))
@@ -53,9 +54,14 @@ def show(order: Order) -> dict[str, Any]:
 
 def known(order: Order) -> Account:
     """The account named in the path."""
-    account = order.world.account(order.given["username"])
+    return named(order.world, order.given["username"])
+
+
+def named(world: World, username: str) -> Account:
+    """The account with this username."""
+    account = world.account(username)
     if account is None:
-        raise Wrong(f"There is no account {order.given['username']!r}.")
+        raise Wrong(f"There is no account {username!r}.")
     return account
 
 
@@ -106,6 +112,8 @@ def _truth(world: World, account: Account) -> dict[str, Any]:
         "posts_made": {"with_link": bill[Priced.POST_WITH_LINK], "without_link": bill[Priced.POST_WITHOUT_LINK]},
         "posts_deleted": bill[Priced.POST_DELETED],
         "metadata_made": bill[Priced.METADATA],
+        "messages_made": bill[Priced.MESSAGE],
+        "message_events_read": bill[Priced.MESSAGE_EVENTS],
     }
 
 

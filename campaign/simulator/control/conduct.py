@@ -5,9 +5,9 @@ from typing import Any
 
 from campaign.simulator.control.command import Command, Order, Shape, Wrong
 from campaign.simulator.faults import Fault, FaultKind
-from campaign.simulator.limits import PREFIXES, Limits
+from campaign.simulator.limits import Family, Limits
 from campaign.simulator.routes import ENDPOINTS
-from campaign.simulator.world import Spelling
+from campaign.simulator.world import Spelling, World
 
 FAULT: Shape = {
     "path": str,
@@ -25,7 +25,8 @@ FAULT: Shape = {
 LIMITS: Shape = {
     "window_seconds": int | float,
     "limits": dict[str, int],
-    "day_limits": dict[str, dict[str, int]],
+    "day_seconds": int | float,
+    "day_limits": dict[str, dict[str, int | None]],
     "headers": bool,
 }
 METHODS = ("GET", "POST", "DELETE")
@@ -75,10 +76,18 @@ def limit(order: Order) -> dict[str, Any]:
         if name not in NAMES:
             raise Wrong(f"There is no endpoint {name!r}; there are {', '.join(NAMES)}.")
     for endpoint, caps in body.get("day_limits", {}).items():
-        if not caps.keys() <= PREFIXES.keys() - {"window"}:
+        if not caps.keys() <= {Family.USER, Family.APP}:
             raise Wrong(f"A day limit is {{'user': n, 'app': n}}, not {caps!r} for {endpoint!r}.")
     order.world.limits = Limits(**body)
-    return {"limits": {endpoint.name: endpoint.limit for endpoint in ENDPOINTS} | order.world.limits.limits}
+    return _limits(order.world)
+
+
+def _limits(world: World) -> dict[str, Any]:
+    """The limits in force, of all endpoints."""
+    caps = {endpoint.name: world.limits.caps(endpoint.name, endpoint.caps) for endpoint in ENDPOINTS}
+    days = {name: {str(family): caps[name][family] for family in caps[name]} for name in caps}
+    limits = {name: caps.pop(Family.WINDOW) for name, caps in days.items()}
+    return {"limits": limits, "day_limits": {name: caps for name, caps in days.items() if caps}}
 
 
 def expire_tokens(order: Order) -> None:

@@ -120,7 +120,7 @@ def _ids(world: World, numbers: Any) -> dict[str, list[str]]:
 
 def _full(world: World, user: User) -> dict[str, Any]:
     shown = View(frozenset(FIELDS), world.post_word).show(user)
-    return shown | ({"suspended": True} if user.suspended else {})
+    return shown | {state: True for state in ("suspended", "gone") if getattr(user, state)}
 
 
 FOLLOWERS = "/accounts/{username}/followers"

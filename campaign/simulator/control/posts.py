@@ -33,14 +33,14 @@ def write(order: Order) -> dict[str, Any]:
     if not 0 < weight(draft.text) <= most(order.world, account):
         raise Wrong(f"A post needs a 'text' of at most {most(order.world, account)} characters as X counts.")
     _check_parent(order.world, account, draft.reply_to)
-    _check_times(body)
+    lasting(body)
     return _truth(place(order.world, account, draft, ago=body.get("ago_seconds", 0)))
 
 
 def treat(order: Order) -> dict[str, Any]:
     """How X treats posts and files from now on; what is not named is as it was at first."""
     body, first = order.body, Care()
-    _check_times(body)
+    lasting(body)
     order.world.posts.show_after = body.get("show_after_seconds", 0)
     order.world.care = Care(
         body.get("media_expires_after_seconds", first.expires_after),
@@ -51,7 +51,8 @@ def treat(order: Order) -> dict[str, Any]:
     return dict(zip(TREATMENT, (show_after, care.expires_after, care.processing, care.fails), strict=True))
 
 
-def _check_times(body: dict[str, Any]) -> None:
+def lasting(body: dict[str, Any]) -> None:
+    """Refuse times that could only be a slip."""
     for field, value in body.items():
         if field.endswith("_seconds") and value > TEN_YEARS:
             raise Wrong(f"{field!r} is at most {TEN_YEARS}, not {value}.")
@@ -72,7 +73,7 @@ def _truth(post: Post) -> dict[str, Any]:
         "id": post.id,
         "text": draft.text,
         "reply_to": draft.reply_to,
-        "media": [_file(media) for media in post.media],
+        "media": [file(media) for media in post.media],
         "poll": poll,
         "reply_settings": draft.reply_settings,
         "paid_partnership": draft.paid_partnership,
@@ -82,7 +83,8 @@ def _truth(post: Post) -> dict[str, Any]:
     }
 
 
-def _file(media: Media) -> dict[str, Any]:
+def file(media: Media) -> dict[str, Any]:
+    """What is true of a file."""
     return {"sha256": media.sha256, "media_type": media.media_type, "alt_text": media.alt_text}
 
 

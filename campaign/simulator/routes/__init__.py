@@ -1,6 +1,23 @@
 """The parts of X that are simulated. Another part is another module, added to the tuple."""
 
-from campaign.simulator.routes import followers, legacy_limits, media, posts, timeline, users
+from campaign.simulator.routes import (
+    followers,
+    legacy_limits,
+    media,
+    message_events,
+    messages,
+    posts,
+    timeline,
+    users,
+)
 
-CURRENT = (*users.ENDPOINTS, *followers.ENDPOINTS, *posts.ENDPOINTS, *timeline.ENDPOINTS, *media.ENDPOINTS)
+CURRENT = (
+    *messages.ENDPOINTS,
+    *message_events.ENDPOINTS,
+    *users.ENDPOINTS,
+    *followers.ENDPOINTS,
+    *posts.ENDPOINTS,
+    *timeline.ENDPOINTS,
+    *media.ENDPOINTS,
+)
 ENDPOINTS = (*CURRENT, *legacy_limits.LISTED)

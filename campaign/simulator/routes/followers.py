@@ -31,8 +31,9 @@ def followers(asked: Asked) -> Reply:
     size = whole_number(asked, "max_results", UNASKED, MOST)
     if account is None:  # somebody whose followers nobody made up
         return Reply(orjson.dumps({"meta": {"result_count": 0}}))
-    owned = account is asked.account
-    page = _page(asked, account, view(asked, following=owned), size)
+    own = account is asked.account
+    owned = own and account.owns_app
+    page = _page(asked, account, view(asked, following=own), size)
     return Reply(page.body, page.resources, Priced.USERS_OWNED if owned else Priced.USERS_NOT_OWNED)
 
 
@@ -68,7 +69,7 @@ def _cursor(asked: Asked, account: Account) -> Cursor:
 
 def _render(world: World, account: Account, cursor: Cursor, size: int, shown: View) -> Page:
     stretch = account.follows.read(cursor.position, size, upwards=cursor.upwards)
-    users = [user for user in map(world.user, stretch.numbers) if not user.suspended]
+    users = [user for user in map(world.user, stretch.numbers) if user.is_there]
     meta = {"result_count": len(users)} | _tokens(world, account, stretch)
     body: dict[str, Any] = {"data": [shown.show(user) for user in users]} if users else {}
     return Page(orjson.dumps(body | {"meta": meta}), len(users))

@@ -84,7 +84,7 @@ def _cursor(asked: Asked, account: Account, number: int) -> Cursor:
 
 def _ids(asked: Asked, account: Account, cursor: Cursor, size: int, as_text: bool) -> Page:
     stretch = account.follows.read(cursor.position, size, upwards=cursor.upwards)
-    users = [user for user in map(asked.world.people.user, stretch.numbers) if not user.suspended]
+    users = [user for user in map(asked.world.people.user, stretch.numbers) if user.is_there]
     ids: list[Any] = [user.id if as_text else int(user.id) for user in users]
     return Page(orjson.dumps({"ids": ids} | _cursors(asked, account, stretch)), len(ids))
 

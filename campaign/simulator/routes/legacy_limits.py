@@ -3,15 +3,17 @@
 import orjson
 
 from campaign.simulator.endpoint import Asked, Endpoint, Reply
+from campaign.simulator.limits import Caller, Family
 from campaign.simulator.routes import legacy, legacy_media, legacy_posts
 
 
 def rate_limit_status(asked: Asked) -> Reply:
     """What v1.1 still allows this account."""
-    user_id = asked.world.people.user(asked.account.number).id
+    caller = Caller(asked.world.people.user(asked.account.number).id, asked.account.keys.consumer_key)
     resources: dict[str, dict[str, dict[str, int]]] = {}
     for endpoint in (one for one in LISTED if "GET" in one.methods):
-        window = asked.world.limits.window(user_id, endpoint.name, endpoint.limit)
+        limit = asked.world.limits.caps(endpoint.name, endpoint.caps)[Family.WINDOW]
+        window = asked.world.limits.window(caller, endpoint.name, Family.WINDOW, limit)
         path = endpoint.path.removeprefix("/1.1").removesuffix(".json")
         status = {"limit": window.limit, "remaining": window.remaining, "reset": window.reset}
         resources.setdefault(path.split("/")[1], {})[path] = status

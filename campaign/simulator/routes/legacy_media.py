@@ -46,12 +46,14 @@ def _simple(asked: Asked) -> Reply:
     content = _content(asked)
     if content is None:
         raise Unusable(Fault.EMPTY)
-    return _told(uploading.at_once(asked.world, asked.account, content, asked.given.get("media_category")), 200)
+    category, shared = _purpose(asked)
+    return _told(uploading.at_once(asked.world, asked.account, content, category, shared=shared), 200)
 
 
 def _init(asked: Asked) -> Reply:
-    media_type, category = asked.given.get("media_type", ""), asked.given.get("media_category")
-    return _told(uploading.begin(asked.world, asked.account, media_type, _number(asked, "total_bytes"), category), 202)
+    category, shared = _purpose(asked)
+    wanted = (asked.given.get("media_type", ""), _number(asked, "total_bytes"), category)
+    return _told(uploading.begin(asked.world, asked.account, *wanted, shared=shared), 202)
 
 
 def _append(asked: Asked) -> Reply:
@@ -67,6 +69,11 @@ def _finalize(asked: Asked) -> Reply:
 
 def _status(asked: Asked) -> Reply:
     return _told(_media(asked), 200)
+
+
+def _purpose(asked: Asked) -> tuple[str | None, bool]:
+    """The category, and whether several messages may use the file."""
+    return asked.given.get("media_category"), asked.given.get("shared") == "true"
 
 
 def _told(media: Media, status: int) -> Reply:

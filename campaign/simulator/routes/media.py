@@ -43,7 +43,7 @@ def initialize(asked: Asked) -> Reply:
     body = json_object(asked)
     check(body, INITIALIZE, ("media_type", "total_bytes"))
     wanted = (body["media_type"], body["total_bytes"], body.get("media_category"))
-    return _told(uploading.begin(asked.world, asked.account, *wanted))
+    return _told(uploading.begin(asked.world, asked.account, *wanted, shared=body.get("shared", False)))
 
 
 def append(asked: Asked) -> Reply:
@@ -73,7 +73,8 @@ def one_shot(asked: Asked) -> Reply:
     content, category = asked.body.files.get("media"), asked.given.get("media_category")
     if content is None:
         raise Unusable(Fault.EMPTY)
-    return _told(uploading.at_once(asked.world, asked.account, content, category))
+    shared = asked.given.get("shared") == "true"
+    return _told(uploading.at_once(asked.world, asked.account, content, category, shared=shared))
 
 
 def metadata(asked: Asked) -> Reply:

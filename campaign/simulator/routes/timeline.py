@@ -38,7 +38,8 @@ def timeline(asked: Asked) -> Reply:
     wanted = asked.world.posts.timeline(user.number, time.time())
     posts = [post for post in wanted if all(test(post) for test in tests)]
     page, tokens = _page(asked, posts, user.number, size)
-    priced = Priced.POSTS_OWNED if user.number == asked.account.number else Priced.POSTS_NOT_OWNED
+    owned = user.number == asked.account.number and asked.account.owns_app
+    priced = Priced.POSTS_OWNED if owned else Priced.POSTS_NOT_OWNED
     return Reply(_body(view, page, tokens), len(page), priced)
 
 

@@ -1,0 +1,69 @@
+"""Who takes messages, and how full the windows of X's limits were."""
+
+from itertools import islice
+from typing import Any
+
+from campaign.simulator.control.accounts import named
+from campaign.simulator.control.command import Command, Order, Shape, Wrong
+from campaign.simulator.control.messages import somebody
+from campaign.simulator.persons import Reception
+from campaign.simulator.world import World
+
+OPEN: dict[str, Any] = {"reception": Reception.OPEN, "suspended": False, "gone": False}
+STATES: dict[str, dict[str, Any]] = {
+    "open": OPEN,
+    "closed": OPEN | {"reception": Reception.CLOSED},
+    "blocked": OPEN | {"reception": Reception.BLOCKED},
+    "gone": OPEN | {"gone": True},
+    "suspended": OPEN | {"suspended": True},
+}
+MARKED: Shape = {"state": str, "users": list[str], "followers_of": str, "every": int, "offset": int}
+
+
+def mark(order: Order) -> dict[str, Any]:
+    """Let users take messages or not, or not be there at all."""
+    body, world = order.body, order.world
+    if body.get("state") not in STATES:
+        raise Wrong(f"A 'state' is one of {', '.join(STATES)}, not {body.get('state')!r}.")
+    numbers = [somebody(world, called).number for called in body.get("users", [])] + _followers(world, body)
+    users = world.change_users(numbers, **STATES[body["state"]])
+    return {"user_ids": [user.id for user in users]}
+
+
+def windows(order: Order) -> dict[str, Any]:
+    """The most that any one window counted since limits were last set, for each user or app and endpoint."""
+    return {"windows": _windows(order.world)}
+
+
+def _followers(world: World, body: dict[str, Any]) -> list[int]:
+    """Every so-manieth follower of an account, the newest first."""
+    if "followers_of" not in body:
+        return []
+    every = body.get("every", 1)
+    if not every:
+        raise Wrong("'every' is a whole number from 1.")
+    newest_first = named(world, body["followers_of"]).follows.newest_first()
+    return list(islice(newest_first, body.get("offset", 0), None, every))
+
+
+def _windows(world: World) -> list[dict[str, Any]]:
+    names = {user.id: user.username for user in map(world.people.user, world.accounts)}
+    return [
+        {
+            "endpoint": endpoint,
+            "family": family,
+            "account": names.get(holder),
+            "app": None if holder in names else holder,
+            "limit": limit,
+            "most_done": most.done,
+            "most_calls": most.used,
+            "most_stopped": most.stopped,
+        }
+        for (holder, endpoint, family), limit, most in world.limits.fullest()
+    ]
+
+
+COMMANDS = (
+    Command("PUT", "/recipients", mark, MARKED),
+    Command("GET", "/windows", windows),
+)
