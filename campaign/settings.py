@@ -1,14 +1,16 @@
 """What an operator sets, each as an environment variable `CAMPAIGN_...`."""
 
+import json
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from campaign import opt_out_words
 from campaign.errors import WrongUsage
 
 X_API_URL = "https://api.x.com"
@@ -47,6 +49,20 @@ def _same_file_everywhere(url: str) -> str:
     return f"{scheme}{Path(path).absolute()}" if is_relative else url
 
 
+def _read_json(lists: Any) -> Any:
+    # By itself pydantic-settings fails on broken JSON with an error that is none of its own ValidationErrors.
+    try:
+        return json.loads(lists) if isinstance(lists, str) else lists
+    except ValueError:
+        msg = 'it is no JSON; write it like {"en": ["stop", "unsubscribe"]}'
+        raise ValueError(msg) from None
+
+
+WordLists = Annotated[
+    dict[str, list[str]], NoDecode, BeforeValidator(_read_json), AfterValidator(opt_out_words.completed)
+]
+
+
 class Settings(BaseSettings):
     """The settings of this process; see docs/operating.md."""
 
@@ -64,6 +80,10 @@ class Settings(BaseSettings):
 
     settle_seconds: int = Field(default=60, ge=0)
     """How long X may take to show what it did: only after that does its absence prove that it was not done."""
+    inbox_seconds: int = Field(default=900, ge=0)
+    """The least time between two readings of a service's message events."""
+    opt_out_words: Annotated[WordLists, Field(validate_default=True)] = {}
+    """By language, the words that end a person's consent: what is named here replaces, see campaign.opt_out_words."""
 
     def model_post_init(self, _context: Any) -> None:
         """Fill in what follows from the home."""
@@ -82,5 +102,5 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        variable = "CAMPAIGN_" + "_".join(str(part) for part in first["loc"]).upper()
+        variable = f"CAMPAIGN_{first['loc'][0]}".upper()
         raise WrongUsage(f"{variable} cannot be used: {first['msg'].removeprefix('Value error, ')}.") from None
