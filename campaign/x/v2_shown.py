@@ -1,4 +1,4 @@
-"""A post as X's API v2 shows it, under the names of before and after 2026-08-07. Pure."""
+"""Posts and messages as X's API v2 shows them, under the names of before and after 2026-08-07. Pure."""
 
 import re
 from datetime import datetime
@@ -31,6 +31,13 @@ def own_post(shown: dict[str, Any]) -> OwnPost | None:
     )
 
 
+def message_text(shown: dict[str, Any]) -> str:
+    """The text of a direct message; empty when there is only a file."""
+    links = _links(shown)
+    own = re.compile(rf"/messages/media/{id_in(shown, 'id')}$")
+    return as_written(shown.get("text") or "", _full(links), _media(links, own))
+
+
 def _either(shown: dict[str, Any], new: str, old: str) -> Any:
     return shown.get(new) or shown.get(old)
 
@@ -45,5 +52,8 @@ def _full(links: list[dict[str, Any]]) -> dict[str, str]:
 
 def _own_media(links: list[dict[str, Any]], x_id: str) -> set[str]:
     """The links that X put in for the post's own media, not those that somebody wrote to another's."""
-    own = re.compile(rf"/status/{x_id}/(photo|video)/\d+$")
+    return _media(links, re.compile(rf"/status/{x_id}/(photo|video)/\d+$"))
+
+
+def _media(links: list[dict[str, Any]], own: re.Pattern[str]) -> set[str]:
     return {each["url"] for each in links if each.get("media_key") or own.search(each.get("expanded_url") or "")}
