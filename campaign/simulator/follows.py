@@ -23,6 +23,7 @@ class FollowList:
     def __init__(self) -> None:
         self.sequence = array("Q")
         self.count = 0
+        self._known: frozenset[int] | None = None
 
     @property
     def end(self) -> int:
@@ -31,19 +32,25 @@ class FollowList:
 
     def add(self, numbers: Iterable[int]) -> None:
         """Users who did not follow so far come on top, the last one as the newest."""
-        before = len(self.sequence)
+        before, self._known = len(self.sequence), None
         self.sequence.extend(numbers)
         self.count += len(self.sequence) - before
 
     def remove(self, numbers: Collection[int]) -> list[int]:
         """Those of `numbers` who followed and do no more; one pass, however many they are."""
-        wanted = set(numbers)
+        wanted, self._known = set(numbers), None
         positions = [position for position, number in enumerate(self.sequence) if number in wanted and number != GONE]
         removed = [self.sequence[position] for position in positions]
         for position in positions:
             self.sequence[position] = GONE
         self.count -= len(positions)
         return removed
+
+    def has(self, number: int) -> bool:
+        """Whether this user follows now; the list is gone through only when it has changed."""
+        if self._known is None:
+            self._known = frozenset(self.sequence) - {GONE}
+        return number in self._known
 
     def spread(self, count: int) -> list[int]:
         """`count` followers picked evenly through the list, or all when there are fewer."""

@@ -18,7 +18,7 @@ def status(world: World, post: Post, *, extended: bool) -> dict[str, Any]:
     whole = as_shown(post.written, post.media_links)
     short = post.is_long if extended else len(whole.text) > COMPATIBLE
     shown = cut(whole, CUT_AT if extended else COMPATIBLE, post.whole) if short else whole
-    urls = [_entity(link) for link in shown.links if link.media_key is None]
+    urls = [entity(link) for link in shown.links if link.media_key is None]
     placed = {link.media_key: link for link in shown.links if link.media_key}
     media = [_media(file, placed[file.key]) for file in post.media if file.key in placed]
     return {
@@ -50,7 +50,8 @@ def _reply(world: World, post: Post) -> dict[str, Any]:
     }
 
 
-def _entity(link: Link) -> dict[str, Any]:
+def entity(link: Link) -> dict[str, Any]:
+    """A link of a text as v1.1 lists it."""
     return {
         "url": link.url,
         "expanded_url": link.expanded,
@@ -62,4 +63,4 @@ def _entity(link: Link) -> dict[str, Any]:
 def _media(media: Media, link: Link) -> dict[str, Any]:
     names = {"id": int(media.id), "id_str": media.id, "media_key": media.key, "type": TYPES[media.kind]}
     described = {"ext_alt_text": media.alt_text} if media.alt_text else {}
-    return names | _entity(link) | described
+    return names | entity(link) | described

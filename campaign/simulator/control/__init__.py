@@ -4,18 +4,19 @@ A request that cannot be understood is answered 400 and `{"error": "<one sentenc
 
 Accounts (`accounts.py`)
 * `POST /control/accounts {"username", "name"?, "followers"?: 0, "ordinary"?: false, "protected"?, "verified"?,
-  "access_level"?, "shares_followers_with"?: username, "overlap"?: n, "app_of"?: username}` gives `{"user_id", "username",
-  "consumer_key", "consumer_secret", "access_token", "access_token_secret"}`. `overlap` of the followers (as many
-  as can be, unless given) are also the other account's; they are the oldest ones. With `ordinary`, X leaves no
-  field of the new followers out.
+  "access_level"?, "shares_followers_with"?: username, "overlap"?: n, "app_of"?: username}` gives `{"user_id",
+  "username", "consumer_key", "consumer_secret", "access_token", "access_token_secret"}`. `overlap` of the followers (as
+  many as can be, unless given) are also the other account's; they are the oldest ones. With `ordinary`, X leaves no
+  field of the new followers out. With `app_of` the account uses the other one's app, and owns none.
 * `PATCH /control/accounts/{username} {"username"?, "name"?, "protected"?, "verified"?, "access_level"?,
   "condition"?, "subscription_type"?}` with a condition of `ok`, `revoked`, `suspended`, `locked`, `not_enrolled`,
-  `credits_depleted`, `legacy_refused`, `over_daily_limit`, `looks_automated`, `sender_restricted`, and a subscription of `None`, `Basic`,
-  `Premium`, `PremiumPlus`; answers as GET does.
+  `credits_depleted`, `legacy_refused`, `over_daily_limit`, `looks_automated`, `sender_restricted`, and a subscription
+  of `None`, `Basic`, `Premium`, `PremiumPlus`; answers as GET does.
 * `GET /control/accounts/{username}` gives `{"user_id", "username", "followers_count", "calls": {endpoint: n},
   "users_returned": {"owned": n, "not_owned": n}, "posts_read": {"owned": n, "not_owned": n}, "posts_made":
-  {"with_link": n, "without_link": n}, "posts_deleted": n, "metadata_made": n, "messages_made": n, "message_events_read": n}`: the truth, also of calls whose answer
-  was lost. What v1.1 returned or made is not in it, because X bills none of it.
+  {"with_link": n, "without_link": n}, "posts_deleted": n, "metadata_made": n, "messages_made": n,
+  "message_events_read": n}`: the truth, also of calls whose answer was lost. What v1.1 returned or made is not in it,
+  because X bills none of it.
 
 Followers and users (`followers.py`)
 * `GET /control/accounts/{username}/followers?offset=0&limit=1000` gives `{"users": [...]}`: the true list, newest

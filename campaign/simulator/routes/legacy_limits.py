@@ -4,7 +4,7 @@ import orjson
 
 from campaign.simulator.endpoint import Asked, Endpoint, Reply
 from campaign.simulator.limits import Caller, Family
-from campaign.simulator.routes import legacy, legacy_media, legacy_posts
+from campaign.simulator.routes import legacy, legacy_media, legacy_messages, legacy_posts
 
 
 def rate_limit_status(asked: Asked) -> Reply:
@@ -22,4 +22,4 @@ def rate_limit_status(asked: Asked) -> Reply:
 
 
 ENDPOINTS = (Endpoint("rate_limit_status", "/1.1/application/rate_limit_status.json", 180, rate_limit_status),)
-LISTED = (*legacy.ENDPOINTS, *ENDPOINTS, *legacy_posts.ENDPOINTS, *legacy_media.ENDPOINTS)
+LISTED = (*legacy.ENDPOINTS, *ENDPOINTS, *legacy_posts.ENDPOINTS, *legacy_media.ENDPOINTS, *legacy_messages.ENDPOINTS)
