@@ -19,10 +19,11 @@ def is_same_text(written: str, shown: str) -> bool:
 
     X stores texts in Unicode's NFC (docs.x.com/fundamentals/counting-characters) and without space around them.
     """
-    return _plain(written) == _plain(shown)
+    return comparable(written) == comparable(shown)
 
 
-def _plain(text: str) -> str:
+def comparable(text: str) -> str:
+    """What two texts have in common when they are the same in this sense, to look one up among many."""
     lines = "\n".join(line.rstrip() for line in _BREAK.split(normalize("NFC", text)))
     return _LINK.sub(_plain_link, lines.strip())
 
