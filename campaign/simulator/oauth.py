@@ -19,6 +19,10 @@ TOKEN_UNKNOWN = (401, 89, "Invalid or expired token.")
 TIMESTAMP_WRONG = (401, 135, "Timestamp out of bounds.")
 
 
+UNSIGNED = {"realm", "oauth_signature"}
+"""What of the header is not signed (RFC 5849, section 3.4.1.3.1)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Signed:
     """What of a request is signed; `form` is the body when it is a form, else empty."""
@@ -77,8 +81,9 @@ def _seconds(timestamp: str) -> int:
 
 def _is_signed_by(account: Account, signed: Signed, claimed: dict[str, str]) -> bool:
     try:
-        params = collect_parameters(signed.query, signed.form, {"Authorization": signed.authorization})
+        params = collect_parameters(signed.query, signed.form)
     except ValueError:  # a query that is not percent-encoded cannot have been signed
         return False
+    params += [(name, value) for name, value in claimed.items() if name not in UNSIGNED]  # not read a second time
     claim: Any = _Claim(signed.http_method, signed.uri, params, claimed.get("oauth_signature", ""))
     return verify_hmac_sha1(claim, account.keys.consumer_secret, account.keys.access_token_secret)

@@ -27,7 +27,7 @@ class Subscription(StrEnum):
 
 
 class Reception(StrEnum):
-    """Whether a user takes direct messages; nobody is told apart who closed the door and who blocked the writer."""
+    """Whether a user takes direct messages; a closed door and a block are not told apart on v2."""
 
     OPEN = "open"
     CLOSED = "closed"

@@ -1,4 +1,4 @@
-"""Who may send messages, to whom, how many and with which files, and what X's windows counted."""
+"""Who may send messages, to whom, and with which files."""
 
 import time
 from collections.abc import Iterator
@@ -93,55 +93,6 @@ def test_a_reply_reaches_an_account_by_name(x: X) -> None:
     )
 
 
-def test_accounts_of_one_app_share_its_day(x: X) -> None:
-    other, bo = x.create("eve", app_of="ana"), x.true_ids("ana")[0]
-    assert other.keys["client_key"] == x.keys["client_key"]
-    first, second, foreign = send(x, bo), send(other, bo), send(x.create("cy"), bo)
-    families = {"x-rate-limit": "15", "x-user-limit-24hour": "1440", "x-app-limit-24hour": "1440"}
-    assert {family: first.headers[f"{family}-limit"] for family in families} == families
-    left = [answer.headers["x-app-limit-24hour-remaining"] for answer in (first, second, foreign)]
-    assert left == ["1439", "1438", "1439"]
-    assert [answer.headers["x-user-limit-24hour-remaining"] for answer in (first, second)] == ["1439", "1439"]
-    assert other.get(f"/2/users/{other.user_id}/followers").status_code == 200
-
-
-def test_who_does_not_own_the_app_reads_nothing_as_its_owner(x: X) -> None:
-    other = x.create("eve", app_of="ana", followers=3)
-    assert len(other.page()["data"]) == 3
-    assert x.control("GET", "/accounts/eve")["users_returned"] == {"owned": 0, "not_owned": 3}
-
-
-def test_no_window_counts_more_than_its_limit(x: X) -> None:
-    other, bo = x.create("eve", app_of="ana"), x.true_ids("ana")[0]
-    limits = {"user": 2, "app": 3}
-    x.control("PUT", "/limits", day_seconds=1.5, day_limits={"messages": limits})
-    statuses = [send(brand, bo).status_code for brand in (x, x, x, other, other)]
-    assert statuses == [201, 201, 429, 201, 429]
-    time.sleep(1.6)
-    assert send(other, bo).status_code == 201
-    full = {(row["family"], row["account"]): row for row in x.control("GET", "/windows")["windows"]}
-    (app,) = [row for row in full.values() if row["app"] == x.keys["client_key"]]
-    assert [app[name] for name in ("endpoint", "limit", "most_done", "most_stopped")] == ["messages", 3, 3, 2]
-    assert [full["user", name]["most_done"] for name in ("ana", "eve")] == [2, 1]
-
-
-def test_a_refused_message_counts_as_a_call_only(x: X) -> None:
-    assert send(x, "7").status_code == 404
-    rows = {row["family"]: row for row in x.control("GET", "/windows")["windows"]}
-    assert (rows["user"]["most_calls"], rows["user"]["most_done"]) == (1, 0)
-
-
-def test_day_limits_can_be_taken_away_and_come_back(x: X) -> None:
-    bo = x.true_ids("ana")[0]
-    told = x.control("PUT", "/limits", limits={"messages": 99}, day_limits={"messages": {"user": None, "app": 5}})
-    assert (told["limits"]["messages"], told["day_limits"]["messages"]) == (99, {"app": 5})
-    headers = send(x, bo).headers
-    assert "x-user-limit-24hour-limit" not in headers
-    assert (headers["x-rate-limit-limit"], headers["x-app-limit-24hour-limit"]) == ("99", "5")
-    x.control("PUT", "/limits")
-    assert send(x, bo).headers["x-user-limit-24hour-limit"] == "1440"
-
-
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
@@ -209,3 +160,13 @@ def test_files_for_messages_are_as_large_as_x_says(
 ) -> None:
     wanted = {"media_type": media_type, "media_category": category, "total_bytes": megabytes << 20}
     assert x.post("/2/media/upload/initialize", json=wanted).status_code == status
+
+
+def test_a_message_whose_answer_is_lost_is_there_all_the_same(x: X) -> None:
+    bo = x.true_ids("ana")[0]
+    x.control("POST", "/faults", path="/2/dm_conversations/*/messages", kind="answer_lost")
+    with pytest.raises(requests.ConnectionError):
+        send(x, bo)
+    assert [one["recipient"] for one in truth(x)] == [bo]
+    assert [one["text"] for one in events(x)["data"]] == ["Hello"]
+    assert x.control("GET", "/windows")["windows"][0]["most_done"] == 1

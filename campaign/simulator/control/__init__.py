@@ -20,7 +20,7 @@ Accounts (`accounts.py`)
 
 Followers and users (`followers.py`)
 * `GET /control/accounts/{username}/followers?offset=0&limit=1000` gives `{"users": [...]}`: the true list, newest
-  first, with all v2 fields, and `"suspended": true` where it is so.
+  first, with all v2 fields, and `"suspended": true` or `"gone": true` where it is so.
 * `POST` the same `{"count": n}`, `{"user_ids": [...]}` (they follow, again or anew) or `{"users": [{"id"?,
   "username"?, "name"?, "followers_count"?, "verified"?, "protected"?, "withheld"?, "suspended"?, "omit"?: [field]},
   ...]}` gives `{"user_ids": [...]}`; the last one is the newest.
