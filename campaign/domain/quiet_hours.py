@@ -30,6 +30,11 @@ class QuietHours:
             return self.begins <= clock < self.ends
         return clock >= self.begins or clock < self.ends
 
+    def seconds(self) -> int:
+        """How long they are on an ordinary day."""
+        minutes = (self.ends.hour - self.begins.hour) * 60 + self.ends.minute - self.begins.minute
+        return minutes % (24 * 60) * 60
+
     def end_after(self, moment: datetime) -> datetime:
         """The first moment after a quiet one that is not quiet, in UTC.
 
