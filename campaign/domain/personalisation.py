@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeVar
 
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -13,6 +13,7 @@ LONGEST = 30_000
 """Characters of a text, before and after: more than the longest post and the longest direct message."""
 
 Fields = Mapping[str, Mapping[str, str]]
+_T = TypeVar("_T")
 
 # What a text may be made of: fields, words and numbers, conditions, filters. Nothing that repeats, calls, assigns or
 # multiplies, so that a text is at most its own length times that of its fields and is done at once.
@@ -44,14 +45,23 @@ def render(text: str, fields: Fields) -> str:
 
     A field's value is never read as a text with fields itself.
     """
-    if "{{" not in text and "{%" not in text:
+    if not has_fields(text):
         return text
+    fields_of(text, fields)
+    return _limited(guarded(lambda: _compile(text)), fields)
+
+
+def has_fields(text: str) -> bool:
+    """Whether a text is more than what is written."""
+    return "{{" in text or "{%" in text
+
+
+def fields_of(text: str, known: Fields) -> frozenset[tuple[str, str]]:
+    """The fields that a text uses, as (service, label); raises UnknownField or BrokenTemplate in one sentence."""
     if len(text) > LONGEST:
         raise BrokenTemplate(f"The text has {len(text):,} characters; shorten it to {LONGEST:,} at most.")
-    tree = _parse(text)
-    for node in _all(tree):
-        _check(node, fields)
-    return _limited(_guarded(lambda: _compile(text)), fields)
+    tree = guarded(lambda: environment().parse(text))
+    return frozenset(field for node in _all(tree) for field in _checked(node, known))
 
 
 class _Environment(ImmutableSandboxedEnvironment):
@@ -61,21 +71,22 @@ class _Environment(ImmutableSandboxedEnvironment):
 
 
 @lru_cache
-def _environment() -> _Environment:
-    environment = _Environment(
+def environment() -> ImmutableSandboxedEnvironment:
+    """The sandbox in which texts are filled in: nothing to call, and few filters."""
+    sandbox = _Environment(
         undefined=StrictUndefined,
         autoescape=False,  # a post is no HTML: X shows what is written
         keep_trailing_newline=True,
     )
-    environment.globals.clear()
-    environment.policies["truncate.leeway"] = 0
-    environment.filters = {name: environment.filters[name] for name in _FILTERS}
+    sandbox.globals.clear()
+    sandbox.policies["truncate.leeway"] = 0
+    sandbox.filters = {name: sandbox.filters[name] for name in _FILTERS}
     # A field that is there and empty is the usual case, and Jinja's own filter leaves it empty.
-    environment.filters["default"] = lambda value, instead="": value or instead
-    return environment
+    sandbox.filters["default"] = lambda value, instead="": value or instead
+    return sandbox
 
 
-def _guarded(step: Callable[[], Any]) -> Any:
+def guarded(step: Callable[[], _T]) -> _T:
     """What the step returns; whatever it fails with becomes one sentence without the insides of Python."""
     try:
         return step()
@@ -88,14 +99,9 @@ def _guarded(step: Callable[[], Any]) -> Any:
         raise BrokenTemplate("The text has too many conditions or brackets inside each other.") from None
 
 
-def _parse(text: str) -> nodes.Template:
-    tree: nodes.Template = _guarded(lambda: _environment().parse(text))
-    return tree
-
-
 @lru_cache(128)
 def _compile(text: str) -> Template:
-    return _environment().from_string(text)
+    return environment().from_string(text)
 
 
 def _all(tree: nodes.Node) -> Iterator[nodes.Node]:
@@ -106,8 +112,8 @@ def _all(tree: nodes.Node) -> Iterator[nodes.Node]:
         waiting += reversed([*node.iter_child_nodes()])
 
 
-def _check(node: nodes.Node, fields: Fields) -> None:
-    """Raise what is wrong with one piece of a text."""
+def _checked(node: nodes.Node, fields: Fields) -> Iterator[tuple[str, str]]:
+    """Raise what is wrong with one piece of a text, or give the field that it is."""
     if not isinstance(node, _ALLOWED):
         word = type(node).__name__.lower()
         raise BrokenTemplate(f"Line {node.lineno} of the text has a {word}: use only fields, conditions and filters.")
@@ -115,18 +121,19 @@ def _check(node: nodes.Node, fields: Fields) -> None:
         known = ", ".join(_FILTERS)
         raise BrokenTemplate(f"Line {node.lineno} of the text has the unknown filter {node.name}: use one of {known}.")
     if isinstance(node, nodes.Getattr | nodes.Getitem):
-        _check_field(node, fields)
+        yield _checked_field(node, fields)
     for child in node.iter_child_nodes():
         if isinstance(child, nodes.Name) and not isinstance(node, nodes.Getattr | nodes.Getitem):
             raise UnknownField(child.name, _known(fields))
 
 
-def _check_field(node: nodes.Getattr | nodes.Getitem, fields: Fields) -> None:
+def _checked_field(node: nodes.Getattr | nodes.Getitem, fields: Fields) -> tuple[str, str]:
     key = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)
     if not isinstance(node.node, nodes.Name) or not isinstance(key, str):
         raise BrokenTemplate(f"Line {node.lineno} of the text asks for a part of a field: use whole fields only.")
     if key not in fields.get(node.node.name, {}):
         raise UnknownField(f"{node.node.name}.{key}", _known(fields))
+    return node.node.name, key
 
 
 def _known(fields: Fields) -> tuple[str, ...]:
@@ -134,8 +141,8 @@ def _known(fields: Fields) -> tuple[str, ...]:
 
 
 def _limited(template: Template, fields: Fields) -> str:
-    rendered, pieces = "", _guarded(lambda: template.generate(**{name: dict(of) for name, of in fields.items()}))
-    while (piece := _guarded(lambda: next(pieces, None))) is not None:
+    rendered, pieces = "", guarded(lambda: template.generate(**{name: dict(of) for name, of in fields.items()}))
+    while (piece := guarded(lambda: next(pieces, None))) is not None:
         rendered += piece
         if len(rendered) > LONGEST:
             raise BrokenTemplate(f"The text with its fields has more than {LONGEST:,} characters: shorten it.")
