@@ -12,6 +12,7 @@ DEEPEST = 10
 
 _BEGINS = {Kind.FIELD, Kind.NOT, Kind.OPEN}
 _GOES_ON = {Kind.AND, Kind.OR, Kind.CLOSE}
+_IN_LIST = {Kind.COMMA, Kind.CLOSE}
 _AFTER = {
     Kind.FIELD: {Kind.COMPARISON, Kind.LIST, Kind.BETWEEN, Kind.EMPTY, *_GOES_ON},
     Kind.COMPARISON: {Kind.VALUE},
@@ -32,14 +33,16 @@ _ALL_FIELDS = ", ".join(BY_NAME)
 
 def check_order(pieces: list[Piece]) -> None:
     """Raise WrongCondition for the first piece that cannot stand where it does."""
+    brackets = _Brackets()
     for place, piece in enumerate(pieces):
         expected = _expected(pieces[max(place - 3, 0) : place])
         if piece.kind not in expected:
             raise _misplaced(piece, expected, pieces[place - 1])
-    _check_brackets(pieces)
+        brackets.take(piece, pieces[place - 1])
     expected = _expected(pieces[-3:])
     if Kind.CLOSE not in expected:
         raise pieces[-1].wrong(f"is the last word; write {_words_for(expected)} after it")
+    brackets.check_closed()
 
 
 def _expected(before: list[Piece]) -> set[Kind]:
@@ -51,6 +54,8 @@ def _expected(before: list[Piece]) -> set[Kind]:
             return {Kind.VALUE}
         case [*_, Kind.BETWEEN, Kind.VALUE]:
             return {Kind.AND}
+        case [*_, Kind.LIST, Kind.OPEN, Kind.VALUE] | [*_, Kind.COMMA, Kind.VALUE]:
+            return _IN_LIST
         case [*_, last]:
             return _AFTER[last]
     raise AssertionError  # a list has a last member or none
@@ -65,18 +70,22 @@ def _words_for(expected: set[Kind]) -> str:
 
 
 def _misplaced(piece: Piece, expected: set[Kind], before: Piece) -> WrongCondition:
-    if Kind.FIELD in expected:
-        return not_a_field(piece)
+    return not_a_field(piece) if Kind.FIELD in expected else piece.wrong(_advice(expected, before))
+
+
+def _advice(expected: set[Kind], before: Piece) -> str:
     if Kind.COMPARISON in expected:
         fitting = ", ".join(phrases_for(BY_NAME[before.text.lower()]))
-        return piece.wrong(f"is no operator; after {before.text} write one of {fitting}")
+        return f"is no operator; after {before.text} write one of {fitting}"
     if expected == {Kind.VALUE}:
-        return piece.wrong(f"is no value; write {_A_VALUE}")
+        return f"is no value; write {_A_VALUE}"
     if expected == {Kind.OPEN}:
-        return piece.wrong(f"is no list; after {before.text} write the values in brackets, such as ('a', 'b')")
+        return f"is no list; after {before.text} write the values in brackets, such as ('a', 'b')"
     if expected == {Kind.AND}:
-        return piece.wrong(f"cannot stand after {before.text}; write and, and the second value")
-    return piece.wrong(f"cannot stand after {before.text}; write and, or, or leave it out")
+        return f"cannot stand after {before.text}; write and, and the second value"
+    if expected == _IN_LIST:
+        return f"cannot stand after {before.text}; write a comma, or close the bracket"
+    return f"cannot stand after {before.text}; write and, or, or leave it out"
 
 
 def not_a_field(piece: Piece) -> WrongCondition:
@@ -87,26 +96,27 @@ def not_a_field(piece: Piece) -> WrongCondition:
     return piece.wrong(f"is no field; write {f'{near[0]}, or another' if near else 'one'} of {_ALL_FIELDS}")
 
 
-def _check_brackets(pieces: list[Piece]) -> None:
-    opened: list[Piece] = []
-    lists = {pieces[place + 1].start for place, piece in enumerate(pieces[:-1]) if piece.kind == Kind.LIST}
-    for piece in pieces:
-        is_list = bool(opened) and opened[-1].start in lists
-        if piece.kind == Kind.COMMA and not is_list:
-            raise piece.wrong("stands outside a list; write and, or, or leave it out")
-        if piece.kind in {Kind.AND, Kind.OR} and is_list:
-            raise piece.wrong("stands in a list; write commas between its values, and close its bracket")
-        _keep_open(opened, piece)
-    if opened:
-        raise opened[-1].wrong("is never closed; close the bracket")
+class _Brackets:
+    """The brackets that are open, and which of them hold a list."""
 
+    def __init__(self) -> None:
+        self._opened: list[tuple[Piece, bool]] = []
 
-def _keep_open(opened: list[Piece], piece: Piece) -> None:
-    if piece.kind == Kind.CLOSE:
-        if not opened:
-            raise piece.wrong("closes a bracket that was never opened; leave it out")
-        opened.pop()
-    if piece.kind == Kind.OPEN:
-        opened.append(piece)
-        if len(opened) > DEEPEST:
+    def take(self, piece: Piece, before: Piece) -> None:
+        """Go on by one piece; raises WrongCondition when no bracket allows it."""
+        match piece.kind:
+            case Kind.OPEN:
+                self._opened.append((piece, before.kind == Kind.LIST))
+            case Kind.CLOSE if not self._opened:
+                raise piece.wrong("closes a bracket that was never opened; leave it out")
+            case Kind.CLOSE:
+                self._opened.pop()
+            case Kind.COMMA if not (self._opened and self._opened[-1][1]):
+                raise piece.wrong("stands outside a list; write and, or, or leave it out")
+        if len(self._opened) > DEEPEST:
             raise piece.wrong(f"is too deep; put at most {DEEPEST} brackets inside each other")
+
+    def check_closed(self) -> None:
+        """Raise WrongCondition when one is still open at the end."""
+        if self._opened:
+            raise self._opened[-1][0].wrong("is never closed; close the bracket")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from sqlglot import Token, Tokenizer, TokenType
+from sqlglot import Token, TokenError, Tokenizer, TokenType
 
 from campaign.domain.condition_fields import BY_NAME
 from campaign.domain.condition_operators import PHRASES, Operator
@@ -18,8 +18,6 @@ _DIGITS = 18  # what both databases hold
 class _Tokenizer(Tokenizer):
     """Texts in either quotes, numbers, words and signs; no SQL word means anything yet, and nothing is a remark."""
 
-    QUOTES = ["'", '"']  # noqa: RUF012
-    IDENTIFIERS = []  # noqa: RUF012
     COMMENTS = []  # noqa: RUF012
     COMMANDS = set()  # noqa: RUF012
     KEYWORDS = dict.fromkeys(("<=", ">=", "<>", "!="), TokenType.OPERATOR)
@@ -50,10 +48,17 @@ def _check_quotes(text: str) -> None:
         raise WrongCondition(f"The quote {quote} at character {opened + 1} is never closed; close it.", opened + 1)
 
 
+def _tokens(text: str) -> list[Token]:
+    try:
+        return _Tokenizer().tokenize(text)
+    except TokenError:
+        raise WrongCondition("The condition cannot be taken apart; leave {# and other special signs out.") from None
+
+
 class _Reader:
     def __init__(self, text: str) -> None:
         self._text = text
-        self._tokens: list[Token] = _Tokenizer().tokenize(text)
+        self._tokens = _tokens(text)
         for token in self._tokens:
             if token.comments:
                 raise self._piece(Kind.UNKNOWN, token, token).wrong("has a remark beside it; leave the remark out")
@@ -122,7 +127,7 @@ class _Reader:
 
     def _word(self) -> Piece:
         token, word = self._tokens[self._next], self._peek(0)
-        if token.token_type == TokenType.STRING:
+        if token.token_type in {TokenType.STRING, TokenType.IDENTIFIER}:
             return replace(self._take(Kind.VALUE, 1), value=token.text)
         if word in _TRUTHS:
             return replace(self._take(Kind.VALUE, 1), value=_TRUTHS[word])

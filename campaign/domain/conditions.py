@@ -2,6 +2,8 @@
 
 from campaign.domain.condition_tree import Condition, WrongCondition
 
+__all__ = ["LONGEST", "Condition", "WrongCondition", "parse"]
+
 LONGEST = 2_000
 """Characters of a condition."""
 

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from datetime import datetime
 from operator import eq, ge, gt, le, lt
-from typing import Any, cast
+from typing import Any
 
-import sqlalchemy
-from sqlalchemy import BigInteger, ColumnElement, Text, and_, false, func, literal, not_, null, or_
+from sqlalchemy import BigInteger, ColumnElement, Text, and_, cast, false, func, literal, not_, null, or_
 from sqlmodel import col
 
 from campaign.domain.condition_fields import BY_NAME, FieldKind
@@ -17,14 +16,14 @@ from campaign.errors import WrongUsage
 from campaign.store.condition_texts import compared
 from models import Subscription, Visitor
 
-_COLUMNS = {
+_COLUMNS: dict[str, Any] = {
     "external_id": col(Visitor.external_id),
     "username": col(Visitor.username),
     "full_name": col(Visitor.full_name),
     "followers_count": col(Visitor.followers_count),
     "verified": col(Visitor.verified),
     "location": col(Visitor.location),
-    "language": getattr(Visitor, "language", sqlalchemy.cast(null(), Text())),
+    "language": getattr(Visitor, "language", cast(null(), Text())),
     "first_known": col(Visitor.created_at),
     "updated_at": col(Visitor.updated_at),
     "follows_since": col(Subscription.began_at),
@@ -101,7 +100,8 @@ class _Translation:
 
     def _column(self, field: str) -> ColumnElement[Any]:
         if field != "consented":
-            return cast("ColumnElement[Any]", _COLUMNS[field])
+            column: ColumnElement[Any] = _COLUMNS[field]
+            return column
         if self._consented is None:
             raise WrongUsage("The condition asks for consented, which is not known here; leave it out.")
         return func.coalesce(self._consented, false())

@@ -1,17 +1,18 @@
 """Listing visitors."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar
 
 import pendulum
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlmodel import Session, col
 
+from campaign.domain.conditions import Condition
 from campaign.errors import WrongUsage
-from campaign.store import services
-from models import Service, Subscription, Visitor
+from campaign.store import conditions, services
+from models import Consent, Service, Subscription, Visitor
 
 _FORMULA = ("=", "+", "-", "@")
 
@@ -23,6 +24,7 @@ class Selection:
     service_id: int | None
     new_since: datetime | None
     ended: bool
+    fulfilling: ColumnElement[bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,11 @@ def selection_of(session: Session, service: str | None, new_since: datetime | No
     return Selection(row.id if row else None, since, ended)
 
 
+def narrowed(selection: Selection, condition: Condition, now: datetime) -> Selection:
+    """Of a selection, those who fulfil the condition."""
+    return replace(selection, fulfilling=conditions.where(condition, now, consented=_CONSENTED))
+
+
 def select_visitors(session: Session, selection: Selection, limit: int | None = None) -> Iterator[VisitorRow]:
     """Give the visitors of a selection, the newest followings first, however many in the same memory."""
     profile = (getattr(Visitor, name) for name in list(VisitorRow.LABELS)[1:8])
@@ -106,6 +113,11 @@ def count_visitors(session: Session, selection: Selection) -> int:
 
 
 _BEGAN, _ENDED = col(Subscription.began_at), col(Subscription.ended_at)
+_CONSENTED = exists().where(
+    col(Consent.service_id) == col(Subscription.service_id),
+    col(Consent.visitor_id) == col(Visitor.id),
+    col(Consent.ended_at).is_(None),
+)
 
 
 def _chosen(query: Select[Any], selection: Selection) -> Select[Any]:
@@ -116,4 +128,6 @@ def _chosen(query: Select[Any], selection: Selection) -> Select[Any]:
         query = query.where(col(Subscription.service_id) == selection.service_id)
     if selection.new_since is not None:
         query = query.where(selection.new_since <= _BEGAN)
+    if selection.fulfilling is not None:
+        query = query.where(selection.fulfilling)
     return query
