@@ -16,7 +16,8 @@ class Facts:
     """Everything a refusal is recognised by.
 
     `kinds` are the last segments of the problem types (their host varies), `codes` the numbers of v1.1,
-    `text` all sentences and the names of the parameters complained about, in lower case.
+    `text` all sentences and the names of the parameters complained about, in lower case. `is_page` says that there is
+    a body without any JSON object: X's API did not write it.
     """
 
     status: int
@@ -24,6 +25,7 @@ class Facts:
     codes: frozenset[int]
     details: frozenset[str]
     text: str
+    is_page: bool
 
 
 def facts_of(status: int, body: bytes) -> Facts:
@@ -37,6 +39,7 @@ def facts_of(status: int, body: bytes) -> Facts:
         codes=frozenset(code for problem in problems if (code := _code(problem)) is not None),
         details=details,
         text=" ".join([*sorted(details), *words]),
+        is_page=bool(body.strip()) and not problems,
     )
 
 

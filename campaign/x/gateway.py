@@ -97,8 +97,9 @@ class Gateway(Protocol):
     def send_message(self, message: NewMessage) -> Answer[str]:
         """Send a direct message and return X's id of its event; one call, never repeated.
 
-        Uncertain: it may be out; look for it in `message_events` before trying again. Refused with a reason of
-        campaign.x.refusals.RECIPIENTS: this person does not get messages of the account. Safe in several threads.
+        Uncertain: it may be out; look for it in `message_events` before trying again. Refused with one of
+        campaign.x.refusals.RECIPIENT_REASONS: this person does not get messages of the account. Safe in several
+        threads.
         """
         ...
 

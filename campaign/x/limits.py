@@ -45,6 +45,8 @@ def retry_at(headers: Mapping[str, str], now: datetime, otherwise: timedelta = _
 
 def _families(headers: Mapping[str, str], now: datetime) -> dict[WindowName, _Family]:
     lowered = {name.lower(): value for name, value in headers.items()}
+    # Pendulum calculates a hundred times as long, and this is done for every message.
+    now = datetime.fromtimestamp(now.timestamp(), UTC)
     ahead = _our_clock_ahead(lowered, now)
     return {
         name: _Family(

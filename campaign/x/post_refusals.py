@@ -66,8 +66,8 @@ POSTS = (
     Row(
         Unsent,
         "daily_limit",
-        "The account has published as many posts as X allows for now; try again at {retry_at}.",
-        (Sign(code=185), Sign(status=403, says="daily status update limit")),
+        "The account has published as many posts and messages as X allows for now; try again at {retry_at}.",
+        (Sign(code=185), Sign(code=344), Sign(status=403, says="daily status update limit")),
         wait=timedelta(minutes=30),
     ),
 )

@@ -24,7 +24,12 @@ RECIPIENTS = (
         Sign(status=403, says="do not have permission to dm"),
         Sign(code=349),
         Sign(code=150),
-        Sign(code=151),
+    ),
+    # "Sender is not verified to send message requests". X lets everybody choose whether strangers need to be verified,
+    # so the next person may well get the message: that stops no account. The report names what would help.
+    refused(
+        "verified_only",
+        "The person takes messages of strangers from verified accounts only, and this account is not verified.",
         Sign(code=476),
     ),
     refused(
@@ -36,6 +41,8 @@ RECIPIENTS = (
     ),
     refused("user_suspended", "X has suspended this person.", Sign(code=63), Sign(says="user has been suspended")),
 )
+RECIPIENT_REASONS = frozenset(row.reason for row in RECIPIENTS)
+"""The reasons of Refused that are about the person a message was for, and about nobody else."""
 
 READS = (
     refused(

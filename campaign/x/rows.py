@@ -11,7 +11,8 @@ from campaign.x.facts import Facts
 class Sign:
     """What to recognise an answer by: all that is given must be there.
 
-    `family` is the first digit of the status, `says` a part of the text, `detail` a whole sentence.
+    `family` is the first digit of the status, `says` a part of the text, `detail` a whole sentence,
+    `is_page` that there is a body without any JSON object.
     """
 
     status: int | None = None
@@ -20,6 +21,7 @@ class Sign:
     code: int | None = None
     says: str | None = None
     detail: str | None = None
+    is_page: bool | None = None
 
     def fits(self, facts: Facts) -> bool:
         """Whether the answer shows all of it."""
@@ -30,6 +32,7 @@ class Sign:
             and (self.code is None or self.code in facts.codes)
             and (self.says is None or self.says in facts.text)
             and (self.detail is None or self.detail in facts.details)
+            and self.is_page in (None, facts.is_page)
         )
 
 

@@ -4,6 +4,7 @@ tweepy knows one host, waits for ever, and its exceptions crash on some of X's e
 """
 
 import re
+from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,6 +36,8 @@ class Session(requests.Session):
         self.base_url = base_url.rstrip("/")
         # v1.1 takes files at a host of its own; what stands in X's place has one host for all.
         self.upload_url = _OWN_HOST.sub(r"\1upload.", self.base_url)
+        # X's cookies are of no use to signed calls, and a jar that fills while another thread reads it breaks the call.
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self.timeout = (CONNECT_SECONDS, READ_SECONDS)
         self._read_environment()
         for scheme in ("http://", "https://"):

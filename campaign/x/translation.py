@@ -9,6 +9,7 @@ from campaign.x import prices
 from campaign.x.blocks import BLOCKS
 from campaign.x.facts import Facts, facts_of, short_detail
 from campaign.x.limits import retry_at, windows_of
+from campaign.x.message_refusals import MESSAGES, SENDING_V1, SENDING_V2, STRANGERS
 from campaign.x.post_refusals import POSTS
 from campaign.x.refusals import BAD_ANSWER, FAILURES, READS, RECIPIENTS, REST
 from campaign.x.rows import Row
@@ -16,6 +17,10 @@ from campaign.x.rows import Row
 _SUCCESS = 2
 # The first row that fits counts. Recipients come before blocks: their sentences contain some of the blocks'.
 _ROWS = (*FAILURES, *POSTS, *READS, *RECIPIENTS, *BLOCKS, *REST)
+_SENDING = (*FAILURES, *STRANGERS, *POSTS, *RECIPIENTS, *BLOCKS, *MESSAGES, *REST)
+# With these statuses X speaks of the account, never of the person a message is for.
+_ACCOUNT_STATUSES = {401, 402, 420, 429}
+_ACCOUNT = (*FAILURES, *BLOCKS, *REST)
 
 
 def translate(status: int, headers: Mapping[str, str], body: bytes, *, endpoint: str, now: datetime) -> XError:
@@ -41,7 +46,13 @@ def _row(facts: Facts, endpoint: str) -> Row:
     """The meaning; a write that X calls a success may have been one, whatever else the answer says."""
     if facts.status // 100 == _SUCCESS and not endpoint.startswith("GET "):
         return BAD_ANSWER
-    return next(row for row in _ROWS if row.fits(facts))
+    return next(row for row in _rows(facts, endpoint) if row.fits(facts))
+
+
+def _rows(facts: Facts, endpoint: str) -> tuple[Row, ...]:
+    if endpoint not in {SENDING_V1, SENDING_V2}:
+        return _ROWS
+    return _ACCOUNT if facts.status in _ACCOUNT_STATUSES else _SENDING
 
 
 def _error(row: Row, message: str, again_at: datetime | None, receipt: Receipt) -> XError:

@@ -35,7 +35,9 @@ class _CallsV1:
         self._client = client
 
     def initialize(self, file: MediaFile, size: int) -> Reply:
-        form = {"media_type": file.media_type, "total_bytes": size, "media_category": file.kind.value}
+        form = {"media_type": file.media_type, "total_bytes": size, "media_category": file.category}
+        if file.for_messages:  # otherwise X takes it for one message only
+            form["shared"] = "true"
         return self._send({"command": "INIT", **form})
 
     def append(self, media_id: str, index: int, chunk: bytes) -> Reply:

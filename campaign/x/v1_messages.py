@@ -13,6 +13,7 @@ from campaign.domain.receipt import Answer
 from campaign.x import prices
 from campaign.x.client import ask
 from campaign.x.events import Page, read_events
+from campaign.x.message_refusals import SENDING_V1
 from campaign.x.replies import Reply, id_in
 from campaign.x.shown import as_written
 
@@ -22,7 +23,7 @@ _ROUTE = "/1.1/direct_messages/events"
 class MessagesV1:
     """Sending and looking, see campaign.x.gateway.Gateway."""
 
-    message_endpoint = "POST /1.1/direct_messages/events/new"
+    message_endpoint = SENDING_V1
     message_price = prices.as_on_legacy(prices.DIRECT_MESSAGE_CREATE)
     message_limits: Mapping[WindowName, int] = MappingProxyType(
         {WindowName.USER_DAY: 1_000, WindowName.APP_DAY: 15_000}

@@ -34,7 +34,9 @@ class _CallsV2:
         self._client = client
 
     def initialize(self, file: MediaFile, size: int) -> Reply:
-        body = {"media_type": file.media_type, "total_bytes": size, "media_category": file.kind.value}
+        body = {"media_type": file.media_type, "total_bytes": size, "media_category": file.category}
+        if file.for_messages:  # otherwise X takes it for one message only
+            body["shared"] = True
         return ask(self._client, "POST", f"{_ROUTE}/initialize", json=body)
 
     def append(self, media_id: str, index: int, chunk: bytes) -> Reply:

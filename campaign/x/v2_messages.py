@@ -11,9 +11,11 @@ import tweepy
 from campaign.domain.budget import WindowName
 from campaign.domain.direct_messages import MessageEvent, MessageEvents, NewMessage
 from campaign.domain.receipt import Answer
+from campaign.errors import Refused
 from campaign.x import prices
 from campaign.x.client import ask
 from campaign.x.events import Page, read_events
+from campaign.x.message_refusals import SENDING_V2
 from campaign.x.replies import Reply, id_in
 from campaign.x.v2_shown import message_text
 
@@ -29,7 +31,7 @@ _TWO_PERSONS = re.compile(r"(\d+)-(\d+)")
 class MessagesV2:
     """Sending and looking, see campaign.x.gateway.Gateway."""
 
-    message_endpoint = "POST /2/dm_conversations/with/:id/messages"
+    message_endpoint = SENDING_V2
     message_price = prices.DIRECT_MESSAGE_CREATE
     message_limits: Mapping[WindowName, int] = MappingProxyType(
         {WindowName.QUARTER_HOUR: 15, WindowName.USER_DAY: 1_440, WindowName.APP_DAY: 1_440}
@@ -41,7 +43,7 @@ class MessagesV2:
 
     def send_message(self, message: NewMessage) -> Answer[str]:
         """Send and return X's id of the event; one call."""
-        reply = ask(self._client, "POST", f"/2/dm_conversations/with/{message.recipient}/messages", json=_body(message))
+        reply = ask(self._client, "POST", _route(message.recipient), json=_body(message))
         x_id = reply.read(_sent)
         return Answer(x_id, (reply.receipt(self.message_price, 1),))
 
@@ -56,6 +58,13 @@ class MessagesV2:
             return _page(reply, user_id)
 
         return read_events(page, read, self.event_price, self.longest_event_page, after_id, at_most)
+
+
+def _route(recipient: str) -> str:
+    """Where to send; what is no id would lead elsewhere."""
+    if not (recipient.isascii() and recipient.isdecimal()):
+        raise Refused("X knows no such person: an id of X's is a number.", reason="recipient_not_found")
+    return f"/2/dm_conversations/with/{recipient}/messages"
 
 
 def _body(message: NewMessage) -> dict[str, Any]:
@@ -87,11 +96,12 @@ def _event(shown: dict[str, Any], user_id: str) -> MessageEvent | None:
     persons = _TWO_PERSONS.fullmatch(shown["dm_conversation_id"])
     if not persons or user_id not in persons.groups():
         return None
+    sender = id_in(shown, "sender_id")
     others = list(persons.groups())
-    others.remove(shown["sender_id"])
+    others.remove(sender)
     return MessageEvent(
         x_id=id_in(shown, "id"),
-        sender=shown["sender_id"],
+        sender=sender,
         recipient=others[0],
         text=message_text(shown),
         created_at=datetime.fromisoformat(shown["created_at"]),

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
+from campaign.x.refusals import RECIPIENT_REASONS
 from campaign.x.translation import translate
 
 NOW = datetime(2026, 11, 19, 7, 30, tzinfo=UTC)
@@ -179,8 +180,7 @@ CASES: list[tuple[str, int, Any, type[XError], str]] = [
     ("direct messages closed", 403, problem(403, DM_CLOSED), Refused, "dm_closed"),
     ("direct messages closed 349", 403, legacy(349, "You cannot send messages to this user."), Refused, "dm_closed"),
     ("not following 150", 403, legacy(150, "You cannot send messages to users who are not"), Refused, "dm_closed"),
-    ("sending failed 151", 403, legacy(151, "There was an error sending your message: x"), Refused, "dm_closed"),
-    ("requests from verified only", 403, legacy(476, "Sender is not verified"), Refused, "dm_closed"),
+    ("requests from verified only", 403, legacy(476, "Sender is not verified"), Refused, "verified_only"),
     (
         "sender restricted",
         403,
@@ -219,6 +219,7 @@ CASES: list[tuple[str, int, Any, type[XError], str]] = [
     ),
     ("account locked", 403, legacy(326, LOCKED), ServiceBlocked, "account_locked"),
     ("account locked v2", 403, problem(403, LOCKED), ServiceBlocked, "account_locked"),
+    ("daily limit of posts and messages", 403, legacy(344, "You have reached your daily limit"), Unsent, "daily_limit"),
     ("daily post limit", 403, legacy(185, "User is over daily status update limit."), Unsent, "daily_limit"),
     (
         "app permissions",
@@ -320,6 +321,118 @@ def test_each_answer_means_one_thing(status: int, body: Any, error: type[XError]
 )
 def test_one_sign_is_enough(status: int, body: Any, reason: str) -> None:
     assert answer(status, body).reason == reason
+
+
+SENDING = ("POST /2/dm_conversations/with/:id/messages", "POST /1.1/direct_messages/events/new")
+NOT_SENT = "There was an error sending your message: "
+
+
+def bad_body(field: str, message: str) -> dict[str, Any]:
+    return {
+        "errors": [{"parameters": {field: ["x"]}, "message": message}],
+        **problem(400, "One or more parameters to your request was invalid.", "Invalid Request", INVALID),
+    }
+
+
+# What is about the person: everybody else may get the message.
+OF_THE_PERSON: list[tuple[int, Any, str]] = [
+    (403, problem(403, DM_CLOSED), "dm_closed"),
+    (403, legacy(349, "You cannot send messages to this user."), "dm_closed"),
+    (403, legacy(150, "You cannot send messages to users who are not following you."), "dm_closed"),
+    (403, legacy(151, f"{NOT_SENT}x"), "dm_closed"),
+    (403, legacy(349, "You cannot send messages to users you have blocked."), "blocked_by_us"),
+    (403, legacy(136, "You have been blocked from the author"), "blocked"),
+    (403, legacy(476, "Sender is not verified to send message requests"), "verified_only"),
+    (403, legacy(108, "Cannot find specified user."), "recipient_not_found"),
+    (404, legacy(108, "Cannot find specified user."), "recipient_not_found"),
+    (404, legacy(50, "User not found."), "recipient_not_found"),
+    (404, legacy(17, "No user matches for specified terms."), "recipient_not_found"),
+    (404, {**UNKNOWN_USER, "title": "Not Found Error", "status": 404}, "recipient_not_found"),
+    (403, UNKNOWN_USER, "recipient_not_found"),
+    (404, problem(404, "Not Found", "Not Found"), "recipient_not_found"),
+    (404, b"", "recipient_not_found"),
+    (400, NO_RECIPIENT, "recipient_not_found"),
+    (400, legacy(214, "event.message_create.target.recipient_id: 'x' is not a valid Long"), "recipient_not_found"),
+    (403, legacy(63, "User has been suspended."), "user_suspended"),
+    (403, SUSPENDED_USER, "user_suspended"),
+]
+# What is about the account, the app or the way to X: nobody else gets the message either.
+OF_THE_ACCOUNT: list[tuple[int, Any, type[XError], str]] = [
+    (403, problem(403, "This operation is not permitted."), ServiceBlocked, "sender_restricted"),
+    (403, legacy(151, f"{NOT_SENT}This operation is not permitted."), ServiceBlocked, "sender_restricted"),
+    (403, legacy(151, f"{NOT_SENT}{AUTOMATED}"), ServiceBlocked, "automation_suspected"),
+    (403, legacy(226, AUTOMATED), ServiceBlocked, "automation_suspected"),
+    (403, problem(403, LOCKED), ServiceBlocked, "account_locked"),
+    (403, legacy(326, LOCKED), ServiceBlocked, "account_locked"),
+    (403, legacy(64, "Your account is suspended and is not permitted"), ServiceBlocked, "account_suspended"),
+    (402, CREDITS, ServiceBlocked, "credits"),
+    (429, USAGE_CAP, ServiceBlocked, "usage_cap"),
+    (403, legacy(93, "This application is not allowed to access or"), ServiceBlocked, "permission_missing"),
+    (403, problem(403, OAUTH1_APP), ServiceBlocked, "permission_missing"),
+    (403, {"detail": "Forbidden"}, ServiceBlocked, "scope_missing"),
+    (403, ENROLL, ServiceBlocked, "not_enrolled"),
+    (403, legacy(453, LEGACY_ACCESS), ServiceBlocked, "legacy_access"),
+    (404, legacy(34, "Sorry, that page does not exist."), ServiceBlocked, "legacy_access"),
+    (401, problem(401, "Unauthorized", "Unauthorized"), ServiceBlocked, "keys_wrong"),
+    (401, {"error": "Not authorized."}, ServiceBlocked, "keys_wrong"),
+    (401, legacy(349, "You cannot send messages to this user."), ServiceBlocked, "keys_wrong"),
+    (402, problem(402, DM_CLOSED), ServiceBlocked, "credits"),
+    (429, problem(429, "Too Many Requests"), Unsent, "rate_limited"),
+    (429, problem(429, DM_CLOSED), Unsent, "rate_limited"),
+    (403, legacy(344, "You have reached your daily limit for Tweets and messages."), Unsent, "daily_limit"),
+    (404, b"<html>Not found</html>", Unsent, "not_the_api"),
+    (403, b"<html>Just a moment...</html>", Unsent, "not_the_api"),
+    (404, b"[]", Unsent, "not_the_api"),
+    (302, b"", Unsent, "redirected"),
+    (503, problem(503, DM_CLOSED), Uncertain, "unavailable"),
+    (201, legacy(349, "You cannot send messages to this user."), Uncertain, "bad_answer"),
+]
+# What is about the message itself, or tells nothing.
+OF_THE_MESSAGE: list[tuple[int, Any, type[XError], str]] = [
+    (403, legacy(354, "The text of your direct message is over the max character limit."), Refused, "too_long"),
+    (400, bad_body("text", "$.text: is longer than 10000 characters"), Refused, "too_long"),
+    (400, bad_body("attachments.media_id", "Your media IDs are invalid."), Refused, "media_unknown"),
+    (400, bad_body("attachments[0]", "is not valid"), Refused, "media_unknown"),
+    (400, legacy(324, "The validation of media ids failed."), Refused, "media_unknown"),
+    (403, problem(403, "You may not use this media."), Refused, "media_unknown"),
+    (403, legacy(151, f"{NOT_SENT}Whoops! You already said that."), Uncertain, "already_said"),
+    (403, legacy(151, f"{NOT_SENT}Text is empty."), Refused, "no_text"),
+    (400, bad_body("text", "$.text: is missing but it is required"), Refused, "invalid_request"),
+    (403, problem(403, "You are not permitted to perform this action."), Refused, "not_permitted"),
+    (403, problem(403, "Never seen before."), Refused, "not_permitted"),
+]
+
+
+def sending(endpoint: str, status: int, body: Any) -> XError:
+    content = body if isinstance(body, bytes) else orjson.dumps(body)
+    return translate(status, {}, content, endpoint=endpoint, now=NOW)
+
+
+@pytest.mark.parametrize("endpoint", SENDING)
+@pytest.mark.parametrize(("status", "body", "reason"), OF_THE_PERSON)
+def test_what_is_about_the_recipient_is_known_as_such(endpoint: str, status: int, body: Any, reason: str) -> None:
+    failure = sending(endpoint, status, body)
+    assert (type(failure), failure.reason) == (Refused, reason)
+    assert reason in RECIPIENT_REASONS
+    assert "asks for" not in str(failure)
+
+
+@pytest.mark.parametrize("endpoint", SENDING)
+@pytest.mark.parametrize(("status", "body", "error", "reason"), OF_THE_ACCOUNT + OF_THE_MESSAGE)
+def test_nothing_else_is_taken_for_the_recipients_fault(
+    endpoint: str, status: int, body: Any, error: type[XError], reason: str
+) -> None:
+    failure = sending(endpoint, status, body)
+    assert (type(failure), failure.reason) == (error, reason)
+    assert reason not in RECIPIENT_REASONS
+
+
+def test_a_message_that_comes_too_soon_says_when_to_go_on() -> None:
+    reset = str(int((NOW + timedelta(hours=20)).timestamp()))
+    headers = {"x-user-limit-24hour-remaining": "0", "x-user-limit-24hour-reset": reset}
+    failure = translate(429, headers, b"", endpoint=SENDING[0], now=NOW)
+    assert isinstance(failure, Unsent)
+    assert failure.retry_at == NOW + timedelta(hours=20)
 
 
 def test_the_remedy_says_who_does_what() -> None:

@@ -113,6 +113,19 @@ def test_v1_announces_sends_and_describes(v1: Gateway, little_x: Any, picture: M
     assert [each.usd for each in answer.receipts] == [0, 0, 0, Decimal("0.005")]
 
 
+@pytest.mark.parametrize(("kind", "category"), [("tweet_image", "dm_image"), ("tweet_video", "dm_video")])
+def test_a_file_for_messages_is_shared_by_all_of_them(
+    v2: Gateway, v1: Gateway, little_x: Any, picture: MediaFile, kind: str, category: str
+) -> None:
+    file = MediaFile(picture.path, "image/png", MediaKind(kind), for_messages=True)
+    for gateway in (v2, v1):
+        answers(little_x, told(), SILENT, told())
+        gateway.upload(file, quiet)
+    announced = {"media_type": "image/png", "media_category": category}
+    assert little_x.requests[0].json == {**announced, "total_bytes": 1024, "shared": True}
+    assert little_x.requests[3].form == {"command": "INIT", **announced, "total_bytes": "1024", "shared": "true"}
+
+
 def test_nothing_of_the_file_but_its_content_is_sent(gateway: Gateway, little_x: Any, picture: MediaFile) -> None:
     answers(little_x, told(), SILENT, told())
     gateway.upload(picture, quiet)
