@@ -51,9 +51,13 @@ def _planned(target: BroadcastTarget, targets: Sequence[BroadcastTarget], draft:
 
 
 def _own_share(target: BroadcastTarget, targets: Sequence[BroadcastTarget]) -> Mapping[WindowName, int]:
-    """The limits, that of the app shared in proportion by the services of the delivery that have the same."""
+    """The limits, that of the app shared by the services of the delivery that have the same.
+
+    By turns: the one with most to send gets what is in proportion, which makes its end that of all of them.
+    """
     of_app = target.limits.get(WindowName.APP_DAY)
-    if of_app is None or not target.app:
+    sharing = [other.recipients for other in targets if other.app == target.app and other.recipients]
+    if of_app is None or not target.app or not sharing:
         return target.limits
-    together = sum(other.recipients for other in targets if other.app == target.app)
-    return {**target.limits, WindowName.APP_DAY: max(1, of_app * target.recipients // max(1, together))}
+    share = max(of_app // len(sharing), of_app * target.recipients // sum(sharing), 1)
+    return {**target.limits, WindowName.APP_DAY: share}

@@ -8,12 +8,15 @@ from campaign.domain.broadcast_plans import Planned
 from campaign.domain.broadcast_schedule import paces
 from campaign.domain.broadcast_target import BroadcastTarget
 from campaign.domain.broadcast_waves import waves_in_words, written
+from campaign.domain.budget import WindowName
 from campaign.domain.drafts import Draft
 from campaign.domain.findings import Finding, error, warning
+from campaign.domain.waves import WaveShare
 
 _A_DAY = timedelta(days=1)
 _LITTLE_TIME = 8 * 3600
 """A service that is not quiet for less of the day than this has little time."""
+_FURTHEST = 1_000 * 366 * 86_400
 
 
 def time_findings(plans: Sequence[Planned], draft: Draft, now: datetime) -> Iterator[Finding]:
@@ -50,22 +53,26 @@ def _length(one: Planned, starts: datetime) -> Iterator[Finding]:
     if length > _A_DAY:
         yield warning(
             "takes_long",
-            f"On @{one.target.internal_name} it takes about {in_words(length)}, for {_why(one)}: write to fewer people"
-            " if it has to be out sooner.",
+            f"On @{one.target.internal_name} it takes about {in_words(length)}, because {_why(one)}: write to fewer"
+            " people if it has to be out sooner.",
         )
 
 
 def _why(one: Planned) -> str:
     """What sets the pace."""
-    target, (quarter, day) = one.target, paces(one.limits, one.target.daily_limit)
-    waves = timedelta(seconds=target.waves[-1].offset_seconds)
-    if target.daily_limit and day == target.daily_limit:
-        pace = f"the service sends {day:,} messages at most in 24 hours"
-    else:
-        pace = f"X takes {quarter:,} messages of it in 15 minutes and {day:,} in 24 hours"
-    quiet = f", the quiet hours are from {target.quiet}" if target.quiet else ""
-    later = f", the last wave begins {in_words(waves)} after the start" if waves else ""
-    return f"{pace}{quiet}{later}"
+    target = one.target
+    quarter, day = paces(one.limits, target.daily_limit)
+    reasons = [f"X takes {quarter:,} messages of an account in 15 minutes and {day:,} in 24 hours"]
+    if day == target.daily_limit:
+        reasons = [f"the service sends {day:,} messages at most in 24 hours"]
+    elif day < paces(target.limits, 0)[1]:
+        of_app = target.limits[WindowName.APP_DAY]
+        reasons = [f"X takes {of_app:,} messages in 24 hours of all the services that share a developer app"]
+    if target.quiet:
+        reasons.append(f"its quiet hours are {target.quiet}")
+    if waits := _offset(target.waves[-1]):
+        reasons.append(f"its last wave begins {in_words(waits)} after the start")
+    return " and ".join(reasons)
 
 
 def _overlaps(one: Planned, starts: datetime) -> Iterator[Finding]:
@@ -73,17 +80,22 @@ def _overlaps(one: Planned, starts: datetime) -> Iterator[Finding]:
     late = [
         (before, after)
         for share, before, after in zip(one.target.waves[1:], one.waves, one.waves[1:], strict=False)
-        if starts + timedelta(seconds=share.offset_seconds) <= before.ends_at
+        if starts + _offset(share) <= before.ends_at
     ]
     if late:
         before, after = late[0]
-        others = f", and so do {len(late) - 1:,} others" if len(late) > 1 else ""
+        others = f" (the first of {len(late):,} such waves)" if len(late) > 1 else ""
         yield warning(
             "waves_overlap",
             f"On @{one.target.internal_name} wave {before.number:,} still goes out when wave {after.number:,} is due,"
             f" which waits until {written(after.begins_at)}{others}: make the waves smaller, or leave more time"
             " between them.",
         )
+
+
+def _offset(share: WaveShare) -> timedelta:
+    """After the start; what is further than any date is as far as one can be told."""
+    return timedelta(seconds=min(share.offset_seconds, _FURTHEST))
 
 
 def _little_time(target: BroadcastTarget) -> Iterator[Finding]:
