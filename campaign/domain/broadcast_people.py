@@ -8,6 +8,7 @@ from campaign.domain.drafts import Draft
 from campaign.domain.exclusion_words import excluded_in_words, together
 from campaign.domain.findings import Finding, error, info, warning
 from campaign.domain.remarks import listed
+from models import MessagePolicy
 
 
 def service_findings(draft: Draft, targets: Sequence[BroadcastTarget]) -> Iterator[Finding]:
@@ -83,6 +84,9 @@ def _numbers(targets: Sequence[BroadcastTarget], recipients: int) -> Iterator[Fi
 
 
 def _consent(targets: Sequence[BroadcastTarget], recipients: int) -> Iterator[Finding]:
+    strict = [target.internal_name for target in targets if target.policy is MessagePolicy.CONSENTED_ONLY]
+    if strict:
+        yield info("consented_only", f"On {listed(strict)} only people get it whose consent is recorded.")
     unconsented = sum(target.unconsented for target in targets)
     if unconsented:
         names = listed([target.internal_name for target in targets if target.unconsented])

@@ -5,6 +5,7 @@ import pytest
 from campaign.domain.broadcast_analysis import BroadcastTarget
 from campaign.domain.message_budget import Allowance
 from campaign.domain.quiet_hours import parse_quiet_hours
+from models import MessagePolicy
 from tests.analysing import facts, sentences
 from tests.broadcasting import analysed, broadcast, calendar, receiver, same, sample
 from tests.factories import NOW
@@ -27,6 +28,12 @@ def test_recipients_who_never_agreed_are_told_by_their_number_and_xs_rule() -> N
             " confirm."
         )
     }
+
+
+def test_a_service_that_writes_only_to_those_who_agreed_says_so() -> None:
+    strict = receiver(policy=MessagePolicy.CONSENTED_ONLY)
+    assert "On @acme only people get it whose consent is recorded." in facts(analysed(broadcast(), strict))
+    assert "consent" not in " ".join(facts(analysed(broadcast())))
 
 
 def test_without_a_proof_somebody_should_look_first() -> None:
@@ -85,21 +92,6 @@ def test_a_broadcast_that_takes_days_says_how_long_and_why() -> None:
 )
 def test_what_sets_the_pace_is_named(target: BroadcastTarget, because: str) -> None:
     assert f"{because}: write to fewer" in sentences(analysed(broadcast(), target))["takes_long"]
-
-
-def test_services_that_share_an_app_share_what_x_allows_it() -> None:
-    two = receiver(recipients=1_440, app="x"), receiver("beta", 2, 1_440, app="x")
-    said = sentences(analysed(broadcast(), *two, samples=[ONE, OTHER]))["takes_long"]
-    assert said.count("1,440 messages in 24 hours of all the services that share a developer app") == 2
-    apart = receiver(recipients=1_440, app="x"), receiver("beta", 2, 1_440, app="y")
-    assert sentences(analysed(broadcast(), *apart, samples=[ONE, OTHER])) == {}
-
-
-def test_a_small_one_does_not_wait_for_a_large_one_of_the_same_app() -> None:
-    two = receiver(recipients=5_000, app="x"), receiver("beta", 2, 100, app="x")
-    waves = {wave.service: wave.ends_at - NOW for wave in analysed(broadcast(), *two).waves}
-    assert waves["beta"] < timedelta(hours=2)
-    assert timedelta(days=3.4) < waves["acme"] < timedelta(days=3.6)
 
 
 def test_the_last_wave_is_a_reason_too() -> None:
