@@ -15,6 +15,12 @@ MAIN = 0
 """The proof number of what is no proof."""
 
 
+REACHED = "visitor_id <> 0 and state in ('sending', 'sent', 'uncertain')"
+"""The direct messages that are out or may be: in these words, for only then both databases use their index."""
+
+TRIED = "visitor_id <> 0 and armed_at is not null"
+
+
 class MessageState(StrEnum):
     """What is known of one thing that goes out."""
 
@@ -64,8 +70,16 @@ class Message(SQLModel, table=True):
             "ix_message_reached",
             "service_id",
             "visitor_id",
-            postgresql_where=text("visitor_id <> 0 and state in ('sending', 'sent', 'uncertain')"),
-            sqlite_where=text("visitor_id <> 0 and state in ('sending', 'sent', 'uncertain')"),
+            postgresql_where=text(REACHED),
+            sqlite_where=text(REACHED),
+        ),
+        # What a service tried lately, for the limits that X told nothing of.
+        Index(
+            "ix_message_tried",
+            "service_id",
+            "armed_at",
+            postgresql_where=text(TRIED),
+            sqlite_where=text(TRIED),
         ),
     )
 

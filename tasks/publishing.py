@@ -58,7 +58,7 @@ class _Armed:
 
 def _arm(work: Work, message: Message) -> _Armed | Progress:
     """Commit that the call is about to be made, after a last look at whether it still may."""
-    with writing() as session:
+    with writing(durable=True) as session:
         now = work.clock()
         if halted := _halted(work, session, now):
             return halted
@@ -87,7 +87,7 @@ def _halted(work: Work, session: Session, now: datetime) -> Progress | None:
 
 
 def _settle_sent(work: Work, message: Message, answer: Answer[str]) -> None:
-    with writing() as session:
+    with writing(durable=True) as session:
         now, known = work.clock(), messages.get(session, message.id)
         ledgers.settle(session, work.service.id, purpose_of(known), answer.receipts, now)
         messages.settle(session, known, MessageState.SENT, now, x_id=answer.value)
@@ -95,7 +95,7 @@ def _settle_sent(work: Work, message: Message, answer: Answer[str]) -> None:
 
 def _settle_failure(work: Work, message: Message, error: XError) -> Progress | None:
     """Write what a failed call means for the part, and say how to go on."""
-    with writing() as session:
+    with writing(durable=True) as session:
         now, known = work.clock(), messages.get(session, message.id)
         state = _state_after(known, error)
         book_failed_call(session, work.service.id, purpose_of(known), error, now)

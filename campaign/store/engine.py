@@ -47,6 +47,9 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
+    # A call to X cannot be taken back: what was noted of it survives a power failure, unlike a page that is read again.
+    durable = connection.get_execution_options().get("durable", False)
+    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
     # A reader that turns into a writer is refused at once, however long it would wait: writers say so at the start.
     writes = connection.get_execution_options().get("writes", False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
@@ -101,14 +104,21 @@ def reading() -> Iterator[Session]:
 
 
 @lru_cache
-def _writer(database: Engine) -> Engine:
-    return database.execution_options(writes=True)
+def _writer(database: Engine, *, durable: bool) -> Engine:
+    return database.execution_options(writes=True, durable=durable)
 
 
 @contextmanager
-def writing() -> Iterator[Session]:
-    """One step, one transaction: committed at the end, rolled back when anything goes wrong."""
-    with said_plainly(), Session(_writer(engine()), expire_on_commit=False) as session, session.begin():
+def writing(*, durable: bool = False) -> Iterator[Session]:
+    """One step, one transaction: committed at the end, rolled back when anything goes wrong.
+
+    `durable` is for the delivery log: what is committed survives a power failure on SQLite too.
+    """
+    with (
+        said_plainly(),
+        Session(_writer(engine(), durable=durable), expire_on_commit=False) as session,
+        session.begin(),
+    ):
         yield session
 
 

@@ -14,6 +14,7 @@ depends_on = None
 ID = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 MOMENT = sa.DateTime(timezone=True)
 REACHED = sa.text("visitor_id <> 0 and state in ('sending', 'sent', 'uncertain')")
+TRIED = sa.text("visitor_id <> 0 and armed_at is not null")
 RUNNING = sa.text("ended_at is null")
 KEYS = {"fk_message_delivery_id_delivery": "delivery", "fk_message_service_id_service": "service"}
 OPT_OUT_LINE = "Reply STOP to stop these messages."
@@ -31,6 +32,7 @@ def upgrade() -> None:
         table.create_index(
             "ix_message_reached", ["service_id", "visitor_id"], postgresql_where=REACHED, sqlite_where=REACHED
         )
+        table.create_index("ix_message_tried", ["service_id", "armed_at"], postgresql_where=TRIED, sqlite_where=TRIED)
     # What X keeps for a day only: nothing is lost with it.
     op.drop_table("uploaded_file")
     _create_uploads(sa.Column("category", sa.String(length=16), nullable=False), "category")
@@ -139,6 +141,7 @@ def downgrade() -> None:
     op.drop_table("uploaded_file")
     _create_uploads()
     with op.batch_alter_table("message") as table:
+        table.drop_index("ix_message_tried")
         table.drop_index("ix_message_reached")
         table.drop_index("ix_message_service_id_state_id")
         table.create_index("ix_message_service_id_state", ["service_id", "state"])

@@ -1,0 +1,223 @@
+"""Who gets a broadcast and who does not, computed in the database, a range of visitors at a time."""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Exists,
+    Insert,
+    Select,
+    SQLColumnExpression,
+    String,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+)
+from sqlmodel import Session, col
+
+from campaign.domain.broadcasts import Audience
+from campaign.store import permission
+from campaign.store.lists import among
+from campaign.store.permission import Reasons
+from models import (
+    MAIN,
+    Exclusion,
+    ExclusionReason,
+    Message,
+    MessageState,
+    Service,
+    Subscription,
+    Visitor,
+    Wave,
+)
+
+#: Visitors looked at by one statement: memory stays flat however many there are, and others may write in between.
+AT_ONCE = 250_000
+_VISITOR = col(Visitor.id)
+PERSON: tuple[SQLColumnExpression[Any], ...] = (
+    col(Visitor.full_name),
+    col(Visitor.username),
+    col(Visitor.external_id),
+    col(Visitor.followers_count),
+    col(Visitor.verified),
+    col(Visitor.location),
+)
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a broadcast is aimed at, on one service: its audience with the names and conditions looked up."""
+
+    delivery_id: int
+    service: Service
+    audience: Audience
+    now: datetime
+    where: ColumnElement[bool] | None = None
+    except_where: ColumnElement[bool] | None = None
+    recipients_of: int | None = None
+    not_if_received: Sequence[int] = ()
+    open_deliveries: Sequence[int] = ()
+    """Other deliveries that are confirmed or under way: what is pending in them counts for the frequency cap."""
+    other_services: bool = False
+    """Whether the delivery goes to more services: nobody gets it from two."""
+    is_begun: bool = False
+    """Whether something of it was sent before it was changed: nobody gets it again."""
+
+
+def forget(session: Session, delivery_id: int) -> None:
+    """Take an earlier analysis back; what was ever armed stays."""
+    of_delivery = col(Message.delivery_id) == delivery_id
+    session.execute(delete(Message).where(of_delivery, col(Message.proof_number) == MAIN, col(Message.attempts) == 0))
+    session.execute(delete(Exclusion).where(col(Exclusion.delivery_id) == delivery_id))
+    session.execute(delete(Wave).where(col(Wave.delivery_id) == delivery_id))
+    session.flush()
+
+
+def ranges(session: Session) -> Iterator[tuple[int, int]]:
+    """The ids of all visitors, a range at a time."""
+    newest = session.scalar(select(func.max(_VISITOR))) or 0
+    return ((first, first + AT_ONCE) for first in range(0, newest + 1, AT_ONCE))
+
+
+@dataclass
+class Written:
+    """How many rows a range gave."""
+
+    recipients: int = 0
+    excluded: int = 0
+
+
+def write(
+    session: Session, target: Target, within: tuple[int, int], unrenderable: Collection[int], room: int | None
+) -> Written:
+    """Write the recipients of a range and those excluded; `room` is how many the limit still allows."""
+    reasons = _reasons(target)
+    if unrenderable:
+        reasons.append((ExclusionReason.FIELD_MISSING, among(session, _VISITOR, list(unrenderable), BigInteger())))
+    written = Written()
+    if room is None or room > 0:
+        chosen = _candidates(session, target, within, _message_columns(target)).where(permission.none_of(reasons))
+        names = ["delivery_id", "service_id", "visitor_id", *(name for name, _ in _MESSAGE_CONSTANTS)]
+        rows = insert(Message).from_select(names, chosen.order_by(_VISITOR).limit(room))
+        written.recipients = _rowcount(session, rows)
+    if room is not None and written.recipients >= room:
+        reasons.append((ExclusionReason.LIMIT, ~_has_row(target)))
+    if reasons:
+        reason = permission.first_of(reasons)
+        columns: list[SQLColumnExpression[Any]] = [
+            literal(target.delivery_id),
+            literal(target.service.id),
+            _VISITOR,
+            reason,
+        ]
+        left_out = _candidates(session, target, within, columns).where(reason.is_not(None))
+        names = ["delivery_id", "service_id", "visitor_id", "reason"]
+        written.excluded = _rowcount(session, insert(Exclusion).from_select(names, left_out))
+    return written
+
+
+def lacking(session: Session, target: Target, within: tuple[int, int], fields: Collection[str]) -> Iterator[Any]:
+    """Candidates of a range who lack one of the fields: their id and what is known of them."""
+    unknown = or_(*(getattr(Visitor, name).is_(None) for name in sorted(fields)))
+    rows = _candidates(session, target, within, [_VISITOR, *PERSON]).where(unknown)
+    return iter(session.execute(rows.execution_options(yield_per=1000)))
+
+
+_MESSAGE_CONSTANTS: list[tuple[str, Any]] = [
+    ("proof_number", MAIN),
+    ("part", 1),
+    ("state", MessageState.PENDING.value),
+    ("text", ""),
+    ("reason_code", ""),
+    ("reason", ""),
+    ("attempts", 0),
+]
+
+
+def _message_columns(target: Target) -> list[SQLColumnExpression[Any]]:
+    constants = [literal(value) for _, value in _MESSAGE_CONSTANTS]
+    return [literal(target.delivery_id), literal(target.service.id), _VISITOR, *constants]
+
+
+def _candidates(
+    session: Session, target: Target, within: tuple[int, int], columns: Sequence[SQLColumnExpression[Any]]
+) -> Select[Any]:
+    follows = (col(Subscription.visitor_id) == _VISITOR) & (col(Subscription.service_id) == target.service.id)
+    everybody = not target.audience.people and target.recipients_of is None
+    rows = select(*columns).select_from(Visitor).join(Subscription, follows, isouter=not everybody)
+    rows = rows.where(within[0] <= _VISITOR, within[1] > _VISITOR)
+    if everybody:
+        rows = rows.where(
+            col(Subscription.visitor_id) >= within[0],
+            col(Subscription.visitor_id) < within[1],
+            col(Subscription.ended_at).is_(None),
+        )
+    if target.audience.people:
+        ids, handles = ids_and_handles(target.audience.people)
+        is_named = among(session, func.lower(col(Visitor.username)), handles, String())
+        rows = rows.where(or_(among(session, col(Visitor.external_id), ids, String()), is_named))
+    if target.recipients_of is not None:
+        rows = rows.where(_got(target.recipients_of))
+    return rows if target.where is None else rows.where(target.where)
+
+
+def _reasons(target: Target) -> Reasons:
+    often = permission.at_the_cap(target.service, target.now, target.open_deliveries)
+    reasons = permission.of_broadcast(target.service, target.now, often)
+    if target.except_where is not None:
+        reasons.append((ExclusionReason.EXCLUDED_CONDITION, target.except_where))
+    if target.is_begun:
+        reasons.append((ExclusionReason.ALREADY_RECEIVED, _has_row(target).where(col(Message.attempts) > 0)))
+    if target.not_if_received:
+        reasons.append((ExclusionReason.NOT_IF_RECEIVED, or_(*map(_got, target.not_if_received))))
+    if target.other_services:
+        reasons.append((ExclusionReason.DUPLICATE, _gets_it_from_another(target)))
+    return permission.in_order(reasons)
+
+
+def _has_row(target: Target) -> Exists:
+    return exists().where(
+        col(Message.delivery_id) == target.delivery_id,
+        col(Message.proof_number) == MAIN,
+        col(Message.service_id) == target.service.id,
+        col(Message.visitor_id) == _VISITOR,
+    )
+
+
+def _got(delivery_id: int) -> ColumnElement[bool]:
+    """Whether a delivery was sent to the visitor, from whichever service; what may be out counts."""
+    got = select(col(Message.visitor_id)).where(
+        col(Message.delivery_id) == delivery_id,
+        col(Message.proof_number) == MAIN,
+        col(Message.state).in_(permission.REACHED_STATES),
+    )
+    return _VISITOR.in_(got)
+
+
+def _gets_it_from_another(target: Target) -> ColumnElement[bool]:
+    others = select(col(Message.visitor_id)).where(
+        col(Message.delivery_id) == target.delivery_id,
+        col(Message.proof_number) == MAIN,
+        col(Message.service_id) != target.service.id,
+        col(Message.state) != MessageState.CANCELLED,
+    )
+    return _VISITOR.in_(others)
+
+
+def ids_and_handles(people: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split a list of people: X user ids, and handles in lower case without their @."""
+    named = {person.strip() for person in people}
+    ids = {person for person in named if person.isdigit()}
+    return sorted(ids), sorted({person.removeprefix("@").lower() for person in named - ids} - {""})
+
+
+def _rowcount(session: Session, statement: Insert) -> int:
+    return int(session.connection().execute(statement).rowcount)
