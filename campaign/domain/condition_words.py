@@ -122,7 +122,7 @@ class _Reader:
         digits = self._tokens[place].text
         piece = self._take(Kind.VALUE, 1 + sign)
         if not digits.isdecimal() or len(digits) > _DIGITS:
-            raise piece.wrong(f"cannot be compared with; write a whole number of at most {_DIGITS} digits")
+            raise piece.wrong(f"is no whole number of at most {_DIGITS} digits; write one without point or comma")
         return replace(piece, value=-int(digits) if sign else int(digits))
 
     def _word(self) -> Piece:
