@@ -9,6 +9,7 @@ from typing import Any
 from campaign.domain.condition_fields import BY_NAME, FieldKind
 from campaign.domain.condition_operators import Operator
 from campaign.domain.condition_tree import AllOf, AnyOf, Compare, Condition, Empty, FromNow, Not, Value
+from campaign.domain.conditions import WrongCondition
 from models import Visitor
 from tests.factories import NOW
 
@@ -94,3 +95,11 @@ def compared_time(known: datetime, operator: Operator, value: Value) -> bool:
     if isinstance(value, datetime):
         return bool(ORDER[operator](known, value))
     return bool(ORDER[operator](known.date(), value))
+
+
+def assert_is_a_sentence(error: WrongCondition) -> None:
+    assert str(error).endswith(".")
+    assert "\n" not in str(error)
+    assert len(str(error)) < 500
+    assert error.__cause__ is None
+    assert error.__suppress_context__ or error.__context__ is None
