@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Protocol
 
 from sqlmodel import Session
 
@@ -62,7 +63,15 @@ def first_unfinished(work: Work) -> Message | None:
         return next((one for one in log_of(work, session) if one.state is not MessageState.SENT), None)
 
 
-def stop_for(work: Work, error: XError) -> Progress | None:
+class Stands(Protocol):
+    """Something that says where its account stands."""
+
+    def progress(self, end: End, reason: str = "", until: datetime | None = None) -> Progress:
+        """Where the account stands."""
+        ...
+
+
+def stop_for(work: Stands, error: XError) -> Progress | None:
     """Whether an error ends the work on this account for now; raises it when trying again may help at once."""
     if isinstance(error, ServiceBlocked):
         return work.progress(End.BLOCKED, sentence_of(error))

@@ -23,7 +23,7 @@ from sqlmodel import Session, SQLModel, col
 from campaign.domain.budget import Window, opens_at
 from campaign.domain.receipt import Price, Receipt
 from campaign.domain.spending import affordable, day_of, month_of
-from models import Budget, Charge, Service
+from models import Budget, Charge, Service, WindowName
 from models.base import Moment
 
 # Plain statements, because these run with every page of followers.
@@ -95,12 +95,7 @@ def settle(
 
     `keep` is for how many resources money stays aside, for the calls that follow; never more than there was.
     """
-    if keep:
-        session.connection().execute(
-            update(_CHARGE).where(*_unsettled(service_id, purpose)).values(resources=keep, amount=_UNIT_PRICE * keep)
-        )
-    else:
-        release(session, service_id, purpose)
+    give_back(session, service_id, purpose, keep=keep)
     cost = Decimal(0)
     for receipt in receipts:
         if receipt.resources:
@@ -108,6 +103,16 @@ def settle(
             cost += receipt.usd
         note_limits(session, service_id, receipt)
     return cost
+
+
+def give_back(session: Session, service_id: int, purpose: str, *, keep: int) -> None:
+    """Give back what was set aside but for so many resources; never more than there was."""
+    if keep:
+        session.connection().execute(
+            update(_CHARGE).where(*_unsettled(service_id, purpose)).values(resources=keep, amount=_UNIT_PRICE * keep)
+        )
+    else:
+        release(session, service_id, purpose)
 
 
 def keep(session: Session, service_id: int, purpose: str) -> None:
@@ -160,3 +165,17 @@ def _book(
         "settled": settled,
     }
     session.connection().execute(insert(_CHARGE), charge)
+
+
+def set_aside(session: Session, service_id: int, purpose: str, price: Price, resources: int, now: datetime) -> None:
+    """Keep money aside for calls of which nobody knows whether X charges them, whatever the cap says by now."""
+    _book(session, service_id, purpose, price, resources, now, settled=False)
+
+
+def windows_of(session: Session, service: Service, endpoint: str) -> list[Window]:
+    """What X last said of an endpoint's windows: those of the service, and those its app shares with other services."""
+    same_app = select(col(Service.id)).where(col(Service.app) == service.app, col(Service.app) != "")
+    is_own = col(Budget.service_id) == service.id
+    is_shared = (col(Budget.window) == WindowName.APP_DAY) & col(Budget.service_id).in_(same_app)
+    known = session.scalars(select(Budget).where(col(Budget.endpoint) == endpoint, is_own | is_shared))
+    return [Window(one.window, one.limit, one.remaining, one.reset_at) for one in known]

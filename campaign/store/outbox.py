@@ -217,12 +217,30 @@ def uncertain(session: Session, service_id: int, at_most: int) -> list[MessageAt
     return [MessageAttempt(*row) for row in session.execute(rows.limit(at_most))]
 
 
+def deliveries_of(session: Session, message_ids: Sequence[int]) -> dict[int, int]:
+    """Which delivery each of these messages belongs to; proofs are left out."""
+    rows = select(col(Message.id), col(Message.delivery_id)).where(
+        col(Message.id).in_(message_ids), col(Message.proof_number) == MAIN
+    )
+    return dict(session.execute(rows).tuples().all())
+
+
 def tried_since(session: Session, service_ids: Sequence[int], since: datetime) -> list[datetime]:
     """When these services sent or tried to send their messages."""
     rows = select(col(Message.armed_at)).where(
         col(Message.service_id).in_(service_ids), text(_TRIED), col(Message.armed_at) > since
     )
     return [moment for moment in session.scalars(rows) if moment]
+
+
+def being_sent(session: Session, service_ids: Sequence[int]) -> int:
+    """How many messages these services are sending at this moment."""
+    sending = select(func.count()).where(
+        col(Message.service_id).in_(service_ids),
+        col(Message.state) == MessageState.SENDING,
+        col(Message.visitor_id) != NOBODY,
+    )
+    return session.scalar(sending) or 0
 
 
 def with_unsettled(session: Session) -> list[int]:

@@ -13,6 +13,7 @@ from sqlalchemy import (
     Select,
     SQLColumnExpression,
     String,
+    cast,
     delete,
     exists,
     func,
@@ -73,9 +74,14 @@ class Target:
 
 
 def forget(session: Session, delivery_id: int) -> None:
-    """Take an earlier analysis back; what was ever armed stays."""
-    of_delivery = col(Message.delivery_id) == delivery_id
-    session.execute(delete(Message).where(of_delivery, col(Message.proof_number) == MAIN, col(Message.attempts) == 0))
+    """Take an earlier analysis back; what is out, or may be, stays, and so does what X refused."""
+    session.execute(
+        delete(Message).where(
+            col(Message.delivery_id) == delivery_id,
+            col(Message.proof_number) == MAIN,
+            col(Message.state).in_([MessageState.PENDING, MessageState.CANCELLED]),
+        )
+    )
     session.execute(delete(Exclusion).where(col(Exclusion.delivery_id) == delivery_id))
     session.execute(delete(Wave).where(col(Wave.delivery_id) == delivery_id))
     session.flush()
@@ -126,9 +132,17 @@ def write(
 
 def lacking(session: Session, target: Target, within: tuple[int, int], fields: Collection[str]) -> Iterator[Any]:
     """Candidates of a range who lack one of the fields: their id and what is known of them."""
-    unknown = or_(*(getattr(Visitor, name).is_(None) for name in sorted(fields)))
+    unknown = or_(*(_is_missing(name) for name in sorted(fields)))
     rows = _candidates(session, target, within, [_VISITOR, *PERSON]).where(unknown)
     return iter(session.execute(rows.execution_options(yield_per=1000)))
+
+
+def _is_missing(field: str) -> ColumnElement[bool]:
+    """Whether X did not say it, or it is blank; `verified` is missing where it is not so."""
+    column: Any = getattr(Visitor, field)
+    if field == "verified":
+        return or_(column.is_(None), column.is_(False))
+    return func.trim(func.coalesce(cast(column, String), "")) == ""
 
 
 _MESSAGE_CONSTANTS: list[tuple[str, Any]] = [
@@ -175,7 +189,8 @@ def _reasons(target: Target) -> Reasons:
     if target.except_where is not None:
         reasons.append((ExclusionReason.EXCLUDED_CONDITION, target.except_where))
     if target.is_begun:
-        reasons.append((ExclusionReason.ALREADY_RECEIVED, _has_row(target).where(col(Message.attempts) > 0)))
+        is_out = col(Message.state) != MessageState.PENDING
+        reasons.append((ExclusionReason.ALREADY_RECEIVED, _has_row(target).where(is_out)))
     if target.not_if_received:
         reasons.append((ExclusionReason.NOT_IF_RECEIVED, or_(*map(_got, target.not_if_received))))
     if target.other_services:
@@ -210,6 +225,21 @@ def _gets_it_from_another(target: Target) -> ColumnElement[bool]:
         col(Message.state) != MessageState.CANCELLED,
     )
     return _VISITOR.in_(others)
+
+
+def is_begun(session: Session, delivery_id: int) -> bool:
+    """Whether something of a broadcast is out or was refused."""
+    known = select(col(Message.id)).where(col(Message.delivery_id) == delivery_id, col(Message.proof_number) == MAIN)
+    return session.scalar(known.limit(1)) is not None
+
+
+def count_unknown(session: Session, people: Sequence[str]) -> int:
+    """How many of a list are no visitor."""
+    ids, handles = ids_and_handles(people)
+    username = func.lower(col(Visitor.username))
+    known_ids = select(func.count()).where(among(session, col(Visitor.external_id), ids, String()))
+    known_handles = select(func.count(username.distinct())).where(among(session, username, handles, String()))
+    return len(ids) + len(handles) - (session.scalar(known_ids) or 0) - (session.scalar(known_handles) or 0)
 
 
 def ids_and_handles(people: Sequence[str]) -> tuple[list[str], list[str]]:

@@ -1,0 +1,68 @@
+"""Broadcasts under way: which comes next on a service, and what is known of how they go."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import case, update
+from sqlmodel import Session, col, select
+
+from models import MAIN, Delivery, DeliveryKind, DeliveryState, DeliveryTarget, Message, MessageState, Priority, Service
+
+_ORDER = case({priority.value: place for place, priority in enumerate(Priority)}, value=col(Delivery.priority))
+_OPEN = (DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS, DeliveryState.PAUSED)
+#: So many of the last outcomes are looked at, see campaign.domain.breaker.
+_LAST = 100
+
+
+def under_way(session: Session, service_id: int | None = None) -> list[Delivery]:
+    """The broadcasts in progress (on a service), the one that goes first before the others."""
+    found = select(Delivery).where(
+        col(Delivery.kind) == DeliveryKind.DM, col(Delivery.state) == DeliveryState.IN_PROGRESS
+    )
+    if service_id is not None:
+        found = found.join(DeliveryTarget, col(DeliveryTarget.delivery_id) == col(Delivery.id))
+        found = found.where(col(DeliveryTarget.service_id) == service_id)
+    return list(session.scalars(found.order_by(_ORDER.desc(), col(Delivery.id))))
+
+
+def others_open(session: Session, delivery_id: int) -> list[int]:
+    """The other broadcasts that somebody said yes to and that are not over."""
+    found = select(col(Delivery.id)).where(
+        col(Delivery.kind) == DeliveryKind.DM, col(Delivery.state).in_(_OPEN), col(Delivery.id) != delivery_id
+    )
+    return list(session.scalars(found))
+
+
+def last_outcomes(session: Session, delivery_id: int, service_ids: Sequence[int]) -> list[bool]:
+    """Whether X took the last messages of a broadcast or refused them, the newest last."""
+    known: list[tuple[datetime | None, bool]] = []
+    for service_id in service_ids:
+        for state in (MessageState.SENT, MessageState.REFUSED):
+            rows = select(col(Message.settled_at)).where(
+                col(Message.service_id) == service_id,
+                col(Message.state) == state,
+                col(Message.delivery_id) == delivery_id,
+                col(Message.proof_number) == MAIN,
+            )
+            newest = session.scalars(rows.order_by(col(Message.id).desc()).limit(_LAST))
+            known += [(at, state is MessageState.SENT) for at in newest]
+    return [is_sent for _, is_sent in sorted(known, key=lambda one: str(one[0]))][-_LAST:]
+
+
+def cancel_pending(session: Session, delivery_id: int, now: datetime, reason: str) -> int:
+    """Cancel what of a broadcast has not gone out, its proofs too; returns how many messages."""
+    pending = update(Message).where(col(Message.delivery_id) == delivery_id, col(Message.state) == MessageState.PENDING)
+    statement = pending.values(state=MessageState.CANCELLED, reason=reason, settled_at=now)
+    return int(session.connection().execute(statement).rowcount)
+
+
+def lock_app(session: Session, service: Service) -> None:
+    """Let the services of one developer app arm their messages one after the other: they share X's limit per app."""
+    same = select(col(Service.id)).where(col(Service.app) == service.app, col(Service.app) != "")
+    session.execute(same.order_by(col(Service.id)).with_for_update())
+
+
+def of_same_app(session: Session, service: Service) -> list[int]:
+    """The services that share the developer app of this one, itself included."""
+    same = select(col(Service.id)).where(col(Service.app) == service.app, col(Service.app) != "")
+    return sorted({service.id, *session.scalars(same)})
