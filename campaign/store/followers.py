@@ -9,6 +9,7 @@ from sqlalchemy import Table, func, insert, select
 from sqlmodel import Session, SQLModel, col
 
 from campaign.domain.followers import Follower
+from campaign.store import reachability
 from campaign.store.sql import POSTGRESQL, SQLITE, BulkStatements
 from models import ORIGIN, Service, Subscription, SyncMode, SyncRun, Visitor
 
@@ -49,6 +50,7 @@ def save_page(
     written = write(session, people, {"origin": ORIGIN, "folder": service.visitor_folder, "now": now})
     mark = {"sync_run_id": run.id, "number": run.pages, "visitor_ids": written.ids}
     session.connection().execute(insert(_PAGES), mark)
+    reachability.keep(session, service.id, people, written.ids, now)
     begun = _begin_subscriptions(session, service, written, len(people), now)
     newcomers = _count_begun(session, run, written.ids) if run.mode is SyncMode.INCREMENTAL else begun
     return Difference(new=begun, changed=written.changed, newcomers=newcomers)

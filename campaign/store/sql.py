@@ -1,7 +1,7 @@
 """The bulk statements of a sync, one path per database; measured in docs/performance.md.
 
 X leaves empty fields out: what is missing does not overwrite what is known. `:page` is a JSON list of lists, one for
-each person (external id, username, full name, number of friends, checked), `:ids` a JSON list of ids.
+each person (external id, username, full name, number of friends, checked, location), `:ids` a JSON list of ids.
 """
 
 from dataclasses import dataclass
@@ -16,11 +16,13 @@ ON CONFLICT (origin, external_id) DO UPDATE SET
     full_name = coalesce(excluded.full_name, visitor.full_name),
     followers_count = coalesce(excluded.followers_count, visitor.followers_count),
     verified = coalesce(excluded.verified, visitor.verified),
+    location = coalesce(excluded.location, visitor.location),
     updated_at = excluded.updated_at
 WHERE coalesce(excluded.username, visitor.username) {differs} visitor.username
     OR coalesce(excluded.full_name, visitor.full_name) {differs} visitor.full_name
     OR coalesce(excluded.followers_count, visitor.followers_count) {differs} visitor.followers_count
     OR coalesce(excluded.verified, visitor.verified) {differs} visitor.verified
+    OR coalesce(excluded.location, visitor.location) {differs} visitor.location
 """
 
 _BEGIN_AGAIN = """
@@ -60,8 +62,9 @@ SQLITE = BulkStatements(
     upsert_visitors=text(
         """
 INSERT INTO visitor (
-    external_id, username, full_name, followers_count, verified, origin, folder, created_at, updated_at
-) SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, :origin, :folder, :now, :now
+    external_id, username, full_name, followers_count, verified, location, origin, folder, created_at, updated_at
+) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+    json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'), :origin, :folder, :now, :now
 FROM json_each(:page) WHERE true
 """
         + _UPSERT.format(differs="IS NOT")
@@ -102,9 +105,9 @@ POSTGRESQL = BulkStatements(
         """
 WITH written AS (
 INSERT INTO visitor (
-    external_id, username, full_name, followers_count, verified, origin, folder, created_at, updated_at
+    external_id, username, full_name, followers_count, verified, location, origin, folder, created_at, updated_at
 ) SELECT person ->> 0, person ->> 1, person ->> 2, CAST(person ->> 3 AS bigint), CAST(person ->> 4 AS boolean),
-    :origin, :folder, :now, :now
+    person ->> 5, :origin, :folder, :now, :now
 FROM jsonb_array_elements(CAST(:page AS jsonb)) AS person
 """
         + _UPSERT.format(differs="IS DISTINCT FROM")
