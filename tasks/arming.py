@@ -15,7 +15,7 @@ from campaign.errors import NotPossible
 from campaign.store import broadcasts, deliveries, ledgers, outbox, permission, services, waves
 from campaign.store.engine import writing
 from campaign.store.outbox import Candidate, Span
-from campaign.x.gateway import Gateway
+from campaign.x.gateway import Gateway, MessageTerms
 from models import MAIN, Delivery, DeliveryState, MessageState, Service, WindowName
 from tasks.desk import BATCH, SENDING, Desk, Letter
 from tasks.progress import End, Progress
@@ -124,7 +124,7 @@ def _texts(session: Session, letter: Letter, chosen: list[Candidate], now: datet
 
 
 def allowance_of(
-    session: Session, service: Service, gateway: Gateway, quiet: QuietHours | None, now: datetime
+    session: Session, service: Service, gateway: MessageTerms | Gateway, quiet: QuietHours | None, now: datetime
 ) -> Allowance:
     """How many messages a service may send now, by what X said, its own settings, and what it tried lately."""
     windows = ledgers.windows_of(session, service, gateway.message_endpoint)

@@ -13,10 +13,13 @@ from campaign.store.engine import engine, said_plainly
 
 
 class Claim(Enum):
-    """What of a service is held: the first number of its advisory locks (the second is the service), and its word."""
+    """What is held: the first number of its advisory locks (the second is the service), and its word."""
 
     FOLLOWERS = 0x63616D70, "synchronised"
     POSTS = 0x63616D71, "posted to"
+    MESSAGES = 0x63616D72, "written from"
+    ANALYSIS = 0x63616D73, "analysed"
+    """Of a delivery, not of a service."""
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from campaign.domain.settling_messages import MessageAttempt
 from campaign.store import permission
 from campaign.store.lists import rows_of
 from campaign.store.permission import Reasons
-from campaign.store.recipients import PERSON
+from campaign.store.recipients import PERSON, values_of
 from models import MAIN, NOBODY, ExclusionReason, Message, MessageState, Service, Subscription, Visitor
 from models.base import Moment
 from models.message import TRIED
@@ -101,19 +101,6 @@ def _pending(span: Span, *columns: Any) -> Select[Any]:
 
 def _candidate(message_id: int, visitor_id: int, text: str, reason: str | None, *person: Any) -> Candidate:
     return Candidate(message_id, visitor_id, text, ExclusionReason(reason) if reason else None, values_of(person))
-
-
-def values_of(person: Sequence[Any]) -> dict[str, str | None]:
-    """What a text may say of a person; `verified` is missing where it is not so."""
-    full_name, username, external_id, followers_count, verified, location = person
-    return {
-        "full_name": full_name,
-        "username": username,
-        "external_id": external_id,
-        "followers_count": None if followers_count is None else str(followers_count),
-        "verified": "yes" if verified else None,
-        "location": location,
-    }
 
 
 def arm(session: Session, texts: Mapping[int, str], reasons: Reasons, now: datetime) -> set[int]:

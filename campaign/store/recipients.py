@@ -251,3 +251,24 @@ def ids_and_handles(people: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _rowcount(session: Session, statement: Insert) -> int:
     return int(session.connection().execute(statement).rowcount)
+
+
+def excluded(session: Session, delivery_id: int, service_id: int) -> dict[str, int]:
+    """How many of the target of a service get nothing, by reason."""
+    counted = select(col(Exclusion.reason), func.count()).where(
+        col(Exclusion.delivery_id) == delivery_id, col(Exclusion.service_id) == service_id
+    )
+    return {reason.value: count for reason, count in session.execute(counted.group_by(col(Exclusion.reason)))}
+
+
+def values_of(person: Sequence[Any]) -> dict[str, str | None]:
+    """What a text may say of a person; `verified` is missing where it is not so."""
+    full_name, username, external_id, followers_count, verified, location = person
+    return {
+        "full_name": full_name,
+        "username": username,
+        "external_id": external_id,
+        "followers_count": None if followers_count is None else str(followers_count),
+        "verified": "yes" if verified else None,
+        "location": location,
+    }

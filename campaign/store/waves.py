@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 from campaign.domain.waves import WaveShare
 from campaign.store import permission
 from campaign.store.recipients import PERSON
-from models import MAIN, Delivery, Exclusion, Message, MessageState, Visitor, Wave
+from models import MAIN, Delivery, Message, MessageState, Visitor, Wave
 
 _FAR = 1_000_000_000_000
 """More than there are messages: the length of a name and an id are compared as one number."""
@@ -59,17 +59,14 @@ def of_service(session: Session, delivery_id: int, service_id: int) -> list[Wave
     return list(session.scalars(found.order_by(col(Wave.number))))
 
 
+def recipients(session: Session, delivery_id: int, service_id: int) -> int:
+    """How many people an analysis found for a service."""
+    return sum(wave.recipients for wave in of_service(session, delivery_id, service_id))
+
+
 def begins_at(delivery: Delivery, wave: Wave) -> datetime | None:
     """When a wave of a delivery that has started may go out; None before it has."""
     return delivery.started_at and delivery.started_at + timedelta(seconds=wave.offset_seconds)
-
-
-def excluded(session: Session, delivery_id: int, service_id: int | None = None) -> dict[str, int]:
-    """How many get nothing, by reason."""
-    counted = select(col(Exclusion.reason), func.count()).where(col(Exclusion.delivery_id) == delivery_id)
-    if service_id is not None:
-        counted = counted.where(col(Exclusion.service_id) == service_id)
-    return {reason.value: count for reason, count in session.execute(counted.group_by(col(Exclusion.reason)))}
 
 
 def unconsented(session: Session, delivery_id: int, service_id: int) -> int:

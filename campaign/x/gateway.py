@@ -1,6 +1,7 @@
 """The door to X: a few verbs, small records out, errors named by what the caller may do next."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -17,6 +18,16 @@ from campaign.x.v1 import GatewayV1
 from campaign.x.v2 import GatewayV2
 
 silence()
+
+
+@dataclass(frozen=True, slots=True)
+class MessageTerms:
+    """What direct messages cost and which limits hold, with one version of the API; known without keys."""
+
+    message_endpoint: str
+    message_price: Price
+    message_limits: Mapping[WindowName, int]
+    event_price: Price
 
 
 class Gateway(Protocol):
@@ -122,3 +133,9 @@ def connect(keys: Keys, *, api_version: str, owned: bool, base_url: str) -> Gate
     if api_version not in _VERSIONS:
         raise WrongUsage(f"X's API has the versions {' and '.join(_VERSIONS)}, not {api_version}.")
     return _VERSIONS[api_version](keys, owned=owned, base_url=base_url)
+
+
+def message_terms(api_version: str) -> MessageTerms:
+    """The terms of direct messages with API version "2" or "1.1"."""
+    version = _VERSIONS[api_version]
+    return MessageTerms(version.message_endpoint, version.message_price, version.message_limits, version.event_price)

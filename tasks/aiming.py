@@ -1,0 +1,172 @@
+"""A broadcast from its draft to what will go out: aimed at people, spread over waves, looked at as a whole."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+import pendulum
+from sqlmodel import Session
+
+from campaign.domain.broadcast_analysis import BroadcastTarget, analyse_broadcast
+from campaign.domain.broadcast_text import BroadcastText
+from campaign.domain.drafts import Draft
+from campaign.domain.findings import Analysis, Sample
+from campaign.domain.quiet_hours import QuietHours, parse_quiet_hours
+from campaign.domain.rendered import LoadedFile
+from campaign.domain.waves import WaveShare, split
+from campaign.errors import NotPossible, XError
+from campaign.settings import load_settings
+from campaign.store import approvals, deliveries, delivery_states, ledgers, recipients, waves
+from campaign.store.claims import Claim, claim
+from campaign.store.engine import reading, writing
+from campaign.x.gateway import message_terms
+from models import Delivery, DeliveryState, Service
+from tasks.arming import allowance_of
+from tasks.marking import load_files, mark_of, text_for
+from tasks.recipients import Aimed, write_recipients
+from tasks.services import check_service
+
+_NO_MESSAGES = frozenset({"read", "read-write"})
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """A broadcast as it would go out now, and what the analysis says of it."""
+
+    delivery: Delivery
+    draft: Draft
+    services: list[Service]
+    analysis: Analysis
+    texts: list[BroadcastText | None]
+
+
+def aim(name: str, actor: str) -> Aim:
+    """Analyse a broadcast: write down who gets it and who does not, and keep what was found. Sends nothing.
+
+    Raises WrongUsage when a condition or a name in it cannot be used, NotPossible when it goes out already.
+    """
+    with reading() as session:
+        delivery = deliveries.named(session, name)
+        services = deliveries.targets_of(session, delivery)
+    for service in services:
+        with suppress(XError, NotPossible):  # what is wrong with it is kept on its row, and found by the analysis
+            check_service.fn(service)
+    with claim(delivery.id, name, Claim.ANALYSIS):
+        return _aim(name, actor)
+
+
+def _aim(name: str, actor: str) -> Aim:
+    now = pendulum.now("UTC")
+    with writing() as session:
+        delivery = deliveries.named(session, name)
+        _take_back(session, delivery, actor, now)
+        session.flush()
+        draft, services = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
+        stamp = deliveries.stamp_of(session, delivery)
+    texts, problem = _texts(draft, services)
+    aimed = write_recipients(delivery, services, draft.broadcast.audience, texts, now)
+    shares = split(draft.broadcast.waves, [one.recipients for one in aimed])
+    loaded = load_files(draft)
+    with writing() as session:
+        for one, share in zip(aimed, shares, strict=True):
+            waves.write(session, delivery.id, one.service.id, share)
+        targets = [_figures(session, delivery, one, share, now) for one, share in zip(aimed, shares, strict=True)]
+        samples = _samples(session, delivery, services, texts)
+        analysis = analyse_broadcast(
+            draft, targets, problem, samples, proofs_sent=delivery.proofs, now=now, files=loaded
+        )
+        found = Aim(deliveries.get(session, delivery.id), draft, services, analysis, texts)
+        sendable = [file for file in loaded.values() if isinstance(file, LoadedFile)]
+        mark = mark_of(session, found.delivery, draft, services, sendable, analysis.unconsented)
+        _record(session, found, mark, stamp, actor, now)
+        return found
+
+
+def _take_back(session: Session, delivery: Delivery, actor: str, now: datetime) -> None:
+    """Whatever was said yes to no longer counts: nothing goes out while its recipients are written anew."""
+    if delivery.state not in deliveries.EDITABLE:
+        raise NotPossible(f"{delivery.name} is {delivery.state.value.replace('_', ' ')} and is not analysed again.")
+    if delivery.state is not DeliveryState.BEING_EDITED:
+        delivery_states.void(session, delivery, "It is analysed again.", actor, now)
+
+
+def _texts(draft: Draft, services: Sequence[Service]) -> tuple[list[BroadcastText | None], str | None]:
+    """The text for each service, and what is wrong with it."""
+    if not draft.content.parts:
+        return [None] * len(services), None
+    try:
+        return [text_for(draft, service) for service in services], None
+    except NotPossible as error:
+        return [None] * len(services), str(error)
+
+
+def quiet_hours_of(service: Service) -> QuietHours | None:
+    """When a service sends nothing."""
+    return parse_quiet_hours(service.quiet_hours, service.timezone or load_settings().timezone)
+
+
+def _figures(
+    session: Session, delivery: Delivery, aimed: Aimed, shares: Sequence[WaveShare], now: datetime
+) -> BroadcastTarget:
+    service = aimed.service
+    terms, quiet = message_terms(service.api_version.value), quiet_hours_of(service)
+    told = {window.name: window.limit for window in ledgers.windows_of(session, service, terms.message_endpoint)}
+    removed = "" if service.block_id else f"The service {service.internal_name} has been removed."
+    return BroadcastTarget(
+        service_id=service.id,
+        internal_name=service.internal_name,
+        label=service.label,
+        recipients=aimed.recipients,
+        targeted=aimed.targeted,
+        waves=shares,
+        limits={**terms.message_limits, **told},
+        allowance=allowance_of(session, service, terms, quiet, now),
+        excluded=dict(aimed.excluded),
+        unconsented=waves.unconsented(session, delivery.id, service.id),
+        policy=service.message_policy,
+        blocked_because=service.problems if service.blocked else removed,
+        can_send_messages=service.access_level not in _NO_MESSAGES,
+        opt_out_line=service.opt_out_line,
+        left=ledgers.left(session, service.id, now),
+        message_price=terms.message_price.usd,
+        event_price=terms.event_price.usd,
+        app=service.app,
+        quiet=quiet,
+        daily_limit=service.daily_limit,
+    )
+
+
+def _samples(
+    session: Session, delivery: Delivery, services: Sequence[Service], texts: Sequence[BroadcastText | None]
+) -> list[Sample]:
+    """Three messages of the first service that has any: the shortest, the longest, and a random one."""
+    for service, text in zip(services, texts, strict=True):
+        chosen = waves.samples(session, delivery.id, service.id, seed=delivery.id) if text else []
+        if text and chosen:
+            return [sample_of(why, service, text, person) for why, person in chosen]
+    return []
+
+
+def sample_of(why: str, service: Service, text: BroadcastText, person: Sequence[object]) -> Sample:
+    """A message as one person gets it, or why this person gets none."""
+    known = recipients.values_of(person)
+    try:
+        written = text.render(known)
+    except NotPossible as error:
+        written = f"({error})"
+    return Sample(
+        why=why,
+        service=service.internal_name,
+        handle=known["username"] or known["external_id"] or "",
+        full_name=known["full_name"] or "",
+        text=written,
+    )
+
+
+def _record(session: Session, aim: Aim, mark: str, stamp: str, actor: str, now: datetime) -> None:
+    """Keep the analysis: without errors the broadcast waits for a yes, unless it changed meanwhile."""
+    delivery = aim.delivery
+    is_ok = aim.analysis.is_ok and deliveries.stamp_of(session, delivery) == stamp
+    analysis = aim.analysis.model_dump_json()
+    approvals.record_analysis(session, delivery, analysis, mark, is_ok=is_ok, actor=actor, now=now)

@@ -1,0 +1,79 @@
+"""The mark of a broadcast: what a person says yes to, and what is compared before anything goes out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlmodel import Session
+
+from campaign.domain.broadcast_text import BroadcastText
+from campaign.domain.drafts import Draft
+from campaign.domain.findings import Analysis
+from campaign.domain.fingerprint import broadcast_fingerprint
+from campaign.domain.rendered import FileProblem, LoadedFile
+from campaign.settings import load_settings
+from campaign.store import deliveries, files, waves
+from campaign.store.engine import reading
+from models import Delivery, Service
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A broadcast as it stands in the database: `mark` is that of its recipients as they were written down."""
+
+    delivery: Delivery
+    draft: Draft
+    services: list[Service]
+    files: list[LoadedFile]
+    mark: str
+    stamp: str
+
+
+def marked(name: str) -> Marked:
+    """Read a broadcast, and its file; raises WrongUsage when there is no such delivery."""
+    with reading() as session:
+        delivery = deliveries.named(session, name)
+        draft, services = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
+        loaded = [file for file in load_files(draft).values() if isinstance(file, LoadedFile)]
+        unconsented = Analysis.model_validate_json(delivery.analysis).unconsented if delivery.analysis else 0
+        mark = mark_of(session, delivery, draft, services, loaded, unconsented)
+        return Marked(delivery, draft, services, loaded, mark, deliveries.stamp_of(session, delivery))
+
+
+def mark_of(
+    session: Session,
+    delivery: Delivery,
+    draft: Draft,
+    services: Sequence[Service],
+    loaded: Sequence[LoadedFile],
+    unconsented: int,
+) -> str:
+    """The mark of a broadcast whose recipients are written down."""
+    return broadcast_fingerprint(
+        draft,
+        {service.id: waves.recipients(session, delivery.id, service.id) for service in services},
+        unconsented,
+        files=loaded,
+        opt_out_lines={service.id: service.opt_out_line for service in services},
+    )
+
+
+def load_files(draft: Draft) -> Mapping[str, LoadedFile | FileProblem]:
+    """The files of a broadcast, by their source."""
+    return files.load_all(item for part in draft.content.parts for item in part.media)
+
+
+def text_for(draft: Draft, service: Service) -> BroadcastText:
+    """The text as people of a service get it; raises UnknownField or BrokenTemplate."""
+    first = draft.content.parts[0]
+    fields = {
+        "label": service.label,
+        "internal_name": service.internal_name,
+        "name": service.x_name or service.label,
+        "username": service.x_username or service.internal_name,
+    }
+    return BroadcastText(first.text, fields, service.opt_out_line, opt_out_words(), has_file=bool(first.media))
+
+
+def opt_out_words() -> frozenset[str]:
+    """The words of all languages that end a consent."""
+    return frozenset(word for words in load_settings().opt_out_words.values() for word in words)
