@@ -1,7 +1,8 @@
 """The form of a service: a Prefect block, the only place where the keys of an X account are kept."""
 
 from decimal import Decimal
-from typing import Annotated, ClassVar, Literal
+from hashlib import sha256
+from typing import ClassVar, Literal
 from uuid import UUID
 
 import httpx
@@ -9,13 +10,14 @@ from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import BlockDocument
 from prefect.exceptions import PrefectHTTPStatusError
-from pydantic import Field, SecretStr, ValidationError, WithJsonSchema
+from pydantic import Field, SecretStr, ValidationError
 
 from campaign.domain.handles import check_handle
 from campaign.errors import NotPossible, WrongUsage
 from campaign.store.services import SavedService
 from campaign.x.keys import Keys, problem_of
-from models import ApiVersion
+from models import OPT_OUT_LINE, ApiVersion, MessagePolicy
+from tasks import service_fields
 
 SLUG = "twitter-service"
 
@@ -33,11 +35,7 @@ class TwitterService(Block):
         description="Exactly the handle of the X account, without the @.",
         pattern=r"^[A-Za-z0-9_]{1,15}$",
     )
-    # A choice of one: the form would show a constant as a text to edit. A field named `type` cannot be saved there:
-    # the form sends its values along as if they were the schema.
-    service_type: Annotated[Literal["Twitter"], WithJsonSchema({"type": "string", "enum": ["Twitter"]})] = Field(
-        "Twitter", title="Type"
-    )
+    service_type: service_fields.ServiceType = "Twitter"
     visitor_folder: str = Field(
         "Visitors", title="Visitor folder", description="Subscribers are synchronized in this folder.", min_length=1
     )
@@ -57,12 +55,14 @@ class TwitterService(Block):
         title="App owned by this account",
         description="Whether this account owns the developer app: X then charges $0.001 for a follower, else $0.010.",
     )
-    spend_cap: Annotated[Decimal, Field(ge=0, max_digits=12), WithJsonSchema({"type": "number", "minimum": 0})] = Field(
-        Decimal(50),
-        title="Spend cap",
-        description="US dollars that X may charge for this account in a calendar month.",
-        json_schema_extra={"default": 50},
-    )
+    spend_cap: service_fields.SpendCap = Decimal(50)
+    message_policy: service_fields.MessagePolicy = "all_followers"
+    opt_out_line: service_fields.OptOutLine = OPT_OUT_LINE
+    frequency_cap: service_fields.FrequencyCap = 0
+    frequency_days: service_fields.FrequencyDays = service_fields.DAYS
+    quiet_hours: service_fields.QuietHours = ""
+    timezone: service_fields.TimeZone = ""
+    daily_limit: service_fields.DailyLimit = 0
     consumer_key: SecretStr = Field(title="Consumer key", description="Also called API key.")
     consumer_secret: SecretStr = Field(title="Consumer secret", description="Also called API key secret.")
     access_token: SecretStr = Field(title="Access token", description="Made after the app's permission was set.")
@@ -110,6 +110,16 @@ def describe(document: BlockDocument, form: TwitterService) -> SavedService:
         api_version=ApiVersion(form.api_version),
         owned=form.owned,
         spend_cap=form.spend_cap,
+        # The services of one developer app share its consumer key, and so this mark of it. Nobody gets the key from it:
+        # that is long and random, its hash is one-way and cut short.
+        app=sha256(form.consumer_key.get_secret_value().encode()).hexdigest()[:16],
+        message_policy=MessagePolicy(form.message_policy),
+        opt_out_line=form.opt_out_line,
+        frequency_cap=form.frequency_cap,
+        frequency_days=form.frequency_days,
+        quiet_hours=form.quiet_hours,
+        timezone=form.timezone,
+        daily_limit=form.daily_limit,
     )
 
 

@@ -10,7 +10,7 @@ from campaign.domain.budget import Window, WindowName
 from campaign.domain.followers import Follower, FollowerPage
 from campaign.domain.receipt import Price, Receipt
 from campaign.store.services import SavedService
-from models import ApiVersion, Service, SyncMode, SyncRun
+from models import OPT_OUT_LINE, ApiVersion, MessagePolicy, Service, SyncMode, SyncRun
 
 #: A Thursday, the day of the schedule.
 NOW = datetime(2026, 11, 26, 7, 30, tzinfo=UTC)
@@ -44,6 +44,14 @@ def form(**changes: Any) -> SavedService:
         "api_version": ApiVersion.V2,
         "owned": True,
         "spend_cap": Decimal(50),
+        "app": "5f3c0b7de1a2948f",
+        "message_policy": MessagePolicy.ALL_FOLLOWERS,
+        "opt_out_line": OPT_OUT_LINE,
+        "frequency_cap": 0,
+        "frequency_days": 7,
+        "quiet_hours": "",
+        "timezone": "",
+        "daily_limit": 0,
     }
     return SavedService(**{**defaults, **changes})
 

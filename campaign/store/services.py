@@ -13,7 +13,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from campaign.domain.account import Account
 from campaign.domain.check import Problem, is_ok
-from models import ApiVersion, Service, ServiceState
+from models import ApiVersion, MessagePolicy, Service, ServiceState
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,14 @@ class SavedService:
     api_version: ApiVersion
     owned: bool
     spend_cap: Decimal
+    app: str
+    message_policy: MessagePolicy
+    opt_out_line: str
+    frequency_cap: int
+    frequency_days: int
+    quiet_hours: str
+    timezone: str
+    daily_limit: int
 
 
 def remember(session: Session, saved: Sequence[SavedService], block_ids: Collection[str]) -> list[Service]:
