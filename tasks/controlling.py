@@ -3,24 +3,56 @@
 import pendulum
 from sqlmodel import Session
 
+from campaign.domain.findings import Analysis
 from campaign.errors import NotPossible, WrongUsage
 from campaign.store import approvals, deliveries, delivery_states, ledgers, messages
-from campaign.store.engine import writing
-from models import Delivery, DeliveryState, Message, MessageState
+from campaign.store.engine import reading, writing
+from models import Delivery, DeliveryKind, DeliveryState, Message, MessageState
 from tasks.composing import prepare
+from tasks.marking import marked
 from tasks.work import purpose_of
 
 
-def confirm(name: str, actor: str, comment: str = "") -> Delivery:
-    """Say yes to a delivery as it was analysed; raises NotPossible when it was not, or has changed since."""
-    prepared = prepare(name)
+def confirm(name: str, actor: str, comment: str = "", *, accept_unconsented: bool = False) -> Delivery:
+    """Say yes to a delivery as it was analysed; raises NotPossible when it was not, or has changed since.
+
+    People in it who never agreed to be written to have to be accepted as such.
+    """
+    mark, stamp = _mark_of(name)
     with writing() as session:
-        delivery = deliveries.get(session, prepared.delivery.id)
-        is_same = deliveries.stamp_of(session, delivery) == prepared.stamp
-        approvals.confirm(
-            session, delivery, prepared.fingerprint if is_same else "", actor, comment, pendulum.now("UTC")
-        )
+        delivery = deliveries.named(session, name)
+        _check_accepted(delivery, accept_unconsented=accept_unconsented)
+        is_same = deliveries.stamp_of(session, delivery) == stamp
+        approvals.confirm(session, delivery, mark if is_same else "", actor, comment, pendulum.now("UTC"))
+        if unconsented := unconsented_in(delivery):
+            detail = f"{unconsented:,} recipients who never agreed were accepted."
+            delivery_states.note(session, delivery, "accepted", actor, pendulum.now("UTC"), detail)
         return delivery
+
+
+def _mark_of(name: str) -> tuple[str, str]:
+    with reading() as session:
+        is_broadcast = deliveries.named(session, name).kind is DeliveryKind.DM
+    if is_broadcast:
+        broadcast = marked(name)
+        return broadcast.mark, broadcast.stamp
+    prepared = prepare(name)
+    return prepared.fingerprint, prepared.stamp
+
+
+def unconsented_in(delivery: Delivery) -> int:
+    """How many recipients of an analysed delivery never agreed to be written to."""
+    return Analysis.model_validate_json(delivery.analysis).unconsented if delivery.analysis else 0
+
+
+def _check_accepted(delivery: Delivery, *, accept_unconsented: bool) -> None:
+    unconsented = unconsented_in(delivery)
+    if unconsented and not accept_unconsented and delivery.state is DeliveryState.ANALYSED:
+        raise NotPossible(
+            f"{unconsented:,} recipients of {delivery.name} never agreed to be written to, and X lets apps write only"
+            " to people who wrote first or agreed: accept exactly that (--accept-unconsented), or set the service's"
+            " message policy to consented_only and analyse again."
+        )
 
 
 def reject(name: str, actor: str, comment: str = "") -> Delivery:
@@ -58,7 +90,7 @@ def _move(name: str, state: DeliveryState, actor: str) -> Delivery:
         delivery = deliveries.named(session, name)
         delivery_states.move(session, delivery, state, actor, pendulum.now("UTC"))
         if delivery.is_over:
-            messages.cancel_pending(session, delivery)
+            messages.cancel_pending(session, delivery, pendulum.now("UTC"), "The delivery was stopped.")
         return delivery
 
 

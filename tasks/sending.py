@@ -20,6 +20,7 @@ from campaign.store.engine import reading, writing
 from models import MAIN, Delivery, DeliveryState, Message, MessageState, Service
 from tasks.composing import Prepared, prepare
 from tasks.looking import look_for
+from tasks.opening import open_up
 from tasks.previewing import UploadProgress
 from tasks.progress import End, Progress
 from tasks.retrying import RETRIES
@@ -27,39 +28,20 @@ from tasks.services import check_service, gateway_of
 from tasks.threads import publish_parts
 from tasks.work import Work
 
-_CHANGED = "It changed after its confirmation; look at it again, then confirm it."
-
 
 def begin(name: str, actor: str) -> Prepared:
     """Let a confirmed delivery go out: its log is written. Raises NotPossible when it may not go out now."""
     prepared, now = prepare(name), pendulum.now("UTC")
     with writing() as session:
         delivery = deliveries.get(session, prepared.delivery.id)
-        reason = _reason_not_to(session, delivery, prepared)
-        if reason is None and deliveries.is_expired(delivery, now):
-            messages.cancel_pending(session, delivery)
-            delivery_states.move(session, delivery, DeliveryState.EXPIRED, actor, now, "Its validity ended.")
-            reason = f"The validity of {name} has ended."
+        is_new = delivery.state is not DeliveryState.IN_PROGRESS
+        reason = open_up(session, delivery, prepared.fingerprint, actor, now)
         if reason is None:
-            if delivery.state is not DeliveryState.IN_PROGRESS:
-                delivery_states.move(session, delivery, DeliveryState.IN_PROGRESS, actor, now)
+            if is_new:
                 messages.plan(session, delivery, prepared.rendered)
             session.flush()
             return replace(prepared, delivery=delivery, stamp=deliveries.stamp_of(session, delivery))
     raise NotPossible(reason)
-
-
-def _reason_not_to(session: Session, delivery: Delivery, prepared: Prepared) -> str | None:
-    if delivery.state not in {DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS}:
-        words = delivery.state.value.replace("_", " ")
-        return f"{delivery.name} is {words}; only a confirmed delivery can be sent."
-    if delivery.confirmed_fingerprint == prepared.fingerprint:
-        return None
-    if delivery.state is DeliveryState.CONFIRMED:
-        delivery_states.void(session, delivery, _CHANGED, "campaign", pendulum.now("UTC"))
-    else:
-        delivery_states.move(session, delivery, DeliveryState.FAILED, "campaign", pendulum.now("UTC"), _CHANGED)
-    return f"{delivery.name} changed after its confirmation; analyse and confirm it again."
 
 
 @task(name="publish", task_run_name="publish on {service.internal_name}", **RETRIES)
@@ -115,7 +97,7 @@ def settle_left_behind() -> None:
             look_for(_work(service, delivery, {}, "", message.proof_number), message)
         if delivery.is_over:
             with writing() as session:
-                messages.cancel_pending(session, deliveries.get(session, delivery.id))
+                messages.cancel_pending(session, deliveries.get(session, delivery.id), _now())
 
 
 def targets_left(prepared: Prepared) -> list[Service]:
@@ -143,7 +125,7 @@ def _close(session: Session, delivery: Delivery, log: Sequence[Message], state: 
     names = {service.id: service.internal_name for service in deliveries.targets_of(session, delivery)}
     reason = why_failed(log, names) if state is DeliveryState.FAILED else ""
     if state is DeliveryState.EXPIRED:
-        cancelled = messages.cancel_pending(session, delivery)
+        cancelled = messages.cancel_pending(session, delivery, _now())
         reason = f"Its validity ended; {cancelled} of {len(log)} parts did not go out."
     delivery_states.move(session, delivery, state, "campaign", pendulum.now("UTC"), reason)
 

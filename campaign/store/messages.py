@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from campaign.domain.rendered import RenderedPart
-from models import MAIN, Delivery, DeliveryState, Message, MessageState, UploadedFile
+from models import MAIN, NOBODY, Delivery, DeliveryState, Message, MessageState, UploadedFile
 
 #: A file that X forgets so soon is uploaded again.
 _STILL_GOOD = timedelta(minutes=10)
@@ -95,21 +96,24 @@ def owned_ids(session: Session, x_ids: Sequence[str]) -> set[str]:
     return {x_id for x_id in session.exec(select(Message.x_id).where(col(Message.x_id).in_(x_ids))) if x_id}
 
 
-def cancel_pending(session: Session, delivery: Delivery) -> int:
-    """Cancel what is not out; what nobody knows of is still looked up. Returns how many."""
-    log = of_delivery(session, delivery, None)
-    pending = sum(message.state is MessageState.PENDING for message in log)
-    for message in log:
-        if message.state in {MessageState.PENDING, MessageState.REFUSED}:
-            message.become(MessageState.CANCELLED)
-    return pending
+def cancel_pending(session: Session, delivery: Delivery, now: datetime, reason: str = "") -> int:
+    """Cancel what is not out, of a post also what X refused; what nobody knows of is still looked up.
+
+    Returns how many were pending.
+    """
+    given = {"state": MessageState.CANCELLED, "settled_at": now}
+    of_it = update(Message).where(col(Message.delivery_id) == delivery.id)
+    pending = of_it.where(col(Message.state) == MessageState.PENDING).values(**given, reason=reason)
+    refused = of_it.where(col(Message.state) == MessageState.REFUSED, col(Message.visitor_id) == NOBODY)
+    session.execute(refused.values(**given))
+    return int(session.connection().execute(pending).rowcount)
 
 
 def left_behind(session: Session) -> list[Message]:
-    """What may or may not be out of deliveries that do not go on, and of proofs, the oldest first."""
+    """What may or may not be out of posts that do not go on, and of their proofs, the oldest first."""
     unsettled = select(Message).join(Delivery, col(Delivery.id) == col(Message.delivery_id))
     goes_on = (col(Delivery.state) == DeliveryState.IN_PROGRESS) & (col(Message.proof_number) == MAIN)
-    wanted = unsettled.where(col(Message.state).in_(_UNSETTLED), ~goes_on)
+    wanted = unsettled.where(col(Message.state).in_(_UNSETTLED), ~goes_on, col(Message.visitor_id) == NOBODY)
     return list(session.exec(wanted.order_by(col(Message.id))))
 
 
