@@ -6,9 +6,11 @@ import typer
 from typer.exceptions import TyperException
 
 from campaign.cli import output
+from campaign.cli.consent import consent
 from campaign.cli.database import database
 from campaign.cli.delivery import delivery
 from campaign.cli.demo import demo
+from campaign.cli.denylist import denylist
 from campaign.cli.deploy import deploy_command
 from campaign.cli.doctor import doctor
 from campaign.cli.service import service
@@ -33,6 +35,8 @@ app.command()(sync)
 app.add_typer(delivery, name="delivery")
 app.add_typer(template, name="template")
 app.command()(visitors)
+app.add_typer(consent, name="consent")
+app.add_typer(denylist, name="denylist")
 app.command("deploy")(deploy_command)
 app.command()(doctor)
 app.command()(simulator)
