@@ -15,7 +15,7 @@ from tasks.asking import ask_where_needed
 from tasks.continuation import go_on_later, should_wait_here, wait_until
 from tasks.plain_logs import speak_plainly
 from tasks.post_form import PostForm
-from tasks.posting import compose_post, due_deliveries, make_ready, name_run_after, opens_at
+from tasks.posting import POST_STEPS, compose_from, due_deliveries, make_ready, name_run_after, opens_at
 from tasks.previewing import publish_reports
 from tasks.progress import End, Progress
 from tasks.sending import begin, conclude, settle_left_behind, targets_left, work_on
@@ -62,9 +62,9 @@ def post_publication(delivery: str = "", post: PostForm | None = None) -> State:
 
 def _compose(post: PostForm) -> str:
     """From a form to a confirmed delivery; the run is suspended while a person is asked."""
-    name = compose_post(post)
+    name = compose_from(post)
     name_run_after([name])
-    ask_where_needed(name)
+    ask_where_needed(name, POST_STEPS)
     return name
 
 

@@ -1,43 +1,63 @@
 """Asking a person whether an analysed delivery may go out: the run is suspended and holds nothing meanwhile."""
 
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import pendulum
 from prefect import runtime
 from prefect.flow_runs import suspend_flow_run
 from prefect.logging import get_run_logger
 
+from campaign.domain.drafts import Draft
+from campaign.domain.findings import Analysis
 from campaign.errors import NotPossible
 from campaign.store import approvals, deliveries
 from campaign.store.approvals import ANSWER_WITHIN
 from campaign.store.engine import reading, writing
 from models import ApprovalMode, Delivery, DeliveryState
-from tasks.composing import Prepared, prepare
+from tasks.answers import Answer, AnswerForUnconsented
 from tasks.controlling import confirm, reject
-from tasks.post_form import Answer
-from tasks.posting import analyse_delivery
-from tasks.previewing import preview_text
-from tasks.progress import End
-from tasks.proofs import send_proof
+from tasks.progress import End, Progress
 
 #: A run that suspends itself sooner is taken for dead: its first sign of life arrives after that.
 _LIVES_AT_LEAST_SECONDS = 5
 
 
-def ask_where_needed(name: str) -> None:
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A delivery as it was analysed, and as a person is shown it."""
+
+    delivery: Delivery
+    draft: Draft
+    analysis: Analysis
+    preview: str
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """How one kind of delivery is analysed (errors raise NotPossible), looked at again, and proved."""
+
+    analyse: Callable[[str], Looked]
+    look_again: Callable[[str], Looked]
+    prove: Callable[[Looked], Progress | None]
+    """None when there is nobody to send a proof to."""
+
+
+def ask_where_needed(name: str, steps: Steps) -> None:
     """Bring a delivery from its draft to a yes, by a person unless its approval mode says otherwise.
 
     Raises NotPossible when the answer is no. The first answer is final, wherever it was given.
     """
     delivery = _delivery(name)
     if delivery.state is DeliveryState.BEING_EDITED and delivery.analysed_at is None:
-        prepared = _analyse_and_proof(name)
-        if not _must_ask(prepared):
-            confirm(name, f"{prepared.draft.approval.value.replace('_', '-')} approval")
+        looked = _analyse_and_prove(name, steps)
+        if not _must_ask(looked):
+            confirm(name, f"{looked.draft.approval.value.replace('_', '-')} approval")
     elif delivery.state is DeliveryState.BEING_EDITED:
         raise NotPossible(f"{name} is being edited again: {delivery.reason or 'its analysis found errors.'}")
     if _delivery(name).state is DeliveryState.ANALYSED:
-        _ask(name)
+        _ask(name, steps)
 
 
 def _delivery(name: str) -> Delivery:
@@ -45,31 +65,37 @@ def _delivery(name: str) -> Delivery:
         return deliveries.named(session, name)
 
 
-def _analyse_and_proof(name: str) -> Prepared:
-    prepared = analyse_delivery(name)
-    if prepared.draft.proof_service and not prepared.delivery.proofs:
-        progress = send_proof(prepared, f"the run {runtime.flow_run.name}")
-        if progress.end is not End.OUT:
-            get_run_logger().warning("The proof of %s is not out in full: %s", name, progress.reason)
-        prepared = analyse_delivery(name)  # what it says of proofs is another thing now
-    return prepared
+def _analyse_and_prove(name: str, steps: Steps) -> Looked:
+    looked = steps.analyse(name)
+    if looked.delivery.proofs:
+        return looked
+    progress = steps.prove(looked)
+    if progress is None:
+        return looked
+    if progress.end is not End.OUT:
+        get_run_logger().warning("The proof of %s is not out in full: %s", name, progress.reason)
+    return steps.look_again(name)  # what it says of proofs is another thing now
 
 
-def _must_ask(prepared: Prepared) -> bool:
-    if prepared.draft.approval is ApprovalMode.SEMI_AUTOMATIC:
-        return prepared.analysis.has_warnings
-    return prepared.draft.approval is ApprovalMode.MANUAL
+def _must_ask(looked: Looked) -> bool:
+    """Whether a person has to be asked; whoever never agreed to be written to is accepted by nobody else."""
+    if looked.analysis.unconsented:
+        return True
+    if looked.draft.approval is ApprovalMode.SEMI_AUTOMATIC:
+        return looked.analysis.has_warnings
+    return looked.draft.approval is ApprovalMode.MANUAL
 
 
-def _ask(name: str) -> None:
+def _ask(name: str, steps: Steps) -> None:
     if runtime.deployment.id is None:
         raise NotPossible(f"{name} waits for your yes: campaign delivery confirm {name}")
-    prepared = prepare(name)
+    looked = steps.look_again(name)
     with writing() as session:
         delivery = deliveries.named(session, name)
         approvals.ask(session, delivery, f"the run {runtime.flow_run.name}", pendulum.now("UTC"))
     time.sleep(_LIVES_AT_LEAST_SECONDS)
-    question = Answer.with_initial_data(description=preview_text(prepared), answer="Confirm")
+    form = AnswerForUnconsented if looked.analysis.unconsented else Answer
+    question = form.with_initial_data(description=looked.preview, answer="Confirm")
     answer = suspend_flow_run(wait_for_input=question, timeout=int(ANSWER_WITHIN.total_seconds()))
     _take(name, answer)
 
@@ -82,4 +108,5 @@ def _take(name: str, answer: Answer) -> None:
     if not answer.is_yes:
         reject(name, who, answer.comment)
         raise NotPossible(f"{name} was rejected by {who}; nothing went out.")
-    confirm(name, who, answer.comment)
+    accepted = isinstance(answer, AnswerForUnconsented) and answer.accept_unconsented
+    confirm(name, who, answer.comment, accept_unconsented=accepted)

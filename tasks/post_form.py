@@ -1,8 +1,5 @@
-"""The form of a new post in the Prefect UI, and of the question whether it may go out."""
+"""The form of a new post in the Prefect UI."""
 
-from typing import Annotated, Literal
-
-from prefect.input import RunInput
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from campaign.domain.content import MOST_PARTS, Content, MediaItem, Part, PollContent
@@ -70,18 +67,3 @@ class PostForm(BaseModel):
             validity_days=self.validity_days,
             approval=self.approval,
         )
-
-
-class Answer(RunInput):
-    """Whether the post may go out as shown."""
-
-    answer: Literal["Confirm", "Reject"] = Field(
-        title="Answer", description="Confirm: it goes out as shown. Reject: nothing goes out, it is edited on."
-    )
-    comment: Annotated[str, Field(title="Comment", description="Kept with your answer.")] = ""
-    confirm_as: Annotated[str, Field(title="Your name", description="Kept as who answered.")] = ""
-
-    @property
-    def is_yes(self) -> bool:
-        """Whether it may go out."""
-        return self.answer == "Confirm"

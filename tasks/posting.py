@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 import pendulum
@@ -9,15 +10,28 @@ from prefect import runtime, task
 from prefect.client.orchestration import get_client
 from sqlmodel import Session
 
-from campaign.domain.findings import Finding
+from campaign.domain.drafts import Draft
+from campaign.domain.findings import Analysis
 from campaign.errors import NotPossible
 from campaign.store import approvals, deliveries, schema
 from campaign.store.engine import reading, writing
 from models import DeliveryState, Service
-from tasks.composing import Prepared, compose, look_at
-from tasks.post_form import PostForm
-from tasks.previewing import publish_preview
+from tasks.asking import Looked, Steps
+from tasks.composing import Prepared, compose, look_at, prepare
+from tasks.previewing import preview_text, publish_preview
+from tasks.progress import Progress
+from tasks.proofs import send_proof
 from tasks.services import saved_services
+
+
+class Form(Protocol):
+    """A form of a new delivery."""
+
+    label: str
+
+    def draft(self) -> Draft:
+        """The delivery that the form describes."""
+        ...
 
 
 def make_ready() -> None:
@@ -28,25 +42,42 @@ def make_ready() -> None:
         approvals.return_unanswered(session, pendulum.now("UTC"))
 
 
-@task(name="compose", task_run_name="compose {post.label}")
-def compose_post(post: PostForm) -> str:
+@task(name="compose", task_run_name="compose {form.label}")
+def compose_from(form: Form) -> str:
     """Make the delivery that the form describes, once however often this run is started."""
     actor = f"the run {runtime.flow_run.name}"
-    return compose(post.draft(), actor=actor, flow_run_id=str(runtime.flow_run.id)).name
+    return compose(form.draft(), actor=actor, flow_run_id=str(runtime.flow_run.id)).name
 
 
 @task(name="analyse", task_run_name="analyse {name}")
-def analyse_delivery(name: str) -> Prepared:
+def analyse_post(name: str) -> Looked:
     """Look at every part for every account, show the preview, and keep what was found. Sends nothing."""
     prepared = look_at(name, f"the run {runtime.flow_run.name}")
     publish_preview(prepared)
-    if prepared.analysis.errors:
-        raise NotPossible(f"{name} cannot go out: {_sentences(prepared.analysis.errors)}")
-    return prepared
+    refuse_errors(name, prepared.analysis)
+    return _looked(prepared)
 
 
-def _sentences(findings: list[Finding]) -> str:
-    return " ".join(finding.sentence for finding in findings)
+def refuse_errors(name: str, analysis: Analysis) -> None:
+    """Raise NotPossible with every error that an analysis found."""
+    if analysis.errors:
+        raise NotPossible(f"{name} cannot go out: {' '.join(finding.sentence for finding in analysis.errors)}")
+
+
+def _looked(prepared: Prepared) -> Looked:
+    return Looked(prepared.delivery, prepared.draft, prepared.analysis, preview_text(prepared))
+
+
+def _prove(looked: Looked) -> Progress | None:
+    if not looked.draft.proof_service:
+        return None
+    name = looked.delivery.name
+    progress = send_proof(prepare(name), f"the run {runtime.flow_run.name}")
+    analyse_post(name)  # what it says of proofs is another thing now
+    return progress
+
+
+POST_STEPS = Steps(analyse=analyse_post, look_again=lambda name: _looked(prepare(name)), prove=_prove)
 
 
 def name_run_after(names: Sequence[str]) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import case, update
+from sqlalchemy import case
 from sqlmodel import Session, col, select
 
 from models import MAIN, Delivery, DeliveryKind, DeliveryState, DeliveryTarget, Message, MessageState, Priority, Service
@@ -23,6 +23,14 @@ def under_way(session: Session, service_id: int | None = None) -> list[Delivery]
         found = found.join(DeliveryTarget, col(DeliveryTarget.delivery_id) == col(Delivery.id))
         found = found.where(col(DeliveryTarget.service_id) == service_id)
     return list(session.scalars(found.order_by(_ORDER.desc(), col(Delivery.id))))
+
+
+def due(session: Session, now: datetime) -> list[Delivery]:
+    """The broadcasts that are confirmed or under way and whose time has come, the oldest first."""
+    ready = col(Delivery.state).in_([DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS])
+    is_time = col(Delivery.contact_date).is_(None) | (col(Delivery.contact_date) <= now)
+    found = select(Delivery).where(ready, is_time, col(Delivery.kind) == DeliveryKind.DM)
+    return list(session.scalars(found.order_by(col(Delivery.id))))
 
 
 def others_open(session: Session, delivery_id: int) -> list[int]:
@@ -47,13 +55,6 @@ def last_outcomes(session: Session, delivery_id: int, service_ids: Sequence[int]
             newest = session.scalars(rows.order_by(col(Message.id).desc()).limit(_LAST))
             known += [(at, state is MessageState.SENT) for at in newest]
     return [is_sent for _, is_sent in sorted(known, key=lambda one: str(one[0]))][-_LAST:]
-
-
-def cancel_pending(session: Session, delivery_id: int, now: datetime, reason: str) -> int:
-    """Cancel what of a broadcast has not gone out, its proofs too; returns how many messages."""
-    pending = update(Message).where(col(Message.delivery_id) == delivery_id, col(Message.state) == MessageState.PENDING)
-    statement = pending.values(state=MessageState.CANCELLED, reason=reason, settled_at=now)
-    return int(session.connection().execute(statement).rowcount)
 
 
 def lock_app(session: Session, service: Service) -> None:

@@ -13,7 +13,7 @@ from campaign.store import permission
 from campaign.store.lists import rows_of
 from campaign.store.permission import Reasons
 from campaign.store.recipients import PERSON, values_of
-from models import MAIN, NOBODY, ExclusionReason, Message, MessageState, Service, Subscription, Visitor
+from models import MAIN, NOBODY, Delivery, ExclusionReason, Message, MessageState, Service, Subscription, Visitor
 from models.base import Moment
 from models.message import TRIED
 
@@ -237,3 +237,28 @@ def with_unsettled(session: Session) -> list[int]:
         exists().where(col(Message.service_id) == col(Service.id), states, col(Message.visitor_id) != NOBODY)
     )
     return list(session.scalars(rows))
+
+
+def plan_proof(session: Session, delivery: Delivery, service_id: int, visitors: Sequence[int], text: str) -> None:
+    """Write the messages of the newest proof of a delivery."""
+    session.add_all(
+        Message(
+            delivery_id=delivery.id,
+            proof_number=delivery.proofs,
+            service_id=service_id,
+            visitor_id=visitor_id,
+            text=text,
+        )
+        for visitor_id in visitors
+    )
+    session.flush()
+
+
+def log_of(session: Session, span: Span) -> list[Message]:
+    """The messages of a proof."""
+    rows = select(Message).where(
+        col(Message.delivery_id) == span.delivery_id,
+        col(Message.proof_number) == span.proof_number,
+        col(Message.service_id) == span.service_id,
+    )
+    return list(session.scalars(rows.order_by(col(Message.id))))

@@ -261,6 +261,12 @@ def excluded(session: Session, delivery_id: int, service_id: int) -> dict[str, i
     return {reason.value: count for reason, count in session.execute(counted.group_by(col(Exclusion.reason)))}
 
 
+def person_of(session: Session, visitor_id: int) -> Sequence[Any]:
+    """What is known of one visitor, for `values_of`."""
+    person: Sequence[Any] = session.execute(select(*PERSON).where(_VISITOR == visitor_id)).one()
+    return person
+
+
 def values_of(person: Sequence[Any]) -> dict[str, str | None]:
     """What a text may say of a person; `verified` is missing where it is not so."""
     full_name, username, external_id, followers_count, verified, location = person

@@ -1,0 +1,160 @@
+"""The steps of sending broadcasts: which are due, begin, send on each service, conclude."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from threading import Event
+
+import pendulum
+from prefect import task
+from prefect.logging import get_run_logger
+from sqlmodel import Session
+
+from campaign.domain.rendered import LoadedFile
+from campaign.errors import NotPossible, XError
+from campaign.settings import load_settings
+from campaign.store import broadcasts, deliveries, delivery_states, messages, outbox, services, waves
+from campaign.store.claims import Claim, claim
+from campaign.store.engine import reading, writing
+from models import Delivery, DeliveryState, MessageState, Service
+from tasks.aiming import quiet_hours_of
+from tasks.desk import Desk, Letter, Record
+from tasks.mailing import send_what_is_due
+from tasks.marking import Marked, marked, opt_out_words, text_for
+from tasks.opening import open_up
+from tasks.progress import End, Progress
+from tasks.retrying import RETRIES
+from tasks.services import check_service, gateway_of
+
+OnChange = Callable[[int, Counter[MessageState]], None]
+#: Set when the run is to end: what is being called is finished, and nothing more is sent.
+STOPPING = Event()
+_OPEN = (MessageState.PENDING, MessageState.SENDING, MessageState.UNCERTAIN)
+
+
+def due_broadcasts() -> list[str]:
+    """The names of the broadcasts whose time has come."""
+    with reading() as session:
+        return [delivery.name for delivery in broadcasts.due(session, pendulum.now("UTC"))]
+
+
+@task(name="begin", task_run_name="begin {name}")
+def begin_broadcast(name: str, actor: str) -> None:
+    """Let a confirmed broadcast go out; raises NotPossible when it is not, or no longer, what somebody said yes to."""
+    broadcast = marked(name)
+    with writing() as session:
+        delivery = deliveries.named(session, name)
+        reason = open_up(session, delivery, broadcast.mark, actor, pendulum.now("UTC"))
+    if reason is not None:
+        raise NotPossible(reason)
+
+
+def under_way() -> list[Marked]:
+    """The broadcasts that go out now; one that was changed behind the back of its confirmation fails instead."""
+    with reading() as session:
+        names = [delivery.name for delivery in broadcasts.under_way(session)]
+    going = []
+    for broadcast in map(marked, names):
+        with writing() as session:
+            delivery = deliveries.get(session, broadcast.delivery.id)
+            if open_up(session, delivery, broadcast.mark, "dm-broadcast", pendulum.now("UTC")) is None:
+                going.append(broadcast)
+    return going
+
+
+def services_at_work(going: Sequence[Marked], names: Sequence[str]) -> list[Service]:
+    """The services of these broadcasts, and those with messages of which nobody knows what came."""
+    wanted = {service.id for broadcast in going if broadcast.delivery.name in names for service in broadcast.services}
+    with reading() as session:
+        wanted |= set(outbox.with_unsettled(session))
+        return [services.get(session, service_id) for service_id in sorted(wanted)]
+
+
+def letters_for(service: Service, going: Sequence[Marked], records: dict[int, Record]) -> dict[int, Letter]:
+    """What a service sends: its part of each broadcast."""
+    return {
+        one.delivery.id: Letter(
+            one.delivery.id,
+            one.delivery.name,
+            one.stamp,
+            text_for(one.draft, service),
+            _file(one.files),
+            records[one.delivery.id],
+        )
+        for one in going
+        if service.id in {target.id for target in one.services}
+    }
+
+
+def _file(files: Sequence[LoadedFile]) -> LoadedFile | None:
+    return files[0] if files else None
+
+
+def records_of(going: Sequence[Marked]) -> dict[int, Record]:
+    """What X said lately of each broadcast."""
+    with reading() as session:
+        return {
+            one.delivery.id: Record(
+                broadcasts.last_outcomes(session, one.delivery.id, [service.id for service in one.services])
+            )
+            for one in going
+        }
+
+
+def desk_of(service: Service, letters: dict[int, Letter], on_change: OnChange, log: Callable[[str], None]) -> Desk:
+    """Everything that sending for a service needs."""
+    settings = load_settings()
+    return Desk(
+        gateway=gateway_of(service),
+        service=service,
+        letters=letters,
+        clock=lambda: pendulum.now("UTC"),
+        settle_after=timedelta(seconds=settings.settle_seconds),
+        inbox_every=timedelta(seconds=settings.inbox_seconds),
+        words=opt_out_words(),
+        quiet=quiet_hours_of(service),
+        is_stopped=STOPPING.is_set,
+        on_change=on_change,
+        log=log,
+    )
+
+
+@task(name="send", task_run_name="send from {service.internal_name}", **RETRIES)
+def send_from(service: Service, letters: dict[int, Letter], on_change: OnChange) -> Progress:
+    """Read a service's inbox, then send as many of its messages as X allows now, each exactly once."""
+    log = get_run_logger()
+    with claim(service.id, service.internal_name, Claim.MESSAGES):
+        return send_what_is_due(desk_of(service, dict(letters), on_change, log.info))
+
+
+@task(name="work on", task_run_name="{service.internal_name}")
+def work_for(service: Service, letters: dict[int, Letter], on_change: OnChange) -> Progress:
+    """Do for one service all that can be done now; never fails the others."""
+    try:
+        return send_from(check_service(service), letters, on_change)
+    except (XError, NotPossible) as error:
+        return Progress(service.id, End.BLOCKED, f"{service.internal_name}: {error}")
+
+
+@task(name="conclude", task_run_name="conclude {name}")
+def conclude_broadcast(name: str) -> Delivery:
+    """Bring the state of a broadcast in line with its log."""
+    with writing() as session:
+        delivery, now = deliveries.named(session, name), pendulum.now("UTC")
+        if delivery.state is DeliveryState.IN_PROGRESS:
+            _conclude(session, delivery, is_expired=deliveries.is_expired(delivery, now))
+        return delivery
+
+
+def _conclude(session: Session, delivery: Delivery, *, is_expired: bool) -> None:
+    now, cancelled = pendulum.now("UTC"), 0
+    if is_expired:
+        cancelled = messages.cancel_pending(session, delivery, now, "The validity of the delivery ended.")
+    numbers = waves.count_by_state(session, delivery.id)
+    if any(numbers[state] for state in _OPEN):
+        return
+    if is_expired and (cancelled or numbers[MessageState.CANCELLED]):
+        reason = f"Its validity ended; {cancelled:,} of {numbers.total():,} messages did not go out."
+        delivery_states.move(session, delivery, DeliveryState.EXPIRED, "dm-broadcast", now, reason)
+    else:
+        delivery_states.move(session, delivery, DeliveryState.FINISHED, "dm-broadcast", now)
