@@ -10,7 +10,6 @@ from campaign.domain.condition_fields import BY_NAME, FieldKind
 from campaign.domain.condition_operators import Operator
 from campaign.domain.condition_tree import AllOf, AnyOf, Compare, Condition, Empty, FromNow, Not, Value
 from campaign.domain.conditions import WrongCondition
-from models import Visitor
 from tests.factories import NOW
 
 Person = dict[str, Any]
@@ -27,7 +26,6 @@ POOLS: dict[FieldKind, list[Any]] = {
     FieldKind.TRUTH: [True, False, None],
     FieldKind.MOMENT: TIMES,
 }
-HAS_LANGUAGE = "language" in Visitor.model_fields
 
 
 def population() -> list[Person]:
@@ -36,7 +34,7 @@ def population() -> list[Person]:
     for number in range(80):
         person = {name: random.choice(POOLS[field.kind]) for name, field in BY_NAME.items()}
         person |= {"external_id": str(number), "consented": random.choice([True, False])}
-        everybody.append(person if HAS_LANGUAGE else person | {"language": None})
+        everybody.append(person)
     return everybody
 
 

@@ -31,7 +31,6 @@ FIELDS = (
     Field("followers_count", FieldKind.NUMBER, "Number of friends", "how many people follow this person on X"),
     Field("verified", FieldKind.TRUTH, "Checked", "whether X shows a check mark"),
     Field("location", FieldKind.TEXT, "Location", "the place that the person wrote into their profile"),
-    Field("language", FieldKind.TEXT, "Language", "the language of the person, as a code such as `nl`"),
     Field("first_known", FieldKind.MOMENT, "First known", "when a sync first met the person"),
     Field("updated_at", FieldKind.MOMENT, "Updated", "when a sync last found something changed"),
     Field("follows_since", FieldKind.MOMENT, "Follows since", "when a sync first saw the person follow the service"),

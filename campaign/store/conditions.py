@@ -5,7 +5,7 @@ from datetime import datetime
 from operator import eq, ge, gt, le, lt
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Text, and_, cast, false, func, literal, not_, null, or_
+from sqlalchemy import BigInteger, ColumnElement, Text, and_, false, func, literal, not_, or_
 from sqlmodel import col
 
 from campaign.domain.condition_fields import BY_NAME, FieldKind
@@ -23,7 +23,6 @@ _COLUMNS: dict[str, Any] = {
     "followers_count": col(Visitor.followers_count),
     "verified": col(Visitor.verified),
     "location": col(Visitor.location),
-    "language": getattr(Visitor, "language", cast(null(), Text())),
     "first_known": col(Visitor.created_at),
     "updated_at": col(Visitor.updated_at),
     "follows_since": col(Subscription.began_at),

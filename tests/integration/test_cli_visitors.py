@@ -41,7 +41,7 @@ def test_a_condition_goes_with_the_other_filters() -> None:
 def test_what_is_counted_is_a_number_or_a_document() -> None:
     assert here("visitors", "--count").out == "4\n"
     assert here("visitors", "--count", "--where", "username = 'PERSON_1'", "--service", "acme").out == "1\n"
-    assert here("visitors", "--count", "--where", "language is not empty", "--json").document == {"count": 0}
+    assert here("visitors", "--count", "--where", "location is not empty", "--json").document == {"count": 0}
 
 
 def test_a_condition_in_a_table_says_how_many_there_are() -> None:
