@@ -108,4 +108,4 @@ def count_by_state(session: Session, delivery_id: int, service_id: int | None = 
     )
     if service_id is not None:
         counted = counted.where(col(Message.service_id) == service_id)
-    return Counter(dict(session.execute(counted.group_by(col(Message.state))).tuples()))
+    return Counter(dict(session.execute(counted.group_by(col(Message.state))).tuples().all()))
