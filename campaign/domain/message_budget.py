@@ -64,7 +64,7 @@ def allowance(
 
     Several windows of one name, as services that share an app know them, all count.
     """
-    now = now.astimezone(UTC)
+    now = _plain(now)
     gates = [*_gates(list(windows), limits, attempts, now), *_own_limit(attempts, daily_limit, now)]
     shut = [gate for gate in gates if gate.left <= 0]
     opens_at, why = max(((gate.opens_at, gate.why) for gate in shut), default=(now, ""))
@@ -104,7 +104,12 @@ def _own_limit(attempts: Attempts, daily_limit: int, now: datetime) -> Iterator[
 
 def _sliding(moments: Iterable[datetime], limit: int, length: timedelta, now: datetime, why: str) -> _Gate:
     """Never more than `limit` in any time of that length: the next when the limit-th newest is so long ago."""
-    recent = sorted((moment.astimezone(UTC) for moment in moments if moment > now - length), reverse=True)
+    recent = sorted((_plain(moment) for moment in moments if moment > now - length), reverse=True)
     left = max(limit, 0) - len(recent)
     opens_at = recent[limit - 1] + length if left <= 0 < limit else now + length
     return _Gate(left, opens_at, why)
+
+
+def _plain(moment: datetime) -> datetime:
+    """In UTC and the standard library's own: what pendulum takes for another time zone it subtracts without any."""
+    return datetime.fromtimestamp(moment.timestamp(), UTC)

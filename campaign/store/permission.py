@@ -85,6 +85,8 @@ def _got_enough(service: Service, now: datetime) -> ColumnElement[bool]:
         # Without statistics SQLite would rather read all messages of the service.
         .with_hint(Message, "INDEXED BY ix_message_reached", "sqlite")
         .where(*_recently_reached(service, now), col(Message.visitor_id) == _VISITOR)
+        # Asked of messages too: their table is another one than this.
+        .correlate(Visitor)
     )
     return got.scalar_subquery() >= service.frequency_cap
 

@@ -1,6 +1,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import pendulum
 import pytest
 
 from campaign.domain.budget import Window, WindowName
@@ -121,3 +122,10 @@ def test_every_window_has_a_length_and_a_sentence(name: WindowName) -> None:
     shut = allowed(window(name=name, limit=1_440, remaining=0, reset_at=NOW + A_MINUTE))
     assert "1,440 messages" in shut.why or "15 messages" in shut.why
     assert LENGTHS[name]
+
+
+def test_a_clock_of_pendulums_is_as_good_as_any_other() -> None:
+    now = pendulum.instance(NOW)
+    own = [now.subtract(minutes=number) for number in range(20)]
+    assert allowed(own=own, now=now).until == NOW + A_MINUTE
+    assert allowed(window(remaining=0, reset_at=now.add(minutes=5)), now=now).until == NOW + 5 * A_MINUTE
