@@ -250,7 +250,8 @@ def ids_and_handles(people: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _rowcount(session: Session, statement: Insert) -> int:
-    return int(session.connection().execute(statement).rowcount)
+    # Without it psycopg's count of an INSERT is thrown away.
+    return int(session.connection().execute(statement.execution_options(preserve_rowcount=True)).rowcount)
 
 
 def excluded(session: Session, delivery_id: int, service_id: int) -> dict[str, int]:
