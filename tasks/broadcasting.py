@@ -10,14 +10,16 @@ from prefect import task
 from prefect.logging import get_run_logger
 from sqlmodel import Session
 
+from campaign.domain.check import sentence_of
 from campaign.domain.rendered import LoadedFile
-from campaign.errors import NotPossible, XError
+from campaign.errors import NotPossible, ServiceBlocked, XError
 from campaign.settings import load_settings
 from campaign.store import broadcasts, deliveries, delivery_states, messages, outbox, services, waves
 from campaign.store.claims import Claim, claim
 from campaign.store.engine import reading, writing
 from models import Delivery, DeliveryState, MessageState, Service
 from tasks.aiming import quiet_hours_of
+from tasks.blocking import pause_all
 from tasks.desk import Desk, Letter, Record
 from tasks.mailing import send_what_is_due
 from tasks.marking import Marked, marked, opt_out_words, text_for
@@ -132,6 +134,10 @@ def work_for(service: Service, letters: dict[int, Letter], on_change: OnChange) 
     """Do for one service all that can be done now; never fails the others."""
     try:
         return send_from(check_service(service), letters, on_change)
+    except ServiceBlocked as error:
+        with writing() as session:
+            pause_all(session, service, error, pendulum.now("UTC"))
+        return Progress(service.id, End.BLOCKED, f"{service.internal_name}: {sentence_of(error)}")
     except (XError, NotPossible) as error:
         return Progress(service.id, End.BLOCKED, f"{service.internal_name}: {error}")
 

@@ -21,8 +21,8 @@ from campaign.store import consents, ledgers, messages, outbox
 from campaign.store.engine import reading, writing
 from campaign.store.outbox import Outcome
 from models import ConsentSource, Inbox, MessageState
+from tasks.blocking import pause_all
 from tasks.desk import BATCH, SENDING, Desk, change_of, purpose_of
-from tasks.messaging import pause_all
 from tasks.progress import End, Progress
 from tasks.retrying import settle_failed_call
 from tasks.work import stop_for
@@ -108,7 +108,7 @@ def _ask(desk: Desk, after_id: str, wanted: int) -> MessageEvents | Progress:
         settle_failed_call(service_id, _READING, error)
         if isinstance(error, ServiceBlocked):
             with writing() as session:
-                pause_all(session, desk, error, desk.clock())
+                pause_all(session, desk.service, error, desk.clock())
         if stop := stop_for(desk, error):
             return stop
         raise

@@ -15,12 +15,13 @@ from campaign.domain.check import sentence_of
 from campaign.domain.direct_messages import NewMessage
 from campaign.domain.receipt import Answer, Receipt
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
-from campaign.store import broadcasts, deliveries, delivery_states, ledgers, messages, outbox, services, suppressions
+from campaign.store import deliveries, delivery_states, ledgers, messages, outbox, suppressions
 from campaign.store.engine import reading, writing
 from campaign.store.outbox import Outcome
 from campaign.x.refusals import RECIPIENT_REASONS
 from models import MAIN, DeliveryState, MessageState
 from tasks.arming import Armed
+from tasks.blocking import pause_all
 from tasks.desk import SENDING, Desk, change_of, purpose_of
 from tasks.progress import End, Progress
 
@@ -174,7 +175,7 @@ def _pause_where_needed(
     """Pause the broadcast that X refuses too often, and all of a service that X blocks; whether anything was."""
     blocked = next((call.result for call in calls if isinstance(call.result, ServiceBlocked)), None)
     if blocked is not None:
-        pause_all(session, desk, blocked, now)
+        pause_all(session, desk.service, blocked, now)
         return True
     answered = {MessageState.SENT, MessageState.REFUSED}
     forgotten = any(isinstance(call.result, Refused) and call.result.reason == "media_unknown" for call in calls)
@@ -189,15 +190,6 @@ def _pause_where_needed(
         return forgotten
     delivery_states.move(session, delivery, DeliveryState.PAUSED, "campaign", now, reason)
     return True
-
-
-def pause_all(session: Session, desk: Desk, error: ServiceBlocked, now: datetime) -> None:
-    """Pause every broadcast of a service that X blocks, and say why and what to do; other services go on."""
-    sentence = sentence_of(error)
-    services.mark_blocked(session, services.get(session, desk.service.id), sentence)
-    for delivery in broadcasts.under_way(session, desk.service.id):
-        reason = f"{desk.service.internal_name}: {sentence}"
-        delivery_states.move(session, delivery, DeliveryState.PAUSED, "campaign", now, reason)
 
 
 def _end(desk: Desk, failed: Sequence[XError]) -> Progress | None:
