@@ -135,6 +135,8 @@ def work_for(service: Service, letters: dict[int, Letter], on_change: OnChange) 
     try:
         return send_from(check_service(service), letters, on_change)
     except ServiceBlocked as error:
+        if error.reason == "cap":
+            return Progress(service.id, End.CAPPED, f"{service.internal_name}: {sentence_of(error)}")
         with writing() as session:
             pause_all(session, service, error, pendulum.now("UTC"))
         return Progress(service.id, End.BLOCKED, f"{service.internal_name}: {sentence_of(error)}")
