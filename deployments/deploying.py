@@ -12,15 +12,15 @@ import orjson
 from filelock import FileLock
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.exceptions import ObjectNotFound
 from ruamel.yaml import YAML
 
 from campaign.errors import NotPossible
 from campaign.settings import ROOT, Settings
 from deployments.dead_runs import mark_dead_runs
 from deployments.environment import child_environment, make_home
+from deployments.forms import register_forms
 from deployments.worker import make_pool
-from tasks.twitter_service import TwitterService
 
 PREFECT_FILE = ROOT / "prefect.yaml"
 
@@ -39,18 +39,11 @@ def deploy(settings: Settings) -> list[Deployed]:
     """Register everything with the server in use: new workflows stopped, known ones as people left them."""
     make_home(settings)
     with FileLock(settings.home / "deploy.lock"), get_client(sync_client=True) as client:
-        _register_forms()
+        register_forms(client)
         make_pool()
         _run_prefect_deploy(settings, client, _plan())
         mark_dead_runs(client)
         return deployed(client)
-
-
-def _register_forms() -> None:
-    try:
-        TwitterService.register_type_and_schema()
-    except ObjectAlreadyExists:  # somebody else did so at the same moment; now it is an update
-        TwitterService.register_type_and_schema()
 
 
 def deployed(client: SyncPrefectClient) -> list[Deployed]:

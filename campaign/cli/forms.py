@@ -1,7 +1,5 @@
 """The saved forms of services, for the commands that read and change them. Needs Prefect's settings in place."""
 
-from dataclasses import dataclass
-from decimal import Decimal
 from itertools import count
 from typing import Any
 from uuid import UUID
@@ -10,8 +8,8 @@ import pendulum
 from prefect.client.orchestration import get_client
 from pydantic import ValidationError
 
+from campaign.cli.service_rows import ServiceRow
 from campaign.domain.check import sentence_of
-from campaign.domain.spending import usd
 from campaign.errors import NotPossible, ServiceBlocked, Uncertain, Unsent, WrongUsage
 from campaign.store import ledgers
 from campaign.store.engine import reading
@@ -19,56 +17,6 @@ from campaign.x.keys import problem_of
 from models import Service
 from tasks.services import check, find_service, saved_services
 from tasks.twitter_service import TwitterService, block_name, saved_documents
-
-
-@dataclass(frozen=True, slots=True)
-class ServiceRow:
-    """A service with what it was charged this month, in US dollars."""
-
-    service: Service
-    spent: Decimal
-
-    def describe(self) -> dict[str, Any]:
-        """The service for scripts, without its keys."""
-        service = self.service
-        return {
-            "service": service.internal_name,
-            "label": service.label,
-            "visitor_folder": service.visitor_folder,
-            "synchronize": service.synchronize,
-            "proof": service.proof,
-            "api_version": service.api_version.value,
-            "owned": service.owned,
-            "spend_cap_usd": f"{service.spend_cap:.2f}",
-            "spent_usd": f"{self.spent:.2f}",
-            "followers": service.followers_count,
-            **self.check_result(),
-        }
-
-    def check_result(self) -> dict[str, Any]:
-        """What the last check found."""
-        service = self.service
-        return {
-            "state": service.state.value,
-            "handle": service.x_username or service.internal_name,
-            "x_user_id": service.x_user_id,
-            "access_level": service.access_level,
-            "problems": service.problems.splitlines(),
-        }
-
-    def as_row(self) -> dict[str, str]:
-        """The service for people."""
-        service = self.service
-        return {
-            "Service": service.internal_name,
-            "Label": service.label,
-            "State": service.state.value.replace("_", " "),
-            "Followers": f"{service.followers_count:,}" if service.followers_count is not None else "",
-            "Synchronized": "yes" if service.synchronize else "no",
-            "Proof": "yes" if service.proof else "",
-            "Spent": f"{usd(self.spent)} of {usd(service.spend_cap)}",
-            "Problems": service.problems,
-        }
 
 
 def one_named(handle: str) -> ServiceRow:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from models import ApiVersion
+from models import ApiVersion, MessagePolicy
 
 Handle = Annotated[str, typer.Argument(metavar="HANDLE", help="The handle of the X account, without the @.")]
 Label = Annotated[str | None, typer.Option(help="The name read in lists and reports.")]
@@ -14,8 +14,16 @@ Proof = Annotated[bool | None, typer.Option("--proof/--no-proof", help="A privat
 Version = Annotated[ApiVersion | None, typer.Option(help="Which of X's APIs.")]
 Owned = Annotated[bool | None, typer.Option("--owned/--not-owned", help="This account owns the developer app.")]
 Cap = Annotated[float | None, typer.Option(min=0, help="US dollars in a calendar month.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
+Policy = Annotated[MessagePolicy | None, typer.Option("--message-policy", help="Whom direct messages go to.")]
+OptOutLine = Annotated[str | None, typer.Option(help="Ends direct messages; empty for none.")]
+FrequencyCap = Annotated[int | None, typer.Option(min=0, help="Direct messages to one person; 0 for no cap.")]
+FrequencyDays = Annotated[int | None, typer.Option(min=1, max=365, help="Days in which that cap counts.")]
+QuietHours = Annotated[str | None, typer.Option(help="No direct messages then, as in 22:00-08:00; empty for none.")]
+TimeZone = Annotated[str | None, typer.Option("--timezone", help="Of the quiet hours; empty for CAMPAIGN_TIMEZONE.")]
+DailyLimit = Annotated[int | None, typer.Option(min=0, help="Direct messages in 24 hours; 0 for X's limit.")]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 ConsumerKey = Annotated[str | None, typer.Option(envvar="CAMPAIGN_CONSUMER_KEY", help="Asked for where missing.")]
 ConsumerSecret = Annotated[str | None, typer.Option(envvar="CAMPAIGN_CONSUMER_SECRET", help="Asked for where missing.")]

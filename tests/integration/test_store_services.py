@@ -13,7 +13,7 @@ from campaign.domain.check import Problem
 from campaign.store import services
 from campaign.store.engine import reading, writing
 from campaign.store.services import SavedService
-from models import ApiVersion, Service, ServiceState
+from models import OPT_OUT_LINE, ApiVersion, MessagePolicy, Service, ServiceState
 from tests.factories import NOW, account, form
 
 ACME = form()
@@ -64,6 +64,22 @@ def test_a_changed_form_changes_its_row() -> None:
     row = rows()["acme"]
     assert (row.id, row.label, row.synchronize, row.spend_cap) == (before.id, "New", False, Decimal(7))
     assert row.saved_at == NOW + timedelta(days=1)
+
+
+def test_what_a_form_says_of_direct_messages_follows_it() -> None:
+    (made,) = remember(form(app="0123456789abcdef", opt_out_line="", quiet_hours="22:00-08:00", daily_limit=500))
+    assert (made.app, made.opt_out_line, made.quiet_hours, made.daily_limit) == (
+        "0123456789abcdef",
+        "",
+        "22:00-08:00",
+        500,
+    )
+    policy = MessagePolicy.CONSENTED_ONLY
+    remember(form(message_policy=policy, frequency_cap=2, frequency_days=30, timezone="Europe/Brussels"))
+    row = rows()["acme"]
+    assert (row.id, row.message_policy, row.timezone) == (made.id, policy, "Europe/Brussels")
+    assert (row.frequency_cap, row.frequency_days, row.daily_limit) == (2, 30, 0)
+    assert (row.app, row.opt_out_line, row.quiet_hours) == (ACME.app, OPT_OUT_LINE, "")
 
 
 def test_a_form_keeps_its_row_through_a_change_of_its_internal_name() -> None:
