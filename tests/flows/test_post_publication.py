@@ -1,32 +1,23 @@
 """Post publication as a marketer uses it: the form, the question, the answer, through the API that the UI uses."""
 
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pendulum
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import PrefectHTTPStatusError
 
-from campaign.settings import Settings, load_settings
-from campaign.simulator.server import running as simulator_running
-from campaign.store import deliveries, schema
+from campaign.settings import load_settings
+from campaign.store import deliveries
 from campaign.store.engine import reading
-from deployments.deploying import deploy
-from deployments.environment import child_environment
-from deployments.processes import running
 from deployments.server import Server
-from deployments.worker import POOL
 from models import DeliveryState
-from tasks.twitter_service import block_name
+from tests.flows.marketer import a_prefect_server, answer, artifacts, form_of, wait_for
+from tests.flows.marketer import start as start_run
 from tests.pictures import picture
-from tests.servers import fresh_server, own_environment
 from tests.simulated_x import Brand, SimulatedX
 
 DEPLOYMENT = "post-publication/post-publication"
@@ -35,22 +26,8 @@ DEPLOYMENT = "post-publication/post-publication"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A Prefect server, a worker and a simulated X, as `campaign up` starts them."""
-    home = tmp_path_factory.mktemp("home")
-    with ExitStack() as stack:
-        x_url = stack.enter_context(simulator_running())
-        server = stack.enter_context(fresh_server(home))
-        stack.enter_context(own_environment(home, CAMPAIGN_X_API_URL=x_url, PREFECT_API_URL=server.api_url))
-        settings = load_settings()
-        schema.upgrade()
-        deploy(settings)
-        stack.enter_context(worker(settings, server))
+    with a_prefect_server(tmp_path_factory.mktemp("home")) as server:
         yield server
-
-
-def worker(settings: Settings, server: Server) -> Any:
-    environment = child_environment(settings) | {"PREFECT_API_URL": server.api_url}
-    command = ["prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", "worker"]
-    return running(settings, "worker", command, environment)
 
 
 @pytest.fixture
@@ -70,37 +47,12 @@ def x(server: Server) -> SimulatedX:
 
 def connect(client: SyncPrefectClient, x: SimulatedX, username: str, **more: Any) -> tuple[Brand, dict[str, Any]]:
     """An account with a saved form, and the reference to the form that the UI's drop-down sends."""
-    brand = x.make(username, **more)
-    brand.save_form(proof=bool(more), synchronize=False)  # posting asks for no followers
-    document = client.read_block_document_by_name(block_name(username), "twitter-service")
-    return brand, {"$ref": {"block_document_id": str(document.id)}}
+    return form_of(client, x, username, **more)
 
 
 def start(client: SyncPrefectClient, **parameters: Any) -> UUID:
     """As the form in the UI does it."""
-    deployment = client.read_deployment_by_name(DEPLOYMENT)
-    return client.create_flow_run_from_deployment(deployment.id, parameters=parameters).id
-
-
-def wait_for(client: SyncPrefectClient, run_id: UUID, *names: str, seconds: float = 60) -> FlowRun:
-    deadline = time.monotonic() + seconds
-    while (run := client.read_flow_run(run_id)).state_name not in names:
-        assert not (run.state and run.state.is_final()), f"{run.state_name}: {run.state and run.state.message}"
-        assert time.monotonic() < deadline, run.state
-        time.sleep(0.2)
-    return run
-
-
-def answer(client: SyncPrefectClient, run_id: UUID, **given: str) -> None:
-    """The button Resume, with the form filled in."""
-    reply = httpx.post(f"{client.api_url}flow_runs/{run_id}/resume", json={"run_input": given}).raise_for_status()
-    assert reply.json()["status"] == "ACCEPT", reply.text
-
-
-def artifacts(client: SyncPrefectClient, run_id: UUID) -> dict[str, Any]:
-    wanted = {"flow_runs": {"id": {"any_": [str(run_id)]}}}
-    found = httpx.post(f"{client.api_url}artifacts/filter", json=wanted).raise_for_status().json()
-    return {one["type"]: one["data"] for one in found}
+    return start_run(client, DEPLOYMENT, **parameters)
 
 
 def posts_of(brand: Brand) -> list[dict[str, Any]]:

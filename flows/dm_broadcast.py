@@ -1,0 +1,141 @@
+"""DM broadcast: from a form or a confirmed delivery to one personal message for everybody, exactly once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import pendulum
+from prefect import flow, runtime
+from prefect.client.schemas.objects import State
+from prefect.states import Completed, Failed
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from campaign.domain.broadcast_reports import BroadcastReport
+from campaign.errors import NotPossible, WrongUsage
+from campaign.settings import load_settings
+from tasks.asking import ask_where_needed
+from tasks.broadcast_form import BroadcastForm
+from tasks.broadcast_showing import BroadcastProgress, publish_reports, report_on
+from tasks.broadcast_steps import BROADCAST_STEPS
+from tasks.broadcasting import (
+    STOPPING,
+    begin_broadcast,
+    conclude_broadcast,
+    due_broadcasts,
+    letters_for,
+    records_of,
+    services_at_work,
+    under_way,
+    work_for,
+)
+from tasks.continuation import go_on_later, should_wait_here, wait_until
+from tasks.plain_logs import speak_plainly
+from tasks.posting import compose_from, make_ready, name_run_after, opens_at
+from tasks.progress import End, Progress
+
+speak_plainly()
+
+#: Services that send at the same time in one run.
+SIDE_BY_SIDE = 8
+
+
+def _name_run() -> str:
+    """The name until it is known what is sent."""
+    given = runtime.flow_run.parameters
+    named = "a new broadcast" if given.get("broadcast") else given.get("delivery")
+    return named or f"what is due · {pendulum.now(load_settings().timezone).to_date_string()}"
+
+
+@flow(
+    name="dm-broadcast",
+    flow_run_name=_name_run,
+    task_runner=ThreadPoolTaskRunner(max_workers=SIDE_BY_SIDE),  # type: ignore[arg-type]  # Prefect's own default
+)
+def dm_broadcast(delivery: str = "", broadcast: BroadcastForm | None = None) -> State:
+    """Send one personal message to every follower who may be written to, each exactly once, over days if need be.
+
+    Leave everything empty to go on with every confirmed broadcast that is due. Fill in a new broadcast to see first
+    who gets what, what it costs and how long it takes: the run then waits, and nothing goes out before your yes.
+
+    Args:
+        delivery: The internal name of one confirmed broadcast to send.
+        broadcast: A new broadcast.
+    """
+    STOPPING.clear()
+    try:
+        make_ready()
+        names = [_compose(broadcast)] if broadcast else [delivery] if delivery else due_broadcasts()
+        name_run_after(names)
+        return _send(names)
+    except (NotPossible, WrongUsage) as error:
+        return Failed(message=str(error))
+    except BaseException:
+        # Stopped by a person: what is being called is finished and noted, and nothing more is sent.
+        STOPPING.set()
+        raise
+
+
+def _compose(form: BroadcastForm) -> str:
+    """From a form to a confirmed broadcast; the run is suspended while a person is asked."""
+    name = compose_from(form)
+    name_run_after([name])
+    ask_where_needed(name, BROADCAST_STEPS)
+    return name
+
+
+def _send(names: Sequence[str]) -> State:
+    """Begin what is due and send as far as X allows now; the rest goes on by itself later."""
+    problems: list[str] = []
+    while True:
+        begun, waiting = _begin(names, problems)
+        ends = _send_side_by_side(begun)
+        moments = [*waiting.values(), *(end.until for end in ends if end.until)]
+        until = min(moments, default=None)
+        if until is None or not should_wait_here():
+            break
+        wait_until(until)
+    if until is not None:
+        name = names[0] if len(names) == 1 else ""
+        go_on_later(name or "dm-broadcast", until, {"delivery": name})
+    reports = [report_on(conclude_broadcast(name), until) for name in names if name not in waiting]
+    publish_reports(reports)
+    return _outcome(reports, ends, problems, until)
+
+
+def _begin(names: Sequence[str], problems: list[str]) -> tuple[list[str], dict[str, datetime]]:
+    """Let what is confirmed go out; what has a later contact date waits, and what may not is told."""
+    waiting = {name: at for name in names if (at := opens_at(name))}
+    begun = []
+    for name in names:
+        try:
+            if name not in waiting:
+                begin_broadcast(name, "dm-broadcast")
+                begun.append(name)
+        except (NotPossible, WrongUsage) as error:
+            problems.append(str(error))
+    return begun, waiting
+
+
+def _send_side_by_side(begun: Sequence[str]) -> list[Progress]:
+    """Let every service of these broadcasts send, several at a time; one that cannot does not hold up the others."""
+    going = under_way()
+    records, progress = records_of(going), BroadcastProgress([one.delivery.name for one in going])
+    futures = [
+        work_for.submit(service, letters_for(service, going, records), progress.change)
+        for service in services_at_work(going, begun)
+    ]
+    ends = [future.result() for future in futures]
+    progress.goes_on(min((end.until for end in ends if end.until), default=None))
+    progress.finish()
+    return ends
+
+
+def _outcome(
+    reports: Sequence[BroadcastReport], ends: Sequence[Progress], problems: Sequence[str], until: datetime | None
+) -> State:
+    unhappy = [f"{report.name}: {report.reason}" for report in reports if report.is_unhappy]
+    stuck = [end.reason for end in ends if end.end in {End.BLOCKED, End.CAPPED, End.REFUSED}]
+    if unhappy or stuck or problems:
+        return Failed(message=" ".join(dict.fromkeys([*problems, *unhappy, *stuck])), data=list(reports))
+    if until is not None:
+        return Completed(message=f"Continues at {until:%Y-%m-%d %H:%M:%S %Z}.", data=list(reports))
+    return Completed(message=None if reports else "Nothing is due.", data=list(reports))

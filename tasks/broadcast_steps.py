@@ -1,0 +1,51 @@
+"""How a broadcast is analysed, shown and proved in a run."""
+
+from prefect import runtime, task
+
+from campaign.domain.findings import Analysis
+from campaign.store import deliveries
+from campaign.store.engine import reading
+from tasks.aiming import Aim, aim
+from tasks.asking import Looked, Steps
+from tasks.broadcast_proofs import send_broadcast_proof
+from tasks.broadcast_showing import preview_text, publish_preview
+from tasks.posting import refuse_errors
+from tasks.progress import Progress
+
+#: What an analysis says before a proof, and no longer after it.
+_BEFORE_A_PROOF = "no_proof_sent"
+
+
+@task(name="analyse", task_run_name="analyse {name}")
+def analyse_broadcast(name: str) -> Looked:
+    """Find out who gets it and who does not, show what, and keep what was found. Sends nothing."""
+    found = aim(name, f"the run {runtime.flow_run.name}")
+    publish_preview(found)
+    refuse_errors(name, found.analysis)
+    return looked_at(found)
+
+
+def looked_at(found: Aim) -> Looked:
+    """A broadcast as it was analysed, and as a person is shown it."""
+    return Looked(found.delivery, found.draft, found.analysis, preview_text(found))
+
+
+def look_again(name: str) -> Looked:
+    """A broadcast as its last analysis found it: its recipients are not looked for anew."""
+    with reading() as session:
+        delivery = deliveries.named(session, name)
+        draft, services = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
+    analysis = Analysis.model_validate_json(delivery.analysis)
+    if delivery.proofs:
+        kept = [finding for finding in analysis.findings if finding.code != _BEFORE_A_PROOF]
+        analysis = analysis.model_copy(update={"findings": kept})
+    return looked_at(Aim(delivery, draft, services, analysis, []))
+
+
+def _prove(looked: Looked) -> Progress | None:
+    if not looked.draft.broadcast.proof_recipients:
+        return None
+    return send_broadcast_proof(looked.delivery.name, f"the run {runtime.flow_run.name}")
+
+
+BROADCAST_STEPS = Steps(analyse=analyse_broadcast, look_again=look_again, prove=_prove)

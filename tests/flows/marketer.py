@@ -1,0 +1,83 @@
+"""What a marketer does in the Prefect UI, through the API that the UI uses, against a server with a worker."""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import FlowRun
+
+from campaign.settings import Settings, load_settings
+from campaign.simulator.server import running as simulator_running
+from campaign.store import schema
+from deployments.deploying import deploy
+from deployments.environment import child_environment
+from deployments.processes import running
+from deployments.server import Server
+from deployments.worker import POOL
+from tasks.twitter_service import block_name
+from tests.servers import fresh_server, own_environment
+from tests.simulated_x import Brand, SimulatedX
+
+
+@contextmanager
+def a_prefect_server(home: Path, **settings: str) -> Iterator[Server]:
+    """A Prefect server, a worker and a simulated X, as `campaign up` starts them."""
+    with ExitStack() as stack:
+        x_url = stack.enter_context(simulator_running())
+        server = stack.enter_context(fresh_server(home))
+        own = own_environment(home, CAMPAIGN_X_API_URL=x_url, PREFECT_API_URL=server.api_url, **settings)
+        stack.enter_context(own)
+        schema.upgrade()
+        deploy(load_settings())
+        stack.enter_context(_worker(load_settings(), server, settings))
+        yield server
+
+
+def _worker(settings: Settings, server: Server, more: dict[str, str]) -> Any:
+    environment = child_environment(settings) | {"PREFECT_API_URL": server.api_url} | more
+    command = ["prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", "worker"]
+    return running(settings, "worker", command, environment)
+
+
+def form_of(
+    client: SyncPrefectClient, x: SimulatedX, username: str, followers: int = 0, **more: Any
+) -> tuple[Brand, dict[str, Any]]:
+    """An account with a saved form, and the reference to the form that the UI's drop-down sends."""
+    brand = x.make(username, followers, **more)
+    brand.save_form(proof=bool(more), synchronize=followers > 0)
+    document = client.read_block_document_by_name(block_name(username), "twitter-service")
+    return brand, {"$ref": {"block_document_id": str(document.id)}}
+
+
+def start(client: SyncPrefectClient, deployment: str, **parameters: Any) -> UUID:
+    """As the form in the UI does it."""
+    found = client.read_deployment_by_name(deployment)
+    return client.create_flow_run_from_deployment(found.id, parameters=parameters).id
+
+
+def wait_for(client: SyncPrefectClient, run_id: UUID, *names: str, seconds: float = 60) -> FlowRun:
+    """Wait until a run is in one of these states; fails when it ends in another one."""
+    deadline = time.monotonic() + seconds
+    while (run := client.read_flow_run(run_id)).state_name not in names:
+        assert not (run.state and run.state.is_final()), f"{run.state_name}: {run.state and run.state.message}"
+        assert time.monotonic() < deadline, run.state
+        time.sleep(0.2)
+    return run
+
+
+def answer(client: SyncPrefectClient, run_id: UUID, **given: Any) -> None:
+    """The button Resume, with the form filled in."""
+    reply = httpx.post(f"{client.api_url}flow_runs/{run_id}/resume", json={"run_input": given}).raise_for_status()
+    assert reply.json()["status"] == "ACCEPT", reply.text
+
+
+def artifacts(client: SyncPrefectClient, run_id: UUID) -> dict[str, Any]:
+    """What a run shows, by the type of the artifact."""
+    wanted = {"flow_runs": {"id": {"any_": [str(run_id)]}}}
+    found = httpx.post(f"{client.api_url}artifacts/filter", json=wanted).raise_for_status().json()
+    return {one["type"]: one["data"] for one in found}

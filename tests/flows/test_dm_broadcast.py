@@ -1,0 +1,130 @@
+"""A broadcast as a marketer sends it: the form, the question, the answer, through the API that the UI uses."""
+
+import time
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+
+from campaign.settings import load_settings
+from campaign.store import deliveries, waves
+from campaign.store.engine import reading
+from deployments.server import Server
+from models import Delivery, DeliveryState, MessageState
+from tests.flows.marketer import a_prefect_server, answer, artifacts, form_of, start, wait_for
+from tests.flows.running import sync
+from tests.simulated_x import Brand, SimulatedX
+
+DEPLOYMENT = "dm-broadcast/dm-broadcast"
+FOLLOWERS = 5_000
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A Prefect server, a worker and a simulated X, as `campaign up` starts them."""
+    settings = {"CAMPAIGN_SETTLE_SECONDS": "2", "CAMPAIGN_INBOX_SECONDS": "1"}
+    with a_prefect_server(tmp_path_factory.mktemp("home"), **settings) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[SyncPrefectClient]:
+    assert server
+    with get_client(sync_client=True) as client:
+        yield client
+
+
+@pytest.fixture
+def x(server: Server) -> SimulatedX:
+    assert server
+    simulated = SimulatedX(load_settings().x_api_url)
+    simulated.command("POST", "reset")
+    return simulated
+
+
+def messages_of(brand: Brand) -> list[dict[str, Any]]:
+    """What the account sent, in the order in which X took it."""
+    sent = brand.x.command("GET", f"accounts/{brand.name}/messages")["messages"]
+    return [one for one in sent if one["sender"] == brand.made["user_id"]]
+
+
+def says(brand: Brand, user_id: str, text: str) -> None:
+    brand.x.command("POST", f"accounts/{brand.name}/messages", **{"from": user_id, "text": text})
+
+
+def the_delivery() -> Delivery:
+    with reading() as session:
+        return deliveries.listed(session)[0]
+
+
+def follow_ups(client: SyncPrefectClient, name: str) -> list[UUID]:
+    return [run.id for run in client.read_flow_runs() if run.parameters.get("delivery") == name]
+
+
+def wait_until_over(name: str, seconds: float = 90) -> Delivery:
+    deadline = time.monotonic() + seconds
+    while not (delivery := the_delivery()).is_over:
+        assert time.monotonic() < deadline, delivery
+        time.sleep(0.3)
+    assert delivery.name == name
+    return delivery
+
+
+def test_a_broadcast_goes_out_over_several_windows_after_proof_and_yes_and_stop_is_honoured(
+    client: SyncPrefectClient, x: SimulatedX
+) -> None:
+    acme, form = form_of(client, x, "acme", FOLLOWERS)
+    assert sync("acme").is_completed
+    wanted = [user for user in acme.users() if user["public_metrics"]["followers_count"] > 50]
+    x.command("PUT", "limits", window_seconds=6, limits={"messages": len(wanted) // 3 + 1}, day_limits=_NO_DAY_LIMITS)
+    closed = wanted[:20]
+    x.command("PUT", "recipients", state="closed", users=[user["id"] for user in closed])
+    broadcast = {
+        "label": "Hello",
+        "services": [form],
+        "text": "Hello {{ visitor.full_name | default('there') }}, from {{ service.label }}.",
+        "where": "followers_count > 50",
+        "proof_recipients": [wanted[-1]["username"]],
+    }
+
+    run_id = start(client, DEPLOYMENT, broadcast=broadcast)
+    wait_for(client, run_id, "Suspended")
+
+    # Nothing but the proof is out, and a yes that does not accept people without consent is none.
+    [proof] = messages_of(acme)
+    assert proof["recipient"] == wanted[-1]["id"]
+    assert f"{len(wanted):,}" in artifacts(client, run_id)["markdown"]
+
+    answer(client, run_id, answer="Confirm", confirm_as="Ana", accept_unconsented=True)
+    wait_for(client, run_id, "Completed")
+    name = the_delivery().name
+    already = {one["recipient"] for one in messages_of(acme)}
+    leaving = next(user["id"] for user in reversed(wanted) if user["id"] not in already)
+    says(acme, leaving, "Stop!")
+    wait_until_over(name)
+
+    assert the_delivery().state is DeliveryState.FINISHED
+    received = Counter(one["recipient"] for one in messages_of(acme) if one["id"] != proof["id"])
+    expected = {user["id"] for user in wanted} - {leaving} - {user["id"] for user in closed}
+    assert set(received) == expected
+    assert set(received.values()) == {1}
+    texts = {one["recipient"]: one["text"] for one in messages_of(acme)}
+    assert all(
+        texts[user["id"]].startswith(f"Hello {user['name']}, from acme.") for user in wanted if user["id"] in expected
+    )
+    assert _most_in_a_window(x) <= len(wanted) // 3 + 1
+    with reading() as session:
+        numbers = waves.count_by_state(session, the_delivery().id)
+    assert numbers == {MessageState.SENT: len(expected), MessageState.REFUSED: len(closed), MessageState.CANCELLED: 1}
+    assert len(follow_ups(client, name)) >= 2
+
+
+_NO_DAY_LIMITS = {"messages": {"user": None, "app": None}}
+
+
+def _most_in_a_window(x: SimulatedX) -> int:
+    windows = x.command("GET", "windows")["windows"]
+    return max(int(one["most_done"]) for one in windows if one["endpoint"] == "messages" and one["family"] == "window")
