@@ -4,8 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from contextvars import copy_context
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import datetime
 from threading import Lock, Timer
 from uuid import UUID
 
@@ -13,14 +12,12 @@ import pendulum
 from prefect import runtime
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 from prefect.logging import get_logger
-from sqlmodel import Session
 
-from campaign.domain.broadcast_numbers import Numbers, Standing, planned_end, progress_line
-from campaign.domain.findings import Analysis
+from campaign.domain.broadcast_numbers import Numbers, Standing, progress_line
 from campaign.store import deliveries, waves
 from campaign.store.engine import reading
-from campaign.x.gateway import message_terms
-from models import Delivery, MessageState, Service
+from models import Delivery, MessageState
+from tasks.broadcast_reporting import standing_of
 
 _EVERY_SECONDS = 1.0
 
@@ -128,29 +125,3 @@ def _read(name: str) -> _Bar:
 def _counts(delivery: Delivery) -> Counter[MessageState]:
     with reading() as session:
         return waves.count_by_state(session, delivery.id)
-
-
-def standing_of(session: Session, delivery: Delivery) -> Standing:
-    """What is known of a broadcast before it goes on: its price, its cap, its waves, its end."""
-    services = deliveries.targets_of(session, delivery)
-    analysis = Analysis.model_validate_json(delivery.analysis) if delivery.analysis else Analysis()
-    return Standing(
-        price=price_of(services),
-        spend_cap=sum((service.spend_cap for service in services), Decimal(0)),
-        waves=_begins(session, delivery, services),
-        planned_end=planned_end(analysis, delivery.started_at),
-    )
-
-
-def _begins(session: Session, delivery: Delivery, services: Sequence[Service]) -> list[datetime]:
-    offsets: dict[int, int] = {}
-    for service in services:
-        for wave in waves.of_service(session, delivery.id, service.id):
-            offsets.setdefault(wave.number, wave.offset_seconds)
-    start = delivery.started_at or pendulum.now("UTC")
-    return [start + timedelta(seconds=offset) for offset in offsets.values()]
-
-
-def price_of(services: Sequence[Service]) -> Decimal:
-    """What a message costs in US dollars, at most."""
-    return max((message_terms(service.api_version.value).message_price.usd for service in services), default=Decimal(0))

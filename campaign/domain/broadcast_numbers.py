@@ -56,6 +56,10 @@ class Numbers:
             return 100.0
         return min(99.9, round(100 * done / self.total, 1))
 
+    def as_json(self) -> dict[str, int]:
+        """The numbers as scripts read them."""
+        return {state.value: self.of(state) for state in MessageState}
+
     def in_words(self) -> str:
         """The numbers in one line: sent 1,204, refused 3, uncertain 0, pending 3,793 of 5,000."""
         told = [f"{state.value} {self.of(state):,}" for state in (MessageState.SENT, MessageState.REFUSED)]

@@ -70,7 +70,9 @@ def _people(analysis: Analysis) -> Iterator[str]:
     yield f"**{strange_line(reached(analysis))}**"
     if said := unasked(analysis):
         yield strange_line(said)
-    rows = [{"Nothing goes to those who": words, "People": f"{count:,}"} for words, count in exclusions(analysis)]
+    rows = [
+        {"Nothing goes to those who": words, "People": f"{count:,}"} for words, count in exclusions(analysis.excluded)
+    ]
     if rows:
         yield table(rows, numbers=["People"])
 

@@ -1,6 +1,6 @@
 """The words that all pictures of a broadcast have in common: its preview, its progress and its report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from urllib.parse import urlsplit
@@ -43,10 +43,10 @@ def unasked(analysis: Analysis) -> str:
     return f"{analysis.unconsented:,} of them never agreed to be written to: a person accepts exactly this number."
 
 
-def exclusions(analysis: Analysis) -> list[tuple[str, int]]:
+def exclusions(excluded: Mapping[str, int]) -> list[tuple[str, int]]:
     """Why how many people in the target get nothing, in words."""
     words = {reason.value: said for reason, said in EXCLUSION_WORDS.items()}
-    return [(words.get(reason, reason), count) for reason, count in analysis.excluded.items() if count]
+    return [(words.get(reason, reason), count) for reason, count in excluded.items() if count]
 
 
 def goes_out(analysis: Analysis) -> str:
