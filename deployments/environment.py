@@ -3,6 +3,7 @@
 Prefect reads them when it is imported, so this module does not import it.
 """
 
+import json
 import os
 
 from campaign.errors import WrongUsage
@@ -47,9 +48,14 @@ def child_environment(settings: Settings) -> dict[str, str]:
 
     The encryption key is not part of it: only the server needs it.
     """
-    ours = {f"CAMPAIGN_{name.upper()}": str(value) for name, value in settings.model_dump().items()}
+    ours = {f"CAMPAIGN_{name.upper()}": _spelt(value) for name, value in settings.model_dump().items()}
     inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_SERVER_ENCRYPTION_KEY"}
     return prefect_environment(settings) | inherited | ours
+
+
+def _spelt(value: object) -> str:
+    """A setting as it is read from the environment."""
+    return json.dumps(value) if isinstance(value, dict) else str(value)
 
 
 def make_home(settings: Settings) -> None:

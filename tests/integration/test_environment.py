@@ -51,6 +51,11 @@ def test_reading_the_settings_does_not_import_prefect() -> None:
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_children_read_the_same_opt_out_words(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAMPAIGN_OPT_OUT_WORDS", child_environment(settings)["CAMPAIGN_OPT_OUT_WORDS"])
+    assert Settings().opt_out_words == settings.opt_out_words
+
+
 def test_children_are_told_the_settings_but_not_the_key(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(VARIABLE, Fernet.generate_key().decode())
 
