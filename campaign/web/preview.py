@@ -23,24 +23,26 @@ from campaign.web.pictures import Album
 _SHOWN_OF_LINK = 26
 _SCHEME = re.compile(r"^https?://(www\.)?", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]")
-_COLOURS = 6
+COLOURS = 6
+"""So many colours the circles with initials have."""
 _NEARLY_FULL = 20
 
-_pages = Environment(
+pages = Environment(
     loader=PackageLoader("campaign.web"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_pages.globals |= {"NO_ALT_TEXT": NO_ALT_TEXT, "PAID_PARTNERSHIP": PAID_PARTNERSHIP}
+"""What pages are made with: whatever comes in is only ever text there."""
+pages.globals |= {"NO_ALT_TEXT": NO_ALT_TEXT, "PAID_PARTNERSHIP": PAID_PARTNERSHIP}
 
 
 def render_page(head: PreviewHead, views: Sequence[PostView]) -> str:
     """Draw the page: the delivery, what was found, and the posts of one account after the other."""
     album = Album()
     accounts = [list(posts) for _, posts in groupby(views, key=lambda view: view.handle)]
-    return _pages.get_template("preview.html.jinja").render(
+    return pages.get_template("preview.html.jinja").render(
         head=head,
         cost=usd(head.cost),
         findings=by_level(head.findings),
@@ -53,7 +55,7 @@ def _post(view: PostView, album: Album) -> dict[str, object]:
     return {
         "view": view,
         "initials": _initials(view),
-        "colour": crc32(view.handle.lower().encode()) % _COLOURS,
+        "colour": crc32(view.handle.lower().encode()) % COLOURS,
         "pieces": [(piece, _as_shown(piece)) for piece in pieces(view.text)],
         "tiles": [album.tile(file, thumbnail) for file, thumbnail in view.pictured],
         "poll_ends": poll_ends(view.poll.minutes) if view.poll else "",
