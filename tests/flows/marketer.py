@@ -49,7 +49,7 @@ def form_of(
 ) -> tuple[Brand, dict[str, Any]]:
     """An account with a saved form, and the reference to the form that the UI's drop-down sends."""
     brand = x.make(username, followers, **more)
-    brand.save_form(proof=bool(more), synchronize=followers > 0)
+    brand.save_form(proof=bool(more), synchronize=followers > 0, spend_cap=1_000)
     document = client.read_block_document_by_name(block_name(username), "twitter-service")
     return brand, {"$ref": {"block_document_id": str(document.id)}}
 
