@@ -22,7 +22,8 @@ from campaign.domain.preview_words import (
 from campaign.domain.rendered import LoadedFile
 from campaign.domain.spending import usd
 
-_WIDEST = 80
+WIDEST = 80
+"""Panels are no wider, however wide the terminal is."""
 _BAR = 10
 _STYLES = {
     Mark.PLAIN: "",
@@ -31,7 +32,7 @@ _STYLES = {
     Mark.HASHTAG: "cyan",
     Mark.CASHTAG: "cyan",
 }
-_LEVEL_STYLES = {"Error": "bold red", "Warning": "bold yellow", "Note": "bold"}
+LEVEL_STYLES = {"Error": "bold red", "Warning": "bold yellow", "Note": "bold"}
 # What a terminal obeys instead of showing it: a text could move the cursor or colour what follows.
 _ORDERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -39,19 +40,19 @@ _ORDERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 def show_posts(console: Console, head: PreviewHead, views: Sequence[PostView]) -> None:
     """Print a panel for each post, then what all of it costs and what the analysis found."""
     plain = console.options.ascii_only
-    console.print(_plain(head.label, "bold"), _plain(head.name, "dim"))
+    console.print(words_of(head.label, "bold"), words_of(head.name, "dim"))
     for view in views:
-        console.print(_panel(view, min(console.width, _WIDEST), plain=plain))
-    console.print(_plain(f"Cost: {usd(head.cost)}", "bold"))
+        console.print(_panel(view, min(console.width, WIDEST), plain=plain))
+    console.print(words_of(f"Cost: {usd(head.cost)}", "bold"))
     for title, sentences in by_level(head.findings):
         for sentence in sentences:
-            style = _LEVEL_STYLES[title.removesuffix("s")]
-            console.print(Text.assemble((f"{title.removesuffix('s')}: ", style), _plain(sentence)))
+            style = LEVEL_STYLES[title.removesuffix("s")]
+            console.print(Text.assemble((f"{title.removesuffix('s')}: ", style), words_of(sentence)))
 
 
 def _panel(view: PostView, width: int, *, plain: bool) -> Panel:
     part = f" {view.part}/{view.parts}" if view.parts > 1 else ""
-    title = Text.assemble(_plain(view.account_name, "bold"), " ", _plain(f"@{view.handle}", "dim"), part)
+    title = Text.assemble(words_of(view.account_name, "bold"), " ", words_of(f"@{view.handle}", "dim"), part)
     return Panel(
         Group(*_inside(view), _foot(view, plain=plain)),
         title=title,
@@ -67,20 +68,20 @@ def _inside(view: PostView) -> Iterable[Text]:
     for file in view.files:
         yield _file(file)
     if view.poll:
-        yield from (_plain(f"( ) {option}") for option in view.poll.options)
-        yield _plain(f"Poll, {poll_ends(view.poll.minutes)}", "dim")
+        yield from (words_of(f"( ) {option}") for option in view.poll.options)
+        yield words_of(f"Poll, {poll_ends(view.poll.minutes)}", "dim")
     if view.paid_partnership:
-        yield _plain(PAID_PARTNERSHIP, "italic")
+        yield words_of(PAID_PARTNERSHIP, "italic")
     yield Text()
 
 
 def _marked(text: str) -> Text:
-    return Text.assemble(*(_plain(piece.text, _STYLES[piece.mark]) for piece in pieces(text)), overflow="fold")
+    return Text.assemble(*(words_of(piece.text, _STYLES[piece.mark]) for piece in pieces(text)), overflow="fold")
 
 
 def _file(file: LoadedFile) -> Text:
-    alt_text = _plain(file.alt_text) if file.alt_text else _plain(NO_ALT_TEXT, "yellow")
-    return Text.assemble(_plain(f"[{facts_of(file)}] ", "magenta"), alt_text)
+    alt_text = words_of(file.alt_text) if file.alt_text else words_of(NO_ALT_TEXT, "yellow")
+    return Text.assemble(words_of(f"[{facts_of(file)}] ", "magenta"), alt_text)
 
 
 def _foot(view: PostView, *, plain: bool) -> Text:
@@ -89,8 +90,9 @@ def _foot(view: PostView, *, plain: bool) -> Text:
     bar = (full * done + empty * (_BAR - done), "red" if view.weight > view.limit else "green")
     too_long = ", too long" if view.weight > view.limit else ""
     lines = [f" {length_of(view)}{too_long}", who_may_reply(view), time_of(view)]
-    return Text.assemble(bar, _plain("\n".join(line for line in lines if line), "dim"))
+    return Text.assemble(bar, words_of("\n".join(line for line in lines if line), "dim"))
 
 
-def _plain(words: str, style: str = "") -> Text:
+def words_of(words: str, style: str = "") -> Text:
+    """Words that the terminal only shows, whatever they are."""
     return Text(_ORDERS.sub("\ufffd", re.sub(r"\r\n?", "\n", words)), style)
