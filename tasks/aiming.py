@@ -22,7 +22,7 @@ from campaign.store.claims import Claim, claim
 from campaign.store.engine import reading, writing
 from campaign.x.gateway import message_terms
 from models import Delivery, DeliveryState, Service
-from tasks.arming import allowance_of
+from tasks.allowing import allowance_of
 from tasks.marking import load_files, mark_of, text_for
 from tasks.recipients import Aimed, write_recipients
 from tasks.services import check_service

@@ -1,13 +1,14 @@
 """The file of a broadcast on X: uploaded once for everybody who gets it, again when X forgets it."""
 
 from campaign.domain.posts import MediaFile
-from campaign.errors import Refused, XError
-from campaign.store import deliveries, delivery_states, ledgers, messages
+from campaign.errors import Refused, ServiceBlocked, XError
+from campaign.store import ledgers, messages
 from campaign.store.engine import reading, writing
-from models import DeliveryState, UploadedFile
+from models import UploadedFile
 from tasks.desk import Desk, Letter
+from tasks.pausing import pause, pause_all
 from tasks.progress import End, Progress
-from tasks.retrying import settle_failed_call
+from tasks.retrying import book_failed_call
 from tasks.work import stop_for
 
 
@@ -40,12 +41,7 @@ def _upload(desk: Desk, letter: Letter, media: MediaFile) -> str | Progress:
     try:
         answer = desk.gateway.upload(media, lambda _done, _all: None)
     except XError as error:
-        settle_failed_call(service_id, purpose, error)
-        if isinstance(error, Refused):
-            return _pause(desk, letter, f"X does not take its file: {error}")
-        if stop := stop_for(desk, error):
-            return stop
-        raise
+        return _failed(desk, letter, purpose, error)
     with writing() as session:
         ledgers.settle(session, service_id, purpose, answer.receipts, desk.clock())
         uploaded = UploadedFile(
@@ -60,9 +56,15 @@ def _upload(desk: Desk, letter: Letter, media: MediaFile) -> str | Progress:
     return answer.value.media_id
 
 
-def _pause(desk: Desk, letter: Letter, reason: str) -> Progress:
+def _failed(desk: Desk, letter: Letter, purpose: str, error: XError) -> Progress:
     with writing() as session:
-        delivery = deliveries.get(session, letter.delivery_id)
-        if delivery.state is DeliveryState.IN_PROGRESS:
-            delivery_states.move(session, delivery, DeliveryState.PAUSED, "campaign", desk.clock(), reason)
-    return desk.progress(End.REFUSED, f"{letter.name}: {reason}")
+        now = desk.clock()
+        book_failed_call(session, desk.service.id, purpose, error, now)
+        if isinstance(error, Refused):
+            pause(session, letter.delivery_id, f"X does not take its file: {error}", now)
+            return desk.progress(End.REFUSED, f"{letter.name}: X does not take its file: {error}")
+    if isinstance(error, ServiceBlocked):
+        pause_all(desk, error)
+    if stop := stop_for(desk, error):
+        return stop
+    raise error

@@ -7,6 +7,7 @@ from threading import Event
 
 import pendulum
 from prefect import task
+from prefect.cache_policies import NO_CACHE
 from prefect.logging import get_run_logger
 from sqlmodel import Session
 
@@ -14,7 +15,7 @@ from campaign.domain.check import sentence_of
 from campaign.domain.rendered import LoadedFile
 from campaign.errors import NotPossible, ServiceBlocked, XError
 from campaign.settings import load_settings
-from campaign.store import broadcasts, deliveries, delivery_states, messages, outbox, services, waves
+from campaign.store import attempts, broadcasts, deliveries, delivery_states, messages, services, waves
 from campaign.store.claims import Claim, claim
 from campaign.store.engine import reading, writing
 from models import Delivery, DeliveryState, MessageState, Service
@@ -68,7 +69,7 @@ def services_at_work(going: Sequence[Marked], names: Sequence[str]) -> list[Serv
     """The services of these broadcasts, and those with messages of which nobody knows what came."""
     wanted = {service.id for broadcast in going if broadcast.delivery.name in names for service in broadcast.services}
     with reading() as session:
-        wanted |= set(outbox.with_unsettled(session))
+        wanted |= set(attempts.with_unsettled(session))
         return [services.get(session, service_id) for service_id in sorted(wanted)]
 
 
@@ -121,7 +122,7 @@ def desk_of(service: Service, letters: dict[int, Letter], on_change: OnChange, l
     )
 
 
-@task(name="send", task_run_name="send from {service.internal_name}", **RETRIES)
+@task(name="send", task_run_name="send from {service.internal_name}", cache_policy=NO_CACHE, **RETRIES)
 def send_from(service: Service, letters: dict[int, Letter], on_change: OnChange) -> Progress:
     """Read a service's inbox, then send as many of its messages as X allows now, each exactly once."""
     log = get_run_logger()
@@ -129,7 +130,7 @@ def send_from(service: Service, letters: dict[int, Letter], on_change: OnChange)
         return send_what_is_due(desk_of(service, dict(letters), on_change, log.info))
 
 
-@task(name="work on", task_run_name="{service.internal_name}")
+@task(name="work on", task_run_name="{service.internal_name}", cache_policy=NO_CACHE)
 def work_for(service: Service, letters: dict[int, Letter], on_change: OnChange) -> Progress:
     """Do for one service all that can be done now; never fails the others."""
     try:

@@ -10,7 +10,6 @@ from campaign.domain.breaker import LOOKED_AT, should_pause
 from campaign.domain.broadcast_text import BroadcastText
 from campaign.domain.quiet_hours import QuietHours
 from campaign.domain.rendered import LoadedFile
-from campaign.store.outbox import Outcome
 from campaign.x.gateway import Gateway
 from models import MessageState, Service
 from tasks.progress import Clock, End, Progress
@@ -19,6 +18,8 @@ from tasks.progress import Clock, End, Progress
 BATCH = 100
 #: Calls to X at the same time for one service.
 AT_ONCE = 4
+#: How often it is looked whether a batch may still go out, in seconds.
+LOOK_EVERY = 0.25
 SENDING = "sending direct messages"
 """What the money for a batch is set aside for."""
 
@@ -76,6 +77,7 @@ class Desk:
     on_change: Callable[[int, Counter[MessageState]], None] = lambda _delivery_id, _change: None
     """Hears by how much the numbers of a broadcast's messages change, by state."""
     log: Callable[[str], None] = lambda _line: None
+    look_every: float = LOOK_EVERY
 
     def progress(self, end: End, reason: str = "", until: datetime | None = None) -> Progress:
         """Where the service stands."""
@@ -87,8 +89,8 @@ def purpose_of(message_id: int) -> str:
     return f"publishing message {message_id}"
 
 
-def change_of(before: MessageState, outcomes: Sequence[Outcome]) -> Counter[MessageState]:
+def moved(before: MessageState, *after: MessageState) -> Counter[MessageState]:
     """By how much the numbers of messages change that were in one state."""
-    change = Counter(one.state for one in outcomes)
-    change[before] -= len(outcomes)
+    change = Counter(after)
+    change[before] -= len(after)
     return change

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import case
+from sqlalchemy import ColumnElement, case
 from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from models import MAIN, Delivery, DeliveryKind, DeliveryState, DeliveryTarget, Message, MessageState, Priority, Service
 
@@ -16,13 +17,28 @@ _LAST = 100
 
 def under_way(session: Session, service_id: int | None = None) -> list[Delivery]:
     """The broadcasts in progress (on a service), the one that goes first before the others."""
+    return list(session.scalars(_under_way(service_id)))
+
+
+def lock_under_way(session: Session, service_id: int) -> list[Delivery]:
+    """The same, and nobody changes their state meanwhile: a pause does not undo a stop."""
+    held = _under_way(service_id).with_for_update(of=Delivery).execution_options(populate_existing=True)
+    return list(session.scalars(held))
+
+
+def lock(session: Session, delivery_id: int) -> Delivery:
+    """Read one broadcast, whatever its state, in the same way."""
+    return session.get_one(Delivery, delivery_id, with_for_update=True, populate_existing=True)
+
+
+def _under_way(service_id: int | None) -> SelectOfScalar[Delivery]:
     found = select(Delivery).where(
         col(Delivery.kind) == DeliveryKind.DM, col(Delivery.state) == DeliveryState.IN_PROGRESS
     )
     if service_id is not None:
         found = found.join(DeliveryTarget, col(DeliveryTarget.delivery_id) == col(Delivery.id))
         found = found.where(col(DeliveryTarget.service_id) == service_id)
-    return list(session.scalars(found.order_by(_ORDER.desc(), col(Delivery.id))))
+    return found.order_by(_ORDER.desc(), col(Delivery.id))
 
 
 def due(session: Session, now: datetime) -> list[Delivery]:
@@ -59,11 +75,14 @@ def last_outcomes(session: Session, delivery_id: int, service_ids: Sequence[int]
 
 def lock_app(session: Session, service: Service) -> None:
     """Let the services of one developer app arm their messages one after the other: they share X's limit per app."""
-    same = select(col(Service.id)).where(col(Service.app) == service.app, col(Service.app) != "")
-    session.execute(same.order_by(col(Service.id)).with_for_update())
+    session.execute(select(col(Service.id)).where(_shares_app(service)).order_by(col(Service.id)).with_for_update())
 
 
 def of_same_app(session: Session, service: Service) -> list[int]:
     """The services that share the developer app of this one, itself included."""
-    same = select(col(Service.id)).where(col(Service.app) == service.app, col(Service.app) != "")
-    return sorted({service.id, *session.scalars(same)})
+    return list(session.scalars(select(col(Service.id)).where(_shares_app(service)).order_by(col(Service.id))))
+
+
+def _shares_app(service: Service) -> ColumnElement[bool]:
+    is_same = (col(Service.app) == service.app) & (col(Service.app) != "")
+    return is_same | (col(Service.id) == service.id)

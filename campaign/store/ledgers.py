@@ -98,11 +98,16 @@ def settle(
     give_back(session, service_id, purpose, keep=keep)
     cost = Decimal(0)
     for receipt in receipts:
-        if receipt.resources:
-            _book(session, service_id, receipt.endpoint, receipt.price, receipt.resources, now, settled=True)
-            cost += receipt.usd
+        charge(session, service_id, receipt, now)
+        cost += receipt.usd
         note_limits(session, service_id, receipt)
     return cost
+
+
+def charge(session: Session, service_id: int, receipt: Receipt, now: datetime) -> None:
+    """Write down what a call cost, if anything."""
+    if receipt.resources:
+        _book(session, service_id, receipt.endpoint, receipt.price, receipt.resources, now, settled=True)
 
 
 def give_back(session: Session, service_id: int, purpose: str, *, keep: int) -> None:
@@ -154,7 +159,7 @@ def _unsettled(service_id: int, purpose: str) -> tuple[ColumnElement[bool], ...]
 def _book(
     session: Session, service_id: int, endpoint: str, price: Price, resources: int, now: datetime, *, settled: bool
 ) -> None:
-    charge = {
+    row = {
         "service_id": service_id,
         "at": now,
         "endpoint": endpoint,
@@ -164,12 +169,7 @@ def _book(
         "amount": price.usd * resources,
         "settled": settled,
     }
-    session.connection().execute(insert(_CHARGE), charge)
-
-
-def set_aside(session: Session, service_id: int, purpose: str, price: Price, resources: int, now: datetime) -> None:
-    """Keep money aside for calls of which nobody knows whether X charges them, whatever the cap says by now."""
-    _book(session, service_id, purpose, price, resources, now, settled=False)
+    session.connection().execute(insert(_CHARGE), row)
 
 
 def windows_of(session: Session, service: Service, endpoint: str) -> list[Window]:
