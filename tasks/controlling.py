@@ -5,9 +5,9 @@ from sqlmodel import Session
 
 from campaign.domain.findings import Analysis
 from campaign.errors import NotPossible, WrongUsage
-from campaign.store import approvals, deliveries, delivery_states, ledgers, messages
+from campaign.store import approvals, deliveries, delivery_states, ledgers, messages, people, unsettled
 from campaign.store.engine import reading, writing
-from models import Delivery, DeliveryKind, DeliveryState, Message, MessageState
+from models import NOBODY, Delivery, DeliveryKind, DeliveryState, Message, MessageState
 from tasks.composing import prepare
 from tasks.marking import marked
 from tasks.work import purpose_of
@@ -94,11 +94,14 @@ def _move(name: str, state: DeliveryState, actor: str) -> Delivery:
         return delivery
 
 
-def settle_by_hand(name: str, actor: str, sent_id: str | None) -> Message:
-    """Decide the one part that nobody could find: it is out under `sent_id`, or (None) it is not."""
+def settle_by_hand(name: str, actor: str, sent_id: str | None, to: str = "") -> Message:
+    """Decide the one part or message that nobody could find: it is out under `sent_id`, or (None) it is not.
+
+    `to` says whose message it is; without it the first one is decided.
+    """
     with writing() as session:
         delivery = deliveries.named(session, name)
-        message = _the_uncertain_one(session, delivery)
+        message = _the_uncertain_one(session, delivery, to)
         now = pendulum.now("UTC")
         if sent_id is None:
             ledgers.release(session, message.service_id, purpose_of(message))
@@ -107,20 +110,22 @@ def settle_by_hand(name: str, actor: str, sent_id: str | None) -> Message:
             _check_id(session, sent_id)
             ledgers.keep(session, message.service_id, purpose_of(message))
             messages.settle(session, message, MessageState.SENT, now, x_id=sent_id)
-        detail = f"Part {message.part} is {'on X as ' + sent_id if sent_id else 'not on X'}."
+        what = f"Message {message.id}" if message.visitor_id != NOBODY else f"Part {message.part}"
+        detail = f"{what} is {'on X as ' + sent_id if sent_id else 'not on X'}."
         delivery_states.note(session, delivery, "settled", actor, now, detail)
         return message
 
 
-def _the_uncertain_one(session: Session, delivery: Delivery) -> Message:
-    uncertain = [one for one in messages.of_delivery(session, delivery, None) if one.state is MessageState.UNCERTAIN]
-    if not uncertain:
-        raise NotPossible(f"Nothing of {delivery.name} is uncertain.")
-    return uncertain[0]
+def _the_uncertain_one(session: Session, delivery: Delivery, to: str) -> Message:
+    visitor_id = people.named(session, to).id if to else None
+    found = unsettled.first(session, delivery, visitor_id)
+    if found is None:
+        raise NotPossible(f"Nothing of {delivery.name}{f' to {to}' if to else ''} is uncertain.")
+    return found
 
 
 def _check_id(session: Session, x_id: str) -> None:
     if not x_id.isdigit():
-        raise WrongUsage(f"{x_id!r} is no id of a post; it is the number at the end of its address.")
+        raise WrongUsage(f"{x_id!r} is no id of a post or a message; it is the number at the end of its address.")
     if messages.owned_ids(session, [x_id]):
-        raise WrongUsage(f"The post {x_id} is in the log already.")
+        raise WrongUsage(f"{x_id} is in the log already.")
