@@ -32,8 +32,7 @@ def show_broadcast(console: Console, name: str, draft: Draft, analysis: Analysis
     """Print a panel for each message, then who gets it, what it costs, when it is out, and what was found."""
     plain = console.options.ascii_only
     console.print(words_of(title_of(draft, name), "bold"), words_of(name, "dim"))
-    for title, text in _messages(draft, analysis):
-        console.print(_panel(title, text, draft, min(console.width, WIDEST), plain=plain))
+    show_messages(console, draft, analysis)
     console.print(words_of(reached(analysis), "bold"))
     for said in filter(None, [unasked(analysis), f"Cost: {usd(analysis.cost)}", goes_out(analysis)]):
         console.print(words_of(said))
@@ -43,6 +42,13 @@ def show_broadcast(console: Console, name: str, draft: Draft, analysis: Analysis
         level = title.removesuffix("s")
         for sentence in sentences:
             console.print(Text.assemble((f"{level}: ", LEVEL_STYLES[level]), words_of(sentence)))
+
+
+def show_messages(console: Console, draft: Draft, analysis: Analysis) -> None:
+    """Print a panel for each message."""
+    plain = console.options.ascii_only
+    for title, text in _messages(draft, analysis):
+        console.print(_panel(title, text, draft, min(console.width, WIDEST), plain=plain))
 
 
 def _messages(draft: Draft, analysis: Analysis) -> Iterator[tuple[str, str]]:

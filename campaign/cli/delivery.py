@@ -1,14 +1,18 @@
-"""`campaign delivery`: a post from its draft to X, and what became of it."""
+"""`campaign delivery`: a post or a broadcast from its draft to X, and what became of it."""
 
 import typer
 
-from campaign.cli.delivery_answering import confirm, pause, reject, resume, settle, stop
+from campaign.cli.delivery_answering import confirm, pause, reject, resume, stop
+from campaign.cli.delivery_editing import edit
+from campaign.cli.delivery_log import log
 from campaign.cli.delivery_looking import analyse, preview
-from campaign.cli.delivery_sending import proof, send, withdraw
-from campaign.cli.delivery_showing import list_deliveries, log, show
-from campaign.cli.delivery_writing import create, edit
+from campaign.cli.delivery_proving import proof, withdraw
+from campaign.cli.delivery_sending import send
+from campaign.cli.delivery_settling import settle
+from campaign.cli.delivery_showing import list_deliveries, show
+from campaign.cli.delivery_writing import create
 
-delivery = typer.Typer(help="Posts and threads, from draft to X.", no_args_is_help=True)
+delivery = typer.Typer(help="Posts, threads and broadcasts of direct messages, from draft to X.", no_args_is_help=True)
 delivery.command()(create)
 delivery.command()(edit)
 delivery.command()(analyse)

@@ -8,11 +8,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from campaign.cli.broadcast_drafts import described
+from campaign.cli.delivery_kinds import check_kind
 from campaign.cli.delivery_options import WhoMayReply
 from campaign.cli.delivery_times import moment
 from campaign.domain.content import Part
 from campaign.domain.drafts import Draft
-from campaign.domain.handles import check_handle
 from campaign.errors import WrongUsage
 from models import DeliveryKind
 
@@ -27,27 +28,18 @@ _OPTION_OF = {
     "alt_text": "--alt",
     "poll": "--poll",
     "options": "--poll",
+    "calendar": "--wave",
+    "proof_recipients": "--proof",
 }
 Parts = list[dict[str, Any]]
 
 
-def check_given(given: Mapping[str, Any]) -> None:
-    """Raise WrongUsage for what is wrong whatever the delivery is."""
-    if given.get("kind") is DeliveryKind.DM:
-        raise WrongUsage("Direct messages are not part of this version; make a post with --kind post.")
-    for handle in (*given.get("service", ()), *filter(None, [given.get("proof")])):
-        check_handle(handle)
-    if given.get("at"):
-        moment(given["at"])
-
-
 def revised(draft: Draft, given: Mapping[str, Any]) -> Draft:
     """The delivery with what is given changed; raises WrongUsage in one sentence when it cannot be."""
-    changes = {name: given[name] for name in _PLAIN if name in given}
+    check_kind(draft.kind, given)
+    changes = {name: given[name] for name in _PLAIN if name in given} | _of_kind(draft, given)
     if "service" in given:
         changes["services"] = list(given["service"])
-    if "proof" in given:
-        changes["proof_service"] = given["proof"] or None
     if "at" in given:
         changes["contact_date"] = moment(given["at"]) if given["at"] else None
     if "validity" in given:
@@ -59,6 +51,13 @@ def revised(draft: Draft, given: Mapping[str, Any]) -> Draft:
         names = [str(name) for name in first["loc"] if isinstance(name, str)]
         option = _OPTION_OF.get(names[-1], f"--{names[-1].replace('_', '-')}")
         raise WrongUsage(f"{option} cannot be used: {first['msg'].lower()}.") from None
+
+
+def _of_kind(draft: Draft, given: Mapping[str, Any]) -> dict[str, Any]:
+    """What only posts have, or only broadcasts."""
+    if draft.kind is DeliveryKind.DM:
+        return {"broadcast": described(draft.broadcast, given), "priority": given.get("priority", draft.priority)}
+    return {"proof_service": next(filter(None, given["proof"]), None)} if "proof" in given else {}
 
 
 def _content(draft: Draft, given: Mapping[str, Any]) -> dict[str, Any]:

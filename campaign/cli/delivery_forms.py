@@ -5,8 +5,6 @@ from datetime import datetime
 from typing import Any
 
 from campaign.cli import output
-from campaign.domain.content import Part
-from campaign.domain.drafts import Draft
 from campaign.domain.findings import Analysis, Level
 from campaign.domain.spending import usd
 from models import AuditEntry, Delivery
@@ -28,7 +26,7 @@ def findings_as_json(analysis: Analysis) -> dict[str, Any]:
         "calls": analysis.calls,
         "ends_at": iso(analysis.ends_at),
     }
-    return {"messages": analysis.messages, "excluded": {}} | found | figures
+    return {"messages": analysis.messages, "excluded": analysis.excluded} | found | figures
 
 
 def show_findings(analysis: Analysis) -> None:
@@ -36,36 +34,14 @@ def show_findings(analysis: Analysis) -> None:
     ends = f"{analysis.ends_at:%Y-%m-%d %H:%M %Z}" if analysis.ends_at else ""
     figures = {"Posts": f"{analysis.messages:,}", "Calls": f"{analysis.calls:,}", "Cost": usd(analysis.cost)}
     output.print_table([figures | {"Out at": ends}])
+    show_found(analysis)
+
+
+def show_found(analysis: Analysis) -> None:
+    """Print the findings themselves."""
     output.print_table(
         [{"Finding": one.level.value, "What was found": one.sentence, "Code": one.code} for one in analysis.findings]
     )
-
-
-def show_settings(draft: Draft) -> None:
-    """Print what a delivery or a template says of itself, and its parts."""
-    settings = {
-        "Label": draft.label,
-        "Code": draft.code,
-        "Description": draft.description,
-        "Accounts": ", ".join(f"@{name}" for name in draft.services),
-        "Proof service": f"@{draft.proof_service}" if draft.proof_service else "",
-        "Approval": draft.approval.value.replace("_", " "),
-        "Validity": f"{draft.validity_days} day{'' if draft.validity_days == 1 else 's'}",
-        "Tracking": "yes" if draft.tracking else "no",
-        "Who may answer": draft.content.reply_settings or "everybody",
-        "Paid partnership": "yes" if draft.content.paid_partnership else "",
-    }
-    output.print_table([{"Setting": name, "Value": plain(value)} for name, value in settings.items() if value])
-    output.print_table([_part_row(number, part) for number, part in enumerate(draft.content.parts, start=1)])
-
-
-def _part_row(number: int, part: Part) -> dict[str, str]:
-    return {
-        "Part": str(number),
-        "Text": plain(part.text),
-        "Files": "\n".join(plain(file.source) for file in part.media),
-        "Poll": "\n".join(plain(answer) for answer in part.poll.options) if part.poll else "",
-    }
 
 
 def in_short(delivery: Delivery, targets: list[str]) -> dict[str, Any]:
@@ -95,6 +71,7 @@ def as_row(delivery: Delivery, targets: list[str]) -> dict[str, str]:
     return {
         "Delivery": delivery.name,
         "Label": plain(delivery.label),
+        "Kind": delivery.kind.value,
         "State": delivery.state.value.replace("_", " "),
         "Reason": delivery.reason,
         "Accounts": ", ".join(f"@{name}" for name in targets),

@@ -7,44 +7,62 @@ import typer
 from rich.console import Console
 
 from campaign.cli import output
+from campaign.cli.broadcast_forms import broadcast_as_json, show_broadcast_findings
+from campaign.cli.broadcast_looking import aim_at_people, preview_broadcast
 from campaign.cli.connection import connected_to_prefect
 from campaign.cli.delivery_forms import findings_as_json, iso, show_findings
-from campaign.cli.delivery_options import AsJson, Name
-from campaign.cli.delivery_showing import check_x, find
+from campaign.cli.delivery_kinds import refuse_like
+from campaign.cli.delivery_options import AsJson, Like, Name
+from campaign.cli.delivery_ready import check_x, find
+from campaign.domain.findings import Analysis
 from campaign.domain.preview import PostView
-from campaign.errors import NotPossible, WrongUsage
-from models import DeliveryState
+from campaign.errors import NotPossible
+from models import DeliveryKind, DeliveryState
 
 
 def analyse(name: Name, as_json: AsJson = False) -> None:
-    """Look at every part for every account, as X will: what is wrong, what it costs, when it is out. Posts nothing."""
+    """Look at all of it as X and people will: what is wrong, who gets it, the cost, when it is out. Sends nothing."""
     check_x()
-    find(name)
+    kind = find(name).kind
+    analysis = _look(name, kind)
+    state = find(name).state
+    if as_json:
+        document = broadcast_as_json(analysis) if kind is DeliveryKind.DM else findings_as_json(analysis)
+        output.print_json({"state": state.value} | document)
+    else:
+        (show_broadcast_findings if kind is DeliveryKind.DM else show_findings)(analysis)
+    if not analysis.is_ok:
+        raise NotPossible(f"{name} cannot go out like this; change it, then analyse it again.")
+    if state is not DeliveryState.ANALYSED:
+        raise NotPossible(f"{name} was changed meanwhile; analyse it again.")
+    accept = " --accept-unconsented" if analysis.unconsented else ""
+    output.say(f"Nothing stands in its way. Say yes: campaign delivery confirm {name}{accept}")
+
+
+def _look(name: str, kind: DeliveryKind) -> Analysis:
     with connected_to_prefect():
         from tasks.composing import look_at, somebody
         from tasks.services import saved_services
 
         saved_services()
-        prepared = look_at(name, somebody())
-    state = find(name).state
-    if as_json:
-        output.print_json({"state": state.value} | findings_as_json(prepared.analysis))
-    else:
-        show_findings(prepared.analysis)
-    if not prepared.analysis.is_ok:
-        raise NotPossible(f"{name} cannot go out like this; change it, then analyse it again.")
-    if state is not DeliveryState.ANALYSED:
-        raise NotPossible(f"{name} was changed meanwhile; analyse it again.")
-    output.say(f"Nothing stands in its way. Say yes: campaign delivery confirm {name}")
+        return aim_at_people(name, somebody()) if kind is DeliveryKind.DM else look_at(name, somebody()).analysis
 
 
 def preview(
     name: Name,
+    like: Like = None,
     html: Annotated[Path | None, typer.Option(help="Write a page for the browser, in one file.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show each post as X will show it."""
-    find(name)
+    """Show each post as X will show it, or the messages of a broadcast as people get them."""
+    if find(name).kind is DeliveryKind.DM:
+        preview_broadcast(name, like, html, as_json=as_json)
+        return
+    refuse_like(name, like)
+    _preview_posts(name, html, as_json=as_json)
+
+
+def _preview_posts(name: str, html: Path | None, *, as_json: bool) -> None:
     with connected_to_prefect():
         from tasks.composing import prepare
         from tasks.previewing import head_of, views_of
@@ -56,21 +74,13 @@ def preview(
     if html:
         from campaign.web.preview import render_page
 
-        _write(html, render_page(head, views))
+        output.write_page(html, render_page(head, views))
     if as_json:
         output.print_json({"name": name, "posts": [_as_json(view) for view in views]})
     elif not html:
         from campaign.cli.post_panel import show_posts
 
         show_posts(Console(highlight=False), head, views)
-
-
-def _write(file: Path, page: str) -> None:
-    try:
-        file.write_text(page, encoding="utf-8")
-    except OSError as error:
-        raise WrongUsage(f"{file} cannot be written ({error.strerror}); name another file with --html.") from None
-    output.say(f"Open it in a browser: {file.absolute()}")
 
 
 def _as_json(view: PostView) -> dict[str, Any]:

@@ -23,13 +23,16 @@ class WhoMayReply(StrEnum):
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The internal name of the delivery.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
-Kind = Annotated[DeliveryKind | None, typer.Option(help="What is sent.")]
-Services = Annotated[list[str] | None, typer.Option("--service", help="An account it goes to; repeat for more.")]
-FirstText = Annotated[str | None, typer.Option("--text", help="The post, or the first part of a thread.")]
+Kind = Annotated[DeliveryKind | None, typer.Option(help="A post, or a broadcast of direct messages.")]
+Services = Annotated[list[str] | None, typer.Option("--service", help="An account it goes out on; repeat for more.")]
+FirstText = Annotated[str | None, typer.Option("--text", help="The post, the first part of a thread, the message.")]
 MoreParts = Annotated[list[str] | None, typer.Option("--part", help="One more part of a thread; repeat for more.")]
 Media = Annotated[list[str] | None, typer.Option(help="A path or https address; 2:PATH belongs to the second part.")]
 Alt = Annotated[list[str] | None, typer.Option(help="What the file shows; one for each --media, in order.")]
-Proof = Annotated[str | None, typer.Option(help="The service that gets the proofs; empty for none.")]
+Proof = Annotated[
+    list[str] | None,
+    typer.Option(help="The service that gets the proofs of a post, a person who gets those of a broadcast."),
+]
 At = Annotated[str | None, typer.Option(help="Not before then, as in 2026-12-24T09:00; empty for at once.")]
 Label = Annotated[str | None, typer.Option(help="The name read in lists and reports.")]
 Code = Annotated[str | None, typer.Option(help="Your own code of the campaign.")]
@@ -54,4 +57,5 @@ Since = Annotated[str | None, typer.Option(help="Only those made since then, as 
 Limit = Annotated[int, typer.Option(min=1, help="At most so many, the newest.")]
 Comment = Annotated[str, typer.Option(help="Kept with the answer.")]
 As = Annotated[str | None, typer.Option("--as", help="Who answers; you, as this machine knows you, when left out.")]
+Like = Annotated[str | None, typer.Option("--as", metavar="HANDLE", help="As this person gets it; broadcasts only.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]

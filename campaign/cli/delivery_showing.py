@@ -1,13 +1,11 @@
-"""`campaign delivery list`, `show` and `log`: what is known of deliveries; only the database is asked."""
+"""`campaign delivery list` and `show`: what is known of deliveries; only the database is asked."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from typing import Any
 
-import pendulum
-import typer
 from sqlmodel import Session
 
-from campaign.cli import output
+from campaign.cli import broadcast_lines, output
+from campaign.cli.broadcast_forms import broadcast_as_json, show_broadcast_findings, show_report
 from campaign.cli.delivery_forms import (
     as_row,
     audit_as_json,
@@ -16,38 +14,17 @@ from campaign.cli.delivery_forms import (
     in_short,
     moments,
     show_findings,
-    show_settings,
 )
+from campaign.cli.delivery_lines import lines_of, show_log
 from campaign.cli.delivery_options import AsJson, Kind, Limit, Name, OneService, Since, State
+from campaign.cli.delivery_ready import make_ready
+from campaign.cli.delivery_settings import show_settings
 from campaign.cli.delivery_times import moment
-from campaign.domain.delivery_reports import LogLine, report_of
 from campaign.domain.findings import Analysis
 from campaign.errors import WrongUsage
-from campaign.settings import load_settings
-from campaign.store import approvals, deliveries, delivery_states, messages, schema, services
-from campaign.store.engine import reading, writing
-from models import MAIN, Delivery, Message
-
-
-def make_ready() -> None:
-    """Bring the tables up to date and take back questions that nobody answered."""
-    schema.make_ready()
-    with writing() as session:
-        approvals.return_unanswered(session, pendulum.now("UTC"))
-
-
-def check_x() -> None:
-    """Raise WrongUsage when a simulator is in X's place and does not answer."""
-    from campaign.x.network import check_simulator
-
-    check_simulator(load_settings().x_api_url)
-
-
-def find(name: str) -> Delivery:
-    """Find a delivery before anything is started for it; raises WrongUsage when there is none."""
-    make_ready()
-    with reading() as session:
-        return deliveries.named(session, name)
+from campaign.store import deliveries, delivery_states, messages, services
+from campaign.store.engine import reading
+from models import Delivery, DeliveryKind
 
 
 def list_deliveries(
@@ -81,50 +58,53 @@ def show(name: Name, as_json: AsJson = False) -> None:
         targets = [row.internal_name for row in deliveries.targets_of(session, delivery)]
         draft = deliveries.draft_of(session, delivery)
         history = delivery_states.audit_of(session, delivery)
-        log = lines_of(session, delivery, messages.of_delivery(session, delivery, None))
-    analysis = Analysis.model_validate_json(delivery.analysis) if delivery.analysis else None
-    if as_json:
-        known = {
-            "analysis": analysis and findings_as_json(analysis),
-            "audit": [audit_as_json(entry) for entry in history],
-            "log": [line.as_json() for line in log],
-        }
-        output.print_json(in_short(delivery, targets) | draft.model_dump(mode="json") | moments(delivery) | known)
-        return
+        if as_json:
+            known = {"analysis": _analysis(delivery), "audit": [audit_as_json(entry) for entry in history]}
+            document = in_short(delivery, targets) | draft.model_dump(mode="json") | moments(delivery) | known
+            _end_json(session, delivery, document)
+            return
     output.print_table([as_row(delivery, targets)])
     show_settings(draft)
-    if analysis:
-        show_findings(analysis)
+    _show_analysis(delivery)
     output.print_table([audit_row(entry) for entry in history])
-    output.print_table([line.as_row() for line in log])
+    _show_end(delivery)
 
 
-def log(
-    name: Name,
-    proofs: Annotated[bool, typer.Option("--proofs", help="Those of its proofs too.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Show what became of every part on every account."""
-    make_ready()
+def _analysis(delivery: Delivery) -> dict[str, Any] | None:
+    if not delivery.analysis:
+        return None
+    analysis = Analysis.model_validate_json(delivery.analysis)
+    return broadcast_as_json(analysis) if delivery.kind is DeliveryKind.DM else findings_as_json(analysis)
+
+
+def _show_analysis(delivery: Delivery) -> None:
+    if delivery.analysis:
+        show_it = show_broadcast_findings if delivery.kind is DeliveryKind.DM else show_findings
+        show_it(Analysis.model_validate_json(delivery.analysis))
+
+
+def _end_json(session: Session, delivery: Delivery, document: dict[str, Any]) -> None:
+    """Print a document with the log at its end, that of a broadcast as it is read."""
+    if delivery.kind is DeliveryKind.POST:
+        log = [line.as_json() for line in lines_of(session, delivery, messages.of_delivery(session, delivery, None))]
+        output.print_json(document | {"log": log})
+        return
+    from tasks.broadcast_reporting import report_on
+
+    lines = broadcast_lines.lines_of_broadcast(session, delivery, proofs=True)
+    document["report"] = report_on(delivery).as_json()
+    output.print_json_ending(document, "log", (broadcast_lines.line_as_json(*one) for one in lines))
+
+
+def _show_end(delivery: Delivery) -> None:
+    """Print the log; of a broadcast its numbers."""
+    if delivery.kind is DeliveryKind.DM:
+        from tasks.broadcast_reporting import report_on
+
+        show_report(report_on(delivery))
+        return
     with reading() as session:
-        delivery = deliveries.named(session, name)
-        lines = lines_of(session, delivery, messages.of_delivery(session, delivery, None if proofs else MAIN))
-    show_log(lines, as_json=as_json)
-    if not lines:
-        output.say(f"Nothing of {name} has gone out.")
-
-
-def show_log(lines: Sequence[LogLine], *, as_json: bool) -> None:
-    """Print the log of a delivery."""
-    if as_json:
-        output.print_json([line.as_json() for line in lines])
-    else:
-        output.print_table([line.as_row() for line in lines])
-
-
-def lines_of(session: Session, delivery: Delivery, log: Sequence[Message]) -> tuple[LogLine, ...]:
-    """The lines of a log as people and scripts read them."""
-    return report_of(delivery, log, {service.id: service for service in services.all_known(session)}).lines
+        show_log(lines_of(session, delivery, messages.of_delivery(session, delivery, None)), as_json=False)
 
 
 def _id_of(session: Session, internal_name: str) -> int:

@@ -1,10 +1,22 @@
-"""`campaign delivery create` and `edit`: what goes out, where and when."""
-
-from typing import Any
+"""`campaign delivery create`: what goes out, where, to whom and when."""
 
 from campaign.cli import output
+from campaign.cli.broadcast_drafts import check_named
+from campaign.cli.broadcast_options import (
+    ExceptWhere,
+    LimitTo,
+    NotIfReceived,
+    PeopleList,
+    PriorityOption,
+    RecipientsOf,
+    Wave,
+    WaveEvery,
+    WaveSize,
+    Where,
+)
 from campaign.cli.connection import connected_to_prefect
-from campaign.cli.delivery_drafts import check_given, revised
+from campaign.cli.delivery_drafts import revised
+from campaign.cli.delivery_kinds import given_of
 from campaign.cli.delivery_options import (
     Alt,
     Approval,
@@ -17,7 +29,6 @@ from campaign.cli.delivery_options import (
     Label,
     Media,
     MoreParts,
-    Name,
     Paid,
     Poll,
     PollMinutes,
@@ -28,11 +39,12 @@ from campaign.cli.delivery_options import (
     Tracking,
     Validity,
 )
-from campaign.cli.delivery_showing import make_ready
+from campaign.cli.delivery_ready import make_ready
 from campaign.domain.drafts import Draft
 from campaign.errors import WrongUsage
-from campaign.store import deliveries, templates
+from campaign.store import templates
 from campaign.store.engine import reading
+from models import DeliveryKind
 
 
 def create(
@@ -43,6 +55,16 @@ def create(
     media: Media = None,
     alt: Alt = None,
     proof: Proof = None,
+    where: Where = None,
+    except_where: ExceptWhere = None,
+    people_list: PeopleList = None,
+    recipients_of: RecipientsOf = None,
+    not_if_received: NotIfReceived = None,
+    limit_to: LimitTo = None,
+    priority: PriorityOption = None,
+    wave_size: WaveSize = None,
+    wave_every: WaveEvery = None,
+    wave: Wave = None,
     at: At = None,
     label: Label = None,
     code: Code = None,
@@ -58,14 +80,15 @@ def create(
     as_json: AsJson = False,
 ) -> None:
     """Make a delivery; nothing goes out before it is analysed and confirmed."""
-    given = _given(locals())
+    given = given_of(locals())
     make_ready()
     from tasks.templates import template_for
 
     start = template_for(kind, template)
-    check_given({"kind": start.kind})
     draft = revised(templates.draft_of(start), given)
     _check_complete(draft)
+    with reading() as session:
+        check_named(session, draft)
     with connected_to_prefect():
         from tasks.composing import compose, somebody
 
@@ -77,55 +100,9 @@ def create(
     output.say(f"Saved. Now look at it: campaign delivery analyse {made.name}")
 
 
-def edit(
-    name: Name,
-    kind: Kind = None,
-    service: Services = None,
-    text: FirstText = None,
-    part: MoreParts = None,
-    media: Media = None,
-    alt: Alt = None,
-    proof: Proof = None,
-    at: At = None,
-    label: Label = None,
-    code: Code = None,
-    description: Description = None,
-    approval: Approval = None,
-    validity: Validity = None,
-    tracking: Tracking = None,
-    reply_settings: Replies = None,
-    poll: Poll = None,
-    poll_minutes: PollMinutes = None,
-    paid_partnership: Paid = None,
-    as_json: AsJson = False,
-) -> None:
-    """Change what is given of a delivery and keep the rest; its analysis and its confirmation no longer count."""
-    given = _given(locals())
-    if given.keys() <= {"kind"}:
-        raise WrongUsage("Nothing is to be changed; name it with options: campaign delivery edit --help")
-    make_ready()
-    with reading() as session:
-        draft = revised(deliveries.draft_of(session, deliveries.named(session, name)), given)
-    with connected_to_prefect():
-        from tasks.composing import recompose, somebody
-
-        changed = recompose(name, draft, actor=somebody())
-    if as_json:
-        output.print_json({"name": name, "state": changed.state.value})
-    else:
-        output.print_table([{"Delivery": name, "State": "being edited"}])
-    output.say(f"Changed. Now look at it: campaign delivery analyse {name}")
-
-
-def _given(arguments: dict[str, Any]) -> dict[str, Any]:
-    left_out = {"name", "template", "as_json"}
-    given = {name: value for name, value in arguments.items() if value is not None and name not in left_out}
-    check_given(given)
-    return given
-
-
 def _check_complete(draft: Draft) -> None:
+    verb = "post" if draft.kind is DeliveryKind.POST else "send"
     if not draft.services:
-        raise WrongUsage("Nobody is to post it; name an account with --service.")
+        raise WrongUsage(f"Nobody is to {verb} it; name an account with --service.")
     if not draft.content.parts:
-        raise WrongUsage("There is nothing to post; write it with --text.")
+        raise WrongUsage(f"There is nothing to {verb}; write it with --text.")

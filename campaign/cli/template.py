@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from campaign.cli import output
-from campaign.cli.delivery_forms import show_settings
+from campaign.cli.delivery_settings import show_settings
 from campaign.store import schema, templates
 from campaign.store.engine import reading
 from models import DeliveryTemplate

@@ -35,3 +35,21 @@ def together(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     for count in counts:
         sums.update(count)
     return {reason.value: sums[reason.value] for reason in ExclusionReason if sums[reason.value]}
+
+
+EXCLUSION_SENTENCES: Mapping[ExclusionReason, str] = {
+    ExclusionReason.OPTED_OUT: "The person opted out.",
+    ExclusionReason.SUPPRESSED: "The person is on the denylist.",
+    ExclusionReason.NOT_A_FOLLOWER: "The person does not follow the account any more.",
+    ExclusionReason.DOES_NOT_RECEIVE: "The person does not receive messages of the account.",
+    ExclusionReason.NO_CONSENT: "The person has not agreed to be written to.",
+    ExclusionReason.EXCLUDED_CONDITION: "The person meets the condition that excludes people.",
+    ExclusionReason.ALREADY_RECEIVED: "The person got this delivery already.",
+    ExclusionReason.NOT_IF_RECEIVED: "The person got a delivery that excludes those who got it.",
+    ExclusionReason.FREQUENCY_CAP: "The person got as many messages lately as the service allows.",
+    ExclusionReason.DUPLICATE: "The person gets it from another service.",
+    ExclusionReason.FIELD_MISSING: "The text needs something that X does not tell of the person.",
+    ExclusionReason.LIMIT: "The limit of the delivery was reached before the person.",
+    ExclusionReason.UNKNOWN: "The person is in the list and no visitor.",
+}
+"""Why one person gets nothing."""

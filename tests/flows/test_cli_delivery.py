@@ -264,8 +264,7 @@ def test_a_poll_is_changed_or_taken_away(given: dict[str, Any], poll: PollConten
 
 POST = ["create", "--service", "acme", "--text", "Hello"]
 BAD: list[tuple[list[str], int, str]] = [
-    ([*POST, "--kind", "dm"], 2, "Direct messages are not part of this version; make a post with --kind post."),
-    ([*POST, "--template", "twitterDM"], 2, "Direct messages are not part of this version"),
+    ([*POST, "--template", "twitterDM", "--poll", "Yes"], 2, "A direct message has no poll"),
     ([*POST, "--kind", "post", "--template", "twitterDM"], 2, "The template twitterDM is for deliveries of the kind"),
     ([*POST, "--template", "none"], 2, "There is no template 'none'; `campaign template list` shows them."),
     ([*POST, "--kind", "letter"], 2, "'--kind'"),
