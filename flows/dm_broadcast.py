@@ -28,6 +28,7 @@ from tasks.broadcasting import (
     work_for,
 )
 from tasks.continuation import go_on_later, should_wait_here, wait_until
+from tasks.marking import Marked
 from tasks.plain_logs import speak_plainly
 from tasks.posting import compose_from, make_ready, name_run_after, opens_at
 from tasks.progress import End, Progress
@@ -84,19 +85,24 @@ def _compose(form: BroadcastForm) -> str:
 
 def _send(names: Sequence[str]) -> State:
     """Begin what is due and send as far as X allows now; the rest goes on by itself later."""
-    problems: list[str] = []
+    begun, left, problems = list[str](), list(names), list[str]()
     while True:
-        begun, waiting = _begin(names, problems)
-        ends = _send_side_by_side(begun)
+        more, waiting = _begin(left, problems)
+        begun += more
+        going = under_way()
+        ends = _send_side_by_side(going, begun)
         moments = [*waiting.values(), *(end.until for end in ends if end.until)]
         until = min(moments, default=None)
         if until is None or not should_wait_here():
             break
         wait_until(until)
+        left = list(waiting)
     if until is not None:
         name = names[0] if len(names) == 1 else ""
         go_on_later(name or "dm-broadcast", until, {"delivery": name})
-    reports = [report_on(conclude_broadcast(name), until) for name in names if name not in waiting]
+    # Another broadcast of a service that was at work here may be over now too.
+    concluded = [conclude_broadcast(name) for name in dict.fromkeys([*begun, *(one.delivery.name for one in going)])]
+    reports = [report_on(delivery, until) for delivery in concluded]
     publish_reports(reports)
     return _outcome(reports, ends, problems, until)
 
@@ -115,9 +121,8 @@ def _begin(names: Sequence[str], problems: list[str]) -> tuple[list[str], dict[s
     return begun, waiting
 
 
-def _send_side_by_side(begun: Sequence[str]) -> list[Progress]:
+def _send_side_by_side(going: Sequence[Marked], begun: Sequence[str]) -> list[Progress]:
     """Let every service of these broadcasts send, several at a time; one that cannot does not hold up the others."""
-    going = under_way()
     records, progress = records_of(going), BroadcastProgress([one.delivery.name for one in going])
     futures = [
         work_for.submit(service, letters_for(service, going, records), progress.change)

@@ -13,12 +13,12 @@ from sqlmodel import Session
 
 from campaign.domain.check import sentence_of
 from campaign.domain.rendered import LoadedFile
-from campaign.errors import NotPossible, ServiceBlocked, XError
+from campaign.errors import NotPossible, ServiceBlocked, WrongUsage, XError
 from campaign.settings import load_settings
 from campaign.store import attempts, broadcasts, deliveries, delivery_states, messages, services, waves
 from campaign.store.claims import Claim, claim
 from campaign.store.engine import reading, writing
-from models import Delivery, DeliveryState, MessageState, Service
+from models import Delivery, DeliveryKind, DeliveryState, MessageState, Service
 from tasks.aiming import quiet_hours_of
 from tasks.blocking import pause_all
 from tasks.desk import Desk, Letter, Record
@@ -45,6 +45,8 @@ def due_broadcasts() -> list[str]:
 def begin_broadcast(name: str, actor: str) -> None:
     """Let a confirmed broadcast go out; raises NotPossible when it is not, or no longer, what somebody said yes to."""
     broadcast = marked(name)
+    if broadcast.delivery.kind is not DeliveryKind.DM:
+        raise WrongUsage(f"{name} is a post; run post-publication for it.")
     with writing() as session:
         delivery = deliveries.named(session, name)
         reason = open_up(session, delivery, broadcast.mark, actor, pendulum.now("UTC"))

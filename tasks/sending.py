@@ -12,12 +12,12 @@ from sqlmodel import Session
 from campaign.domain.delivery_reports import DeliveryReport, report_of
 from campaign.domain.outcome import state_after, why_failed
 from campaign.domain.rendered import RenderedPart
-from campaign.errors import NotPossible, XError
+from campaign.errors import NotPossible, WrongUsage, XError
 from campaign.settings import load_settings
 from campaign.store import deliveries, delivery_states, messages, services
 from campaign.store.claims import Claim, claim
 from campaign.store.engine import reading, writing
-from models import MAIN, Delivery, DeliveryState, Message, MessageState, Service
+from models import MAIN, Delivery, DeliveryKind, DeliveryState, Message, MessageState, Service
 from tasks.composing import Prepared, prepare
 from tasks.looking import look_for
 from tasks.opening import open_up
@@ -32,6 +32,8 @@ from tasks.work import Work
 def begin(name: str, actor: str) -> Prepared:
     """Let a confirmed delivery go out: its log is written. Raises NotPossible when it may not go out now."""
     prepared, now = prepare(name), pendulum.now("UTC")
+    if prepared.delivery.kind is not DeliveryKind.POST:
+        raise WrongUsage(f"{name} is a broadcast of direct messages; run dm-broadcast for it.")
     with writing() as session:
         delivery = deliveries.get(session, prepared.delivery.id)
         is_new = delivery.state is not DeliveryState.IN_PROGRESS
