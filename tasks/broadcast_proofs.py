@@ -3,7 +3,7 @@
 import pendulum
 
 from campaign.errors import NotPossible
-from campaign.store import delivery_states, outbox, people, recipients, waves
+from campaign.store import delivery_states, people, proof_log, recipients, waves
 from campaign.store.claims import Claim, claim
 from campaign.store.engine import reading, writing
 from campaign.store.outbox import Span
@@ -56,7 +56,7 @@ def _plan(broadcast: Marked, service: Service, text: str, actor: str) -> tuple[S
         handles = broadcast.draft.broadcast.proof_recipients
         visitors = [people.named(session, handle).id for handle in dict.fromkeys(handles)]
         delivery.proofs += 1
-        outbox.plan_proof(session, delivery, service.id, visitors, text)
+        proof_log.plan(session, delivery, service.id, visitors, text)
         detail = f"Proof #{delivery.proofs} to {', '.join(handles)}."
         delivery_states.note(session, delivery, "proof", actor, pendulum.now("UTC"), detail)
         return Span(delivery.id, service.id, proof_number=delivery.proofs), len(visitors)
@@ -78,7 +78,7 @@ def _send(broadcast: Marked, service: Service, span: Span, expected: int) -> Pro
 
 def _result(desk: Desk, letter: Letter, span: Span, expected: int) -> Progress:
     with reading() as session:
-        log = outbox.log_of(session, span)
+        log = proof_log.log_of(session, span)
     sent = sum(one.state is MessageState.SENT for one in log)
     if sent == expected:
         return desk.progress(End.OUT)

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 from threading import Event
 
 from campaign.errors import Uncertain
-from campaign.store import attempts, deliveries
+from campaign.store import attempts
 from campaign.store.engine import reading
-from models import MAIN, DeliveryState
 from tasks.arming import Armed
 from tasks.calls import Call
 from tasks.desk import Desk
@@ -51,10 +50,7 @@ class Watch:
 
     def _may_go_on(self) -> bool:
         with reading() as session:
-            delivery = deliveries.get(session, self._armed.letter.delivery_id)
-            if self._armed.span.proof_number == MAIN and delivery.state is not DeliveryState.IN_PROGRESS:
-                return False
-            return attempts.are_ours(session, self._left, self._armed.at)
+            return attempts.may_go_on(session, self._left, self._armed.at)
 
     def hear(self, calls: Sequence[Call]) -> None:
         """Take note of calls that are settled now."""

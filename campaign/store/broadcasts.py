@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, case
+from sqlalchemy import bindparam, case
 from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from models import MAIN, Delivery, DeliveryKind, DeliveryState, DeliveryTarget, Message, MessageState, Priority, Service
 
@@ -13,32 +12,40 @@ _ORDER = case({priority.value: place for place, priority in enumerate(Priority)}
 _OPEN = (DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS, DeliveryState.PAUSED)
 #: So many of the last outcomes are looked at, see campaign.domain.breaker.
 _LAST = 100
+_SAME_APP = (
+    select(col(Service.id))
+    .where(
+        ((col(Service.app) == bindparam("app")) & (col(Service.app) != ""))
+        | (col(Service.id) == bindparam("service_id"))
+    )
+    .order_by(col(Service.id))
+)
+_UNDER_WAY = (
+    select(Delivery)
+    .where(col(Delivery.kind) == DeliveryKind.DM, col(Delivery.state) == DeliveryState.IN_PROGRESS)
+    .order_by(_ORDER.desc(), col(Delivery.id))
+)
+_UNDER_WAY_ON = _UNDER_WAY.join(DeliveryTarget, col(DeliveryTarget.delivery_id) == col(Delivery.id)).where(
+    col(DeliveryTarget.service_id) == bindparam("service_id")
+)
 
 
 def under_way(session: Session, service_id: int | None = None) -> list[Delivery]:
     """The broadcasts in progress (on a service), the one that goes first before the others."""
-    return list(session.scalars(_under_way(service_id)))
+    if service_id is None:
+        return list(session.scalars(_UNDER_WAY))
+    return list(session.scalars(_UNDER_WAY_ON, {"service_id": service_id}))
 
 
 def lock_under_way(session: Session, service_id: int) -> list[Delivery]:
     """The same, and nobody changes their state meanwhile: a pause does not undo a stop."""
-    held = _under_way(service_id).with_for_update(of=Delivery).execution_options(populate_existing=True)
-    return list(session.scalars(held))
+    held = _UNDER_WAY_ON.with_for_update(of=Delivery).execution_options(populate_existing=True)
+    return list(session.scalars(held, {"service_id": service_id}))
 
 
 def lock(session: Session, delivery_id: int) -> Delivery:
     """Read one broadcast, whatever its state, in the same way."""
     return session.get_one(Delivery, delivery_id, with_for_update=True, populate_existing=True)
-
-
-def _under_way(service_id: int | None) -> SelectOfScalar[Delivery]:
-    found = select(Delivery).where(
-        col(Delivery.kind) == DeliveryKind.DM, col(Delivery.state) == DeliveryState.IN_PROGRESS
-    )
-    if service_id is not None:
-        found = found.join(DeliveryTarget, col(DeliveryTarget.delivery_id) == col(Delivery.id))
-        found = found.where(col(DeliveryTarget.service_id) == service_id)
-    return found.order_by(_ORDER.desc(), col(Delivery.id))
 
 
 def due(session: Session, now: datetime) -> list[Delivery]:
@@ -75,14 +82,9 @@ def last_outcomes(session: Session, delivery_id: int, service_ids: Sequence[int]
 
 def lock_app(session: Session, service: Service) -> None:
     """Let the services of one developer app arm their messages one after the other: they share X's limit per app."""
-    session.execute(select(col(Service.id)).where(_shares_app(service)).order_by(col(Service.id)).with_for_update())
+    session.execute(_SAME_APP.with_for_update(), {"app": service.app, "service_id": service.id})
 
 
 def of_same_app(session: Session, service: Service) -> list[int]:
     """The services that share the developer app of this one, itself included."""
-    return list(session.scalars(select(col(Service.id)).where(_shares_app(service)).order_by(col(Service.id))))
-
-
-def _shares_app(service: Service) -> ColumnElement[bool]:
-    is_same = (col(Service.app) == service.app) & (col(Service.app) != "")
-    return is_same | (col(Service.id) == service.id)
+    return list(session.scalars(_SAME_APP, {"app": service.app, "service_id": service.id}))

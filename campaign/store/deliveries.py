@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, exists
+from sqlalchemy import ColumnElement, bindparam, delete, exists
 from sqlmodel import Session, col, select
 
 from campaign.domain.broadcasts import Broadcast
@@ -17,6 +17,11 @@ from models import Delivery, DeliveryKind, DeliveryState, DeliveryTarget, Servic
 
 EDITABLE = frozenset(
     {DeliveryState.BEING_EDITED, DeliveryState.ANALYSED, DeliveryState.CONFIRMED, DeliveryState.FAILED}
+)
+_TARGET_IDS = (
+    select(col(DeliveryTarget.service_id))
+    .where(col(DeliveryTarget.delivery_id) == bindparam("delivery_id"))
+    .order_by(col(DeliveryTarget.service_id))
 )
 
 
@@ -94,7 +99,7 @@ def targets_of(session: Session, delivery: Delivery) -> list[Service]:
 
 def stamp_of(session: Session, delivery: Delivery) -> str:
     """A short text that is another one as soon as anything is changed that goes out, whichever way it was changed."""
-    targets = sorted(service.id for service in targets_of(session, delivery))
+    targets = list(session.scalars(_TARGET_IDS, {"delivery_id": delivery.id}))
     parts = (
         delivery.content,
         delivery.broadcast,

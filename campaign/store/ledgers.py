@@ -28,8 +28,39 @@ from models.base import Moment
 
 # Plain statements, because these run with every page of followers.
 _CHARGE: Table = SQLModel.metadata.tables["charge"]
+#: More than any call costs.
+_ALL = 2**40
 # In micro-dollars, as stored: what a price is multiplied by would otherwise be taken for dollars too.
 _UNIT_PRICE = type_coerce(_CHARGE.c.unit_price, BigInteger)
+_UNSETTLED: tuple[ColumnElement[bool], ...] = (
+    _CHARGE.c.service_id == bindparam("service"),
+    _CHARGE.c.endpoint == bindparam("purpose"),
+    _CHARGE.c.settled.is_(False),
+)
+# Built once, for building one takes longer than running it.
+_RELEASE = delete(_CHARGE).where(*_UNSETTLED)
+_KEPT = bindparam("kept", type_=BigInteger())
+_GIVE_BACK = update(_CHARGE).where(*_UNSETTLED).values(resources=_KEPT, amount=_UNIT_PRICE * _KEPT)
+_LOST = case((_CHARGE.c.resources > _KEPT, _KEPT), else_=_CHARGE.c.resources)
+_GIVE_UP_OLDER = (
+    update(_CHARGE)
+    .where(*_UNSETTLED, _CHARGE.c.at < bindparam("today"))
+    .values(settled=True, resources=_LOST, amount=_UNIT_PRICE * _LOST)
+)
+_CAP = select(col(Service.spend_cap)).where(col(Service.id) == bindparam("service")).with_for_update()
+_SPENT = select(func.sum(Charge.amount)).where(
+    col(Charge.service_id) == bindparam("service"), col(Charge.at) >= bindparam("month")
+)
+_BOOK = insert(_CHARGE)
+_BUDGETS = select(Budget).where(
+    col(Budget.service_id) == bindparam("service"), col(Budget.endpoint).in_(bindparam("endpoints", expanding=True))
+)
+_SAME_APP = select(col(Service.id)).where(col(Service.app) == bindparam("app"), col(Service.app) != "")
+_WINDOWS = select(Budget).where(
+    col(Budget.endpoint) == bindparam("endpoint"),
+    (col(Budget.service_id) == bindparam("service"))
+    | ((col(Budget.window) == WindowName.APP_DAY) & col(Budget.service_id).in_(_SAME_APP)),
+)
 _NOTE_LIMITS = text("""
 INSERT INTO budget (service_id, endpoint, "window", "limit", remaining, reset_at)
 VALUES (:service_id, :endpoint, :window, :limit, :remaining, :reset_at)
@@ -40,24 +71,21 @@ DO UPDATE SET "limit" = excluded."limit", remaining = excluded.remaining, reset_
 
 def spent(session: Session, service_id: int, now: datetime) -> Decimal:
     """Sum what a service was charged in this calendar month (UTC), in US dollars; what is set aside counts."""
-    this_month = select(func.sum(Charge.amount)).where(
-        col(Charge.service_id) == service_id, col(Charge.at) >= month_of(now)
-    )
-    return session.scalar(this_month) or Decimal(0)
+    return session.scalar(_SPENT, {"service": service_id, "month": month_of(now)}) or Decimal(0)
 
 
 def left(session: Session, service_id: int, now: datetime) -> Decimal:
     """What the spend cap of a service still allows this month; never negative."""
     # The lock makes two processes that spend for one service do so one after the other; the sum is a statement of its
     # own, because only then it sees what the other one wrote meanwhile.
-    cap = session.scalar(select(col(Service.spend_cap)).where(col(Service.id) == service_id).with_for_update())
+    cap: Decimal | None = session.scalar(_CAP, {"service": service_id})
     return max(Decimal(0), (cap or Decimal(0)) - spent(session, service_id, now))
 
 
 def taken_over(session: Session, service_id: int, purpose: str, now: datetime) -> Decimal:
     """Sum what an earlier call of today left set aside, which the next `reserve` for its purpose takes over."""
-    today = select(func.sum(Charge.amount)).where(*_unsettled(service_id, purpose), col(Charge.at) >= day_of(now))
-    return session.scalar(today) or Decimal(0)
+    today = select(func.sum(Charge.amount)).where(*_UNSETTLED, col(Charge.at) >= day_of(now))
+    return session.scalar(today, {"service": service_id, "purpose": purpose}) or Decimal(0)
 
 
 def reserve(
@@ -79,13 +107,8 @@ def reserve(
 
 def _give_up_older(session: Session, service_id: int, purpose: str, now: datetime, at_once: int) -> None:
     """Count what calls before today may have cost, for nobody will ever know."""
-    aside = _CHARGE.c.resources
-    lost = case((aside > at_once, at_once), else_=aside) if at_once else aside
-    session.connection().execute(
-        update(_CHARGE)
-        .where(*_unsettled(service_id, purpose), col(Charge.at) < day_of(now))
-        .values(settled=True, resources=lost, amount=_UNIT_PRICE * lost)
-    )
+    given = {"service": service_id, "purpose": purpose, "today": day_of(now), "kept": at_once or _ALL}
+    session.connection().execute(_GIVE_UP_OLDER, given)
 
 
 def settle(
@@ -113,21 +136,20 @@ def charge(session: Session, service_id: int, receipt: Receipt, now: datetime) -
 def give_back(session: Session, service_id: int, purpose: str, *, keep: int) -> None:
     """Give back what was set aside but for so many resources; never more than there was."""
     if keep:
-        session.connection().execute(
-            update(_CHARGE).where(*_unsettled(service_id, purpose)).values(resources=keep, amount=_UNIT_PRICE * keep)
-        )
+        session.connection().execute(_GIVE_BACK, {"service": service_id, "purpose": purpose, "kept": keep})
     else:
         release(session, service_id, purpose)
 
 
 def keep(session: Session, service_id: int, purpose: str) -> None:
     """Count what was set aside as charged: the call was made, whatever its answer was."""
-    session.connection().execute(update(_CHARGE).where(*_unsettled(service_id, purpose)).values(settled=True))
+    charged = update(_CHARGE).where(*_UNSETTLED).values(settled=True)
+    session.connection().execute(charged, {"service": service_id, "purpose": purpose})
 
 
 def release(session: Session, service_id: int, purpose: str) -> None:
     """Give back what was set aside: X surely did nothing."""
-    session.connection().execute(delete(_CHARGE).where(*_unsettled(service_id, purpose)))
+    session.connection().execute(_RELEASE, {"service": service_id, "purpose": purpose})
 
 
 def note_limits(session: Session, service_id: int, receipt: Receipt) -> None:
@@ -146,14 +168,8 @@ def note_limits(session: Session, service_id: int, receipt: Receipt) -> None:
 
 def calls_open_at(session: Session, service_id: int, endpoints: Iterable[str], now: datetime) -> datetime | None:
     """The moment from which X allows calls to all of these endpoints again; None when it does now."""
-    known = session.scalars(
-        select(Budget).where(col(Budget.service_id) == service_id, col(Budget.endpoint).in_(endpoints))
-    )
+    known = session.scalars(_BUDGETS, {"service": service_id, "endpoints": list(endpoints)})
     return opens_at([Window(one.window, one.limit, one.remaining, one.reset_at) for one in known], now)
-
-
-def _unsettled(service_id: int, purpose: str) -> tuple[ColumnElement[bool], ...]:
-    return col(Charge.service_id) == service_id, col(Charge.endpoint) == purpose, col(Charge.settled).is_(False)
 
 
 def _book(
@@ -169,13 +185,10 @@ def _book(
         "amount": price.usd * resources,
         "settled": settled,
     }
-    session.connection().execute(insert(_CHARGE), row)
+    session.connection().execute(_BOOK, row)
 
 
 def windows_of(session: Session, service: Service, endpoint: str) -> list[Window]:
     """What X last said of an endpoint's windows: those of the service, and those its app shares with other services."""
-    same_app = select(col(Service.id)).where(col(Service.app) == service.app, col(Service.app) != "")
-    is_own = col(Budget.service_id) == service.id
-    is_shared = (col(Budget.window) == WindowName.APP_DAY) & col(Budget.service_id).in_(same_app)
-    known = session.scalars(select(Budget).where(col(Budget.endpoint) == endpoint, is_own | is_shared))
+    known = session.scalars(_WINDOWS, {"service": service.id, "app": service.app, "endpoint": endpoint})
     return [Window(one.window, one.limit, one.remaining, one.reset_at) for one in known]

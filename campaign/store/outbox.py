@@ -1,19 +1,22 @@
-"""Direct messages on their way out: planned, chosen, and armed a batch at a time; outcomes.py is what comes of them."""
+"""Direct messages on their way out: chosen, and armed a batch at a time; outcomes.py is what comes of them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, exists, func, literal, select, true, update
+from sqlalchemy import Select, bindparam, exists, func, literal, select, update
 from sqlmodel import Session, col
 
 from campaign.store import permission
-from campaign.store.lists import rows_of
+from campaign.store.lists import as_rows, is_on_postgresql, rows_of
 from campaign.store.permission import Reasons
 from campaign.store.recipients import PERSON, values_of
-from models import MAIN, Delivery, ExclusionReason, Message, MessageState, Subscription, Visitor
+from models import MAIN, ExclusionReason, Message, MessageState, Subscription, Visitor
 from models.base import Moment
+
+#: An id that no message has.
+_BEYOND_ALL = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,36 +47,46 @@ class Candidate:
         return self.person["external_id"] or ""
 
 
+def _pending(*columns: Any) -> Select[Any]:
+    wanted = (
+        select(*columns)
+        .select_from(Message)
+        .where(
+            col(Message.service_id) == bindparam("service_id"),
+            col(Message.state) == MessageState.PENDING,
+            col(Message.id) >= bindparam("first_id"),
+            col(Message.id) < bindparam("beyond_id"),
+            col(Message.delivery_id) == bindparam("delivery_id"),
+            col(Message.proof_number) == bindparam("proof_number"),
+        )
+    )
+    return wanted.order_by(col(Message.id))
+
+
+#: Built once, for it is looked for with every batch.
+_FIRST = _pending(col(Message.id)).limit(1)
+
+
+def _within(span: Span) -> dict[str, int]:
+    """The parameters of `_pending`."""
+    given = {name: getattr(span, name) for name in ("service_id", "first_id", "delivery_id", "proof_number")}
+    return given | {"beyond_id": span.beyond_id or _BEYOND_ALL}
+
+
 def pending(session: Session, span: Span) -> int | None:
     """The first message of a span that has not gone out; None when there is none."""
-    found: int | None = session.scalar(_pending(span, col(Message.id)).limit(1))
-    return found
+    first: int | None = session.scalar(_FIRST, _within(span))
+    return first
 
 
 def candidates(session: Session, span: Span, reasons: Reasons, at_most: int) -> list[Candidate]:
     """The next messages of a span, with the first reason that holds for each."""
     chosen = _pending(
-        span, col(Message.id), col(Message.visitor_id), col(Message.text), permission.first_of(reasons), *PERSON
+        col(Message.id), col(Message.visitor_id), col(Message.text), permission.first_of(reasons), *PERSON
     )
     follows = (col(Subscription.visitor_id) == col(Visitor.id)) & (col(Subscription.service_id) == span.service_id)
     joined = chosen.join(Visitor, col(Visitor.id) == col(Message.visitor_id)).join(Subscription, follows, isouter=True)
-    return [_candidate(*row) for row in session.execute(joined.limit(at_most))]
-
-
-def _pending(span: Span, *columns: Any) -> Select[Any]:
-    wanted = (
-        select(*columns)
-        .select_from(Message)
-        .where(
-            col(Message.service_id) == span.service_id,
-            col(Message.state) == MessageState.PENDING,
-            col(Message.id) >= span.first_id,
-            true() if span.beyond_id is None else col(Message.id) < span.beyond_id,
-            col(Message.delivery_id) == span.delivery_id,
-            col(Message.proof_number) == span.proof_number,
-        )
-    )
-    return wanted.order_by(col(Message.id))
+    return [_candidate(*row) for row in session.execute(joined.limit(at_most), _within(span))]
 
 
 def _candidate(message_id: int, visitor_id: int, text: str, reason: str | None, *person: Any) -> Candidate:
@@ -86,7 +99,7 @@ def arm(session: Session, texts: Mapping[int, str], reasons: Reasons, now: datet
     Whoever may not be written to any more, and what somebody else has armed meanwhile, is left out. `now` is what the
     attempt is known by from then on.
     """
-    armed = rows_of(session, [[message_id, text] for message_id, text in texts.items()], ["id", "text"])
+    armed = rows_of(["id", "text"], on_postgresql=is_on_postgresql(session))
     follows = (col(Subscription.visitor_id) == col(Visitor.id)) & (
         col(Subscription.service_id) == col(Message.service_id)
     )
@@ -110,44 +123,20 @@ def arm(session: Session, texts: Mapping[int, str], reasons: Reasons, now: datet
         .where(col(Message.id) == armed.c.id, col(Message.state) == MessageState.PENDING, exists(permitted))
         .returning(col(Message.id))
     )
-    return set(session.connection().execute(statement).scalars())
+    given = as_rows([[message_id, text] for message_id, text in texts.items()])
+    return set(session.connection().execute(statement, given).scalars())
 
 
 def drop(session: Session, reasons: Mapping[int, tuple[str, str]], now: datetime) -> int:
     """Cancel pending messages to people who may not get them after all, each with its code and sentence."""
     if not reasons:
         return 0
-    names = ["id", "reason_code", "reason"]
-    given = rows_of(session, [[message_id, *why] for message_id, why in reasons.items()], names)
+    given = rows_of(["id", "reason_code", "reason"], on_postgresql=is_on_postgresql(session))
     statement = (
         update(Message)
         .values(state=MessageState.CANCELLED, reason_code=given.c.reason_code, reason=given.c.reason, settled_at=now)
         .where(col(Message.id) == given.c.id, col(Message.state) == MessageState.PENDING)
         .returning(col(Message.id))
     )
-    return len(session.connection().execute(statement).all())
-
-
-def plan_proof(session: Session, delivery: Delivery, service_id: int, visitors: Sequence[int], text: str) -> None:
-    """Write the messages of the newest proof of a delivery."""
-    session.add_all(
-        Message(
-            delivery_id=delivery.id,
-            proof_number=delivery.proofs,
-            service_id=service_id,
-            visitor_id=visitor_id,
-            text=text,
-        )
-        for visitor_id in visitors
-    )
-    session.flush()
-
-
-def log_of(session: Session, span: Span) -> list[Message]:
-    """The messages of a proof."""
-    rows = select(Message).where(
-        col(Message.delivery_id) == span.delivery_id,
-        col(Message.proof_number) == span.proof_number,
-        col(Message.service_id) == span.service_id,
-    )
-    return list(session.scalars(rows.order_by(col(Message.id))))
+    rows = as_rows([[message_id, *why] for message_id, why in reasons.items()])
+    return len(session.connection().execute(statement, rows).all())

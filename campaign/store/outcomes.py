@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
-from sqlalchemy import case, func, null, select, update
+from sqlalchemy import Update, bindparam, case, func, null, select, update
 from sqlmodel import Session, col
 
 from campaign.domain.settling_messages import MessageAttempt
-from campaign.store.lists import rows_of
+from campaign.store.lists import as_rows, is_on_postgresql, rows_of
 from models import MAIN, NOBODY, Delivery, DeliveryState, Message, MessageState, Visitor
 from models.base import Moment
 
@@ -43,24 +44,59 @@ class Doubt:
     reason_code: str
 
 
+_HELD = (
+    select(col(Message.id), col(Message.state), col(Message.armed_at), col(Delivery.state))
+    .join(Delivery, col(Delivery.id) == col(Message.delivery_id))
+    .where(col(Message.id).in_(bindparam("message_ids", expanding=True)), col(Message.state).in_(_OPEN))
+    .order_by(col(Message.id))
+    # The delivery too: whoever stops it cancels what is pending either before or after this, never between.
+    .with_for_update()
+)
+_LOST = (
+    update(Message)
+    .where(
+        col(Message.service_id) == bindparam("service"),
+        col(Message.state) == MessageState.SENDING,
+        col(Message.visitor_id) != NOBODY,
+    )
+    .values(state=MessageState.UNCERTAIN, reason="X's answer was lost.", settled_at=bindparam("now"))
+    .returning(col(Message.id), col(Message.delivery_id), col(Message.proof_number))
+)
+_UNCERTAIN = (
+    select(
+        col(Message.id),
+        col(Visitor.external_id),
+        col(Message.text),
+        col(Message.first_armed_at),
+        # A call is made some time after its batch was armed, and before it was given up.
+        func.coalesce(col(Message.settled_at), col(Message.armed_at), type_=Moment()),
+        col(Message.armed_at),
+        col(Message.reason),
+        col(Message.reason_code),
+    )
+    .join(Visitor, col(Visitor.id) == col(Message.visitor_id))
+    .where(
+        col(Message.service_id) == bindparam("service_id"),
+        col(Message.state) == MessageState.UNCERTAIN,
+        col(Message.visitor_id) != NOBODY,
+        col(Message.reason_code) != UNTOLD,
+    )
+    .order_by(col(Message.first_armed_at), col(Message.id))
+)
+
+
 def settle(session: Session, outcomes: Sequence[Outcome], now: datetime) -> list[tuple[MessageState, Outcome]]:
     """Write what came of attempts; returns the state before and the outcome of those that were written.
 
     An attempt that is settled already is left alone: a newer one may be under way. What did not go out of a delivery
     that is over never does.
     """
+    if not outcomes:
+        return []
     wanted = {each.message_id: each for each in outcomes}
-    rows = (
-        select(col(Message.id), col(Message.state), col(Message.armed_at), col(Delivery.state))
-        .join(Delivery, col(Delivery.id) == col(Message.delivery_id))
-        .where(col(Message.id).in_(wanted), col(Message.state).in_(_OPEN))
-        .order_by(col(Message.id))
-        # The delivery too: whoever stops it cancels what is pending either before or after this, never between.
-        .with_for_update()
-    )
     written = [
         (before, _closed(wanted[message_id], delivery_state))
-        for message_id, before, armed_at, delivery_state in session.execute(rows)
+        for message_id, before, armed_at, delivery_state in session.execute(_HELD, {"message_ids": list(wanted)})
         if armed_at == wanted[message_id].armed_at
     ]
     _write(session, [outcome for _, outcome in written], now)
@@ -74,60 +110,34 @@ def _closed(outcome: Outcome, delivery: DeliveryState) -> Outcome:
 
 
 def _write(session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
-    if not outcomes:
-        return
-    names = ["id", "state", "x_id", "reason", "reason_code", "is_tried"]
     rows = [[one.message_id, one.state, one.x_id, one.reason, one.reason_code, int(one.is_tried)] for one in outcomes]
-    given = rows_of(session, rows, names)
-    values = {name: given.c[name] for name in names[1:-1]}
+    if rows:
+        statement = _writing(on_postgresql=is_on_postgresql(session))
+        session.connection().execute(statement, as_rows(rows) | {"now": now})
+
+
+@lru_cache
+def _writing(*, on_postgresql: bool) -> Update:
+    names = ["id", "state", "x_id", "reason", "reason_code", "is_tried"]
+    given = rows_of(names, on_postgresql=on_postgresql)
     is_tried = given.c.is_tried == "1"
-    tries = {
+    values = {name: given.c[name] for name in names[1:-1]} | {
         "armed_at": case((is_tried, col(Message.armed_at)), else_=null()),
         "attempts": col(Message.attempts) - case((is_tried, 0), else_=1),
+        "settled_at": bindparam("now"),
     }
-    statement = update(Message).values(values | tries | {"settled_at": now}).where(col(Message.id) == given.c.id)
-    session.connection().execute(statement)
+    return update(Message).values(values).where(col(Message.id) == given.c.id)
 
 
 def lose(session: Session, service_id: int, now: datetime) -> list[tuple[int, int, int]]:
     """Take what an earlier process left in the middle of a call for uncertain: each one's id, delivery and proof."""
-    left = (
-        update(Message)
-        .where(
-            col(Message.service_id) == service_id,
-            col(Message.state) == MessageState.SENDING,
-            col(Message.visitor_id) != NOBODY,
-        )
-        .values(state=MessageState.UNCERTAIN, reason="X's answer was lost.", settled_at=now)
-        .returning(col(Message.id), col(Message.delivery_id), col(Message.proof_number))
-    )
-    return list(session.connection().execute(left).tuples())
+    return list(session.connection().execute(_LOST, {"service": service_id, "now": now}).tuples())
 
 
 def uncertain(session: Session, service_id: int) -> list[Doubt]:
     """The messages of a service of which nobody knows, the earliest first."""
-    rows = (
-        select(
-            col(Message.id),
-            col(Visitor.external_id),
-            col(Message.text),
-            col(Message.first_armed_at),
-            # A call is made some time after its batch was armed, and before it was given up.
-            func.coalesce(col(Message.settled_at), col(Message.armed_at), type_=Moment()),
-            col(Message.armed_at),
-            col(Message.reason),
-            col(Message.reason_code),
-        )
-        .join(Visitor, col(Visitor.id) == col(Message.visitor_id))
-        .where(
-            col(Message.service_id) == service_id,
-            col(Message.state) == MessageState.UNCERTAIN,
-            col(Message.visitor_id) != NOBODY,
-            col(Message.reason_code) != UNTOLD,
-        )
-        .order_by(col(Message.first_armed_at), col(Message.id))
-    )
-    return [Doubt(MessageAttempt(*row[:5]), *row[5:]) for row in session.execute(rows).tuples()]
+    rows = session.execute(_UNCERTAIN, {"service_id": service_id}).tuples()
+    return [Doubt(MessageAttempt(*row[:5]), *row[5:]) for row in rows]
 
 
 def deliveries_of(session: Session, message_ids: Sequence[int]) -> dict[int, int]:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
-from sqlalchemy import BigInteger, cast, func, select
+from sqlalchemy import BigInteger, bindparam, cast, func, select
 from sqlmodel import Session, col
 
 from campaign.domain.waves import WaveShare
@@ -16,6 +16,12 @@ from models import MAIN, Delivery, Message, MessageState, Visitor, Wave
 
 _FAR = 1_000_000_000_000
 """More than there are messages: the length of a name and an id are compared as one number."""
+#: Built once, for it is asked with every batch.
+_OF_SERVICE = (
+    select(Wave)
+    .where(col(Wave.delivery_id) == bindparam("delivery_id"), col(Wave.service_id) == bindparam("service_id"))
+    .order_by(col(Wave.number))
+)
 
 
 def write(session: Session, delivery_id: int, service_id: int, shares: Sequence[WaveShare]) -> None:
@@ -55,8 +61,7 @@ def _pending(delivery_id: int, service_id: int, column: Any) -> Any:
 
 def of_service(session: Session, delivery_id: int, service_id: int) -> list[Wave]:
     """The waves of a broadcast on one service, by number."""
-    found = select(Wave).where(col(Wave.delivery_id) == delivery_id, col(Wave.service_id) == service_id)
-    return list(session.scalars(found.order_by(col(Wave.number))))
+    return list(session.scalars(_OF_SERVICE, {"delivery_id": delivery_id, "service_id": service_id}))
 
 
 def recipients(session: Session, delivery_id: int, service_id: int) -> int:
