@@ -1,6 +1,6 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given
@@ -88,9 +88,9 @@ def test_a_wave_after_the_end_of_all_times_is_at_the_end_of_them() -> None:
 @pytest.mark.parametrize("waves", [Waves(), same(1, 60), same(1, is_percentage=True)])
 def test_a_million_is_planned_in_no_time(daily_limit: int, quiet: QuietHours | None, waves: Waves) -> None:
     shares = split(waves, [1_000_000])[0]
-    began = perf_counter()
+    began = process_time()
     plan("acme", shares, V2, daily_limit=daily_limit, quiet=quiet, starts=NOW, first=Allowance(15))
-    assert perf_counter() - began < 1
+    assert process_time() - began < 1
 
 
 def test_what_is_reckoned_by_whole_days_goes_on_as_what_is_exact() -> None:

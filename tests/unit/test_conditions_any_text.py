@@ -129,8 +129,8 @@ def assert_known_throughout(condition: Condition) -> None:
     ["(", ")", "not ", "not(", "verified and ", "'", "''", '"', "-", "a", "1", "1.", "{#", " ", "\n", "é", "=<", "5e"],
 )
 def test_the_longest_texts_take_no_time(piece: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     for text in (piece * (LONGEST // len(piece)), "username = " + piece * (1_900 // len(piece))):
         with suppress(WrongCondition):
             parse(text)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2

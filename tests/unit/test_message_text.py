@@ -106,4 +106,4 @@ def test_a_message_takes_microseconds() -> None:
     for _ in range(1_000):
         text.render(ADA)
     # About five each; here so many more that a busy machine is no failure.
-    assert time.process_time() - began < 0.1
+    assert time.process_time() - began < 0.5
