@@ -13,7 +13,7 @@ from campaign.store.engine import writing
 from models import MAIN, Message, MessageState, Visitor
 from tests.command import Done, here
 from tests.flows.conftest import Connect
-from tests.flows.running import sync
+from tests.flows.running import both_databases, sync
 from tests.simulated_x import Brand
 
 NO_DAY_LIMITS = {"messages": {"user": None, "app": None}}
@@ -155,6 +155,7 @@ def test_it_is_seen_as_one_person_gets_it(acme: Brand, tmp_path: Path) -> None:
     assert received(acme) == {}
 
 
+@both_databases
 def test_a_list_a_limit_and_waves(acme: Brand, tmp_path: Path) -> None:
     people, file = people_of(acme), tmp_path / "people.csv"
     lines = [people[0]["id"], f"@{people[1]['username']} # a friend", people[2]["username"].upper(), "nobody_known"]
@@ -218,6 +219,7 @@ def test_it_is_paused_resumed_and_stopped(acme: Brand) -> None:
     }
 
 
+@both_databases
 @pytest.mark.usefixtures("acme")
 def test_what_nobody_could_find_is_settled_by_hand_for_the_person_named() -> None:
     name = confirmed("--limit-to", "2")
