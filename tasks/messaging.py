@@ -1,7 +1,7 @@
 """Sending what is armed, a few calls at a time."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from functools import partial
 
@@ -16,6 +16,9 @@ from tasks.settling import settle
 from tasks.watching import Watch
 
 _CallOne = Callable[[int], Call]
+#: What was answered within so many seconds is committed together: with quick answers that is most of a batch, with X's
+#: usual ones it is one or two messages. Longer, and a crash would leave more answers in doubt.
+_TOGETHER_SECONDS = 0.05
 
 
 def send(desk: Desk, armed: Armed, media_id: str | None) -> Progress | None:
@@ -58,7 +61,7 @@ def _side_by_side(
     """What came of the calls, in groups: each is committed together, so that no call waits for the disk."""
     waiting: set[Future[Call]] = {pool.submit(call, message_id) for message_id in armed.texts}
     while waiting:
-        done, waiting = wait(waiting, timeout=look_every, return_when=FIRST_COMPLETED)
+        done, waiting = wait(waiting, timeout=min(look_every, _TOGETHER_SECONDS))
         watch.around()
         if done:
             yield [future.result() for future in done]
