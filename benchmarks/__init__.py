@@ -1,1 +1,1 @@
-"""The account sync measured beside plain loops, as ratios on this machine; see docs/performance.md."""
+"""The account sync and direct messages measured beside plain loops, as ratios; see docs/performance.md."""

@@ -14,7 +14,8 @@ Row = tuple[str, str | None, str | None, int | None, bool | None]
 """External id, username, full name, number of followers, verified."""
 
 PAGE_SIZE = 1000
-FIELDS = ["public_metrics", "verified"]
+FIELDS = ["public_metrics", "verified", "location", "receives_your_dm"]
+"""What the sync asks for, so that all read the same pages."""
 
 
 def with_requests(brand: Brand, base_url: str) -> Iterator[list[Row]]:
@@ -37,7 +38,7 @@ def _row(user: dict[str, Any]) -> Row:
     return user["id"], user.get("username"), user.get("name"), count, user.get("verified")
 
 
-class _Session(requests.Session):
+class RelocatedSession(requests.Session):
     """Calls the simulator whatever host tweepy names, so that tweepy signs the address really called."""
 
     def __init__(self, base_url: str) -> None:
@@ -45,13 +46,14 @@ class _Session(requests.Session):
         self.base_url = base_url
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]
+        """Call the same path there."""
         return super().request(method, self.base_url + urlsplit(url).path, *args, **kwargs)
 
 
 def with_tweepy(brand: Brand, base_url: str) -> Iterator[list[Row]]:
     """Read page after page with tweepy, as its documentation shows it."""
     client = tweepy.Client(None, *brand.keys)
-    client.session = _Session(base_url)
+    client.session = RelocatedSession(base_url)
     token = None
     while True:
         page = client.get_users_followers(

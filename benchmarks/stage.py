@@ -18,8 +18,9 @@ from deployments.environment import child_environment, make_home
 from deployments.processes import Process, running
 from deployments.server import free_port, running_server
 
-#: Far more calls than a list has pages: X's own limit is not what is measured.
+#: Far more calls than there are: X's own limits are not what is measured.
 CALLS = 1_000_000
+_ENDPOINTS = ("followers", "messages", "messages/events")
 _SECONDS = 600
 
 
@@ -76,7 +77,7 @@ def stage() -> Iterator[Stage]:
             running_server(settings, free_port(), ui=False) as server,
         ):
             _wait_for(process)
-            _control(settings.x_api_url, "PUT", "/limits", {"limits": {"followers": CALLS}})
+            _lift_limits(settings.x_api_url)
             yield Stage(settings, server.api_url)
 
 
@@ -85,6 +86,12 @@ def _wait_for(simulator: Process) -> None:
         if simulator.has_ended:
             sys.exit(f"The simulator did not start: {simulator.last_words()}")
         time.sleep(0.05)
+
+
+def _lift_limits(url: str) -> None:
+    limits = dict.fromkeys(_ENDPOINTS, CALLS)
+    days = {"messages": {"user": CALLS, "app": CALLS}}
+    _control(url, "PUT", "/limits", {"limits": limits, "day_limits": days})
 
 
 def _control(url: str, method: str, path: str, body: dict[str, object]) -> dict[str, str]:

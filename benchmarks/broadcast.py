@@ -1,0 +1,56 @@
+"""A broadcast from its draft to its first message, made as the commands make it."""
+
+from collections.abc import Sequence
+
+from benchmarks.brand import Brand
+from benchmarks.syncing import sync_once
+from campaign.domain.broadcasts import Audience, Broadcast
+from campaign.domain.content import Content, Part
+from campaign.domain.drafts import Draft
+from models import DeliveryKind
+from tasks.aiming import Aim, aim
+from tasks.broadcasting import OnChange, begin_broadcast, desk_of, letters_for, records_of, under_way
+from tasks.composing import compose
+from tasks.controlling import confirm
+from tasks.desk import Desk
+from tasks.services import find_service
+
+TEXT = (
+    "Hello {{ visitor.full_name | default('there') }}, our winter sale begins today. See you at the harbour!\n\n"
+    "Reply STOP to stop these messages."
+)
+_ACTOR = "bench"
+
+
+def composed(services: Sequence[str], audience: Audience | None = None) -> str:
+    """A new broadcast to the followers of these services; its name."""
+    draft = Draft(
+        kind=DeliveryKind.DM,
+        label="Winter sale",
+        services=list(services),
+        content=Content(parts=[Part(text=TEXT)]),
+        broadcast=Broadcast(audience=audience or Audience()),
+    )
+    return compose(draft, actor=_ACTOR).name
+
+
+def confirmed(name: str) -> Aim:
+    """Analyse a broadcast and say yes to it."""
+    found = aim(name, _ACTOR)
+    confirm(name, _ACTOR, accept_unconsented=True)
+    return found
+
+
+def begun(brand: Brand) -> str:
+    """A broadcast to all followers of an account that goes out now."""
+    sync_once(brand)
+    name = composed([brand.username])
+    confirmed(name)
+    begin_broadcast.fn(name, _ACTOR)
+    return name
+
+
+def desk_for(brand: Brand, on_change: OnChange) -> Desk:
+    """The desk that a run sends from."""
+    service, going = find_service(brand.username), under_way()
+    return desk_of(service, letters_for(service, going, records_of(going)), on_change, lambda _line: None)
