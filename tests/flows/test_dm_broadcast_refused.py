@@ -1,0 +1,164 @@
+"""What X refuses of a broadcast: one person, one account, too many people; and what its validity ends."""
+
+from pathlib import Path
+from typing import Any
+
+import pendulum
+import pytest
+from prefect import tags
+from prefect.client.schemas.objects import State
+
+from campaign.domain.broadcasts import Audience, Broadcast
+from campaign.domain.content import Content, MediaItem, Part
+from campaign.domain.drafts import Draft
+from campaign.settings import load_settings
+from campaign.store import deliveries, waves
+from campaign.store.engine import reading, writing
+from flows.dm_broadcast import dm_broadcast
+from models import DeliveryKind, DeliveryState, MessageState
+from tasks.aiming import Aim, aim
+from tasks.composing import compose
+from tasks.continuation import NO_WAIT
+from tasks.controlling import confirm, resume
+from tests.flows.conftest import Connect
+from tests.flows.running import sync
+from tests.pictures import picture
+from tests.simulated_x import Brand, SimulatedX
+
+MANY = {"messages": 1_000}
+ALL_DAY = {"messages": {"user": 100_000, "app": 100_000}}
+
+
+@pytest.fixture(autouse=True)
+def _quick(x: SimulatedX, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large window, and an inbox that is read before every run."""
+    x.command("PUT", "limits", limits=MANY, day_limits=ALL_DAY)
+    monkeypatch.setenv("CAMPAIGN_INBOX_SECONDS", "0")
+    load_settings.cache_clear()
+
+
+def analysed(*brands: Brand, label: str = "Hello", media: list[MediaItem] | None = None, where: str = "") -> Aim:
+    draft = Draft(
+        kind=DeliveryKind.DM,
+        label=label,
+        services=[brand.name for brand in brands],
+        content=Content(parts=[Part(text="Hello {{ visitor.username | default('there') }}", media=media or [])]),
+        broadcast=Broadcast(audience=Audience(where=where)),
+    )
+    return aim(compose(draft, actor="ana").name, "ana")
+
+
+def confirmed(*brands: Brand, **more: Any) -> str:
+    name = analysed(*brands, **more).delivery.name
+    confirm(name, "ana", accept_unconsented=True)
+    return name
+
+
+def run(name: str = "") -> State:
+    return dm_broadcast(delivery=name, return_state=True)
+
+
+def state_of(name: str) -> DeliveryState:
+    with reading() as session:
+        return deliveries.named(session, name).state
+
+
+def numbers_of(name: str) -> dict[MessageState, int]:
+    with reading() as session:
+        return dict(waves.count_by_state(session, deliveries.named(session, name).id))
+
+
+def recipients_of(brand: Brand) -> list[str]:
+    messages = brand.x.command("GET", f"accounts/{brand.name}/messages")["messages"]
+    return [one["recipient"] for one in messages if one["sender"] == brand.made["user_id"]]
+
+
+def test_the_old_api_sends_a_picture_to_everybody_too(x: SimulatedX, connect: Connect, tmp_path: Path) -> None:
+    acme = connect("acme", 12, api_version="1.1")
+    assert sync("acme").is_completed
+    file = tmp_path / "shop.png"
+    file.write_bytes(picture("PNG"))
+
+    state = run(confirmed(acme, media=[MediaItem(source=str(file), alt_text="A shop")]))
+
+    assert state.is_completed(), state.message
+    assert sorted(recipients_of(acme)) == sorted(acme.truth())
+    messages = x.command("GET", "accounts/acme/messages")["messages"]
+    assert {len(one["media"]) for one in messages} == {1}
+    uploads = [call for call in x.calls() if "media/upload" in call["path"] and call["method"] == "POST"]
+    assert len(uploads) == 3  # announced, sent and ended once for everybody
+
+
+def test_a_locked_account_pauses_its_broadcasts_and_no_others_and_goes_on_after_the_remedy(connect: Connect) -> None:
+    acme, bolt = connect("acme", 15), connect("bolt", 15)
+    assert sync().is_completed
+    locked, other = confirmed(acme), confirmed(bolt, label="Other")
+    acme.become(condition="locked")
+
+    state = run()
+
+    assert state.is_failed()
+    assert "logs in at x.com" in str(state.message)
+    assert (state_of(locked), state_of(other)) == (DeliveryState.PAUSED, DeliveryState.FINISHED)
+    assert recipients_of(acme) == []
+
+    acme.become(condition="ok")
+    resume(locked, "ana")
+    assert run(locked).is_completed()
+    assert sorted(recipients_of(acme)) == sorted(acme.truth())
+    assert state_of(locked) is DeliveryState.FINISHED
+
+
+def test_who_is_refused_is_left_out_of_the_next_broadcast_until_a_sync_says_otherwise(
+    x: SimulatedX, connect: Connect
+) -> None:
+    acme = connect("acme", 30)
+    assert sync("acme").is_completed
+    closed = sorted(acme.truth())[:2]
+    x.command("PUT", "recipients", state="closed", users=closed)
+    first = confirmed(acme)
+    assert run(first).is_completed()
+    assert numbers_of(first) == {MessageState.SENT: 28, MessageState.REFUSED: 2}
+
+    assert analysed(acme, label="Second").analysis.excluded == {"does_not_receive": 2}
+    x.command("PUT", "recipients", state="open", users=closed)
+    assert sync("acme").is_completed
+    assert analysed(acme, label="Third").analysis.excluded == {}
+
+
+def test_too_many_refusals_pause_the_broadcast_and_ask_a_person(x: SimulatedX, connect: Connect) -> None:
+    acme = connect("acme", 60)
+    assert sync("acme").is_completed
+    x.command("PUT", "recipients", state="closed", followers_of="acme")
+    name = confirmed(acme)
+
+    state = run(name)
+
+    assert state.is_failed()
+    assert "X refused" in str(state.message)
+    assert state_of(name) is DeliveryState.PAUSED
+    assert numbers_of(name)[MessageState.PENDING] > 0
+
+
+def test_what_is_pending_when_the_validity_ends_is_cancelled(x: SimulatedX, connect: Connect) -> None:
+    acme = connect("acme", 20)
+    assert sync("acme").is_completed
+    x.command("PUT", "limits", limits={"messages": 8}, day_limits=ALL_DAY)
+    name = confirmed(acme)
+    with tags(NO_WAIT):
+        assert run(name).is_completed()
+    assert numbers_of(name) == {MessageState.SENT: 8, MessageState.PENDING: 12}
+    with writing() as session:
+        deliveries.named(session, name).confirmed_at = pendulum.now("UTC").subtract(days=6)
+
+    run()
+
+    assert state_of(name) is DeliveryState.EXPIRED
+    assert numbers_of(name) == {MessageState.SENT: 8, MessageState.CANCELLED: 12}
+    assert len(recipients_of(acme)) == 8
+
+
+def test_a_delivery_of_the_other_kind_is_refused_in_one_sentence(connect: Connect) -> None:
+    connect("acme")
+    post = compose(Draft(label="Post", services=["acme"], content=Content(parts=[Part(text="Hi")])), actor="ana").name
+    assert run(post).message == f"{post} is a post; run post-publication for it."
