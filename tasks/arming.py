@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from campaign.domain.exclusion_words import EXCLUSION_SENTENCES
 from campaign.domain.spending import usd
 from campaign.errors import NotPossible
 from campaign.store import broadcasts, deliveries, ledgers, outbox, permission, services
@@ -16,15 +17,6 @@ from models import MAIN, Delivery, DeliveryState, ExclusionReason, MessageState,
 from tasks.allowing import allowance_of
 from tasks.desk import BATCH, SENDING, Desk, Letter, moved
 from tasks.progress import End, Progress
-
-_WORDS = {
-    ExclusionReason.OPTED_OUT: "The person opted out.",
-    ExclusionReason.SUPPRESSED: "The person is on the denylist.",
-    ExclusionReason.NOT_A_FOLLOWER: "The person does not follow the account any more.",
-    ExclusionReason.DOES_NOT_RECEIVE: "The person does not receive messages of the account.",
-    ExclusionReason.NO_CONSENT: "The person has not agreed to be written to.",
-    ExclusionReason.FREQUENCY_CAP: "The person got as many messages lately as the service allows.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +75,7 @@ def _texts(session: Session, letter: Letter, chosen: Sequence[Candidate], now: d
     dropped: dict[int, tuple[str, str]] = {}
     for one in chosen:
         if one.reason is not None:
-            dropped[one.message_id] = (one.reason.value, _WORDS[one.reason])
+            dropped[one.message_id] = (one.reason.value, EXCLUSION_SENTENCES[one.reason])
             continue
         try:
             texts[one.message_id] = one.text or letter.text.render(one.person)

@@ -113,6 +113,8 @@ def settle_by_hand(name: str, actor: str, sent_id: str | None, to: str = "") -> 
         what = f"Message {message.id}" if message.visitor_id != NOBODY else f"Part {message.part}"
         detail = f"{what} is {'on X as ' + sent_id if sent_id else 'not on X'}."
         delivery_states.note(session, delivery, "settled", actor, now, detail)
+        if delivery.is_over:
+            messages.cancel_pending(session, delivery, now, "The delivery is over.")
         return message
 
 

@@ -72,7 +72,7 @@ def _numbers(targets: Sequence[BroadcastTarget], recipients: int) -> Iterator[Fi
                 " service, or choose another target.",
             )
         elif why:
-            yield info("excluded", f"On @{name} {number:,} people get nothing{without}.")
+            yield info("excluded", f"Left out on @{name}, {number:,} in all: {why}.")
         if target.recipients and target.opt_out_line:
             yield info("opt_out_line", f"Every message of @{name} ends with: {target.opt_out_line}")
         elif target.recipients:

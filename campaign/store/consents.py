@@ -100,4 +100,4 @@ def opt_out(session: Session, service_id: int, visitor_id: int, proof: str, at: 
     )
     session.execute(running.values(ended_at=at, ended_because=proof))
     never_write_again(session, service_id, visitor_id, SuppressionReason.OPT_OUT, proof, at)
-    return cancel_pending(session, [service_id], visitor_id, ExclusionReason.OPTED_OUT)
+    return cancel_pending(session, [service_id], visitor_id, ExclusionReason.OPTED_OUT, at)

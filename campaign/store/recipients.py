@@ -264,7 +264,7 @@ def excluded(session: Session, delivery_id: int, service_id: int) -> dict[str, i
 
 def person_of(session: Session, visitor_id: int) -> Sequence[Any]:
     """What is known of one visitor, for `values_of`."""
-    person: Sequence[Any] = session.execute(select(*PERSON).where(_VISITOR == visitor_id)).one()
+    person: Sequence[Any] = session.execute(select(*PERSON).where(col(Visitor.id) == visitor_id)).one()
     return person
 
 

@@ -45,7 +45,7 @@ def suppress(session: Session, visitor_id: int, proof: str, at: datetime, servic
     """Put a person on the denylist of a service or of all; returns how many messages that were to go out do not."""
     never_write_again(session, service_id, visitor_id, SuppressionReason.DENYLIST, proof, at)
     services = [service_id] if service_id != EVERY_SERVICE else list(session.exec(select(Service.id)))
-    return cancel_pending(session, services, visitor_id, ExclusionReason.SUPPRESSED)
+    return cancel_pending(session, services, visitor_id, ExclusionReason.SUPPRESSED, at)
 
 
 def never_write_again(
@@ -78,7 +78,9 @@ def remember_unreachable(session: Session, service_id: int, visitor_id: int, rea
     session.connection().execute(_UNREACHABLE, given)
 
 
-def cancel_pending(session: Session, services: Iterable[int], visitor_id: int, why: ExclusionReason) -> int:
+def cancel_pending(
+    session: Session, services: Iterable[int], visitor_id: int, why: ExclusionReason, at: datetime
+) -> int:
     """Cancel what is still to go out to a person by these services; what is being sent at this moment is not."""
     places = [
         {"delivery": delivery, "proof": proof, "service": service}
@@ -87,7 +89,7 @@ def cancel_pending(session: Session, services: Iterable[int], visitor_id: int, w
     if not places:
         return 0
     pending = update(_MESSAGE).where(*_AT, _MESSAGE.c.visitor_id == visitor_id, _IS_PENDING)
-    cancelled = pending.values(state=MessageState.CANCELLED, reason_code=why.value, reason=_REASONS[why])
+    cancelled = pending.values(state=MessageState.CANCELLED, reason_code=why.value, reason=_REASONS[why], settled_at=at)
     return session.connection().execute(cancelled, places).rowcount
 
 

@@ -17,7 +17,7 @@ def test_everything_good_to_know_is_told() -> None:
     analysis = analysed(broadcast(), receiver(recipients=20, excluded={"not_a_follower": 3, "no_consent": 1}))
     assert facts(analysis) == [
         "Of 24 people in the target 20 get it.",
-        "On @acme 4 people get nothing, who do not follow any more (3), have not agreed to be written to (1).",
+        "Left out on @acme, 4 in all: do not follow any more (3), have not agreed to be written to (1).",
         f"Every message of @acme ends with: {STOP}",
         (
             "On @acme it costs about $0.50 of $50000.00 left this month: $0.015 for each message and $0.01 when the"
