@@ -8,6 +8,7 @@ import tweepy
 from campaign.x.keys import Keys
 from campaign.x.replies import Reply, reply_of
 from campaign.x.session import Session
+from campaign.x.signing import Signer
 
 API, UPLOADS = "https://api.twitter.com", "https://upload.twitter.com"
 """tweepy's two hosts, which the session replaces."""
@@ -23,12 +24,14 @@ def client_of(keys: Keys, base_url: str) -> tweepy.Client:
         return_type=requests.Response,
     )
     client.session = Session(base_url)
+    client.signer = Signer(client.consumer_key, client.consumer_secret, client.access_token, client.access_token_secret)
     return client
 
 
 def ask(client: tweepy.Client, method: str, route: str, **content: Any) -> Reply:
     """One call with a query (`params`) or a JSON body (`json`), in the name of the keys' account."""
-    return reply_of(client.request(method, route, **content, user_auth=True))
+    headers = {"User-Agent": client.user_agent}
+    return reply_of(client.session.request(method, API + route, headers=headers, auth=client.signer, **content))
 
 
 def send(client: tweepy.Client, route: str, *, method: str = "POST", host: str = API, **content: Any) -> Reply:

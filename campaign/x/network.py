@@ -29,11 +29,38 @@ class _Unconnected:
             raise NewConnectionError(self, type(error).__name__) from error  # type: ignore[arg-type]
 
 
-class _PlainConnection(_Unconnected, HTTPConnection):
+class _InOnePiece:
+    """Sends the head of a request together with the first part of its body: a small request is one packet."""
+
+    _is_head = False
+    _head = b""
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        self._head = b""
+        super().request(*args, **kwargs)  # type: ignore[misc]
+        if self._head:
+            self.send(b"")
+
+    def endheaders(self, *args: Any, **kwargs: Any) -> None:
+        self._is_head = True
+        try:
+            super().endheaders(*args, **kwargs)  # type: ignore[misc]
+        finally:
+            self._is_head = False
+
+    def send(self, data: Any) -> None:
+        if self._is_head:
+            self._head += data
+            return
+        head, self._head = self._head, b""
+        super().send(b"".join((head, data)) if head else data)  # type: ignore[misc]
+
+
+class _PlainConnection(_Unconnected, _InOnePiece, HTTPConnection):
     pass
 
 
-class _SecureConnection(_Unconnected, HTTPSConnection):
+class _SecureConnection(_Unconnected, _InOnePiece, HTTPSConnection):
     pass
 
 
