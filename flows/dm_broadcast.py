@@ -21,13 +21,15 @@ from tasks.broadcasting import (
     begin_broadcast,
     conclude_broadcast,
     due_broadcasts,
+    end_of,
     letters_for,
     records_of,
     services_at_work,
     under_way,
+    what_is_left,
     work_for,
 )
-from tasks.continuation import go_on_later, should_wait_here, wait_until
+from tasks.continuation import go_on_later, is_continuation, safety_net, should_wait_here, wait_until
 from tasks.marking import Marked
 from tasks.plain_logs import speak_plainly
 from tasks.posting import compose_from, make_ready, name_run_after, opens_at
@@ -66,7 +68,11 @@ def dm_broadcast(delivery: str = "", broadcast: BroadcastForm | None = None) -> 
         make_ready()
         names = [_compose(broadcast)] if broadcast else [delivery] if delivery else due_broadcasts()
         name_run_after(names)
-        return _send(names)
+        if is_continuation():
+            names = what_is_left(names)
+        alone = names[0] if len(names) == 1 else ""
+        with safety_net(alone or "dm-broadcast", {"delivery": alone}):
+            return _send(names)
     except (NotPossible, WrongUsage) as error:
         return Failed(message=str(error))
     except BaseException:
@@ -124,11 +130,10 @@ def _begin(names: Sequence[str], problems: list[str]) -> tuple[list[str], dict[s
 def _send_side_by_side(going: Sequence[Marked], begun: Sequence[str]) -> list[Progress]:
     """Let every service of these broadcasts send, several at a time; one that cannot does not hold up the others."""
     records, progress = records_of(going), BroadcastProgress([one.delivery.name for one in going])
-    futures = [
-        work_for.submit(service, letters_for(service, going, records), progress.change)
-        for service in services_at_work(going, begun)
-    ]
-    ends = [future.result() for future in futures]
+    services = services_at_work(going, begun)
+    futures = [work_for.submit(one, letters_for(one, going, records), progress.change) for one in services]
+    results = [future.result(raise_on_failure=False) for future in futures]
+    ends = [end_of(service, result) for service, result in zip(services, results, strict=True)]
     progress.goes_on(min((end.until for end in ends if end.until), default=None))
     progress.finish()
     return ends

@@ -64,7 +64,7 @@ def _failed(desk: Desk, letter: Letter, purpose: str, error: XError) -> Progress
             pause(session, letter.delivery_id, f"X does not take its file: {error}", now)
             return desk.progress(End.REFUSED, f"{letter.name}: X does not take its file: {error}")
     if isinstance(error, ServiceBlocked):
-        pause_all(desk, error)
+        pause_all(desk.service, error, desk.clock())
     if stop := stop_for(desk, error):
         return stop
     raise error

@@ -20,11 +20,11 @@ from campaign.store.claims import Claim, claim
 from campaign.store.engine import reading, writing
 from models import Delivery, DeliveryKind, DeliveryState, MessageState, Service
 from tasks.aiming import quiet_hours_of
-from tasks.blocking import pause_all
 from tasks.desk import Desk, Letter, Record
 from tasks.mailing import send_what_is_due
 from tasks.marking import Marked, marked, opt_out_words, text_for
 from tasks.opening import open_up
+from tasks.pausing import pause_all
 from tasks.progress import End, Progress
 from tasks.retrying import RETRIES
 from tasks.services import check_service, gateway_of
@@ -32,6 +32,8 @@ from tasks.services import check_service, gateway_of
 OnChange = Callable[[int, Counter[MessageState]], None]
 #: Set when the run is to end: what is being called is finished, and nothing more is sent.
 STOPPING = Event()
+#: How long X is left alone when it was away.
+AWAY_FOR = timedelta(minutes=5)
 _OPEN = (MessageState.PENDING, MessageState.SENDING, MessageState.UNCERTAIN)
 
 
@@ -125,26 +127,41 @@ def desk_of(service: Service, letters: dict[int, Letter], on_change: OnChange, l
 
 
 @task(name="send", task_run_name="send from {service.internal_name}", cache_policy=NO_CACHE, **RETRIES)
-def send_from(service: Service, letters: dict[int, Letter], on_change: OnChange) -> Progress:
-    """Read a service's inbox, then send as many of its messages as X allows now, each exactly once."""
-    log = get_run_logger()
-    with claim(service.id, service.internal_name, Claim.MESSAGES):
-        return send_what_is_due(desk_of(service, dict(letters), on_change, log.info))
-
-
-@task(name="work on", task_run_name="{service.internal_name}", cache_policy=NO_CACHE)
 def work_for(service: Service, letters: dict[int, Letter], on_change: OnChange) -> Progress:
-    """Do for one service all that can be done now; never fails the others."""
+    """Read a service's inbox, then send as many of its messages as X allows now; never fails other services.
+
+    One step of the run for each service: a thousand services are a thousand steps. Raises XError when X was away and
+    trying again at once may help.
+    """
+    log = get_run_logger()
     try:
-        return send_from(check_service(service), letters, on_change)
+        with claim(service.id, service.internal_name, Claim.MESSAGES):
+            checked = check_service.fn(service)
+            return send_what_is_due(desk_of(checked, dict(letters), on_change, log.info))
     except ServiceBlocked as error:
-        if error.reason == "cap":
-            return Progress(service.id, End.CAPPED, f"{service.internal_name}: {sentence_of(error)}")
-        with writing() as session:
-            pause_all(session, service, error, pendulum.now("UTC"))
-        return Progress(service.id, End.BLOCKED, f"{service.internal_name}: {sentence_of(error)}")
-    except (XError, NotPossible) as error:
+        end = End.CAPPED if error.reason == "cap" else End.BLOCKED
+        if end is End.BLOCKED:
+            pause_all(service, error, pendulum.now("UTC"))
+        return Progress(service.id, end, f"{service.internal_name}: {sentence_of(error)}")
+    except NotPossible as error:
         return Progress(service.id, End.BLOCKED, f"{service.internal_name}: {error}")
+
+
+def end_of(service: Service, result: Progress | Exception) -> Progress:
+    """How a service ended; where X was away for longer than a step tries, it goes on in some minutes."""
+    if isinstance(result, XError):
+        until = pendulum.now("UTC") + AWAY_FOR
+        return Progress(service.id, End.WAITING, f"{service.internal_name}: {result}", until)
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def what_is_left(names: Sequence[str]) -> list[str]:
+    """Those of the broadcasts that still go out: a run that only goes on has nothing to say of the others."""
+    with reading() as session:
+        states = {name: deliveries.named(session, name).state for name in names}
+    return [name for name, state in states.items() if state in {DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS}]
 
 
 @task(name="conclude", task_run_name="conclude {name}")

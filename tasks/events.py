@@ -62,7 +62,7 @@ def _failed(desk: Desk, error: XError) -> Progress:
     with writing() as session:
         book_failed_call(session, desk.service.id, _READING, error, desk.clock())
     if isinstance(error, ServiceBlocked):
-        pause_all(desk, error)
+        pause_all(desk.service, error, desk.clock())
     if stop := stop_for(desk, error):
         return stop
     raise error

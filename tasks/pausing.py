@@ -8,8 +8,7 @@ from campaign.domain.check import sentence_of
 from campaign.errors import ServiceBlocked
 from campaign.store import broadcasts, delivery_states, services
 from campaign.store.engine import writing
-from models import DeliveryState
-from tasks.desk import Desk
+from models import DeliveryState, Service
 
 
 def pause(session: Session, delivery_id: int, reason: str, now: datetime) -> None:
@@ -19,13 +18,12 @@ def pause(session: Session, delivery_id: int, reason: str, now: datetime) -> Non
         delivery_states.move(session, delivery, DeliveryState.PAUSED, "campaign", now, reason)
 
 
-def pause_all(desk: Desk, error: ServiceBlocked) -> None:
+def pause_all(service: Service, error: ServiceBlocked, now: datetime) -> None:
     """Pause every broadcast of a service that X blocks; what other services send alone goes on."""
     sentence = sentence_of(error)
     with writing() as session:
-        now = desk.clock()
         # The broadcasts before the service, as everywhere: two that wait for each other would both fail.
-        for delivery in broadcasts.lock_under_way(session, desk.service.id):
-            reason = f"{desk.service.internal_name}: {sentence}"
+        for delivery in broadcasts.lock_under_way(session, service.id):
+            reason = f"{service.internal_name}: {sentence}"
             delivery_states.move(session, delivery, DeliveryState.PAUSED, "campaign", now, reason)
-        services.mark_blocked(session, services.get(session, desk.service.id), sentence)
+        services.mark_blocked(session, services.get(session, service.id), sentence)

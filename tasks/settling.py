@@ -38,7 +38,7 @@ def settle(desk: Desk, armed: Armed, calls: Sequence[Call], told: Told) -> bool:
         desk.on_change(armed.letter.delivery_id, moved(MessageState.PENDING, *(one.state for _, one in written)))
     blocked = next((call.result for call in calls if isinstance(call.result, ServiceBlocked)), None)
     if blocked is not None:
-        pause_all(desk, blocked)
+        pause_all(desk.service, blocked, desk.clock())
     return reason is not None or is_unknown or blocked is not None
 
 

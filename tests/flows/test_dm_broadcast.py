@@ -100,6 +100,10 @@ def test_a_broadcast_goes_out_over_several_windows_after_proof_and_yes_and_stop_
     assert proof["recipient"] == _proof_recipient(wanted)["id"]
     assert f"{len(wanted):,}" in artifacts(client, run_id)["markdown"]
 
+    answer(client, run_id, answer="Confirm", confirm_as="Ana")
+    wait_for(client, run_id, "Suspended")
+    assert len(messages_of(acme)) == 1
+
     answer(client, run_id, answer="Confirm", confirm_as="Ana", accept_unconsented=True)
     wait_for(client, run_id, "Completed")
     name = the_delivery().name
@@ -122,6 +126,8 @@ def test_a_broadcast_goes_out_over_several_windows_after_proof_and_yes_and_stop_
         numbers = waves.count_by_state(session, the_delivery().id)
     assert numbers == {MessageState.SENT: len(expected), MessageState.REFUSED: len(closed), MessageState.CANCELLED: 1}
     assert len(follow_ups(client, name)) >= 2
+    # The run that would go on should one die is taken back when none did.
+    assert not [run for run in client.read_flow_runs() if run.state_name == "Scheduled"]
 
 
 #: Of which X tells: of what it does not tell, the documented 1,440 count.
