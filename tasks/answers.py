@@ -5,6 +5,12 @@ from typing import Annotated, Literal
 from prefect.input import RunInput
 from pydantic import Field
 
+#: What is said first when a yes left out what belongs to it.
+ASKED_AGAIN = (
+    "**Nothing is confirmed yet.** Some of them never agreed to be written to: switch on *Write to people who never"
+    " agreed*, or answer Reject."
+)
+
 
 class Answer(RunInput):
     """Whether the delivery may go out as shown."""
@@ -14,6 +20,11 @@ class Answer(RunInput):
     )
     comment: Annotated[str, Field(title="Comment", description="Kept with your answer.")] = ""
     confirm_as: Annotated[str, Field(title="Your name", description="Kept as who answered.")] = ""
+
+    @property
+    def is_lacking(self) -> bool:
+        """Whether the question has to be asked again."""
+        return False
 
     @property
     def is_yes(self) -> bool:
@@ -28,7 +39,12 @@ class AnswerForUnconsented(Answer):
         bool,
         Field(
             title="Write to people who never agreed",
-            description="X lets apps send automated messages only to people who wrote first or agreed. Tick this to"
-            " write to all the same to the number of people without consent that the preview names.",
+            description="X lets apps send automated messages only to people who wrote first or agreed. Switch this"
+            " on to write to the others too, as many as are named above; without it nothing is confirmed.",
         ),
     ] = False
+
+    @property
+    def is_lacking(self) -> bool:
+        """Whether it is a yes that leaves out what belongs to it."""
+        return self.is_yes and not self.accept_unconsented

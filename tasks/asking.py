@@ -16,7 +16,7 @@ from campaign.store import approvals, deliveries
 from campaign.store.approvals import ANSWER_WITHIN
 from campaign.store.engine import reading, writing
 from models import ApprovalMode, Delivery, DeliveryState
-from tasks.answers import Answer, AnswerForUnconsented
+from tasks.answers import ASKED_AGAIN, Answer, AnswerForUnconsented
 from tasks.controlling import confirm, reject
 from tasks.progress import End, Progress
 
@@ -95,9 +95,18 @@ def _ask(name: str, steps: Steps) -> None:
         approvals.ask(session, delivery, f"the run {runtime.flow_run.name}", pendulum.now("UTC"))
     time.sleep(_LIVES_AT_LEAST_SECONDS)
     form = AnswerForUnconsented if looked.analysis.unconsented else Answer
-    question = form.with_initial_data(description=looked.preview, answer="Confirm")
-    answer = suspend_flow_run(wait_for_input=question, timeout=int(ANSWER_WITHIN.total_seconds()))
+    shown, number = looked.preview, 1
+    while (answer := _answer_to(form, shown, number)).is_lacking:
+        shown, number = f"{ASKED_AGAIN}\n\n{looked.preview}", number + 1
     _take(name, answer)
+
+
+def _answer_to(form: type[Answer], shown: str, number: int) -> Answer:
+    """Suspend the run until somebody answers; a run that is resumed finds each of its answers again."""
+    question = form.with_initial_data(description=shown, answer="Confirm")
+    # A resumed run has the same count; one that is retried has another, and its questions are asked anew.
+    key = f"{runtime.flow_run.run_count}-{number}"
+    return suspend_flow_run(wait_for_input=question, timeout=int(ANSWER_WITHIN.total_seconds()), key=key)
 
 
 def _take(name: str, answer: Answer) -> None:

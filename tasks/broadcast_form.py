@@ -1,34 +1,21 @@
 """The form of a new broadcast in the Prefect UI."""
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from typing import Annotated
 
-from campaign.domain.broadcasts import Audience, Broadcast, PlannedWave, SameWaves, Waves
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from campaign.domain.broadcasts import Audience, Broadcast
 from campaign.domain.conditions import parse
 from campaign.domain.content import Content, MediaItem, Part
 from campaign.domain.drafts import Draft
 from campaign.errors import WrongUsage
 from models import ApprovalMode, DeliveryKind, Priority
 from tasks.twitter_service import TwitterService
+from tasks.wave_form import CalendarWaveForm, WaveForm, waves_of
 
-
-class WaveForm(BaseModel):
-    """How the messages are spread over time."""
-
-    model_config = ConfigDict(title="Waves")
-
-    size: int = Field(title="Size", description="Messages, or per cent of all of them.", ge=1)
-    per_cent: bool = Field(False, title="Per cent")
-    every_hours: int = Field(24, title="Every … hours", description="A wave of this size begins so often.", ge=1)
-
-
-class CalendarWaveForm(BaseModel):
-    """One wave of a calendar."""
-
-    model_config = ConfigDict(title="Wave of a calendar")
-
-    after_hours: int = Field(title="Begins … hours after the start", ge=0)
-    size: int = Field(title="Size", description="Messages, or per cent of all of them.", ge=1)
-    per_cent: bool = Field(False, title="Per cent")
+#: The titles are what the form offers beside *None*.
+_Number = Annotated[int, Field(title="Number", ge=1)]
+_Moment = Annotated[AwareDatetime, Field(title="Date and time")]
 
 
 class BroadcastForm(BaseModel):
@@ -43,7 +30,8 @@ class BroadcastForm(BaseModel):
     text: str = Field(
         title="Text",
         description="{{ visitor.full_name }} becomes each person's name; {{ visitor.full_name | default('there') }}"
-        " also writes to people without one. The opt-out line of the service is added.",
+        " also writes to people without one. Likewise visitor.username, visitor.location, service.label. The opt-out"
+        " line of the service is added.",
         json_schema_extra={"format": "textarea"},
     )
     media: MediaItem | None = Field(None, title="Picture, GIF or video", description="One file for everybody.")
@@ -55,41 +43,53 @@ class BroadcastForm(BaseModel):
     people: list[str] = Field(
         [], title="Only these people", description="Handles or X user ids. Empty: all followers.", max_length=1_000
     )
-    recipients_of: str = Field("", title="Only recipients of", description="The internal name of another broadcast.")
-    except_where: str = Field("", title="Except those who meet this condition")
-    not_if_received: list[str] = Field(
-        [], title="Not if received", description="Internal names of broadcasts: who got one of them gets nothing."
+    recipients_of: str = Field(
+        "",
+        title="Only recipients of",
+        description="Those who got another broadcast, by its internal name, such as dm-2026-11-26-sale.",
     )
-    limit: int | None = Field(None, title="Limit", description="At most so many people in all.", ge=1)
-    waves: WaveForm | None = Field(None, title="Waves of the same size", description="Otherwise as X allows.")
-    calendar: list[CalendarWaveForm] = Field([], title="Waves by a calendar", description="Instead of the same size.")
-    priority: Priority = Field(Priority.NORMAL, title="Priority", description="Among the broadcasts of a service.")
-    contact_date: AwareDatetime | None = Field(
+    except_where: str = Field(
+        "", title="Except those who meet this condition", description="In the same words. Empty: no exceptions."
+    )
+    not_if_received: list[str] = Field(
+        [], title="Not if received", description="Internal names of broadcasts: who got one of them does not get this."
+    )
+    limit: _Number | None = Field(None, title="Limit", description="At most so many people in all.")
+    waves: WaveForm | None = Field(
+        None,
+        title="Waves of the same size",
+        description="So many at a time, such as 100 every 24 hours. None: as fast as X allows.",
+    )
+    calendar: list[CalendarWaveForm] = Field(
+        [],
+        title="Waves by a calendar",
+        description="Waves of different sizes, such as 50 at once and the rest after 24 hours. Choose one of the two.",
+    )
+    priority: Priority = Field(
+        Priority.NORMAL, title="Priority", description="Of several broadcasts of a service the higher one goes first."
+    )
+    contact_date: _Moment | None = Field(
         None, title="Contact date", description="When it begins; as soon as it is confirmed when left empty."
     )
     validity_days: int = Field(
         5, title="Validity in days", description="What has not gone out by then is cancelled.", ge=1, le=60
     )
     proof_recipients: list[str] = Field(
-        [], title="Proof recipients", description="Handles of those who get it first, exactly as it will be."
+        [],
+        title="Proof recipients",
+        description="Handles of followers, such as your own: they get it first, before you are asked.",
     )
     approval: ApprovalMode = Field(
         ApprovalMode.MANUAL,
         title="Approval",
-        description="manual: you are always asked. semi_automatic: only when something was found. automatic: never.",
+        description="manual: you are always asked. semi_automatic: only when something was found. automatic: never,"
+        " unless somebody in it never agreed to be written to.",
     )
 
-    @model_validator(mode="after")
-    def _check(self) -> "BroadcastForm":
-        for text in filter(None, (self.where, self.except_where)):
-            try:
-                parse(text)
-            except WrongUsage as error:
-                raise ValueError(str(error)) from None
-        return self
-
     def draft(self) -> Draft:
-        """The delivery that the form describes."""
+        """The delivery that the form describes; raises WrongUsage when a condition cannot be understood."""
+        self._check("where", self.where)
+        self._check("except_where", self.except_where)
         part = Part(text=self.text, media=[self.media] if self.media else [])
         return Draft(
             kind=DeliveryKind.DM,
@@ -100,8 +100,20 @@ class BroadcastForm(BaseModel):
             validity_days=self.validity_days,
             approval=self.approval,
             priority=self.priority,
-            broadcast=Broadcast(audience=self._audience(), waves=self._waves(), proof_recipients=self.proof_recipients),
+            broadcast=Broadcast(
+                audience=self._audience(),
+                waves=waves_of(self.waves, self.calendar),
+                proof_recipients=self.proof_recipients,
+            ),
         )
+
+    def _check(self, field: str, condition: str) -> None:
+        """Here, and not when the form is read: of what is refused there Prefect shows more than one sentence."""
+        try:
+            if condition.strip():
+                parse(condition)
+        except WrongUsage as error:
+            raise WrongUsage(f"{type(self).model_fields[field].title}: {error}") from None
 
     def _audience(self) -> Audience:
         return Audience(
@@ -112,15 +124,3 @@ class BroadcastForm(BaseModel):
             not_if_received=self.not_if_received,
             limit=self.limit,
         )
-
-    def _waves(self) -> Waves:
-        same = self.waves and SameWaves(
-            amount=self.waves.size,
-            is_percentage=self.waves.per_cent,
-            period_seconds=self.waves.every_hours * 3600,
-        )
-        planned = [
-            PlannedWave(amount=one.size, is_percentage=one.per_cent, after_seconds=one.after_hours * 3600)
-            for one in self.calendar
-        ]
-        return Waves(same=same, calendar=planned)

@@ -2,13 +2,17 @@
 
 import logging
 
+from prefect.exceptions import FailedRun
+
 from campaign.errors import CampaignError
 
 
 def _leave_traceback_out(record: logging.LogRecord) -> bool:
-    if record.exc_info and isinstance(record.exc_info[1], CampaignError):
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, CampaignError):
         record.exc_info = record.exc_text = None
-    return True
+    # A run that ends as failed on purpose has said so, with its sentence, in the line before.
+    return not isinstance(error, FailedRun)
 
 
 def speak_plainly() -> None:

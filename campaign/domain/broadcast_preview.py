@@ -13,6 +13,7 @@ from campaign.domain.broadcast_words import (
     title_of,
     to_whom,
     unasked,
+    untold,
     waves_shown,
 )
 from campaign.domain.content import MediaItem
@@ -24,18 +25,20 @@ from campaign.domain.spending import usd
 
 
 def as_markdown(name: str, draft: Draft, analysis: Analysis, thumbnails: Sequence[bytes] = ()) -> str:
-    """Write the message as people get it, then who gets it, what it costs, when it is out, and what was found.
+    """Write how many get it, what it costs and when it is out, then the message as people get it, and what was found.
+
+    The figures are first: where the question is asked only the first lines are seen without scrolling.
 
     `thumbnails` are small JPEGs of the message's file; none where there is none to see.
     """
     blocks = [
         f"## {strange_line(title_of(draft, name))}",
         strange_line(name),
+        *_figures(analysis),
         *_messages(draft, analysis, thumbnails),
         "---",
-        *_people(analysis),
-        f"**Cost:** {strange_line(usd(analysis.cost))}",
-        *_times(analysis),
+        *_excluded(analysis),
+        *_waves(analysis),
         *_findings(analysis),
     ]
     return "\n\n".join(blocks) + "\n"
@@ -66,10 +69,15 @@ def _file(item: MediaItem, thumbnail: bytes) -> str:
     return f"{picture(item.alt_text or NO_ALT_TEXT, thumbnail)}\n\n{words}" if thumbnail else words
 
 
-def _people(analysis: Analysis) -> Iterator[str]:
-    yield f"**{strange_line(reached(analysis))}**"
-    if said := unasked(analysis):
-        yield strange_line(said)
+def _figures(analysis: Analysis) -> Iterator[str]:
+    said = strange_line(unasked(analysis))
+    yield f"**{strange_line(reached(analysis))}** {said}".strip()
+    yield f"**Cost:** {strange_line(usd(analysis.cost))}"
+    if times := goes_out(analysis):
+        yield f"**Goes out:** {strange_line(times)}"
+
+
+def _excluded(analysis: Analysis) -> Iterator[str]:
     rows = [
         {"Nothing goes to those who": words, "People": f"{count:,}"} for words, count in exclusions(analysis.excluded)
     ]
@@ -77,9 +85,7 @@ def _people(analysis: Analysis) -> Iterator[str]:
         yield table(rows, numbers=["People"])
 
 
-def _times(analysis: Analysis) -> Iterator[str]:
-    if said := goes_out(analysis):
-        yield f"**Goes out:** {strange_line(said)}"
+def _waves(analysis: Analysis) -> Iterator[str]:
     first, left_out, last = waves_shown(analysis)
     if not first:
         return
@@ -100,6 +106,6 @@ def _wave(wave: WavePlan) -> dict[str, str]:
 
 
 def _findings(analysis: Analysis) -> Iterator[str]:
-    for title, sentences in by_level(analysis.findings):
+    for title, sentences in by_level(untold(analysis)):
         yield f"**{title}**"
         yield "\n".join(f"* {strange_line(sentence)}" for sentence in sentences)

@@ -9,11 +9,12 @@ from campaign.domain.broadcast_waves import written
 from campaign.domain.content import MediaItem
 from campaign.domain.drafts import Draft
 from campaign.domain.exclusion_words import EXCLUSION_WORDS
-from campaign.domain.findings import Analysis, Sample, WavePlan
+from campaign.domain.findings import Analysis, Finding, Sample, WavePlan
 
 MOST_WAVES_SHOWN = 10
 """The first so many waves are shown, and the last."""
 NOT_WRITTEN = "Nobody gets it as it is; this is the text as it was written."
+_TOLD_IN_FIGURES = frozenset({"targeted", "excluded", "waves"})
 _KINDS = {"shortest": "the shortest", "longest": "the longest", "random": "one at random", "chosen": "the chosen one"}
 
 
@@ -40,7 +41,12 @@ def unasked(analysis: Analysis) -> str:
     """How many of them never agreed to be written to; empty when all did."""
     if not analysis.unconsented:
         return ""
-    return f"{analysis.unconsented:,} of them never agreed to be written to: a person accepts exactly this number."
+    return f"{analysis.unconsented:,} of them never agreed to be written to: who confirms accepts exactly this number."
+
+
+def untold(analysis: Analysis) -> list[Finding]:
+    """What was found beside what a preview tells in its figures and tables."""
+    return [finding for finding in analysis.findings if finding.code not in _TOLD_IN_FIGURES]
 
 
 def exclusions(excluded: Mapping[str, int]) -> list[tuple[str, int]]:

@@ -8,8 +8,8 @@ BREAK = re.compile(r"\r\n?|[\n\v\f\x85\u2028\u2029]")
 """Whatever ends a line, or might for some reader."""
 # The prefix of a line, or what would be shown as one space.
 _SPACES = re.compile(r"^[ \t]+|[ \t]{2,}|[ \t]+$", re.MULTILINE)
-SPACE = "&nbsp;"
-"""What an empty line is made of, for it would end the paragraph."""
+SPACE = "\N{NO-BREAK SPACE}"
+"""What an empty line is made of, for it would end the paragraph. One of Prefect's two UIs shows its entity as it is."""
 # Entities for what HTML begins with, because some readers of Markdown look for tags first.
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _ESCAPES = str.maketrans({**{mark: f"\\{mark}" for mark in "\\`*_{}[]()#+-.!|~:@/=$^"}, **_ENTITIES})
@@ -17,6 +17,7 @@ _ESCAPES = str.maketrans({**{mark: f"\\{mark}" for mark in "\\`*_{}[]()#+-.!|~:@
 _ESCAPES_IN_LINK = str.maketrans({**{mark: f"\\{mark}" for mark in "\\`*_[]~"}, **_ENTITIES})
 # The other one makes links of addresses once they are read, when nothing is escaped any more.
 _ADDRESS = re.compile(r"https?:(?=//)|www(?=\.)|(?<=[-.\w+])@(?=[-\w])", re.IGNORECASE)
+#: Nothing to look at; and what it stands before is not cut off where a line begins.
 _JOINER = "\N{WORD JOINER}"
 
 
@@ -52,7 +53,7 @@ def escaped_in_link(words: str) -> str:
 
 def with_spaces(text: str) -> str:
     """Lines that keep their spaces."""
-    return _SPACES.sub(lambda found: SPACE * len(found[0]), text)
+    return _SPACES.sub(lambda found: f"{_JOINER * (not found.start())}{SPACE * len(found[0])}", text)
 
 
 def quoted(blocks: Sequence[str]) -> str:

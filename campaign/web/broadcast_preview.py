@@ -14,6 +14,7 @@ from campaign.domain.broadcast_words import (
     title_of,
     to_whom,
     unasked,
+    untold,
     waves_shown,
 )
 from campaign.domain.drafts import Draft
@@ -46,7 +47,7 @@ def render_broadcast(name: str, draft: Draft, analysis: Analysis, pictures: Pict
     return pages.get_template("broadcast.html.jinja").render(
         head=PreviewHead(title_of(draft, name), name, analysis.cost),
         cost=usd(analysis.cost),
-        findings=by_level(analysis.findings),
+        findings=by_level(untold(analysis)),
         reached=reached(analysis),
         unasked=unasked(analysis),
         goes_out=goes_out(analysis),

@@ -69,7 +69,7 @@ def test_a_message_is_shown_with_the_person_who_gets_it() -> None:
     markdown = shown(sample(), sample("longest", full_name="Maximilian", text="Hello Maximilian\n\nBye"))
     assert "### The shortest · to Ann, \\@ann · from \\@acme\n\n> Hello Ann\n" in markdown
     assert "### The longest · to Maximilian, \\@ann" in markdown
-    assert "> Hello Maximilian\\\n> &nbsp;\\\n> Bye\n" in markdown
+    assert "> Hello Maximilian\\\n> \N{NO-BREAK SPACE}\\\n> Bye\n" in markdown
 
 
 def test_one_message_that_is_the_shortest_and_the_longest_is_shown_once() -> None:
