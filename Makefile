@@ -34,10 +34,10 @@ check: $(INSTALLED) ## Lint, types, import contracts, unit tests
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/unit
 
-soak: $(INSTALLED) ## Publish through 100,000 schedules of faults; SEED=n runs one again
-	$(BIN)/python -m tests.schedules $(if $(SEED),$(SEED) 1,0 100000)
+soak: $(INSTALLED) ## Post and send through 100,000 schedules of faults each; SEED=n runs one again
+	$(BIN)/python -m tests.soak $(if $(SEED),$(SEED) 1,0 100000)
 
-bench: $(INSTALLED) ## Measure the account sync beside plain loops
+bench: $(INSTALLED) ## Measure the account sync and broadcasts beside plain loops
 	$(BIN)/python -m benchmarks
 
 deploy: $(INSTALLED) ## (Re)deploy the workflows, keeping what people started and stopped

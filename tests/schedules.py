@@ -1,6 +1,5 @@
-"""Schedules of faults and crashes, each from a seed, and what must be true at the end: `python -m tests.schedules`."""
+"""Schedules of faults and crashes against posts, each from a seed, and what must be true at the end."""
 
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -121,17 +120,3 @@ def a_database() -> Iterator[None]:
         with in_use(Database("sqlite", f"sqlite:///{home / 'campaign.db'}"), home):
             schema.upgrade()
             yield
-
-
-def main(first: int, how_many: int) -> None:
-    """Run the schedules of so many seeds; the first that fails is printed and can be run again alone."""
-    step = 2_000
-    for start in range(first, first + how_many, step):
-        with a_database():
-            for seed in range(start, min(start + step, first + how_many)):
-                run_schedule(seed)
-        print(f"{min(start + step, first + how_many) - first:,} of {how_many:,} schedules", flush=True)  # noqa: T201
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))

@@ -1,0 +1,15 @@
+"""Schedules of faults, crashes and meddling: nobody gets a message twice, nobody is left out, log and ledger are true."""
+
+import pytest
+
+from tests.message_schedules import run_message_schedule
+from tests.schedules import a_database
+
+EACH = 500
+
+
+@pytest.mark.parametrize("first", range(0, 5 * EACH, EACH))
+def test_whatever_goes_wrong_each_person_gets_each_message_exactly_once(first: int) -> None:
+    with a_database():
+        for seed in range(first, first + EACH):
+            run_message_schedule(seed)

@@ -1,0 +1,195 @@
+"""The far side of the wire for schedules of direct messages: what was sent, who answers, and X's limits, under a clock.
+
+Everything on this side of the wire is the real thing. X counts its windows from the first call in them, shows events
+late, and its clock may be wrong; people write, close their inboxes and meddle at any moment.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from itertools import count
+
+from campaign.domain.budget import Window, WindowName
+from campaign.domain.direct_messages import MessageEvent, MessageEvents, NewMessage, first_id_at
+from campaign.domain.message_budget import LENGTHS
+from campaign.domain.receipt import Answer, Price, Receipt
+from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent
+from campaign.x import prices
+from tests.virtual_x import Killed, VirtualX
+
+#: From the moment a call begins until X shows what it did, in seconds: less than the settling delay.
+LONGEST_CALL, SHOWN_WITHIN = 8, 50
+#: Reading several pages takes longer.
+LONGEST_LOOK = 20
+SENDING, LOOKING = "POST /2/dm_conversations/with/:id/messages", "GET /2/dm_events"
+_NUMBERS = count(1)
+
+
+@dataclass(frozen=True)
+class Event:
+    account: str
+    """Whose list of events it stands in."""
+    event: MessageEvent
+    shown_at: datetime
+
+
+@dataclass
+class Counted:
+    """A limit window as X keeps it."""
+
+    used: int = 0
+    reset_at: datetime | None = None
+
+
+@dataclass
+class VirtualMessages(VirtualX):
+    """The world: `meddle` is whatever others do during a call, before X does something or when it has."""
+
+    limits: dict[WindowName, int] = field(default_factory=dict)
+    tells: frozenset[WindowName] = frozenset()
+    page: int = 100
+    skew: timedelta = timedelta()
+    app: str = ""
+    events: list[Event] = field(default_factory=list)
+    closed: set[str] = field(default_factory=set)
+    blocked: set[str] = field(default_factory=set)
+    exceeded: list[str] = field(default_factory=list)
+    shown: Counter[str] = field(default_factory=Counter)
+    """How many events X showed to each account."""
+    charged: set[tuple[str, str, date]] = field(default_factory=set)
+    """What it charges them for: each event once in a UTC day."""
+    windows: dict[tuple[str, str, WindowName], Counted] = field(default_factory=dict)
+    meddle: Callable[[float, bool], None] = lambda _another, _is_done: None
+    is_slow: bool = False
+    check: Callable[[str, str], None] = lambda _account, _recipient: None
+
+    @property
+    def is_unsettled(self) -> bool:
+        """Whether a reading may have left money aside that the next one settles."""
+        return any(kind.startswith(("lost", "killed")) for kind in self.happened)
+
+    def clock(self) -> datetime:
+        """Time passes whenever somebody looks; now and then nobody lives to see what it is."""
+        self.now += timedelta(milliseconds=self.dice.randint(1, 60))
+        if self.strikes(0.03):
+            self._tell("killed")
+            raise Killed
+        return self.now
+
+    def travel(self, longest: float) -> None:
+        """Part of a call."""
+        if self.is_slow or self.dice.random() < 0.1:
+            self.now += timedelta(seconds=self.dice.uniform(0, longest))
+
+    def say(self, account: str, sender: str, recipient: str, text: str, *, late: bool = False) -> str:
+        """Put a message into the account's list, shown at once or late."""
+        at = self.now + self.skew
+        x_id = str(int(first_id_at(at)) + next(_NUMBERS) % (1 << 22))
+        delay = timedelta(seconds=self.dice.choice([SHOWN_WITHIN, self.dice.uniform(1, SHOWN_WITHIN)]) if late else 0)
+        self.events.append(Event(account, MessageEvent(x_id, sender, recipient, text, at), self.now + delay))
+        return x_id
+
+    @property
+    def sent(self) -> int:
+        """How many messages accounts sent."""
+        return sum(each.account == each.event.sender for each in self.events)
+
+    def sent_by(self, account: str) -> list[MessageEvent]:
+        return [each.event for each in self.events if each.account == account == each.event.sender]
+
+    def use(self, account: str, endpoint: str) -> tuple[Window, ...]:
+        """Count a call; raises where X allows none more, which the engine never lets it come to."""
+        told = []
+        for name, limit in self.limits.items():
+            whose = self.app if name is WindowName.APP_DAY and self.app else account
+            window = self.windows.setdefault((whose, endpoint, name), Counted())
+            if window.reset_at is None or window.reset_at <= self.now:
+                window.used, window.reset_at = 0, self.now + LENGTHS[name]
+            window.used += 1
+            if window.used > limit:
+                self.exceeded.append(f"{endpoint} {name}")
+            if name in self.tells:
+                told.append(Window(name, limit, max(0, limit - window.used), window.reset_at))
+        return tuple(told)
+
+    def happened_to(self, account: str, kinds: list[str]) -> str:
+        """What goes wrong with a call before X does anything; what is left comes after."""
+        kind = self.fault(kinds)
+        if kind == "killed before":
+            raise Killed
+        if kind == "away":
+            raise Unsent("X cannot be reached.", reason="unreachable")
+        if kind.startswith("limited"):
+            retry_at = None if kind == "limited somehow" else self.now + timedelta(seconds=self.dice.randint(5, 900))
+            raise Unsent("X allows no more calls.", reason="rate_limited", retry_at=retry_at)
+        if kind == "blocked":
+            self.blocked.add(account)
+        if account in self.blocked:
+            raise ServiceBlocked("X does not accept the keys.", reason="keys_wrong", remedy="The operator acts.")
+        return kind
+
+
+@dataclass
+class MessageGateway:
+    """One account's way to that X; see campaign.x.gateway.Gateway."""
+
+    x: VirtualMessages
+    account: str
+    message_endpoint: str = SENDING
+    events_endpoint: str = LOOKING
+    message_price: Price = prices.DIRECT_MESSAGE_CREATE
+    event_price: Price = prices.DIRECT_MESSAGE_EVENT_READ
+    alt_text_price: Price = prices.NOT_CHARGED
+
+    @property
+    def message_limits(self) -> dict[WindowName, int]:
+        return self.x.limits
+
+    @property
+    def longest_event_page(self) -> int:
+        return self.x.page
+
+    def send_message(self, message: NewMessage) -> Answer[str]:
+        x = self.x
+        x.check(self.account, message.recipient)
+        x.travel(LONGEST_CALL / 2)
+        x.meddle(0.04, False)
+        kinds = ["lost before", "lost after", "lost and late", "killed before", "killed after"]
+        kind = x.happened_to(self.account, ["away", "limited", "limited somehow", "blocked", *kinds])
+        windows = x.use(self.account, SENDING)
+        if kind == "lost before":
+            raise Uncertain("X did not answer.", reason="no_answer")
+        if message.recipient in x.closed:
+            receipt = Receipt(SENDING, prices.NOT_CHARGED, 0, windows)
+            raise Refused("No messages, please.", reason="dm_closed", receipts=[receipt])
+        late = kind == "lost and late" or x.dice.random() < 0.2
+        x_id = x.say(self.account, self.account, message.recipient, message.text, late=late)
+        x.travel(LONGEST_CALL / 2)
+        x.meddle(0.04, True)
+        if kind == "killed after":
+            raise Killed
+        if kind.startswith("lost"):
+            raise Uncertain("X did not answer.", reason="no_answer")
+        return Answer(x_id, (Receipt(SENDING, self.message_price, 1, windows),))
+
+    def message_events(self, user_id: str, after_id: str, at_most: int) -> Answer[MessageEvents]:
+        x = self.x
+        x.meddle(0.12, False)
+        kind = x.happened_to(self.account, ["away", "limited", "limited somehow", "blocked", "lost", "killed before"])
+        if kind == "lost":
+            raise Uncertain("X did not answer.", reason="no_answer")
+        assert user_id == self.account
+        there = [each.event for each in x.events if each.account == user_id and each.shown_at <= x.now]
+        there.sort(key=lambda event: int(event.x_id), reverse=True)
+        shown, is_complete = 0, False
+        while shown < at_most and not is_complete:
+            page = there[shown : shown + min(x.page, at_most - shown)]
+            shown += len(page)
+            is_complete = shown >= len(there) or any(int(event.x_id) <= int(after_id) for event in page)
+        newer = [event for event in there[:shown] if int(event.x_id) > int(after_id)]
+        x.shown[user_id] += shown
+        x.charged |= {(user_id, event.x_id, x.now.date()) for event in there[:shown]}
+        x.travel(LONGEST_LOOK)
+        x.meddle(0.12, True)
+        return Answer(MessageEvents(newer, is_complete), (Receipt(LOOKING, self.event_price, shown),))
