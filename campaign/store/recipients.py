@@ -21,6 +21,7 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    text,
 )
 from sqlmodel import Session, col
 
@@ -105,6 +106,9 @@ def write(
     session: Session, target: Target, within: tuple[int, int], unrenderable: Collection[int], room: int | None
 ) -> Written:
     """Write the recipients of a range and those excluded; `room` is how many the limit still allows."""
+    if session.get_bind().dialect.name == "postgresql":
+        # With the default of 4 MB a list of many people is not hashed, but gone through for each of a million.
+        session.execute(text("SET LOCAL work_mem = '128MB'"))
     reasons = _reasons(target)
     if unrenderable:
         reasons.append((ExclusionReason.FIELD_MISSING, among(session, _VISITOR, list(unrenderable), BigInteger())))
