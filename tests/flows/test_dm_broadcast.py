@@ -119,7 +119,9 @@ def test_a_broadcast_goes_out_over_several_windows_after_proof_and_yes_and_stop_
     assert set(received.values()) == {1}
     texts = {one["recipient"]: one["text"] for one in messages_of(acme)}
     assert all(
-        texts[user["id"]].startswith(f"Hello {user.get('name', 'there')}, from acme.") for user in wanted if user["id"] in expected
+        texts[user["id"]].startswith(f"Hello {user.get('name', 'there')}, from acme.")
+        for user in wanted
+        if user["id"] in expected
     )
     assert _most_in_a_window(x) <= len(wanted) // 3 + 1
     with reading() as session:

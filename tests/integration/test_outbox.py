@@ -47,8 +47,8 @@ def news(acme: Service) -> Delivery:
 def willing(service: Service, how_many: int) -> list[int]:
     """People who follow and agreed."""
     found = people(how_many, service)
-    given = {"service_id": service.id, "source": ConsentSource.OPERATOR, "proof": "a note", "given_at": NOW}
-    add(*(Consent(visitor_id=each, **given) for each in found))
+    by = ConsentSource.OPERATOR
+    add(*(Consent(service_id=service.id, visitor_id=one, source=by, proof="a note", given_at=NOW) for one in found))
     return found
 
 

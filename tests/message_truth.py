@@ -1,0 +1,84 @@
+"""What must be true of a schedule of direct messages, whatever happened in it: the virtual X tells the truth."""
+
+from collections import Counter
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from sqlmodel import col, select
+
+from campaign.store import deliveries
+from campaign.store.engine import reading
+from models import Charge, DeliveryState, Message, MessageState, Service, Suppression
+from tests.message_plans import Plan
+from tests.virtual_messages import LOOKING, SENDING
+
+
+def check_opt_outs(plan: Plan, asked_at: datetime) -> None:
+    """Everybody's word was read in the end."""
+    said = [one for one in plan.x.events if one.event.text.upper().startswith("STOP")]
+    shown = {(one.account, one.event.sender) for one in said if one.shown_at <= asked_at}
+    accounts = {service.id: service.x_user_id for service in plan.services}
+    with reading() as session:
+        known = {
+            (accounts[one.service_id], plan.people[one.visitor_id]) for one in session.scalars(select(Suppression))
+        }
+    assert shown <= known <= {(one.account, one.event.sender) for one in said}, plan.story
+
+
+def check_permitted(plan: Plan, account: str, recipient: str) -> None:
+    """Nobody is written to after an opt-out that was read."""
+    if not any(each.event.sender == recipient for each in plan.x.events):
+        return
+    service_id = next(one.id for one in plan.services if one.x_user_id == account)
+    visitor_id = next(key for key, value in plan.people.items() if value == recipient)
+    with reading() as session:
+        assert session.get(Suppression, (service_id, visitor_id)) is None, f"opted out {recipient}: {plan.story}"
+
+
+def check(plan: Plan) -> None:
+    """Nobody twice, nobody skipped, the log and the ledger equal to the truth, no limit exceeded."""
+    story = plan.story
+    assert not plan.x.exceeded, f"{plan.x.exceeded}: {story}"
+    with reading() as session:
+        rows = list(session.scalars(select(Message)))
+        assert len(rows) == len(plan.broadcasts) * len(plan.people), story
+        for service in plan.services:
+            own = [row for row in rows if row.service_id == service.id]
+            truth = plan.x.sent_by(service.x_user_id or "")
+            told = Counter((row.x_id, plan.people[row.visitor_id], row.text) for row in own if row.x_id)
+            assert told == Counter((one.x_id, one.recipient, one.text) for one in truth), story
+            assert [row.x_id for row in own if row.state is MessageState.SENT].count(None) == 0, story
+            once = Counter((row.visitor_id, row.text) for row in own if row.state is MessageState.SENT)
+            assert all(number <= len(plan.broadcasts) for number in once.values()), story
+            _check_money(plan, session.scalars(select(Charge).where(col(Charge.service_id) == service.id)), service)
+        for row in rows:
+            _check_end(plan, session, row)
+
+
+def _check_end(plan: Plan, session: Any, row: Message) -> None:
+    """Each message ended, and for a reason."""
+    recipient = plan.people[row.visitor_id]
+    if row.state is MessageState.REFUSED:
+        assert recipient in plan.x.closed, plan.story
+    elif row.state is MessageState.CANCELLED:
+        is_stopped = deliveries.get(session, row.delivery_id).state is DeliveryState.STOPPED
+        opted_out = session.get(Suppression, (row.service_id, row.visitor_id))
+        assert is_stopped or opted_out or recipient in plan.x.closed, plan.story
+    else:
+        assert row.state is MessageState.SENT, f"{row.state}: {plan.story}"
+        assert row.x_id, plan.story
+
+
+def _check_money(plan: Plan, charges: Any, service: Service) -> None:
+    booked = list(charges)
+    account = service.x_user_id or ""
+    spent = Counter({SENDING: Decimal(0), LOOKING: Decimal(0)})
+    for charge in booked:
+        spent[charge.endpoint] += charge.amount
+    assert all(charge.settled for charge in booked), f"{booked}: {plan.story}"
+    assert spent[SENDING] == Decimal("0.015") * len(plan.x.sent_by(account)), plan.story
+    # What a lost reading cost is counted with the next one, so high rather than low.
+    read = (spent[LOOKING] + spent["reading message events"]) / Decimal("0.010")
+    assert sum(one[0] == account for one in plan.x.charged) <= read, plan.story
+    assert spent[LOOKING] <= Decimal("0.010") * plan.x.shown[account], plan.story
