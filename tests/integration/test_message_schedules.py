@@ -1,4 +1,4 @@
-"""Schedules of faults, crashes and meddling: nobody gets a message twice, nobody is left out, log and ledger are true."""
+"""Schedules of faults, crashes and meddling: everybody gets a message exactly once, and log and ledger are true."""
 
 import pytest
 
