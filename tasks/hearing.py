@@ -10,7 +10,7 @@ from campaign.domain.inbox import Incoming, judge, read_to
 from campaign.domain.receipt import Receipt
 from campaign.domain.settling import CLOCK_SKEW
 from campaign.domain.settling_messages import MessageLook, SettledMessage, Verdict, after_id_for, settle_messages
-from campaign.store import broadcasts, consents, deliveries, ledgers, lost_calls, messages, outcomes
+from campaign.store import broadcasts, consents, ledgers, lost_calls, messages, outcomes
 from campaign.store.engine import reading, writing
 from campaign.store.outcomes import UNTOLD, Doubt, Outcome
 from models import ConsentSource, Inbox, MessageState
@@ -57,9 +57,10 @@ def _take(session: Session, desk: Desk, message: Incoming, now: datetime) -> Non
 
 def _since_first(found: MessageEvents, doubts: Sequence[Doubt]) -> MessageEvents:
     """The same events, complete when they reach back to the first of these attempts."""
-    attempts = [doubt.attempt for doubt in doubts]
-    reaches = bool(attempts) and any(int(event.x_id) <= int(after_id_for(attempts)) for event in found.events)
-    return MessageEvents(found.events, found.is_complete or reaches)
+    if found.is_complete or not doubts:
+        return found
+    first = int(after_id_for([doubt.attempt for doubt in doubts]))
+    return MessageEvents(found.events, any(int(event.x_id) <= first for event in found.events))
 
 
 def _settle(
@@ -70,7 +71,6 @@ def _settle(
     verdicts = settle_messages([doubt.attempt for doubt in doubts], look, desk.settle_after)
     known = [_outcome(one, by_id[one.message_id], is_complete=look.events.is_complete) for one in verdicts]
     written = outcomes.settle(session, [one for one in known if one], now)
-    _cancel_where_over(session, [one.message_id for _, one in written if one.state is MessageState.PENDING], now)
     over = [one for _, one in written if one.state is not MessageState.UNCERTAIN]
     lost_calls.give_back(session, desk.service.id, [purpose_of(one.message_id) for one in over])
     sent = sum(one.state is MessageState.SENT for one in over)
@@ -78,14 +78,6 @@ def _settle(
         session, desk.service.id, Receipt(desk.gateway.message_endpoint, desk.gateway.message_price, sent), now
     )
     return written
-
-
-def _cancel_where_over(session: Session, pending: Sequence[int], now: datetime) -> None:
-    """What surely is not out of a broadcast that was stopped meanwhile never goes out."""
-    for delivery_id in set(outcomes.deliveries_of(session, pending).values()) if pending else ():
-        delivery = deliveries.get(session, delivery_id)
-        if delivery.is_over:
-            messages.cancel_pending(session, delivery, now, "The delivery is over.")
 
 
 def _outcome(settled: SettledMessage, doubt: Doubt, *, is_complete: bool) -> Outcome | None:

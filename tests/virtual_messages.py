@@ -11,11 +11,9 @@ from datetime import date, datetime, timedelta
 from itertools import count
 
 from campaign.domain.budget import Window, WindowName
-from campaign.domain.direct_messages import MessageEvent, MessageEvents, NewMessage, first_id_at
+from campaign.domain.direct_messages import MessageEvent, first_id_at
 from campaign.domain.message_budget import LENGTHS
-from campaign.domain.receipt import Answer, Price, Receipt
-from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent
-from campaign.x import prices
+from campaign.errors import ServiceBlocked, Unsent
 from tests.virtual_x import Killed, VirtualX
 
 #: From the moment a call begins until X shows what it did, in seconds: less than the settling delay.
@@ -128,68 +126,3 @@ class VirtualMessages(VirtualX):
         if account in self.blocked:
             raise ServiceBlocked("X does not accept the keys.", reason="keys_wrong", remedy="The operator acts.")
         return kind
-
-
-@dataclass
-class MessageGateway:
-    """One account's way to that X; see campaign.x.gateway.Gateway."""
-
-    x: VirtualMessages
-    account: str
-    message_endpoint: str = SENDING
-    events_endpoint: str = LOOKING
-    message_price: Price = prices.DIRECT_MESSAGE_CREATE
-    event_price: Price = prices.DIRECT_MESSAGE_EVENT_READ
-    alt_text_price: Price = prices.NOT_CHARGED
-
-    @property
-    def message_limits(self) -> dict[WindowName, int]:
-        return self.x.limits
-
-    @property
-    def longest_event_page(self) -> int:
-        return self.x.page
-
-    def send_message(self, message: NewMessage) -> Answer[str]:
-        x = self.x
-        x.check(self.account, message.recipient)
-        x.travel(LONGEST_CALL / 2)
-        x.meddle(0.04, False)
-        kinds = ["lost before", "lost after", "lost and late", "killed before", "killed after"]
-        kind = x.happened_to(self.account, ["away", "limited", "limited somehow", "blocked", *kinds])
-        windows = x.use(self.account, SENDING)
-        if kind == "lost before":
-            raise Uncertain("X did not answer.", reason="no_answer")
-        if message.recipient in x.closed:
-            receipt = Receipt(SENDING, prices.NOT_CHARGED, 0, windows)
-            raise Refused("No messages, please.", reason="dm_closed", receipts=[receipt])
-        late = kind == "lost and late" or x.dice.random() < 0.2
-        x_id = x.say(self.account, self.account, message.recipient, message.text, late=late)
-        x.travel(LONGEST_CALL / 2)
-        x.meddle(0.04, True)
-        if kind == "killed after":
-            raise Killed
-        if kind.startswith("lost"):
-            raise Uncertain("X did not answer.", reason="no_answer")
-        return Answer(x_id, (Receipt(SENDING, self.message_price, 1, windows),))
-
-    def message_events(self, user_id: str, after_id: str, at_most: int) -> Answer[MessageEvents]:
-        x = self.x
-        x.meddle(0.12, False)
-        kind = x.happened_to(self.account, ["away", "limited", "limited somehow", "blocked", "lost", "killed before"])
-        if kind == "lost":
-            raise Uncertain("X did not answer.", reason="no_answer")
-        assert user_id == self.account
-        there = [each.event for each in x.events if each.account == user_id and each.shown_at <= x.now]
-        there.sort(key=lambda event: int(event.x_id), reverse=True)
-        shown, is_complete = 0, False
-        while shown < at_most and not is_complete:
-            page = there[shown : shown + min(x.page, at_most - shown)]
-            shown += len(page)
-            is_complete = shown >= len(there) or any(int(event.x_id) <= int(after_id) for event in page)
-        newer = [event for event in there[:shown] if int(event.x_id) > int(after_id)]
-        x.shown[user_id] += shown
-        x.charged |= {(user_id, event.x_id, x.now.date()) for event in there[:shown]}
-        x.travel(LONGEST_LOOK)
-        x.meddle(0.12, True)
-        return Answer(MessageEvents(newer, is_complete), (Receipt(LOOKING, self.event_price, shown),))

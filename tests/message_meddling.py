@@ -1,0 +1,52 @@
+"""What people and operators do to a schedule of direct messages: they write, pause, resume and stop."""
+
+from sqlmodel import col, select
+
+from campaign.store import deliveries, delivery_states, messages
+from campaign.store.engine import writing
+from models import Delivery, DeliveryState, Service, ServiceState
+from tests.message_plans import Plan
+
+
+def meddle(plan: Plan) -> None:
+    """What they do while a call is under way."""
+    dice, x = plan.dice, plan.x
+    if dice.random() < 0.06:
+        _somebody_writes(plan)
+    if x.strikes(0.02):
+        _move(plan, DeliveryState.IN_PROGRESS, dice.choice([DeliveryState.PAUSED, DeliveryState.STOPPED]))
+    if x.strikes(0.01):
+        _move(plan, DeliveryState.PAUSED, DeliveryState.IN_PROGRESS)
+
+
+def act_between(plan: Plan, *, is_held_up: bool) -> None:
+    """Between two runs people write, and sooner or later somebody puts right what waits for it."""
+    if plan.dice.random() < 0.15:
+        _somebody_writes(plan)
+    if is_held_up and plan.dice.random() < 0.7:
+        plan.x.blocked.clear()
+        with writing() as session:
+            for delivery in session.scalars(select(Delivery).where(col(Delivery.state) == DeliveryState.PAUSED)):
+                delivery_states.move(session, delivery, DeliveryState.IN_PROGRESS, "ana", plan.x.now)
+            for service in session.scalars(select(Service)):
+                service.state, service.blocked = ServiceState.OK, False
+
+
+def _somebody_writes(plan: Plan) -> None:
+    account = plan.dice.choice(plan.services).x_user_id or ""
+    sender = plan.dice.choice(list(plan.people.values()))
+    text = plan.dice.choice(["STOP", "Stop!", "Hello", "When do you open?"])
+    plan.x.say(account, sender, account, text, late=True)
+    plan.x.happened.append(f"{sender}: {text}")
+
+
+def _move(plan: Plan, before: DeliveryState, after: DeliveryState) -> None:
+    chosen = plan.dice.choice(plan.broadcasts)
+    with writing() as session:
+        delivery = deliveries.get(session, chosen.id)
+        if delivery.state is not before:
+            return
+        plan.x.happened.append(f"{delivery.name} {after.value}")
+        delivery_states.move(session, delivery, after, "ana", plan.x.now)
+        if delivery.is_over:
+            messages.cancel_pending(session, delivery, plan.x.now, "The delivery was stopped.")
