@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlmodel import Field, SQLModel
 
 from models.base import Id, Moment, UsDollars, stored_as_text
@@ -32,7 +32,17 @@ class Budget(SQLModel, table=True):
 class Charge(SQLModel, table=True):
     """What one call costs: written before the call with the most it can cost, settled by what X answered."""
 
-    __table_args__ = (Index("ix_charge_service_id_at", "service_id", "at"),)
+    __table_args__ = (
+        Index("ix_charge_service_id_at", "service_id", "at"),
+        # The few that are looked for before and after each call, among all that there ever were.
+        Index(
+            "ix_charge_unsettled",
+            "service_id",
+            "endpoint",
+            postgresql_where=text("settled is false"),
+            sqlite_where=text("settled is 0"),
+        ),
+    )
 
     id: int = Field(default=None, primary_key=True, sa_type=Id)
     service_id: int = Field(foreign_key="service.id", sa_type=Id)

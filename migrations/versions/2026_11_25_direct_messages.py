@@ -119,6 +119,13 @@ def _widen() -> None:
     ):
         op.add_column("service", column)
     op.create_index("ix_service_app", "service", ["app"])
+    op.create_index(
+        "ix_charge_unsettled",
+        "charge",
+        ["service_id", "endpoint"],
+        postgresql_where=sa.text("settled is false"),
+        sqlite_where=sa.text("settled is 0"),
+    )
 
 
 def _create_uploads(*more: sa.Column[Any] | str) -> None:
@@ -147,6 +154,7 @@ def downgrade() -> None:
         table.create_index("ix_message_service_id_state", ["service_id", "state"])
         for name, referred in KEYS.items():
             table.create_foreign_key(name, referred, [f"{referred}_id"], ["id"])
+    op.drop_index("ix_charge_unsettled", "charge")
     op.drop_index("ix_service_app", "service")
     for name in (
         "daily_limit",

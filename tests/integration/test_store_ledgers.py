@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from campaign.domain.budget import Window, WindowName
 from campaign.domain.receipt import Receipt
 from campaign.store import ledgers
-from campaign.store.engine import reading, writing
+from campaign.store.engine import engine, reading, writing
 from models import Charge, Service
 from tests.databases import Database
 from tests.factories import NOW, price, receipt, window
@@ -270,3 +270,15 @@ def test_an_answer_notes_its_limits_together_with_its_cost(acme: Service) -> Non
     reserve(acme, 40)
     settle(acme, receipt(price=TENTH, resources=1, windows=(window(remaining=0, reset_at=NOW + A_MINUTE),)))
     assert open_at(acme, FOLLOWERS) == NOW + A_MINUTE
+
+
+def test_what_is_set_aside_is_found_among_any_number_of_charges(database: Database, acme: Service) -> None:
+    """It is looked for with every message, and there are a million charges after a few years."""
+    wanted = select(Charge).where(*ledgers._UNSETTLED).params(service=acme.id, purpose="sending")
+    statement = wanted.compile(engine(), compile_kwargs={"literal_binds": True})
+    with engine().connect() as connection:
+        if not database.is_sqlite:
+            connection.exec_driver_sql("SET enable_seqscan = off")
+        explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
+        plan = connection.exec_driver_sql(f"{explain} {statement}").all()
+    assert "ix_charge_unsettled" in str(plan)
