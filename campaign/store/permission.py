@@ -91,10 +91,12 @@ def _got_enough(service: Service, now: datetime) -> ColumnElement[bool]:
     return got.scalar_subquery() >= service.frequency_cap
 
 
-def at_the_cap(service: Service, now: datetime, open_deliveries: Sequence[int]) -> ColumnElement[bool]:
-    """The same for everybody at once; what is pending in `open_deliveries` counts too."""
-    recently = _messages_to(service).where(*_recently_reached(service, now))
-    scheduled = _messages_to(service).where(
+def at_the_cap(
+    service: Service, now: datetime, open_deliveries: Sequence[int], within: tuple[int, int]
+) -> ColumnElement[bool]:
+    """The same for all visitors of a range at once; what is pending in `open_deliveries` counts too."""
+    recently = _messages_to(service, within).where(*_recently_reached(service, now))
+    scheduled = _messages_to(service, within).where(
         col(Message.service_id) == service.id,
         col(Message.state) == MessageState.PENDING,
         col(Message.delivery_id).in_(open_deliveries),
@@ -106,8 +108,14 @@ def at_the_cap(service: Service, now: datetime, open_deliveries: Sequence[int]) 
     return _VISITOR.in_(often.having(func.count() >= service.frequency_cap))
 
 
-def _messages_to(service: Service) -> Select[tuple[int]]:
-    return select(col(Message.visitor_id)).where(col(Message.service_id) == service.id)
+def _messages_to(service: Service, within: tuple[int, int]) -> Select[tuple[int]]:
+    messages = select(col(Message.visitor_id)).where(col(Message.service_id) == service.id)
+    return messages.where(*in_range(col(Message.visitor_id), within))
+
+
+def in_range(visitor_id: Any, within: tuple[int, int]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Whether a visitor is of a range: lists of visitors are kept to it, so that they are small enough to be hashed."""
+    return visitor_id >= within[0], visitor_id < within[1]
 
 
 def _recently_reached(service: Service, now: datetime) -> list[ColumnElement[bool]]:

@@ -13,12 +13,14 @@ from sqlalchemy import (
     Select,
     SQLColumnExpression,
     String,
+    case,
     cast,
     delete,
     exists,
     func,
     insert,
     literal,
+    null,
     or_,
     select,
     text,
@@ -42,7 +44,7 @@ from models import (
 )
 
 #: Visitors looked at by one statement: memory stays flat however many there are, and others may write in between.
-AT_ONCE = 250_000
+AT_ONCE = 100_000
 _VISITOR = col(Visitor.id)
 PERSON: tuple[SQLColumnExpression[Any], ...] = (
     col(Visitor.full_name),
@@ -105,33 +107,40 @@ class Written:
 def write(
     session: Session, target: Target, within: tuple[int, int], unrenderable: Collection[int], room: int | None
 ) -> Written:
-    """Write the recipients of a range and those excluded; `room` is how many the limit still allows."""
+    """Write those of a range who are excluded, then its recipients; `room` is how many the limit still allows."""
     if session.get_bind().dialect.name == "postgresql":
         # With the default of 4 MB a list of many people is not hashed, but gone through for each of a million.
         session.execute(text("SET LOCAL work_mem = '128MB'"))
-    reasons = _reasons(target)
+    reasons = _reasons(target, within)
     if unrenderable:
         reasons.append((ExclusionReason.FIELD_MISSING, among(session, _VISITOR, list(unrenderable), BigInteger())))
-    written = Written()
+    written = Written(excluded=_exclude(session, target, within, permission.first_of(reasons)) if reasons else 0)
     if room is None or room > 0:
-        chosen = _candidates(session, target, within, _message_columns(target)).where(permission.none_of(reasons))
+        chosen = _candidates(session, target, within, _message_columns(target)).where(~_is_excluded(target))
         names = ["delivery_id", "service_id", "visitor_id", *(name for name, _ in _MESSAGE_CONSTANTS)]
         rows = insert(Message).from_select(names, chosen.order_by(_VISITOR).limit(room))
         written.recipients = _rowcount(session, rows)
     if room is not None and written.recipients >= room:
-        reasons.append((ExclusionReason.LIMIT, ~_has_row(target)))
-    if reasons:
-        reason = permission.first_of(reasons)
-        columns: list[SQLColumnExpression[Any]] = [
-            literal(target.delivery_id),
-            literal(target.service.id),
-            _VISITOR,
-            reason,
-        ]
-        left_out = _candidates(session, target, within, columns).where(reason.is_not(None))
-        names = ["delivery_id", "service_id", "visitor_id", "reason"]
-        written.excluded = _rowcount(session, insert(Exclusion).from_select(names, left_out))
+        rest = case((~_is_excluded(target) & ~_has_row(target), ExclusionReason.LIMIT.value), else_=null())
+        written.excluded += _exclude(session, target, within, rest)
     return written
+
+
+def _exclude(session: Session, target: Target, within: tuple[int, int], reason: ColumnElement[Any]) -> int:
+    """Write down who of a range gets nothing: everybody for whom there is a reason."""
+    columns: list[SQLColumnExpression[Any]] = [literal(target.delivery_id), literal(target.service.id), _VISITOR]
+    left_out = _candidates(session, target, within, [*columns, reason]).where(reason.is_not(None))
+    names = ["delivery_id", "service_id", "visitor_id", "reason"]
+    return _rowcount(session, insert(Exclusion).from_select(names, left_out))
+
+
+def _is_excluded(target: Target) -> Exists:
+    """Whether a reason was found before: looking that up takes less than asking for each reason again."""
+    return exists().where(
+        col(Exclusion.delivery_id) == target.delivery_id,
+        col(Exclusion.service_id) == target.service.id,
+        col(Exclusion.visitor_id) == _VISITOR,
+    )
 
 
 def lacking(session: Session, target: Target, within: tuple[int, int], fields: Collection[str]) -> Iterator[Any]:
@@ -171,24 +180,21 @@ def _candidates(
     follows = (col(Subscription.visitor_id) == _VISITOR) & (col(Subscription.service_id) == target.service.id)
     everybody = not target.audience.people and target.recipients_of is None
     rows = select(*columns).select_from(Visitor).join(Subscription, follows, isouter=not everybody)
-    rows = rows.where(within[0] <= _VISITOR, within[1] > _VISITOR)
+    rows = rows.where(*permission.in_range(_VISITOR, within))
     if everybody:
-        rows = rows.where(
-            col(Subscription.visitor_id) >= within[0],
-            col(Subscription.visitor_id) < within[1],
-            col(Subscription.ended_at).is_(None),
-        )
+        rows = rows.where(*permission.in_range(col(Subscription.visitor_id), within))
+        rows = rows.where(col(Subscription.ended_at).is_(None))
     if target.audience.people:
         ids, handles = ids_and_handles(target.audience.people)
         is_named = among(session, func.lower(col(Visitor.username)), handles, String())
         rows = rows.where(or_(among(session, col(Visitor.external_id), ids, String()), is_named))
     if target.recipients_of is not None:
-        rows = rows.where(_got(target.recipients_of))
+        rows = rows.where(_got(target.recipients_of, within))
     return rows if target.where is None else rows.where(target.where)
 
 
-def _reasons(target: Target) -> Reasons:
-    often = permission.at_the_cap(target.service, target.now, target.open_deliveries)
+def _reasons(target: Target, within: tuple[int, int]) -> Reasons:
+    often = permission.at_the_cap(target.service, target.now, target.open_deliveries, within)
     reasons = permission.of_broadcast(target.service, target.now, often)
     if target.except_where is not None:
         reasons.append((ExclusionReason.EXCLUDED_CONDITION, target.except_where))
@@ -196,9 +202,10 @@ def _reasons(target: Target) -> Reasons:
         is_out = col(Message.state) != MessageState.PENDING
         reasons.append((ExclusionReason.ALREADY_RECEIVED, _has_row(target).where(is_out)))
     if target.not_if_received:
-        reasons.append((ExclusionReason.NOT_IF_RECEIVED, or_(*map(_got, target.not_if_received))))
+        got = (_got(delivery_id, within) for delivery_id in target.not_if_received)
+        reasons.append((ExclusionReason.NOT_IF_RECEIVED, or_(*got)))
     if target.other_services:
-        reasons.append((ExclusionReason.DUPLICATE, _gets_it_from_another(target)))
+        reasons.append((ExclusionReason.DUPLICATE, _gets_it_from_another(target, within)))
     return permission.in_order(reasons)
 
 
@@ -211,22 +218,24 @@ def _has_row(target: Target) -> Exists:
     )
 
 
-def _got(delivery_id: int) -> ColumnElement[bool]:
+def _got(delivery_id: int, within: tuple[int, int]) -> ColumnElement[bool]:
     """Whether a delivery was sent to the visitor, from whichever service; what may be out counts."""
     got = select(col(Message.visitor_id)).where(
         col(Message.delivery_id) == delivery_id,
         col(Message.proof_number) == MAIN,
         col(Message.state).in_(permission.REACHED_STATES),
+        *permission.in_range(col(Message.visitor_id), within),
     )
     return _VISITOR.in_(got)
 
 
-def _gets_it_from_another(target: Target) -> ColumnElement[bool]:
+def _gets_it_from_another(target: Target, within: tuple[int, int]) -> ColumnElement[bool]:
     others = select(col(Message.visitor_id)).where(
         col(Message.delivery_id) == target.delivery_id,
         col(Message.proof_number) == MAIN,
         col(Message.service_id) != target.service.id,
         col(Message.state) != MessageState.CANCELLED,
+        *permission.in_range(col(Message.visitor_id), within),
     )
     return _VISITOR.in_(others)
 
