@@ -1,5 +1,7 @@
 """Looking on X for a post whose answer was lost; it becomes sent or pending again, never published on a guess."""
 
+from datetime import datetime
+
 from sqlmodel import Session
 
 from campaign.domain.posts import OwnPost
@@ -49,15 +51,15 @@ def _look(work: Work, message: Message, attempt: Attempt) -> Look | Progress:
         if stop := stop_for(work, error):
             return stop
         raise
-    return _paid(work, purpose, answer, at_most)
+    return _paid(work, purpose, answer, at_most, now)
 
 
-def _paid(work: Work, purpose: str, answer: Answer[list[OwnPost]], at_most: int) -> Look:
+def _paid(work: Work, purpose: str, answer: Answer[list[OwnPost]], at_most: int, asked_at: datetime) -> Look:
+    """A look is as old as its question: what X did after that is perhaps not in the answer."""
     with writing() as session:
-        now = work.clock()
-        ledgers.settle(session, work.service.id, purpose, answer.receipts, now)
+        ledgers.settle(session, work.service.id, purpose, answer.receipts, work.clock())
     read = sum(receipt.resources for receipt in answer.receipts)
-    return Look(answer.value, now, is_complete=read <= at_most - work.gateway.shortest_timeline_page)
+    return Look(answer.value, asked_at, is_complete=read <= at_most - work.gateway.shortest_timeline_page)
 
 
 def _settle(work: Work, message: Message, attempt: Attempt, look: Look) -> Progress | None:
