@@ -3,8 +3,9 @@
 from prefect import runtime, task
 
 from campaign.domain.findings import Analysis
-from campaign.store import deliveries
+from campaign.store import broadcast_log, deliveries
 from campaign.store.engine import reading
+from models import MessageState
 from tasks.aiming import Aim, aim
 from tasks.asking import Looked, Steps
 from tasks.broadcast_proofs import send_broadcast_proof
@@ -35,8 +36,9 @@ def look_again(name: str) -> Looked:
     with reading() as session:
         delivery = deliveries.named(session, name)
         draft, services = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
+        is_proved = any(line.state == MessageState.SENT.value for _, line in broadcast_log.of_proofs(session, delivery))
     analysis = Analysis.model_validate_json(delivery.analysis)
-    if delivery.proofs:
+    if is_proved:
         kept = [finding for finding in analysis.findings if finding.code != _BEFORE_A_PROOF]
         analysis = analysis.model_copy(update={"findings": kept})
     return looked_at(Aim(delivery, draft, services, analysis, []))
