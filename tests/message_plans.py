@@ -57,7 +57,7 @@ def plan_of(seed: int) -> Plan:
     x.app = dice.choice(["", "one-app"])
     plan = Plan(seed, dice, x)
     _write(plan, services=dice.choice([1, 1, 1, 1, 2]), deliveries_=dice.choice([1, 1, 1, 2]))
-    x.is_slow, plan.inbox_every = dice.random() < 0.3, timedelta(seconds=dice.choice([20, 900, 900]))
+    x.is_slow, plan.inbox_every = dice.random() < 0.3, timedelta(seconds=dice.choice([20, 900, 900, 900]))
     return plan
 
 
@@ -70,7 +70,7 @@ def _write(plan: Plan, services: int, deliveries_: int) -> None:
         plan.broadcasts = [_delivery(plan, number) for number in range(deliveries_)]
         session.add_all([*plan.services, *plan.broadcasts])
         session.flush()
-        _write_people(plan, session, dice.choice([3, 3, 3, 3, 4, 5, 12]))
+        _write_people(plan, session, dice.choice([2, 3, 3, 3, 4, 5, 12]))
         for delivery in plan.broadcasts:
             _aim(plan, session, delivery)
         session.flush()

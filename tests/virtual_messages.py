@@ -62,11 +62,6 @@ class VirtualMessages(VirtualX):
     is_slow: bool = False
     check: Callable[[str, str], None] = lambda _account, _recipient: None
 
-    @property
-    def is_unsettled(self) -> bool:
-        """Whether a reading may have left money aside that the next one settles."""
-        return any(kind.startswith(("lost", "killed")) for kind in self.happened)
-
     def clock(self) -> datetime:
         """Time passes whenever somebody looks; now and then nobody lives to see what it is."""
         self.now += timedelta(milliseconds=self.dice.randint(1, 60))
