@@ -6,13 +6,15 @@ What is compared takes turns, because machines are noisy, and medians are taken.
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import messages, sync
+from benchmarks import analysis, messages, services, sync
 from benchmarks.stage import Stage, stage
 from benchmarks.table import Line, print_table
 
 PARTS: dict[str, Callable[[Stage], list[Line]]] = {
     "sync": sync.measure,
     "messages": messages.measure,
+    "analysis": analysis.measure,
+    "services": services.measure,
 }
 
 

@@ -4,9 +4,8 @@ import json
 import resource
 import sys
 from collections.abc import Callable
-from decimal import Decimal
 
-from benchmarks import sending, syncing
+from benchmarks import analysing, sending, syncing
 from benchmarks.brand import Brand
 from campaign.store import schema
 
@@ -15,14 +14,17 @@ Job = Callable[[Brand], list[float]]
 
 
 def connect(brand: Brand) -> list[float]:
-    """Save the form of the service, as a person does in the Prefect UI."""
-    from tasks.twitter_service import TwitterService, block_name  # noqa: PLC0415
+    """Save the form of the service."""
+    from benchmarks import connecting  # noqa: PLC0415
 
-    names = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
-    keys = dict(zip(names, brand.keys, strict=True))
-    form = {"label": brand.username, "internal_name": brand.username, "spend_cap": Decimal(1_000_000), **keys}
-    TwitterService(**form).save(block_name(brand.username))
-    return []
+    return connecting.connect(brand)
+
+
+def crowd(brand: Brand) -> list[float]:
+    """Fill the tables for an analysis."""
+    from benchmarks import crowd  # noqa: PLC0415
+
+    return crowd.crowd(brand)
 
 
 JOBS: dict[str, Job] = {
@@ -38,6 +40,8 @@ JOBS: dict[str, Job] = {
         sending.send,
         sending.tweepy_loop,
         sending.task_for_each,
+        crowd,
+        analysing.analyse,
     )
 }
 

@@ -22,7 +22,7 @@ def in_turns(scene: Stage, brand: Brand, jobs: Sequence[str], rounds: int) -> di
     figures: dict[str, list[list[float]]] = defaultdict(list)
     for turn in range(rounds):
         for job in jobs:
-            with _database() if job.endswith(ON_POSTGRESQL) else _no_database() as url:
+            with database() if job.endswith(ON_POSTGRESQL) else _no_database() as url:
                 result = scene.run(job.removesuffix(ON_POSTGRESQL), brand, url)
             figures[job].append(result.seconds)
             say(f"round {turn + 1}, {job}: " + ", ".join(f"{part:.2f} s" for part in result.seconds))
@@ -40,7 +40,7 @@ def has_postgresql() -> bool:
 
 
 @contextmanager
-def _database() -> Iterator[str]:
+def database() -> Iterator[str]:
     """A PostgreSQL database of our own, dropped at the end."""
     name = f"campaign_bench_{time.time_ns()}"
     with psycopg.connect(f"{POSTGRESQL}/postgres", autocommit=True) as server:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import requests
 
@@ -42,26 +43,31 @@ class Stage:
     def open_account(self, username: str, followers: int) -> Brand:
         """Make an account on the simulator and connect it; tweepy needs all fields of its followers."""
         account = {"username": username, "followers": followers, "ordinary": True}
-        keys = _control(self.settings.x_api_url, "POST", "/accounts", account)
+        keys = control(self.settings.x_api_url, "POST", "/accounts", account)
         brand = Brand(**keys, followers=followers)
         self.run("connect", brand)
         return brand
 
     def run(self, job: str, brand: Brand, database_url: str = "") -> Result:
         """Do a job in a process of its own, with a database of its own unless one is given."""
+        said = self.start("benchmarks.child", job, json.dumps(asdict(brand)), database_url=database_url)
+        return Result(**said)
+
+    def start(self, module: str, *arguments: str, database_url: str) -> Any:
+        """Run one of our modules to its end; what it says last, read as JSON."""
         with TemporaryDirectory(dir=self.settings.home) as folder:
             environment = child_environment(self.settings) | {
                 "PREFECT_API_URL": self.api_url,
                 "PREFECT_LOGGING_LEVEL": "WARNING",
                 "CAMPAIGN_DATABASE_URL": database_url or f"sqlite:///{Path(folder, 'campaign.db')}",
             }
-            command = [sys.executable, "-m", "benchmarks.child", job, json.dumps(asdict(brand))]
+            command = [sys.executable, "-m", module, *arguments]
             ended = subprocess.run(
                 command, env=environment, capture_output=True, text=True, check=False, timeout=_SECONDS
             )
         if ended.returncode:
-            sys.exit(f"{job} failed: {ended.stderr[-2000:]}")
-        return Result(**json.loads(ended.stdout.splitlines()[-1]))
+            sys.exit(f"{' '.join(arguments[:1])} failed: {ended.stderr[-2000:]}")
+        return json.loads(ended.stdout.splitlines()[-1])
 
 
 @contextmanager
@@ -91,11 +97,12 @@ def _wait_for(simulator: Process) -> None:
 def _lift_limits(url: str) -> None:
     limits = dict.fromkeys(_ENDPOINTS, CALLS)
     days = {"messages": {"user": CALLS, "app": CALLS}}
-    _control(url, "PUT", "/limits", {"limits": limits, "day_limits": days})
+    control(url, "PUT", "/limits", {"limits": limits, "day_limits": days})
 
 
-def _control(url: str, method: str, path: str, body: dict[str, object]) -> dict[str, str]:
+def control(url: str, method: str, path: str, body: dict[str, object]) -> dict[str, Any]:
+    """Ask the simulator for something that X does not offer."""
     answer = requests.request(method, f"{url}/control{path}", json=body, timeout=60)
     answer.raise_for_status()
-    said: dict[str, str] = answer.json()
+    said: dict[str, Any] = answer.json()
     return said

@@ -6,7 +6,7 @@ from benchmarks.stage import Stage
 from benchmarks.table import Line
 
 #: Large enough that starting a run is not what is measured.
-FOLLOWERS, ROUNDS = 300_000, 5
+FOLLOWERS, ROUNDS = 300_000, 3
 SMALL, LARGE = 100_000, 1_000_000
 
 

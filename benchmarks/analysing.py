@@ -1,0 +1,29 @@
+"""The analysis of a broadcast as a run does it, with everything a run imports."""
+
+import time
+
+from benchmarks.brand import Brand
+
+PEOPLE = 1_000_000
+WHERE = "followers_count >= 10"
+EXCEPT_WHERE = "location contains 'Gent' and verified"
+
+
+def analyse(brand: Brand) -> list[float]:
+    """The step of a run, in a flow: who gets it and who does not, what is found, and the page that shows it."""
+    from prefect import flow  # noqa: PLC0415
+
+    from benchmarks.broadcast import composed  # noqa: PLC0415
+    from campaign.domain.broadcasts import Audience  # noqa: PLC0415
+    from flows import dm_broadcast  # noqa: F401, PLC0415  # what a run imports takes its memory
+    from tasks.broadcast_steps import analyse_broadcast  # noqa: PLC0415
+
+    name = composed([brand.username], Audience(where=WHERE, except_where=EXCEPT_WHERE))
+
+    @flow
+    def analysis() -> str:
+        return analyse_broadcast(name).preview
+
+    began = time.perf_counter()
+    print(analysis())
+    return [time.perf_counter() - began]

@@ -1,0 +1,67 @@
+"""Many services with a confirmed broadcast to the followers of all: `python -m benchmarks.many FILE`.
+
+FILE holds the accounts and their followers as the simulator told them. Only what is measured later is done as people
+do it: the forms are saved several at a time, and the followers are written without a sync.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pendulum
+from sqlalchemy import insert
+from sqlmodel import SQLModel
+
+from benchmarks.brand import Brand
+from benchmarks.broadcast import composed, confirmed
+from benchmarks.connecting import connect
+from campaign.store import schema
+from campaign.store.engine import writing
+from models import ORIGIN, Service
+from tasks.services import saved_services
+
+_AT_ONCE = 4
+_FOLDER = "Visitors"
+
+
+def prepare(brands: Sequence[Brand], followers: Sequence[Sequence[dict[str, Any]]]) -> str:
+    """Save the forms, write the followers, compose and confirm; the name of the broadcast."""
+    connect(brands[0])  # registers the kind of form once
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(connect, brands[1:]))
+    services = {service.internal_name: service for service in saved_services().services}
+    for brand, people in zip(brands, followers, strict=True):
+        _write(services[brand.username], people)
+    name = composed([brand.username for brand in brands])
+    confirmed(name)
+    return name
+
+
+def _write(service: Service, people: Sequence[dict[str, Any]]) -> None:
+    tables, now = SQLModel.metadata.tables, pendulum.now("UTC")
+    met = {"origin": ORIGIN, "folder": _FOLDER, "created_at": now, "updated_at": now}
+    rows = [
+        {**met, "external_id": person["id"], "username": person["username"], "full_name": person["name"]}
+        for person in people
+    ]
+    visitor = tables["visitor"]
+    with writing() as session:
+        database = session.connection()
+        ids = database.execute(insert(visitor).returning(visitor.c.id), rows).scalars()
+        follow = [{"service_id": service.id, "visitor_id": visitor_id, "began_at": now} for visitor_id in ids]
+        database.execute(insert(tables["subscription"]), follow)
+
+
+def main(file: str) -> None:
+    """Prepare what the file describes, and print the name of the broadcast."""
+    described = json.loads(Path(file).read_text())
+    schema.upgrade()
+    name = prepare([Brand(**one["brand"]) for one in described], [one["followers"] for one in described])
+    print(json.dumps(name))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
