@@ -72,7 +72,11 @@ def wait_for(client: SyncPrefectClient, run_id: UUID, *names: str, seconds: floa
 
 def answer(client: SyncPrefectClient, run_id: UUID, **given: Any) -> None:
     """The button Resume, with the form filled in."""
-    reply = httpx.post(f"{client.api_url}flow_runs/{run_id}/resume", json={"run_input": given}).raise_for_status()
+    address = f"{client.api_url}flow_runs/{run_id}/resume"
+    # The server's own database may be busy for a moment: the UI's button is pressed again then, too.
+    while (reply := httpx.post(address, json={"run_input": given})).status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        time.sleep(1)
+    reply.raise_for_status()
     assert reply.json()["status"] == "ACCEPT", reply.text
 
 

@@ -20,11 +20,13 @@ from deployments.environment import HEARTBEAT_SECONDS
 from deployments.server import Server
 from deployments.worker import POOL, make_pool
 from flows.account_sync import account_sync
+from flows.dm_broadcast import dm_broadcast
 from flows.post_publication import post_publication
 from tests.servers import fresh_server
 
 ACCOUNT_SYNC = f"{account_sync.name}/account-sync"
 POST_PUBLICATION = f"{post_publication.name}/post-publication"
+DM_BROADCAST = f"{dm_broadcast.name}/dm-broadcast"
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +58,8 @@ def test_at_first_everything_is_stopped_however_many_deploy_at_once(client: Sync
     with ThreadPoolExecutor() as pool:
         results = list(pool.map(lambda home: deploy(Settings(home=home)), homes))
 
-    stopped = [Deployed(name, is_enabled=False, next_run=None) for name in (ACCOUNT_SYNC, POST_PUBLICATION)]
+    names = (ACCOUNT_SYNC, POST_PUBLICATION, DM_BROADCAST)
+    stopped = [Deployed(name, is_enabled=False, next_run=None) for name in names]
     assert results == [stopped] * 2
     assert [pool.name for pool in client.read_work_pools()] == [POOL]
     assert [automation.name for automation in client.read_automations()] == [AUTOMATION]
@@ -94,7 +97,7 @@ def test_what_a_person_enabled_and_edited_stays(client: SyncPrefectClient) -> No
     hourly = {"cron": "0 * * * *", "timezone": "Europe/Brussels", "day_or": True}
     change_schedule(client, active=True, schedule=hourly)
 
-    workflow, _ = deploy(load_settings())
+    workflow, *_ = deploy(load_settings())
 
     [schedule] = deployment_of(client).schedules
     assert workflow.is_enabled
@@ -105,7 +108,7 @@ def test_what_a_person_enabled_and_edited_stays(client: SyncPrefectClient) -> No
 def test_what_a_person_stopped_stays_stopped(client: SyncPrefectClient) -> None:
     change_schedule(client, active=False)
 
-    workflow, _ = deploy(load_settings())
+    workflow, *_ = deploy(load_settings())
 
     assert not workflow.is_enabled
     assert [schedule.active for schedule in deployment_of(client).schedules] == [False]
