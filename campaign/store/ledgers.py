@@ -61,11 +61,14 @@ _WINDOWS = select(Budget).where(
     (col(Budget.service_id) == bindparam("service"))
     | ((col(Budget.window) == WindowName.APP_DAY) & col(Budget.service_id).in_(_SAME_APP)),
 )
+# Within a window fewer and fewer calls are left: an answer that comes late does not count up again.
 _NOTE_LIMITS = text("""
 INSERT INTO budget (service_id, endpoint, "window", "limit", remaining, reset_at)
 VALUES (:service_id, :endpoint, :window, :limit, :remaining, :reset_at)
 ON CONFLICT (service_id, endpoint, "window")
-DO UPDATE SET "limit" = excluded."limit", remaining = excluded.remaining, reset_at = excluded.reset_at
+DO UPDATE SET "limit" = excluded."limit", reset_at = excluded.reset_at, remaining = CASE
+    WHEN budget.reset_at = excluded.reset_at AND budget.remaining < excluded.remaining
+    THEN budget.remaining ELSE excluded.remaining END
 """).bindparams(bindparam("reset_at", type_=Moment()))
 
 

@@ -282,3 +282,13 @@ def test_what_is_set_aside_is_found_among_any_number_of_charges(database: Databa
         explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
         plan = connection.exec_driver_sql(f"{explain} {statement}").all()
     assert "ix_charge_unsettled" in str(plan)
+
+
+@pytest.mark.parametrize(("later", "left"), [(timedelta(0), 2), (timedelta(minutes=15), 9)])
+def test_an_answer_that_comes_late_gives_no_calls_back(acme: Service, later: timedelta, left: int) -> None:
+    for remaining, reset_at in ((2, NOW), (9, NOW + later)):
+        with writing() as session:
+            told = receipt(windows=(window(remaining=remaining, reset_at=reset_at),))
+            ledgers.note_limits(session, acme.id, told)
+    with reading() as session:
+        assert [one.remaining for one in ledgers.windows_of(session, acme, told.endpoint)] == [left]
