@@ -144,6 +144,7 @@ def _outcome(
 ) -> State:
     unhappy = [f"{report.name}: {report.reason}" for report in reports if report.is_unhappy]
     stuck = [end.reason for end in ends if end.end in {End.BLOCKED, End.CAPPED, End.REFUSED}]
+    stuck = [reason for reason in stuck if not any(reason in said for said in unhappy)]
     if unhappy or stuck or problems:
         return Failed(message=" ".join(dict.fromkeys([*problems, *unhappy, *stuck])), data=list(reports))
     if until is not None:

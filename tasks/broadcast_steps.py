@@ -3,6 +3,7 @@
 from prefect import runtime, task
 
 from campaign.domain.findings import Analysis
+from campaign.errors import WrongUsage
 from campaign.store import broadcast_log, deliveries
 from campaign.store.engine import reading
 from models import MessageState
@@ -47,7 +48,10 @@ def look_again(name: str) -> Looked:
 def _prove(looked: Looked) -> Progress | None:
     if not looked.draft.broadcast.proof_recipients:
         return None
-    return send_broadcast_proof(looked.delivery.name, f"the run {runtime.flow_run.name}")
+    try:
+        return send_broadcast_proof(looked.delivery.name, f"the run {runtime.flow_run.name}")
+    except WrongUsage as error:
+        raise WrongUsage(f"Proof recipients: {error}") from None
 
 
 BROADCAST_STEPS = Steps(analyse=analyse_broadcast, look_again=look_again, prove=_prove)

@@ -11,8 +11,15 @@ def _leave_traceback_out(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, CampaignError):
         record.exc_info = record.exc_text = None
-    # A run that ends as failed on purpose has said so, with its sentence, in the line before.
-    return not isinstance(error, FailedRun)
+    return not _is_told(error)
+
+
+def _is_told(error: BaseException | None) -> bool:
+    """Whether it is only a run that ends as failed on purpose: that stands, with its sentence, in the line before.
+
+    Prefect has its own words for one that has reports too.
+    """
+    return isinstance(error, FailedRun) or str(error).startswith("Unexpected result for failed state")
 
 
 def speak_plainly() -> None:

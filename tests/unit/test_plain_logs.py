@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from prefect.exceptions import FailedRun
+from prefect.states import Failed
 
 from campaign.errors import NotPossible
 from tasks.plain_logs import speak_plainly
@@ -30,7 +31,10 @@ def test_an_error_raised_on_purpose_has_no_traceback(log: logging.Logger, caplog
 
 
 def test_a_run_that_failed_on_purpose_says_so_once(log: logging.Logger, caplog: pytest.LogCaptureFixture) -> None:
-    says(log, FailedRun("Choose another."))
+    for data in (None, ["a report"]):
+        with pytest.raises((FailedRun, TypeError)) as raised:
+            Failed(message="Choose another.", data=data).result()
+        says(log, raised.value)
     assert caplog.text == ""
 
 
