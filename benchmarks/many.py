@@ -1,13 +1,12 @@
 """Many services with a confirmed broadcast to the followers of all: `python -m benchmarks.many FILE`.
 
 FILE holds the accounts and their followers as the simulator told them. Only what is measured later is done as people
-do it: the forms are saved several at a time, and the followers are written without a sync.
+do it: the forms are saved through Prefect's client one call each, and the followers are written without a sync.
 """
 
 import json
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,21 +16,18 @@ from sqlmodel import SQLModel
 
 from benchmarks.brand import Brand
 from benchmarks.broadcast import composed, confirmed
-from benchmarks.connecting import connect
+from benchmarks.connecting import connect_all
 from campaign.store import schema
 from campaign.store.engine import writing
 from models import ORIGIN, Service
 from tasks.services import saved_services
 
-_AT_ONCE = 4
 _FOLDER = "Visitors"
 
 
 def prepare(brands: Sequence[Brand], followers: Sequence[Sequence[dict[str, Any]]]) -> str:
     """Save the forms, write the followers, compose and confirm; the name of the broadcast."""
-    connect(brands[0])  # registers the kind of form once
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        list(pool.map(connect, brands[1:]))
+    connect_all(brands)
     services = {service.internal_name: service for service in saved_services().services}
     for brand, people in zip(brands, followers, strict=True):
         _write(services[brand.username], people)
