@@ -2,14 +2,19 @@
 
 from dataclasses import dataclass
 
+from sqlmodel import Session
+
 from campaign.domain.drafts import Draft
 from campaign.domain.exclusion_words import EXCLUSION_SENTENCES
 from campaign.domain.findings import Analysis, Sample
 from campaign.errors import NotPossible
 from campaign.store import broadcast_log, deliveries, people, recipients
 from campaign.store.engine import reading
-from models import Delivery, DeliveryState, Service, Visitor
+from models import Delivery, DeliveryState, MessageState, Service, Visitor
 from tasks.marking import text_for
+
+#: What an analysis says before a proof, and no longer after it.
+_BEFORE_A_PROOF = "no_proof_sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,9 +32,18 @@ def as_analysed(name: str) -> Seen:
     with reading() as session:
         delivery = deliveries.named(session, name)
         draft = deliveries.draft_of(session, delivery)
-    if not delivery.analysis or _is_changed(delivery):
-        raise NotPossible(f"{name} is not analysed as it is now; first run: campaign delivery analyse {name}")
-    return Seen(draft, Analysis.model_validate_json(delivery.analysis))
+        if not delivery.analysis or _is_changed(delivery):
+            raise NotPossible(f"{name} is not analysed as it is now; first run: campaign delivery analyse {name}")
+        return Seen(draft, analysis_of(session, delivery))
+
+
+def analysis_of(session: Session, delivery: Delivery) -> Analysis:
+    """What the last analysis found, without what a proof has put right since."""
+    analysis = Analysis.model_validate_json(delivery.analysis)
+    if not any(line.state == MessageState.SENT.value for _, line in broadcast_log.of_proofs(session, delivery)):
+        return analysis
+    kept = [finding for finding in analysis.findings if finding.code != _BEFORE_A_PROOF]
+    return analysis.model_copy(update={"findings": kept})
 
 
 def _is_changed(delivery: Delivery) -> bool:

@@ -2,20 +2,16 @@
 
 from prefect import runtime, task
 
-from campaign.domain.findings import Analysis
 from campaign.errors import WrongUsage
-from campaign.store import broadcast_log, deliveries
+from campaign.store import deliveries
 from campaign.store.engine import reading
-from models import MessageState
 from tasks.aiming import Aim, aim
 from tasks.asking import Looked, Steps
+from tasks.broadcast_looking import analysis_of
 from tasks.broadcast_proofs import send_broadcast_proof
 from tasks.broadcast_showing import preview_text, publish_preview
 from tasks.posting import refuse_errors
 from tasks.progress import Progress
-
-#: What an analysis says before a proof, and no longer after it.
-_BEFORE_A_PROOF = "no_proof_sent"
 
 
 @task(name="analyse", task_run_name="analyse {name}")
@@ -37,11 +33,7 @@ def look_again(name: str) -> Looked:
     with reading() as session:
         delivery = deliveries.named(session, name)
         draft, services = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
-        is_proved = any(line.state == MessageState.SENT.value for _, line in broadcast_log.of_proofs(session, delivery))
-    analysis = Analysis.model_validate_json(delivery.analysis)
-    if is_proved:
-        kept = [finding for finding in analysis.findings if finding.code != _BEFORE_A_PROOF]
-        analysis = analysis.model_copy(update={"findings": kept})
+        analysis = analysis_of(session, delivery)
     return looked_at(Aim(delivery, draft, services, analysis, []))
 
 
