@@ -5,10 +5,10 @@ import pytest
 from tests.message_schedules import run_message_schedule
 from tests.schedules import a_database
 
-EACH = 500
+EACH = 250
 
 
-@pytest.mark.parametrize("first", range(0, 4 * EACH, EACH))
+@pytest.mark.parametrize("first", range(0, 8 * EACH, EACH))
 def test_whatever_goes_wrong_each_person_gets_each_message_exactly_once(first: int) -> None:
     with a_database():
         for seed in range(first, first + EACH):

@@ -134,12 +134,27 @@ def test_a_span_is_a_part_of_a_broadcast_in_order(acme: Service, news: Delivery)
         assert outbox.pending(session, Span(news.id, acme.id, ids[4] + 1)) is None
 
 
-def test_two_who_arm_the_same_batch_never_both_get_a_message(acme: Service, news: Delivery) -> None:
+def armed_in_turn(service: Service, news: Delivery, message_ids: list[int], after: timedelta) -> set[int]:
+    """As a sender does it: who stops the broadcast, or sends from another service, waits."""
+    with writing() as session:
+        broadcasts.lock(session, news.id)
+        texts = dict.fromkeys(message_ids, "Hello")
+        return outbox.arm(session, texts, permission.of_broadcast(service, NOW), NOW + after)
+
+
+def test_several_who_arm_the_same_batch_never_get_the_same_message(acme: Service, news: Delivery) -> None:
     ids = messages_to(news, acme, willing(acme, 40))
     for turn in range(5):
-        got = at_once(*[partial(armed, acme, ids[::step], turn * A_MINUTE) for step in (1, -1, 1, -1)])
+        after = turn * A_MINUTE
+        got = at_once(*[partial(armed_in_turn, acme, news, ids[part:], after) for part in (0, 10, 20, 30)])
         assert sorted(one for each in got for one in each) == sorted(ids)  # type: ignore[attr-defined]
-        settled(*(Outcome(one, NOW + turn * A_MINUTE, MessageState.PENDING) for one in ids))
+        settled(*(Outcome(one, NOW + after, MessageState.PENDING) for one in ids))
+
+
+def test_even_without_a_turn_one_of_several_gets_a_message(acme: Service, news: Delivery) -> None:
+    for message_id in messages_to(news, acme, willing(acme, 5)):
+        got = at_once(*[partial(armed, acme, [message_id])] * 4)
+        assert sorted(map(len, got)) == [0, 0, 0, 1]  # type: ignore[arg-type]
 
 
 def test_outcomes_are_written_as_they_are(acme: Service, news: Delivery) -> None:
