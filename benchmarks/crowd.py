@@ -25,7 +25,10 @@ SELECT 'Twitter', CAST(1000000000 + i * 2654435761 % 4294967296 AS text), 'perso
        CASE i % 4 WHEN 0 THEN 'Gent, Belgium' WHEN 1 THEN 'Antwerpen' WHEN 2 THEN 'Paris' END, 'Visitors', :now, :now
 FROM number
 """
-_FOLLOWERS = "INSERT INTO subscription (service_id, visitor_id, began_at) SELECT :service, id, :now FROM visitor"
+# In the order of the visitors, as a sync writes both page by page.
+_FOLLOWERS = """
+INSERT INTO subscription (service_id, visitor_id, began_at) SELECT :service, id, :now FROM visitor ORDER BY id
+"""
 _SUPPRESSED = """
 INSERT INTO suppression (service_id, visitor_id, reason, proof, at)
 SELECT :service, id, 'opt_out', '1', :now FROM visitor WHERE id % 50 = 0
