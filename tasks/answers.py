@@ -10,6 +10,8 @@ ASKED_AGAIN = (
     "**Nothing is confirmed yet.** Some of them never agreed to be written to: switch on *Write to people who never"
     " agreed*, or answer Reject."
 )
+#: What is said first when a yes was about something else.
+CHANGED = "**Look at it again.** It is no longer what was shown when you were asked: it was changed, or analysed anew."
 
 
 class Answer(RunInput):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pendulum
 from prefect import runtime
+from prefect.context import get_run_context
 from prefect.flow_runs import suspend_flow_run
 from prefect.logging import get_run_logger
 
@@ -16,7 +17,7 @@ from campaign.store import approvals, deliveries
 from campaign.store.approvals import ANSWER_WITHIN
 from campaign.store.engine import reading, writing
 from models import ApprovalMode, Delivery, DeliveryState
-from tasks.answers import ASKED_AGAIN, Answer, AnswerForUnconsented
+from tasks.answers import ASKED_AGAIN, CHANGED, Answer, AnswerForUnconsented
 from tasks.controlling import confirm, reject
 from tasks.progress import End, Progress
 
@@ -95,17 +96,24 @@ def _ask(name: str, steps: Steps) -> None:
         approvals.ask(session, delivery, f"the run {runtime.flow_run.name}", pendulum.now("UTC"))
     time.sleep(_LIVES_AT_LEAST_SECONDS)
     form = AnswerForUnconsented if looked.analysis.unconsented else Answer
-    shown, number = looked.preview, 1
-    while (answer := _answer_to(form, shown, number)).is_lacking:
+    # An answer is about what was shown, and to no other question: of a changed delivery it is asked anew. A resumed run
+    # has the same count, and finds its answers; one that is retried has another.
+    about = f"{runtime.flow_run.run_count}-{delivery.analysed_fingerprint}"
+    shown, number = looked.preview if _is_new(about) else f"{CHANGED}\n\n{looked.preview}", 1
+    while (answer := _answer_to(form, shown, f"{about}-{number}")).is_lacking:
         shown, number = f"{ASKED_AGAIN}\n\n{looked.preview}", number + 1
     _take(name, answer)
 
 
-def _answer_to(form: type[Answer], shown: str, number: int) -> Answer:
+def _is_new(about: str) -> bool:
+    """Whether this run has not asked about anything else."""
+    asked = get_run_context().flow_run.empirical_policy.pause_keys or set()  # type: ignore[union-attr]
+    return all(key.startswith(about) for key in asked)
+
+
+def _answer_to(form: type[Answer], shown: str, key: str) -> Answer:
     """Suspend the run until somebody answers; a run that is resumed finds each of its answers again."""
     question = form.with_initial_data(description=shown, answer="Confirm")
-    # A resumed run has the same count; one that is retried has another, and its questions are asked anew.
-    key = f"{runtime.flow_run.run_count}-{number}"
     return suspend_flow_run(wait_for_input=question, timeout=int(ANSWER_WITHIN.total_seconds()), key=key)
 
 

@@ -1,0 +1,77 @@
+"""A broadcast that is changed while its question waits: a yes is about what was shown, and about nothing else."""
+
+from collections.abc import Iterator
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
+
+from campaign.domain.content import Content, Part
+from campaign.settings import load_settings
+from campaign.store import deliveries
+from campaign.store.engine import reading
+from deployments.server import Server
+from models import Delivery, DeliveryState
+from tasks.aiming import aim
+from tasks.composing import recompose
+from tests.flows.marketer import a_prefect_server, answer, form_of, start, wait_for
+from tests.flows.running import sync
+from tests.simulated_x import SimulatedX
+
+YES: dict[str, Any] = {"answer": "Confirm", "confirm_as": "Ana", "accept_unconsented": True}
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with a_prefect_server(tmp_path_factory.mktemp("home")) as server:
+        yield server
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[SyncPrefectClient]:
+    assert server
+    with get_client(sync_client=True) as client:
+        yield client
+
+
+def shown(client: SyncPrefectClient, run_id: UUID) -> str:
+    """What the newest question shows."""
+    details = client.read_flow_run(run_id).state.state_details  # type: ignore[union-attr]
+    key = (details.run_input_keyset or {})["description"]
+    return str(httpx.get(f"{client.api_url}flow_runs/{run_id}/input/{key}").raise_for_status().json())
+
+
+def the_delivery() -> Delivery:
+    with reading() as session:
+        return deliveries.listed(session)[0]
+
+
+def change_text(text: str) -> None:
+    with reading() as session:
+        delivery = deliveries.named(session, the_delivery().name)
+        draft = deliveries.draft_of(session, delivery)
+    recompose(delivery.name, draft.model_copy(update={"content": Content(parts=[Part(text=text)])}), actor="ana")
+    aim(delivery.name, "ana")
+
+
+@pytest.mark.timeout(240)
+def test_a_yes_to_what_was_shown_before_a_change_is_none(client: SyncPrefectClient) -> None:
+    acme, form = form_of(client, SimulatedX(load_settings().x_api_url), "acme", 3)
+    assert sync("acme").is_completed
+    run_id = start(client, "dm-broadcast/dm-broadcast", broadcast={"label": "x", "services": [form], "text": "Old"})
+    wait_for(client, run_id, "Suspended")
+    assert "Look at it again" not in shown(client, run_id)
+
+    change_text("New")
+    answer(client, run_id, **YES)
+    wait_for(client, run_id, "Suspended")
+    assert the_delivery().state is DeliveryState.ANALYSED
+    assert "Look at it again" in shown(client, run_id)
+    assert "> New" in shown(client, run_id)
+
+    answer(client, run_id, **YES)
+    wait_for(client, run_id, "Completed")
+    sent = acme.x.command("GET", "accounts/acme/messages")["messages"]
+    assert [one["text"].partition("\n")[0] for one in sent] == ["New"] * 3
