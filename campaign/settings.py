@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from campaign import opt_out_words
@@ -40,6 +40,10 @@ def _web_address(url: str) -> str:
         msg = f"{url!r} is not an address; write it like {X_API_URL}"
         raise ValueError(msg)
     return url.rstrip("/")
+
+
+def _no_or_web_address(url: str) -> str:
+    return _web_address(url) if url else url
 
 
 def _same_file_everywhere(url: str) -> str:
@@ -77,6 +81,18 @@ class Settings(BaseSettings):
     """Time zone of the Thursday schedule and of the dates in run names."""
     server_port: int = Field(default=4200, ge=1, le=65535)
     """Port of the Prefect server that `campaign up` starts."""
+
+    public_url: Annotated[str, AfterValidator(_no_or_web_address)] = ""
+    """What the world sees of `campaign web`, such as https://social.example.com; empty: no links of our own."""
+    web_port: int = Field(default=4280, ge=1, le=65535)
+    """Port of the pages for the public and of the reports."""
+    terms_url: Annotated[str, AfterValidator(_no_or_web_address)] = ""
+    privacy_url: Annotated[str, AfterValidator(_no_or_web_address)] = ""
+    """Without both, nobody is asked to share a profile."""
+    signing_key: SecretStr = SecretStr("")
+    """Signs personal links; empty: the file `signing.key` of the home, made when it is first needed."""
+    reports_key: SecretStr = SecretStr("")
+    """What opens the pages of the reports; empty: they stay closed."""
 
     settle_seconds: int = Field(default=60, ge=0)
     """How long X may take to show what it did: only after that does its absence prove that it was not done."""

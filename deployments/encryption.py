@@ -5,7 +5,6 @@
 
 import hashlib
 import os
-import secrets
 import sys
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from cryptography.fernet import Fernet
 
 from campaign.errors import WrongUsage
 from campaign.settings import Settings, load_settings
+from campaign.store.key_files import write_once
 from deployments.environment import make_home
 
 VARIABLE = "PREFECT_SERVER_ENCRYPTION_KEY"
@@ -39,7 +39,7 @@ def server_key(settings: Settings) -> str:
     if not _is_key(key):
         raise WrongUsage(f"{source} is no encryption key any more. {_remedy(settings)}")
     fingerprint = hashlib.sha256(key.encode()).hexdigest()
-    if _write_once(fingerprint_file(settings), fingerprint) != fingerprint:
+    if write_once(fingerprint_file(settings), fingerprint) != fingerprint:
         raise WrongUsage(f"{source} is not the key that the services were saved with. {_remedy(settings)}")
     return key
 
@@ -50,7 +50,7 @@ def _home_key(settings: Settings) -> str:
         raise WrongUsage(
             f"{key_file(settings)} is missing: without it no saved service can be read. {_remedy(settings)}"
         )
-    return _write_once(key_file(settings), Fernet.generate_key().decode())
+    return write_once(key_file(settings), Fernet.generate_key().decode())
 
 
 def _remedy(settings: Settings) -> str:
@@ -69,32 +69,6 @@ def _is_key(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _write_once(path: Path, text: str) -> str:
-    """Write a file that appears complete or not at all, unless it is there already; return what it holds."""
-    try:
-        return _written_once(path, text)
-    except OSError as error:
-        raise WrongUsage(
-            f"{path} cannot be written ({error.strerror}); set CAMPAIGN_HOME to a folder that can."
-        ) from None
-
-
-def _written_once(path: Path, text: str) -> str:
-    if not path.exists():
-        draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text().strip()
 
 
 if __name__ == "__main__":

@@ -6,6 +6,8 @@ Prefect reads them when it is imported, so this module does not import it.
 import json
 import os
 
+from pydantic import SecretStr
+
 from campaign.errors import WrongUsage
 from campaign.settings import Settings
 
@@ -55,6 +57,8 @@ def child_environment(settings: Settings) -> dict[str, str]:
 
 def _spelt(value: object) -> str:
     """A setting as it is read from the environment."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
     return json.dumps(value) if isinstance(value, dict) else str(value)
 
 

@@ -9,6 +9,15 @@ from models.consent import (
     SuppressionReason,
     Unreachable,
 )
+from models.contact import (
+    NO_INVITATION,
+    Agreement,
+    AgreementState,
+    Contact,
+    ErasedPerson,
+    InvitationOpening,
+    ReconciledBy,
+)
 from models.delivery import (
     ApprovalMode,
     AuditEntry,
@@ -20,8 +29,10 @@ from models.delivery import (
     Priority,
 )
 from models.ledgers import Budget, Charge, WindowName
+from models.link import Click, Link, ShortLink
 from models.message import MAIN, NOBODY, Message, MessageState, UploadedFile
 from models.service import OPT_OUT_LINE, ApiVersion, MessagePolicy, Service, ServiceState
+from models.statistics import AudienceDay, PostMetrics
 from models.subscription import PastSubscription, Subscription
 from models.sync_run import SyncMode, SyncPage, SyncRun, SyncState
 from models.visitor import ORIGIN, Visitor
@@ -31,30 +42,42 @@ __all__ = [
     "EVERY_SERVICE",
     "MAIN",
     "NOBODY",
+    "NO_INVITATION",
     "OPT_OUT_LINE",
     "ORIGIN",
+    "Agreement",
+    "AgreementState",
     "ApiVersion",
     "ApprovalMode",
+    "AudienceDay",
     "AuditEntry",
     "Budget",
     "Charge",
+    "Click",
     "Consent",
     "ConsentSource",
+    "Contact",
     "Delivery",
     "DeliveryKind",
     "DeliveryState",
     "DeliveryTarget",
     "DeliveryTemplate",
+    "ErasedPerson",
     "Exclusion",
     "ExclusionReason",
     "Inbox",
+    "InvitationOpening",
+    "Link",
     "Message",
     "MessagePolicy",
     "MessageState",
     "PastSubscription",
+    "PostMetrics",
     "Priority",
+    "ReconciledBy",
     "Service",
     "ServiceState",
+    "ShortLink",
     "Subscription",
     "Suppression",
     "SuppressionReason",

@@ -99,6 +99,9 @@ class Delivery(SQLModel, table=True):
     """Days after the contact date (or the confirmation, without one) in which it may still go out."""
     approval: ApprovalMode = Field(default=ApprovalMode.MANUAL, sa_type=stored_as_text(ApprovalMode))
     tracking: bool = True
+    """Whether its links are replaced by ones whose clicks are counted."""
+    is_invitation: bool = False
+    """Whether it invites people to become contacts: nobody twice, and no contact."""
     state: DeliveryState = Field(default=DeliveryState.BEING_EDITED, sa_type=stored_as_text(DeliveryState), index=True)
     reason: str = Field(default="", sa_type=Text)
     """Why it failed, is paused or went back to editing, in one sentence."""

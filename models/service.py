@@ -67,6 +67,14 @@ class Service(SQLModel, table=True):
     """Of the quiet hours; empty is CAMPAIGN_TIMEZONE."""
     daily_limit: int = 0
     """Messages in 24 hours; 0 is X's own limit."""
+    join_purpose: str = Field(default="", sa_type=Text)
+    """Why people are asked to share their profile, as the page says it."""
+    asks_email: bool = False
+    """Whether they are asked for their email address too; only with OAuth 2 keys."""
+    has_oauth2: bool = False
+    """Whether the form has a client id and a client secret."""
+    reconciliation: str = Field(default="x_user_id, email", max_length=64)
+    """What tells that a profile belongs to a contact that is there, the first first; empty for none."""
     saved_at: datetime | None = Field(default=None, sa_type=Moment)
     """When the form was last saved: keys saved since the last check are checked again."""
 

@@ -1,0 +1,131 @@
+"""People who agreed to share their profile, what they agreed to, and who asked to be forgotten."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, Index, Text, text
+from sqlmodel import Field, SQLModel
+
+from campaign.errors import InvalidTransition
+from models.base import Id, Moment, stored_as_text
+
+NO_INVITATION = 0
+"""The delivery of an agreement to which nobody was invited: the person found the page alone."""
+
+
+class ReconciledBy(StrEnum):
+    """What told that a profile belongs to a contact that was there."""
+
+    X_USER_ID = "x_user_id"
+    EMAIL = "email"
+    USERNAME = "username"
+    NOTHING = "nothing"
+    """It is a contact of its own."""
+
+
+class Contact(SQLModel, table=True):
+    """Somebody known by name: through an agreement on X, or from an import; once per X user id."""
+
+    __table_args__ = (
+        Index(
+            "uq_contact_external_id",
+            "external_id",
+            unique=True,
+            postgresql_where=text("external_id is not null"),
+            sqlite_where=text("external_id is not null"),
+        ),
+    )
+
+    id: int = Field(default=None, primary_key=True, sa_type=Id)
+    external_id: str | None = Field(default=None, max_length=20)
+    """X user id; None for an imported contact that was never linked to X."""
+    visitor_id: int | None = Field(default=None, sa_type=Id, index=True)
+    username: str | None = Field(default=None, max_length=50)
+    full_name: str | None = None
+    description: str | None = Field(default=None, sa_type=Text)
+    location: str | None = None
+    website: str | None = Field(default=None, sa_type=Text)
+    picture_url: str | None = Field(default=None, sa_type=Text)
+    verified: bool | None = None
+    followers_count: int | None = Field(default=None, sa_type=BigInteger)
+    posts_count: int | None = Field(default=None, sa_type=BigInteger)
+    joined_x_at: datetime | None = Field(default=None, sa_type=Moment)
+    """When the account on X was made."""
+    language: str | None = Field(default=None, max_length=16)
+    email: str | None = Field(default=None, max_length=320, index=True)
+    """In lower case."""
+    created_at: datetime = Field(sa_type=Moment)
+    updated_at: datetime = Field(sa_type=Moment)
+
+
+class AgreementState(StrEnum):
+    """Where an agreement stands."""
+
+    AGREED = "agreed"
+    """The person said yes; the profile is not recovered yet."""
+    RECOVERED = "recovered"
+    FAILED = "failed"
+    """X no longer let the profile be read; the person may say yes again."""
+    WITHDRAWN = "withdrawn"
+
+
+NEXT: dict[AgreementState, frozenset[AgreementState]] = {
+    AgreementState.AGREED: frozenset({AgreementState.RECOVERED, AgreementState.FAILED, AgreementState.WITHDRAWN}),
+    AgreementState.RECOVERED: frozenset({AgreementState.WITHDRAWN}),
+    AgreementState.FAILED: frozenset({AgreementState.WITHDRAWN}),
+    AgreementState.WITHDRAWN: frozenset(),
+}
+
+
+class Agreement(SQLModel, table=True):
+    """A person's yes to sharing the profile with a service: what was shown, when, and what X was asked for."""
+
+    __table_args__ = (Index("ix_agreement_service_id_external_id", "service_id", "external_id"),)
+
+    id: int = Field(default=None, primary_key=True, sa_type=Id)
+    service_id: int = Field(sa_type=Id)
+    external_id: str = Field(max_length=20)
+    """X user id of the person, as X told it."""
+    contact_id: int | None = Field(default=None, sa_type=Id, index=True)
+    delivery_id: int = Field(default=NO_INVITATION, sa_type=Id, index=True)
+    """The invitation that brought the person here."""
+    state: AgreementState = Field(default=AgreementState.AGREED, sa_type=stored_as_text(AgreementState), index=True)
+    text: str = Field(sa_type=Text)
+    """What the page said that would be shared, and why."""
+    text_version: str = Field(max_length=64)
+    scopes: str = Field(sa_type=Text)
+    """As X granted them, with blanks between; `oauth1` for a service without OAuth 2 keys."""
+    may_link: bool = False
+    """The separate tick: the profile may be linked to what is known of the person outside X."""
+    agreed_at: datetime = Field(sa_type=Moment)
+    recovered_at: datetime | None = Field(default=None, sa_type=Moment)
+    reconciled_by: ReconciledBy | None = Field(default=None, sa_type=stored_as_text(ReconciledBy))
+    reason: str = Field(default="", sa_type=Text)
+    """Why the profile could not be recovered, in one sentence."""
+    withdrawn_at: datetime | None = Field(default=None, sa_type=Moment)
+
+    def become(self, state: AgreementState) -> None:
+        """Change the state, the only way it may change; raises InvalidTransition."""
+        if state not in NEXT[self.state]:
+            raise InvalidTransition(f"Agreement {self.id}", self.state, state)
+        self.state = state
+
+
+class InvitationOpening(SQLModel, table=True):
+    """Somebody opened the personal link of an invitation, for the first time then."""
+
+    __tablename__ = "invitation_opening"
+
+    delivery_id: int = Field(primary_key=True, sa_type=Id)
+    visitor_id: int = Field(primary_key=True, sa_type=Id)
+    opened_at: datetime = Field(sa_type=Moment)
+
+
+class ErasedPerson(SQLModel, table=True):
+    """Somebody who asked to be forgotten: enough to keep forgetting, and nothing else."""
+
+    __tablename__ = "erased_person"
+
+    mark: str = Field(primary_key=True, max_length=64)
+    """A keyed hash of the X user id: nobody reads the id from it who does not have the signing key."""
+    erased_at: datetime = Field(sa_type=Moment)
