@@ -64,7 +64,7 @@ def _aim(name: str, actor: str) -> Aim:
         session.flush()
         draft, services = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
         stamp = deliveries.stamp_of(session, delivery)
-    texts, problem = _texts(draft, services)
+    texts, problem = _texts(draft, services, delivery.id)
     aimed = write_recipients(delivery, services, draft.broadcast.audience, texts, now)
     shares = split(draft.broadcast.waves, [one.recipients for one in aimed])
     loaded = load_files(draft)
@@ -91,12 +91,14 @@ def _take_back(session: Session, delivery: Delivery, actor: str, now: datetime) 
         delivery_states.void(session, delivery, "It is analysed again.", actor, now)
 
 
-def _texts(draft: Draft, services: Sequence[Service]) -> tuple[list[BroadcastText | None], str | None]:
+def _texts(
+    draft: Draft, services: Sequence[Service], delivery_id: int
+) -> tuple[list[BroadcastText | None], str | None]:
     """The text for each service, and what is wrong with it."""
     if not draft.content.parts:
         return [None] * len(services), None
     try:
-        return [text_for(draft, service) for service in services], None
+        return [text_for(draft, service, delivery_id) for service in services], None
     except NotPossible as error:
         return [None] * len(services), str(error)
 

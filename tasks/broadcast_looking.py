@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
+from campaign.domain.broadcast_text import BroadcastText
 from campaign.domain.drafts import Draft
 from campaign.domain.exclusion_words import EXCLUSION_SENTENCES
 from campaign.domain.findings import Analysis, Sample
@@ -69,13 +70,13 @@ def as_person(name: str, handle: str) -> Seen:
     if service is None or not draft.content.parts:
         raise NotPossible(f"{name} has no text or no service; write it with: campaign delivery edit {name}")
     analysis = Analysis.model_validate_json(delivery.analysis) if delivery.analysis else Analysis()
-    chosen_one = analysis.model_copy(update={"samples": [_message(draft, service, visitor, person)]})
+    text = text_for(draft, service, delivery.id)
+    chosen_one = analysis.model_copy(update={"samples": [_message(text, service, visitor, person)]})
     return Seen(draft, chosen_one, is_of_one=True, left_out=EXCLUSION_SENTENCES[excluded[1]] if excluded else "")
 
 
-def _message(draft: Draft, service: Service, visitor: Visitor, person: dict[str, str | None]) -> Sample:
+def _message(text: BroadcastText, service: Service, visitor: Visitor, person: dict[str, str | None]) -> Sample:
     called = f"@{visitor.username}" if visitor.username else visitor.external_id
-    text = text_for(draft, service)
     try:
         written = text.render(person)
     except NotPossible as error:

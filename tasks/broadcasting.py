@@ -84,7 +84,7 @@ def letters_for(service: Service, going: Sequence[Marked], records: dict[int, Re
             one.delivery.id,
             one.delivery.name,
             one.stamp,
-            text_for(one.draft, service),
+            text_for(one.draft, service, one.delivery.id),
             _file(one.files),
             records[one.delivery.id],
         )

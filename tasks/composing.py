@@ -15,10 +15,10 @@ from campaign.domain.findings import Analysis
 from campaign.domain.fingerprint import fingerprint
 from campaign.domain.rendered import RenderedPart, Target
 from campaign.errors import NotPossible, XError
-from campaign.store import approvals, deliveries, files, ledgers, messages
+from campaign.store import approvals, deliveries, files, invitations, ledgers, messages
 from campaign.store.engine import reading, writing
 from campaign.x import prices
-from models import ApiVersion, Delivery, Service
+from models import NOBODY, ApiVersion, Delivery, Service
 from tasks.services import check_service, choose
 
 #: X refuses a text that an account posted so recently.
@@ -134,6 +134,7 @@ def _target(session: Session, service: Service, delivery: Delivery, now: datetim
             ("name", name),
             ("username", service.x_username or service.internal_name),
         ),
+        join_link=invitations.join_link(service.internal_name, delivery.id, NOBODY) if delivery.is_invitation else "",
     )
 
 

@@ -9,9 +9,12 @@ from campaign.domain.broadcast_text import BroadcastText
 from campaign.domain.drafts import Draft
 from campaign.domain.findings import Analysis
 from campaign.domain.fingerprint import broadcast_fingerprint
+from campaign.domain.invitations import NO_JOIN_LINK, NO_PUBLIC_ADDRESS
+from campaign.domain.message_text import JoinLink
 from campaign.domain.rendered import FileProblem, LoadedFile
+from campaign.errors import NotPossible
 from campaign.settings import load_settings
-from campaign.store import deliveries, files, waves
+from campaign.store import deliveries, files, invitations, waves
 from campaign.store.engine import reading
 from models import Delivery, Service
 
@@ -62,8 +65,8 @@ def load_files(draft: Draft) -> Mapping[str, LoadedFile | FileProblem]:
     return files.load_all(item for part in draft.content.parts for item in part.media)
 
 
-def text_for(draft: Draft, service: Service) -> BroadcastText:
-    """The text as people of a service get it; raises UnknownField or BrokenTemplate."""
+def text_for(draft: Draft, service: Service, delivery_id: int) -> BroadcastText:
+    """The text as people of a service get it; raises NotPossible when it cannot be read, or invites nobody."""
     first = draft.content.parts[0]
     fields = {
         "label": service.label,
@@ -71,7 +74,18 @@ def text_for(draft: Draft, service: Service) -> BroadcastText:
         "name": service.x_name or service.label,
         "username": service.x_username or service.internal_name,
     }
-    return BroadcastText(first.text, fields, service.opt_out_line, opt_out_words(), has_file=bool(first.media))
+    link = _join_link(service, delivery_id) if draft.is_invitation else None
+    words, has_file = opt_out_words(), bool(first.media)
+    text = BroadcastText(first.text, fields, service.opt_out_line, words, has_file=has_file, join_link=link)
+    if draft.is_invitation and not text.has_join_link:
+        raise NotPossible(NO_JOIN_LINK)
+    return text
+
+
+def _join_link(service: Service, delivery_id: int) -> JoinLink:
+    if not load_settings().public_url:
+        raise NotPossible(NO_PUBLIC_ADDRESS)
+    return lambda person: invitations.join_link(service.internal_name, delivery_id, int(person.get("visitor_id") or 0))
 
 
 def opt_out_words() -> frozenset[str]:

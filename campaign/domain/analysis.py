@@ -11,6 +11,7 @@ from campaign.domain.analysis_schedule import date_findings, timetable_findings,
 from campaign.domain.analysis_warnings import likeness_warnings, part_warnings
 from campaign.domain.drafts import Draft
 from campaign.domain.findings import Analysis, Finding, Level, PlannedPost, error, info
+from campaign.domain.invitations import invitation_findings
 from campaign.domain.posts import ReplySettings
 from campaign.domain.remarks import findings_of, in_one_line, listed
 from campaign.domain.rendered import RenderedPart, Target
@@ -40,6 +41,7 @@ def analyse(
     of = len(draft.content.parts)
     findings = [
         *content_findings(draft, files),
+        *invitation_findings(draft, placed),
         *_target_findings(draft, targets, proof),
         *findings_of([*remarks, *part_errors(placed), *part_warnings(placed)], of),
         *likeness_warnings(placed),

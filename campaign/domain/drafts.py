@@ -26,6 +26,8 @@ class Draft(BaseModel):
     validity_days: int = 5
     approval: ApprovalMode = ApprovalMode.MANUAL
     tracking: bool = True
+    is_invitation: bool = False
+    """Whether it invites people to become contacts: nobody twice, and no contact."""
     broadcast: Broadcast = Broadcast()
     """Of direct messages only."""
     priority: Priority = Priority.NORMAL

@@ -55,7 +55,10 @@ def _mark(document: Mapping[str, Any]) -> str:
 
 def _settings(draft: Draft) -> dict[str, Any]:
     """What a post and a broadcast have in common."""
+    # Only where it is one, so that whatever was confirmed before there were any still is.
+    invitation = {"is_invitation": True} if draft.is_invitation else {}
     return {
+        **invitation,
         "kind": draft.kind.value,
         "contact_date": _moment(draft.contact_date),
         "validity_days": draft.validity_days,

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 from jinja2 import Environment, Undefined
 
 from campaign.domain.direct_messages import LONGEST_MESSAGE
-from campaign.domain.personalisation import environment, fields_of, guarded, has_fields
+from campaign.domain.personalisation import JOIN_LINK, Fields, environment, fields_of, guarded, has_fields
 from campaign.errors import NotPossible
 
 VISITOR_FIELDS = ("full_name", "username", "external_id", "followers_count", "verified", "location")
@@ -17,6 +17,8 @@ LONGEST_WITH_FILE = LONGEST_MESSAGE - len(" https://t.co/0123456789")
 
 Values = Mapping[str, str | None]
 """What is known of a service or a person. None or blank is missing: X did not say, or `verified` is not so."""
+JoinLink = Callable[[Values], str]
+"""What makes the address at which a person may become a contact."""
 
 
 class FieldMissing(NotPossible):
@@ -38,17 +40,24 @@ class MessageTooLong(NotPossible):
 class MessageText:
     """A text with fields of the service and of a person, read once.
 
-    A field that is missing is false in a condition, gives way to `default`, and cannot be printed.
+    A field that is missing is false in a condition, gives way to `default`, and cannot be printed. With `join_link`,
+    what makes the link of a person, the text has that field too.
     """
 
     visitor_fields: frozenset[str]
     """The fields of the person that the text uses, be it in a condition."""
 
-    def __init__(self, text: str, service: Values, *, has_file: bool = False) -> None:
+    def __init__(
+        self, text: str, service: Values, *, has_file: bool = False, join_link: JoinLink | None = None
+    ) -> None:
         """Read the text; raises UnknownField or BrokenTemplate in one sentence."""
-        known = {"service": dict.fromkeys(service, ""), "visitor": dict.fromkeys(VISITOR_FIELDS, "")}
+        known: Fields = {"service": dict.fromkeys(service, ""), "visitor": dict.fromkeys(VISITOR_FIELDS, "")}
+        if join_link:
+            known = {**known, JOIN_LINK: ""}
         used = fields_of(text, known) if has_fields(text) else ()
         self.visitor_fields = frozenset(key for name, key in used if name == "visitor")
+        self.has_join_link = (JOIN_LINK, "") in used
+        self._join_link = join_link if self.has_join_link else None
         self._service = _Fields("service", service).of(service)
         self._visitor = _Fields("visitor", self.visitor_fields)
         self._longest = LONGEST_WITH_FILE if has_file else LONGEST_MESSAGE
@@ -75,7 +84,9 @@ class MessageText:
     def _pieces(self, visitor: Values) -> Iterable[str]:
         if self._template is None:
             return (self._text,)
-        values = {"service": self._service, "visitor": self._visitor.of(visitor)}
+        values: dict[str, Any] = {"service": self._service, "visitor": self._visitor.of(visitor)}
+        if self._join_link:
+            values[JOIN_LINK] = self._join_link(visitor)
         # Template.render rewrites the traceback of every error, which takes longer than the rendering.
         return self._template.root_render_func(self._template.new_context(values))
 

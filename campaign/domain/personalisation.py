@@ -12,7 +12,10 @@ from campaign.errors import NotPossible
 LONGEST = 30_000
 """Characters of a text, before and after: more than the longest post and the longest direct message."""
 
-Fields = Mapping[str, Mapping[str, str]]
+JOIN_LINK = "join_link"
+"""The field of an invitation that becomes the address at which a person may become a contact."""
+Fields = Mapping[str, Mapping[str, str] | str]
+"""Names with their fields, such as `service` with its label; and fields that stand alone, such as `join_link`."""
 _T = TypeVar("_T")
 
 # What a text may be made of: fields, words and numbers, conditions, filters. Nothing that repeats, calls, assigns or
@@ -31,7 +34,10 @@ class UnknownField(NotPossible):
     """The text names a field that there is not."""
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
-        super().__init__(f"There is no field {name}: write one of {', '.join(known) or 'none, there are no fields'}.")
+        remedy = f"write one of {', '.join(known) or 'none, there are no fields'}"
+        if name == JOIN_LINK:
+            remedy = "only an invitation has it, which the workflow contact-acquisition composes"
+        super().__init__(f"There is no field {name}: {remedy}.")
         self.name = name
         self.known = known
 
@@ -57,7 +63,10 @@ def has_fields(text: str) -> bool:
 
 
 def fields_of(text: str, known: Fields) -> frozenset[tuple[str, str]]:
-    """The fields that a text uses, as (service, label); raises UnknownField or BrokenTemplate in one sentence."""
+    """The fields that a text uses, as (service, label), one that stands alone as (join_link, "").
+
+    Raises UnknownField or BrokenTemplate in one sentence.
+    """
     if len(text) > LONGEST:
         raise BrokenTemplate(f"The text has {len(text):,} characters; shorten it to {LONGEST:,} at most.")
     tree = guarded(lambda: environment().parse(text))
@@ -124,24 +133,36 @@ def _checked(node: nodes.Node, fields: Fields) -> Iterator[tuple[str, str]]:
         yield _checked_field(node, fields)
     for child in node.iter_child_nodes():
         if isinstance(child, nodes.Name) and not isinstance(node, nodes.Getattr | nodes.Getitem):
-            raise UnknownField(child.name, _known(fields))
+            yield _checked_name(child, fields)
+
+
+def _checked_name(node: nodes.Name, fields: Fields) -> tuple[str, str]:
+    if not isinstance(fields.get(node.name), str):
+        raise UnknownField(node.name, _known(fields))
+    return node.name, ""
 
 
 def _checked_field(node: nodes.Getattr | nodes.Getitem, fields: Fields) -> tuple[str, str]:
     key = node.attr if isinstance(node, nodes.Getattr) else getattr(node.arg, "value", None)
     if not isinstance(node.node, nodes.Name) or not isinstance(key, str):
         raise BrokenTemplate(f"Line {node.lineno} of the text asks for a part of a field: use whole fields only.")
-    if key not in fields.get(node.node.name, {}):
+    known = fields.get(node.node.name, {})
+    if isinstance(known, str) or key not in known:
         raise UnknownField(f"{node.node.name}.{key}", _known(fields))
     return node.node.name, key
 
 
 def _known(fields: Fields) -> tuple[str, ...]:
-    return tuple(f"{name}.{key}" for name, values in fields.items() for key in values)
+    return tuple(
+        each
+        for name, of in fields.items()
+        for each in ([name] if isinstance(of, str) else (f"{name}.{key}" for key in of))
+    )
 
 
 def _limited(template: Template, fields: Fields) -> str:
-    rendered, pieces = "", guarded(lambda: template.generate(**{name: dict(of) for name, of in fields.items()}))
+    values = {name: of if isinstance(of, str) else dict(of) for name, of in fields.items()}
+    rendered, pieces = "", guarded(lambda: template.generate(**values))
     while (piece := guarded(lambda: next(pieces, None))) is not None:
         rendered += piece
         if len(rendered) > LONGEST:

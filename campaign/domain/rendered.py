@@ -57,6 +57,8 @@ class Target:
     """When X allows posts again; None when it does now."""
     fields: tuple[tuple[str, str], ...] = ()
     """The fields of `service` that a text may be personalised with: label, internal_name, name, username."""
+    join_link: str = ""
+    """Where people become contacts of the account, as this delivery invites them; empty without a public address."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from campaign.domain.content import Part
 from campaign.domain.drafts import Draft
 from campaign.domain.findings import Level
-from campaign.domain.personalisation import BrokenTemplate, UnknownField, render
+from campaign.domain.personalisation import JOIN_LINK, BrokenTemplate, Fields, UnknownField, render
 from campaign.domain.remarks import PlacedPart, Remark
 from campaign.domain.rendered import FileProblem, LoadedFile, RenderedPart, Target
 
@@ -31,7 +31,7 @@ def render_parts(draft: Draft, targets: Sequence[Target], files: Files) -> tuple
 
 def _render(draft: Draft, target: Target, number: int, part: Part, files: Files) -> RenderedPart | Remark:
     try:
-        text = render(part.text, {"service": dict(target.fields)})
+        text = render(part.text, _fields(draft, target))
     except UnknownField as error:
         return _refusal("unknown_field", number, target, error)
     except BrokenTemplate as error:
@@ -45,6 +45,11 @@ def _render(draft: Draft, target: Target, number: int, part: Part, files: Files)
         reply_settings=draft.content.reply_settings,
         paid_partnership=draft.content.paid_partnership,
     )
+
+
+def _fields(draft: Draft, target: Target) -> Fields:
+    invitation = {JOIN_LINK: target.join_link} if draft.is_invitation else {}
+    return {"service": dict(target.fields), **invitation}
 
 
 def _refusal(code: str, number: int, target: Target, error: UnknownField | BrokenTemplate) -> Remark:

@@ -86,6 +86,7 @@ def draft_of(session: Session, delivery: Delivery) -> Draft:
         validity_days=delivery.validity_days,
         approval=delivery.approval,
         tracking=delivery.tracking,
+        is_invitation=delivery.is_invitation,
         broadcast=Broadcast.model_validate_json(delivery.broadcast) if delivery.broadcast else Broadcast(),
         priority=delivery.priority,
     )
@@ -107,6 +108,7 @@ def stamp_of(session: Session, delivery: Delivery) -> str:
         delivery.contact_date,
         delivery.validity_days,
         delivery.confirmed_fingerprint,
+        delivery.is_invitation,
     )
     return sha256(repr(parts).encode()).hexdigest()
 
@@ -185,6 +187,7 @@ def _columns(draft: Draft, proof: Service | None) -> dict[str, Any]:
         "validity_days": draft.validity_days,
         "approval": draft.approval,
         "tracking": draft.tracking,
+        "is_invitation": draft.is_invitation,
         "broadcast": draft.broadcast.model_dump_json() if draft.kind is DeliveryKind.DM else "",
         "priority": draft.priority,
     }
