@@ -36,6 +36,8 @@ class Session(requests.Session):
         self.base_url = base_url.rstrip("/")
         # v1.1 takes files at a host of its own; what stands in X's place has one host for all.
         self.upload_url = _OWN_HOST.sub(r"\1upload.", self.base_url)
+        # What people see themselves, such as the consent screen, is not at the API's host either.
+        self.people_url = _OWN_HOST.sub(r"\1", self.base_url)
         # X's cookies are of no use to signed calls, and a jar that fills while another thread reads it breaks the call.
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self.timeout = (CONNECT_SECONDS, READ_SECONDS)

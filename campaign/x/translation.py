@@ -13,6 +13,7 @@ from campaign.x.message_refusals import MESSAGES, SENDING_V1, SENDING_V2, STRANG
 from campaign.x.post_refusals import POSTS
 from campaign.x.refusals import BAD_ANSWER, FAILURES, READS, RECIPIENTS, REST
 from campaign.x.rows import Row
+from campaign.x.sign_in_refusals import SIGN_IN, SIGNING_IN
 
 _SUCCESS = 2
 # The first row that fits counts. Recipients come before blocks: their sentences contain some of the blocks'.
@@ -21,6 +22,7 @@ _SENDING = (*FAILURES, *STRANGERS, *POSTS, *RECIPIENTS, *BLOCKS, *MESSAGES, *RES
 # With these statuses X speaks of the account, never of the person a message is for.
 _ACCOUNT_STATUSES = {401, 402, 420, 429}
 _ACCOUNT = (*FAILURES, *BLOCKS, *REST)
+_SIGN_IN = (*FAILURES, *SIGN_IN, *BLOCKS, *REST)
 
 
 def translate(status: int, headers: Mapping[str, str], body: bytes, *, endpoint: str, now: datetime) -> XError:
@@ -50,6 +52,8 @@ def _row(facts: Facts, endpoint: str) -> Row:
 
 
 def _rows(facts: Facts, endpoint: str) -> tuple[Row, ...]:
+    if endpoint in SIGNING_IN:
+        return _SIGN_IN
     if endpoint not in {SENDING_V1, SENDING_V2}:
         return _ROWS
     return _ACCOUNT if facts.status in _ACCOUNT_STATUSES else _SENDING
