@@ -39,9 +39,22 @@ class Part(_Plain):
     poll: PollContent | None = None
 
 
+class NamedLink(_Plain):
+    """What reports call a link of the text, and whether its clicks are counted."""
+
+    model_config = ConfigDict(title="Link")
+
+    url: str = Field(title="Link", description="As it is written in the text.", min_length=1)
+    label: str = Field("", title="Label", description="What reports call it.")
+    category: str = Field("", title="Category", description="Reports add up the links of a category.")
+    tracked: bool = Field(True, title="Tracked", description="Whether its clicks are counted.")
+
+
 class Content(_Plain):
     """Everything that goes out to each account; several parts are a thread, each answering the one before."""
 
     parts: list[Part] = Field(default=[], max_length=MOST_PARTS)
     reply_settings: ReplySettings | None = None
     paid_partnership: bool = False
+    links: list[NamedLink] = []
+    """Only of links that have a name, or are not tracked."""

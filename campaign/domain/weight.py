@@ -50,7 +50,7 @@ def weigh(text: str) -> int:
 
 def spans(text: str) -> list[Span]:
     """Everything that X makes a link of, in order and without overlaps: a link is stronger than what is inside it."""
-    found = _links(text)
+    found = links(text)
     for kind, pattern in _NAMES.items():
         found += (Span(kind, one.start(), one.end(), one[0]) for one in pattern.finditer(text))
     free: list[Span] = []
@@ -66,7 +66,7 @@ def has_link(text: str) -> bool:
 
     How X decides that for the bill is not written; its own rules of linking are taken, in the spelling it stores.
     """
-    return bool(_links(normalize("NFC", text)))
+    return bool(links(normalize("NFC", text)))
 
 
 def without_links(text: str) -> str:
@@ -79,7 +79,8 @@ def without_links(text: str) -> str:
     return " ".join([*kept, text[position:]])
 
 
-def _links(text: str) -> list[Span]:
+def links(text: str) -> list[Span]:
+    """The addresses that X makes links of, in order."""
     found = _rules().extract_urls_with_indices(_harmless(text))
     return [Span("link", start, end, text[start:end]) for start, end in (one["indices"] for one in found)]
 

@@ -1,0 +1,69 @@
+"""The links of a text whose clicks are counted, and the text with short ones in their place. Pure."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+from campaign.domain.content import NamedLink
+from campaign.domain.weight import links
+
+SHORT_LINKS_LAST = timedelta(days=365)
+"""Counted from the start of a delivery: a post is found and read for a year, and an old offer is nobody's any more."""
+
+# X shows what its own addresses lead to: replaced, a quoted post would be a mere link.
+_OF_X = re.compile(r"(?:.+\.)?(?:x\.com|twitter\.com|t\.co)", re.IGNORECASE)
+_SERVICE_FIELD = re.compile(r"\{\{\s*service\.(\w+)\s*\}\}")
+_OTHER_FIELDS = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+#: No address has it in it, so that one ends where a field of a person begins.
+_A_FIELD = "\ue000"
+
+
+def countable(
+    text: str, named: Sequence[NamedLink], public_url: str, service: Mapping[str, str | None] | None = None
+) -> dict[str, NamedLink]:
+    """The links of a text that are the same for everybody who gets it, by their address as it is written.
+
+    Those of X itself and our own are none of them, nor what was named and is not to be tracked.
+    """
+    known = {filled(one.url, service or {}): one for one in named}
+    found = dict.fromkeys(span.text for span in links(filled(text, service or {}))) if "." in text else {}
+    chosen = {url: known.get(url, NamedLink(url=url)) for url in found if not _stays(url, public_url)}
+    return {url: one for url, one in chosen.items() if one.tracked}
+
+
+def filled(text: str, service: Mapping[str, str | None]) -> str:
+    """A text with the fields of a service, and a sign that no address has for every other field."""
+    with_service = _SERVICE_FIELD.sub(lambda found: service.get(found[1]) or _A_FIELD, text)
+    return _OTHER_FIELDS.sub(_A_FIELD, with_service)
+
+
+def shortened(text: str, short: Mapping[str, str]) -> str:
+    """The text with the short address of each link in its place; links without one stay as they are."""
+    return "".join(_pieces(text, short)) if any(url in text for url in short) else text
+
+
+def _pieces(text: str, short: Mapping[str, str]) -> Iterator[str]:
+    position = 0
+    for span in links(text):
+        if span.text in short:
+            yield text[position : span.start]
+            yield short[span.text]
+            position = span.end
+    yield text[position:]
+
+
+def target_of(url: str) -> str:
+    """Where a link leads: without a scheme X takes it for http, and so is it done here."""
+    return url if url.lower().startswith(("http://", "https://")) else f"http://{url}"
+
+
+def _stays(url: str, public_url: str) -> bool:
+    return bool(_OF_X.fullmatch(_host(url))) or f"{url}/".startswith(f"{public_url}/")
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(target_of(url)).hostname or ""
+    except ValueError:
+        return ""
