@@ -8,13 +8,16 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema
 
 from campaign.domain.quiet_hours import parse_quiet_hours
 from campaign.errors import WrongUsage
+from models import ReconciledBy
 
 DAYS = 7
 """In which the frequency cap counts, unless told otherwise."""
+RECONCILIATION = "x_user_id, email"
+"""What tells that a profile is a known contact's, unless told otherwise."""
 
 
 def _text(given: Any) -> Any:
@@ -38,6 +41,16 @@ def _zone(given: str) -> str:
         raise WrongUsage(f"The time zone {given!r} is not known: write it like Europe/Brussels or UTC.") from None
 
 
+def _keys(given: str) -> str:
+    keys = [key.strip().lower() for key in _line(given).split(",") if key.strip()]
+    for key in keys:
+        if key not in _KEYS:
+            known = ", ".join(_KEYS)
+            raise WrongUsage(f"A contact cannot be found by {key!r}: write some of {known}, or a dash for none.")
+    return ", ".join(dict.fromkeys(keys))
+
+
+_KEYS = [key.value for key in ReconciledBy if key is not ReconciledBy.NOTHING]
 _TEXT = BeforeValidator(_text)
 _NUMBER = BeforeValidator(lambda given: 0 if given is None else given)
 _DAYS = BeforeValidator(lambda given: DAYS if given is None else given)
@@ -114,3 +127,35 @@ DailyLimit = Annotated[
     ),
     _NUMBER,
 ]
+# Only for asking people to share their profile.
+JoinPurpose = Annotated[
+    str,
+    Field(
+        title="Purpose of sharing",
+        description="Why people are asked to share their profile, as the page says it. Empty: nobody is asked.",
+        max_length=1000,
+    ),
+    _TEXT,
+]
+AsksEmail = Annotated[
+    bool,
+    Field(title="Ask for the email address", description="Needs the client ID below, and X's permission for the app."),
+    BeforeValidator(bool),
+]
+Reconciliation = Annotated[
+    str,
+    Field(
+        title="Reconciliation",
+        description="What tells that a profile is a known contact's, in this order: x_user_id, email, username."
+        " A dash (-) for none.",
+    ),
+    AfterValidator(_keys),
+    _TEXT,
+]
+_NO_SECRET = BeforeValidator(lambda given: "" if given is None else given)
+ClientId = Annotated[
+    SecretStr,
+    Field(title="Client ID", description="Of OAuth 2.0, in the app's settings on X; for sharing profiles only."),
+    _NO_SECRET,
+]
+ClientSecret = Annotated[SecretStr, Field(title="Client secret", description="Of OAuth 2.0 too."), _NO_SECRET]

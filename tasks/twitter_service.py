@@ -65,15 +65,25 @@ class TwitterService(Block):
     quiet_hours: service_fields.QuietHours = ""
     timezone: service_fields.TimeZone = ""
     daily_limit: service_fields.DailyLimit = 0
+    join_purpose: service_fields.JoinPurpose = ""
+    asks_email: service_fields.AsksEmail = False
+    reconciliation: service_fields.Reconciliation = service_fields.RECONCILIATION
     consumer_key: SecretStr = Field(title="Consumer key", description="Also called API key.")
     consumer_secret: SecretStr = Field(title="Consumer secret", description="Also called API key secret.")
     access_token: SecretStr = Field(title="Access token", description="Made after the app's permission was set.")
     access_token_secret: SecretStr = Field(title="Access token secret")
+    client_id: service_fields.ClientId = SecretStr("")
+    client_secret: service_fields.ClientSecret = SecretStr("")
 
     # Not `keys`: a thing that has it is taken for a dictionary, by Prefect too.
     def four_keys(self) -> Keys:
         """The four keys, to connect with."""
         return Keys(self.consumer_key, self.consumer_secret, self.access_token, self.access_token_secret)
+
+    @property
+    def has_oauth2(self) -> bool:
+        """Whether people can sign in with OAuth 2.0, which is what lets them share their email address."""
+        return bool(self.client_id.get_secret_value() and self.client_secret.get_secret_value())
 
 
 def block_name(internal_name: str) -> str:
@@ -122,6 +132,10 @@ def describe(document: BlockDocument, form: TwitterService) -> SavedService:
         quiet_hours=form.quiet_hours,
         timezone=form.timezone,
         daily_limit=form.daily_limit,
+        join_purpose=form.join_purpose,
+        asks_email=form.asks_email,
+        has_oauth2=form.has_oauth2,
+        reconciliation=form.reconciliation,
     )
 
 

@@ -52,6 +52,10 @@ def form(**changes: Any) -> SavedService:
         "quiet_hours": "",
         "timezone": "",
         "daily_limit": 0,
+        "join_purpose": "",
+        "asks_email": False,
+        "has_oauth2": False,
+        "reconciliation": "x_user_id, email",
     }
     return SavedService(**{**defaults, **changes})
 

@@ -23,6 +23,12 @@ QuietHours = Annotated[str | None, typer.Option(help="No direct messages then, a
 TimeZone = Annotated[str | None, typer.Option("--timezone", help="Of the quiet hours; empty for CAMPAIGN_TIMEZONE.")]
 DailyLimit = Annotated[int | None, typer.Option(min=0, help="Direct messages in 24 hours; 0 for X's limit.")]
 
+JoinPurpose = Annotated[str | None, typer.Option(help="Why people are asked to share their profile; empty: nobody is.")]
+AsksEmail = Annotated[bool | None, typer.Option("--asks-email/--no-asks-email", help="Ask for the email address too.")]
+Reconciliation = Annotated[
+    str | None, typer.Option(help="How known contacts are found: some of x_user_id, email, username; - for none.")
+]
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
 ConsumerKey = Annotated[str | None, typer.Option(envvar="CAMPAIGN_CONSUMER_KEY", help="Asked for where missing.")]
@@ -31,6 +37,8 @@ AccessToken = Annotated[str | None, typer.Option(envvar="CAMPAIGN_ACCESS_TOKEN",
 AccessTokenSecret = Annotated[
     str | None, typer.Option(envvar="CAMPAIGN_ACCESS_TOKEN_SECRET", help="Asked for where missing.")
 ]
+ClientId = Annotated[str | None, typer.Option(envvar="CAMPAIGN_CLIENT_ID", help="Of OAuth 2.0; for sharing profiles.")]
+ClientSecret = Annotated[str | None, typer.Option(envvar="CAMPAIGN_CLIENT_SECRET", help="Of OAuth 2.0 too.")]
 NewKeys = Annotated[
     bool, typer.Option("--keys", help="Replace the four keys: from CAMPAIGN_CONSUMER_KEY and so on, or asked for.")
 ]

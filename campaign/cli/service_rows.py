@@ -30,6 +30,7 @@ class ServiceRow:
             "spent_usd": f"{self.spent:.2f}",
             "followers": service.followers_count,
             **self.messages(),
+            **self.sharing(),
             **self.check_result(),
         }
 
@@ -44,6 +45,16 @@ class ServiceRow:
             "quiet_hours": service.quiet_hours,
             "timezone": service.timezone,
             "daily_limit": service.daily_limit,
+        }
+
+    def sharing(self) -> dict[str, Any]:
+        """What people are asked to share, and why."""
+        service = self.service
+        return {
+            "join_purpose": service.join_purpose,
+            "asks_email": service.asks_email,
+            "oauth2": service.has_oauth2,
+            "reconciliation": service.reconciliation,
         }
 
     def check_result(self) -> dict[str, Any]:

@@ -38,6 +38,10 @@ class SavedService:
     quiet_hours: str
     timezone: str
     daily_limit: int
+    join_purpose: str
+    asks_email: bool
+    has_oauth2: bool
+    reconciliation: str
 
 
 def remember(session: Session, saved: Sequence[SavedService], block_ids: Collection[str]) -> list[Service]:
