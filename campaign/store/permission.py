@@ -30,16 +30,20 @@ from models.message import REACHED
 _REACHED = REACHED.replace("visitor_id", "message.visitor_id").replace("state", "message.state")
 REACHED_STATES = (MessageState.SENDING, MessageState.SENT, MessageState.UNCERTAIN)
 Reasons = list[tuple[ExclusionReason, ColumnElement[bool]]]
+Range = tuple[int, int]
+"""Visitors by their ids, from the first to before the second."""
 _VISITOR = col(Visitor.id)
 
 
-def always(service: Service) -> Reasons:
-    """What holds for everything that is sent, proofs included."""
+def always(service: Service, within: Range | None = None) -> Reasons:
+    """What holds for everything that is sent, proofs included; asked of a range of visitors at once, or of a few."""
     suppressed = exists().where(
-        col(Suppression.service_id).in_([EVERY_SERVICE, service.id]), col(Suppression.visitor_id) == _VISITOR
+        col(Suppression.service_id).in_([EVERY_SERVICE, service.id]), *_is_visitor(Suppression.visitor_id, within)
     )
     opted_out = suppressed.where(col(Suppression.reason) == SuppressionReason.OPT_OUT)
-    unreachable = exists().where(col(Unreachable.service_id) == service.id, col(Unreachable.visitor_id) == _VISITOR)
+    unreachable = exists().where(
+        col(Unreachable.service_id) == service.id, *_is_visitor(Unreachable.visitor_id, within)
+    )
     return [
         (ExclusionReason.OPTED_OUT, opted_out),
         (ExclusionReason.SUPPRESSED, suppressed),
@@ -47,17 +51,19 @@ def always(service: Service) -> Reasons:
     ]
 
 
-def of_broadcast(service: Service, now: datetime, at_the_cap: ColumnElement[bool] | None = None) -> Reasons:
+def of_broadcast(
+    service: Service, now: datetime, at_the_cap: ColumnElement[bool] | None = None, within: Range | None = None
+) -> Reasons:
     """What holds for every message of a broadcast."""
     wanted = [
-        *always(service),
+        *always(service, within),
         (
             ExclusionReason.NOT_A_FOLLOWER,
             or_(col(Subscription.id).is_(None), col(Subscription.ended_at).is_not(None)),
         ),
     ]
     if service.message_policy is MessagePolicy.CONSENTED_ONLY:
-        wanted.append((ExclusionReason.NO_CONSENT, ~consented(service.id)))
+        wanted.append((ExclusionReason.NO_CONSENT, ~consented(service.id, within)))
     if service.frequency_cap:
         often = _got_enough(service, now) if at_the_cap is None else at_the_cap
         wanted.append((ExclusionReason.FREQUENCY_CAP, often))
@@ -70,11 +76,18 @@ def in_order(reasons: Reasons) -> Reasons:
     return sorted(reasons, key=lambda pair: order.index(pair[0]))
 
 
-def consented(service_id: int) -> ColumnElement[bool]:
+def consented(service_id: int, within: Range | None = None) -> ColumnElement[bool]:
     """Whether the visitor has agreed to be written to by the service."""
     return exists().where(
-        col(Consent.service_id) == service_id, col(Consent.visitor_id) == _VISITOR, col(Consent.ended_at).is_(None)
+        col(Consent.service_id) == service_id,
+        *_is_visitor(Consent.visitor_id, within),
+        col(Consent.ended_at).is_(None),
     )
+
+
+def _is_visitor(visitor_id: Any, within: Range | None) -> list[ColumnElement[bool]]:
+    # With the range PostgreSQL hashes the people of it; without, all of a million, for each range again.
+    return [col(visitor_id) == _VISITOR, *(in_range(col(visitor_id), within) if within else ())]
 
 
 def _got_enough(service: Service, now: datetime) -> ColumnElement[bool]:
@@ -92,7 +105,7 @@ def _got_enough(service: Service, now: datetime) -> ColumnElement[bool]:
 
 
 def at_the_cap(
-    service: Service, now: datetime, open_deliveries: Sequence[int], within: tuple[int, int]
+    service: Service, now: datetime, open_deliveries: Sequence[int], within: Range
 ) -> ColumnElement[bool]:
     """The same for all visitors of a range at once; what is pending in `open_deliveries` counts too."""
     recently = _messages_to(service, within).where(*_recently_reached(service, now))
@@ -108,12 +121,12 @@ def at_the_cap(
     return _VISITOR.in_(often.having(func.count() >= service.frequency_cap))
 
 
-def _messages_to(service: Service, within: tuple[int, int]) -> Select[tuple[int]]:
+def _messages_to(service: Service, within: Range) -> Select[tuple[int]]:
     messages = select(col(Message.visitor_id)).where(col(Message.service_id) == service.id)
     return messages.where(*in_range(col(Message.visitor_id), within))
 
 
-def in_range(visitor_id: Any, within: tuple[int, int]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def in_range(visitor_id: Any, within: Range) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
     """Whether a visitor is of a range: lists of visitors are kept to it, so that they are small enough to be hashed."""
     return visitor_id >= within[0], visitor_id < within[1]
 

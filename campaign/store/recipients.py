@@ -128,8 +128,11 @@ def write(
 
 def _exclude(session: Session, target: Target, within: tuple[int, int], reason: ColumnElement[Any]) -> int:
     """Write down who of a range gets nothing: everybody for whom there is a reason."""
-    columns: list[SQLColumnExpression[Any]] = [literal(target.delivery_id), literal(target.service.id), _VISITOR]
-    left_out = _candidates(session, target, within, [*columns, reason]).where(reason.is_not(None))
+    asked = _candidates(session, target, within, [_VISITOR.label("visitor_id"), reason.label("reason")])
+    # The offset keeps it a query of its own: else every reason is asked for twice, whether there is one and which.
+    known = asked.offset(0).subquery()
+    constants = literal(target.delivery_id), literal(target.service.id)
+    left_out = select(*constants, known.c.visitor_id, known.c.reason).where(known.c.reason.is_not(None))
     names = ["delivery_id", "service_id", "visitor_id", "reason"]
     return _rowcount(session, insert(Exclusion).from_select(names, left_out))
 
@@ -195,7 +198,7 @@ def _candidates(
 
 def _reasons(target: Target, within: tuple[int, int]) -> Reasons:
     often = permission.at_the_cap(target.service, target.now, target.open_deliveries, within)
-    reasons = permission.of_broadcast(target.service, target.now, often)
+    reasons = permission.of_broadcast(target.service, target.now, often, within)
     if target.except_where is not None:
         reasons.append((ExclusionReason.EXCLUDED_CONDITION, target.except_where))
     if target.is_begun:
