@@ -1,0 +1,106 @@
+"""Figures as pictures: SVG without scripts, which asks nothing of any server."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+from xml.etree.ElementTree import Element, SubElement
+
+from pygal import Bar, Line
+from pygal.style import Style
+
+from campaign.domain.charts import Chart, Measure
+
+_MOST_LABELS = 12
+_ACROSS = 60
+"""Characters below a chart: more of them would run into each other."""
+_FEW = 10
+"""Up to this count, every whole number has a line of its own, and no half has one."""
+_LINES = ".line-graph .series .line { stroke-width: 3px !important; }"
+_STYLE = Style(
+    background="white",
+    plot_background="white",
+    foreground="#536471",
+    foreground_strong="#0f1419",
+    foreground_subtle="#cfd9de",
+    # Apart from each other in grey too, and from both backgrounds.
+    colors=("#0a66b8", "#c4142c"),
+    opacity="1",
+    guide_stroke_color="#cfd9de",
+    major_guide_stroke_color="#cfd9de",
+    guide_stroke_dasharray="1,0",
+    major_guide_stroke_dasharray="1,0",
+    font_family="sans-serif",
+    title_font_size=17,
+    label_font_size=13,
+    major_label_font_size=13,
+    legend_font_size=13,
+    no_data_font_size=24,
+)
+# Where the page decides by the computer's setting whether it is dark, the picture does too.
+_DARK = """@media (prefers-color-scheme: dark) {
+svg, .background { background-color: #16181c !important; fill: #16181c !important; }
+text { fill: #e7e9ea !important; }
+.axis .line { stroke: #71767b !important; }
+.axis .guide.line { stroke: #3a3f45 !important; }
+.color-0 { fill: #4db2f7 !important; stroke: #4db2f7 !important; }
+.color-1 { fill: #ff7a8a !important; stroke: #ff7a8a !important; }
+.line-graph .color-0 .line, .line-graph .color-1 .line { fill: none !important; }
+}"""
+
+
+def drawn(chart: Chart, *, follows_page: bool = False) -> bytes:
+    """Draw a chart as SVG; with `follows_page` it is dark where the computer is."""
+    kind: Callable[..., Any] = Line if chart.is_line else Bar
+    picture = kind(
+        js=(),
+        style=_STYLE,
+        width=760,
+        height=300,
+        title=chart.title,
+        show_legend=len(chart.series) > 1,
+        legend_at_bottom=True,
+        show_dots=len(chart.labels) <= _MOST_LABELS,
+        print_values=False,
+        truncate_label=-1,
+        x_label_rotation=0,
+        x_labels_major_every=_every(chart.labels),
+        show_minor_x_labels=False,
+        value_formatter=chart.measure.value.format,
+        min_scale=2,
+        spacing=8,
+        include_x_axis=not chart.is_line,
+        no_data_text="Nothing yet",
+    )
+    picture.x_labels = chart.labels
+    picture.y_labels = _whole_numbers(chart)
+    for name, series in chart.series:
+        picture.add(name, list(series))
+    picture.add_xml_filter(_without_scripts)
+    picture.add_xml_filter(lambda root: _styled(root, _LINES + _DARK if follows_page else _LINES))
+    picture_as_svg: bytes = picture.render()
+    return picture_as_svg
+
+
+def _without_scripts(root: Element) -> Element:
+    """Leave out what only a page could run, and would have to be let run."""
+    for parent in list(root.iter()):
+        for child in [each for each in parent if str(each.tag).endswith("script")]:
+            parent.remove(child)
+    return root
+
+
+def _styled(root: Element, style: str) -> Element:
+    SubElement(root, "style").text = style
+    return root
+
+
+def _every(labels: Sequence[str]) -> int:
+    """Of how many labels one is shown, so that they do not run into each other."""
+    most = min(_MOST_LABELS, max(1, _ACROSS // max(map(len, labels), default=1)))
+    return -(-len(labels) // most) or 1
+
+
+def _whole_numbers(chart: Chart) -> list[int] | None:
+    figures = [figure for _, series in chart.series for figure in series if figure is not None]
+    if chart.measure is Measure.RATE or not figures or max(figures) > _FEW:
+        return None
+    return list(range(int(max(figures)) + 2))

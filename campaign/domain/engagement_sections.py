@@ -1,0 +1,82 @@
+"""A report as a list of sections, each a table, a picture or both: the same on paper, on a page and in a terminal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from campaign.domain.charts import Chart
+from campaign.domain.engagement import KINDS, Engagement
+from campaign.domain.engagement_cells import Cell, Place, rate
+from campaign.domain.engagement_posts import PostNumbers
+
+WORDS = {
+    "reposts": "Reposts",
+    "likes": "Likes",
+    "replies": "Replies",
+    "quotes": "Quotes",
+    "bookmarks": "Bookmarks",
+    "impressions": "Impressions",
+    "link_visits": "Link visits (X)",
+}
+_SHORT = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of a report. The columns of `rows` are named; the first of each row says what the row is about."""
+
+    title: str
+    columns: tuple[str, ...] = ()
+    rows: tuple[tuple[Cell, ...], ...] = ()
+    chart: Chart | None = None
+    said: str = ""
+    """A sentence for people below the title."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What is shown: a title, what it is about in one line, and its sections."""
+
+    title: str
+    about: str
+    sections: tuple[Section, ...]
+
+
+def reactions_section(title: str, engagement: Engagement, figure: float | None) -> Section:
+    """Reactions by their kind, impressions and the rate."""
+    counts: list[tuple[Cell, ...]] = [(WORDS[name], getattr(engagement, name)) for name in WORDS]
+    rows = [*counts, ("Reactions", engagement.reactions), ("Engagement rate", rate(figure))]
+    known = tuple(getattr(engagement, kind) for kind in KINDS)
+    chart = Chart("Reactions by kind", tuple(WORDS[kind] for kind in KINDS), (("Reactions", known),))
+    if engagement.reactions is None:
+        return Section(title, said="X has not been asked yet: run engagement-statistics.")
+    said = "Reactions are reposts, likes, replies, quotes and bookmarks; the rate is reactions / impressions."
+    return Section(title, ("What", "Number"), tuple(rows), chart, said)
+
+
+def posts_section(title: str, posts: Sequence[PostNumbers], *, with_delivery: bool = False) -> Section:
+    """One line for each post; one that is deleted says when that was found."""
+    columns = ("Post", *(["Delivery"] if with_delivery else []), "Published", *_NUMBERS, "Engagement rate", "Remark")
+    rows = tuple(_post_row(post, with_delivery=with_delivery) for post in posts)
+    return Section(title, columns, rows)
+
+
+_NUMBERS = ("Reactions", *WORDS.values())
+
+
+def _post_row(post: PostNumbers, *, with_delivery: bool) -> tuple[Cell, ...]:
+    counts = [post.engagement.reactions, *(getattr(post.engagement, name) for name in WORDS)]
+    delivery: list[Cell] = [delivery_place(post.delivery, post.label)] if with_delivery else []
+    place = Place(f"@{post.handle} {post.x_id}", post.address)
+    return (place, *delivery, post.published_at, *counts, rate(post.engagement.rate), _remark(post))
+
+
+def _remark(post: PostNumbers) -> str:
+    if post.deleted_at:
+        return f"deleted on {post.deleted_at:%Y-%m-%d}"
+    return "" if post.counted_at else "not counted yet"
+
+
+def delivery_place(name: str, label: str) -> Place:
+    """The words for a delivery, and its page."""
+    words = label or name
+    return Place(words if len(words) <= _SHORT else f"{words[:_SHORT]}…", f"/reports/delivery/{name}")
