@@ -47,6 +47,9 @@ def _read_to(desk: Desk, found: MessageEvents, before: str, asked_at: datetime) 
 def _take(session: Session, desk: Desk, message: Incoming, now: datetime) -> None:
     """Keep one person's word: an opt-out, or that the person wrote first."""
     visitor_id = consents.visitor_of(session, message.sender, desk.service.visitor_folder, now)
+    if visitor_id is None:
+        desk.log(f"Message {message.event_id} is by somebody who was erased; nothing is kept of it.")
+        return
     if message.is_opt_out:
         cancelled = consents.opt_out(session, desk.service.id, visitor_id, message.event_id, message.at)
         desk.log(f"Message {message.event_id} is an opt-out; {cancelled} messages that were to go out do not.")

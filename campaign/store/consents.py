@@ -8,6 +8,7 @@ import orjson
 from sqlalchemy import TextClause, bindparam, text, update
 from sqlmodel import Session, col, select
 
+from campaign.store import erasures
 from campaign.store.suppressions import cancel_pending, never_write_again
 from models import ORIGIN, Consent, ConsentSource, ExclusionReason, SuppressionReason, Visitor
 from models.base import Moment
@@ -56,12 +57,17 @@ class Agreement(NamedTuple):
     given_at: datetime
 
 
-def visitor_of(session: Session, external_id: str, folder: str, now: datetime) -> int:
-    """The id of the visitor with this X user id, whom nobody but us need have met: only the id is known then."""
+def visitor_of(session: Session, external_id: str, folder: str, now: datetime) -> int | None:
+    """The id of the visitor with this X user id, whom nobody but us need have met: only the id is known then.
+
+    None for somebody who was erased: nothing is written down again.
+    """
     known = select(Visitor.id).where(col(Visitor.origin) == ORIGIN, col(Visitor.external_id) == external_id)
     found: int | None = session.scalar(known)
     if found is not None:
         return found
+    if erasures.is_erased(session, external_id):
+        return None
     given = {"origin": ORIGIN, "external_id": external_id, "folder": folder, "now": now}
     session.connection().execute(_MEET, given)
     return session.exec(known).one()

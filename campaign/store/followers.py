@@ -9,7 +9,7 @@ from sqlalchemy import Table, func, insert, select
 from sqlmodel import Session, SQLModel, col
 
 from campaign.domain.followers import Follower
-from campaign.store import reachability
+from campaign.store import erasures, reachability
 from campaign.store.sql import POSTGRESQL, SQLITE, BulkStatements
 from models import ORIGIN, Service, Subscription, SyncMode, SyncRun, Visitor
 
@@ -46,6 +46,7 @@ def save_page(
 ) -> Difference:
     """Write the people of a page and mark them as seen by this reading; part of the caller's transaction."""
     people = list({person.external_id: person for person in people}.values())
+    people = erasures.without_erased(session, people, lambda person: person.external_id)
     write = _write_on_sqlite if _statements(session) is SQLITE else _write_on_postgresql
     written = write(session, people, {"origin": ORIGIN, "folder": service.visitor_folder, "now": now})
     mark = {"sync_run_id": run.id, "number": run.pages, "visitor_ids": written.ids}

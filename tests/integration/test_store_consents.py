@@ -47,7 +47,9 @@ def ana(acme: Service) -> int:
 
 def met(service: Service, external_id: str) -> int:
     with writing() as session:
-        return consents.visitor_of(session, external_id, service.visitor_folder, NOW)
+        visitor_id = consents.visitor_of(session, external_id, service.visitor_folder, NOW)
+        assert visitor_id
+        return visitor_id
 
 
 def agree(service: Service, person: int, after: timedelta = timedelta()) -> bool:
