@@ -42,6 +42,23 @@ class SimulatedX:
     def be_well(self) -> None:
         self.command("DELETE", "faults")
 
+    def agree(self, screen: str, username: str) -> str:
+        """Where X sends somebody who says yes on this consent screen."""
+        return self._answer(screen, answer="authorize", username=username)
+
+    def decline(self, screen: str) -> str:
+        """Where X sends somebody who says no."""
+        return self._answer(screen, answer="cancel")
+
+    def sign_ins(self) -> list[dict[str, Any]]:
+        """Every yes that anybody said, the oldest first, and what became of its token."""
+        return list(self.command("GET", "sign_ins")["sign_ins"])
+
+    def _answer(self, screen: str, **form: str) -> str:
+        reply = requests.post(screen, data=form, allow_redirects=False, timeout=10)
+        assert reply.status_code == 302, reply.text
+        return reply.headers["location"]
+
     def limit(self, seconds: float, **limits: int) -> None:
         """Allow so many calls in windows of so many seconds."""
         self.command("PUT", "limits", window_seconds=seconds, limits=limits)
@@ -61,6 +78,11 @@ class Brand:
     @property
     def keys(self) -> dict[str, str]:
         return {name: str(self.made[name]) for name in KEYS}
+
+    @property
+    def client(self) -> dict[str, str]:
+        """The OAuth 2.0 keys of its app."""
+        return {name: str(self.made[name]) for name in ("client_id", "client_secret")}
 
     @property
     def pages_path(self) -> str:

@@ -48,6 +48,15 @@ class Keys:
     access_token_secret: str
 
 
+@dataclass
+class App:
+    """What lets people sign in with an app: its OAuth 2.0 keys, and where X may send them back to."""
+
+    client_id: str
+    client_secret: str
+    callbacks: list[str] = field(default_factory=list)
+
+
 class Priced(StrEnum):
     """What X bills (docs.x.com/x-api/getting-started/pricing)."""
 
@@ -73,6 +82,7 @@ class Account:
     index: int
     number: int
     keys: Keys
+    app: App
     owns_app: bool = True
     """Whether the app is its own; X has cheaper reads for its owner only."""
     access_level: AccessLevel = AccessLevel.READ_WRITE_MESSAGES
@@ -84,9 +94,15 @@ class Account:
 
 def make_keys(user_id: str, app: Keys | None = None) -> Keys:
     """New keys for the account with this user id, of an app of its own or of the one with these keys."""
-    consumer = (app.consumer_key, app.consumer_secret) if app else (_random(25), _random(50))
-    return Keys(*consumer, f"{user_id}-{_random(40)}", _random(45))
+    consumer = (app.consumer_key, app.consumer_secret) if app else (random_text(25), random_text(50))
+    return Keys(*consumer, f"{user_id}-{random_text(40)}", random_text(45))
 
 
-def _random(length: int) -> str:
+def make_app() -> App:
+    """A new app, whose keys are as long as X's; it names no callback yet."""
+    return App(random_text(34), random_text(50))
+
+
+def random_text(length: int) -> str:
+    """Letters and digits that nobody guesses."""
     return "".join(secrets.choice(ALPHABET) for _ in range(length))

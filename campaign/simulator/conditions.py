@@ -11,9 +11,18 @@ ON_V1 = {
 }
 
 
-def objection(account: Account, user_id: str, *, legacy: bool) -> Refusal | None:
-    """X's answer to any call of this account on v1.1 (`legacy`) or v2; None when there is nothing to object to."""
+OF_THE_APP = {Condition.CREDITS_DEPLETED, Condition.NOT_ENROLLED, Condition.LEGACY_REFUSED}
+"""What is held against everybody who calls with the account's app."""
+
+
+def objection(account: Account, user_id: str, *, legacy: bool, own: bool = True) -> Refusal | None:
+    """X's answer to any call of this account on v1.1 (`legacy`) or v2; None when there is nothing to object to.
+
+    Without `own` it is a call of somebody who signed in with the account's app.
+    """
     condition = account.condition
+    if not own and condition not in OF_THE_APP:
+        return None
     if condition is Condition.CREDITS_DEPLETED:
         return credits_depleted(user_id)
     if condition is Condition.LOCKED or legacy:  # v2 has no body of its own for a locked account

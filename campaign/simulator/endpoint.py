@@ -16,9 +16,10 @@ from campaign.simulator.accounts import AccessLevel, Account, Priced
 from campaign.simulator.bodies import Body
 from campaign.simulator.calls import Call
 from campaign.simulator.conditions import objection
-from campaign.simulator.limits import Caller, Caps, Family, Spent
-from campaign.simulator.oauth import Signed, authenticate
+from campaign.simulator.limits import Caps, Family, Holders, Spent
+from campaign.simulator.oauth import Caller, Signed, authenticate
 from campaign.simulator.problems import Refusal, coded, no_messages, plain, read_only
+from campaign.simulator.sign_ins import READING, Grant
 from campaign.simulator.world import World
 
 JSON = "application/json; charset=utf-8"
@@ -26,12 +27,21 @@ JSON = "application/json; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An authenticated call: `given` holds the parameters of query, form, parts and path."""
+    """An authenticated call: `given` holds the parameters of query, form, parts and path.
+
+    With `grant`, somebody who signed in with the account's app calls.
+    """
 
     world: World
     account: Account
     given: dict[str, str]
     body: Body = field(default_factory=Body)
+    grant: Grant | None = None
+
+    @property
+    def number(self) -> int:
+        """The user in whose name the call is made."""
+        return self.grant.number if self.grant else self.account.number
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +67,10 @@ class Endpoint:
     """Whether the app needs the permission to write."""
     messages: bool = False
     """Whether the app needs the permission to read and write direct messages."""
+    people: bool = False
+    """Whether those may call it who signed in with an app."""
+    for_everybody: bool = False
+    """Whether X answers it whatever it holds against the account."""
     day_limits: Mapping[Family, int] = field(default_factory=dict)
     """Calls allowed in 24 hours, per user and per app."""
 
@@ -82,33 +96,39 @@ class Endpoint:
         body = await bodies.read(request)
         headers: dict[str, str] = {}
         try:
-            account = authenticate(world, _signed(request, body.form), legacy=self.legacy)
-            spent = self._admit(world, account, request.state.call, headers)
+            caller = authenticate(world, signed(request, body.form), legacy=self.legacy)
+            account = caller.account
+            spent = self._admit(world, caller, request.state.call, headers)
             given = body.fields | dict(request.query_params) | request.path_params
-            reply = self.handle(Asked(world, account, given, body))
+            reply = self.handle(Asked(world, account, given, body, caller.grant))
             spent.done()
         except Refusal as no:
             return refuse(no, headers)
         self._bill(account, request.state.call, reply)
         return Response(reply.body, reply.status, headers, media_type=JSON)
 
-    def _admit(self, world: World, account: Account, call: Call, headers: dict[str, str]) -> Spent:
+    def _admit(self, world: World, caller: Caller, call: Call, headers: dict[str, str]) -> Spent:
         """Count the call, fill in the headers, and refuse what limits or X's view of the account do not allow."""
-        user = world.people.user(account.number)
+        account, user = caller.account, world.people.user(caller.number)
         call.account = user.username
         account.calls[self.name] += 1
         headers["x-access-level"] = account.access_level
-        spent = world.limits.spend(Caller(user.id, account.keys.consumer_key), self.name, self.caps)
+        spent = world.limits.spend(Holders(user.id, account.keys.consumer_key), self.name, self.caps)
         headers |= spent.headers
         if not spent.allowed:
             raise coded(429, 88, "Rate limit exceeded") if self.legacy else plain(429, "Too Many Requests")
-        refusal = objection(account, user.id, legacy=self.legacy)
-        if refusal is not None:
+        owner = world.people.user(account.number)
+        refusal = objection(account, owner.id, legacy=self.legacy, own=caller.grant is None)
+        if refusal is not None and not self.for_everybody:
             raise refusal
-        self._check_permission(account)
+        self._check_permission(account, caller.grant)
         return spent
 
-    def _check_permission(self, account: Account) -> None:
+    def _check_permission(self, account: Account, grant: Grant | None) -> None:
+        if grant and not self.people:
+            raise plain(403, "Forbidden", "You are not permitted to use OAuth2 on this endpoint")
+        if grant and grant.is_oauth2 and not READING.issubset(grant.question.scopes):
+            raise plain(403, "Forbidden")
         if self.messages and account.access_level is not AccessLevel.READ_WRITE_MESSAGES:
             raise no_messages(legacy=self.legacy)
         if self.writes and account.access_level is AccessLevel.READ:
@@ -126,6 +146,7 @@ def refuse(no: Refusal, headers: dict[str, str] | None = None) -> Response:
     return Response(orjson.dumps(no.body), no.status, headers, media_type=JSON)
 
 
-def _signed(request: Request, form: str) -> Signed:
+def signed(request: Request, form: str) -> Signed:
+    """What of this request is signed."""
     url, headers = request.url, request.headers
     return Signed(request.method, str(url), url.query, form, headers.get("authorization", ""))

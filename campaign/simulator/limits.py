@@ -32,8 +32,8 @@ Key = tuple[str, str, Family]
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
-    """Who calls: the id of the user, and the consumer key of the app."""
+class Holders:
+    """Whose limits a call uses up: the id of the user, and the consumer key of the app."""
 
     user: str
     app: str
@@ -101,7 +101,7 @@ class Limits:
     _most: dict[Key, Tally] = field(default_factory=dict, init=False)
     _caps: dict[str, Caps] = field(default_factory=dict, init=False)
 
-    def spend(self, caller: Caller, endpoint: str, documented: Caps) -> Spent:
+    def spend(self, caller: Holders, endpoint: str, documented: Caps) -> Spent:
         """Count one call."""
         caps = self._caps.get(endpoint) or self._caps.setdefault(endpoint, self.caps(endpoint, documented))
         windows = {family: self.window(caller, endpoint, family, limit) for family, limit in caps.items()}
@@ -119,7 +119,7 @@ class Limits:
         wanted = {family: named.get(family, documented.get(family)) for family in Family}
         return {family: limit for family, limit in wanted.items() if limit is not None}
 
-    def window(self, caller: Caller, endpoint: str, family: Family, limit: int) -> Window:
+    def window(self, caller: Holders, endpoint: str, family: Family, limit: int) -> Window:
         """The running window; a new one begins with the first call after the last was over."""
         key = (caller.holder(family), endpoint, family)
         now = time.time()

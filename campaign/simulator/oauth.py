@@ -1,4 +1,7 @@
-"""Who signed a request: OAuth 1.0a with HMAC-SHA1 (RFC 5849), verified against the URL that was really called."""
+"""Who calls: the signer of OAuth 1.0a with HMAC-SHA1 (RFC 5849), verified against the URL that was really called.
+
+People who signed in with an app call with tokens of their own: of OAuth 1.0a, or Bearer tokens of OAuth 2.0.
+"""
 
 import time
 from dataclasses import dataclass
@@ -9,6 +12,7 @@ from oauthlib.oauth1.rfc5849.utils import parse_authorization_header, unescape
 
 from campaign.simulator.accounts import Account, Condition
 from campaign.simulator.problems import Refusal, coded, plain
+from campaign.simulator.sign_ins import Grant
 from campaign.simulator.world import World
 
 PATIENCE = 300.0
@@ -17,6 +21,7 @@ PATIENCE = 300.0
 NOT_AUTHENTICATED = (401, 32, "Could not authenticate you.")
 TOKEN_UNKNOWN = (401, 89, "Invalid or expired token.")
 TIMESTAMP_WRONG = (401, 135, "Timestamp out of bounds.")
+BEARER = "Bearer "
 
 
 UNSIGNED = {"realm", "oauth_signature"}
@@ -35,6 +40,19 @@ class Signed:
 
 
 @dataclass(frozen=True, slots=True)
+class Caller:
+    """A brand with its own keys, or with `grant` somebody who signed in with the app that the brand owns."""
+
+    account: Account
+    grant: Grant | None = None
+
+    @property
+    def number(self) -> int:
+        """The user in whose name the call is made."""
+        return self.grant.number if self.grant else self.account.number
+
+
+@dataclass(frozen=True, slots=True)
 class _Claim:
     """The shape in which oauthlib wants a request."""
 
@@ -44,30 +62,26 @@ class _Claim:
     signature: str
 
 
-def authenticate(world: World, signed: Signed, *, legacy: bool) -> Account:
-    """The account whose keys signed the request; raises X's 401 in the words of v1.1 (`legacy`) or v2."""
+def authenticate(world: World, signed: Signed, *, legacy: bool) -> Caller:
+    """Who made the request; raises X's 401 in the words of v1.1 (`legacy`) or v2."""
     try:
-        return _account(world, signed)
+        if signed.authorization.startswith(BEARER):
+            return _bearer(world, signed.authorization.removeprefix(BEARER))
+        return _signer(world, signed)
     except Refusal as why:
         raise (why if legacy else plain(401, "Unauthorized")) from None
 
 
-def _account(world: World, signed: Signed) -> Account:
-    claimed = _claimed(signed.authorization)
-    app = world.apps.get(claimed.get("oauth_consumer_key", ""))
-    if app is None:
+def app_that_signed(world: World, signed: Signed, claimed: dict[str, str], secret: str = "") -> Account:
+    """The owner of the app that signed a step of OAuth 1.0a, with the secret of a request token or none."""
+    owner = world.owner_of_app(claimed.get("oauth_consumer_key", ""))
+    if owner is None:
         raise coded(*NOT_AUTHENTICATED)
-    account = app.get(claimed.get("oauth_token", ""))
-    if account is None or account.condition is Condition.REVOKED:
-        raise coded(*TOKEN_UNKNOWN)
-    if abs(time.time() - _seconds(claimed.get("oauth_timestamp", ""))) > PATIENCE:
-        raise coded(*TIMESTAMP_WRONG)
-    if not _is_signed_by(account, signed, claimed):
-        raise coded(*NOT_AUTHENTICATED)
-    return account
+    _check(signed, claimed, owner.keys.consumer_secret, secret)
+    return owner
 
 
-def _claimed(authorization: str) -> dict[str, str]:
+def claimed_by(authorization: str) -> dict[str, str]:
     """The `oauth_` parameters of the header; empty when it is no such header."""
     try:
         return {name: unescape(value) for name, value in parse_authorization_header(authorization)}
@@ -75,15 +89,45 @@ def _claimed(authorization: str) -> dict[str, str]:
         return {}
 
 
+def _bearer(world: World, token: str) -> Caller:
+    grant = world.sign_ins.alive(token)
+    if grant is None or not grant.is_oauth2:
+        raise coded(*TOKEN_UNKNOWN)
+    return Caller(grant.question.owner, grant)
+
+
+def _signer(world: World, signed: Signed) -> Caller:
+    claimed = claimed_by(signed.authorization)
+    app = world.apps.get(claimed.get("oauth_consumer_key", ""))
+    if app is None:
+        raise coded(*NOT_AUTHENTICATED)
+    token = claimed.get("oauth_token", "")
+    account, grant = app.get(token), world.sign_ins.alive(token)
+    if account is not None and account.condition is not Condition.REVOKED:
+        _check(signed, claimed, account.keys.consumer_secret, account.keys.access_token_secret)
+        return Caller(account)
+    if grant is None or grant.question.owner.keys.consumer_key != claimed["oauth_consumer_key"]:
+        raise coded(*TOKEN_UNKNOWN)
+    _check(signed, claimed, grant.question.owner.keys.consumer_secret, grant.secret)
+    return Caller(grant.question.owner, grant)
+
+
+def _check(signed: Signed, claimed: dict[str, str], consumer_secret: str, token_secret: str) -> None:
+    if abs(time.time() - _seconds(claimed.get("oauth_timestamp", ""))) > PATIENCE:
+        raise coded(*TIMESTAMP_WRONG)
+    if not _is_signed_with(consumer_secret, token_secret, signed, claimed):
+        raise coded(*NOT_AUTHENTICATED)
+
+
 def _seconds(timestamp: str) -> int:
     return int(timestamp) if timestamp.isascii() and timestamp.isdigit() else 0
 
 
-def _is_signed_by(account: Account, signed: Signed, claimed: dict[str, str]) -> bool:
+def _is_signed_with(consumer_secret: str, token_secret: str, signed: Signed, claimed: dict[str, str]) -> bool:
     try:
         params = collect_parameters(signed.query, signed.form)
     except ValueError:  # a query that is not percent-encoded cannot have been signed
         return False
     params += [(name, value) for name, value in claimed.items() if name not in UNSIGNED]  # not read a second time
     claim: Any = _Claim(signed.http_method, signed.uri, params, claimed.get("oauth_signature", ""))
-    return verify_hmac_sha1(claim, account.keys.consumer_secret, account.keys.access_token_secret)
+    return verify_hmac_sha1(claim, consumer_secret, token_secret)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from campaign.simulator.mixing import scramble
+from campaign.simulator.wording import Link
 
 FIRST = ("Ana", "Bo", "Chidi", "Dilara", "Emre", "Freya", "Goran", "Hana", "Ines", "Jonas", "Keiko", "Luis", "Mina")
 LAST = ("Adeyemi", "Bauer", "Costa", "Dupont", "Eriksen", "Fischer", "Garcia", "Haddad", "Ivanova", "Jensen", "Kim")
@@ -35,6 +36,24 @@ class Reception(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Profile:
+    """What a user told X of himself, and figures other than the imagined ones; what is empty X leaves out."""
+
+    description: str = ""
+    location: str = ""
+    site: Link | None = None
+    profile_image_url: str = ""
+    created_at: datetime | None = None
+    confirmed_email: str = ""
+    lang: str = ""
+    metrics: tuple[tuple[str, int], ...] = ()
+
+
+SILENT = Profile()
+"""Nobody tells anything unless told to."""
+
+
+@dataclass(frozen=True, slots=True)
 class User:
     """A user of X; `number` is the simulator's own, `id` X's (a decimal string), `omit` the fields X leaves out."""
 
@@ -51,6 +70,7 @@ class User:
     gone: bool = False
     subscription_type: str = Subscription.NONE
     omit: frozenset[str] = frozenset()
+    profile: Profile = SILENT
 
     @property
     def receives_your_dm(self) -> bool:
@@ -64,8 +84,8 @@ class User:
 
     @property
     def created_at(self) -> datetime:
-        """When the user joined X, in UTC: any second of the years 2007 to 2025."""
-        return EPOCH + timedelta(seconds=scramble(self.number) % 599_000_000)
+        """When the user joined X, in UTC: any second of the years 2007 to 2025 unless told."""
+        return self.profile.created_at or EPOCH + timedelta(seconds=scramble(self.number) % 599_000_000)
 
 
 def imagine(number: int) -> User:

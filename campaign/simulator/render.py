@@ -11,22 +11,35 @@ ALWAYS = frozenset({"id", "name", "username"})
 
 Field = Callable[[User], Any]
 
+
+def _entities(user: User) -> dict[str, Any] | None:
+    """The address of a user's own site, which X shortens as it does all."""
+    site = user.profile.site
+    names = {"start": 0, "end": len(site.url), "url": site.url, "expanded_url": site.expanded} if site else {}
+    return {"url": {"urls": [names | {"display_url": site.display}]}} if site else None
+
+
 WRITTEN: dict[str, Field] = {
     "id": lambda user: user.id,
     "name": lambda user: user.name,
     "username": lambda user: user.username,
     "created_at": lambda user: f"{user.created_at:%Y-%m-%dT%H:%M:%S}.000Z",
+    "confirmed_email": lambda user: user.profile.confirmed_email or None,
+    "description": lambda user: user.profile.description or None,
+    "entities": _entities,
+    "location": lambda user: user.profile.location or None,
+    "profile_image_url": lambda user: user.profile.profile_image_url or None,
     "protected": lambda user: user.protected,
     "receives_your_dm": lambda user: user.receives_your_dm,
     "subscription_type": lambda user: user.subscription_type,
+    "url": lambda user: user.profile.site.url if user.profile.site else None,
     "verified": lambda user: user.verified,
     "verified_type": lambda user: "blue" if user.verified else "none",
     "withheld": lambda user: {"country_codes": ["DE"], "scope": "user"} if user.withheld else None,
 }
 
 EMPTY = {
-    *("affiliation", "confirmed_email", "description", "entities", "is_identity_verified", "location", "parody"),
-    *("profile_banner_url", "profile_image_url", "subscribes_to_you", "subscription", "url"),
+    *("affiliation", "is_identity_verified", "parody", "profile_banner_url", "subscribes_to_you", "subscription"),
     *("verified_followers_count",),
 }
 """Fields that X knows (OpenAPI 2.167) and nobody here has filled in; X leaves empty fields out."""
@@ -54,13 +67,21 @@ class View:
 
     def _metrics(self, user: User) -> dict[str, int]:
         return {
-            "followers_count": user.followers_count,
-            "following_count": user.number % 5_001,
-            f"{self.posts}_count": user.number % 20_011,
-            "listed_count": user.number % 53,
-            "like_count": user.number % 9_973,
-            "media_count": user.number % 307,
+            f"{self.posts}_count" if name == "tweet_count" else name: count for name, count in metrics_of(user).items()
         }
+
+
+def metrics_of(user: User) -> dict[str, int]:
+    """The user's figures, imagined unless told, under their old names."""
+    return {
+        "followers_count": user.followers_count,
+        "following_count": user.number % 5_001,
+        "tweet_count": user.number % 20_011,
+        "listed_count": user.number % 53,
+        "like_count": user.number % 9_973,
+        "media_count": user.number % 307,
+        **dict(user.profile.metrics),
+    }
 
 
 def legacy(user: User) -> dict[str, Any]:
@@ -73,6 +94,9 @@ def legacy(user: User) -> dict[str, Any]:
         "followers_count": user.followers_count,
         "verified": user.verified,
         "protected": user.protected,
+        "description": user.profile.description,
+        "location": user.profile.location,
+        "url": user.profile.site.url if user.profile.site else None,
     }
     names = {"screen_name": "username", "followers_count": "public_metrics"}
     return {field: value for field, value in written.items() if names.get(field, field) not in user.omit}

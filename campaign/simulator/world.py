@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from campaign.simulator.accounts import Account, make_keys
+from campaign.simulator.accounts import Account, make_app, make_keys
 from campaign.simulator.calls import Call, new_log
 from campaign.simulator.faults import Faults
 from campaign.simulator.limits import Limits
@@ -16,6 +16,7 @@ from campaign.simulator.pages import PageCache
 from campaign.simulator.people import People
 from campaign.simulator.persons import Subscription, User
 from campaign.simulator.posts import Posts
+from campaign.simulator.sign_ins import SignIns
 from campaign.simulator.snowflakes import Snowflakes
 from campaign.simulator.tokens import Tokens
 
@@ -46,6 +47,7 @@ class World:
     ids: Snowflakes = field(default_factory=Snowflakes)
     posts: Posts = field(default_factory=Posts)
     messages: Messages = field(default_factory=Messages)
+    sign_ins: SignIns = field(default_factory=SignIns)
     media: dict[str, Media] = field(default_factory=dict)
     care: Care = field(default_factory=Care)
 
@@ -60,7 +62,8 @@ class World:
         (number,) = self.people.add(1)
         user = self.people.change(number, username=username, name=name or username, **{**BRAND, **changes})
         keys = make_keys(user.id, app_of.keys if app_of else None)
-        account = self.accounts[number] = Account(len(self.accounts), number, keys, owns_app=app_of is None)
+        app = app_of.app if app_of else make_app()
+        account = self.accounts[number] = Account(len(self.accounts), number, keys, app, owns_app=app_of is None)
         self.apps.setdefault(keys.consumer_key, {})[keys.access_token] = account
         return account
 
@@ -68,6 +71,14 @@ class World:
         """The brand with this username."""
         user = self.people.named(username)
         return self.accounts.get(user.number) if user else None
+
+    def owner_of_app(self, consumer_key: str) -> Account | None:
+        """The brand that owns the app with this consumer key."""
+        return next((one for one in self.apps.get(consumer_key, {}).values() if one.owns_app), None)
+
+    def owner_of_client(self, client_id: str) -> Account | None:
+        """The brand that owns the app with this OAuth 2.0 client id."""
+        return next((one for one in self.accounts.values() if one.owns_app and one.app.client_id == client_id), None)
 
     def user(self, number: int) -> User:
         """The user with this number; a brand is followed by its list."""

@@ -66,7 +66,7 @@ How X behaves (`conduct.py`)
 
 from starlette.routing import Mount
 
-from campaign.simulator.control import accounts, conduct, followers, messages, posts, recipients
+from campaign.simulator.control import accounts, conduct, followers, messages, posts, recipients, sign_ins
 from campaign.simulator.control.command import Wrong, refuse
 from campaign.simulator.world import World
 
@@ -75,6 +75,6 @@ __all__ = ["Wrong", "refuse", "routes"]
 
 def routes(world: World) -> list[Mount]:
     """The control API over this world."""
-    parts = (accounts, followers, posts, messages, recipients, conduct)
+    parts = (accounts, followers, posts, messages, recipients, sign_ins, conduct)
     commands = [command for part in parts for command in part.COMMANDS]
     return [Mount("/control", routes=[command.route(world) for command in commands])]

@@ -12,6 +12,7 @@ from campaign.simulator.world import World
 MOST_AT_ONCE = 20_000_000
 USERNAME = re.compile(r"[A-Za-z0-9_]{1,15}")
 CHANGEABLE: Shape = {"username": str, "name": str, "protected": bool, "verified": bool, "access_level": str}
+APP: Shape = {"callbacks": list[str]}
 LIST: Shape = {"followers": int, "ordinary": bool, "shares_followers_with": str, "overlap": int, "app_of": str}
 CONDITION: Shape = {"condition": str, "subscription_type": str}
 OF_THE_USER = ("username", "name", "protected", "verified", "subscription_type")
@@ -28,9 +29,11 @@ def create(order: Order) -> dict[str, str]:
     app_of = named(world, body["app_of"]) if "app_of" in body else None
     account = world.create_account(**{field: body[field] for field in OF_THE_USER if field in body}, app_of=app_of)
     account.access_level = level
+    name_callbacks(account, body)
     world.follow(account, shared)
     world.follow_new(account, fresh, ordinary=body.get("ordinary", False))
-    return {"user_id": world.user(account.number).id, "username": username, **asdict(account.keys)}
+    app = {"client_id": account.app.client_id, "client_secret": account.app.client_secret}
+    return {"user_id": world.user(account.number).id, "username": username, **asdict(account.keys), **app}
 
 
 def change(order: Order) -> dict[str, Any]:
@@ -43,6 +46,7 @@ def change(order: Order) -> dict[str, Any]:
     condition = _word(Condition, body.get("condition", account.condition))
     _word(Subscription, body.get("subscription_type", Subscription.NONE))
     account.access_level, account.condition = level, condition
+    name_callbacks(account, body)
     order.world.change_user(account.number, **changes)
     return _truth(order.world, account)
 
@@ -50,6 +54,12 @@ def change(order: Order) -> dict[str, Any]:
 def show(order: Order) -> dict[str, Any]:
     """What is true of the account, whatever its client has been told."""
     return _truth(order.world, known(order))
+
+
+def name_callbacks(account: Account, body: dict[str, Any]) -> None:
+    """Let the account's app send people back to these addresses only, as they are."""
+    if "callbacks" in body:
+        account.app.callbacks[:] = body["callbacks"]
 
 
 def known(order: Order) -> Account:
@@ -118,7 +128,7 @@ def _truth(world: World, account: Account) -> dict[str, Any]:
 
 
 COMMANDS = (
-    Command("POST", "/accounts", create, CHANGEABLE | LIST),
-    Command("PATCH", "/accounts/{username}", change, CHANGEABLE | CONDITION),
+    Command("POST", "/accounts", create, CHANGEABLE | LIST | APP),
+    Command("PATCH", "/accounts/{username}", change, CHANGEABLE | CONDITION | APP),
     Command("GET", "/accounts/{username}", show),
 )

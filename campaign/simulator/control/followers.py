@@ -4,10 +4,11 @@ from collections import Counter
 from itertools import islice
 from typing import Any
 
+from campaign.simulator.control import profiles
 from campaign.simulator.control.accounts import crowd, known, valid_username
 from campaign.simulator.control.command import Command, Order, Shape, Wrong, check, whole
 from campaign.simulator.people import is_id
-from campaign.simulator.persons import User
+from campaign.simulator.persons import SILENT, Profile, User
 from campaign.simulator.render import FIELDS, View
 from campaign.simulator.world import World
 
@@ -20,6 +21,7 @@ USER: Shape = {
     "withheld": bool,
     "suspended": bool,
     "omit": list[str],
+    **profiles.TOLD,
 }
 
 
@@ -60,7 +62,8 @@ def rename(order: Order) -> dict[str, Any]:
 def change(order: Order) -> dict[str, Any]:
     """Change one user."""
     (number,) = _numbers(order.world, [order.given["id"]])
-    return _full(order.world, order.world.change_user(number, **_changes(order.body)))
+    before = order.world.people.user(number).profile
+    return _full(order.world, order.world.change_user(number, **_changes(order.body, before)))
 
 
 def _one_of(order: Order, *ways: str) -> tuple[str, Any]:
@@ -90,9 +93,9 @@ def _all_free(field: str, values: list[str], world: World) -> None:
             raise Wrong(f"The {field} {value!r} is taken.")
 
 
-def _changes(described: dict[str, Any]) -> dict[str, Any]:
+def _changes(described: dict[str, Any], before: Profile = SILENT) -> dict[str, Any]:
     """The fields of a user that a description sets."""
-    changes = dict(described)
+    changes = profiles.told(described, before)
     if "username" in changes:
         valid_username(changes["username"])
     if "id" in changes and not is_id(changes["id"]):

@@ -6,6 +6,7 @@ from campaign.simulator.routes import (
     media,
     message_events,
     messages,
+    oauth1,
     posts,
     timeline,
     users,
@@ -19,5 +20,6 @@ CURRENT = (
     *posts.ENDPOINTS,
     *timeline.ENDPOINTS,
     *media.ENDPOINTS,
+    *oauth1.ENDPOINTS,
 )
 ENDPOINTS = (*CURRENT, *legacy_limits.LISTED)

@@ -19,7 +19,12 @@ def view(asked: Asked, *, following: bool = False) -> View:
     for field in fields:
         if field not in FIELDS:
             raise invalid("user.fields", field, f"is not one of [{','.join(sorted(FIELDS))}]")
-    return View(ALWAYS | set(fields), asked.world.post_word, following)
+    return View((ALWAYS | set(fields)) - hidden_from(asked), asked.world.post_word, following)
+
+
+def hidden_from(asked: Asked) -> set[str]:
+    """The fields that the caller gets of nobody: an address is shown only to the app to which it was granted."""
+    return set() if asked.grant and asked.grant.gives_email and asked.grant.is_oauth2 else {"confirmed_email"}
 
 
 def known(asked: Asked, *parameters: str) -> None:

@@ -20,8 +20,11 @@ NO_PAGE = 0
 
 
 def verify_credentials(asked: Asked) -> Reply:
-    """The account that signed the call."""
-    return Reply(orjson.dumps(legacy(asked.world.user(asked.account.number))), resources=1)
+    """Who signed the call; with the address when it is asked for and the app may have it."""
+    user = asked.world.user(asked.number)
+    wanted = asked.given.get("include_email") == "true" and asked.grant is not None and asked.grant.gives_email
+    email = {"email": user.profile.confirmed_email or None} if wanted else {}
+    return Reply(orjson.dumps(legacy(user) | {"lang": user.profile.lang or None} | email), resources=1)
 
 
 def follower_ids(asked: Asked) -> Reply:
@@ -104,7 +107,7 @@ def _cursors(asked: Asked, account: Account, stretch: Stretch) -> dict[str, int 
 
 
 ENDPOINTS = (
-    Endpoint("verify_credentials", "/1.1/account/verify_credentials.json", 75, verify_credentials),
+    Endpoint("verify_credentials", "/1.1/account/verify_credentials.json", 75, verify_credentials, people=True),
     Endpoint("followers/ids", "/1.1/followers/ids.json", 15, follower_ids),
     Endpoint("users/lookup", "/1.1/users/lookup.json", 900, lookup, ("GET", "POST")),
 )

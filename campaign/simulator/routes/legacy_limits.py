@@ -3,13 +3,13 @@
 import orjson
 
 from campaign.simulator.endpoint import Asked, Endpoint, Reply
-from campaign.simulator.limits import Caller, Family
+from campaign.simulator.limits import Family, Holders
 from campaign.simulator.routes import legacy, legacy_media, legacy_messages, legacy_posts
 
 
 def rate_limit_status(asked: Asked) -> Reply:
     """What v1.1 still allows this account."""
-    caller = Caller(asked.world.people.user(asked.account.number).id, asked.account.keys.consumer_key)
+    caller = Holders(asked.world.people.user(asked.account.number).id, asked.account.keys.consumer_key)
     resources: dict[str, dict[str, dict[str, int]]] = {}
     for endpoint in (one for one in LISTED if "GET" in one.methods):
         limit = asked.world.limits.caps(endpoint.name, endpoint.caps)[Family.WINDOW]

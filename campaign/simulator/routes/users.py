@@ -12,9 +12,9 @@ from campaign.simulator.routes.asking import ID, USERNAME, known, several, view
 
 
 def me(asked: Asked) -> Reply:
-    """The account that signed the call."""
+    """Who signed the call, or in with the app that calls."""
     known(asked, "user.fields", "expansions", "tweet.fields", "post.fields")
-    user = asked.world.user(asked.account.number)
+    user = asked.world.user(asked.number)
     return Reply(orjson.dumps({"data": view(asked).show(user)}), resources=1)
 
 
@@ -48,7 +48,7 @@ def _found(asked: Asked, parameter: str, values: list[str], find: Callable[[str]
 
 
 ENDPOINTS = (
-    Endpoint("users/me", "/2/users/me", 75, me),
+    Endpoint("users/me", "/2/users/me", 75, me, people=True),
     Endpoint("users/by", "/2/users/by", 900, by_usernames),
     Endpoint("users", "/2/users", 900, by_ids),
 )
