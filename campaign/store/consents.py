@@ -9,6 +9,7 @@ from sqlalchemy import TextClause, bindparam, text, update
 from sqlmodel import Session, col, select
 
 from campaign.store import erasures
+from campaign.store.agreements import withdraw_of_visitor
 from campaign.store.suppressions import cancel_pending, never_write_again
 from models import ORIGIN, Consent, ConsentSource, ExclusionReason, SuppressionReason, Visitor
 from models.base import Moment
@@ -99,11 +100,12 @@ def _as_row(given: Agreement) -> tuple[int, str, str, str]:
 def opt_out(session: Session, service_id: int, visitor_id: int, proof: str, at: datetime) -> int:
     """Never write to this person again from this service; returns how many messages that were to go out do not.
 
-    Whatever the person writes afterwards, it holds until an operator lifts it, see `suppressions.allow_again`.
+    What the person had shared of the profile is removed too. Whatever the person writes afterwards, it holds until an operator lifts it, see `suppressions.allow_again`.
     """
     running = update(Consent).where(
         col(Consent.service_id) == service_id, col(Consent.visitor_id) == visitor_id, col(Consent.ended_at).is_(None)
     )
     session.execute(running.values(ended_at=at, ended_because=proof))
     never_write_again(session, service_id, visitor_id, SuppressionReason.OPT_OUT, proof, at)
+    withdraw_of_visitor(session, service_id, visitor_id, at)
     return cancel_pending(session, [service_id], visitor_id, ExclusionReason.OPTED_OUT, at)
