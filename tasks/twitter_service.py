@@ -18,6 +18,7 @@ from campaign.domain.handles import check_handle
 from campaign.errors import NotPossible, WrongUsage
 from campaign.store.services import SavedService
 from campaign.x.keys import Keys, problem_of
+from campaign.x.sign_in import AppKeys
 from models import OPT_OUT_LINE, ApiVersion, MessagePolicy
 from tasks import service_fields
 
@@ -159,8 +160,18 @@ def saved_documents() -> list[BlockDocument]:
 
 def keys_of(block_id: str) -> Keys:
     """Read the keys of one service, only for as long as they are needed."""
+    return _form_of(block_id).four_keys()
+
+
+def app_keys_of(block_id: str) -> AppKeys:
+    """Read the keys of the developer app that people sign in with, in the same way."""
+    form = _form_of(block_id)
+    return AppKeys(form.consumer_key, form.consumer_secret, form.client_id, form.client_secret)
+
+
+def _form_of(block_id: str) -> TwitterService:
     with get_client(sync_client=True, httpx_settings=_without_certificates()) as client:
-        return read_form(client.read_block_document(UUID(block_id), include_secrets=True)).four_keys()
+        return read_form(client.read_block_document(UUID(block_id), include_secrets=True))
 
 
 def _without_certificates() -> dict[str, Any]:

@@ -100,7 +100,8 @@ def _as_row(given: Agreement) -> tuple[int, str, str, str]:
 def opt_out(session: Session, service_id: int, visitor_id: int, proof: str, at: datetime) -> int:
     """Never write to this person again from this service; returns how many messages that were to go out do not.
 
-    What the person had shared of the profile is removed too. Whatever the person writes afterwards, it holds until an operator lifts it, see `suppressions.allow_again`.
+    What the person had shared of the profile is removed too. Whatever the person writes afterwards, it holds until an
+    operator lifts it, see `suppressions.allow_again`.
     """
     running = update(Consent).where(
         col(Consent.service_id) == service_id, col(Consent.visitor_id) == visitor_id, col(Consent.ended_at).is_(None)
