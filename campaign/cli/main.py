@@ -13,6 +13,7 @@ from campaign.cli.demo import demo
 from campaign.cli.denylist import denylist
 from campaign.cli.deploy import deploy_command
 from campaign.cli.doctor import doctor
+from campaign.cli.report import report
 from campaign.cli.service import service
 from campaign.cli.simulator import simulator
 from campaign.cli.sync import sync
@@ -37,6 +38,7 @@ app.add_typer(template, name="template")
 app.command()(visitors)
 app.add_typer(consent, name="consent")
 app.add_typer(denylist, name="denylist")
+app.add_typer(report, name="report")
 app.command("deploy")(deploy_command)
 app.command()(doctor)
 app.command()(simulator)

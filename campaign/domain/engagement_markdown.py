@@ -1,11 +1,9 @@
-"""A report as Markdown, with pictures that need no server, and as comma separated values."""
+"""A report as Markdown, with pictures that need no server."""
 
-import csv
 from collections.abc import Iterator
-from io import StringIO
 
 from campaign.domain.charts_drawing import drawn
-from campaign.domain.engagement_cells import Cell, plain, shown
+from campaign.domain.engagement_cells import Cell, shown
 from campaign.domain.engagement_sections import Report, Section
 from campaign.domain.plain_markdown import picture, strange_line, table
 
@@ -36,18 +34,3 @@ def is_figures(section: Section, place: int) -> bool:
 
 def _is_figure(cell: Cell) -> bool:
     return not isinstance(cell, str | tuple) and cell is not None and not hasattr(cell, "isoformat")
-
-
-HEAD = ("Section", "Row", "Column", "Value")
-
-
-def as_csv(report: Report) -> str:
-    """Write every figure of a report on a line of its own: where it stands, and what it is."""
-    text = StringIO()
-    writer = csv.writer(text)
-    writer.writerow(HEAD)
-    for section in report.sections:
-        for row in section.rows:
-            for column, cell in zip(section.columns[1:], row[1:], strict=True):
-                writer.writerow([section.title, plain(row[0]), column, plain(cell)])
-    return text.getvalue()

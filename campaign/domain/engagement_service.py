@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from campaign.domain.acquisition import Acquisition, Funnel
 from campaign.domain.engagement import Engagement, added, rate_of, rounded
 from campaign.domain.engagement_audience import Day
 from campaign.domain.engagement_hours import Hour, best, by_hour
@@ -26,6 +27,8 @@ class ServiceStatistics:
     posts: tuple[PostNumbers, ...] = ()
     deliveries: int = 0
     """How many deliveries these posts are of."""
+    acquisition: Acquisition | None = None
+    """The contacts it won."""
 
     @property
     def engagement(self) -> Engagement:
@@ -56,11 +59,28 @@ class ServiceStatistics:
             "deliveries": self.deliveries,
             **self.engagement.as_json(),
             "engagement_rate": rounded(self.rate),
+            "acquisition": _acquisition_as_json(self.acquisition),
             "audience": [day.as_json() for day in self.days],
             "hours": [hour.as_json() for hour in self.hours],
             "best_posts": [post.as_json() for post in self.best],
             "posts": [post.as_json() for post in self.posts],
         }
+
+
+def _acquisition_as_json(acquisition: Acquisition | None) -> dict[str, object] | None:
+    if acquisition is None:
+        return None
+    invitations = [{"name": one.name, "label": one.label, **_steps(one.funnel)} for one in acquisition.invitations]
+    return {
+        "contacts": acquisition.contacts,
+        "withdrawn": acquisition.withdrawn,
+        "rate": rounded(acquisition.rate),
+        "invitations": invitations,
+    }
+
+
+def _steps(funnel: Funnel) -> dict[str, int]:
+    return {step.lower(): count for step, count in funnel.as_rows()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 
+from campaign.domain.acquisition import Acquisition, InvitationReport
+from campaign.domain.acquisition_markdown import in_words
 from campaign.domain.charts import Chart, Measure
 from campaign.domain.engagement_audience import Day
 from campaign.domain.engagement_cells import Cell, Place, rate
@@ -27,6 +29,8 @@ def _sections(numbers: ServiceStatistics) -> Iterator[Section]:
         yield _hours(numbers.hours, numbers.timezone)
     if numbers.best:
         yield posts_section("Best posts", numbers.best, with_delivery=True)
+    if numbers.acquisition:
+        yield _contacts(numbers.acquisition)
 
 
 def _audience(days: Sequence[Day]) -> Iterator[Section]:
@@ -64,6 +68,19 @@ def _hours(hours: Sequence[Hour], timezone: str) -> Section:
     )
     rows: list[tuple[Cell, ...]] = [(f"{hour.hour:02}:00", hour.posts, rate(hour.rate)) for hour in hours if hour.posts]
     return Section("Hours of the day", ("Hour", "Posts", "Engagement rate"), tuple(rows), chart)
+
+
+def _contacts(acquisition: Acquisition) -> Section:
+    """What came of inviting followers to share their profile."""
+    rows: list[tuple[Cell, ...]] = [_invitation_row(one) for one in acquisition.invitations]
+    steps = tuple(step for step, _ in acquisition.funnel.as_rows())
+    return Section("Contacts", ("Invitation", *steps), tuple(rows), said=in_words(acquisition))
+
+
+def _invitation_row(one: InvitationReport) -> tuple[Cell, ...]:
+    """Of a post it is not known who saw or opened it."""
+    untold = () if one.is_personal else ("Invited", "Opened")
+    return (one.label or one.name, *(None if step in untold else count for step, count in one.funnel.as_rows()))
 
 
 def overview_of(numbers: Overview) -> Report:

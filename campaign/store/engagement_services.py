@@ -14,6 +14,7 @@ from campaign.domain.engagement_overview import NEWEST_DELIVERIES, Overview
 from campaign.domain.engagement_posts import PostNumbers
 from campaign.domain.engagement_service import LAST_DAYS, LAST_DELIVERIES, ServiceLine, ServiceStatistics
 from campaign.store import engagement_deliveries, engagement_posts, statistics_audience
+from campaign.store.acquisitions import acquisition_of
 from models import MAIN, Charge, Click, Message, MessageState, Service
 from models.message import TRIED
 
@@ -28,6 +29,7 @@ def numbers_of(session: Session, service: Service, timezone: str) -> ServiceStat
         days=tuple(statistics_audience.days_since(session, service.id)),
         posts=tuple(post for each in posts.values() for post in each),
         deliveries=len(posts),
+        acquisition=acquisition_of(session, service),
     )
 
 

@@ -1,0 +1,100 @@
+"""`campaign report`: what came of deliveries and services; only the database is asked."""
+
+from collections.abc import Callable
+from typing import Annotated, Any, Protocol
+
+import pendulum
+import typer
+from sqlmodel import Session
+
+from campaign.cli import output
+from campaign.domain import engagement_csv, engagement_delivery_report, engagement_service_report
+from campaign.domain.engagement_cells import shown
+from campaign.domain.engagement_sections import Report, Section
+from campaign.errors import WrongUsage
+from campaign.settings import load_settings
+from campaign.store import deliveries, engagement_deliveries, engagement_services, schema, services
+from campaign.store.engine import reading
+from campaign.x.tariff import TARIFF
+
+report = typer.Typer(help="What came of it: clicks, reactions, followers, cost.", no_args_is_help=True)
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print every figure on a line of its own, comma separated.")]
+
+
+class _Numbers(Protocol):
+    def as_json(self) -> dict[str, object]: ...
+
+
+@report.command()
+def delivery(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The internal name of the delivery.")],
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Show how many got a delivery, who clicked, what people did with its posts, and what it cost."""
+
+    def read(session: Session) -> Any:
+        return engagement_deliveries.numbers_of(session, deliveries.named(session, name), TARIFF)
+
+    _show(read, engagement_delivery_report.report_of, as_json=as_json, as_csv=as_csv)
+
+
+@report.command()
+def service(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The internal name of the service.")],
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Show how the audience of a service grows, when its posts do well, and which did best."""
+
+    def read(session: Session) -> Any:
+        found = services.named(session, name)
+        if found is None:
+            raise WrongUsage(f"There is no service {name!r}; `campaign service list` shows them.")
+        return engagement_services.numbers_of(session, found, load_settings().timezone)
+
+    _show(read, engagement_service_report.report_of, as_json=as_json, as_csv=as_csv)
+
+
+@report.command("all")
+def everything(as_json: AsJson = False, as_csv: AsCsv = False) -> None:
+    """Show all services side by side, and the newest deliveries."""
+
+    def read(session: Session) -> Any:
+        return engagement_services.overview(session, TARIFF, pendulum.now("UTC"))
+
+    _show(read, engagement_service_report.overview_of, as_json=as_json, as_csv=as_csv)
+
+
+def _show(
+    read: Callable[[Session], _Numbers], report_of: Callable[[Any], Report], *, as_json: bool, as_csv: bool
+) -> None:
+    if as_json and as_csv:
+        raise WrongUsage("Choose --csv or --json; both do not fit into one output.")
+    schema.make_ready()
+    with reading() as session:
+        numbers = read(session)
+    if as_json:
+        output.print_json(numbers.as_json())
+    elif as_csv:
+        _print_csv(report_of(numbers))
+    else:
+        _print(report_of(numbers))
+
+
+def _print_csv(found: Report) -> None:
+    print(engagement_csv.as_csv(found), end="")  # noqa: T201
+
+
+def _print(found: Report) -> None:
+    output.say(f"{found.title} ({found.about})")
+    for section in found.sections:
+        _print_section(section)
+
+
+def _print_section(section: Section) -> None:
+    output.say("")
+    output.say(f"{section.title}. {section.said}".rstrip())
+    output.print_table([dict(zip(section.columns, map(shown, row), strict=True)) for row in section.rows])
