@@ -9,10 +9,11 @@ from campaign.domain.content import Content, Part
 from campaign.domain.drafts import Draft
 from models import DeliveryKind
 from tasks.aiming import Aim, aim
-from tasks.broadcasting import OnChange, begin_broadcast, desk_of, letters_for, records_of, under_way
+from tasks.broadcasting import begin_broadcast, letters_for, records_of, under_way
 from tasks.composing import compose
 from tasks.controlling import confirm
 from tasks.desk import Desk
+from tasks.desks import OnChange, desk_of
 from tasks.services import find_service
 
 TEXT = (
@@ -53,4 +54,4 @@ def begun(brand: Brand) -> str:
 def desk_for(brand: Brand, on_change: OnChange) -> Desk:
     """The desk that a run sends from."""
     service, going = find_service(brand.username), under_way()
-    return desk_of(service, letters_for(service, going, records_of(going)), on_change, lambda _line: None)
+    return desk_of(service, letters_for(service, going, records_of(going)), on_change)

@@ -17,7 +17,6 @@ from tasks.broadcast_form import BroadcastForm
 from tasks.broadcast_showing import BroadcastProgress, publish_reports, report_on
 from tasks.broadcast_steps import BROADCAST_STEPS
 from tasks.broadcasting import (
-    STOPPING,
     begin_broadcast,
     conclude_broadcast,
     due_broadcasts,
@@ -30,6 +29,7 @@ from tasks.broadcasting import (
     work_for,
 )
 from tasks.continuation import go_on_later, is_continuation, safety_net, should_wait_here, wait_until
+from tasks.desks import STOPPING
 from tasks.marking import Marked
 from tasks.plain_logs import speak_plainly
 from tasks.posting import compose_from, make_ready, name_run_after, opens_at

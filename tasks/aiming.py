@@ -1,7 +1,6 @@
 """A broadcast from its draft to what will go out: aimed at people, spread over waves, looked at as a whole."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,22 +11,19 @@ from campaign.domain.broadcast_analysis import BroadcastTarget, analyse_broadcas
 from campaign.domain.broadcast_text import BroadcastText
 from campaign.domain.drafts import Draft
 from campaign.domain.findings import Analysis, Sample
-from campaign.domain.quiet_hours import QuietHours, parse_quiet_hours
 from campaign.domain.rendered import LoadedFile
 from campaign.domain.waves import WaveShare, split
-from campaign.errors import NotPossible, XError
+from campaign.errors import NotPossible
 from campaign.settings import load_settings
-from campaign.store import approvals, deliveries, delivery_states, ledgers, recipients, waves
+from campaign.store import approvals, deliveries, delivery_states, ledgers, persons, waves
 from campaign.store.claims import Claim, claim
 from campaign.store.engine import reading, writing
 from campaign.x.gateway import message_terms
 from models import Delivery, DeliveryState, Service
 from tasks.allowing import allowance_of
+from tasks.desks import NO_MESSAGES, hear, quiet_hours_of
 from tasks.marking import load_files, mark_of, text_for
 from tasks.recipients import Aimed, write_recipients
-from tasks.services import check_service
-
-_NO_MESSAGES = frozenset({"read", "read-write"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,14 +40,15 @@ class Aim:
 def aim(name: str, actor: str) -> Aim:
     """Analyse a broadcast: write down who gets it and who does not, and keep what was found. Sends nothing.
 
+    What people wrote to its services is read first, where that is due: it says who agreed and who wants no more.
+
     Raises WrongUsage when a condition or a name in it cannot be used, NotPossible when it goes out already.
     """
     with reading() as session:
         delivery = deliveries.named(session, name)
         services = deliveries.targets_of(session, delivery)
     for service in services:
-        with suppress(XError, NotPossible):  # what is wrong with it is kept on its row, and found by the analysis
-            check_service.fn(service)
+        hear(service)
     with claim(delivery.id, name, Claim.ANALYSIS):
         return _aim(name, actor)
 
@@ -74,7 +71,14 @@ def _aim(name: str, actor: str) -> Aim:
         targets = [_figures(session, delivery, one, share, now) for one, share in zip(aimed, shares, strict=True)]
         samples = _samples(session, delivery, services, texts)
         analysis = analyse_broadcast(
-            draft, targets, problem, samples, proofs_sent=delivery.proofs, now=now, files=loaded
+            draft,
+            targets,
+            problem,
+            samples,
+            proofs_sent=delivery.proofs,
+            now=now,
+            files=loaded,
+            public_url=load_settings().public_url,
         )
         found = Aim(deliveries.get(session, delivery.id), draft, services, analysis, texts)
         sendable = [file for file in loaded.values() if isinstance(file, LoadedFile)]
@@ -103,11 +107,6 @@ def _texts(
         return [None] * len(services), str(error)
 
 
-def quiet_hours_of(service: Service) -> QuietHours | None:
-    """When a service sends nothing."""
-    return parse_quiet_hours(service.quiet_hours, service.timezone or load_settings().timezone)
-
-
 def _figures(
     session: Session, delivery: Delivery, aimed: Aimed, shares: Sequence[WaveShare], now: datetime
 ) -> BroadcastTarget:
@@ -128,7 +127,7 @@ def _figures(
         unconsented=waves.unconsented(session, delivery.id, service.id),
         policy=service.message_policy,
         blocked_because=service.problems if service.blocked else removed,
-        can_send_messages=service.access_level not in _NO_MESSAGES,
+        can_send_messages=service.access_level not in NO_MESSAGES,
         opt_out_line=service.opt_out_line,
         left=ledgers.left(session, service.id, now),
         message_price=terms.message_price.usd,
@@ -152,7 +151,7 @@ def _samples(
 
 def sample_of(why: str, service: Service, text: BroadcastText, person: Sequence[object]) -> Sample:
     """A message as one person gets it, or why this person gets none."""
-    known = recipients.values_of(person)
+    known = persons.values_of(person)
     try:
         written = text.render(known)
     except NotPossible as error:

@@ -3,15 +3,16 @@
 import pendulum
 
 from campaign.errors import NotPossible
-from campaign.store import delivery_states, people, proof_log, recipients, waves
+from campaign.store import delivery_states, people, persons, proof_log, waves
 from campaign.store.claims import Claim, claim
 from campaign.store.engine import reading, writing
 from campaign.store.outbox import Span
 from models import Delivery, MessageState, Service
 from tasks.arming import arm
 from tasks.attaching import media_id_of
-from tasks.broadcasting import desk_of, letters_for, records_of
+from tasks.broadcasting import letters_for, records_of
 from tasks.desk import Desk, Letter
+from tasks.desks import desk_of
 from tasks.inbox import recover
 from tasks.marking import Marked, marked, text_for
 from tasks.messaging import send
@@ -40,13 +41,13 @@ def proof_text(broadcast: Marked, service: Service, like: str) -> str:
     """The message as one person gets it."""
     with reading() as session:
         if like:
-            person = recipients.person_of(session, people.named(session, like).id)
+            person = persons.person_of(session, people.named(session, like).id)
         else:
             found = waves.samples(session, broadcast.delivery.id, service.id, seed=broadcast.delivery.id)
             if not found:
                 raise NotPossible(f"{broadcast.delivery.name} has no recipients; analyse it, then send a proof.")
             person = found[-1][1]
-    return text_for(broadcast.draft, service, broadcast.delivery.id).render(recipients.values_of(person))
+    return text_for(broadcast.draft, service, broadcast.delivery.id).render(persons.values_of(person))
 
 
 def _plan(broadcast: Marked, service: Service, text: str, actor: str) -> tuple[Span, int]:
@@ -64,7 +65,7 @@ def _plan(broadcast: Marked, service: Service, text: str, actor: str) -> tuple[S
 
 def _send(broadcast: Marked, service: Service, span: Span, expected: int) -> Progress:
     letters = letters_for(service, [broadcast], records_of([broadcast]))
-    desk = desk_of(service, letters, lambda _delivery_id, _change: None, lambda _line: None)
+    desk = desk_of(service, letters)
     recover(desk)
     letter = letters[broadcast.delivery.id]
     media_id = media_id_of(desk, letter)

@@ -1,9 +1,7 @@
 """The steps of sending broadcasts: which are due, begin, send on each service, conclude."""
 
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
-from threading import Event
 
 import pendulum
 from prefect import task
@@ -14,24 +12,21 @@ from sqlmodel import Session
 from campaign.domain.check import sentence_of
 from campaign.domain.rendered import LoadedFile
 from campaign.errors import NotPossible, ServiceBlocked, WrongUsage, XError
-from campaign.settings import load_settings
 from campaign.store import attempts, broadcasts, deliveries, delivery_states, messages, services, waves
 from campaign.store.claims import Claim, claim
 from campaign.store.engine import reading, writing
 from models import Delivery, DeliveryKind, DeliveryState, MessageState, Service
-from tasks.aiming import quiet_hours_of
-from tasks.desk import Desk, Letter, Record
+from tasks.desk import Letter, Record
+from tasks.desks import OnChange, desk_of
+from tasks.linking import links_in
 from tasks.mailing import send_what_is_due
-from tasks.marking import Marked, marked, opt_out_words, text_for
+from tasks.marking import Marked, marked, text_for
 from tasks.opening import open_up
 from tasks.pausing import pause_all
 from tasks.progress import End, Progress
 from tasks.retrying import RETRIES
-from tasks.services import check_service, gateway_of
+from tasks.services import check_service
 
-OnChange = Callable[[int, Counter[MessageState]], None]
-#: Set when the run is to end: what is being called is finished, and nothing more is sent.
-STOPPING = Event()
 #: How long X is left alone when it was away.
 AWAY_FOR = timedelta(minutes=5)
 _OPEN = (MessageState.PENDING, MessageState.SENDING, MessageState.UNCERTAIN)
@@ -87,6 +82,7 @@ def letters_for(service: Service, going: Sequence[Marked], records: dict[int, Re
             text_for(one.draft, service, one.delivery.id),
             _file(one.files),
             records[one.delivery.id],
+            links_in(one.draft, service),
         )
         for one in going
         if service.id in {target.id for target in one.services}
@@ -106,24 +102,6 @@ def records_of(going: Sequence[Marked]) -> dict[int, Record]:
             )
             for one in going
         }
-
-
-def desk_of(service: Service, letters: dict[int, Letter], on_change: OnChange, log: Callable[[str], None]) -> Desk:
-    """Everything that sending for a service needs."""
-    settings = load_settings()
-    return Desk(
-        gateway=gateway_of(service),
-        service=service,
-        letters=letters,
-        clock=lambda: pendulum.now("UTC"),
-        settle_after=timedelta(seconds=settings.settle_seconds),
-        inbox_every=timedelta(seconds=settings.inbox_seconds),
-        words=opt_out_words(),
-        quiet=quiet_hours_of(service),
-        is_stopped=STOPPING.is_set,
-        on_change=on_change,
-        log=log,
-    )
 
 
 @task(name="send", task_run_name="send from {service.internal_name}", cache_policy=NO_CACHE, **RETRIES)

@@ -51,7 +51,7 @@ def confirmed(*words: str) -> str:
 def acme(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> Brand:
     """An account whose followers are known, on an X that takes 1,000 messages in a minute."""
     monkeypatch.setenv("CAMPAIGN_SETTLE_SECONDS", "1")
-    monkeypatch.setenv("CAMPAIGN_INBOX_SECONDS", "1")
+    monkeypatch.setenv("CAMPAIGN_INBOX_SECONDS", "0")
     brand = connect("acme", 30, spend_cap=1_000)
     assert sync("acme").is_completed
     brand.x.command("PUT", "limits", window_seconds=60, limits={"messages": 1_000}, day_limits=NO_DAY_LIMITS)
@@ -72,6 +72,18 @@ def received(brand: Brand) -> dict[str, str]:
 
 def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(StringIO(text)))
+
+
+def test_who_wrote_first_may_be_written_to_and_who_said_stop_may_not_from_the_first_analysis_on(acme: Brand) -> None:
+    first, leaving, *_ = people_of(acme)
+    acme.x.command("POST", "accounts/acme/messages", **{"from": first["id"], "text": "Are you open today?"})
+    acme.x.command("POST", "accounts/acme/messages", **{"from": leaving["id"], "text": "Stop"})
+    acme.save_form(spend_cap=1_000, message_policy="consented_only")
+
+    found = document("analyse", make())
+
+    assert found["messages"] == 1
+    assert found["excluded"] == {"opted_out": 1, "no_consent": len(acme.truth()) - 2}
 
 
 def test_a_broadcast_from_its_draft_to_everybody_but_those_who_said_stop_or_closed_the_door(acme: Brand) -> None:
