@@ -30,6 +30,10 @@ class Draft:
     made_with_ai: bool = False
 
 
+COUNTED = ("reposts", "likes", "replies", "quotes", "bookmarks", "impressions", "link_visits")
+"""What X counts of a post; all are 0 at first, and stay so until told."""
+
+
 @dataclass
 class Post:
     """A post; `author` is the number of its user, `written` what was sent, `whole` the link to itself."""
@@ -46,6 +50,7 @@ class Post:
     is_long: bool = False
     """Whether it is more than X shows of a post unasked."""
     deleted: bool = False
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTED, 0))
 
     @property
     def created_at(self) -> datetime:

@@ -110,6 +110,13 @@ def unauthorized(parameter: str, value: str, resource: str = "user") -> dict[str
     return partial(parameter, value, "Authorization Error", detail, "not-authorized-for-resource", resource)
 
 
+def field_unauthorized(field: str, value: str, resource: str) -> dict[str, str]:
+    """The entry for a post that is not shown, because a field was asked for that X keeps from this account."""
+    detail = f"Sorry, you are not authorized to access '{field}' on the {resource.capitalize()} with ids : [{value}]."
+    entry = partial("ids", value, "Field Authorization Error", detail, "not-authorized-for-field", resource)
+    return entry | {"field": field, "section": "data"}
+
+
 def suspended(parameter: str, value: str) -> dict[str, str]:
     """The entry for a user whom X has suspended."""
     detail = f"User has been suspended: [{value}]."

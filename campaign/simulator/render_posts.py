@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from campaign.simulator.posts import Post
+from campaign.simulator.posts import COUNTED, Post
 from campaign.simulator.wording import Link, Wording, as_shown, cut
 from campaign.simulator.world import World
 
@@ -50,11 +50,31 @@ class PostView:
         """X's id of the user with this number."""
         return self.world.people.user(number).id
 
-    def metrics(self, _: Post) -> dict[str, int]:
-        """Nobody here looks at posts."""
+    def metrics(self, post: Post) -> dict[str, int]:
+        """What everybody may know."""
         word = "retweet" if self.world.post_word == "tweet" else "repost"
-        counts = (f"{word}_count", "reply_count", "like_count", "quote_count", "bookmark_count", "impression_count")
-        return dict.fromkeys(counts, 0)
+        counts = post.counts
+        return {
+            f"{word}_count": counts["reposts"],
+            "reply_count": counts["replies"],
+            "like_count": counts["likes"],
+            "quote_count": counts["quotes"],
+            "bookmark_count": counts["bookmarks"],
+            "impression_count": counts["impressions"],
+        }
+
+
+def private_metrics(_: PostView, post: Post) -> dict[str, int]:
+    """What only its author may know of a post of the last 30 days; visits only where there is a link to follow."""
+    counts = post.counts
+    visits = {"url_link_clicks": counts["link_visits"]} if post.has_link or counts["link_visits"] else {}
+    reactions = sum(counts[name] for name in COUNTED if name != "impressions")
+    return {
+        "impression_count": counts["impressions"],
+        "engagements": reactions,
+        "user_profile_clicks": 0,
+        **visits,
+    }
 
 
 def entities(links: tuple[Link, ...]) -> dict[str, Any] | None:
@@ -94,6 +114,7 @@ WRITTEN: dict[str, Callable[[PostView, Post], Any]] = {
     "entities": lambda _, post: entities(shown_text(post).links),
     "in_reply_to_user_id": lambda view, post: view.user_id(post.author) if post.draft.reply_to else None,
     "made_with_ai": lambda _, post: post.draft.made_with_ai or None,
+    "non_public_metrics": private_metrics,
     "note_tweet": _note,
     "paid_partnership": lambda _, post: post.draft.paid_partnership or None,
     "public_metrics": PostView.metrics,

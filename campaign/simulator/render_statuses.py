@@ -32,8 +32,8 @@ def status(world: World, post: Post, *, extended: bool) -> dict[str, Any]:
         **_reply(world, post),
         "user": legacy(world.user(post.author)),
         "is_quote_status": False,
-        "retweet_count": 0,
-        "favorite_count": 0,
+        "retweet_count": post.counts["reposts"],
+        "favorite_count": post.counts["likes"],
         "lang": "und",
     }
 

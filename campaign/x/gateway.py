@@ -1,6 +1,6 @@
 """The door to X: a few verbs, small records out, errors named by what the caller may do next."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -9,6 +9,7 @@ from campaign.domain.account import Account
 from campaign.domain.budget import WindowName
 from campaign.domain.direct_messages import MessageEvents, NewMessage
 from campaign.domain.followers import FollowerPage
+from campaign.domain.post_counts import PostCounts
 from campaign.domain.posts import MediaFile, NewPost, OwnPost, UploadedMedia
 from campaign.domain.receipt import Answer, Price
 from campaign.errors import WrongUsage
@@ -36,7 +37,8 @@ class Gateway(Protocol):
     Every verb raises XError; the error carries the receipts of all calls that were answered.
     A page of followers holds at most `follower_page_size`, each at `follower_price`; it calls `follower_endpoints`.
     A page of the own timeline holds from `shortest_timeline_page` to `longest_timeline_page` posts, each at
-    `own_post_price`. A message costs `message_price`, each event shown `event_price`, at most `longest_event_page` of
+    `own_post_price`. A look-up of `post_counts` holds at most `longest_lookup` posts, each at `post_read_price`. A
+    message costs `message_price`, each event shown `event_price`, at most `longest_event_page` of
     them on a page; `message_limits` are the documented limits of sending, for as long as X told no others.
     Endpoints are written as in receipts.
     """
@@ -51,6 +53,9 @@ class Gateway(Protocol):
     shortest_timeline_page: int
     longest_timeline_page: int
     own_post_price: Price
+    lookup_endpoint: str
+    longest_lookup: int
+    post_read_price: Price
     alt_text_price: Price
     message_endpoint: str
     message_price: Price
@@ -95,6 +100,17 @@ class Gateway(Protocol):
         X shows no more than `at_most` posts, at least `shortest_timeline_page`, or ValueError is raised. There may
         be older ones when the receipts count more than `at_most - shortest_timeline_page` resources.
         """
+        ...
+
+    def post_counts(self, ids: Sequence[str]) -> Answer[list[PostCounts]]:
+        """What X counts of the account's posts with these ids, in their order, without those that are gone.
+
+        At most `longest_lookup` ids. A post that X neither shows nor calls gone comes without figures.
+        """
+        ...
+
+    def timeline_counts(self, user_id: str, since: datetime, at_most: int) -> Answer[list[PostCounts]]:
+        """What X counts of the account's own posts, read as by `own_posts`; nothing says which of them are gone."""
         ...
 
     def upload(self, file: MediaFile, on_progress: Callable[[int, int], None]) -> Answer[UploadedMedia]:

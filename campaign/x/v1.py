@@ -12,6 +12,7 @@ from campaign.x.client import ask, client_of
 from campaign.x.keys import Keys
 from campaign.x.receipts import kept
 from campaign.x.replies import Reply
+from campaign.x.v1_counts import CountsV1
 from campaign.x.v1_media import MediaV1
 from campaign.x.v1_messages import MessagesV1
 from campaign.x.v1_posts import PostsV1
@@ -21,7 +22,7 @@ _FIRST_CURSOR, _LAST_CURSOR = "-1", "0"
 _LOOK_UP_SIZE = 100
 
 
-class GatewayV1(PostsV1, TimelineV1, MediaV1, MessagesV1):
+class GatewayV1(PostsV1, TimelineV1, CountsV1, MediaV1, MessagesV1):
     """What the keys' account can do and see through /1.1/..., see campaign.x.gateway.Gateway.
 
     It calls through tweepy's v2 client: tweepy's v1.1 one insists on https and closes the connection after each call.

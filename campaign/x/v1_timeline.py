@@ -1,16 +1,21 @@
 """The own timeline through X's API v1.1."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import tweepy
 
+from campaign.domain.post_counts import PostCounts
 from campaign.domain.posts import OwnPost
 from campaign.domain.receipt import Answer, Price, Receipt
 from campaign.x.client import ask
 from campaign.x.receipts import kept
 from campaign.x.replies import Reply, id_in
 from campaign.x.shown import as_written
+from campaign.x.v1_counts import counts_of
+
+T = TypeVar("T")
 
 # docs.x.com/fundamentals/x-ids: an id holds the milliseconds since this moment above its lowest 22 bits.
 _FIRST_MILLISECOND, _LOWER_BITS = 1_288_834_974_657, 22
@@ -31,15 +36,24 @@ class TimelineV1:
 
         Reposts are left out here and not by X, which would count them and could show an empty page before the end.
         """
+        return self._walk(user_id, since, at_most, _post)
+
+    def timeline_counts(self, user_id: str, since: datetime, at_most: int) -> Answer[list[PostCounts]]:
+        """The figures of the same posts."""
+        return self._walk(user_id, since, at_most, counts_of)
+
+    def _walk(
+        self, user_id: str, since: datetime, at_most: int, record: Callable[[dict[str, Any]], T]
+    ) -> Answer[list[T]]:
         if at_most < self.shortest_timeline_page:
             raise ValueError(f"X shows at least {self.shortest_timeline_page} post")
         query = {"user_id": user_id, "since_id": _before(since), "tweet_mode": "extended", "trim_user": "true"}
-        posts, receipts, left = list[OwnPost](), list[Receipt](), at_most
+        posts, receipts, left = list[T](), list[Receipt](), at_most
         while left > 0:
             with kept(receipts):
                 reply = self._page(query | {"count": min(left, self.longest_timeline_page), "include_rts": "true"})
                 shown = reply.read(_shown)
-                posts += reply.read(_posts)
+                posts += reply.read(lambda answer: [record(each) for each in _shown(answer) if not _is_repost(each)])
             receipts.append(reply.receipt(self.own_post_price, len(shown)))
             if not shown:
                 break
@@ -64,8 +78,8 @@ def _shown(reply: Reply) -> list[dict[str, Any]]:
     return document
 
 
-def _posts(reply: Reply) -> list[OwnPost]:
-    return [_post(each) for each in _shown(reply) if not each.get("retweeted_status")]
+def _is_repost(shown: dict[str, Any]) -> bool:
+    return bool(shown.get("retweeted_status"))
 
 
 def _post(shown: dict[str, Any]) -> OwnPost:

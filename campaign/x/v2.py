@@ -9,6 +9,7 @@ from campaign.x import prices
 from campaign.x.client import client_of
 from campaign.x.keys import Keys
 from campaign.x.replies import Reply, reply_of
+from campaign.x.v2_counts import CountsV2
 from campaign.x.v2_media import MediaV2
 from campaign.x.v2_messages import MessagesV2
 from campaign.x.v2_posts import PostsV2
@@ -17,7 +18,7 @@ from campaign.x.v2_timeline import TimelineV2
 _NOTHING = "None"
 
 
-class GatewayV2(PostsV2, TimelineV2, MediaV2, MessagesV2):
+class GatewayV2(PostsV2, TimelineV2, CountsV2, MediaV2, MessagesV2):
     """What the keys' account can do and see through /2/..., see campaign.x.gateway.Gateway."""
 
     follower_page_size = 1000

@@ -109,7 +109,7 @@ def test_the_limits_of_reading_are_told(x: X) -> None:
     timeline(x)
     resources = x.get("/1.1/application/rate_limit_status.json").json()["resources"]
     assert resources["statuses"]["/statuses/user_timeline"]["remaining"] == 899
-    assert resources["statuses"].keys() == {"/statuses/user_timeline"}
+    assert resources["statuses"].keys() == {"/statuses/lookup", "/statuses/user_timeline"}
 
 
 def test_without_extended_mode_a_text_is_cut(x: X) -> None:

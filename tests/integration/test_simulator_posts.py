@@ -55,6 +55,7 @@ def test_a_post_is_made_and_told_and_true(x: X) -> None:
     (true,) = truth(x)
     created = true.pop("created_at")
     assert created.endswith("+00:00")
+    assert set(true.pop("counts").values()) == {0}
     assert true == {
         "id": data["id"],
         "text": "Hello, caf\u00e9!\nNew",

@@ -6,7 +6,7 @@ from campaign.simulator.accounts import Account
 from campaign.simulator.control.accounts import known
 from campaign.simulator.control.command import Command, Order, Shape, Wrong
 from campaign.simulator.media import Care, Media
-from campaign.simulator.posts import Draft, Post
+from campaign.simulator.posts import COUNTED, Draft, Post
 from campaign.simulator.publishing import most, place
 from campaign.simulator.wording import normalised, weight
 from campaign.simulator.world import World
@@ -35,6 +35,15 @@ def write(order: Order) -> dict[str, Any]:
     _check_parent(order.world, account, draft.reply_to)
     lasting(body)
     return _truth(place(order.world, account, draft, ago=body.get("ago_seconds", 0)))
+
+
+def count(order: Order) -> dict[str, Any]:
+    """What people did with a post; what is not named stays as it was. A deleted post counts no more."""
+    post = order.world.posts.get(order.given["id"])
+    if post is None:
+        raise Wrong(f"There is no post {order.given['id']!r}.")
+    post.counts |= order.body
+    return _truth(post)
 
 
 def treat(order: Order) -> dict[str, Any]:
@@ -80,6 +89,7 @@ def _truth(post: Post) -> dict[str, Any]:
         "made_with_ai": draft.made_with_ai,
         "created_at": post.created_at.isoformat(),
         "deleted": post.deleted,
+        "counts": post.counts,
     }
 
 
@@ -93,4 +103,5 @@ COMMANDS = (
     Command("GET", POSTS, listed),
     Command("POST", POSTS, write, BY_HAND),
     Command("PUT", "/posts", treat, TREATMENT),
+    Command("PUT", "/posts/{id}/counts", count, dict.fromkeys(COUNTED, int)),
 )

@@ -10,7 +10,7 @@ from campaign.simulator.posts import Draft, Post
 from campaign.simulator.problems import Refusal, coded
 from campaign.simulator.publishing import Reason, Unwanted, mentions, publish
 from campaign.simulator.render_statuses import status
-from campaign.simulator.routes.asking import split
+from campaign.simulator.routes.asking import MANY, split
 from campaign.simulator.routes.posts import CODED as IN_BOTH
 from campaign.simulator.wording import normalised
 
@@ -70,6 +70,29 @@ def user_timeline(asked: Asked) -> Reply:
     return Reply(orjson.dumps(statuses), len(statuses))
 
 
+def lookup(asked: Asked) -> Reply:
+    """Up to 100 posts by their ids: a list without those that are not there or, with `map`, null for them."""
+    wanted, now = split(asked.given.get("id", "")), time.time()
+    if not 1 <= len(wanted) <= MANY:
+        raise (
+            coded(403, 18, "Too many terms specified in query.")
+            if wanted
+            else coded(403, 25, "Query parameters are missing.")
+        )
+    posts = {post_id: _visible(asked, asked.world.posts.shown(post_id, now)) for post_id in wanted}
+    shown = {
+        post_id: status(asked.world, post, extended=_extended(asked)) if post else None
+        for post_id, post in posts.items()
+    }
+    found = [each for each in shown.values() if each]
+    return Reply(orjson.dumps({"id": shown} if asked.given.get("map") == "true" else found), len(found))
+
+
+def _visible(asked: Asked, post: Post | None) -> Post | None:
+    hidden = post is None or (asked.world.user(post.author).protected and post.author != asked.account.number)
+    return None if hidden else post
+
+
 def _reply_to(asked: Asked) -> str | None:
     """The post to answer: X ignores it unless its author is named, in the text or by auto_populate_reply_metadata."""
     reply_to = asked.given.get("in_reply_to_status_id")
@@ -105,5 +128,6 @@ def _extended(asked: Asked) -> bool:
 ENDPOINTS = (
     Endpoint("statuses/update", "/1.1/statuses/update.json", 300, update, ("POST",), writes=True),
     Endpoint("statuses/destroy", "/1.1/statuses/destroy/{id}.json", 300, destroy, ("POST",), writes=True),
+    Endpoint("statuses/lookup", "/1.1/statuses/lookup.json", 900, lookup, ("GET", "POST")),
     Endpoint("statuses/user_timeline", "/1.1/statuses/user_timeline.json", 900, user_timeline),
 )

@@ -11,7 +11,7 @@ import orjson
 from campaign.simulator.accounts import Priced
 from campaign.simulator.endpoint import Asked, Endpoint, Reply
 from campaign.simulator.posts import Post
-from campaign.simulator.problems import invalid, not_found, unauthorized
+from campaign.simulator.problems import field_unauthorized, invalid, not_found, unauthorized
 from campaign.simulator.render_posts import ALWAYS, FIELDS, PostView, new_spelling
 from campaign.simulator.routes.asking import ID, known, require, several, split, whole_number
 from campaign.simulator.routes.followers import hidden
@@ -23,6 +23,8 @@ BOUNDS = ("since_id", "until_id", "start_time", "end_time", "exclude")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z")
 TIMELINE = 1 << 62
 """Told apart from the lists of followers in page tokens."""
+PRIVATE, PRIVATE_FOR = frozenset({"non_public_metrics"}), 30 * 86_400.0
+"""Figures for the author alone, and the seconds for which X tells them."""
 Test = Callable[[Post], bool]
 
 
@@ -35,7 +37,12 @@ def timeline(asked: Asked) -> Reply:
     user = asked.world.people.with_id(asked.given["id"])
     if problem is not None or user is None:
         return Reply(orjson.dumps({"errors": [problem]}))
-    wanted = asked.world.posts.timeline(user.number, time.time())
+    now = time.time()
+    wanted = asked.world.posts.timeline(user.number, now)
+    if PRIVATE & view.fields and user.number != asked.account.number:
+        return Reply(orjson.dumps({"errors": [_kept_back(asked, post) for post in wanted]}))
+    if PRIVATE & view.fields:
+        tests.append(lambda post: not _is_kept_back(asked, view, post, now))
     posts = [post for post in wanted if all(test(post) for test in tests)]
     page, tokens = _page(asked, posts, user.number, size)
     owned = user.number == asked.account.number and asked.account.owns_app
@@ -54,11 +61,23 @@ def lookup(asked: Asked) -> Reply:
             errors.append(not_found("ids", post_id, asked.world.post_word))
         elif asked.world.user(post.author).protected and post.author != asked.account.number:
             errors.append(unauthorized("ids", post_id, asked.world.post_word))
+        elif _is_kept_back(asked, view, post, now):
+            errors.append(_kept_back(asked, post))
         else:
             data.append(view.show(post))
     parts = {"data": data, "errors": errors}
     found = {part: entries for part, entries in parts.items() if entries}
     return Reply(orjson.dumps(found), len(data), Priced.POSTS_NOT_OWNED)
+
+
+def _is_kept_back(asked: Asked, view: PostView, post: Post, now: float) -> bool:
+    """Whether X shows this post not at all, for the sake of the figures asked for (docs.x.com: metrics, timelines)."""
+    is_open = post.author == asked.account.number and post.created > now - PRIVATE_FOR
+    return bool(PRIVATE & view.fields) and not is_open
+
+
+def _kept_back(asked: Asked, post: Post) -> dict[str, str]:
+    return field_unauthorized("non_public_metrics.impression_count", post.id, asked.world.post_word)
 
 
 def _view(asked: Asked) -> PostView:
