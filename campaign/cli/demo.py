@@ -22,6 +22,7 @@ from campaign.settings import Settings, load_settings
 
 #: A run that has not ended by then will not.
 _RUN_SECONDS = 300
+_PURPOSE = "To greet you by your name, and to tell you only what is of interest to you."
 
 
 def demo(
@@ -54,6 +55,7 @@ def _tell_story(stack: ExitStack, *, stay: bool) -> None:
     _show_sync("Reading them again")
     output.say(f"The story took {time.monotonic() - began:.0f} s.")
     if stay:
+        output.say(f"People share their profile at {settings.public_url}/join/{BRAND}")
         output.say(f"The UI is at {server.url} - look around; Ctrl-C ends everything.")
         signal.pause()
 
@@ -65,12 +67,22 @@ def _port(settings: Settings) -> int:
     return settings.server_port if is_free(settings.server_port) else free_port()
 
 
+def _web_port() -> int:
+    """The usual port of the web pages, or a free one in the same way."""
+    from deployments.server import free_port, is_free
+
+    wanted = Settings().web_port
+    return wanted if is_free(wanted) else free_port()
+
+
 def _enter_simulated_world(stack: ExitStack) -> SimulatedBrand:
     """Point the settings of this process at a home of its own and at a simulator, and start the simulator."""
     home = os.environ.get("CAMPAIGN_HOME") or stack.enter_context(_temporary_home())
     os.environ["CAMPAIGN_HOME"] = home
     for name in ("CAMPAIGN_DATABASE_URL", "PREFECT_API_URL", "PREFECT_HOME"):
         os.environ.pop(name, None)
+    port = _web_port()
+    os.environ |= {"CAMPAIGN_WEB_PORT": str(port), "CAMPAIGN_PUBLIC_URL": f"http://127.0.0.1:{port}"}
     with step("Starting a simulated X"):
         os.environ["CAMPAIGN_X_API_URL"] = x_url = _start_simulator(Path(home), stack)
     load_settings.cache_clear()
@@ -103,7 +115,8 @@ def _start_simulator(home: Path, stack: ExitStack) -> str:
 def _connect(brand: SimulatedBrand) -> None:
     from campaign.cli.forms import save_any
 
-    save_any({"label": "Acme (simulated)", "internal_name": BRAND} | brand.open_account())
+    keys = brand.open_account(f"{load_settings().public_url}/join/callback")
+    save_any({"label": "Acme (simulated)", "internal_name": BRAND, "join_purpose": _PURPOSE} | keys)
 
 
 def _show_sync(title: str) -> None:

@@ -20,6 +20,7 @@ from campaign.cli.sync import sync
 from campaign.cli.template import template
 from campaign.cli.up import up
 from campaign.cli.visitors import visitors
+from campaign.cli.web import web
 from campaign.errors import CampaignError, WrongUsage
 
 app = typer.Typer(
@@ -41,6 +42,7 @@ app.add_typer(denylist, name="denylist")
 app.add_typer(report, name="report")
 app.command("deploy")(deploy_command)
 app.command()(doctor)
+app.command()(web)
 app.command()(simulator)
 app.add_typer(database, name="db")
 

@@ -16,9 +16,10 @@ class SimulatedBrand:
     def __init__(self, x_url: str) -> None:
         self._control = f"{x_url}/control/accounts"
 
-    def open_account(self) -> dict[str, str]:
-        """Make the account with its followers and return its four keys."""
-        account = self._call("POST", "", {"username": BRAND, "name": "Acme", "followers": FOLLOWERS})
+    def open_account(self, callback_url: str) -> dict[str, str]:
+        """Make the account with its followers and return its keys; people who sign in are sent to `callback_url`."""
+        wanted = {"username": BRAND, "name": "Acme", "followers": FOLLOWERS, "callbacks": [callback_url]}
+        account = self._call("POST", "", wanted)
         return {name: account[name] for name in account if name not in {"username", "user_id"}}
 
     def let_time_pass(self) -> str:

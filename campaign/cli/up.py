@@ -27,7 +27,7 @@ def up(
         typer.Option(min=1, max=65535, help="Port of the UI.", show_default="CAMPAIGN_SERVER_PORT, or 4200"),
     ] = None,
 ) -> None:
-    """Start the Prefect server with its UI and a worker on this machine, until Ctrl-C.
+    """Start the Prefect server with its UI, a worker and the web pages on this machine, until Ctrl-C.
 
     Existing data is kept, the database is migrated and the workflows are deployed: stopped, until you enable them.
     """
@@ -63,6 +63,7 @@ def start_everything(settings: Settings, port: int, stack: ExitStack) -> "Server
         server = stack.enter_context(running_server(settings, port))
         stack.enter_context(used_by_prefect(server.api_url))
     _start_worker(settings, server.api_url, stack)
+    _start_web(settings, server.api_url, stack)
     return server
 
 
@@ -77,6 +78,18 @@ def _start_worker(settings: Settings, api_url: str, stack: ExitStack) -> None:
         deploy(settings)
     with step("Starting the worker"):
         wait_for_worker(begin)
+
+
+def _start_web(settings: Settings, api_url: str, stack: ExitStack) -> None:
+    from deployments.server import is_free
+    from deployments.web import running_web
+
+    port = settings.web_port
+    if not is_free(port):
+        output.say(f"The web pages are not served: port {port} is in use. Name another one with CAMPAIGN_WEB_PORT.")
+        return
+    stack.enter_context(running_web(settings, api_url, port))
+    output.say(f"The web pages are at {settings.public_url or f'http://127.0.0.1:{port}'}")
 
 
 def _tell_what_is_missing(server: "Server") -> None:

@@ -9,6 +9,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from campaign.store import contacts
+from campaign.store.signatures import signed
 from models import Agreement, AgreementState, Visitor
 from models.base import Moment
 
@@ -32,6 +33,12 @@ class Yes:
     scopes: str
     may_link: bool
     at: datetime
+
+
+def invitation_of(link: str) -> tuple[int, int] | None:
+    """Which delivery and visitor the signed part of an invitation's link names; None when it is none of ours."""
+    found = signed("invitation", link)
+    return (int(found[0]), int(found[1])) if isinstance(found, list) and len(found) == 2 else None  # noqa: PLR2004
 
 
 def note_opening(session: Session, delivery_id: int, visitor_id: int, at: datetime) -> bool:

@@ -1,0 +1,173 @@
+"""The pages on which people share their profile: what is asked, the way to X, and thanks."""
+
+from typing import Any
+
+import pendulum
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from campaign.domain.joining import Asked, asked_by
+from campaign.errors import CampaignError
+from campaign.settings import load_settings
+from campaign.store import agreements
+from campaign.store.agreements import invitation_of
+from campaign.store.engine import writing
+from campaign.store.signatures import sign
+from campaign.web import joining_words as words
+from campaign.web.joining_outside import Directory, Outside, what_is_missing
+from campaign.web.joining_sign_in import Remembered, SignedIn, SignIns, x_origins
+from campaign.web.pages import page
+from campaign.web.security_forms import form_token, keep, kept, read_form, visit_of, with_form
+from models import NO_INVITATION, Agreement, Service
+
+PURPOSE = "join"
+_THANKS, _THANKS_SECONDS = "thanks", 3600
+_TICK = "Tick the first box if you want to share your profile; without it nothing happens."
+
+
+class Joining:
+    """The pages of all services."""
+
+    def __init__(self, outside: Outside, directory: Directory, sign_ins: SignIns) -> None:
+        self._outside = outside
+        self._directory = directory
+        self._sign_ins = sign_ins
+
+    def routes(self) -> list[Route]:
+        """Where the pages are."""
+        return [
+            Route("/join/{service}", self.ask, methods=["GET"]),
+            Route("/join/{service}", self.begin, methods=["POST"]),
+            Route("/join/{service}/thanks", self.thank, methods=["GET"]),
+        ]
+
+    async def ask(self, request: Request) -> Response:
+        """Say who asks for what, and why."""
+        service = await self._open(request)
+        if isinstance(service, Response):
+            return service
+        invitation = request.query_params.get("i", "")
+        if request.method == "GET" and (named := invitation_of(invitation)):
+            await run_in_threadpool(_note_opening, *named)
+        return _form(request, service, invitation)
+
+    async def begin(self, request: Request) -> Response:
+        """Send whoever ticked the box to X."""
+        form = await read_form(request)
+        service = await self._open(request)
+        if isinstance(service, Response):
+            return service
+        if form is None:
+            return words.not_our_form()
+        invitation = str(form.get("invitation", ""))
+        if not form.get("agree"):
+            return _form(request, service, invitation, problem=_TICK)
+        asked = _asked(service)
+        more = {
+            "version": asked.version,
+            "may_link": bool(asked.link_box and form.get("link")),
+            "delivery_id": (invitation_of(invitation) or (NO_INVITATION, 0))[0],
+        }
+        try:
+            return await self._sign_ins.in_turn(self._sign_ins.begin, service, PURPOSE, more)
+        except CampaignError as error:
+            return words.failed(error)
+
+    async def _open(self, request: Request) -> Service | Response:
+        """The service of a page, or the page that says why there is none."""
+        service = await run_in_threadpool(self._directory.find, request.path_params["service"])
+        if service is None:
+            return words.unknown_service()
+        missing = what_is_missing(service)
+        return words.closed(service, missing) if missing else service
+
+    def finish(self, remembered: Remembered, signed_in: SignedIn) -> Response:
+        """Keep the agreement of whoever came back from X, with the token; nothing of it when either fails."""
+        asked = _asked(remembered.service)
+        if asked.version != remembered.more["version"]:
+            signed_in.revoke()
+            return words.reread()
+        agreement = _keep(remembered, signed_in, asked)
+        try:
+            self._outside.hand_over(agreement, signed_in.grant)
+        except CampaignError as error:
+            _forget(agreement)
+            signed_in.revoke()
+            return words.failed(error)
+        response = RedirectResponse(f"/join/{remembered.service.internal_name}/thanks", 303)
+        person = signed_in.person
+        keep(
+            response,
+            _THANKS,
+            [agreement.service_id, person.external_id, person.username, person.full_name],
+            _THANKS_SECONDS,
+        )
+        return response
+
+    async def thank(self, request: Request) -> Response:
+        """Say thanks to whoever just shared a profile, and how to take it back."""
+        service = await run_in_threadpool(self._directory.find, request.path_params["service"])
+        if service is None:
+            return words.unknown_service()
+        thanked = kept(request, _THANKS, _THANKS_SECONDS)
+        if thanked is None or thanked[0] != service.id:
+            return words.over()
+        service_id, external_id, username, full_name = thanked
+        leave = f"/leave?p={sign('leave', [service_id, external_id])}"
+        return page("join_thanks.html.jinja", service=service, username=username, full_name=full_name, leave=leave)
+
+
+def thanks_of(request: Request, directory: Directory) -> Response | None:
+    """Where somebody belongs who comes back from X a second time."""
+    thanked = kept(request, _THANKS, _THANKS_SECONDS)
+    if thanked is None:
+        return None
+    service = next((each for each in directory.open_ones() if each.id == thanked[0]), None)
+    return RedirectResponse(f"/join/{service.internal_name}/thanks", 303) if service else None
+
+
+def _asked(service: Service) -> Asked:
+    settings = load_settings()
+    return asked_by(service, settings.terms_url, settings.privacy_url)
+
+
+def _form(request: Request, service: Service, invitation: str, problem: str = "") -> Response:
+    visit = visit_of(request)
+    facts: dict[str, Any] = {
+        "service": service,
+        "asked": _asked(service),
+        "token": form_token(visit),
+        "invitation": invitation if invitation_of(invitation) else "",
+        "problem": problem,
+    }
+    response = page("join.html.jinja", 422 if problem else 200, posts_to=x_origins(), **facts)
+    return with_form(response, visit)
+
+
+def _note_opening(delivery_id: int, visitor_id: int) -> None:
+    with writing() as session:
+        agreements.note_opening(session, delivery_id, visitor_id, pendulum.now("UTC"))
+
+
+def _keep(remembered: Remembered, signed_in: SignedIn, asked: Asked) -> Agreement:
+    with writing(durable=True) as session:
+        return agreements.keep(
+            session,
+            agreements.Yes(
+                service_id=remembered.service.id,
+                external_id=signed_in.person.external_id,
+                delivery_id=remembered.more["delivery_id"],
+                text=asked.text,
+                text_version=asked.version,
+                scopes=signed_in.grant.scopes,
+                may_link=remembered.more["may_link"],
+                at=pendulum.now("UTC"),
+            ),
+        )
+
+
+def _forget(agreement: Agreement) -> None:
+    with writing() as session:
+        agreements.forget(session, agreement.id)

@@ -1,0 +1,51 @@
+"""Where X sends people back to, whatever they signed in for."""
+
+from collections.abc import Callable, Mapping
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from campaign.errors import CampaignError
+from campaign.web import joining_words as words
+from campaign.web.joining import PURPOSE as JOIN
+from campaign.web.joining import Joining, thanks_of
+from campaign.web.joining_outside import Directory, Outside
+from campaign.web.joining_sign_in import CALLBACK, Remembered, SignedIn, SignIns, over
+from campaign.web.leaving import PURPOSE as LEAVE
+from campaign.web.leaving import Leaving
+
+Finish = Callable[[Remembered, SignedIn], Response]
+
+
+def routes(outside: Outside) -> list[Route]:
+    """The pages on which people share their profile and take that back."""
+    directory = Directory(outside)
+    sign_ins = SignIns(outside, directory)
+    joining, leaving = Joining(outside, directory, sign_ins), Leaving(directory, sign_ins)
+    callback = Callback(directory, sign_ins, {JOIN: joining.finish, LEAVE: leaving.finish})
+    return [Route(CALLBACK, callback.take, methods=["GET"]), *joining.routes(), *leaving.routes()]
+
+
+class Callback:
+    """Takes people back who signed in, and hands them on."""
+
+    def __init__(self, directory: Directory, sign_ins: SignIns, finishes: Mapping[str, Finish]) -> None:
+        self._directory = directory
+        self._sign_ins = sign_ins
+        self._finishes = finishes
+
+    async def take(self, request: Request) -> Response:
+        """Take one back; whatever comes of it, the sign-in is over then."""
+        remembered = await run_in_threadpool(self._sign_ins.remembered, request)
+        if remembered is None:
+            return await run_in_threadpool(thanks_of, request, self._directory) or words.over()
+        return over(await self._sign_ins.in_turn(self._finish, remembered, dict(request.query_params)))
+
+    def _finish(self, remembered: Remembered, query: dict[str, str]) -> Response:
+        try:
+            signed_in = self._sign_ins.complete(remembered, query)
+        except CampaignError as error:
+            return words.failed(error)
+        return self._finishes[remembered.purpose](remembered, signed_in)
