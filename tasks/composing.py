@@ -15,6 +15,7 @@ from campaign.domain.findings import Analysis
 from campaign.domain.fingerprint import fingerprint
 from campaign.domain.rendered import RenderedPart, Target
 from campaign.errors import NotPossible, XError
+from campaign.settings import load_settings
 from campaign.store import approvals, deliveries, files, invitations, ledgers, messages
 from campaign.store.engine import reading, writing
 from campaign.x import prices
@@ -107,7 +108,15 @@ def prepare(name: str) -> Prepared:
         proof = session.get(Service, delivery.proof_service_id) if delivery.proof_service_id else None
         proof_target = _target(session, proof, delivery, now) if proof else None
     loaded = files.load_all(item for part in draft.content.parts for item in part.media)
-    analysis, rendered = analyse(draft, targets, loaded, proof=proof_target, proofs_sent=delivery.proofs, now=now)
+    analysis, rendered = analyse(
+        draft,
+        targets,
+        loaded,
+        proof=proof_target,
+        proofs_sent=delivery.proofs,
+        now=now,
+        public_url=load_settings().public_url,
+    )
     return Prepared(delivery, draft, targets, rendered, analysis, fingerprint(draft, rendered), stamp)
 
 

@@ -1,13 +1,14 @@
 """One service at work on its direct messages: what it sends with, from which broadcasts, and who says stop."""
 
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Lock
 
 from campaign.domain.breaker import LOOKED_AT, should_pause
 from campaign.domain.broadcast_text import BroadcastText
+from campaign.domain.content import NamedLink
 from campaign.domain.quiet_hours import QuietHours
 from campaign.domain.rendered import LoadedFile
 from campaign.x.gateway import Gateway
@@ -58,6 +59,8 @@ class Letter:
     text: BroadcastText
     file: LoadedFile | None = None
     record: Record = field(default_factory=Record)
+    links: Mapping[str, NamedLink] = field(default_factory=dict)
+    """Those whose clicks are counted, by their address as it is written."""
 
 
 @dataclass(frozen=True)

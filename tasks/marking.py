@@ -68,18 +68,22 @@ def load_files(draft: Draft) -> Mapping[str, LoadedFile | FileProblem]:
 def text_for(draft: Draft, service: Service, delivery_id: int) -> BroadcastText:
     """The text as people of a service get it; raises NotPossible when it cannot be read, or invites nobody."""
     first = draft.content.parts[0]
-    fields = {
+    link = _join_link(service, delivery_id) if draft.is_invitation else None
+    words, has_file = opt_out_words(), bool(first.media)
+    text = BroadcastText(first.text, fields_of(service), service.opt_out_line, words, has_file=has_file, join_link=link)
+    if draft.is_invitation and not text.has_join_link:
+        raise NotPossible(NO_JOIN_LINK)
+    return text
+
+
+def fields_of(service: Service) -> dict[str, str]:
+    """The fields of `service` in a text."""
+    return {
         "label": service.label,
         "internal_name": service.internal_name,
         "name": service.x_name or service.label,
         "username": service.x_username or service.internal_name,
     }
-    link = _join_link(service, delivery_id) if draft.is_invitation else None
-    words, has_file = opt_out_words(), bool(first.media)
-    text = BroadcastText(first.text, fields, service.opt_out_line, words, has_file=has_file, join_link=link)
-    if draft.is_invitation and not text.has_join_link:
-        raise NotPossible(NO_JOIN_LINK)
-    return text
 
 
 def _join_link(service: Service, delivery_id: int) -> JoinLink:

@@ -9,6 +9,7 @@ from campaign.store import deliveries, delivery_states, ledgers, messages, servi
 from campaign.store.engine import reading, writing
 from models import Delivery, Message, MessageState, Service
 from tasks.composing import Prepared
+from tasks.linking import shorten_posts
 from tasks.progress import Progress
 from tasks.retrying import settle_failed_call
 from tasks.sending import publish_on
@@ -32,9 +33,11 @@ def _plan(prepared: Prepared, actor: str) -> tuple[Service, int, str]:
         service = services.get(session, delivery.proof_service_id or 0)
         delivery.proofs += 1
         shown = [part for part in prepared.rendered if part.service_id == prepared.rendered[0].service_id]
-        messages.plan(session, delivery, [replace(part, service_id=service.id) for part in shown], delivery.proofs)
+        parts, now = [replace(part, service_id=service.id) for part in shown], pendulum.now("UTC")
+        messages.plan(session, delivery, parts, delivery.proofs)
+        shorten_posts(session, delivery, parts, now, delivery.proofs)
         number, to = delivery.proofs, service.internal_name
-        delivery_states.note(session, delivery, "proof", actor, pendulum.now("UTC"), f"Proof #{number} to {to}.")
+        delivery_states.note(session, delivery, "proof", actor, now, f"Proof #{number} to {to}.")
         return service, delivery.proofs, deliveries.stamp_of(session, delivery)
 
 

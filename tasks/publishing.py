@@ -11,8 +11,8 @@ from campaign.domain.receipt import Answer
 from campaign.domain.rendered import RenderedPart
 from campaign.domain.spending import usd
 from campaign.errors import Refused, ServiceBlocked, Uncertain, XError
-from campaign.store import deliveries, ledgers, messages, services
-from campaign.store.engine import writing
+from campaign.store import deliveries, ledgers, links, messages, services
+from campaign.store.engine import reading, writing
 from models import MAIN, DeliveryState, Message, MessageState
 from tasks.progress import End, Progress
 from tasks.retrying import book_failed_call
@@ -25,12 +25,12 @@ _MOST_ATTEMPTS_FOR_FILES = 2
 def publish_next(work: Work, message: Message, media_ids: tuple[str, ...]) -> Progress | None:
     """Publish one pending part; None when the next step can follow at once."""
     part = work.parts.get(message.part)
-    if part is None or part.text != message.text:
+    if part is None or part.text != _as_written(message):
         return work.progress(End.HALTED, "The delivery changed after its confirmation.")
     armed = _arm(work, message)
     if isinstance(armed, Progress):
         return armed
-    post = _new_post(part, armed, media_ids)
+    post = _new_post(part, message.text, armed, media_ids)
     try:
         answer = work.gateway.publish(post, price_of(work, message.text))
     except XError as error:
@@ -39,9 +39,14 @@ def publish_next(work: Work, message: Message, media_ids: tuple[str, ...]) -> Pr
     return None
 
 
-def _new_post(part: RenderedPart, armed: "_Armed", media_ids: tuple[str, ...]) -> NewPost:
+def _as_written(message: Message) -> str:
+    with reading() as session:
+        return links.as_written(session, [message.text])[0]
+
+
+def _new_post(part: RenderedPart, text: str, armed: "_Armed", media_ids: tuple[str, ...]) -> NewPost:
     return NewPost(
-        text=part.text,
+        text=text,
         media_ids=media_ids,
         reply_to=armed.reply_to,
         # Who may answer is decided by the first post of a thread.

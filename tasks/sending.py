@@ -19,6 +19,7 @@ from campaign.store.claims import Claim, claim
 from campaign.store.engine import reading, writing
 from models import MAIN, Delivery, DeliveryKind, DeliveryState, Message, MessageState, Service
 from tasks.composing import Prepared, prepare
+from tasks.linking import shorten_posts
 from tasks.looking import look_for
 from tasks.opening import open_up
 from tasks.previewing import UploadProgress
@@ -41,6 +42,7 @@ def begin(name: str, actor: str) -> Prepared:
         if reason is None:
             if is_new:
                 messages.plan(session, delivery, prepared.rendered)
+                shorten_posts(session, delivery, prepared.rendered, now)
             session.flush()
             return replace(prepared, delivery=delivery, stamp=deliveries.stamp_of(session, delivery))
     raise NotPossible(reason)

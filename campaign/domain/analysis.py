@@ -12,6 +12,7 @@ from campaign.domain.analysis_warnings import likeness_warnings, part_warnings
 from campaign.domain.drafts import Draft
 from campaign.domain.findings import Analysis, Finding, Level, PlannedPost, error, info
 from campaign.domain.invitations import invitation_findings
+from campaign.domain.link_findings import link_findings
 from campaign.domain.posts import ReplySettings
 from campaign.domain.remarks import findings_of, in_one_line, listed
 from campaign.domain.rendered import RenderedPart, Target
@@ -30,13 +31,21 @@ _WHO_MAY_ANSWER = {
 
 
 def analyse(
-    draft: Draft, targets: Sequence[Target], files: Files, *, proof: Target | None, proofs_sent: int, now: datetime
+    draft: Draft,
+    targets: Sequence[Target],
+    files: Files,
+    *,
+    proof: Target | None,
+    proofs_sent: int,
+    now: datetime,
+    public_url: str = "",
 ) -> tuple[Analysis, list[RenderedPart]]:
     """Look at everything that will go out; the parts are those of all accounts that could be rendered.
 
     `recent_texts` of a target are those of other deliveries: what this one posted already is no duplicate of itself.
+    Without a `public_url` no link is replaced by one whose clicks are counted.
     """
-    placed, remarks = render_parts(draft, targets, files)
+    placed, remarks = render_parts(draft, targets, files, public_url)
     planned = timetable_of(placed, draft, now)
     of = len(draft.content.parts)
     findings = [
@@ -45,6 +54,7 @@ def analyse(
         *_target_findings(draft, targets, proof),
         *findings_of([*remarks, *part_errors(placed), *part_warnings(placed)], of),
         *likeness_warnings(placed),
+        *link_findings(draft, [one.rendered.text for one in placed], public_url),
         *proof_warnings(proof, proofs_sent, placed),
         *date_findings(draft, now),
         *cost_findings(placed, targets),

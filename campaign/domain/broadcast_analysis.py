@@ -15,6 +15,7 @@ from campaign.domain.broadcast_waves import wave_errors
 from campaign.domain.drafts import Draft
 from campaign.domain.exclusion_words import together
 from campaign.domain.findings import Analysis, Level, Sample
+from campaign.domain.link_findings import link_findings
 from campaign.domain.rendering import Files
 
 __all__ = ["BroadcastTarget", "analyse_broadcast"]
@@ -31,10 +32,12 @@ def analyse_broadcast(
     proofs_sent: int,
     now: datetime,
     files: Files | None = None,
+    public_url: str = "",
 ) -> Analysis:
     """Look at everything that will go out; `text_problem` is a sentence when the text cannot be personalised.
 
     `files` are those of the message as far as they could be read; None when they are looked at elsewhere.
+    Without a `public_url` no link is replaced by one whose clicks are counted.
     """
     recipients = sum(target.recipients for target in targets)
     plans = planned(targets, draft, now)
@@ -45,6 +48,7 @@ def analyse_broadcast(
         *wave_errors(draft.broadcast.waves, recipients),
         *date_findings(draft, now),
         *text_warnings(draft, targets, samples),
+        *link_findings(draft, [part.text for part in draft.content.parts], public_url),
         *proof_warnings(draft, proofs_sent),
         *cost_findings(targets),
         *time_findings(plans, draft, now),

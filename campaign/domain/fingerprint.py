@@ -38,7 +38,7 @@ def broadcast_fingerprint(
     """
     document = {
         **_settings(draft),
-        "content": draft.content.model_dump(mode="json"),
+        "content": draft.content.model_dump(mode="json", exclude={"links"}),
         "files": [_file(file) for file in files],
         "opt_out_lines": _by_service(opt_out_lines),
         "broadcast": draft.broadcast.model_dump(mode="json"),
@@ -57,8 +57,10 @@ def _settings(draft: Draft) -> dict[str, Any]:
     """What a post and a broadcast have in common."""
     # Only where it is one, so that whatever was confirmed before there were any still is.
     invitation = {"is_invitation": True} if draft.is_invitation else {}
+    untracked = sorted(one.url for one in draft.content.links if not one.tracked)
     return {
         **invitation,
+        **({"untracked": untracked} if untracked else {}),
         "kind": draft.kind.value,
         "contact_date": _moment(draft.contact_date),
         "validity_days": draft.validity_days,

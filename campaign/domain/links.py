@@ -26,10 +26,24 @@ def countable(
 
     Those of X itself and our own are none of them, nor what was named and is not to be tracked.
     """
-    known = {filled(one.url, service or {}): one for one in named}
-    found = dict.fromkeys(span.text for span in links(filled(text, service or {}))) if "." in text else {}
-    chosen = {url: known.get(url, NamedLink(url=url)) for url in found if not _stays(url, public_url)}
+    fields = service or {}
+    known = {filled(one.url, fields): one for one in named}
+    found = _links(text, fields, public_url, personal=False)
+    chosen = {url: known.get(url, NamedLink(url=url)) for url in found}
     return {url: one for url, one in chosen.items() if one.tracked}
+
+
+def personal(text: str, public_url: str) -> list[str]:
+    """The beginnings of links that fields of a person go on, so that each is another one."""
+    return _links(text, {}, public_url, personal=True)
+
+
+def _links(text: str, service: Mapping[str, str | None], public_url: str, *, personal: bool) -> list[str]:
+    if "." not in text:
+        return []
+    whole = filled(text, service)
+    found = (span.text for span in links(whole) if (whole[span.end : span.end + 1] == _A_FIELD) is personal)
+    return [url for url in dict.fromkeys(found) if not _stays(url, public_url)]
 
 
 def filled(text: str, service: Mapping[str, str | None]) -> str:
@@ -59,7 +73,8 @@ def target_of(url: str) -> str:
 
 
 def _stays(url: str, public_url: str) -> bool:
-    return bool(_OF_X.fullmatch(_host(url))) or f"{url}/".startswith(f"{public_url}/")
+    is_ours = bool(public_url) and f"{url}/".startswith(f"{public_url}/")
+    return is_ours or bool(_OF_X.fullmatch(_host(url)))
 
 
 def _host(url: str) -> str:

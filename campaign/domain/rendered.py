@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from campaign.domain.content import PollContent
+from campaign.domain.content import NamedLink, PollContent
 from campaign.domain.posts import MediaKind, ReplySettings
 
 
@@ -72,3 +72,5 @@ class RenderedPart:
     poll: PollContent | None = None
     reply_settings: ReplySettings | None = None
     paid_partnership: bool = False
+    links: tuple[NamedLink, ...] = ()
+    """Those whose clicks can be counted, by their addresses in this text."""

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from campaign.domain.content import Part
+from campaign.domain.content import NamedLink, Part
 from campaign.domain.drafts import Draft
 from campaign.domain.findings import Level
+from campaign.domain.links import countable
 from campaign.domain.personalisation import JOIN_LINK, BrokenTemplate, Fields, UnknownField, render
 from campaign.domain.remarks import PlacedPart, Remark
 from campaign.domain.rendered import FileProblem, LoadedFile, RenderedPart, Target
@@ -14,7 +15,9 @@ Files = Mapping[str, LoadedFile | FileProblem]
 """What became of the files, by their source."""
 
 
-def render_parts(draft: Draft, targets: Sequence[Target], files: Files) -> tuple[list[PlacedPart], list[Remark]]:
+def render_parts(
+    draft: Draft, targets: Sequence[Target], files: Files, public_url: str = ""
+) -> tuple[list[PlacedPart], list[Remark]]:
     """The parts that can be rendered, account by account, and what is wrong with the others."""
     placed: list[PlacedPart] = []
     remarks: list[Remark] = []
@@ -25,7 +28,8 @@ def render_parts(draft: Draft, targets: Sequence[Target], files: Files) -> tuple
             if isinstance(rendered, Remark):
                 remarks.append(rendered)
             else:
-                placed.append(PlacedPart(target, rendered, len(parts), len(part.media)))
+                linked = replace(rendered, links=_links(draft, target, rendered.text, public_url))
+                placed.append(PlacedPart(target, linked, len(parts), len(part.media)))
     return placed, remarks
 
 
@@ -45,6 +49,11 @@ def _render(draft: Draft, target: Target, number: int, part: Part, files: Files)
         reply_settings=draft.content.reply_settings,
         paid_partnership=draft.content.paid_partnership,
     )
+
+
+def _links(draft: Draft, target: Target, text: str, public_url: str) -> tuple[NamedLink, ...]:
+    found = countable(text, draft.content.links, public_url, dict(target.fields))
+    return tuple(one.model_copy(update={"url": url}) for url, one in found.items())
 
 
 def _fields(draft: Draft, target: Target) -> Fields:

@@ -109,6 +109,7 @@ def stamp_of(session: Session, delivery: Delivery) -> str:
         delivery.validity_days,
         delivery.confirmed_fingerprint,
         delivery.is_invitation,
+        delivery.tracking,
     )
     return sha256(repr(parts).encode()).hexdigest()
 

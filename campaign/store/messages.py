@@ -7,6 +7,7 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from campaign.domain.rendered import RenderedPart
+from campaign.store import links
 from models import MAIN, NOBODY, Delivery, DeliveryState, Message, MessageState, UploadedFile
 
 #: A file that X forgets so soon is uploaded again.
@@ -118,14 +119,14 @@ def left_behind(session: Session) -> list[Message]:
 
 
 def recent_texts(session: Session, service_id: int, since: datetime, but: Delivery) -> tuple[str, ...]:
-    """What went out on an account since a moment, other than by this delivery."""
+    """What went out on an account since a moment, other than by this delivery; with the links as they were written."""
     sent = select(Message.text).where(
         col(Message.service_id) == service_id,
         col(Message.state) == MessageState.SENT,
         col(Message.settled_at) >= since,
         col(Message.delivery_id) != but.id,
     )
-    return tuple(session.exec(sent))
+    return tuple(links.as_written(session, list(session.exec(sent))))
 
 
 def uploaded(session: Session, service_id: int, sha256: str, category: str, alt_text: str, now: datetime) -> str | None:
