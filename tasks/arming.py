@@ -9,7 +9,7 @@ from sqlmodel import Session
 from campaign.domain.exclusion_words import EXCLUSION_SENTENCES
 from campaign.domain.spending import usd
 from campaign.errors import NotPossible
-from campaign.store import broadcasts, deliveries, ledgers, outbox, permission, services
+from campaign.store import broadcasts, deliveries, invitations, ledgers, outbox, permission, services
 from campaign.store.engine import writing
 from campaign.store.outbox import Candidate, Span
 from campaign.store.permission import Reasons
@@ -43,7 +43,7 @@ def arm(desk: Desk, letter: Letter, span: Span) -> Armed | Progress:
         allowed = allowance_of(session, service, desk.gateway, desk.quiet, now)
         if not allowed.messages:
             return desk.progress(End.WAITING, allowed.why, allowed.until)
-        reasons = permission.of_broadcast(service, now) if span.proof_number == MAIN else permission.always(service)
+        reasons = _reasons(service, delivery, span, now)
         chosen = outbox.candidates(session, span, reasons, min(allowed.messages, BATCH))
         texts, dropped = _texts(session, letter, chosen, now)
         paid = ledgers.reserve(session, service.id, SENDING, desk.gateway.message_price, len(texts), now)
@@ -53,6 +53,14 @@ def arm(desk: Desk, letter: Letter, span: Span) -> Armed | Progress:
     if texts and not paid:
         return _capped(desk, service)
     return Armed(letter, span, now, {one.message_id: one for one in chosen if one.message_id in known}, known)
+
+
+def _reasons(service: Service, delivery: Delivery, span: Span, now: datetime) -> Reasons:
+    """Why somebody may not be written to after all; of a proof only what holds for everything."""
+    if span.proof_number != MAIN:
+        return permission.always(service)
+    invitation = invitations.of_invitation(service, delivery.id) if delivery.is_invitation else []
+    return permission.in_order([*permission.of_broadcast(service, now), *invitation])
 
 
 def _halted(

@@ -9,7 +9,7 @@ from campaign.domain.drafts import Draft
 from campaign.domain.exclusion_words import EXCLUSION_SENTENCES
 from campaign.domain.findings import Analysis, Sample
 from campaign.errors import NotPossible
-from campaign.store import broadcast_log, deliveries, people, recipients
+from campaign.store import broadcast_log, deliveries, people, persons
 from campaign.store.engine import reading
 from models import Delivery, DeliveryState, MessageState, Service, Visitor
 from tasks.marking import text_for
@@ -61,7 +61,7 @@ def as_person(name: str, handle: str) -> Seen:
         delivery = deliveries.named(session, name)
         draft, targets = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
         visitor = people.named(session, handle)
-        person = recipients.values_of(recipients.person_of(session, visitor.id))
+        person = persons.values_of(persons.person_of(session, visitor.id))
         sender = broadcast_log.service_of(session, delivery, visitor.id)
         is_known = bool(delivery.analysis) and not _is_changed(delivery) and not sender
         excluded = broadcast_log.exclusion_of(session, delivery, visitor.id) if is_known else None

@@ -11,10 +11,11 @@ from campaign.domain.broadcast_text import BroadcastText
 from campaign.domain.broadcasts import Audience
 from campaign.domain.conditions import parse
 from campaign.errors import NotPossible
-from campaign.store import broadcasts, deliveries, permission, recipients
+from campaign.store import broadcasts, deliveries, people, permission, recipients
 from campaign.store.conditions import where
 from campaign.store.engine import reading, writing
-from campaign.store.recipients import Target
+from campaign.store.persons import values_of
+from campaign.store.targeting import Target
 from models import Delivery, ExclusionReason, Service
 
 
@@ -79,7 +80,7 @@ def _unrenderable(target: Target, within: tuple[int, int], text: BroadcastText) 
     with reading() as session:
         for visitor_id, *person in recipients.lacking(session, target, within, text.visitor_fields):
             try:
-                text.render(recipients.values_of(person))
+                text.render(values_of(person))
             except NotPossible:
                 failing.append(visitor_id)
     return failing
@@ -104,6 +105,7 @@ def _target(
         open_deliveries=broadcasts.others_open(session, delivery.id),
         other_services=many,
         is_begun=recipients.is_begun(session, delivery.id),
+        is_invitation=delivery.is_invitation,
     )
 
 
@@ -112,6 +114,6 @@ def _count_what_is_no_visitor(session: Session, audience: Audience, aimed: Seque
     if not audience.people or not aimed:
         return
     twice = len(audience.people) - len({person.strip().removeprefix("@").lower() for person in audience.people})
-    unknown = recipients.count_unknown(session, audience.people)
+    unknown = people.count_unknown(session, audience.people)
     counts = {ExclusionReason.DUPLICATE.value: twice, ExclusionReason.UNKNOWN.value: unknown}
     aimed[0].excluded.update({reason: count for reason, count in counts.items() if count})

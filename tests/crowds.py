@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from campaign.domain.broadcasts import Audience
 from campaign.store import broadcasts, recipients
 from campaign.store.engine import reading, writing
-from campaign.store.recipients import Target
+from campaign.store.targeting import Target
 from models import MAIN, Delivery, Exclusion, Message, MessageState, Service, Subscription, Visitor
 from tests.factories import NOW
 

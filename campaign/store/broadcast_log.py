@@ -13,7 +13,7 @@ from campaign.domain.exclusion_words import EXCLUSION_SENTENCES
 from campaign.domain.message_lines import MessageLine
 from campaign.store import broadcast_reports
 from campaign.store.lists import among
-from campaign.store.recipients import ids_and_handles
+from campaign.store.people import ids_and_handles
 from models import MAIN, Delivery, Exclusion, ExclusionReason, Message, Service, Visitor
 
 EXCLUDED = "excluded"

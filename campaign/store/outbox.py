@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 from campaign.store import permission
 from campaign.store.lists import as_rows, is_on_postgresql, rows_of
 from campaign.store.permission import Reasons
-from campaign.store.recipients import PERSON, values_of
+from campaign.store.persons import PERSON, values_of
 from models import MAIN, ExclusionReason, Message, MessageState, Subscription, Visitor
 from models.base import Moment
 

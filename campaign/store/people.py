@@ -1,7 +1,7 @@
 """People found by what others call them: a handle, or an X user id."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import String, func
 from sqlmodel import Session, col, select
@@ -53,3 +53,18 @@ def with_usernames(session: Session, usernames: Collection[str]) -> dict[str, li
     for username, visitor_id in session.execute(found):
         visitors[username].append(visitor_id)
     return visitors
+
+
+def count_unknown(session: Session, people: Sequence[str]) -> int:
+    """How many of a list are no visitor."""
+    ids, handles = ids_and_handles(people)
+    known_ids = select(func.count()).where(among(session, col(Visitor.external_id), ids, String()))
+    known_handles = select(func.count(_USERNAME.distinct())).where(among(session, _USERNAME, handles, String()))
+    return len(ids) + len(handles) - (session.scalar(known_ids) or 0) - (session.scalar(known_handles) or 0)
+
+
+def ids_and_handles(people: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split a list of people: X user ids, and handles in lower case without their @."""
+    named = {person.strip() for person in people}
+    ids = {person for person in named if person.isdigit()}
+    return sorted(ids), sorted({person.removeprefix("@").lower() for person in named - ids} - {""})

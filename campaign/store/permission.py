@@ -27,7 +27,7 @@ from models import (
 )
 from models.message import REACHED
 
-_REACHED = REACHED.replace("visitor_id", "message.visitor_id").replace("state", "message.state")
+REACHED_MESSAGE = REACHED.replace("visitor_id", "message.visitor_id").replace("state", "message.state")
 REACHED_STATES = (MessageState.SENDING, MessageState.SENT, MessageState.UNCERTAIN)
 Reasons = list[tuple[ExclusionReason, ColumnElement[bool]]]
 Range = tuple[int, int]
@@ -104,9 +104,7 @@ def _got_enough(service: Service, now: datetime) -> ColumnElement[bool]:
     return got.scalar_subquery() >= service.frequency_cap
 
 
-def at_the_cap(
-    service: Service, now: datetime, open_deliveries: Sequence[int], within: Range
-) -> ColumnElement[bool]:
+def at_the_cap(service: Service, now: datetime, open_deliveries: Sequence[int], within: Range) -> ColumnElement[bool]:
     """The same for all visitors of a range at once; what is pending in `open_deliveries` counts too."""
     recently = _messages_to(service, within).where(*_recently_reached(service, now))
     scheduled = _messages_to(service, within).where(
@@ -135,7 +133,7 @@ def _recently_reached(service: Service, now: datetime) -> list[ColumnElement[boo
     since = now - timedelta(days=service.frequency_days)
     return [
         col(Message.service_id) == service.id,
-        text(_REACHED),  # type: ignore[list-item]
+        text(REACHED_MESSAGE),  # type: ignore[list-item]
         col(Message.proof_number) == MAIN,
         col(Message.armed_at) >= since,
     ]

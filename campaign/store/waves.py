@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 
 from campaign.domain.waves import WaveShare
 from campaign.store import permission
-from campaign.store.recipients import PERSON
+from campaign.store.persons import PERSON
 from models import MAIN, Delivery, Message, MessageState, Visitor, Wave
 
 _FAR = 1_000_000_000_000

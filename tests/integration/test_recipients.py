@@ -10,9 +10,10 @@ from sqlmodel import col, select
 from campaign.domain.broadcasts import Audience
 from campaign.domain.conditions import parse
 from campaign.domain.waves import WaveShare
-from campaign.store import consents, permission, recipients, suppressions, waves
+from campaign.store import consents, permission, persons, recipients, suppressions, targeting, waves
 from campaign.store.conditions import where
 from campaign.store.engine import reading, writing
+from campaign.store.people import count_unknown
 from models import (
     Consent,
     ConsentSource,
@@ -116,7 +117,7 @@ def test_a_list_names_people_by_handle_or_id_whether_or_not_they_follow(acme: Se
     found = write(aimed(news, acme, Audience(people=[*named, "nobody_at_all", "99999"])))
     assert found == {by_handle: "pending", by_id: "pending", stranger: "not_a_follower"}
     with reading() as session:
-        assert recipients.count_unknown(session, [*named, "nobody_at_all", "99999"]) == 2
+        assert count_unknown(session, [*named, "nobody_at_all", "99999"]) == 2
 
 
 def test_those_who_got_another_broadcast_get_this_one_too(acme: Service, news: Delivery) -> None:
@@ -170,7 +171,7 @@ def test_nobody_gets_it_from_two_services(acme: Service, beta: Service, news: De
     assert found == {both: "duplicate", only: "pending", refused: "pending"}
 
 
-def write_second(target: recipients.Target) -> dict[int, str]:
+def write_second(target: targeting.Target) -> dict[int, str]:
     with writing() as session:
         for within in recipients.ranges(session):
             recipients.write(session, target, within, [], None)
@@ -252,6 +253,6 @@ def test_samples_are_the_shortest_and_the_longest_name_and_any(acme: Service, ne
         found = waves.samples(session, news.id, acme.id, seed=7)
         assert found == waves.samples(session, news.id, acme.id, seed=7)
         assert waves.samples(session, news.id + 1, acme.id, seed=7) == []
-    names = {why: recipients.values_of(person)["full_name"] for why, person in found}
+    names = {why: persons.values_of(person)["full_name"] for why, person in found}
     assert [names["shortest"], names["longest"]] == ["Al", "Maximiliana Bartholomea"]
     assert names.keys() == {"shortest", "longest", "random"}
