@@ -16,6 +16,7 @@ from campaign.store.permission import Reasons
 from models import MAIN, Delivery, DeliveryState, ExclusionReason, MessageState, Service
 from tasks.allowing import allowance_of
 from tasks.desk import BATCH, SENDING, Desk, Letter, moved
+from tasks.linking import keep, shorten_messages
 from tasks.progress import End, Progress
 
 
@@ -47,7 +48,9 @@ def arm(desk: Desk, letter: Letter, span: Span) -> Armed | Progress:
         chosen = outbox.candidates(session, span, reasons, min(allowed.messages, BATCH))
         texts, dropped = _texts(session, letter, chosen, now)
         paid = ledgers.reserve(session, service.id, SENDING, desk.gateway.message_price, len(texts), now)
-        known = _arm(session, desk, dict(list(texts.items())[:paid]), reasons, now)
+        short = shorten_messages(dict(list(texts.items())[:paid]), letter.links)
+        known = _arm(session, desk, short.texts, reasons, now)
+        keep(session, delivery, letter.links, short.tokens_of(known), now)
     if dropped and span.proof_number == MAIN:
         desk.on_change(letter.delivery_id, moved(MessageState.PENDING, *[MessageState.CANCELLED] * dropped))
     if texts and not paid:
