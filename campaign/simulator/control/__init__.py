@@ -4,14 +4,15 @@ A request that cannot be understood is answered 400 and `{"error": "<one sentenc
 
 Accounts (`accounts.py`)
 * `POST /control/accounts {"username", "name"?, "followers"?: 0, "ordinary"?: false, "protected"?, "verified"?,
-  "access_level"?, "shares_followers_with"?: username, "overlap"?: n, "app_of"?: username}` gives `{"user_id",
-  "username", "consumer_key", "consumer_secret", "access_token", "access_token_secret"}`. `overlap` of the followers (as
-  many as can be, unless given) are also the other account's; they are the oldest ones. With `ordinary`, X leaves no
-  field of the new followers out. With `app_of` the account uses the other one's app, and owns none.
+  "access_level"?, "shares_followers_with"?: username, "overlap"?: n, "app_of"?: username, "callbacks"?: [url]}`
+  gives `{"user_id", "username", "consumer_key", "consumer_secret", "access_token", "access_token_secret", "client_id",
+  "client_secret"}`. `overlap` of the followers (as many as can be, unless given) are also the other account's; they are
+  the oldest ones. With `ordinary`, X leaves no field of the new followers out. With `app_of` the account uses the other
+  one's app, and owns none. `callbacks` are the addresses to which the app may let people come back, as they are.
 * `PATCH /control/accounts/{username} {"username"?, "name"?, "protected"?, "verified"?, "access_level"?,
-  "condition"?, "subscription_type"?}` with a condition of `ok`, `revoked`, `suspended`, `locked`, `not_enrolled`,
-  `credits_depleted`, `legacy_refused`, `over_daily_limit`, `looks_automated`, `sender_restricted`, and a subscription
-  of `None`, `Basic`, `Premium`, `PremiumPlus`; answers as GET does.
+  "condition"?, "subscription_type"?, "callbacks"?}` with a condition of `ok`, `revoked`, `suspended`, `locked`,
+  `not_enrolled`, `credits_depleted`, `legacy_refused`, `over_daily_limit`, `looks_automated`, `sender_restricted`, and
+  a subscription of `None`, `Basic`, `Premium`, `PremiumPlus`; answers as GET does.
 * `GET /control/accounts/{username}` gives `{"user_id", "username", "followers_count", "calls": {endpoint: n},
   "users_returned": {"owned": n, "not_owned": n}, "posts_read": {"owned": n, "not_owned": n}, "posts_made":
   {"with_link": n, "without_link": n}, "posts_deleted": n, "metadata_made": n, "messages_made": n,
@@ -27,13 +28,23 @@ Followers and users (`followers.py`)
 * `DELETE` the same `{"count": n}` (spread evenly through the list) or `{"user_ids": [...]}` gives those who left.
 * `POST /control/accounts/{username}/renames {"count": n}` gives new usernames and names to n of its followers.
 * `PATCH /control/users/{id} {"username"?, "name"?, ...}` as above, without `id`; gives the user. Whoever has the
-  wanted username takes the old one in exchange, so two users swap theirs in one request.
+  wanted username takes the old one in exchange, so two users swap theirs in one request. Here and above a user may
+  also have `{"description"?, "location"?, "url"?, "profile_image_url"?, "created_at"?, "confirmed_email"?, "lang"?,
+  "public_metrics"?: {name: n}}`, as `profiles.py` reads them.
+
+People who sign in (`sign_ins.py`)
+* `GET /control/sign_ins` gives `{"sign_ins": [{"user_id", "username", "account", "oauth", "scopes", "callback", "at",
+  "stage"}]}`: every yes, oldest first, to the app of `account`; a stage is `agreed`, `alive`, `expired`, `revoked`.
+* `PUT /control/sign_ins {"code_seconds"?: 30, "token_seconds"?: 7200}`: how long those to come are good.
+* `POST /control/sign_ins/revoke {"user": id or username}`: somebody takes back at X what apps were granted.
 
 Posts (`posts.py`)
 * `GET /control/accounts/{username}/posts` gives `{"posts": [{"id", "text", "reply_to", "media": [{"sha256",
   "media_type", "alt_text"}], "poll": {"options", "duration_minutes"} or null, "reply_settings", "paid_partnership",
-  "made_with_ai", "created_at", "deleted"}]}`: the truth, oldest first; the text as it was written, in NFC.
+  "made_with_ai", "created_at", "deleted", "counts"}]}`: the truth, oldest first; the text as it was written, in NFC.
 * `POST` the same `{"text", "reply_to"?, "ago_seconds"?: 0}`: somebody posts by hand; gives the post.
+* `PUT /control/posts/{id}/counts {"reposts"?, "likes"?, "replies"?, "quotes"?, "bookmarks"?, "impressions"?,
+  "link_visits"?}`: what people did with a post, 0 at first; gives the post.
 * `PUT /control/posts {"show_after_seconds"?: 0, "media_expires_after_seconds"?: 86400, "processing_seconds"?: 1,
   "processing_fails"?: false}` gives all four; what is not named is as it was at first. X shows a post so long after it
   was made, forgets a file begun from now on, and processes GIFs and videos finalized from now on.
