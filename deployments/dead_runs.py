@@ -1,14 +1,13 @@
 """The automation that marks runs as crashed whose process died, so that the next run of the workflow may begin."""
 
-from contextlib import suppress
 from datetime import timedelta
 
 from prefect.automations import ChangeFlowRunState, EventTrigger, Posture, ResourceSpecification
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
-from prefect.events.schemas.automations import Automation, AutomationCore
-from prefect.exceptions import PrefectHTTPStatusError
+from prefect.events.schemas.automations import AutomationCore
 
+from deployments import automations
 from deployments.environment import HEARTBEAT_SECONDS
 
 NAME = "Mark dead runs as crashed"
@@ -23,16 +22,7 @@ def mark_dead_runs(client: SyncPrefectClient) -> None:
 
     A run that suspends itself within a second of its start would be taken for dead: its sign of life arrives last.
     """
-    wanted = _automation()
-    if not client.read_automations_by_name(NAME):
-        client.create_automation(wanted)
-    # Two who made it at the same time agree on which one stays.
-    first, *others = sorted(client.read_automations_by_name(NAME), key=lambda one: one.id)
-    for other in others:
-        with suppress(PrefectHTTPStatusError):  # the other one deletes it too
-            client.delete_automation(other.id)
-    if not _is_same(first, wanted):  # an update forgets which runs are being watched
-        client.update_automation(first.id, wanted.model_copy(update={"enabled": first.enabled}))
+    automations.keep(client, _automation())
 
 
 def _automation() -> AutomationCore:
@@ -56,7 +46,3 @@ def _automation() -> AutomationCore:
             )
         ],
     )
-
-
-def _is_same(one: Automation, other: AutomationCore) -> bool:
-    return all(getattr(one, part) == getattr(other, part) for part in ("description", "trigger", "actions"))

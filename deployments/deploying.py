@@ -17,6 +17,7 @@ from ruamel.yaml import YAML
 
 from campaign.errors import NotPossible
 from campaign.settings import ROOT, Settings
+from deployments.agreements import recover_on_agreement
 from deployments.dead_runs import mark_dead_runs
 from deployments.environment import child_environment, make_home
 from deployments.forms import register_forms
@@ -43,6 +44,7 @@ def deploy(settings: Settings) -> list[Deployed]:
         make_pool()
         _run_prefect_deploy(settings, client, _plan())
         mark_dead_runs(client)
+        recover_on_agreement(client)
         return deployed(client)
 
 

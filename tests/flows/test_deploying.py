@@ -13,6 +13,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.responses import DeploymentResponse
 
 from campaign.settings import ROOT, Settings, load_settings
+from deployments.agreements import NAME as ON_AGREEMENT
 from deployments.dead_runs import NAME as AUTOMATION
 from deployments.dead_runs import TAG
 from deployments.deploying import Deployed, deploy
@@ -20,6 +21,7 @@ from deployments.environment import HEARTBEAT_SECONDS
 from deployments.server import Server
 from deployments.worker import POOL, make_pool
 from flows.account_sync import account_sync
+from flows.contact_acquisition import contact_acquisition
 from flows.dm_broadcast import dm_broadcast
 from flows.post_publication import post_publication
 from tests.servers import fresh_server
@@ -27,6 +29,7 @@ from tests.servers import fresh_server
 ACCOUNT_SYNC = f"{account_sync.name}/account-sync"
 POST_PUBLICATION = f"{post_publication.name}/post-publication"
 DM_BROADCAST = f"{dm_broadcast.name}/dm-broadcast"
+CONTACT_ACQUISITION = f"{contact_acquisition.name}/contact-acquisition"
 
 
 @pytest.fixture(scope="module")
@@ -58,11 +61,11 @@ def test_at_first_everything_is_stopped_however_many_deploy_at_once(client: Sync
     with ThreadPoolExecutor() as pool:
         results = list(pool.map(lambda home: deploy(Settings(home=home)), homes))
 
-    names = (ACCOUNT_SYNC, POST_PUBLICATION, DM_BROADCAST)
+    names = (ACCOUNT_SYNC, POST_PUBLICATION, DM_BROADCAST, CONTACT_ACQUISITION)
     stopped = [Deployed(name, is_enabled=False, next_run=None) for name in names]
     assert results == [stopped] * 2
     assert [pool.name for pool in client.read_work_pools()] == [POOL]
-    assert [automation.name for automation in client.read_automations()] == [AUTOMATION]
+    assert sorted(automation.name for automation in client.read_automations()) == [AUTOMATION, ON_AGREEMENT]
     assert client.read_flow_runs() == []
     assert len(client.read_deployments()) == len(stopped)
 
@@ -131,11 +134,25 @@ def test_what_a_person_paused_filled_in_or_deleted_stays(client: SyncPrefectClie
 
 def test_an_automation_that_a_person_switched_off_stays_off(client: SyncPrefectClient) -> None:
     [automation] = client.read_automations_by_name(AUTOMATION)
+    others = [(one.id, one.enabled) for one in client.read_automations() if one.id != automation.id]
     client.pause_automation(automation.id)
 
     deploy(load_settings())
 
-    assert [(one.id, one.enabled) for one in client.read_automations()] == [(automation.id, False)]
+    found = [(one.id, one.enabled) for one in client.read_automations()]
+    assert sorted(found) == sorted([(automation.id, False), *others])
+
+
+def test_an_agreement_starts_the_recovery_of_profiles_once_for_many(client: SyncPrefectClient) -> None:
+    [automation] = client.read_automations_by_name(ON_AGREEMENT)
+    trigger, [action] = automation.trigger, automation.actions
+
+    assert automation.enabled
+    assert trigger.expect == {"campaign.contact.agreed"}  # type: ignore[union-attr]
+    assert action.deployment_id == client.read_deployment_by_name(CONTACT_ACQUISITION).id  # type: ignore[union-attr]
+    assert action.parameters == {"message": None, "post": None}  # type: ignore[union-attr]
+    # Whoever agrees while others are not told for is found by the run that begins after that.
+    assert action.schedule_after > trigger.within  # type: ignore[union-attr]
 
 
 def test_prefects_own_command_gives_stopped_workflows_too(tmp_path: Path) -> None:

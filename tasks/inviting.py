@@ -1,0 +1,81 @@
+"""The steps of winning contacts: profiles recovered, invitations handed to the workflow that sends, the report."""
+
+from prefect import runtime, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.deployments import run_deployment
+from prefect.exceptions import ObjectNotFound
+
+from campaign.domain.acquisition import Acquisition
+from campaign.domain.acquisition_markdown import as_markdown
+from campaign.errors import NotPossible
+from campaign.store import acquisitions, deliveries, services
+from campaign.store.engine import reading
+from models import Delivery, DeliveryKind
+from tasks.asking import Steps, ask_where_needed
+from tasks.broadcast_steps import BROADCAST_STEPS
+from tasks.invitation_form import MessageInvitationForm, PostInvitationForm
+from tasks.posting import POST_STEPS, compose_from, name_run_after
+from tasks.recovering import Recovered, recover_profiles
+
+_WORKFLOWS = {
+    DeliveryKind.DM: "dm-broadcast/dm-broadcast",
+    DeliveryKind.POST: "post-publication/post-publication",
+}
+_STEPS: dict[DeliveryKind, Steps] = {DeliveryKind.DM: BROADCAST_STEPS, DeliveryKind.POST: POST_STEPS}
+
+
+@task(name="recover profiles")
+def recover() -> Recovered:
+    """Read and keep the profiles of all who agreed, and make the tokens worthless that they had given."""
+    return recover_profiles()
+
+
+def invite(form: MessageInvitationForm | PostInvitationForm) -> Delivery:
+    """From a form to a confirmed invitation; the run is suspended while a person is asked."""
+    name = compose_from(form)
+    name_run_after([name])
+    delivery = _delivery(name)
+    ask_where_needed(name, _STEPS[delivery.kind])
+    return delivery
+
+
+def _delivery(name: str) -> Delivery:
+    with reading() as session:
+        return deliveries.named(session, name)
+
+
+@task(name="hand over", task_run_name="hand over {delivery.name}")
+def hand_over(delivery: Delivery) -> str:
+    """Start the workflow that sends deliveries of this kind, once however often this run is started; says which.
+
+    Raises NotPossible where that workflow was never deployed.
+    """
+    workflow = _WORKFLOWS[delivery.kind]
+    try:
+        run_deployment(
+            workflow,
+            flow_run_name=delivery.name,
+            parameters={"delivery": delivery.name},
+            timeout=0,
+            as_subflow=False,
+            idempotency_key=f"{runtime.flow_run.id} {delivery.name}",
+        )
+    except ObjectNotFound:
+        raise NotPossible(
+            f"{delivery.name} is confirmed and {workflow} is not deployed: campaign delivery send {delivery.name}"
+        ) from None
+    return workflow.partition("/")[0]
+
+
+@task(name="report")
+def report() -> list[Acquisition]:
+    """Show how many contacts each service won, and how far people came with each invitation."""
+    with reading() as session:
+        everything = [acquisitions.acquisition_of(session, service) for service in services.all_known(session)]
+    found = [one for one in everything if one.contacts or one.invitations]
+    create_markdown_artifact(
+        markdown=as_markdown(found),
+        key="contact-acquisition",
+        description="Contacts won, and what invitations brought.",
+    )
+    return found
