@@ -152,7 +152,7 @@ def test_an_agreement_starts_the_recovery_of_profiles_once_for_many(client: Sync
     assert action.deployment_id == client.read_deployment_by_name(CONTACT_ACQUISITION).id  # type: ignore[union-attr]
     assert action.parameters == {"message": None, "post": None}  # type: ignore[union-attr]
     # Whoever agrees while others are not told for is found by the run that begins after that.
-    assert action.schedule_after > trigger.within  # type: ignore[union-attr]
+    assert action.schedule_after > trigger.within  # type: ignore[union-attr, operator]
 
 
 def test_prefects_own_command_gives_stopped_workflows_too(tmp_path: Path) -> None:
