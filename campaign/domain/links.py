@@ -14,9 +14,10 @@ SHORT_LINKS_LAST = timedelta(days=365)
 # X shows what its own addresses lead to: replaced, a quoted post would be a mere link.
 _OF_X = re.compile(r"(?:.+\.)?(?:x\.com|twitter\.com|t\.co)", re.IGNORECASE)
 _SERVICE_FIELD = re.compile(r"\{\{\s*service\.(\w+)\s*\}\}")
-_OTHER_FIELDS = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
-#: No address has it in it, so that one ends where a field of a person begins.
-_A_FIELD = "\ue000"
+_OTHER_FIELD = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_CONDITION = re.compile(r"\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+#: No address has them in it, so that one ends where a field of a person or a condition begins.
+_A_FIELD, _A_CONDITION = "\ue000", "\ue001"
 
 
 def countable(
@@ -47,9 +48,9 @@ def _links(text: str, service: Mapping[str, str | None], public_url: str, *, per
 
 
 def filled(text: str, service: Mapping[str, str | None]) -> str:
-    """A text with the fields of a service, and a sign that no address has for every other field."""
+    """A text with the fields of a service, and a sign that no address has for every other field and condition."""
     with_service = _SERVICE_FIELD.sub(lambda found: service.get(found[1]) or _A_FIELD, text)
-    return _OTHER_FIELDS.sub(_A_FIELD, with_service)
+    return _CONDITION.sub(_A_CONDITION, _OTHER_FIELD.sub(_A_FIELD, with_service))
 
 
 def shortened(text: str, short: Mapping[str, str]) -> str:
@@ -68,8 +69,16 @@ def _pieces(text: str, short: Mapping[str, str]) -> Iterator[str]:
 
 
 def target_of(url: str) -> str:
-    """Where a link leads: without a scheme X takes it for http, and so is it done here."""
-    return url if url.lower().startswith(("http://", "https://")) else f"http://{url}"
+    """Where a link leads: without a scheme X takes it for http, and so is it done here.
+
+    A host with letters of all the world is written as the network knows it.
+    """
+    whole = url if url.lower().startswith(("http://", "https://")) else f"http://{url}"
+    try:
+        place = urlsplit(whole).netloc
+        return whole if place.isascii() else whole.replace(place, place.encode("idna").decode(), 1)
+    except ValueError:
+        return whole
 
 
 def _stays(url: str, public_url: str) -> bool:
@@ -79,6 +88,6 @@ def _stays(url: str, public_url: str) -> bool:
 
 def _host(url: str) -> str:
     try:
-        return urlsplit(target_of(url)).hostname or ""
+        return urlsplit(url if "://" in url else f"//{url}").hostname or ""
     except ValueError:
         return ""
