@@ -19,6 +19,7 @@ STYLE = """
 body { margin: 0; background: #fff; color: #0f1419; font: 1rem/1.5 system-ui, sans-serif; }
 main { max-width: 30rem; margin: 0 auto; padding: 1.5rem; }
 h1 { font-size: 1.5rem; line-height: 1.3; }
+h2 { font-size: 1.1rem; }
 label { display: block; margin: 1rem 0 .25rem; font-weight: 600; }
 input { box-sizing: border-box; width: 100%; padding: .75rem; border: 1px solid #536471; border-radius: .5rem; font: inherit; }
 button { width: 100%; margin-top: 1rem; padding: .75rem; border: 1px solid #0f1419; border-radius: 2rem; font: inherit; }
