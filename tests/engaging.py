@@ -1,5 +1,6 @@
 """Deliveries that went out, and what came of them, written straight into the tables."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ def went_out(
     kind: DeliveryKind = DeliveryKind.POST,
     at: datetime = NOW,
     label: str = "",
+    x_ids: Sequence[str] = (),
 ) -> Delivery:
     """A post or thread, or a broadcast to one person for each text, that went out at a moment."""
     with writing() as session:
@@ -30,7 +32,8 @@ def went_out(
         delivery = deliveries.create(session, draft, name, [service], None, actor="a test", now=at)
         delivery.state, delivery.started_at = DeliveryState.FINISHED, at
         for place, text in enumerate(texts, start=1):
-            message(session, delivery, service, place, text=text, at=at)
+            known = {"x_id": x_ids[place - 1]} if x_ids else {}
+            message(session, delivery, service, place, text=text, at=at, **known)
     return delivery
 
 

@@ -1,0 +1,160 @@
+"""The engagement statistics against the simulated X: the numbers are its truth, and cost what it charges."""
+
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pendulum
+from prefect import tags
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
+
+from campaign.domain.engagement_counting import CountReport, CountState
+from campaign.store import engagement_deliveries, messages, statistics_audience
+from campaign.store.engine import reading, writing
+from campaign.x.tariff import TARIFF
+from flows.engagement_statistics import engagement_statistics
+from models import Delivery
+from tasks.continuation import NO_WAIT
+from tasks.services import find_service, gateway_of
+from tests.engaging import click, link, went_out
+from tests.flows.conftest import Connect
+from tests.flows.running import sync
+from tests.simulated_x import Brand, SimulatedX
+
+TRUTH = {"reposts": 1, "likes": 5, "replies": 2, "quotes": 0, "bookmarks": 2, "impressions": 200, "link_visits": 7}
+DAY = 86_400
+
+
+def count(*services: str, wait: bool = True) -> tuple[State[Any], list[CountReport]]:
+    with tags(*[] if wait else [NO_WAIT]):
+        state: State[Any] = engagement_statistics(list(services), return_state=True)
+    found = state.result(raise_on_failure=False)
+    return state, found if isinstance(found, list) else []
+
+
+def on_x(brand: Brand, days_ago: float = 1, **counts: int) -> str:
+    """A post on the simulated X, with the figures that X counts of it."""
+    made = brand.x.command("POST", f"accounts/{brand.name}/posts", text="Hello", ago_seconds=days_ago * DAY)
+    change(brand, str(made["id"]), **TRUTH | counts)
+    return str(made["id"])
+
+
+def change(brand: Brand, x_id: str, **counts: int) -> None:
+    brand.x.command("PUT", f"posts/{x_id}/counts", **counts)
+
+
+def out(brand: Brand, name: str, *x_ids: str, days_ago: float = 1) -> Delivery:
+    """A delivery of ours that is these posts."""
+    at = pendulum.now("UTC").subtract(seconds=int(days_ago * DAY))
+    return went_out(find_service(brand.name), name, ("Hello",) * len(x_ids), at=at, x_ids=x_ids)
+
+
+def report(delivery: Delivery) -> Any:
+    with reading() as session:
+        return engagement_deliveries.numbers_of(session, delivery, TARIFF).as_json()
+
+
+def numbers(post: dict[str, Any]) -> dict[str, Any]:
+    return {name: post[name] for name in TRUTH}
+
+
+def asked(brand: Brand) -> list[str]:
+    return [call["path"] for call in brand.x.calls() if call["path"].endswith("tweets")]
+
+
+def shown(run_id: Any) -> dict[str, str]:
+    with get_client(sync_client=True) as client:
+        wanted = {"flow_runs": {"id": {"any_": [str(run_id)]}}}
+        found = httpx.post(f"{client.api_url}artifacts/filter", json=wanted).raise_for_status().json()
+    return {one["key"]: one["data"] for one in found}
+
+
+def test_the_numbers_are_the_truth_of_x_a_deleted_post_ends_and_robots_do_not_count(connect: Connect) -> None:
+    acme, legacy = connect("acme", 30), connect("legacy", api_version="1.1")
+    sync("acme")
+    acme.gain(count=3)
+    acme.lose(count=1)
+    sync("acme")
+    first, second, old = on_x(acme), on_x(acme, likes=9), on_x(acme, 31)
+    for _ in range(2):
+        on_x(acme, 0.5)  # by hand
+    launch, before = out(acme, "launch", first, second), out(acme, "before", old, days_ago=31)
+    other = out(legacy, "other", on_x(legacy))
+    with writing() as session:
+        shop = link(session, launch)
+        [one, _] = messages.of_delivery(session, launch)
+        click(session, shop, one, pendulum.now("UTC"))
+        click(session, shop, one, pendulum.now("UTC"), robot=True)
+
+    state, reports = count()
+
+    assert state.is_completed(), state.message
+    found = report(launch)
+    assert [numbers(post) for post in found["posts"]] == [TRUTH, TRUTH | {"likes": 9}]
+    assert (found["clicks"], found["robot_clicks"], found["engagement_rate"]) == (1, 1, 0.06)
+    assert report(before)["posts"][0]["counted_at"] is None
+    [post] = report(other)["posts"]
+    assert (post["likes"], post["reposts"], post["impressions"]) == (5, 1, None)
+    line = {one.service: one for one in reports}["acme"]
+    # Four on the timeline, for two that were wanted: cheaper than looking both up.
+    assert (line.posts, line.deleted, line.cost) == (2, 0, Decimal("0.004"))
+    assert asked(acme) == [f"/2/users/{acme.made['user_id']}/tweets"]
+    with reading() as session:
+        [day] = statistics_audience.days_since(session, acme.service.id)
+    assert (day.followers, day.gained, day.lost) == (len(acme.truth()), 3, 1)
+    pages = shown(state.state_details.flow_run_id)
+    assert "deleted" not in pages["engagement-launch"]
+    assert "data:image/svg+xml" in pages["engagement-launch"]
+    assert {"engagement-all", "engagement-service-acme", "engagement-service-legacy"} <= pages.keys()
+
+    gateway_of(acme.service).delete_post(second)
+    change(acme, first, **TRUTH | {"likes": 50})
+    _, reports = count("acme")
+
+    found = report(launch)
+    assert [post["likes"] for post in found["posts"]] == [50, 9]
+    assert [bool(post["deleted_at"]) for post in found["posts"]] == [False, True]
+    assert (reports[0].posts, reports[0].deleted) == (1, 1)
+    calls = len(asked(acme))
+    _, reports = count("acme")
+    assert (reports[0].posts, reports[0].deleted) == (1, 0)
+    assert asked(acme)[calls:] == ["/2/tweets"]  # one post: looking it up costs no more than a page
+
+
+def test_a_service_over_its_cap_is_refused_before_anything_is_spent_and_the_others_are_counted(
+    connect: Connect,
+) -> None:
+    acme, poor = connect("acme"), connect("poor", spend_cap=Decimal("0.015"), owned=False)
+    launch = out(acme, "launch", on_x(acme))
+    out(poor, "second", *[on_x(poor) for _ in range(4)])
+
+    state, reports = count()
+
+    assert state.is_failed()
+    assert "Reading the numbers of 4 posts costs about $0.02" in (state.message or "")
+    assert {one.service: one.state for one in reports} == {"acme": CountState.FINISHED, "poor": CountState.REFUSED}
+    assert report(launch)["likes"] == 5
+    assert not [call for call in asked(poor) if poor.made["user_id"] in call]
+    assert poor.booked() <= Decimal("0.010")
+
+
+def test_what_x_does_not_allow_now_is_left_for_later_and_not_asked_for_twice(x: SimulatedX, connect: Connect) -> None:
+    acme = connect("acme", owned=False)
+    x.limit(2, **{"posts/lookup": 1})
+    out(acme, "launch", *[on_x(acme) for _ in range(101)])
+
+    state, [line] = count(wait=False)
+
+    assert state.is_completed()
+    assert (line.state, line.posts) == (CountState.WAITING, 100)
+    assert "acme continues at" in (state.message or "")
+    _, [line] = count()
+    assert (line.state, line.posts) == (CountState.FINISHED, 101)
+
+
+def test_an_unknown_service_is_one_sentence(connect: Connect) -> None:
+    connect("acme")
+    state, _ = count("nobody")
+    assert state.is_failed()
+    assert "There is no service nobody" in (state.message or "")
