@@ -8,8 +8,9 @@ from prefect.exceptions import PrefectHTTPStatusError
 from starlette.types import ASGIApp
 
 from campaign.errors import NotPossible
-from campaign.web import joining_callback
+from campaign.web import joining_callback, redirect
 from campaign.web.app import make_app
+from campaign.web.clicks import ClickRecorder
 from campaign.web.joining_outside import Outside
 from campaign.x.sign_in import AppKeys
 from models import Service
@@ -20,7 +21,9 @@ from tasks.twitter_service import app_keys_of
 
 def make_whole_app() -> ASGIApp:
     """Make the application that `campaign web` serves."""
-    return make_app(joining_callback.routes(Outside(_services, _app_keys, hand_over)))
+    recorder = ClickRecorder()
+    joining = joining_callback.routes(Outside(_services, _app_keys, hand_over))
+    return make_app([*redirect.routes(recorder), *joining], recorder.lifespan)
 
 
 def _services() -> Sequence[Service]:

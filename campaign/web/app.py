@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
@@ -17,6 +18,8 @@ from campaign.web.security import Guard
 def make_app(routes: Sequence[BaseRoute] = (), lifespan: Any = None) -> ASGIApp:
     """Make the application of these areas' routes; `lifespan` begins and ends what they need."""
     every = [*pages.routes(), *routes]
-    app = Starlette(routes=every, lifespan=lifespan, exception_handlers={HTTPException: on_refusal})
+    guard = Middleware(Guard, trouble, is_https=load_settings().public_url.startswith("https:"))
+    handlers = {HTTPException: on_refusal}
+    app = Starlette(routes=every, middleware=[guard], exception_handlers=handlers, lifespan=lifespan)
     app.router.redirect_slashes = False
-    return Guard(app, trouble, is_https=load_settings().public_url.startswith("https:"))
+    return app

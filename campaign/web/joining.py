@@ -16,6 +16,7 @@ from campaign.store.agreements import invitation_of
 from campaign.store.engine import writing
 from campaign.store.signatures import sign
 from campaign.web import joining_words as words
+from campaign.web.clicks_agents import LONGEST_READ, agent_of
 from campaign.web.joining_outside import Directory, Outside, what_is_missing
 from campaign.web.joining_sign_in import Remembered, SignedIn, SignIns, x_origins
 from campaign.web.pages import page
@@ -50,7 +51,7 @@ class Joining:
             return service
         invitation = request.query_params.get("i", "")
         if request.method == "GET" and (named := invitation_of(invitation)):
-            await run_in_threadpool(_note_opening, *named)
+            await run_in_threadpool(_note_opening, *named, request.headers.get("user-agent", ""))
         return _form(request, service, invitation)
 
     async def begin(self, request: Request) -> Response:
@@ -146,7 +147,10 @@ def _form(request: Request, service: Service, invitation: str, problem: str = ""
     return with_form(response, visit)
 
 
-def _note_opening(delivery_id: int, visitor_id: int) -> None:
+def _note_opening(delivery_id: int, visitor_id: int, said: str) -> None:
+    """Note it unless a robot looks, such as X's own, which draws a preview of the link."""
+    if agent_of(said[:LONGEST_READ]).is_robot:
+        return
     with writing() as session:
         agreements.note_opening(session, delivery_id, visitor_id, pendulum.now("UTC"))
 

@@ -123,6 +123,6 @@ def _headers(*, is_https: bool) -> dict[str, str]:
 def _noted(error: Exception) -> str:
     """Log an error under a number: where it happened and what kind it is, for its text may hold a token."""
     number = secrets.token_hex(4)
-    places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-8:]]
+    places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-3:]]
     _log.error("Error %s of a page: %s at %s", number, type(error).__name__, " > ".join(places))
     return number

@@ -1,0 +1,170 @@
+"""The real web application at a port of this machine, before a simulated X, and browsers that visit it."""
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+import uvicorn
+from pydantic import SecretStr
+from sqlmodel import col, select
+from starlette.types import ASGIApp
+
+from campaign.errors import NotPossible
+from campaign.settings import load_settings
+from campaign.store import services
+from campaign.store.engine import reading
+from campaign.web import joining_callback
+from campaign.web.app import make_app
+from campaign.web.joining_outside import Outside
+from campaign.x.sign_in import AppKeys, Grant
+from deployments.server import free_port
+from models import Agreement, Service
+from tests.readings import saved_service
+from tests.simulated_x import SimulatedX
+
+APP_KEYS = ("consumer_key", "consumer_secret", "client_id", "client_secret")
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+PURPOSE = "To greet you by your name."
+
+
+@contextmanager
+def serving(app: ASGIApp, port: int) -> Iterator[None]:
+    server = uvicorn.Server(uvicorn.Config(app, port=port, access_log=False, log_level="warning"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive()
+            time.sleep(0.01)
+        yield
+    finally:
+        server.should_exit = True
+        thread.join()
+
+
+@dataclass
+class House:
+    """A service that asks people, and what came of it."""
+
+    x: SimulatedX
+    url: str
+    service: Service
+    made: dict[str, Any] = field(repr=False)
+    is_away: bool = False
+    """Whether the workflow takes no tokens now."""
+    handed: list[tuple[int, Grant]] = field(default_factory=list)
+
+    def outside(self) -> Outside:
+        return Outside(self._services, self._app_keys, self._hand_over)
+
+    def browser(self) -> "Browser":
+        return Browser(self)
+
+    def follower(self, **profile: Any) -> str:
+        """The username of somebody who can sign in on X."""
+        user = self.x.command("GET", "accounts/acme/followers?limit=10")["users"][0]
+        if profile:
+            self.x.command("PATCH", f"users/{user['id']}", **profile)
+        return str(user["username"])
+
+    def agreements(self) -> list[Agreement]:
+        with reading() as session:
+            return list(session.exec(select(Agreement).order_by(col(Agreement.id))))
+
+    def signed_in(self) -> list[dict[str, Any]]:
+        """Every yes that the simulated X knows of."""
+        return list(self.x.command("GET", "sign_ins")["sign_ins"])
+
+    def _services(self) -> list[Service]:
+        with reading() as session:
+            return services.all_known(session)
+
+    def _app_keys(self, service: Service) -> AppKeys:
+        keys = {name: self.made[name] for name in APP_KEYS[: 4 if service.has_oauth2 else 2]}
+        return AppKeys(**{name: SecretStr(key) for name, key in keys.items()})
+
+    def _hand_over(self, agreement: Agreement, grant: Grant) -> None:
+        if self.is_away:
+            raise NotPossible("The Prefect server does not answer.")
+        self.handed.append((agreement.id, grant))
+
+
+@contextmanager
+def open_house(x_url: str, *, has_oauth2: bool = True, **fields: Any) -> Iterator[House]:
+    """Serve the pages of the service `acme`, whose database is in use already."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    x = SimulatedX(x_url)
+    x.command("POST", "reset")
+    made = x.command("POST", "accounts", username="acme", name="Acme", callbacks=[f"{url}/join/callback"], followers=3)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("CAMPAIGN_X_API_URL", x_url)
+        environment.setenv("CAMPAIGN_PUBLIC_URL", url)
+        load_settings.cache_clear()
+        service = saved_service(**{"join_purpose": PURPOSE, "has_oauth2": has_oauth2} | fields)
+        house = House(x, url, service, made)
+        with serving(make_app(joining_callback.routes(house.outside())), port):
+            yield house
+    load_settings.cache_clear()
+
+
+class Browser:
+    """Keeps cookies, sends forms as browsers do, and follows no redirect by itself."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._client = httpx.Client(base_url=house.url, timeout=30, headers={"user-agent": FIREFOX})
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        return self._client.cookies
+
+    def get(self, address: str, **headers: str) -> httpx.Response:
+        return self._client.get(address, headers=headers)
+
+    def head(self, address: str) -> httpx.Response:
+        return self._client.head(address)
+
+    def send(self, page: httpx.Response, /, **fields: str) -> httpx.Response:
+        """Send the form of a page, with what is filled in."""
+        action = re.findall(r'<form method="post" action="([^"]+)"', page.text)[0]
+        given = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text)) | fields
+        where = {"origin": self._house.url, "sec-fetch-site": "same-origin"}
+        return self._client.post(action, data=given, headers=where)
+
+    def ask_x(self, invitation: str = "", **ticks: str) -> str:
+        """Open the page, tick and go to X; gives the address of X's consent screen."""
+        page = self.get(f"/join/acme?i={invitation}" if invitation else "/join/acme")
+        assert page.status_code == 200, page.text
+        answer = self.send(page, agree="yes", **ticks)
+        assert answer.status_code == 303, answer.text
+        return answer.headers["location"]
+
+    def say_yes(self, consent_screen: str, username: str) -> str:
+        """Say yes on X; gives where X sends the browser back to."""
+        return self._answer(consent_screen, answer="authorize", username=username)
+
+    def say_no(self, consent_screen: str) -> str:
+        return self._answer(consent_screen, answer="cancel")
+
+    def _answer(self, consent_screen: str, **fields: str) -> str:
+        # X keeps cookies of its own.
+        answer = httpx.post(consent_screen, data=fields, timeout=10)
+        assert answer.status_code == 302, answer.text
+        return answer.headers["location"]
+
+    def join(self, username: str, invitation: str = "", **ticks: str) -> httpx.Response:
+        """The whole way; gives the page at its end."""
+        answer = self.get(self.say_yes(self.ask_x(invitation, **ticks), username))
+        return self.get(answer.headers["location"]) if answer.status_code == 303 else answer
+
+
+def query_of(address: str) -> dict[str, str]:
+    return {name: values[0] for name, values in parse_qs(urlsplit(address).query).items()}
