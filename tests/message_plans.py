@@ -20,7 +20,7 @@ from tests.factories import NOW
 from tests.virtual_messages import VirtualMessages
 
 _ROWS = ("message", "wave", "audit_entry", "delivery_target", "delivery", "charge", "budget", "consent", "suppression")
-_MORE_ROWS = ("unreachable", "inbox", "subscription", "past_subscription", "visitor", "service")
+_MORE_ROWS = ("short_link", "link", "unreachable", "inbox", "subscription", "past_subscription", "visitor", "service")
 _TABLES = SQLModel.metadata.tables
 
 
@@ -38,6 +38,11 @@ class Plan:
     """X user id by visitor id."""
     inbox_every: timedelta = timedelta(minutes=15)
     depth: int = 0
+
+    @property
+    def has_links(self) -> bool:
+        """In some schedules the messages have a link, whose place another one takes for each person."""
+        return self.seed % 4 == 1
 
     @property
     def story(self) -> str:

@@ -7,6 +7,7 @@ from typing import Any, cast
 from sqlmodel import col, select
 
 from campaign.domain.broadcast_text import BroadcastText
+from campaign.domain.content import NamedLink
 from campaign.errors import XError
 from campaign.store import broadcasts
 from campaign.store.engine import reading
@@ -16,7 +17,7 @@ from tasks.mailing import send_what_is_due
 from tasks.progress import End, Progress
 from tests.message_meddling import act_between, meddle
 from tests.message_plans import Plan, plan_of
-from tests.message_truth import check, check_opt_outs, check_permitted
+from tests.message_truth import LINK, check, check_opt_outs, check_permitted
 from tests.virtual_message_gateway import MessageGateway
 from tests.virtual_x import Killed
 
@@ -44,8 +45,9 @@ def run_message_schedule(seed: int) -> None:
 
 
 @lru_cache
-def _text(label: str) -> BroadcastText:
-    return BroadcastText(label + " for {{ visitor.full_name }}", {"label": "Acme"}, "Reply STOP.", WORDS)
+def _text(label: str, *, has_links: bool) -> BroadcastText:
+    text = label + " for {{ visitor.full_name }}" + f" {LINK}" * has_links
+    return BroadcastText(text, {"label": "Acme"}, "Reply STOP.", WORDS)
 
 
 def _desk(plan: Plan, service: Service) -> Desk:
@@ -57,8 +59,9 @@ def _desk(plan: Plan, service: Service) -> Desk:
                 one.id,
                 one.name,
                 plan.stamps[one.id],
-                _text(one.label),
+                _text(one.label, has_links=plan.has_links),
                 record=Record(broadcasts.last_outcomes(session, one.id, ids) if plan.seed % 8 == 0 else ()),
+                links={LINK: NamedLink(url=LINK)} if plan.has_links else {},
             )
             for one in plan.broadcasts
         }

@@ -5,13 +5,15 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
-from campaign.store import deliveries
+from campaign.store import deliveries, links
 from campaign.store.engine import reading
 from models import Charge, DeliveryState, Message, MessageState, Service, Suppression
 from tests.message_plans import Plan
 from tests.virtual_messages import LOOKING, SENDING
+
+LINK = "https://shop.example.com/sale"
 
 
 def check_opt_outs(plan: Plan, asked_at: datetime) -> None:
@@ -54,6 +56,16 @@ def check(plan: Plan) -> None:
             _check_money(plan, session.scalars(select(Charge).where(col(Charge.service_id) == service.id)), service)
         for row in rows:
             _check_end(plan, session, row)
+        _check_links(plan, session, [row for row in rows if row.text])
+
+
+def _check_links(plan: Plan, session: Session, rows: list[Message]) -> None:
+    """What was tried to be sent has one short link each, which is the message's own."""
+    tokens = links.tokens_of(session, [row.id for row in rows])
+    assert len(tokens) == len(rows) * plan.has_links, plan.story
+    for row in rows if plan.has_links else ():
+        assert f"/r/{tokens[row.id, LINK]}" in row.text, plan.story
+        assert LINK not in row.text, plan.story
 
 
 def _check_end(plan: Plan, session: Any, row: Message) -> None:

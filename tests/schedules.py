@@ -9,16 +9,18 @@ from pathlib import Path
 from random import Random
 from typing import Any, cast
 
+import pytest
 from sqlmodel import col, select
 
-from campaign.domain.content import Content, Part
+from campaign.domain.content import Content, NamedLink, Part
 from campaign.domain.drafts import Draft
 from campaign.domain.outcome import state_after
 from campaign.domain.rendered import RenderedPart
 from campaign.errors import XError
-from campaign.store import deliveries, messages, schema
+from campaign.store import deliveries, links, messages, schema
 from campaign.store.engine import reading, writing
-from models import Charge, Delivery, DeliveryState, Message, MessageState, Service
+from models import Charge, Delivery, DeliveryState, MessageState, Service
+from tasks.linking import shorten_posts
 from tasks.progress import End, Progress
 from tasks.threads import publish_parts
 from tasks.work import Work
@@ -54,24 +56,33 @@ def _prepare(seed: int, accounts: int, parts: int) -> tuple[list[Service], Deliv
         ]
         session.add_all(services)
         session.flush()
-        draft = Draft(label="x", content=Content(parts=[Part(text=_text(part)) for part in range(1, parts + 1)]))
+        draft = Draft(label="x", content=Content(parts=[Part(text=_text(part, seed)) for part in range(1, parts + 1)]))
         delivery = deliveries.create(session, draft, f"post-{seed}", services, None, actor="test", now=NOW)
         delivery.state, delivery.confirmed_at, delivery.started_at = DeliveryState.IN_PROGRESS, NOW, NOW
-        rendered = [RenderedPart(service.id, part, _text(part)) for service in services for part in range(1, parts + 1)]
+        rendered = [_rendered(service.id, part, seed) for service in services for part in range(1, parts + 1)]
         messages.plan(session, delivery, rendered)
+        shorten_posts(session, delivery, rendered, NOW)
         return services, delivery, deliveries.stamp_of(session, delivery)
 
 
-def _text(part: int) -> str:
-    return f"Part {part}"
+def _text(part: int, seed: int) -> str:
+    return f"Part {part} of shop.example.com/{part}" if _has_links(seed) else f"Part {part}"
+
+
+def _has_links(seed: int) -> bool:
+    """Some schedules have links, whose place others have taken in what goes out."""
+    return seed % 4 == 0
+
+
+def _rendered(service_id: int, part: int, seed: int) -> RenderedPart:
+    named = (NamedLink(url=f"shop.example.com/{part}"),) if _has_links(seed) else ()
+    return RenderedPart(service_id, part, _text(part, seed), links=named)
 
 
 def _work(x: VirtualX, service: Service, delivery: Delivery, stamp: str) -> Work:
     with reading() as session:
-        parts = {
-            one.part: RenderedPart(service.id, one.part, one.text)
-            for one in messages.of_account(session, delivery.id, service.id)
-        }
+        log = messages.of_account(session, delivery.id, service.id)
+    parts = {one.part: _rendered(service.id, one.part, x.seed) for one in log}
     gateway = cast("Any", VirtualGateway(x, service.x_user_id or ""))
     return Work(gateway, service, delivery.id, parts, stamp, x.clock, SETTLE)
 
@@ -97,17 +108,21 @@ def _check(seed: int, x: VirtualX, services: list[Service], delivery: Delivery) 
         for service in services:
             rows = [one for one in log if one.service_id == service.id]
             truth = [one for one in x.published if one.account == service.x_user_id]
-            assert [one.post.text for one in truth] == [_text(row.part) for row in rows], story
+            assert [one.post.text for one in truth] == [row.text for row in rows], story
+            assert links.as_written(session, [row.text for row in rows]) == [_text(row.part, seed) for row in rows]
+            assert len(links.tokens_of(session, [row.id for row in rows])) == len(rows) * _has_links(seed), story
             assert [one.x_id for one in truth] == [row.x_id for row in rows], story
             assert [one.post.reply_to for one in truth] == [None, *(row.x_id for row in rows[:-1])], story
-            _check_money(session.exec(select(Charge).where(col(Charge.service_id) == service.id)), rows, story)
+            price = Decimal("0.200" if _has_links(seed) else "0.015")
+            charges = session.exec(select(Charge).where(col(Charge.service_id) == service.id))
+            _check_money(charges, price * len(rows), story)
         assert all(row.state is MessageState.SENT for row in log), story
         assert state_after(cast("list[Any]", log), is_expired=False) is DeliveryState.FINISHED, story
 
 
-def _check_money(charges: Any, rows: list[Message], story: str) -> None:
+def _check_money(charges: Any, cost: Decimal, story: str) -> None:
     posts = [charge for charge in charges if charge.endpoint == "POST /2/tweets"]
-    assert sum((charge.amount for charge in posts), Decimal(0)) == Decimal("0.015") * len(rows), story
+    assert sum((charge.amount for charge in posts), Decimal(0)) == cost, story
     assert all(charge.settled for charge in posts), story
 
 
@@ -117,6 +132,8 @@ def a_database() -> Iterator[None]:
     shared = Path("/dev/shm")
     with tempfile.TemporaryDirectory(dir=shared if shared.is_dir() else None) as folder:
         home = Path(folder)
-        with in_use(Database("sqlite", f"sqlite:///{home / 'campaign.db'}"), home):
-            schema.upgrade()
-            yield
+        with pytest.MonkeyPatch.context() as environment:
+            environment.setenv("CAMPAIGN_PUBLIC_URL", "https://s.example.com")
+            with in_use(Database("sqlite", f"sqlite:///{home / 'campaign.db'}"), home):
+                schema.upgrade()
+                yield
