@@ -25,7 +25,7 @@ class VisitorLimits:
 
     def seconds_to_wait(self, scope: Scope) -> int:
         """Count a request; 0 when it may go on, else how long its visitor has to wait."""
-        limit, visitor = _limit_of(scope), _visitor_of(scope)
+        limit, visitor = _limit_of(scope), visitor_of(scope)
         if self._limiter.hit(limit, visitor):
             return 0
         return max(1, ceil(self._limiter.get_window_stats(limit, visitor).reset_time - time()))
@@ -37,7 +37,8 @@ def _limit_of(scope: Scope) -> RateLimitItemPerMinute:
     return _REDIRECTS if scope["path"].startswith("/r/") else _PAGES
 
 
-def _visitor_of(scope: Scope) -> str:
+def visitor_of(scope: Scope) -> str:
+    """Whom a request is counted for: an address, or a network of IPv6."""
     host = scope["client"][0] if scope.get("client") else ""
     try:
         address = ip_address(host)
