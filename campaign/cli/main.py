@@ -7,6 +7,7 @@ from typer.exceptions import TyperException
 
 from campaign.cli import output
 from campaign.cli.consent import consent
+from campaign.cli.contact import contact
 from campaign.cli.database import database
 from campaign.cli.delivery import delivery
 from campaign.cli.demo import demo
@@ -39,6 +40,7 @@ app.add_typer(template, name="template")
 app.command()(visitors)
 app.add_typer(consent, name="consent")
 app.add_typer(denylist, name="denylist")
+app.add_typer(contact, name="contact")
 app.add_typer(report, name="report")
 app.command("deploy")(deploy_command)
 app.command()(doctor)

@@ -40,7 +40,7 @@ def _agreements(
 ) -> Iterator[Agreement]:
     ids = people.with_ids(session, {row.external_id for row in rows if row.external_id})
     usernames = people.with_usernames(session, {row.username for row in rows if not row.external_id})
-    suppressed = _suppressed(session, service_id)
+    suppressed = suppressed_by(session, service_id)
     for row in rows:
         found = [ids[row.external_id]] if row.external_id in ids else []
         if not row.external_id:
@@ -53,6 +53,7 @@ def _agreements(
             yield Agreement(found[0], row.source, row.proof, row.given_at)
 
 
-def _suppressed(session: Session, service_id: int) -> set[int]:
+def suppressed_by(session: Session, service_id: int) -> set[int]:
+    """The visitors whom this service never writes to."""
     by = col(Suppression.service_id).in_([service_id, EVERY_SERVICE])
     return set(session.exec(select(Suppression.visitor_id).where(by)))

@@ -27,8 +27,8 @@ class Erased:
 
     counts: dict[str, int]
     """Rows by section, see campaign.store.contact_records."""
-    agreement_ids: list[int]
-    """Agreements of which a token for X may still be kept."""
+    has_token: bool
+    """Whether a token for X may still be kept, of an agreement whose profile is not recovered."""
     still_named_in: list[str]
     """What an operator has to change by hand."""
 
@@ -53,7 +53,7 @@ def erase(session: Session, person: Person, now: datetime) -> Erased:
     _check_settled(session, person)
     erased = Erased(
         count_held(session, person),
-        _agreements_under_way(session, person),
+        _has_token(session, person),
         contact_mentions.still_named_in(session, person),
     )
     contact_mentions.forget(session, person)
@@ -84,9 +84,9 @@ def _check_settled(session: Session, person: Person) -> None:
         )
 
 
-def _agreements_under_way(session: Session, person: Person) -> list[int]:
-    is_open = col(Agreement.state).in_([AgreementState.AGREED, AgreementState.FAILED])
-    return list(session.exec(select(Agreement.id).where(is_about(person, Agreement), is_open)))
+def _has_token(session: Session, person: Person) -> bool:
+    is_open = col(Agreement.state) == AgreementState.AGREED
+    return session.scalar(select(Agreement.id).where(is_about(person, Agreement), is_open).limit(1)) is not None
 
 
 def _names_of(person: Person) -> Iterator[str]:

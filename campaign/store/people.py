@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import String, func
+from sqlalchemy import BigInteger, String, func
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -68,3 +68,9 @@ def ids_and_handles(people: Sequence[str]) -> tuple[list[str], list[str]]:
     named = {person.strip() for person in people}
     ids = {person for person in named if person.isdigit()}
     return sorted(ids), sorted({person.removeprefix("@").lower() for person in named - ids} - {""})
+
+
+def external_ids(session: Session, visitor_ids: Sequence[int]) -> dict[int, str]:
+    """The X user ids of visitors, by their own."""
+    wanted = among(session, col(Visitor.id), list(visitor_ids), BigInteger())
+    return dict(session.exec(select(Visitor.id, Visitor.external_id).where(wanted)).all())

@@ -1,0 +1,157 @@
+"""A list of contacts, written at once: whoever is known is found again, whoever was erased stays away."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlmodel import Session
+
+from campaign.domain.contact_rows import ConsentGiven, ContactRow
+from campaign.store import erasures, people, services
+from campaign.store.consent_import import suppressed_by
+from campaign.store.consents import Agreement, agree_all, visitor_of
+from campaign.store.contact_lookup import KnownContacts
+from models import ConsentSource, Contact, Service
+
+Row = tuple[int, ContactRow]
+"""A row and the number of its line."""
+
+
+@dataclass
+class Imported:
+    """What came of a list; people are told as it names them."""
+
+    rows: int
+    made: int = 0
+    changed: int = 0
+    consents: int = 0
+    """Those that began; whoever agreed before, or took it back later, is not among them."""
+    suppressed: list[str] = field(default_factory=list)
+    """Never written to, so that their consents are not kept."""
+    erased: list[str] = field(default_factory=list)
+    """They asked to be forgotten, so nothing is kept of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A row, and who on X it is about as far as that is known."""
+
+    row: ContactRow
+    external_id: str | None
+    visitor_id: int | None
+
+
+def place(session: Session, rows: Sequence[Row], imported: Imported) -> tuple[list[Placed], list[tuple[int, str]]]:
+    """Find who the rows are about, and what is wrong with which line; those who were erased are left out."""
+    kept = _without_erased(session, rows, imported)
+    ids = people.with_ids(session, {row.external_id for _, row in kept if row.external_id})
+    handles = people.with_usernames(session, {row.username for _, row in kept if row.username and not row.external_id})
+    known = people.external_ids(session, [visitor_id for found in handles.values() for visitor_id in found])
+    known_services = _services(session)
+    placed, problems = list[Placed](), list[tuple[int, str]]()
+    for line, row in kept:
+        found = [ids[row.external_id]] if row.external_id in ids else []
+        found = found or ([] if row.external_id else handles.get(row.username, []))
+        if len(found) > 1:
+            problems.append((line, f"@{row.username} is the handle of several people: write external_id"))
+            continue
+        visitor_id = found[0] if found else None
+        placed.append(Placed(row, row.external_id or known.get(visitor_id or 0), visitor_id))
+        problems += [(line, problem) for problem in _consent_problems(placed[-1], known_services)]
+    return placed, problems
+
+
+def _without_erased(session: Session, rows: Sequence[Row], imported: Imported) -> list[Row]:
+    kept = list(rows)
+    for names in (_id_of, _email_of, _handle_of):
+        named = [each for each in kept if names(each[1])]
+        staying = erasures.without_erased(session, named, lambda each, names=names: names(each[1]))  # type: ignore[misc]
+        gone = {line for line, _ in named} - {line for line, _ in staying}
+        imported.erased += [row.person for line, row in kept if line in gone]
+        kept = [each for each in kept if each[0] not in gone]
+    return kept
+
+
+def _id_of(row: ContactRow) -> str:
+    return row.external_id
+
+
+def _email_of(row: ContactRow) -> str:
+    return erasures.email_name(row.email) if row.email else ""
+
+
+def _handle_of(row: ContactRow) -> str:
+    """Only where nothing surer is known: handles change hands."""
+    return erasures.handle_name(row.username) if row.username and not row.external_id else ""
+
+
+def _services(session: Session) -> dict[str, Service]:
+    return {service.internal_name.lower(): service for service in services.all_known(session)}
+
+
+def _consent_problems(placed: Placed, known_services: Collection[str]) -> Iterator[str]:
+    consent = placed.row.consent
+    if consent and consent.service not in known_services:
+        yield f"there is no service {consent.service}, or it has not been synchronised yet"
+    elif consent and placed.external_id is None:
+        yield "nobody can be written to whose X user id is not known: write external_id, or leave the consent out"
+
+
+def write(session: Session, placed: Sequence[Placed], imported: Imported, now: datetime) -> None:
+    """Write the contacts and their consents, in the caller's transaction."""
+    known = KnownContacts(session, [one.row for one in placed], [one.external_id for one in placed])
+    for one in placed:
+        contact = known.of(one.row, one.external_id)
+        if contact is None:
+            contact = Contact(created_at=now, updated_at=now)
+            imported.made += 1
+        elif contact.id:
+            imported.changed += 1
+        _fill(contact, one, now)
+        session.add(contact)
+        known.add(contact)
+    session.flush()
+    imported.consents = sum(
+        agree_all(session, service.id, _agreements(session, service, given, imported, now))
+        for service, given in _by_service(session, placed)
+    )
+
+
+def _fill(contact: Contact, one: Placed, now: datetime) -> None:
+    """What the list says replaces what was known; what it leaves empty stays."""
+    told: Mapping[str, str] = {**one.row.profile, "username": one.row.username, "email": one.row.email}
+    for name, value in told.items():
+        if value:
+            setattr(contact, name, value)
+    contact.external_id = one.external_id or contact.external_id
+    contact.visitor_id = one.visitor_id or contact.visitor_id
+    contact.updated_at = now
+
+
+def _by_service(
+    session: Session, placed: Iterable[Placed]
+) -> Iterator[tuple[Service, list[tuple[Placed, ConsentGiven]]]]:
+    given: dict[str, list[tuple[Placed, ConsentGiven]]] = defaultdict(list)
+    for one in placed:
+        if one.row.consent:
+            given[one.row.consent.service].append((one, one.row.consent))
+    known = _services(session)
+    for name, consents in given.items():
+        yield known[name], consents
+
+
+def _agreements(
+    session: Session,
+    service: Service,
+    given: Sequence[tuple[Placed, ConsentGiven]],
+    imported: Imported,
+    now: datetime,
+) -> Iterator[Agreement]:
+    never = suppressed_by(session, service.id)
+    for one, consent in given:
+        visitor_id = one.visitor_id or visitor_of(session, one.external_id or "", service.visitor_folder, now)
+        if visitor_id in never:
+            imported.suppressed.append(one.row.person)
+        elif visitor_id:
+            yield Agreement(visitor_id, ConsentSource.IMPORT, consent.source, consent.at)
