@@ -8,7 +8,7 @@ from prefect.exceptions import PrefectHTTPStatusError
 from starlette.types import ASGIApp
 
 from campaign.errors import NotPossible
-from campaign.web import joining_callback, redirect
+from campaign.web import joining_callback, redirect, reports
 from campaign.web.app import make_app
 from campaign.web.clicks import ClickRecorder
 from campaign.web.joining_outside import Outside
@@ -23,7 +23,7 @@ def make_whole_app() -> ASGIApp:
     """Make the application that `campaign web` serves."""
     recorder = ClickRecorder()
     joining = joining_callback.routes(Outside(_services, _app_keys, hand_over))
-    return make_app([*redirect.routes(recorder), *joining], recorder.lifespan)
+    return make_app([*redirect.routes(recorder), *joining, *reports.routes()], recorder.lifespan)
 
 
 def _services() -> Sequence[Service]:

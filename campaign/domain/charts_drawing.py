@@ -1,7 +1,8 @@
 """Figures as pictures: SVG without scripts, which asks nothing of any server."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from textwrap import wrap
+from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, SubElement
 
 from pygal import Bar, Line
@@ -10,8 +11,6 @@ from pygal.style import Style
 from campaign.domain.charts import Chart, Measure
 
 _MOST_LABELS = 12
-_ACROSS = 60
-"""Characters below a chart: more of them would run into each other."""
 _FEW = 10
 """Up to this count, every whole number has a line of its own, and no half has one."""
 _LINES = ".line-graph .series .line { stroke-width: 3px !important; }"
@@ -47,22 +46,34 @@ text { fill: #e7e9ea !important; }
 }"""
 
 
-def drawn(chart: Chart, *, follows_page: bool = False) -> bytes:
+class Size(NamedTuple):
+    """How large a picture is: across and down, and how many characters find room below it."""
+
+    width: int
+    height: int
+    across: int
+
+
+WIDE, NARROW = Size(760, 300, 60), Size(400, 300, 26)
+"""For a page or a sheet of paper, and for a telephone."""
+
+
+def drawn(chart: Chart, size: Size = WIDE, *, follows_page: bool = False) -> bytes:
     """Draw a chart as SVG; with `follows_page` it is dark where the computer is."""
     kind: Callable[..., Any] = Line if chart.is_line else Bar
     picture = kind(
         js=(),
         style=_STYLE,
-        width=760,
-        height=300,
-        title=chart.title,
+        width=size.width,
+        height=size.height,
+        title="\n".join(wrap(chart.title, size.across - 10)),
         show_legend=len(chart.series) > 1,
         legend_at_bottom=True,
         show_dots=len(chart.labels) <= _MOST_LABELS,
         print_values=False,
         truncate_label=-1,
         x_label_rotation=0,
-        x_labels_major_every=_every(chart.labels),
+        x_labels_major_every=_every(chart.labels, size.across),
         show_minor_x_labels=False,
         value_formatter=chart.measure.value.format,
         min_scale=2,
@@ -93,9 +104,9 @@ def _styled(root: Element, style: str) -> Element:
     return root
 
 
-def _every(labels: Sequence[str]) -> int:
+def _every(labels: Sequence[str], across: int) -> int:
     """Of how many labels one is shown, so that they do not run into each other."""
-    most = min(_MOST_LABELS, max(1, _ACROSS // max(map(len, labels), default=1)))
+    most = min(_MOST_LABELS, max(1, across // max(map(len, labels), default=1)))
     return -(-len(labels) // most) or 1
 
 
