@@ -1,0 +1,199 @@
+"""Profiles are recovered with tokens that the Prefect server keeps, and the tokens end, whatever happens."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pendulum
+import pytest
+import requests
+from sqlmodel import col, select
+
+from campaign.settings import load_settings
+from campaign.store import agreements
+from campaign.store.engine import reading, writing
+from campaign.x.sign_in import Grant, sign_in_of
+from models import Agreement, AgreementState, Contact, ReconciledBy
+from tasks import grants
+from tasks.grants import hand_over
+from tasks.recovering import recover_profiles
+from tasks.services import saved_services
+from tasks.twitter_service import app_keys_of
+from tests.simulated_x import Brand, SimulatedX
+from tests.web_visits import query_of
+
+CALLBACK = "http://127.0.0.1:4280/join/callback"
+ANA = {
+    "name": "Ana",
+    "description": "Tea <b>& more</b>",
+    "location": "Gent",
+    "confirmed_email": "Ana@Example.org",
+    "created_at": "2012-03-04T05:06:07Z",
+}
+
+
+@pytest.fixture
+def acme(x: SimulatedX) -> Iterator[Brand]:
+    brand = x.make("acme", 3, callbacks=[CALLBACK])
+    brand.save_form(join_purpose="To greet you.", asks_email=True, **app_of(brand))
+    saved_services()
+    yield brand
+    brand.x.be_well()
+    for document_id in grants.kept().values():
+        grants.forget(document_id)
+
+
+def app_of(brand: Brand) -> dict[str, str]:
+    return {name: str(brand.made[name]) for name in ("client_id", "client_secret")}
+
+
+def signed_in(brand: Brand, person: dict[str, Any]) -> Grant:
+    sign_in = sign_in_of(app_keys_of(str(brand.service.block_id)), load_settings().x_api_url, asks_email=True)
+    begun = sign_in.begin(CALLBACK)
+    answer = {"answer": "authorize", "username": person["username"]}
+    back = requests.post(begun.url, data=answer, allow_redirects=False, timeout=10).headers["location"]
+    return sign_in.complete(begun.kept, query_of(back), CALLBACK)
+
+
+def say_yes(brand: Brand, number: int = 0, *, hours_ago: float = 0, token: bool = True, **more: Any) -> int:
+    """Agree as the page has it; gives the number of the agreement."""
+    person = brand.users()[number]
+    grant = signed_in(brand, person)
+    with writing() as session:
+        yes = agreements.Yes(
+            service_id=brand.service.id,
+            external_id=more.pop("external_id", person["id"]),
+            delivery_id=0,
+            text="what is shared",
+            text_version="v1",
+            scopes=grant.scopes,
+            may_link=True,
+            at=pendulum.now("UTC") - timedelta(hours=hours_ago),
+        )
+        row = agreements.keep(session, yes)
+    if token:
+        hand_over(row, grant)
+    return row.id
+
+
+def agreement(row: int) -> Agreement:
+    with reading() as session:
+        return session.get_one(Agreement, row)
+
+
+def contacts() -> list[Contact]:
+    with reading() as session:
+        return list(session.exec(select(Contact).order_by(col(Contact.id))))
+
+
+def tokens_alive(brand: Brand) -> int:
+    """How many tokens still open something at X, by its own word."""
+    return sum(one["stage"] == "alive" for one in brand.x.command("GET", "sign_ins")["sign_ins"])
+
+
+def test_a_profile_becomes_a_contact_and_the_token_is_gone_everywhere(acme: Brand) -> None:
+    person = acme.users()[0]
+    acme.x.command("PATCH", f"users/{person['id']}", **ANA)
+    row = say_yes(acme)
+    found = recover_profiles()
+    assert (found.recovered, found.reconciled, found.failed, found.waiting, found.problems) == (1, 0, 0, 0, ())
+    (contact,) = contacts()
+    assert (contact.external_id, contact.full_name, contact.location) == (person["id"], "Ana", "Gent")
+    assert (contact.description, contact.email) == ("Tea <b>& more</b>", "ana@example.org")
+    assert contact.joined_x_at == pendulum.datetime(2012, 3, 4, 5, 6, 7)
+    assert agreement(row).contact_id == contact.id
+    assert (agreement(row).state, agreement(row).reconciled_by) == (AgreementState.RECOVERED, ReconciledBy.NOTHING)
+    assert grants.kept() == {}
+    assert tokens_alive(acme) == 0
+    assert acme.booked() == Decimal("0.010")
+    assert recover_profiles().recovered == 0
+
+
+def test_who_is_known_by_the_address_is_reconciled(acme: Brand) -> None:
+    acme.x.command("PATCH", f"users/{acme.users()[0]['id']}", **ANA)
+    with writing() as session:
+        session.add(Contact(email="ana@example.org", created_at=pendulum.now(), updated_at=pendulum.now()))
+    row = say_yes(acme)
+    assert recover_profiles().reconciled == 1
+    assert agreement(row).reconciled_by is ReconciledBy.EMAIL
+    assert len(contacts()) == 1
+
+
+@pytest.mark.parametrize("kind", ["unavailable_before", "answer_lost"])
+def test_while_x_is_away_everything_waits_and_goes_on_later(acme: Brand, kind: str) -> None:
+    row = say_yes(acme)
+    acme.x.fault("/2/users/me", kind)
+    found = recover_profiles()
+    assert (found.recovered, found.waiting) == (0, 1)
+    assert found.again_at
+    assert found.again_at > pendulum.now()
+    assert list(grants.kept()) == [row]
+    assert tokens_alive(acme) == 1
+    acme.x.be_well()
+    assert recover_profiles().recovered == 1
+    assert tokens_alive(acme) == 0
+
+
+def test_a_token_that_x_does_not_take_fails_its_agreement_alone(acme: Brand) -> None:
+    first, second = say_yes(acme), say_yes(acme, 1)
+    acme.x.command("POST", "sign_ins/revoke", user=acme.users()[0]["username"])
+    found = recover_profiles()
+    assert (found.recovered, found.failed) == (1, 1)
+    assert agreement(first).state is AgreementState.FAILED
+    assert "X takes this sign-in no more" in agreement(first).reason
+    assert agreement(second).state is AgreementState.RECOVERED
+    assert grants.kept() == {}
+
+
+def test_a_token_that_x_could_not_end_is_ended_the_next_time(acme: Brand) -> None:
+    say_yes(acme)
+    acme.x.fault("/2/oauth2/revoke", "unavailable_before")
+    assert recover_profiles().recovered == 1
+    assert (len(grants.kept()), tokens_alive(acme)) == (1, 1)
+    acme.x.be_well()
+    recover_profiles()
+    assert (grants.kept(), tokens_alive(acme)) == ({}, 0)
+
+
+def test_what_was_withdrawn_meanwhile_is_not_read_and_its_token_ends(acme: Brand) -> None:
+    row = say_yes(acme)
+    with writing() as session:
+        agreements.withdraw(session, acme.service.id, agreement(row).external_id, pendulum.now("UTC"))
+    assert recover_profiles().recovered == 0
+    assert contacts() == []
+    assert (grants.kept(), tokens_alive(acme)) == ({}, 0)
+
+
+def test_above_the_cap_everything_waits_for_the_operator(acme: Brand) -> None:
+    row = say_yes(acme)
+    acme.save_form(spend_cap=Decimal("0.005"), **app_of(acme))
+    saved_services()
+    found = recover_profiles()
+    assert (found.waiting, found.again_at) == (1, None)
+    assert "spend cap" in found.problems[0]
+    assert list(grants.kept()) == [row]
+    assert acme.booked() == 0
+
+
+def test_an_agreement_whose_token_never_came_fails_after_a_while(acme: Brand) -> None:
+    fresh, old = say_yes(acme, token=False), say_yes(acme, 1, hours_ago=1, token=False)
+    assert recover_profiles().failed == 1
+    assert agreement(fresh).state is AgreementState.AGREED
+    assert (agreement(old).state, "lost" in agreement(old).reason) == (AgreementState.FAILED, True)
+
+
+def test_the_profile_of_somebody_else_is_not_kept(acme: Brand) -> None:
+    row = say_yes(acme, external_id="999")
+    assert recover_profiles().failed == 1
+    assert agreement(row).state is AgreementState.FAILED
+    assert contacts() == []
+
+
+def test_no_token_can_be_read_from_the_server_without_asking_for_secrets(acme: Brand) -> None:
+    row = say_yes(acme)
+    token = grants.read(grants.kept()[row])
+    assert token
+    assert token.service_id == acme.service.id
+    assert token.grant.access_token not in repr(token)
+    assert token.grant.access_token not in str(grants._documents())
