@@ -55,19 +55,20 @@ def reactions_section(title: str, engagement: Engagement, figure: float | None) 
 
 def posts_section(title: str, posts: Sequence[PostNumbers], *, with_delivery: bool = False) -> Section:
     """One line for each post; one that is deleted says when that was found."""
-    columns = ("Post", *(["Delivery"] if with_delivery else []), "Published", *_NUMBERS, "Engagement rate", "Remark")
-    rows = tuple(_post_row(post, with_delivery=with_delivery) for post in posts)
-    return Section(title, columns, rows)
+    columns = ["Post", "Delivery", "Published", "Remark", "Reactions", *WORDS.values(), "Engagement rate"]
+    left_out = set() if with_delivery else {columns.index("Delivery")}
+    if not any(map(_remark, posts)):
+        left_out.add(columns.index("Remark"))
+    kept = [place for place in range(len(columns)) if place not in left_out]
+    rows = [_post_row(post) for post in posts]
+    return Section(title, tuple(columns[place] for place in kept), tuple(tuple(row[at] for at in kept) for row in rows))
 
 
-_NUMBERS = ("Reactions", *WORDS.values())
-
-
-def _post_row(post: PostNumbers, *, with_delivery: bool) -> tuple[Cell, ...]:
+def _post_row(post: PostNumbers) -> tuple[Cell, ...]:
     counts = [post.engagement.reactions, *(getattr(post.engagement, name) for name in WORDS)]
-    delivery: list[Cell] = [delivery_place(post.delivery, post.label)] if with_delivery else []
     place = Place(f"@{post.handle} {post.x_id}", post.address)
-    return (place, *delivery, post.published_at, *counts, rate(post.engagement.rate), _remark(post))
+    delivery = delivery_place(post.delivery, post.label)
+    return (place, delivery, post.published_at, _remark(post), *counts, rate(post.engagement.rate))
 
 
 def _remark(post: PostNumbers) -> str:

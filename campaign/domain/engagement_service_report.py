@@ -12,8 +12,10 @@ from campaign.domain.engagement_hours import Hour
 from campaign.domain.engagement_overview import Overview
 from campaign.domain.engagement_sections import Report, Section, delivery_place, posts_section, reactions_section
 from campaign.domain.engagement_service import LAST_DAYS, ServiceLine, ServiceStatistics
+from models import DeliveryKind
 
 _DAYS_DRAWN = 90
+_KINDS = {DeliveryKind.POST: "post", DeliveryKind.DM: "messages"}
 
 
 def report_of(numbers: ServiceStatistics) -> Report:
@@ -112,4 +114,4 @@ def _delivery_row(one: DeliveryNumbers) -> tuple[Cell, ...]:
     whom = ", ".join(f"@{name}" for name in one.services)
     counts = one.targeted, one.sent, one.clicks, one.engagement.reactions, rate(one.rate)
     place = delivery_place(one.name, one.label)
-    return (place, one.kind.value, whom, one.started_at, *counts, one.cost, one.cost_per_click)
+    return (place, _KINDS[one.kind], whom, one.started_at, *counts, one.cost, one.cost_per_click)
