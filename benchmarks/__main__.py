@@ -6,7 +6,7 @@ What is compared takes turns, because machines are noisy, and medians are taken.
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import analysis, messages, services, sync
+from benchmarks import analysis, messages, redirects, services, sync
 from benchmarks.stage import Stage, stage
 from benchmarks.table import Line, print_table
 
@@ -15,6 +15,7 @@ PARTS: dict[str, Callable[[Stage], list[Line]]] = {
     "messages": messages.measure,
     "analysis": analysis.measure,
     "services": services.measure,
+    "redirects": redirects.measure,
 }
 
 

@@ -1,6 +1,8 @@
 """An account on the simulator, as the loops and the sync are told of it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +16,12 @@ class Brand:
     access_token: str
     access_token_secret: str
     followers: int
+
+    @classmethod
+    def of(cls, account: Mapping[str, Any], followers: int) -> "Brand":
+        """An account as the simulator tells of it, which tells more than is needed here."""
+        told = {field.name: account[field.name] for field in fields(cls) if field.name != "followers"}
+        return cls(**told, followers=followers)
 
     @property
     def keys(self) -> tuple[str, str, str, str]:

@@ -5,7 +5,7 @@ import resource
 import sys
 from collections.abc import Callable
 
-from benchmarks import analysing, sending, syncing
+from benchmarks import analysing, following, sending, syncing
 from benchmarks.brand import Brand
 from campaign.store import schema
 
@@ -42,6 +42,7 @@ JOBS: dict[str, Job] = {
         sending.task_for_each,
         crowd,
         analysing.analyse,
+        following.follow,
     )
 }
 

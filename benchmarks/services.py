@@ -57,7 +57,7 @@ def _open(scene: Stage, username: str) -> dict[str, Any]:
     url = scene.settings.x_api_url
     keys = control(url, "POST", "/accounts", {"username": username, "followers": FOLLOWERS, "ordinary": True})
     followers = control(url, "GET", f"/accounts/{username}/followers", {})["users"]
-    return {"brand": asdict(Brand(**keys, followers=FOLLOWERS)), "followers": followers}
+    return {"brand": asdict(Brand.of(keys, FOLLOWERS)), "followers": followers}
 
 
 def _run(client: SyncPrefectClient, name: str) -> float:

@@ -44,7 +44,7 @@ class Stage:
         """Make an account on the simulator and connect it; tweepy needs all fields of its followers."""
         account = {"username": username, "followers": followers, "ordinary": True}
         keys = control(self.settings.x_api_url, "POST", "/accounts", account)
-        brand = Brand(**keys, followers=followers)
+        brand = Brand.of(keys, followers)
         self.run("connect", brand)
         return brand
 
