@@ -74,8 +74,12 @@ class _TooDear(NotPossible):
 
 
 def _count_audience(service: Service) -> int:
+    # Among a million followers it takes seconds, in which others write.
+    with reading() as session:
+        days = statistics_audience.audience_of(session, service.id, pendulum.now("UTC"))
     with writing() as session:
-        return statistics_audience.count_audience(session, service.id, pendulum.now("UTC"))
+        statistics_audience.keep_audience(session, service.id, days)
+    return len(days)
 
 
 def _count_posts(service: Service, not_counted_since: datetime, tally: _Tally) -> None:

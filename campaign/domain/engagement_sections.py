@@ -55,7 +55,7 @@ def reactions_section(title: str, engagement: Engagement, figure: float | None) 
 
 def posts_section(title: str, posts: Sequence[PostNumbers], *, with_delivery: bool = False) -> Section:
     """One line for each post; one that is deleted says when that was found."""
-    columns = ["Post", "Delivery", "Published", "Remark", "Reactions", *WORDS.values(), "Engagement rate"]
+    columns = ["Post", "Delivery", "Published", "Remark", "Reactions", "Engagement rate", *WORDS.values()]
     left_out = set() if with_delivery else {columns.index("Delivery")}
     if not any(map(_remark, posts)):
         left_out.add(columns.index("Remark"))
@@ -65,10 +65,11 @@ def posts_section(title: str, posts: Sequence[PostNumbers], *, with_delivery: bo
 
 
 def _post_row(post: PostNumbers) -> tuple[Cell, ...]:
-    counts = [post.engagement.reactions, *(getattr(post.engagement, name) for name in WORDS)]
+    counts = [getattr(post.engagement, name) for name in WORDS]
+    success = post.engagement.reactions, rate(post.engagement.rate)
     place = Place(f"@{post.handle} {post.x_id}", post.address)
     delivery = delivery_place(post.delivery, post.label)
-    return (place, delivery, post.published_at, _remark(post), *counts, rate(post.engagement.rate))
+    return (place, delivery, post.published_at, _remark(post), *success, *counts)
 
 
 def _remark(post: PostNumbers) -> str:

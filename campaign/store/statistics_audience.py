@@ -1,7 +1,7 @@
 """The followers of a service day by day, counted from who began and who ended to follow."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -13,17 +13,16 @@ from campaign.domain.engagement_audience import Day, days_of
 from models import AudienceDay, PastSubscription, Subscription, SyncRun, SyncState
 
 
-def count_audience(session: Session, service_id: int, now: datetime) -> int:
-    """Write the days of a service from its first complete reading until now; returns how many there are.
+def audience_of(session: Session, service_id: int, now: datetime) -> list[Day]:
+    """Count the days of a service from its first complete reading until now, all of them anew; only reads."""
+    return list(_days(session, service_id, now))
 
-    All days are counted anew, so that it may be repeated at any time.
-    """
-    days = list(_days(session, service_id, now))
+
+def keep_audience(session: Session, service_id: int, days: Sequence[Day]) -> None:
+    """Write the days of a service in the place of those that were known; may be repeated at any time."""
     session.execute(delete(AudienceDay).where(col(AudienceDay.service_id) == service_id))
     if days:
-        rows = [{"service_id": service_id, **_columns(day)} for day in days]
-        session.execute(insert(AudienceDay), rows)
-    return len(days)
+        session.execute(insert(AudienceDay), [{"service_id": service_id, **_columns(day)} for day in days])
 
 
 def _columns(day: Day) -> dict[str, Any]:

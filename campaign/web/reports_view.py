@@ -32,7 +32,7 @@ def _section(section: Section) -> dict[str, Any]:
 
 def _cell(cell: Cell, *, is_figure: bool) -> dict[str, Any]:
     words = shown(cell)
-    kind = "figure" if is_figure else "time" if isinstance(cell, date) else "long" if len(words) > _LONG else ""
+    kind = "figure" if is_figure else "time" if isinstance(cell, date) else "long" if len(words) > _LONG else "words"
     return {"words": words, "address": cell.address if isinstance(cell, Place) else "", "kind": kind}
 
 

@@ -1,7 +1,9 @@
 """Snapshots, audiences and reports, on both databases."""
 
+import random
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -22,7 +24,7 @@ from models import AudienceDay, Charge, Delivery, DeliveryKind, MessageState, Po
 from tests.databases import Database
 from tests.engaging import click, counted, link, message, went_out, x_id_of
 from tests.factories import NOW, page
-from tests.readings import read_all, saved_service
+from tests.readings import followers_of, read_all, saved_service
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 LIKED = Engagement(reposts=1, likes=5, replies=2, quotes=0, bookmarks=2, impressions=200, link_visits=7)
@@ -141,7 +143,8 @@ def audience(service: Service) -> list[tuple[date, int, int, int]]:
 
 def count(service: Service, now: datetime = NOW) -> None:
     with writing() as session:
-        statistics_audience.count_audience(session, service.id, now)
+        days = statistics_audience.audience_of(session, service.id, now)
+        statistics_audience.keep_audience(session, service.id, days)
 
 
 def test_the_first_sync_is_the_beginning_and_later_ones_are_gains_and_losses(acme: Service) -> None:
@@ -160,6 +163,21 @@ def test_the_first_sync_is_the_beginning_and_later_ones_are_gains_and_losses(acm
             (date(2026, 11, 29), 4, 1, 2),
             (date(2026, 11, 30), 4, 0, 0),
         ]
+
+
+def test_after_any_comings_and_goings_gained_and_lost_add_up_to_the_followers(acme: Service) -> None:
+    chance, known = random.Random(4), set[str]()
+    for day in range(12):
+        people = chance.sample(range(30), chance.randint(5, 25))
+        read_all(acme, [page(people)], now=NOW + day * DAY)
+        known = followers_of(acme)
+    count(acme, NOW + 12 * DAY)
+
+    days = audience(acme)
+    assert len(days) == 13
+    for (_, before, _, _), (_, after, gained, lost) in pairwise(days):
+        assert after == before + gained - lost
+    assert days[-1][1] == len(known) == len(people)
 
 
 def test_days_are_those_of_utc_and_each_service_has_its_own(acme: Service) -> None:

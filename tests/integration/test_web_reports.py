@@ -35,7 +35,8 @@ def url(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[
     counted(delivery, NOW, Engagement(likes=5, impressions=100), Engagement(likes=1, impressions=20))
     counted(delivery, NOW, Engagement(likes=5, impressions=100), None)
     with writing() as session:
-        statistics_audience.count_audience(session, acme.id, NOW)
+        days = statistics_audience.audience_of(session, acme.id, NOW)
+        statistics_audience.keep_audience(session, acme.id, days)
         first, _ = messages.of_delivery(session, delivery)
         shop = link(session, delivery, label="+Shop")
         click(session, shop, first, NOW)
