@@ -6,7 +6,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from campaign.domain.broadcasts import Audience, Broadcast
 from campaign.domain.conditions import parse
-from campaign.domain.content import Content, MediaItem, Part
+from campaign.domain.content import Content, MediaItem, NamedLink, Part
 from campaign.domain.drafts import Draft
 from campaign.errors import WrongUsage
 from models import ApprovalMode, DeliveryKind, Priority
@@ -35,6 +35,16 @@ class BroadcastForm(BaseModel):
         json_schema_extra={"format": "textarea"},
     )
     media: MediaItem | None = Field(None, title="Picture, GIF or video", description="One file for everybody.")
+    tracking: bool = Field(
+        True,
+        title="Tracking",
+        description="Counts who clicks on its links: each is replaced by a short one, another for each person.",
+    )
+    links: list[NamedLink] = Field(
+        [],
+        title="Links",
+        description="Only for links that get a name in reports, or whose clicks are not to be counted.",
+    )
     where: str = Field(
         "",
         title="Only those who meet this condition",
@@ -95,7 +105,8 @@ class BroadcastForm(BaseModel):
             kind=DeliveryKind.DM,
             label=self.label,
             services=[service.internal_name for service in self.services],
-            content=Content(parts=[part]),
+            content=Content(parts=[part], links=self.links),
+            tracking=self.tracking,
             contact_date=self.contact_date,
             validity_days=self.validity_days,
             approval=self.approval,

@@ -2,7 +2,7 @@
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from campaign.domain.content import MOST_PARTS, Content, MediaItem, Part, PollContent
+from campaign.domain.content import MOST_PARTS, Content, MediaItem, NamedLink, Part, PollContent
 from campaign.domain.drafts import Draft
 from campaign.domain.posts import ReplySettings
 from models import ApprovalMode
@@ -39,6 +39,14 @@ class PostForm(BaseModel):
         None, title="Who may answer", description="Everybody when nothing is chosen."
     )
     paid_partnership: bool = Field(False, title="Paid partnership", description="X marks it as such.")
+    tracking: bool = Field(
+        True, title="Tracking", description="Counts the clicks on its links: each is replaced by a short one of ours."
+    )
+    links: list[NamedLink] = Field(
+        [],
+        title="Links",
+        description="Only for links that get a name in reports, or whose clicks are not to be counted.",
+    )
     contact_date: AwareDatetime | None = Field(
         None, title="Contact date", description="When it goes out; as soon as it is confirmed when left empty."
     )
@@ -62,7 +70,13 @@ class PostForm(BaseModel):
             label=self.label,
             services=[service.internal_name for service in self.services],
             proof_service=self.proof.internal_name if self.proof else None,
-            content=Content(parts=parts, reply_settings=self.reply_settings, paid_partnership=self.paid_partnership),
+            content=Content(
+                parts=parts,
+                reply_settings=self.reply_settings,
+                paid_partnership=self.paid_partnership,
+                links=self.links,
+            ),
+            tracking=self.tracking,
             contact_date=self.contact_date,
             validity_days=self.validity_days,
             approval=self.approval,

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from campaign.cli.broadcast_drafts import described
 from campaign.cli.delivery_kinds import check_kind
+from campaign.cli.delivery_links import revised_links
 from campaign.cli.delivery_options import WhoMayReply
 from campaign.cli.delivery_times import moment
 from campaign.domain.content import Part
@@ -65,7 +66,10 @@ def _content(draft: Draft, given: Mapping[str, Any]) -> dict[str, Any]:
     parts = _texts(draft.content.parts, given)
     _put_files(parts, given)
     _put_poll(parts, given)
-    changes: dict[str, Any] = {"parts": [part for part in parts if not _is_left_out(part)]}
+    changes: dict[str, Any] = {
+        "parts": [part for part in parts if not _is_left_out(part)],
+        "links": revised_links(draft.content.links, given),
+    }
     if "reply_settings" in given:
         who = given["reply_settings"]
         changes["reply_settings"] = None if who is WhoMayReply.EVERYBODY else who.value

@@ -43,7 +43,22 @@ Validity = Annotated[
     int | None,
     typer.Option("--validity", min=1, max=LONGEST_VALIDITY, help="Days in which it may still go out."),
 ]
-Tracking = Annotated[bool | None, typer.Option("--tracking/--no-tracking", help="Whether links are followed up.")]
+Tracking = Annotated[
+    bool | None, typer.Option("--tracking/--no-tracking", help="Whether the clicks on its links are counted.")
+]
+Links = Annotated[
+    list[str] | None, typer.Option("--link", help="A link of the text that gets a name; repeat for more.")
+]
+LinkLabels = Annotated[
+    list[str] | None, typer.Option("--link-label", help="What reports call it; one for each --link, in order.")
+]
+LinkCategories = Annotated[
+    list[str] | None,
+    typer.Option("--link-category", help="What reports add it up with; one for each --link, in order."),
+]
+UntrackedLinks = Annotated[
+    list[str] | None, typer.Option("--link-untracked", help="A link whose clicks are not counted; repeat for more.")
+]
 Replies = Annotated[WhoMayReply | None, typer.Option("--reply-settings", help="Who may answer.")]
 Poll = Annotated[list[str] | None, typer.Option(help="An answer of a poll in the first part; two to four of them.")]
 PollMinutes = Annotated[int | None, typer.Option(min=5, max=10_080, help="How long the poll is open.")]

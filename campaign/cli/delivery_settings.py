@@ -6,7 +6,7 @@ from campaign.cli import output
 from campaign.cli.delivery_forms import plain
 from campaign.domain.broadcast_words import lasting
 from campaign.domain.broadcasts import Broadcast, Waves, WaveSize
-from campaign.domain.content import Part
+from campaign.domain.content import NamedLink, Part
 from campaign.domain.drafts import Draft
 from models import DeliveryKind
 
@@ -22,9 +22,15 @@ def show_settings(draft: Draft) -> None:
         "Approval": draft.approval.value.replace("_", " "),
         "Validity": f"{draft.validity_days} day{'' if draft.validity_days == 1 else 's'}",
         "Tracking": "yes" if draft.tracking else "no",
+        "Links": "\n".join(map(_link, draft.content.links)),
     }
     output.print_table([{"Setting": name, "Value": plain(value)} for name, value in settings.items() if value])
     output.print_table([_part_row(number, part) for number, part in enumerate(draft.content.parts, start=1)])
+
+
+def _link(link: NamedLink) -> str:
+    said = filter(None, [link.label, link.category, "" if link.tracked else "not counted"])
+    return f"{link.url} ({', '.join(said)})"
 
 
 def _of_post(draft: Draft) -> dict[str, str]:

@@ -27,6 +27,9 @@ from campaign.cli.delivery_options import (
     FirstText,
     Kind,
     Label,
+    LinkCategories,
+    LinkLabels,
+    Links,
     Media,
     MoreParts,
     Paid,
@@ -37,6 +40,7 @@ from campaign.cli.delivery_options import (
     Services,
     Template,
     Tracking,
+    UntrackedLinks,
     Validity,
 )
 from campaign.cli.delivery_ready import make_ready
@@ -73,6 +77,10 @@ def create(
     approval: Approval = None,
     validity: Validity = None,
     tracking: Tracking = None,
+    link: Links = None,
+    link_label: LinkLabels = None,
+    link_category: LinkCategories = None,
+    link_untracked: UntrackedLinks = None,
     reply_settings: Replies = None,
     poll: Poll = None,
     poll_minutes: PollMinutes = None,
