@@ -23,6 +23,7 @@ from deployments.worker import POOL, make_pool
 from flows.account_sync import account_sync
 from flows.contact_acquisition import contact_acquisition
 from flows.dm_broadcast import dm_broadcast
+from flows.engagement_statistics import engagement_statistics
 from flows.post_publication import post_publication
 from tests.servers import fresh_server
 
@@ -30,6 +31,7 @@ ACCOUNT_SYNC = f"{account_sync.name}/account-sync"
 POST_PUBLICATION = f"{post_publication.name}/post-publication"
 DM_BROADCAST = f"{dm_broadcast.name}/dm-broadcast"
 CONTACT_ACQUISITION = f"{contact_acquisition.name}/contact-acquisition"
+ENGAGEMENT_STATISTICS = f"{engagement_statistics.name}/engagement-statistics"
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +63,7 @@ def test_at_first_everything_is_stopped_however_many_deploy_at_once(client: Sync
     with ThreadPoolExecutor() as pool:
         results = list(pool.map(lambda home: deploy(Settings(home=home)), homes))
 
-    names = (ACCOUNT_SYNC, POST_PUBLICATION, DM_BROADCAST, CONTACT_ACQUISITION)
+    names = (ACCOUNT_SYNC, POST_PUBLICATION, DM_BROADCAST, CONTACT_ACQUISITION, ENGAGEMENT_STATISTICS)
     stopped = [Deployed(name, is_enabled=False, next_run=None) for name in names]
     assert results == [stopped] * 2
     assert [pool.name for pool in client.read_work_pools()] == [POOL]

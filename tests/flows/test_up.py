@@ -107,8 +107,8 @@ def test_without_a_server_each_command_has_one_of_its_own_even_two_at_once(home:
     with ThreadPoolExecutor() as pool:
         results = list(pool.map(lambda _: campaign(home, "deploy", "--json"), range(2)))
 
-    workflows = ("account-sync/account-sync", "post-publication/post-publication", "dm-broadcast/dm-broadcast")
-    stopped = [{"workflow": name, "state": "stopped", "next_run": None} for name in workflows]
+    workflows = ("account-sync", "post-publication", "dm-broadcast", "contact-acquisition", "engagement-statistics")
+    stopped = [{"workflow": f"{name}/{name}", "state": "stopped", "next_run": None} for name in workflows]
     assert [json.loads(result.stdout) for result in results] == [stopped, stopped]
     assert [result.stderr for result in results] == ["Starting a Prefect server for this command…\n"] * 2
     wait_until_gone(home)
