@@ -1,6 +1,7 @@
 """The real web application at a port of this machine, before a simulated X, and browsers that visit it."""
 
 import re
+import ssl
 import threading
 import time
 from collections.abc import Iterator
@@ -14,10 +15,11 @@ import pytest
 import uvicorn
 from pydantic import SecretStr
 from sqlmodel import col, select
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from campaign.errors import NotPossible
 from campaign.settings import load_settings
+from campaign.simulator.server import running
 from campaign.store import services
 from campaign.store.engine import reading
 from campaign.web import joining_callback
@@ -34,9 +36,14 @@ FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.
 PURPOSE = "To greet you by your name."
 
 
+def a_client(**more: Any) -> httpx.Client:
+    """A client without the machine's certificates, which take longer to read than a page to answer."""
+    return httpx.Client(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), timeout=30, **more)
+
+
 @contextmanager
 def serving(app: ASGIApp, port: int) -> Iterator[None]:
-    server = uvicorn.Server(uvicorn.Config(app, port=port, access_log=False, log_level="warning"))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, access_log=False, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -96,11 +103,32 @@ class House:
         self.handed.append((agreement.id, grant))
 
 
+@dataclass
+class Street:
+    """A simulated X and a web server, whose application is another one for each test: starting one takes a while."""
+
+    x_url: str
+    url: str
+    app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        assert self.app
+        await self.app(scope, receive, send)
+
+
 @contextmanager
-def open_house(x_url: str, *, has_oauth2: bool = True, **fields: Any) -> Iterator[House]:
-    """Serve the pages of the service `acme`, whose database is in use already."""
+def open_street() -> Iterator[Street]:
     port = free_port()
-    url = f"http://127.0.0.1:{port}"
+    with running() as x_url:
+        street = Street(x_url, f"http://127.0.0.1:{port}")
+        with serving(street, port):
+            yield street
+
+
+@contextmanager
+def open_house(street: Street, *, has_oauth2: bool = True, **fields: Any) -> Iterator[House]:
+    """Serve the pages of the service `acme`, whose database is in use already."""
+    x_url, url = street.x_url, street.url
     x = SimulatedX(x_url)
     x.command("POST", "reset")
     made = x.command("POST", "accounts", username="acme", name="Acme", callbacks=[f"{url}/join/callback"], followers=3)
@@ -110,8 +138,8 @@ def open_house(x_url: str, *, has_oauth2: bool = True, **fields: Any) -> Iterato
         load_settings.cache_clear()
         service = saved_service(**{"join_purpose": PURPOSE, "has_oauth2": has_oauth2} | fields)
         house = House(x, url, service, made)
-        with serving(make_app(joining_callback.routes(house.outside())), port):
-            yield house
+        street.app = make_app(joining_callback.routes(house.outside()))
+        yield house
     load_settings.cache_clear()
 
 
@@ -120,7 +148,7 @@ class Browser:
 
     def __init__(self, house: House) -> None:
         self._house = house
-        self._client = httpx.Client(base_url=house.url, timeout=30, headers={"user-agent": FIREFOX})
+        self._client = a_client(base_url=house.url, headers={"user-agent": FIREFOX})
 
     @property
     def cookies(self) -> httpx.Cookies:
@@ -156,7 +184,8 @@ class Browser:
 
     def _answer(self, consent_screen: str, **fields: str) -> str:
         # X keeps cookies of its own.
-        answer = httpx.post(consent_screen, data=fields, timeout=10)
+        with a_client() as x:
+            answer = x.post(consent_screen, data=fields)
         assert answer.status_code == 302, answer.text
         return answer.headers["location"]
 

@@ -47,11 +47,15 @@ class Directory:
         return [service for service in self._services().values() if not what_is_missing(service)]
 
     def _services(self) -> dict[str, Service]:
-        with self._lock:
-            if time.monotonic() >= self._until:
-                self._known = {each.internal_name.lower(): each for each in self._asked()}
-                self._until = time.monotonic() + _KNOWN_SECONDS
-            return self._known
+        # One asks and all others go on with what was known: they wait only when nothing is.
+        if time.monotonic() >= self._until and self._lock.acquire(blocking=not self._known):
+            try:
+                if time.monotonic() >= self._until:
+                    self._known = {each.internal_name.lower(): each for each in self._asked()}
+                    self._until = time.monotonic() + _KNOWN_SECONDS
+            finally:
+                self._lock.release()
+        return self._known
 
     def _asked(self) -> Sequence[Service]:
         try:

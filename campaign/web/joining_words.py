@@ -47,8 +47,8 @@ def reread() -> Response:
     )
 
 
-def failed(error: CampaignError) -> Response:
-    """A sign-in that an error ended."""
+def failed(error: CampaignError, *instead: str) -> Response:
+    """A sign-in that an error ended; `instead` says what else a person can do."""
     match error:
         case Declined():
             title = "Nothing was shared"
@@ -61,5 +61,5 @@ def failed(error: CampaignError) -> Response:
         case ServiceBlocked() | WrongUsage() | NotPossible():
             _log.warning("Nobody can sign in: %s", sentence_of(error) if isinstance(error, XError) else error)
             mended = "Something has to be put right on our side first. Try again tomorrow."
-            return told("Not possible just now", mended, _NOTHING, status=503)
-    return told("X does not answer", "Try again in a few minutes.", _NOTHING, status=503)
+            return told("Not possible just now", mended, _NOTHING, *instead, status=503)
+    return told("X does not answer", "Try again in a few minutes.", _NOTHING, *instead, status=503)

@@ -75,7 +75,8 @@ class Leaving:
         try:
             return await self._sign_ins.in_turn(self._sign_ins.begin, service, PURPOSE, {})
         except CampaignError as error:
-            return words.failed(error)
+            handle = service.x_username or service.internal_name
+            return words.failed(error, f"You can also write STOP to @{handle} in a direct message on X.")
 
     @staticmethod
     def finish(remembered: Remembered, signed_in: SignedIn) -> Response:

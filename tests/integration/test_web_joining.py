@@ -7,23 +7,22 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from campaign.simulator.server import running
 from campaign.store.engine import reading, writing
 from campaign.store.signatures import sign, sign_for_a_while
 from models import Agreement, AgreementState, Charge, InvitationOpening, Service
 from tests.databases import Database
-from tests.web_visits import PURPOSE, House, open_house, query_of
+from tests.web_visits import PURPOSE, House, Street, open_house, open_street, query_of
 
 
 @pytest.fixture(scope="module")
-def x_url() -> Iterator[str]:
-    with running() as url:
-        yield url
+def street() -> Iterator[Street]:
+    with open_street() as found:
+        yield found
 
 
 @pytest.fixture
-def house(x_url: str, sqlite_database: Database) -> Iterator[House]:  # noqa: ARG001
-    with open_house(x_url) as found:
+def house(street: Street, sqlite_database: Database) -> Iterator[House]:  # noqa: ARG001
+    with open_house(street) as found:
         yield found
 
 
@@ -74,19 +73,19 @@ def test_a_yes_is_kept_with_what_was_shown_and_the_token_handed_over(house: Hous
 
 @pytest.mark.parametrize("asks_email", [True, False])
 def test_the_address_is_asked_for_only_when_the_service_wants_it(
-    x_url: str,
+    street: Street,
     sqlite_database: Database,  # noqa: ARG001
     asks_email: bool,
 ) -> None:
-    with open_house(x_url, asks_email=asks_email) as house:
+    with open_house(street, asks_email=asks_email) as house:
         browser = house.browser()
         assert ("email address" in browser.get("/join/acme").text) is asks_email
         browser.join(house.follower())
         assert ("users.email" in house.agreements()[0].scopes) is asks_email
 
 
-def test_a_service_without_the_keys_of_oauth2_asks_with_oauth1(x_url: str, sqlite_database: Database) -> None:  # noqa: ARG001
-    with open_house(x_url, has_oauth2=False, asks_email=True) as house:
+def test_a_service_without_the_keys_of_oauth2_asks_with_oauth1(street: Street, sqlite_database: Database) -> None:  # noqa: ARG001
+    with open_house(street, has_oauth2=False, asks_email=True) as house:
         name = house.follower()
         browser = house.browser()
         assert "email address" not in browser.get("/join/acme").text
@@ -111,8 +110,8 @@ def test_who_says_no_on_x_shares_nothing(house: House) -> None:
     assert house.agreements() == []
 
 
-def test_who_says_no_with_oauth1_shares_nothing(x_url: str, sqlite_database: Database) -> None:  # noqa: ARG001
-    with open_house(x_url, has_oauth2=False) as house:
+def test_who_says_no_with_oauth1_shares_nothing(street: Street, sqlite_database: Database) -> None:  # noqa: ARG001
+    with open_house(street, has_oauth2=False) as house:
         browser = house.browser()
         assert "Nothing was shared" in browser.get(browser.say_no(browser.ask_x())).text
         assert house.agreements() == []
@@ -247,8 +246,8 @@ def test_nobody_else_asks(house: House) -> None:
     assert "Nobody asks here" in page.text
 
 
-def test_a_service_that_says_no_purpose_asks_nobody(x_url: str, sqlite_database: Database) -> None:  # noqa: ARG001
-    with open_house(x_url, join_purpose="") as house:
+def test_a_service_that_says_no_purpose_asks_nobody(street: Street, sqlite_database: Database) -> None:  # noqa: ARG001
+    with open_house(street, join_purpose="") as house:
         page = house.browser().get("/join/acme")
         assert page.status_code == 503
         assert "Purpose of sharing" in page.text

@@ -7,25 +7,24 @@ import pytest
 from sqlmodel import select
 
 from campaign.domain.profiles import Profile
-from campaign.simulator.server import running
 from campaign.store import agreements, contacts
 from campaign.store.engine import reading, writing
 from campaign.store.signatures import sign
 from models import AgreementState, Contact, Suppression, SuppressionReason, Visitor
 from tests.databases import Database
 from tests.factories import NOW
-from tests.web_visits import Browser, House, open_house
+from tests.web_visits import Browser, House, Street, open_house, open_street
 
 
 @pytest.fixture(scope="module")
-def x_url() -> Iterator[str]:
-    with running() as url:
-        yield url
+def street() -> Iterator[Street]:
+    with open_street() as found:
+        yield found
 
 
 @pytest.fixture
-def house(x_url: str, sqlite_database: Database) -> Iterator[House]:  # noqa: ARG001
-    with open_house(x_url) as found:
+def house(street: Street, sqlite_database: Database) -> Iterator[House]:  # noqa: ARG001
+    with open_house(street) as found:
         yield found
 
 

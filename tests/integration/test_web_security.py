@@ -14,12 +14,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from campaign.simulator.server import running
 from campaign.store.signatures import sign
 from campaign.web.app import make_app
 from deployments.server import free_port
 from tests.databases import Database
-from tests.web_visits import House, open_house, serving
+from tests.web_visits import House, Street, a_client, open_house, open_street, serving
 
 SECRET = "AAAA-this-is-a-token"
 EVIL = "https://evil.example"
@@ -35,14 +34,14 @@ PAGES = [
 
 
 @pytest.fixture(scope="module")
-def x_url() -> Iterator[str]:
-    with running() as url:
-        yield url
+def street() -> Iterator[Street]:
+    with open_street() as found:
+        yield found
 
 
 @pytest.fixture
-def house(x_url: str, sqlite_database: Database) -> Iterator[House]:  # noqa: ARG001
-    with open_house(x_url) as found:
+def house(street: Street, sqlite_database: Database) -> Iterator[House]:  # noqa: ARG001
+    with open_house(street) as found:
         yield found
 
 
@@ -62,8 +61,9 @@ def test_every_page_says_what_browsers_may_do_with_it(house: House) -> None:
 
 
 def test_pages_have_neither_scripts_nor_styles_of_their_own(house: House) -> None:
+    browser = house.browser()
     for address in PAGES:
-        text = house.browser().get(address).text
+        text = browser.get(address).text
         assert "<script" not in text
         assert " style=" not in text
         assert "<style" not in text
@@ -72,8 +72,9 @@ def test_pages_have_neither_scripts_nor_styles_of_their_own(house: House) -> Non
 
 
 def test_pages_with_something_personal_are_not_kept_by_anybody(house: House) -> None:
+    browser = house.browser()
     for address in PAGES:
-        assert house.browser().get(address).headers["cache-control"] == "no-store"
+        assert browser.get(address).headers["cache-control"] == "no-store"
 
 
 def test_cookies_are_read_by_no_script_and_sent_by_no_other_site(house: House) -> None:
@@ -108,7 +109,8 @@ def test_a_form_of_another_site_is_refused(house: House, headers: dict[str, str]
     page = house.browser().get("/join/acme")
     token = re.findall(r'name="token" value="([^"]+)"', page.text)[0]
     given = {"token": token, "agree": "yes", "p": sign("leave", [house.service.id, "1"])}
-    answer = httpx.post(house.url + path, data=given, headers=headers, cookies=dict(page.cookies))
+    with a_client(cookies=dict(page.cookies)) as client:
+        answer = client.post(house.url + path, data=given, headers=headers)
     assert answer.status_code == 403
     assert house.signed_in() == []
 
@@ -121,8 +123,9 @@ def test_a_form_without_the_token_of_this_browser_is_refused(house: House, token
         "for another purpose": sign("invitation", page.cookies["visit"]),
     }
     given = {"token": tokens.get(token, token), "agree": "yes"}
-    assert httpx.post(f"{house.url}/join/acme", data=given, cookies=dict(page.cookies)).status_code == 403
-    assert httpx.post(f"{house.url}/join/acme", data=given).status_code == 403
+    for cookies in (dict(page.cookies), {}):
+        with a_client(base_url=house.url, cookies=cookies) as client:
+            assert client.post("/join/acme", data=given).status_code == 403
 
 
 def test_a_form_of_ten_megabytes_is_refused_at_once(house: House) -> None:
@@ -160,7 +163,7 @@ def test_what_is_not_offered_is_refused_with_a_page(house: House, method: str) -
     "path", ["/join/../leave/x", "/styles/..%2f..%2fapp.py", "/styles/base.html.jinja", "//evil.example"]
 )
 def test_no_address_reaches_what_is_not_a_page(house: House, path: str) -> None:
-    answer = httpx.get(house.url + path)
+    answer = house.browser().get(house.url + path)
     assert answer.status_code == 404
     assert "location" not in answer.headers
 
@@ -203,7 +206,7 @@ def test_no_token_and_no_key_reaches_a_log_or_a_page(house: House, caplog: pytes
 
 
 def test_who_sends_form_after_form_has_to_wait(house: House) -> None:
-    with httpx.Client(base_url=house.url) as client:
+    with a_client(base_url=house.url) as client:
         answers = [client.post("/join/acme") for _ in range(40)]
     counted = Counter(answer.status_code for answer in answers)
     assert counted == {403: 30, 429: 10}
@@ -217,7 +220,7 @@ def test_a_thousand_requests_a_second_are_answered_and_leave_nothing_behind(hous
     counted, ends = Counter[int](), time.monotonic() + seconds
 
     def visit() -> None:
-        with httpx.Client(base_url=house.url) as client:
+        with a_client(base_url=house.url) as client:
             while time.monotonic() < ends:
                 counted[client.get("/join/acme").status_code] += 1
 
