@@ -64,8 +64,48 @@ def test_an_opt_out_line_that_was_emptied_is_none(emptied: str | None) -> None:
 
 
 def test_a_field_that_a_ui_emptied_to_null_says_nothing() -> None:
-    emptied = dict.fromkeys(("frequency_cap", "frequency_days", "quiet_hours", "timezone", "daily_limit"))
+    emptied = dict.fromkeys(
+        (
+            "frequency_cap",
+            "frequency_days",
+            "quiet_hours",
+            "timezone",
+            "daily_limit",
+            "join_purpose",
+            "asks_email",
+            "client_id",
+            "client_secret",
+        )
+    )
     assert kept(**emptied) == kept()
+
+
+def test_nobody_is_asked_to_share_anything_until_the_form_says_why() -> None:
+    form = kept()
+    assert (form.join_purpose, form.asks_email, form.has_oauth2) == ("", False, False)
+    assert form.reconciliation == "x_user_id, email"
+    asking = kept(join_purpose=" To greet you. ", asks_email=True, client_id="id", client_secret="a-secret")
+    assert (asking.join_purpose, asking.asks_email, asking.has_oauth2) == ("To greet you.", True, True)
+
+
+def test_the_keys_of_oauth2_count_only_together_and_are_not_kept() -> None:
+    assert not kept(client_id="the-client-id").has_oauth2
+    assert not kept(client_id="the-client-id", client_secret=None).has_oauth2
+    assert "the-client" not in repr(kept(client_id="the-client-id", client_secret="the-client-secret"))
+
+
+@pytest.mark.parametrize(
+    ("written", "stored"),
+    [
+        ("Email,  username ", "email, username"),
+        ("email, email", "email"),
+        ("-", ""),
+        ("", ""),
+        (None, ""),
+    ],
+)
+def test_reconciliation_is_kept_in_one_form(written: str | None, stored: str) -> None:
+    assert kept(reconciliation=written).reconciliation == stored
 
 
 @pytest.mark.parametrize("written", ["9:05-17:30", " 09:05 - 17:30 ", "09:05\N{EN DASH}17:30"])
@@ -89,6 +129,8 @@ def test_quiet_hours_are_kept_in_one_form_that_fits_the_column(written: str) -> 
         ("timezone", "Brussels", "The time zone 'Brussels' is not known"),
         ("timezone", "../etc/passwd", "The time zone '../etc/passwd' is not known"),
         ("daily_limit", 2**31, "Daily limit"),
+        ("join_purpose", "x" * 1001, "Purpose of sharing"),
+        ("reconciliation", "email, phone", "A contact cannot be found by 'phone'"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_sentence_that_names_the_field(field: str, value: Any, named: str) -> None:
