@@ -9,7 +9,7 @@ from campaign.domain.receipt import Answer, Price
 from campaign.domain.spending import usd
 from campaign.errors import ServiceBlocked, Uncertain, XError
 from campaign.store import ledgers
-from campaign.store.engine import writing
+from campaign.store.engine import reading, writing
 from models import Service
 
 T = TypeVar("T")
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 def check_affordable(service: Service, price: Price) -> None:
     """Raise ServiceBlocked when this month's spend cap of the service allows no more of these."""
-    with writing() as session:
+    with reading() as session:
         if ledgers.left(session, service.id, pendulum.now("UTC")) < price.usd:
             raise _capped(service)
 

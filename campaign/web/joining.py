@@ -1,15 +1,17 @@
 """The pages on which people share their profile: what is asked, the way to X, and thanks."""
 
+import logging
 from typing import Any
 
 import pendulum
+from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from campaign.domain.joining import Asked, asked_by
-from campaign.errors import CampaignError
+from campaign.errors import CampaignError, NotPossible
 from campaign.settings import load_settings
 from campaign.store import agreements
 from campaign.store.agreements import invitation_of
@@ -24,6 +26,7 @@ from campaign.web.security_forms import form_token, keep, kept, read_form, visit
 from models import NO_INVITATION, Agreement, Service
 
 PURPOSE = "join"
+_log = logging.getLogger(__name__)
 _THANKS, _THANKS_SECONDS = "thanks", 3600
 _TICK = "Tick the first box if you want to share your profile; without it nothing happens."
 
@@ -50,9 +53,12 @@ class Joining:
         if isinstance(service, Response):
             return service
         invitation = request.query_params.get("i", "")
+        response = _form(request, service, invitation)
         if request.method == "GET" and (named := invitation_of(invitation)):
-            await run_in_threadpool(_note_opening, *named, request.headers.get("user-agent", ""))
-        return _form(request, service, invitation)
+            # Afterwards: while the database is busy, nobody waits for the page.
+            said = request.headers.get("user-agent", "")
+            response.background = BackgroundTask(_note_opening, *named, said)
+        return response
 
     async def begin(self, request: Request) -> Response:
         """Send whoever ticked the box to X."""
@@ -151,8 +157,11 @@ def _note_opening(delivery_id: int, visitor_id: int, said: str) -> None:
     """Note it unless a robot looks, such as X's own, which draws a preview of the link."""
     if agent_of(said[:LONGEST_READ]).is_robot:
         return
-    with writing() as session:
-        agreements.note_opening(session, delivery_id, visitor_id, pendulum.now("UTC"))
+    try:
+        with writing() as session:
+            agreements.note_opening(session, delivery_id, visitor_id, pendulum.now("UTC"))
+    except NotPossible as error:
+        _log.warning("The opening of an invitation is not counted: %s", error)
 
 
 def _keep(remembered: Remembered, signed_in: SignedIn, asked: Asked) -> Agreement:

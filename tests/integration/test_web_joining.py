@@ -1,5 +1,6 @@
 """People share their profile: the real pages before a simulated X, with everything that may go wrong on the way."""
 
+import time
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from campaign.settings import load_settings
 from campaign.store.engine import reading, writing
 from campaign.store.signatures import sign, sign_for_a_while
 from models import Agreement, AgreementState, Charge, InvitationOpening, Service
@@ -231,13 +233,19 @@ def test_an_invitation_counts_as_opened_once_by_whoever_looks_at_it(house: House
     assert openings() == []
     browser.get(link)
     browser.get(link)
+    while not openings():  # they are noted once the page is out
+        time.sleep(0.01)
     assert openings() == [(17, 4)]
 
 
 def test_a_link_preview_does_not_open_an_invitation(house: House) -> None:
     link = f"/join/acme?i={sign('invitation', [17, 4])}"
-    house.browser().get(link, **{"user-agent": "Twitterbot/1.0"})
-    assert openings() == []
+    browser = house.browser()
+    browser.get(link, **{"user-agent": "Twitterbot/1.0"})
+    browser.get(f"/join/acme?i={sign('invitation', [17, 5])}")
+    while not openings():
+        time.sleep(0.01)
+    assert openings() == [(17, 5)]
 
 
 def test_nobody_else_asks(house: House) -> None:
@@ -251,6 +259,24 @@ def test_a_service_that_says_no_purpose_asks_nobody(street: Street, sqlite_datab
         page = house.browser().get("/join/acme")
         assert page.status_code == 503
         assert "Purpose of sharing" in page.text
+
+
+def test_before_the_real_x_nobody_is_asked_without_terms_and_privacy_policy(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CAMPAIGN_X_API_URL")
+    load_settings.cache_clear()
+    page = house.browser().get("/join/acme")
+    assert page.status_code == 503
+    assert "CAMPAIGN_TERMS_URL" in page.text
+    assert "CAMPAIGN_PRIVACY_URL" in page.text
+    monkeypatch.setenv("CAMPAIGN_TERMS_URL", "https://acme.example/terms")
+    monkeypatch.setenv("CAMPAIGN_PRIVACY_URL", "https://acme.example/privacy")
+    load_settings.cache_clear()
+    page = house.browser().get("/join/acme")
+    assert page.status_code == 200
+    assert 'href="https://acme.example/terms"' in page.text
+    assert "form-action 'self' https://api.x.com https://x.com" in page.headers["content-security-policy"]
 
 
 def test_what_x_tells_of_a_person_is_only_ever_text(house: House) -> None:
