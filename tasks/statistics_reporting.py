@@ -1,6 +1,6 @@
 """What the Prefect UI shows of a run of the statistics: a table of what was done, and the reports with pictures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pendulum
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
@@ -36,22 +36,24 @@ def publish_counting(reports: Sequence[CountReport]) -> None:
 def publish_statistics(services: Sequence[Service]) -> None:
     """Show the reports of all services, of each of these, and of the newest deliveries of the last 30 days."""
     with reading() as session:
-        overview = engagement_services.overview(session, TARIFF, pendulum.now("UTC"))
-        _publish("engagement-all", engagement_service_report.overview_of(overview))
-        for service in services:
-            numbers = engagement_services.numbers_of(session, service, load_settings().timezone)
-            name = block_name(service.internal_name)
-            _publish(f"engagement-service-{name}", engagement_service_report.report_of(numbers))
-        for delivery in _recent(session):
-            report = engagement_delivery_report.report_of(engagement_deliveries.numbers_of(session, delivery, TARIFF))
-            _publish(f"engagement-{delivery.name}", report)
+        reports = list(_reports(session, services))
+    for key, report in reports:
+        create_markdown_artifact(as_markdown(report), key=key, description=f"{report.title}: {report.about}")
+
+
+def _reports(session: Session, services: Sequence[Service]) -> Iterator[tuple[str, Report]]:
+    overview = engagement_services.overview(session, TARIFF, pendulum.now("UTC"))
+    yield "engagement-all", engagement_service_report.overview_of(overview)
+    for service in services:
+        numbers = engagement_services.numbers_of(session, service, load_settings().timezone)
+        name = block_name(service.internal_name)
+        yield f"engagement-service-{name}", engagement_service_report.report_of(numbers)
+    for delivery in _recent(session):
+        found = engagement_deliveries.numbers_of(session, delivery, TARIFF)
+        yield f"engagement-{delivery.name}", engagement_delivery_report.report_of(found)
 
 
 def _recent(session: Session) -> list[Delivery]:
     since = asked_since(pendulum.now("UTC"))
     newest = engagement_deliveries.newest(session, MOST_DELIVERIES)
     return [delivery for delivery in newest if delivery.started_at and delivery.started_at >= since]
-
-
-def _publish(key: str, report: Report) -> None:
-    create_markdown_artifact(as_markdown(report), key=key, description=f"{report.title}: {report.about}")
