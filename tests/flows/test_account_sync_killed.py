@@ -10,6 +10,7 @@ from campaign.settings import load_settings
 from models import SyncState
 from tests.command import campaign, finish, processes_with, start
 from tests.flows.conftest import Connect
+from tests.forking import fork, forked
 from tests.servers import make_fresh_home
 from tests.simulated_x import Brand, SimulatedX
 
@@ -17,7 +18,7 @@ FOLLOWERS, PAGES = 14_200, 15
 
 
 def wait_for_pages(brand: Brand, pages: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 100
     while len(brand.pages_asked()) < pages:
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -29,14 +30,14 @@ def test_a_sync_killed_again_and_again_goes_on_from_its_last_page(x: SimulatedX,
     x.fault(brand.pages_path, "slow", seconds=0.08, times=None)
     for _ in range(kills):
         asked = len(brand.pages_asked())
-        process = start("sync", "acme", "--json")
+        process = fork("sync", "acme", "--json")
         wait_for_pages(brand, asked + 1)
         time.sleep(chance.uniform(0, 0.4))
         process.kill()
-        assert finish(process).out == ""
+        assert process.end().out == ""
     x.be_well()
 
-    done = campaign("sync", "acme", "--json")
+    done = forked("sync", "acme", "--json")
 
     assert done.status == 0, done.err
     [line] = done.document
@@ -53,10 +54,10 @@ def test_a_sync_killed_again_and_again_goes_on_from_its_last_page(x: SimulatedX,
 def test_of_two_at_once_the_second_says_so_and_the_first_finishes(x: SimulatedX, connect: Connect) -> None:
     brand = connect("acme", 5_500)
     x.fault(brand.pages_path, "slow", seconds=0.8, times=None)
-    first = start("sync", "acme", "--json")
+    first = fork("sync", "acme", "--json")
     wait_for_pages(brand, 1)
 
-    second = campaign("sync", "acme", "--json")
+    second = forked("sync", "acme", "--json")
 
     assert second.status == 1
     assert second.sentence == (
@@ -64,7 +65,7 @@ def test_of_two_at_once_the_second_says_so_and_the_first_finishes(x: SimulatedX,
     )
     assert [line["state"] for line in second.document] == ["failed"]
     x.be_well()
-    done = finish(first)
+    done = first.end()
     assert (done.status, done.document[0]["state"]) == (0, "finished")
     assert brand.table() == brand.truth()
     assert len(brand.pages_asked()) == 6

@@ -3,7 +3,6 @@
 import random
 import time
 from collections import Counter
-from subprocess import Popen
 from typing import Any
 
 import pytest
@@ -19,9 +18,9 @@ from models import Charge, DeliveryKind, DeliveryState, MessageState
 from tasks.aiming import aim
 from tasks.composing import compose
 from tasks.controlling import confirm
-from tests.command import campaign, finish, start
 from tests.flows.conftest import Connect
 from tests.flows.running import both_databases, sync
+from tests.forking import Started, fork, forked
 from tests.simulated_x import Brand, SimulatedX
 
 SEND = "/2/dm_conversations/*"
@@ -63,8 +62,8 @@ def restart(database: str) -> None:
             session.execute(text(f"{others} AND pid <> pg_backend_pid()"))
 
 
-def two_senders(name: str) -> list[Popen[str]]:
-    return [start("delivery", "send", name, "--json", environment=PATIENCE) for _ in range(2)]
+def two_senders(name: str) -> list[Started]:
+    return [fork("delivery", "send", name, "--json", environment=PATIENCE) for _ in range(2)]
 
 
 def messages_of(brand: Brand) -> list[dict[str, Any]]:
@@ -86,14 +85,14 @@ def test_everybody_gets_it_exactly_once_and_nobody_after_their_stop(
     kills = 0
     while kills < KILLS:
         senders = two_senders(name)
-        time.sleep(dice.uniform(2.5, 4.5))
+        time.sleep(dice.uniform(0.8, 2.5))
         if kills == KILLS // 2:
             restart(database)
             time.sleep(0.5)
         for sender in senders:
             kills += sender.poll() is None
             sender.kill()
-            finish(sender)
+            sender.end()
         says_stop(acme, stopped)
     x.be_well()
     x.fault(SEND, "literal", method="POST", after=3, status=429, body=_RATE_LIMITED, headers={})
@@ -116,9 +115,9 @@ def says_stop(brand: Brand, stopped: dict[str, Any]) -> None:
 
 def finish_it(name: str) -> None:
     """Let it go on to its end: after a 429 that says nothing a run waits for a quarter of an hour, or ends."""
-    first = campaign("delivery", "send", name, "--json", "--no-wait", **PATIENCE)
+    first = forked("delivery", "send", name, "--json", "--no-wait", **PATIENCE)
     assert "continues" in first.err.lower() or state_of(name) is DeliveryState.FINISHED, first.err
-    done = finish(start("delivery", "send", name, "--json", environment=PATIENCE), seconds=120)
+    done = fork("delivery", "send", name, "--json", environment=PATIENCE).end(seconds=120)
     assert done.status == 0, done.err
 
 

@@ -3,7 +3,6 @@
 import json
 import time
 from pathlib import Path
-from subprocess import Popen
 from typing import Any
 
 from sqlmodel import select
@@ -15,9 +14,9 @@ from campaign.store.engine import reading, writing
 from models import Charge, DeliveryState, Message, MessageState
 from tasks.composing import compose, prepare, recompose, record
 from tasks.controlling import confirm, stop
-from tests.command import campaign, finish, start
 from tests.flows.conftest import Connect
 from tests.flows.running import both_databases
+from tests.forking import Started, fork, forked
 from tests.pictures import picture
 from tests.simulated_x import Brand, SimulatedX
 
@@ -52,14 +51,14 @@ def state_of(name: str) -> DeliveryState:
 
 def wait_for_call(x: SimulatedX, calls: int) -> None:
     """Until X was asked so often to publish something."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 100
     while len([call for call in x.calls() if (call["method"], call["path"]) == ("POST", POSTS)]) < calls:
         assert time.monotonic() < deadline
         time.sleep(0.02)
 
 
-def send(name: str) -> Popen[str]:
-    return start("delivery", "send", name, "--json", environment=SETTLE)
+def send(name: str) -> Started:
+    return fork("delivery", "send", name, "--json", environment=SETTLE)
 
 
 @both_databases
@@ -72,14 +71,14 @@ def test_after_lost_answers_a_kill_503s_and_429s_each_part_is_out_exactly_once(x
     killed = send(name)
     wait_for_call(x, 6)
     killed.kill()
-    finish(killed)
+    killed.end()
     assert MessageState.SENDING in {message.state for message in log_of(name)}
 
     x.be_well()
     x.fault(POSTS, "unavailable_after", method="POST", times=1)
     x.fault(POSTS, "unavailable_before", method="POST", times=2)
-    x.limit(4, posts=2)
-    done = finish(send(name), seconds=110)
+    x.limit(3, posts=2)
+    done = send(name).end(seconds=110)
 
     assert done.status == 0, done.err
     assert state_of(name) is DeliveryState.FINISHED
@@ -101,7 +100,7 @@ def test_after_a_refusal_a_correction_goes_on_without_repeating_what_is_out(x: S
     refusal = {"title": "Forbidden", "detail": "You are not permitted to perform this action.", "status": 403}
     x.fault(POSTS, "literal", method="POST", after=1, status=403, body=refusal | {"type": "about:blank"})
 
-    failed = campaign("delivery", "send", name, "--json", **SETTLE)
+    failed = forked("delivery", "send", name, "--json", **SETTLE)
 
     assert failed.status == 1
     assert "Part 2 on acme was refused" in failed.sentence
@@ -118,7 +117,7 @@ def test_after_a_refusal_a_correction_goes_on_without_repeating_what_is_out(x: S
     recompose(name, Draft(label="Launch", services=["acme"], content=content), actor="ana")
     record(prepare(name), "ana")
     confirm(name, "ana")
-    done = campaign("delivery", "send", name, "--json", **SETTLE)
+    done = forked("delivery", "send", name, "--json", **SETTLE)
 
     assert done.status == 0, done.err
     assert [post["text"] for post in posts_of(acme)] == corrected
@@ -131,7 +130,7 @@ def test_what_was_changed_behind_the_back_after_the_yes_does_not_go_out(x: Simul
         delivery = deliveries.named(session, name)
         delivery.content = delivery.content.replace("As agreed", "Something else")
 
-    refused = campaign("delivery", "send", name, "--json", **SETTLE)
+    refused = forked("delivery", "send", name, "--json", **SETTLE)
 
     assert refused.status == 1
     assert "changed after its confirmation" in refused.sentence
@@ -150,7 +149,7 @@ def test_the_old_api_publishes_a_thread_with_a_picture_too(x: SimulatedX, connec
     confirm(name, "ana")
     x.fault("/1.1/statuses/update.json", "answer_lost", after=1)
 
-    done = campaign("delivery", "send", name, "--json", **SETTLE)
+    done = forked("delivery", "send", name, "--json", **SETTLE)
 
     assert done.status == 0, done.err
     first, second = posts_of(acme)
@@ -165,11 +164,11 @@ def test_what_may_be_out_of_a_stopped_delivery_is_looked_up_by_the_next_run(x: S
     killed = send(name)
     wait_for_call(x, 2)
     killed.kill()
-    finish(killed)
+    killed.end()
     x.be_well()
     stop(name, "ana")
 
-    assert campaign("delivery", "send", other, "--json", **SETTLE).status == 0
+    assert forked("delivery", "send", other, "--json", **SETTLE).status == 0
 
     assert [message.state for message in log_of(name)] == [
         MessageState.SENT,

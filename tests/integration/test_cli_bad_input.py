@@ -10,8 +10,9 @@ import pytest
 import requests
 
 from campaign.simulator.server import running
-from tests.command import Done, campaign, finish, start
+from tests.command import Done, campaign
 from tests.databases import Database
+from tests.forking import fork
 
 KEYS = {
     "CAMPAIGN_CONSUMER_KEY": "k" * 25,
@@ -77,8 +78,8 @@ def x_url(sqlite_database: Database) -> Iterator[str]:
     ids=["handles", "values", "keys", "databases", "homes", "servers"],
 )
 def test_what_cannot_be_used_is_refused_in_one_sentence(x_url: str, cases: list[Case]) -> None:
-    started = [start(*words, environment={"CAMPAIGN_X_API_URL": x_url} | changes) for words, changes, _ in cases]
-    for (arguments, _, words), done in zip(cases, [finish(process) for process in started], strict=True):
+    started = [fork(*words, environment={"CAMPAIGN_X_API_URL": x_url} | changes) for words, changes, _ in cases]
+    for (arguments, _, words), done in zip(cases, [process.end() for process in started], strict=True):
         assert_refused(done, words, arguments)
 
 
