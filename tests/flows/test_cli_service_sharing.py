@@ -1,0 +1,47 @@
+"""What a service says of sharing profiles, on the command line."""
+
+from typing import Any
+
+import pytest
+
+from tests.command import Done, here
+from tests.flows.conftest import Connect
+from tests.flows.test_cli_service_messages import options
+from tests.simulated_x import SimulatedX
+
+PURPOSE = "To greet you by your name."
+
+
+def sharing(done: Done) -> dict[str, Any]:
+    assert done.status == 0, done.err
+    [document] = done.document if isinstance(done.document, list) else [done.document]
+    return {name: document[name] for name in ("join_purpose", "asks_email", "oauth2", "reconciliation")}
+
+
+def test_a_service_is_created_with_the_keys_of_oauth2_and_shows_none_of_them(
+    x: SimulatedX, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    brand = x.make("acme", 1)
+    for name in ("client_id", "client_secret"):
+        monkeypatch.setenv(f"CAMPAIGN_{name.upper()}", str(brand.made[name]))
+    given = ["--join-purpose", PURPOSE, "--asks-email", "--reconciliation", "email,username"]
+    created = here("service", "create", "acme", *options(brand.keys), *given, "--json")
+    wanted = {"join_purpose": PURPOSE, "asks_email": True, "oauth2": True, "reconciliation": "email, username"}
+    assert sharing(created) == sharing(here("service", "list", "--json")) == wanted
+    assert brand.made["client_secret"] not in created.out + created.err
+
+
+def test_an_edit_adds_the_keys_and_keeps_the_others(connect: Connect) -> None:
+    brand = connect("acme", 1)
+    assert sharing(here("service", "list", "--json"))["oauth2"] is False
+    keys = ["--client-id", brand.made["client_id"], "--client-secret", brand.made["client_secret"]]
+    edited = here("service", "edit", "acme", *keys, "--reconciliation", "-", "--json")
+    assert (sharing(edited)["oauth2"], sharing(edited)["reconciliation"]) == (True, "")
+    assert here("service", "check", "acme").status == 0
+
+
+def test_a_key_that_tells_nobody_apart_is_refused(connect: Connect) -> None:
+    connect("acme", 1)
+    refused = here("service", "edit", "acme", "--reconciliation", "phone")
+    assert (refused.status, refused.err.count("\n")) == (2, 1)
+    assert "x_user_id, email, username" in refused.err
