@@ -29,6 +29,7 @@ from tasks.broadcasting import (
     work_for,
 )
 from tasks.continuation import go_on_later, is_continuation, safety_net, should_wait_here, wait_until
+from tasks.controlling import take_up
 from tasks.desks import STOPPING
 from tasks.marking import Marked
 from tasks.plain_logs import speak_plainly
@@ -60,7 +61,7 @@ def dm_broadcast(delivery: str = "", broadcast: BroadcastForm | None = None) -> 
     who gets what, what it costs and how long it takes: the run then waits, and nothing goes out before your yes.
 
     Args:
-        delivery: The internal name of one confirmed broadcast to send.
+        delivery: The internal name of one confirmed broadcast to send; one that is paused goes on.
         broadcast: A new broadcast.
     """
     STOPPING.clear()
@@ -70,6 +71,8 @@ def dm_broadcast(delivery: str = "", broadcast: BroadcastForm | None = None) -> 
         name_run_after(names)
         if is_continuation():
             names = what_is_left(names)
+        elif delivery:
+            take_up(delivery, f"the run {runtime.flow_run.name}")
         alone = names[0] if len(names) == 1 else ""
         with safety_net(alone or "dm-broadcast", {"delivery": alone}):
             return _send(names)

@@ -15,7 +15,7 @@ from campaign.domain.rendered import LoadedFile
 from campaign.domain.waves import WaveShare, split
 from campaign.errors import NotPossible
 from campaign.settings import load_settings
-from campaign.store import approvals, deliveries, delivery_states, ledgers, persons, waves
+from campaign.store import approvals, broadcast_log, deliveries, delivery_states, ledgers, persons, waves
 from campaign.store.claims import Claim, claim
 from campaign.store.engine import reading, writing
 from campaign.x.gateway import message_terms
@@ -75,7 +75,7 @@ def _aim(name: str, actor: str) -> Aim:
             targets,
             problem,
             samples,
-            proofs_sent=delivery.proofs,
+            proofs_sent=broadcast_log.count_sent_proofs(session, delivery),
             now=now,
             files=loaded,
             public_url=load_settings().public_url,

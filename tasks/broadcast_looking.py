@@ -11,7 +11,7 @@ from campaign.domain.findings import Analysis, Sample
 from campaign.errors import NotPossible
 from campaign.store import broadcast_log, deliveries, people, persons
 from campaign.store.engine import reading
-from models import Delivery, DeliveryState, MessageState, Service, Visitor
+from models import Delivery, DeliveryState, Service, Visitor
 from tasks.marking import text_for
 
 #: What an analysis says before a proof, and no longer after it.
@@ -41,7 +41,7 @@ def as_analysed(name: str) -> Seen:
 def analysis_of(session: Session, delivery: Delivery) -> Analysis:
     """What the last analysis found, without what a proof has put right since."""
     analysis = Analysis.model_validate_json(delivery.analysis)
-    if not any(line.state == MessageState.SENT.value for _, line in broadcast_log.of_proofs(session, delivery)):
+    if not broadcast_log.count_sent_proofs(session, delivery):
         return analysis
     kept = [finding for finding in analysis.findings if finding.code != _BEFORE_A_PROOF]
     return analysis.model_copy(update={"findings": kept})

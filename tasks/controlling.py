@@ -80,6 +80,14 @@ def resume(name: str, actor: str) -> Delivery:
         return delivery
 
 
+def take_up(name: str, actor: str) -> None:
+    """Resume a delivery that somebody wants to go on, should it be paused."""
+    with reading() as session:
+        is_paused = deliveries.named(session, name).state is DeliveryState.PAUSED
+    if is_paused:
+        resume(name, actor)
+
+
 def stop(name: str, actor: str) -> Delivery:
     """Let nothing more go out, ever; what may be out is still looked up."""
     return _move(name, DeliveryState.STOPPED, actor)

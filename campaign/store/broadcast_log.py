@@ -14,7 +14,7 @@ from campaign.domain.message_lines import MessageLine
 from campaign.store import broadcast_reports
 from campaign.store.lists import among
 from campaign.store.people import ids_and_handles
-from models import MAIN, Delivery, Exclusion, ExclusionReason, Message, Service, Visitor
+from models import MAIN, Delivery, Exclusion, ExclusionReason, Message, MessageState, Service, Visitor
 
 EXCLUDED = "excluded"
 """The state of somebody in the target to whom no message was written."""
@@ -70,6 +70,11 @@ def of_proofs(session: Session, delivery: Delivery) -> Iterator[tuple[int, Messa
     rows = _messages().where(col(Message.delivery_id) == delivery.id, col(Message.proof_number) > MAIN)
     for message, *person in session.execute(rows.order_by(col(Message.proof_number), col(Message.id))):
         yield message.proof_number, _of_message(message, *person)
+
+
+def count_sent_proofs(session: Session, delivery: Delivery) -> int:
+    """How many proof recipients got a proof: one that is planned, and that X did not take yet, is none."""
+    return sum(line.state == MessageState.SENT.value for _, line in of_proofs(session, delivery))
 
 
 def line_of(session: Session, message: Message) -> MessageLine:

@@ -218,9 +218,11 @@ def test_it_is_paused_resumed_and_stopped(acme: Brand) -> None:
     assert (done.status, done.out.count("in progress")) == (0, 1)
     assert "Continues at" in done.err
 
-    states = [document(step, name)["state"] for step in ("pause", "resume", "stop")]
+    states = [document(step, name)["state"] for step in ("pause", "resume", "pause")]
+    assert delivery("send", name, "--no-wait").status == 0  # whoever names it wants it to go on
+    states += [document(step, name)["state"] for step in ("show", "stop")]
 
-    assert states == ["paused", "in_progress", "stopped"]
+    assert states == ["paused", "in_progress", "paused", "in_progress", "stopped"]
     assert len(received(acme)) == 4
     log = document("log", name)
     assert {line["state"] for line in log[4:]} == {"cancelled"}
