@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from campaign.domain.broadcast_reports import BroadcastReport, ReasonCount, ServiceNumbers
 from campaign.domain.broadcast_waves import written
 from campaign.domain.broadcast_words import MOST_WAVES_SHOWN, exclusions, lasting
+from campaign.domain.charts_drawing import drawn
 from campaign.domain.plain_markdown import picture, strange_line, table
 from campaign.domain.spending import usd
 from campaign.domain.throughput_chart import chart_of
@@ -46,7 +47,7 @@ def _picture(report: BroadcastReport) -> Iterator[str]:
     if report.per_hour:
         busiest = max(sent for _, sent in report.per_hour)
         alt_text = f"Messages sent over time, {busiest:,} in the busiest hour"
-        yield picture(alt_text, chart_of(report.per_hour), "image/svg+xml")
+        yield picture(alt_text, drawn(chart_of(report.per_hour)), "image/svg+xml")
 
 
 def _services(services: Sequence[ServiceNumbers]) -> Iterator[str]:

@@ -1,12 +1,11 @@
 """The report of a delivery, section by section."""
 
 from collections.abc import Iterator
-from datetime import timedelta
 
-from campaign.domain.charts import Chart
 from campaign.domain.engagement_cells import Cell, rate
 from campaign.domain.engagement_delivery import DeliveryNumbers
 from campaign.domain.engagement_sections import Report, Section, posts_section, reactions_section
+from campaign.domain.throughput_chart import bars_of, over_time
 from models import DeliveryKind
 
 
@@ -59,12 +58,6 @@ def _clicks(numbers: DeliveryNumbers) -> Iterator[Section]:
 
 
 def _over_time(numbers: DeliveryNumbers) -> Section:
-    # Only now: what draws is not loaded by those who draw nothing.
-    from campaign.domain.throughput_chart import bars_of  # noqa: PLC0415
-
-    unit, bars = bars_of(numbers.clicks_by_hour)
-    words, form = ("day", "%m-%d") if unit >= timedelta(days=1) else ("hour", "%m-%d %H:%M")
-    labels = tuple(f"{begins:{form}}" for begins, _ in bars)
-    chart = Chart(f"Clicks in each {words} (UTC)", labels, (("Clicks", tuple(clicks for _, clicks in bars)),))
-    rows = tuple((begins, clicks) for begins, clicks in bars if clicks)
-    return Section("Clicks over time", ("Since", "Clicks"), rows, chart)
+    chart = over_time("Clicks", "Clicks", numbers.clicks_by_hour)
+    _, bars = bars_of(numbers.clicks_by_hour)
+    return Section("Clicks over time", ("Since", "Clicks"), tuple(bar for bar in bars if bar[1]), chart)

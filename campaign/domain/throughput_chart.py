@@ -1,63 +1,28 @@
-"""How many messages went out when, as a picture."""
+"""How many messages went out when, as a picture; and how anything that has its hours is shown over time."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from xml.etree.ElementTree import Element
 
-from pygal import Bar
-from pygal.style import Style
+from campaign.domain.charts import Chart
 
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 MOST_HOURS = 96
 """What takes longer is shown by the day."""
-_LABELS = 12
-# Its own background: one of Prefect's UIs is dark when the computer is not.
-_STYLE = Style(
-    background="white",
-    plot_background="white",
-    foreground="#536471",
-    foreground_strong="#0f1419",
-    foreground_subtle="#cfd9de",
-    colors=("#0a66b8",),
-    font_family="sans-serif",
-    title_font_size=17,
-    label_font_size=12,
-    major_label_font_size=12,
-)
 
 
-def chart_of(per_hour: Sequence[tuple[datetime, int]]) -> bytes:
-    """Draw the messages sent in each hour, or on each day of a long broadcast, as SVG; one hour at least."""
+def chart_of(per_hour: Sequence[tuple[datetime, int]]) -> Chart:
+    """The messages sent in each hour, or on each day of a long broadcast; one hour at least."""
+    return over_time("Messages sent", "Sent", per_hour)
+
+
+def over_time(what: str, name: str, per_hour: Sequence[tuple[datetime, int]]) -> Chart:
+    """A chart of what there was in each hour, or on each day where there are many; one hour at least."""
     unit, bars = bars_of(per_hour)
-    words = "day" if unit == _DAY else "hour"
-    chart = Bar(
-        js=(),
-        style=_STYLE,
-        width=760,
-        height=280,
-        show_legend=False,
-        print_values=False,
-        title=f"Messages sent in each {words} (UTC)",
-        x_label_rotation=0,
-        x_labels_major_every=-(-len(bars) // _LABELS),
-        show_minor_x_labels=False,
-        value_formatter=lambda sent: f"{sent:,.0f}",
-        min_scale=1,
-        spacing=8,
-    )
-    chart.x_labels = [f"{begins:%m-%d}" if unit == _DAY else f"{begins:%H:%M}" for begins, _ in bars]
-    chart.add("Sent", [sent for _, sent in bars])
-    chart.add_xml_filter(_without_scripts)
-    drawn: bytes = chart.render()
-    return drawn
-
-
-def _without_scripts(root: Element) -> Element:
-    """Leave out what only a page could run, and would have to be let run."""
-    for parent in list(root.iter()):
-        for child in [each for each in parent if str(each.tag).endswith("script")]:
-            parent.remove(child)
-    return root
+    words, form = ("day", "%m-%d") if unit == _DAY else ("hour", "%m-%d %H:%M")
+    if unit == _HOUR and bars[0][0].date() == bars[-1][0].date():
+        form = "%H:%M"
+    labels = tuple(f"{begins:{form}}" for begins, _ in bars)
+    return Chart(f"{what} in each {words} (UTC)", labels, ((name, tuple(count for _, count in bars)),))
 
 
 def bars_of(per_hour: Sequence[tuple[datetime, int]]) -> tuple[timedelta, list[tuple[datetime, int]]]:
