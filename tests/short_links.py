@@ -17,7 +17,7 @@ from campaign.web.app import make_app
 from campaign.web.clicks import MOST_WAITING, ClickRecorder
 from deployments.server import free_port
 from models import Click, Link, Message, ShortLink
-from tests.web_visits import FIREFOX, serving
+from tests.web_visits import FIREFOX, a_client, serving
 
 A_YEAR = timedelta(days=365)
 _SERVER = """
@@ -47,12 +47,16 @@ def sent(url: str, expires_at: datetime, token: str = "") -> str:
 def visited(most_waiting: int = MOST_WAITING) -> Iterator[httpx.Client]:
     """A browser that follows no redirect, before the pages in this process; at the end the clicks are written."""
     recorder, port = ClickRecorder(most_waiting), free_port()
-    with serving(make_app(redirect.routes(recorder), recorder.lifespan), port), browser(port) as client:
-        yield client
+    recorder.start()
+    try:
+        with serving(make_app(redirect.routes(recorder)), port), browser(port) as client:
+            yield client
+    finally:
+        recorder.stop()
 
 
 def browser(port: int) -> httpx.Client:
-    return httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"user-agent": FIREFOX}, timeout=30)
+    return a_client(base_url=f"http://127.0.0.1:{port}", headers={"user-agent": FIREFOX})
 
 
 @contextmanager

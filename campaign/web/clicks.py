@@ -68,6 +68,7 @@ class ClickRecorder:
 
     def start(self) -> None:
         """Begin to write."""
+        agent_of("Mozilla/5.0")  # what knows the browsers is loaded now, so that no click waits for it
         self._is_ending.clear()
         self._thread = Thread(target=self._work, name="clicks", daemon=True)
         self._thread.start()
