@@ -3,12 +3,12 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, func
+from sqlalchemy import ColumnElement, Row, Select, exists, func
 from sqlmodel import Session, col, select
 
 from campaign.domain.engagement import NUMBERS, Engagement
 from campaign.domain.engagement_posts import PostNumbers
-from models import MAIN, Delivery, DeliveryKind, Message, MessageState, PostMetrics, Service
+from models import MAIN, NOBODY, Delivery, DeliveryKind, Message, MessageState, PostMetrics, Service
 
 
 def of_deliveries(session: Session, delivery_ids: list[int]) -> dict[int, list[PostNumbers]]:
@@ -21,8 +21,9 @@ def of_deliveries(session: Session, delivery_ids: list[int]) -> dict[int, list[P
 
 def of_last_deliveries(session: Session, service_id: int, last: int) -> dict[int, list[PostNumbers]]:
     """The posts of the last deliveries of a service that had any there, by delivery, the newest first."""
-    out = _out(col(Message.service_id) == service_id)
-    newest = select(col(Delivery.id)).join(Message, col(Message.delivery_id) == col(Delivery.id)).where(*out).distinct()
+    of_it = col(Message.delivery_id) == col(Delivery.id), col(Message.service_id) == service_id
+    # From the deliveries to their messages: those of a service may be millions, of broadcasts nearly all of them.
+    newest = select(col(Delivery.id)).where(col(Delivery.kind) == DeliveryKind.POST, exists().where(*_out(*of_it)))
     ids = list(session.scalars(newest.order_by(col(Delivery.id).desc()).limit(last)))
     chosen = col(Message.delivery_id).in_(ids), col(Message.service_id) == service_id
     found: dict[int, list[PostNumbers]] = {delivery_id: [] for delivery_id in ids}
@@ -34,7 +35,8 @@ def of_last_deliveries(session: Session, service_id: int, last: int) -> dict[int
 def since(session: Session, moment: datetime) -> dict[int, list[PostNumbers]]:
     """The posts of all services that went out since a moment, by service."""
     found: dict[int, list[PostNumbers]] = {}
-    for row in session.execute(_posts(col(Message.armed_at) >= moment)):
+    posts = select(col(Delivery.id)).where(col(Delivery.kind) == DeliveryKind.POST)
+    for row in session.execute(_posts(col(Message.delivery_id).in_(posts), col(Message.armed_at) >= moment)):
         found.setdefault(row.service_id, []).append(_post(row))
     return found
 
@@ -42,16 +44,15 @@ def since(session: Session, moment: datetime) -> dict[int, list[PostNumbers]]:
 def _out(*chosen: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:
     return (
         *chosen,
-        col(Delivery.kind) == DeliveryKind.POST,
         col(Message.proof_number) == MAIN,
+        col(Message.visitor_id) == NOBODY,
         col(Message.state) == MessageState.SENT,
         col(Message.x_id).is_not(None),
     )
 
 
 def _posts(*chosen: ColumnElement[bool]) -> Select[Any]:
-    delivery_of = col(Delivery.id) == col(Message.delivery_id)
-    wanted = select(col(Message.id)).join(Delivery, delivery_of).where(*_out(*chosen))
+    wanted = select(col(Message.id)).where(*_out(*chosen))
     of_them = col(PostMetrics.message_id).in_(wanted)
     newest = select(func.max(col(PostMetrics.id))).where(of_them, ~col(PostMetrics.is_gone))
     missing = select(col(PostMetrics.message_id), func.min(col(PostMetrics.taken_at)).label("at"))
@@ -64,7 +65,7 @@ def _posts(*chosen: ColumnElement[bool]) -> Select[Any]:
     )  # fmt: skip
     posts: Select[Any] = (
         select(*columns)
-        .join(Delivery, delivery_of)
+        .join(Delivery, col(Delivery.id) == col(Message.delivery_id))
         .join(Service, col(Service.id) == col(Message.service_id))
         .outerjoin(PostMetrics, (col(PostMetrics.message_id) == col(Message.id)) & is_last)
         .outerjoin(gone, gone.c.message_id == col(Message.id))

@@ -8,7 +8,7 @@ from sqlalchemy import exists, insert
 from sqlmodel import Session, col, select
 
 from campaign.domain.engagement import Engagement
-from models import MAIN, Delivery, DeliveryKind, Message, MessageState, PostMetrics
+from models import MAIN, NOBODY, Delivery, DeliveryKind, Message, MessageState, PostMetrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,12 @@ def posts_to_count(
     gone = exists().where(col(PostMetrics.message_id) == col(Message.id), col(PostMetrics.is_gone))
     posts = (
         select(Message.id, Message.x_id, Message.armed_at)
-        .join(Delivery, col(Delivery.id) == col(Message.delivery_id))
+        # By delivery: the messages of a service may be millions, of broadcasts nearly all of them.
         .where(
-            col(Delivery.kind) == DeliveryKind.POST,
+            col(Message.delivery_id).in_(select(Delivery.id).where(col(Delivery.kind) == DeliveryKind.POST)),
             col(Message.proof_number) == MAIN,
             col(Message.service_id) == service_id,
+            col(Message.visitor_id) == NOBODY,
             col(Message.state) == MessageState.SENT,
             col(Message.x_id).is_not(None),
             col(Message.withdrawn_at).is_(None),
