@@ -3,7 +3,13 @@
 import logging
 import sqlite3
 import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from http.client import HTTPConnection
+from itertools import chain
+from pathlib import Path
 
 import pytest
 from httpx import Client
@@ -24,6 +30,12 @@ IN_X = (
 
 def soon() -> datetime:
     return datetime.now(UTC) + A_YEAR
+
+
+def memory_of(pid: int) -> int:
+    """Kilobytes that a process holds."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(next(line for line in status.splitlines() if line.startswith("VmRSS")).split()[1])
 
 
 def location(client: Client, path: str) -> str | None:
@@ -190,3 +202,40 @@ def test_a_process_that_is_asked_to_end_loses_nothing(sqlite_database: Database)
         process.terminate()
         process.wait(10)
     assert len(written()) == 20
+
+
+def test_a_flood_of_requests_gets_answers_and_takes_no_memory(sqlite_database: Database) -> None:  # noqa: ARG001
+    tokens = [sent(SHOP, soon()) for _ in range(5)]
+    with in_a_process() as (process, client):
+        _flood(client, tokens, visitors=1)
+        before = memory_of(process.pid)
+        began = time.monotonic()
+        statuses = _flood(client, tokens, visitors=1_000) + _flood(client, tokens, visitors=1)
+        seconds = time.monotonic() - began
+        assert process.poll() is None
+        grown = memory_of(process.pid) - before
+    # From one address no more than its share, from many all of them; none is left without an answer.
+    assert set(statuses) == {302, 404, 429}
+    assert statuses[302] >= 900
+    assert grown < 10_000, f"{grown} kB more after {statuses.total() / seconds:.0f} requests a second"
+
+
+def _flood(client: Client, tokens: list[str], visitors: int) -> Counter[int]:
+    """1,500 requests over eight connections, as fast as they are answered, a third of them for tokens that are none."""
+    with ThreadPoolExecutor(8) as pool:
+        each = pool.map(partial(_hurry, tokens, visitors, client.base_url.port or 0), range(8))
+        return Counter(chain.from_iterable(each))
+
+
+def _hurry(tokens: list[str], visitors: int, port: int, first: int) -> list[int]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=30)
+    statuses = []
+    for number in range(first, 1_500, 8):
+        token = new_token() if number % 3 == 0 else tokens[number % len(tokens)]
+        visitor = f"10.0.{number % visitors // 250}.{number % visitors % 250 + 1}"
+        connection.request("GET", f"/r/{token}", headers={"user-agent": f"{IN_X} {number}", "x-forwarded-for": visitor})
+        answer = connection.getresponse()
+        answer.read()
+        statuses.append(answer.status)
+    connection.close()
+    return statuses
