@@ -6,45 +6,18 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from campaign.domain.engagement import Engagement
 from campaign.settings import load_settings
-from campaign.store import messages, statistics_audience
-from campaign.store.engine import writing
-from campaign.web.app import make_app
-from campaign.web.reports import routes
-from deployments.server import free_port
 from tests.databases import Database
-from tests.engaging import click, counted, link, went_out
-from tests.factories import NOW, page
-from tests.readings import read_all, saved_service
-from tests.web_visits import serving
+from tests.reports_site import KEY, open_reports
 
-KEY = "a long secret for the reports"
 EVIL = '=<script>alert(1)</script>"'
 
 
 @pytest.fixture
-def url(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Where the pages are, with a delivery to report on."""
+def url(sqlite_database: Database) -> Iterator[str]:
     assert sqlite_database
-    monkeypatch.setenv("CAMPAIGN_REPORTS_KEY", KEY)
-    load_settings.cache_clear()
-    acme = saved_service(x_username="AcmeCorp", label=EVIL)
-    read_all(acme, [page([1, 2])])
-    delivery = went_out(acme, "launch", ("One", "Two"), label=EVIL)
-    counted(delivery, NOW, Engagement(likes=5, impressions=100), Engagement(likes=1, impressions=20))
-    counted(delivery, NOW, Engagement(likes=5, impressions=100), None)
-    with writing() as session:
-        days = statistics_audience.audience_of(session, acme.id, NOW)
-        statistics_audience.keep_audience(session, acme.id, days)
-        first, _ = messages.of_delivery(session, delivery)
-        shop = link(session, delivery, label="+Shop")
-        click(session, shop, first, NOW)
-        click(session, shop, first, NOW, robot=True)
-    port = free_port()
-    with serving(make_app(routes()), port):
-        yield f"http://127.0.0.1:{port}"
-    load_settings.cache_clear()
+    with open_reports(EVIL) as found:
+        yield found
 
 
 def browser(url: str) -> httpx.Client:
