@@ -47,10 +47,13 @@ def note_opening(session: Session, delivery_id: int, visitor_id: int, at: dateti
     return bool(session.connection().execute(_OPENED, given).rowcount)
 
 
-def keep(session: Session, yes: Yes) -> Agreement:
-    """Write an agreement; one of the same person whose profile is not recovered yet becomes it."""
-    row = session.scalar(_of(yes.service_id, yes.external_id).where(_IS_WAITING).with_for_update())
-    row = row or Agreement(
+def keep(session: Session, yes: Yes) -> tuple[Agreement, bool]:
+    """Write an agreement; one of the same person whose profile is not recovered yet becomes it.
+
+    Returns it, and whether it is a new one.
+    """
+    known = session.scalar(_of(yes.service_id, yes.external_id).where(_IS_WAITING).with_for_update())
+    row = known or Agreement(
         service_id=yes.service_id,
         external_id=yes.external_id,
         text=yes.text,
@@ -63,7 +66,7 @@ def keep(session: Session, yes: Yes) -> Agreement:
     row.scopes, row.may_link, row.agreed_at = yes.scopes, yes.may_link, yes.at
     session.add(row)
     session.flush()
-    return row
+    return row, known is None
 
 
 def forget(session: Session, agreement_id: int) -> None:

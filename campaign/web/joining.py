@@ -20,12 +20,11 @@ from campaign.store.signatures import sign
 from campaign.web import joining_words as words
 from campaign.web.clicks_agents import LONGEST_READ, agent_of
 from campaign.web.joining_outside import Directory, Outside, what_is_missing
-from campaign.web.joining_sign_in import Remembered, SignedIn, SignIns, x_origins
+from campaign.web.joining_sign_in import JOIN, Remembered, SignedIn, SignIns, x_origins
 from campaign.web.pages import page
 from campaign.web.security_forms import form_token, keep, kept, read_form, visit_of, with_form
 from models import NO_INVITATION, Agreement, Service
 
-PURPOSE = "join"
 _log = logging.getLogger(__name__)
 _THANKS, _THANKS_SECONDS = "thanks", 3600
 _TICK = "Tick the first box if you want to share your profile; without it nothing happens."
@@ -78,7 +77,7 @@ class Joining:
             "delivery_id": (invitation_of(invitation) or (NO_INVITATION, 0))[0],
         }
         try:
-            return await self._sign_ins.in_turn(self._sign_ins.begin, service, PURPOSE, more)
+            return await self._sign_ins.in_turn(self._sign_ins.begin, service, JOIN, more)
         except CampaignError as error:
             return words.failed(error)
 
@@ -91,18 +90,18 @@ class Joining:
         return words.closed(service, missing) if missing else service
 
     def finish(self, remembered: Remembered, signed_in: SignedIn) -> Response:
-        """Keep the agreement of whoever came back from X, with the token; nothing of it when either fails."""
+        """Keep the agreement of whoever came back from X, with the token; raises CampaignError when either fails."""
         asked = _asked(remembered.service)
         if asked.version != remembered.more["version"]:
             signed_in.revoke()
             return words.reread()
-        agreement = _keep(remembered, signed_in, asked)
+        agreement, is_new = _keep(remembered, signed_in, asked)
         try:
             self._outside.hand_over(agreement, signed_in.grant)
-        except CampaignError as error:
-            _forget(agreement)
-            signed_in.revoke()
-            return words.failed(error)
+        except CampaignError:
+            if is_new:
+                _forget(agreement)
+            raise
         response = RedirectResponse(f"/join/{remembered.service.internal_name}/thanks", 303)
         person = signed_in.person
         keep(
@@ -164,7 +163,7 @@ def _note_opening(delivery_id: int, visitor_id: int, said: str) -> None:
         _log.warning("The opening of an invitation is not counted: %s", error)
 
 
-def _keep(remembered: Remembered, signed_in: SignedIn, asked: Asked) -> Agreement:
+def _keep(remembered: Remembered, signed_in: SignedIn, asked: Asked) -> tuple[Agreement, bool]:
     with writing(durable=True) as session:
         return agreements.keep(
             session,

@@ -9,11 +9,9 @@ from starlette.routing import Route
 
 from campaign.errors import CampaignError
 from campaign.web import joining_words as words
-from campaign.web.joining import PURPOSE as JOIN
 from campaign.web.joining import Joining, thanks_of
 from campaign.web.joining_outside import Directory, Outside
-from campaign.web.joining_sign_in import CALLBACK, Remembered, SignedIn, SignIns, over
-from campaign.web.leaving import PURPOSE as LEAVE
+from campaign.web.joining_sign_in import CALLBACK, JOIN, LEAVE, Remembered, SignedIn, SignIns, over
 from campaign.web.leaving import Leaving
 
 Finish = Callable[[Remembered, SignedIn], Response]
@@ -48,4 +46,8 @@ class Callback:
             signed_in = self._sign_ins.complete(remembered, query)
         except CampaignError as error:
             return words.failed(error)
-        return self._finishes[remembered.purpose](remembered, signed_in)
+        try:
+            return self._finishes[remembered.purpose](remembered, signed_in)
+        except CampaignError as error:
+            signed_in.revoke()
+            return words.failed(error)

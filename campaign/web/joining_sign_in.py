@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,10 +23,12 @@ from campaign.x.sign_in import Grant, SignIn, sign_in_of
 from models import Service
 
 CALLBACK = "/join/callback"
-_COOKIE = "sign-in"
-_AT_ONCE = 12
+JOIN, LEAVE = "join", "leave"
+"""What people sign in for."""
 SIGN_IN_SECONDS = 600
 """How long a person may take on X's pages."""
+_COOKIE = "sign-in"
+_AT_ONCE = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +50,8 @@ class SignedIn:
     sign_in: SignIn
 
     def revoke(self) -> None:
-        """Make the token worthless; where X is away it dies by itself, or with the person's own word on X."""
-        try:
-            self.sign_in.revoke(self.grant)
-        except CampaignError:
-            return
+        """Make the token worthless."""
+        _revoke(self.sign_in, self.grant)
 
 
 class SignIns:
@@ -70,7 +70,7 @@ class SignIns:
     def begin(self, service: Service, purpose: str, more: dict[str, Any]) -> Response:
         """Send the person to X; raises CampaignError."""
         check_affordable(service, USER_READ)
-        begun = self._sign_in(service, email=purpose == "join").begin(callback_url())
+        begun = self._sign_in(service, email=purpose == JOIN).begin(callback_url())
         response = RedirectResponse(begun.url, 303)
         remembered = {"purpose": purpose, "service": service.internal_name, "kept": begun.kept, "more": more}
         keep(response, _COOKIE, remembered, SIGN_IN_SECONDS)
@@ -84,20 +84,25 @@ class SignIns:
 
     def complete(self, remembered: Remembered, query: dict[str, str]) -> SignedIn:
         """Take what X sent back; raises CampaignError: Declined, NotOurs, and the others of XError."""
-        sign_in = self._sign_in(remembered.service, email=remembered.purpose == "join")
+        sign_in = self._sign_in(remembered.service, email=remembered.purpose == JOIN)
         grant = sign_in.complete(remembered.kept, query, callback_url())
-        signed_in = SignedIn(Person("", "", ""), grant, sign_in)
         try:
             purpose = f"signing in {secrets.token_hex(4)}"
             person = paid(remembered.service, purpose, USER_READ, lambda: sign_in.who(grant))
         except CampaignError:
-            signed_in.revoke()
+            _revoke(sign_in, grant)
             raise
         return SignedIn(person, grant, sign_in)
 
     def _sign_in(self, service: Service, *, email: bool) -> SignIn:
         keys = self._outside.app_keys(service)
         return sign_in_of(keys, load_settings().x_api_url, asks_email=email and asks_email(service))
+
+
+def _revoke(sign_in: SignIn, grant: Grant) -> None:
+    """Where X is away a token of OAuth 2 dies by itself within two hours."""
+    with suppress(CampaignError):
+        sign_in.revoke(grant)
 
 
 def over(response: Response) -> Response:

@@ -14,12 +14,11 @@ from campaign.store.engine import reading, writing
 from campaign.store.signatures import signed
 from campaign.web import joining_words as words
 from campaign.web.joining_outside import Directory
-from campaign.web.joining_sign_in import Remembered, SignedIn, SignIns, x_origins
+from campaign.web.joining_sign_in import LEAVE, Remembered, SignedIn, SignIns, x_origins
 from campaign.web.pages import page, told
 from campaign.web.security_forms import form_token, read_form, visit_of, with_form
 from models import Service
 
-PURPOSE = "leave"
 #: What proves that a person does not want to be written to any more.
 _PROOF = "the page /leave"
 
@@ -73,7 +72,7 @@ class Leaving:
         if form is None:
             return words.not_our_form()
         try:
-            return await self._sign_ins.in_turn(self._sign_ins.begin, service, PURPOSE, {})
+            return await self._sign_ins.in_turn(self._sign_ins.begin, service, LEAVE, {})
         except CampaignError as error:
             handle = service.x_username or service.internal_name
             return words.failed(error, f"You can also write STOP to @{handle} in a direct message on X.")
@@ -81,8 +80,9 @@ class Leaving:
     @staticmethod
     def finish(remembered: Remembered, signed_in: SignedIn) -> Response:
         """Take back what whoever signed in shared."""
+        response = _left(remembered.service, signed_in.person.external_id)
         signed_in.revoke()
-        return _left(remembered.service, signed_in.person.external_id)
+        return response
 
 
 def _named(link: str) -> tuple[Service, str] | None:

@@ -71,7 +71,7 @@ def say_yes(brand: Brand, number: int = 0, *, hours_ago: float = 0, token: bool 
             may_link=True,
             at=pendulum.now("UTC") - timedelta(hours=hours_ago),
         )
-        row = agreements.keep(session, yes)
+        row, _ = agreements.keep(session, yes)
     if token:
         hand_over(row, grant)
     return row.id

@@ -296,3 +296,12 @@ def test_a_second_yes_is_an_agreement_of_its_own_once_the_first_is_recovered(hou
         session.get_one(Agreement, house.agreements()[0].id).become(AgreementState.RECOVERED)
     house.browser().join(name)
     assert len(house.agreements()) == 2
+
+
+def test_a_second_yes_that_cannot_be_kept_leaves_the_first_alone(house: House) -> None:
+    name = house.follower()
+    house.browser().join(name)
+    house.is_away = True
+    assert house.browser().join(name).status_code == 503
+    assert len(house.agreements()) == 1
+    assert sorted(one["stage"] for one in house.signed_in()) == ["alive", "revoked"]
