@@ -43,7 +43,7 @@ def a_client(**more: Any) -> httpx.Client:
 
 @contextmanager
 def serving(app: ASGIApp, port: int) -> Iterator[None]:
-    server = uvicorn.Server(uvicorn.Config(app, port=port, access_log=False, log_level="warning", lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, port=port, access_log=False, log_level="warning"))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
