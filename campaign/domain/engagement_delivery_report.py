@@ -24,7 +24,7 @@ def _sections(numbers: DeliveryNumbers) -> Iterator[Section]:
     yield _funnel(numbers)
     yield Section("Cost", ("What", "US dollars"), _cost(numbers))
     if numbers.posts:
-        yield reactions_section("Reactions", numbers.engagement, numbers.rate)
+        yield reactions_section(numbers.posts, numbers.engagement, numbers.rate)
         yield posts_section("Posts", numbers.posts)
     yield from _clicks(numbers)
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from campaign.domain.broadcast_waves import written
 from campaign.domain.charts import Chart
 from campaign.domain.engagement import KINDS, Engagement
 from campaign.domain.engagement_cells import Cell, Place, rate
@@ -41,16 +42,19 @@ class Report:
     sections: tuple[Section, ...]
 
 
-def reactions_section(title: str, engagement: Engagement, figure: float | None) -> Section:
-    """Reactions by their kind, impressions and the rate."""
+def reactions_section(posts: Sequence[PostNumbers], engagement: Engagement, figure: float | None) -> Section:
+    """Reactions by their kind, impressions and the rate, and when they were counted."""
     counts: list[tuple[Cell, ...]] = [(WORDS[name], getattr(engagement, name)) for name in WORDS]
     rows = [*counts, ("Reactions", engagement.reactions), ("Engagement rate", rate(figure))]
     known = tuple(getattr(engagement, kind) for kind in KINDS)
     chart = Chart("Reactions by kind", tuple(WORDS[kind] for kind in KINDS), (("Reactions", known),))
     if engagement.reactions is None:
-        return Section(title, said="X has not been asked yet: run engagement-statistics.")
+        return Section("Reactions", said="X has not been asked yet: run engagement-statistics.")
+    counted_at = max(post.counted_at for post in posts if post.counted_at)
     said = "Reactions are reposts, likes, replies, quotes and bookmarks; the rate is reactions / impressions."
-    return Section(title, ("What", "Number"), tuple(rows), chart, said)
+    return Section(
+        "Reactions", ("What", "Number"), tuple(rows), chart, f"{said} Last counted at {written(counted_at)}."
+    )
 
 
 def posts_section(title: str, posts: Sequence[PostNumbers], *, with_delivery: bool = False) -> Section:

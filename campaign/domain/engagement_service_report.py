@@ -5,11 +5,13 @@ from collections.abc import Iterator, Sequence
 from campaign.domain.acquisition import Acquisition, InvitationReport
 from campaign.domain.acquisition_markdown import in_words
 from campaign.domain.charts import Chart, Measure
+from campaign.domain.engagement import added, rate_of
 from campaign.domain.engagement_audience import Day
 from campaign.domain.engagement_cells import Cell, Place, rate
 from campaign.domain.engagement_delivery import DeliveryNumbers
 from campaign.domain.engagement_hours import Hour
 from campaign.domain.engagement_overview import Overview
+from campaign.domain.engagement_posts import PostNumbers
 from campaign.domain.engagement_sections import Report, Section, delivery_place, posts_section, reactions_section
 from campaign.domain.engagement_service import LAST_DAYS, ServiceLine, ServiceStatistics
 from models import DeliveryKind
@@ -26,11 +28,13 @@ def report_of(numbers: ServiceStatistics) -> Report:
 
 def _sections(numbers: ServiceStatistics) -> Iterator[Section]:
     yield from _audience(numbers.days)
-    yield reactions_section("Reactions", numbers.engagement, numbers.rate)
+    yield reactions_section(numbers.posts, numbers.engagement, numbers.rate)
     if numbers.posts:
         yield _hours(numbers.hours, numbers.timezone)
     if numbers.best:
         yield posts_section("Best posts", numbers.best, with_delivery=True)
+    if numbers.posts:
+        yield _deliveries(numbers.posts)
     if numbers.acquisition:
         yield _contacts(numbers.acquisition)
 
@@ -70,6 +74,22 @@ def _hours(hours: Sequence[Hour], timezone: str) -> Section:
     )
     rows: list[tuple[Cell, ...]] = [(f"{hour.hour:02}:00", hour.posts, rate(hour.rate)) for hour in hours if hour.posts]
     return Section("Hours of the day", ("Hour", "Posts", "Engagement rate"), tuple(rows), chart)
+
+
+def _deliveries(posts: Sequence[PostNumbers]) -> Section:
+    """The deliveries that all of this is about, the newest first."""
+    by_name: dict[str, list[PostNumbers]] = {}
+    for post in posts:
+        by_name.setdefault(post.delivery, []).append(post)
+    columns = "Delivery", "Published", "Posts", "Impressions", "Reactions", "Engagement rate"
+    return Section("Last deliveries", columns, tuple(_last_row(each) for each in by_name.values()))
+
+
+def _last_row(posts: Sequence[PostNumbers]) -> tuple[Cell, ...]:
+    numbers = [post.engagement for post in posts]
+    together, first = added(numbers), posts[0]
+    place = delivery_place(first.delivery, first.label)
+    return (place, first.published_at, len(posts), together.impressions, together.reactions, rate(rate_of(numbers)))
 
 
 def _contacts(acquisition: Acquisition) -> Section:

@@ -53,13 +53,14 @@ def test_together_they_are_as_much_as_one_by_one_and_what_nobody_told_stays_unkn
         assert getattr(together, name) == (sum(known) if known else None)
 
 
-def test_hours_are_those_of_the_time_zone() -> None:
-    posts = [post(0, likes=1, impressions=10), post(24, likes=3, impressions=10), post(-8, likes=1, impressions=100)]
+def test_hours_are_those_of_the_time_zone_and_have_the_average_of_their_posts() -> None:
+    posts = [post(0, likes=1, impressions=10), post(24, likes=90, impressions=300), post(-8, likes=1, impressions=100)]
+    posts.append(post(24, likes=9))  # of which X did not tell how often it was shown
 
     hours = by_hour(posts, "Europe/Brussels")
 
     assert len(hours) == 24
-    assert {hour.hour: (hour.posts, hour.rate) for hour in hours if hour.posts} == {8: (2, 0.2), 0: (1, 0.01)}
+    assert {hour.hour: (hour.posts, hour.rate) for hour in hours if hour.posts} == {8: (3, 0.2), 0: (1, 0.01)}
 
 
 def test_the_best_posts_have_the_most_reactions_then_the_best_rate() -> None:
