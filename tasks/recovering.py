@@ -1,6 +1,5 @@
 """Recovering the profiles of people who agreed: read with their tokens, kept as contacts, and the tokens forgotten."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -10,20 +9,17 @@ import pendulum
 from campaign.domain.check import sentence_of
 from campaign.domain.profiles import Profile
 from campaign.errors import Refused, ServiceBlocked, Unsent, WrongUsage, XError
-from campaign.settings import load_settings
 from campaign.store import agreements, contacts, services
 from campaign.store.engine import reading, writing
 from campaign.store.user_reads import paid
 from campaign.x.prices import USER_READ
-from campaign.x.sign_in import SignIn, sign_in_of
 from models import Agreement, AgreementState, ReconciledBy, Service
 from tasks import grants
-from tasks.twitter_service import app_keys_of
+from tasks.ending_tokens import end_tokens, sign_in_with
 
 #: The page hands a token over a moment after it wrote the agreement; after this long it never will.
 _HAND_OVER = timedelta(minutes=10)
 _LOST = "The token of this agreement was lost; the person may say yes again."
-_NO_SERVICE = "The service was removed before the profile was read."
 _OTHER_PERSON = "X named another person than the one who agreed."
 #: When X is away it is asked again after this long: a token is good for two hours.
 _AGAIN = timedelta(minutes=5)
@@ -64,7 +60,7 @@ def recover_profiles() -> Recovered:
     with reading() as session:
         waiting = agreements.waiting(session)
     found = _sum([_recover(agreement, kept.get(agreement.id)) for agreement in waiting])
-    _forget_tokens(kept)
+    end_tokens(kept)
     return found
 
 
@@ -88,7 +84,7 @@ def _recover(agreement: Agreement, document_id: UUID | None) -> _End:
     with reading() as session:
         service = services.get(session, agreement.service_id)
     try:
-        sign_in = _sign_in(service, kept.grant.scopes)
+        sign_in = sign_in_with(service, kept.grant.scopes)
         purpose = f"recovering agreement {agreement.id}"
         profile = paid(service, purpose, USER_READ, lambda: sign_in.profile(kept.grant))
     except (Refused, WrongUsage) as error:
@@ -100,12 +96,6 @@ def _recover(agreement: Agreement, document_id: UUID | None) -> _End:
     if profile.external_id != agreement.external_id:
         return _fail(agreement, _OTHER_PERSON)
     return _keep(agreement, service, profile)
-
-
-def _sign_in(service: Service, scopes: str) -> SignIn:
-    if service.block_id is None:
-        raise WrongUsage(_NO_SERVICE)
-    return sign_in_of(app_keys_of(service.block_id), load_settings().x_api_url, asks_email="users.email" in scopes)
 
 
 def _again(error: XError, now: datetime) -> datetime | None:
@@ -136,31 +126,3 @@ def _fail(agreement: Agreement, sentence: str) -> _End:
             row.become(AgreementState.FAILED)
             session.add(row)
     return _End(AgreementState.FAILED, problem=sentence)
-
-
-def _forget_tokens(kept: dict[int, UUID]) -> None:
-    """Make the tokens of all agreements worthless that are over, whatever ended them; X away: the next time."""
-    with reading() as session:
-        needed = agreements.still_waiting(session, kept)
-    for document_id in _without(kept, needed):
-        token = grants.read(document_id)
-        if token and not _is_revoked(token):
-            continue
-        grants.forget(document_id)
-
-
-def _without(kept: dict[int, UUID], needed: set[int]) -> Iterable[UUID]:
-    return [document_id for agreement_id, document_id in kept.items() if agreement_id not in needed]
-
-
-def _is_revoked(token: grants.KeptGrant) -> bool:
-    """Whether the token opens nothing any more, or nobody can make that so."""
-    try:
-        with reading() as session:
-            sign_in = _sign_in(services.get(session, token.service_id), token.grant.scopes)
-        sign_in.revoke(token.grant)
-    except (Refused, ServiceBlocked, WrongUsage):
-        return True
-    except XError:
-        return False
-    return True

@@ -7,7 +7,7 @@ import pendulum
 from starlette.background import BackgroundTask
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from campaign.domain.joining import Asked, asked_by
@@ -16,17 +16,16 @@ from campaign.settings import load_settings
 from campaign.store import agreements
 from campaign.store.agreements import invitation_of
 from campaign.store.engine import writing
-from campaign.store.signatures import sign
 from campaign.web import joining_words as words
 from campaign.web.clicks_agents import LONGEST_READ, agent_of
 from campaign.web.joining_outside import Directory, Outside, what_is_missing
 from campaign.web.joining_sign_in import JOIN, Remembered, SignedIn, SignIns, x_origins
+from campaign.web.joining_thanks import thank
 from campaign.web.pages import page
-from campaign.web.security_forms import form_token, keep, kept, read_form, visit_of, with_form
+from campaign.web.security_forms import form_token, read_form, visit_of, with_form
 from models import NO_INVITATION, Agreement, Service
 
 _log = logging.getLogger(__name__)
-_THANKS, _THANKS_SECONDS = "thanks", 3600
 _TICK = "Tick the first box if you want to share your profile; without it nothing happens."
 
 
@@ -43,7 +42,6 @@ class Joining:
         return [
             Route("/join/{service}", self.ask, methods=["GET"]),
             Route("/join/{service}", self.begin, methods=["POST"]),
-            Route("/join/{service}/thanks", self.thank, methods=["GET"]),
         ]
 
     async def ask(self, request: Request) -> Response:
@@ -102,36 +100,7 @@ class Joining:
             if is_new:
                 _forget(agreement)
             raise
-        response = RedirectResponse(f"/join/{remembered.service.internal_name}/thanks", 303)
-        person = signed_in.person
-        keep(
-            response,
-            _THANKS,
-            [agreement.service_id, person.external_id, person.username, person.full_name],
-            _THANKS_SECONDS,
-        )
-        return response
-
-    async def thank(self, request: Request) -> Response:
-        """Say thanks to whoever just shared a profile, and how to take it back."""
-        service = await run_in_threadpool(self._directory.find, request.path_params["service"])
-        if service is None:
-            return words.unknown_service()
-        thanked = kept(request, _THANKS, _THANKS_SECONDS)
-        if thanked is None or thanked[0] != service.id:
-            return words.over()
-        service_id, external_id, username, full_name = thanked
-        leave = f"/leave?p={sign('leave', [service_id, external_id])}"
-        return page("join_thanks.html.jinja", service=service, username=username, full_name=full_name, leave=leave)
-
-
-def thanks_of(request: Request, directory: Directory) -> Response | None:
-    """Where somebody belongs who comes back from X a second time."""
-    thanked = kept(request, _THANKS, _THANKS_SECONDS)
-    if thanked is None:
-        return None
-    service = next((each for each in directory.open_ones() if each.id == thanked[0]), None)
-    return RedirectResponse(f"/join/{service.internal_name}/thanks", 303) if service else None
+        return thank(remembered.service, signed_in.person)
 
 
 def _asked(service: Service) -> Asked:

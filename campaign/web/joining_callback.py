@@ -9,9 +9,10 @@ from starlette.routing import Route
 
 from campaign.errors import CampaignError
 from campaign.web import joining_words as words
-from campaign.web.joining import Joining, thanks_of
+from campaign.web.joining import Joining
 from campaign.web.joining_outside import Directory, Outside
 from campaign.web.joining_sign_in import CALLBACK, JOIN, LEAVE, Remembered, SignedIn, SignIns, over
+from campaign.web.joining_thanks import Thanks
 from campaign.web.leaving import Leaving
 
 Finish = Callable[[Remembered, SignedIn], Response]
@@ -22,23 +23,24 @@ def routes(outside: Outside) -> list[Route]:
     directory = Directory(outside)
     sign_ins = SignIns(outside, directory)
     joining, leaving = Joining(outside, directory, sign_ins), Leaving(directory, sign_ins)
-    callback = Callback(directory, sign_ins, {JOIN: joining.finish, LEAVE: leaving.finish})
-    return [Route(CALLBACK, callback.take, methods=["GET"]), *joining.routes(), *leaving.routes()]
+    thanks = Thanks(directory)
+    callback = Callback(sign_ins, thanks, {JOIN: joining.finish, LEAVE: leaving.finish})
+    return [Route(CALLBACK, callback.take, methods=["GET"]), *joining.routes(), *thanks.routes(), *leaving.routes()]
 
 
 class Callback:
     """Takes people back who signed in, and hands them on."""
 
-    def __init__(self, directory: Directory, sign_ins: SignIns, finishes: Mapping[str, Finish]) -> None:
-        self._directory = directory
+    def __init__(self, sign_ins: SignIns, thanks: Thanks, finishes: Mapping[str, Finish]) -> None:
         self._sign_ins = sign_ins
+        self._thanks = thanks
         self._finishes = finishes
 
     async def take(self, request: Request) -> Response:
         """Take one back; whatever comes of it, the sign-in is over then."""
         remembered = await run_in_threadpool(self._sign_ins.remembered, request)
         if remembered is None:
-            return await run_in_threadpool(thanks_of, request, self._directory) or words.over()
+            return await run_in_threadpool(self._thanks.again, request) or words.over()
         return over(await self._sign_ins.in_turn(self._finish, remembered, dict(request.query_params)))
 
     def _finish(self, remembered: Remembered, query: dict[str, str]) -> Response:
