@@ -1,6 +1,9 @@
 """Invitations to become a contact: their personal links, and who gets none."""
 
-from sqlalchemy import ColumnElement, exists, or_, select, text
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, or_, select, text
+from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from campaign.settings import load_settings
@@ -11,6 +14,11 @@ from models import MAIN, Agreement, AgreementState, Contact, Delivery, Exclusion
 
 _PURPOSE = "invitation"
 _VISITOR = col(Visitor.id)
+#: The same people, looked for by their X user ids.
+_PERSON = aliased(Visitor)
+_ID = col(_PERSON.id)
+Found = tuple[Select[Any], Any]
+"""Visitors, and the column that says which."""
 
 
 def join_link(service: str, delivery_id: int, visitor_id: int) -> str:
@@ -23,41 +31,60 @@ def join_link(service: str, delivery_id: int, visitor_id: int) -> str:
 
 
 def of_invitation(service: Service, delivery_id: int, within: Range | None = None) -> Reasons:
-    """What holds for every message that invites to become a contact, see docs/contact-acquisition.md."""
+    """What holds for every message that invites to become a contact, see docs/contact-acquisition.md.
+
+    Asked of a range of visitors at once, or of a few.
+    """
+    is_contact = or_(
+        _is_among(_contacts_by_visitor(), within),
+        _is_among(_contacts_by_external_id(), within),
+        _is_among(_agreed(service.id), within),
+    )
     return permission.in_order(
         [
-            (ExclusionReason.ALREADY_CONTACT, or_(_is_contact(), _has_agreed(service.id))),
-            (ExclusionReason.ALREADY_INVITED, _was_invited(service.id, delivery_id, within)),
+            (ExclusionReason.ALREADY_CONTACT, is_contact),
+            (ExclusionReason.ALREADY_INVITED, _is_among(_invited(service.id, delivery_id), within)),
         ]
     )
 
 
-def _is_contact() -> ColumnElement[bool]:
-    """Whether anybody knows the person by name, also one who took the agreement back: that is an answer too."""
-    by_visitor = exists().where(col(Contact.visitor_id) == _VISITOR)
-    return or_(by_visitor, exists().where(col(Contact.external_id) == col(Visitor.external_id)))
+def _is_among(found: Found, within: Range | None) -> ColumnElement[bool]:
+    """Whether a visitor is one of those found: with the range the database lists them once, and looks there."""
+    rows, visitor_id = found
+    if within is None:
+        return rows.where(visitor_id == _VISITOR).correlate(Visitor).exists()
+    return _VISITOR.in_(rows.where(*permission.in_range(visitor_id, within)))
 
 
-def _has_agreed(service_id: int) -> ColumnElement[bool]:
-    """Whether the person said yes or took it back, and X has not kept us from the profile."""
-    return exists().where(
-        col(Agreement.service_id) == service_id,
-        col(Agreement.external_id) == col(Visitor.external_id),
-        col(Agreement.state) != AgreementState.FAILED,
-    )
+def _contacts_by_visitor() -> Found:
+    """Whom anybody knows by name, also those who took an agreement back: that is an answer too."""
+    return select(col(Contact.visitor_id)), col(Contact.visitor_id)
 
 
-def _was_invited(service_id: int, delivery_id: int, within: Range | None) -> ColumnElement[bool]:
-    """Whether another invitation of the service reached the person, or may have."""
+def _contacts_by_external_id() -> Found:
+    return _with(select(col(Contact.external_id)).where(col(Contact.external_id).is_not(None)))
+
+
+def _agreed(service_id: int) -> Found:
+    """Who said yes, or took it back, and whose profile X did not keep from us."""
+    rows = select(col(Agreement.external_id)).where(col(Agreement.service_id) == service_id)
+    return _with(rows.where(col(Agreement.state) != AgreementState.FAILED))
+
+
+def _with(external_ids: Select[Any]) -> Found:
+    """The visitors with these X user ids."""
+    # The offset keeps it a list: joined to tables of which it knows nothing yet, PostgreSQL compares each with each.
+    return select(_ID).where(col(_PERSON.external_id).in_(external_ids.offset(0))), _ID
+
+
+def _invited(service_id: int, delivery_id: int) -> Found:
+    """Whom another invitation of the service reached, or may have."""
     invitations = select(col(Delivery.id)).where(col(Delivery.is_invitation), col(Delivery.id) != delivery_id)
-    got = [
+    rows = select(col(Message.visitor_id)).with_hint(Message, "INDEXED BY ix_message_reached", "sqlite")
+    reached = rows.where(
         col(Message.service_id) == service_id,
         text(permission.REACHED_MESSAGE),
         col(Message.proof_number) == MAIN,
         col(Message.delivery_id).in_(invitations),
-    ]
-    messages = select(col(Message.visitor_id)).with_hint(Message, "INDEXED BY ix_message_reached", "sqlite")
-    if within:
-        return _VISITOR.in_(messages.where(*got, *permission.in_range(col(Message.visitor_id), within)))  # type: ignore[arg-type]
-    one = messages.where(*got, col(Message.visitor_id) == _VISITOR)  # type: ignore[arg-type]
-    return one.correlate(Visitor).exists()
+    )
+    return reached, col(Message.visitor_id)

@@ -7,12 +7,10 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Exists,
     Insert,
     SQLColumnExpression,
     case,
     delete,
-    exists,
     func,
     insert,
     literal,
@@ -73,12 +71,16 @@ def write(session: Session, target: Target, within: Range, unrenderable: Collect
         reasons.append((ExclusionReason.FIELD_MISSING, among(session, _VISITOR, list(unrenderable), BigInteger())))
     written = Written(excluded=_exclude(session, target, within, permission.first_of(reasons)) if reasons else 0)
     if room is None or room > 0:
-        chosen = targeting.candidates(session, target, within, _message_columns(target)).where(~_is_excluded(target))
+        chosen = targeting.candidates(session, target, within, _message_columns(target)).where(
+            ~_is_excluded(target, within)
+        )
         names = ["delivery_id", "service_id", "visitor_id", *(name for name, _ in _MESSAGE_CONSTANTS)]
         rows = insert(Message).from_select(names, chosen.order_by(_VISITOR).limit(room))
         written.recipients = _rowcount(session, rows)
     if room is not None and written.recipients >= room:
-        rest = case((~_is_excluded(target) & ~targeting.has_row(target), ExclusionReason.LIMIT.value), else_=null())
+        rest = case(
+            (~_is_excluded(target, within) & ~targeting.has_row(target), ExclusionReason.LIMIT.value), else_=null()
+        )
         written.excluded += _exclude(session, target, within, rest)
     return written
 
@@ -94,13 +96,16 @@ def _exclude(session: Session, target: Target, within: Range, reason: ColumnElem
     return _rowcount(session, insert(Exclusion).from_select(names, left_out))
 
 
-def _is_excluded(target: Target) -> Exists:
+def _is_excluded(target: Target, within: Range) -> ColumnElement[bool]:
     """Whether a reason was found before: looking that up takes less than asking for each reason again."""
-    return exists().where(
+    # A list, which is hashed: PostgreSQL knows nothing of rows that were written just now, and goes through all of them
+    # for everybody.
+    known = select(col(Exclusion.visitor_id)).where(
         col(Exclusion.delivery_id) == target.delivery_id,
         col(Exclusion.service_id) == target.service.id,
-        col(Exclusion.visitor_id) == _VISITOR,
+        *permission.in_range(col(Exclusion.visitor_id), within),
     )
+    return _VISITOR.in_(known)
 
 
 def lacking(session: Session, target: Target, within: Range, fields: Collection[str]) -> Iterator[Any]:
