@@ -17,8 +17,9 @@ from campaign.settings import load_settings
 from campaign.store import messages
 from campaign.store.engine import writing
 from models import Message, MessageState
-from tests.command import Done, campaign, here
+from tests.command import Done, here
 from tests.flows.conftest import Connect
+from tests.forking import forked
 from tests.pictures import picture
 from tests.simulated_x import Brand
 
@@ -26,7 +27,7 @@ ZONE = {"CAMPAIGN_TIMEZONE": "Europe/Brussels"}
 
 
 def delivery(*words: str, **environment: str) -> Done:
-    return campaign("delivery", *words, **environment) if environment else here("delivery", *words)
+    return forked("delivery", *words, **environment) if environment else here("delivery", *words)
 
 
 def document(*words: str) -> Any:
