@@ -86,7 +86,8 @@ def line_of(session: Session, message: Message) -> MessageLine:
 def _messages() -> Select[Any]:
     return (
         select(Message, *_PERSON)
-        .join(Visitor, col(Visitor.id) == col(Message.visitor_id))
+        # Whoever was erased is nobody any more, and the line stays.
+        .join(Visitor, col(Visitor.id) == col(Message.visitor_id), isouter=True)
         .join(Service, col(Service.id) == col(Message.service_id))
     )
 

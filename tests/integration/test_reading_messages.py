@@ -10,11 +10,11 @@ from campaign.domain.broadcast_text import BroadcastText
 from campaign.domain.direct_messages import MessageEvents, NewMessage
 from campaign.domain.receipt import Answer
 from campaign.errors import NotPossible
-from campaign.store import deliveries, outbox, outcomes
+from campaign.store import deliveries, erasures, outbox, outcomes
 from campaign.store.engine import reading, writing
 from campaign.store.outbox import Span
 from campaign.store.outcomes import UNTOLD, Outcome
-from models import Delivery, Inbox, Message, MessageState, Service, Suppression
+from models import Delivery, Inbox, Message, MessageState, Service, Suppression, Visitor
 from tasks import messaging
 from tasks.arming import Armed, arm
 from tasks.desk import Desk, Letter
@@ -154,6 +154,20 @@ def test_what_was_said_before_is_not_taken_for_news(acme: Service, x: VirtualMes
     a_lost_message(acme)
     read_inbox(desk(acme, x))
     assert opted_out() == 0
+
+
+def test_nothing_is_kept_of_what_somebody_writes_who_was_erased(acme: Service, x: VirtualMessages) -> None:
+    with writing() as session:
+        erasures.keep(session, ["2001"], NOW)
+    x.say("1", "2001", "1", "STOP")
+    x.say("1", "2002", "1", "Hello")
+    x.now += SETTLE
+    said: list[str] = []
+    read_inbox(desk(acme, x, log=said.append))
+    assert opted_out() == 0
+    with reading() as session:
+        assert [visitor.external_id for visitor in session.scalars(select(Visitor))] == ["2002"]
+    assert not any("2001" in line for line in said)
 
 
 def armed_for(acme: Service, news: Delivery, at: Desk) -> Armed:

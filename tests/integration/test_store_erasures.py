@@ -1,6 +1,8 @@
 """One person forgotten, on both databases: nothing is held any more, the numbers stay, and nobody comes back."""
 
 import logging
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -9,8 +11,8 @@ from sqlmodel import Session, SQLModel, col, select
 from campaign.domain.broadcasts import Audience, Broadcast
 from campaign.domain.findings import Analysis, Sample
 from campaign.errors import NotPossible, WrongUsage
+from campaign.store import broadcast_log, contact_erasing, contact_people, contact_records, erasures, waves
 from campaign.store import consents as consents_store
-from campaign.store import contact_erasing, contact_people, contact_records, erasures, waves
 from campaign.store.contact_erasing import Erased
 from campaign.store.contact_people import Person
 from campaign.store.engine import reading, writing
@@ -196,6 +198,28 @@ def test_nobody_reads_from_the_mark_who_it_was(acme: Service, caplog: pytest.Log
         assert not erasures.is_erased(session, "2")
     assert all(len(mark) == 64 for mark in marks)
     assert "Ana" not in caplog.text
+
+
+def test_who_is_met_while_being_erased_is_gone_too(acme: Service) -> None:
+    with ThreadPoolExecutor() as pool:
+        with writing() as session:
+            assert consents_store.visitor_of(session, "9", acme.visitor_folder, NOW)
+            erasing = pool.submit(erase, external_id="9")
+            time.sleep(0.3)
+            assert not erasing.done()
+        erasing.result(timeout=60)
+    assert set(everybody()) == {"1", "2", "3"}
+    read_all(acme, [page([1, 9])])
+    assert "9" not in everybody()
+
+
+def test_the_lines_of_proofs_stay_without_a_name(acme: Service) -> None:
+    messages = everything_of(acme, "1")
+    erase(external_id="1")
+    with reading() as session:
+        proof = session.get_one(Message, messages["proof"])
+        lines = list(broadcast_log.of_proofs(session, session.get_one(Delivery, proof.delivery_id)))
+    assert [(number, line.state, line.external_id, line.username) for number, line in lines] == [(1, "sent", "", "")]
 
 
 def test_who_is_erased_twice_is_remembered_once(acme: Service) -> None:
