@@ -41,7 +41,7 @@ def publish_next(work: Work, message: Message, media_ids: tuple[str, ...]) -> Pr
 
 def _as_written(message: Message) -> str:
     with reading() as session:
-        return links.as_written(session, [message.text])[0]
+        return links.text_of(session, message)
 
 
 def _new_post(part: RenderedPart, text: str, armed: "_Armed", media_ids: tuple[str, ...]) -> NewPost:

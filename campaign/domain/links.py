@@ -19,6 +19,10 @@ _CONDITION = re.compile(r"\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 #: No address has them in it, so that one ends where a field of a person or a condition begins.
 _A_FIELD, _A_CONDITION = "\ue000", "\ue001"
 
+TOKEN_LENGTH = 12
+"""71 bits: to meet one of a billion tokens by trying, a thousand times a second, takes tens of thousands of years."""
+_SHORT = re.compile(rf"https?://(?:(?!https?://)\S)+?/r/([A-Za-z0-9]{{{TOKEN_LENGTH}}})(?![A-Za-z0-9])")
+
 
 def countable(
     text: str, named: Sequence[NamedLink], public_url: str, service: Mapping[str, str | None] | None = None
@@ -36,7 +40,7 @@ def countable(
 
 def personal(text: str, public_url: str) -> list[str]:
     """The beginnings of links that fields of a person go on, so that each is another one."""
-    return _links(text, {}, public_url, personal=True)
+    return _links(_SERVICE_FIELD.sub("x", text), {}, public_url, personal=True)
 
 
 def _links(text: str, service: Mapping[str, str | None], public_url: str, *, personal: bool) -> list[str]:
@@ -66,6 +70,16 @@ def _pieces(text: str, short: Mapping[str, str]) -> Iterator[str]:
             yield short[span.text]
             position = span.end
     yield text[position:]
+
+
+def tokens_in(text: str) -> list[str]:
+    """The tokens of the short links in a text, whatever address they had when they were written."""
+    return _SHORT.findall(text)
+
+
+def as_written(text: str, urls: Mapping[str, str]) -> str:
+    """A text with the links back that short ones stand for, by their tokens; what is unknown stays."""
+    return _SHORT.sub(lambda found: urls.get(found[1], found[0]), text)
 
 
 def target_of(url: str) -> str:

@@ -1,6 +1,5 @@
 """Links of deliveries, and the short ones that stand in the texts for them."""
 
-import re
 import secrets
 import string
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,15 +9,14 @@ from datetime import datetime
 from sqlalchemy import BigInteger, Text, bindparam, cast, insert, select
 from sqlmodel import Session, col
 
+from campaign.domain import links
 from campaign.domain.content import NamedLink
+from campaign.domain.links import TOKEN_LENGTH
 from campaign.store.lists import among, as_rows, is_on_postgresql, rows_of
-from models import Link, ShortLink
+from models import Link, Message, ShortLink
 from models.base import Moment
 
-TOKEN_LENGTH = 12
-"""71 bits: to meet one of a billion tokens by trying, a thousand times a second, takes tens of thousands of years."""
 _LETTERS = string.ascii_letters + string.digits
-_SHORT = re.compile(rf"https?://[^\s]+?/r/([A-Za-z0-9]{{{TOKEN_LENGTH}}})(?![A-Za-z0-9])")
 _TARGET = (
     select(col(ShortLink.link_id), col(ShortLink.message_id), col(Link.url), col(ShortLink.expires_at))
     .join(Link, col(Link.id) == col(ShortLink.link_id))
@@ -89,11 +87,17 @@ def _ids(session: Session, delivery_id: int, named: Mapping[str, NamedLink]) -> 
 
 def as_written(session: Session, texts: Sequence[str]) -> list[str]:
     """Texts that went out, with the links in them that the short ones stand for."""
-    tokens = {token for text in texts for token in _SHORT.findall(text)}
-    if not tokens:
-        return list(texts)
-    urls = _urls(session, tokens)
-    return [_SHORT.sub(lambda found: urls.get(found[1], found[0]), text) for text in texts]
+    tokens = {token for text in texts for token in links.tokens_in(text)}
+    urls = _urls(session, tokens) if tokens else {}
+    return [links.as_written(text, urls) for text in texts]
+
+
+def text_of(session: Session, message: Message) -> str:
+    """The text of a message with the links as they were written; a short link of another message stays."""
+    if not links.tokens_in(message.text):
+        return message.text
+    own = {token: url for (_, url), token in tokens_of(session, [message.id]).items()}
+    return links.as_written(message.text, own)
 
 
 def _urls(session: Session, tokens: Iterable[str]) -> dict[str, str]:

@@ -9,6 +9,8 @@ from queue import Empty, Full, Queue
 from threading import Event, Thread
 from typing import Any
 
+from sqlalchemy.exc import TimeoutError as NoConnection
+
 from campaign.errors import NotPossible
 from campaign.store import clicks
 from campaign.store.engine import writing
@@ -54,6 +56,7 @@ class ClickRecorder:
         self._waiting: Queue[Visit] = Queue(most_waiting)
         self._unwritten: list[Visit] = []
         self._lost = 0
+        self._is_held_up = False
         self._is_ending = Event()
         self._thread: Thread | None = None
 
@@ -99,7 +102,7 @@ class ClickRecorder:
             self._unwritten = batch
             if not self._write(batch):
                 return
-            self._unwritten = []
+            self._unwritten, self._is_held_up = [], False
             self._tell_lost()
 
     def _next(self) -> list[Visit]:
@@ -111,14 +114,15 @@ class ClickRecorder:
             pass
         return batch
 
-    @staticmethod
-    def _write(batch: list[Visit]) -> bool:
+    def _write(self, batch: list[Visit]) -> bool:
         """Whether the batch is done with: what a database that is away did not take is written later."""
         try:
             with writing() as session:
                 clicks.write(session, [visit.as_click() for visit in batch])
-        except NotPossible as error:
-            _log.warning("Clicks wait: %s", error)
+        except (NotPossible, NoConnection) as error:
+            if not self._is_held_up:
+                _log.warning("Clicks wait for the database: %s", error)
+            self._is_held_up = True
             return False
         except Exception as error:  # noqa: BLE001  a batch that cannot be written holds up no other
             _log.error("%d clicks are lost: they could not be written (%s).", len(batch), type(error).__name__)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from campaign.domain.links import target_of
+from campaign.domain.links import TOKEN_LENGTH, target_of
 from campaign.errors import NotPossible
 from campaign.store import links
 from campaign.store.engine import reading
@@ -24,7 +24,7 @@ MOST_REMEMBERED = 10_000
 #: After so long a token is looked up again: its person may have asked to be forgotten.
 _FRESH_SECONDS = 300
 #: What makes a link of a text may take a comma or a word after it for its end.
-_TOKEN = re.compile(rf"([A-Za-z0-9]{{{links.TOKEN_LENGTH}}})(?![A-Za-z0-9])")
+_TOKEN = re.compile(rf"([A-Za-z0-9]{{{TOKEN_LENGTH}}})(?![A-Za-z0-9])")
 _HEADERS = {
     "Cache-Control": "no-store",
     # Whoever is linked to learns of nobody which message it was that was read.

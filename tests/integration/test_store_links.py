@@ -9,11 +9,12 @@ import pytest
 from sqlmodel import select
 
 from campaign.domain.content import NamedLink
+from campaign.domain.links import TOKEN_LENGTH
 from campaign.domain.rendered import RenderedPart
 from campaign.settings import load_settings
 from campaign.store import links, messages
 from campaign.store.engine import reading, writing
-from campaign.store.links import TOKEN_LENGTH, new_token
+from campaign.store.links import new_token
 from models import Delivery, Link, Message, MessageState, Service, ShortLink
 from tasks.linking import keep, shorten_messages, shorten_posts
 from tests.databases import Database
@@ -97,6 +98,17 @@ def test_what_is_written_again_keeps_its_short_links_and_its_text(acme: Service)
         shorten_posts(session, delivery, [part], NOW)
     assert texts_of(delivery) == before
     assert short_links() == tokens
+
+
+def test_a_short_link_of_another_message_is_a_text_like_any_other(acme: Service) -> None:
+    planned(acme, f"More at {BLOG}")
+    pasted = f"Copied: https://s.example.com/r/{short_links()[0].token}"
+    delivery = planned(acme, pasted)
+    with reading() as session:
+        (row,) = messages.of_delivery(session, delivery)
+        assert links.text_of(session, row) == row.text == pasted
+        (first,) = messages.of_account(session, row.delivery_id - 1, acme.id)
+        assert links.text_of(session, first) == f"More at {BLOG}"
 
 
 def test_what_is_out_keeps_the_text_it_went_out_with(acme: Service) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from campaign.domain.content import NamedLink
 from campaign.domain.link_findings import link_findings
-from campaign.domain.links import countable, shortened, target_of
+from campaign.domain.links import as_written, countable, shortened, target_of
 from campaign.domain.same_text import is_same_text
 from campaign.domain.weight import ORDINARY_POST, links, weigh
 from tests.analysing import draft
@@ -76,6 +76,18 @@ def test_a_post_weighs_no_more_with_short_links_than_as_it_was_written(text: str
 
 
 @given(
+    st.text("です ,.a(x", max_size=3),
+    st.sampled_from(["https://a.example.com/x", "b.example.com"]),
+    st.text("です ,.)'"),
+)
+def test_what_went_out_is_known_as_it_was_written(before: str, url: str, after: str) -> None:
+    text = f"https://kept.example.com{before}{url}{after}"
+    tokens = {one: f"{number:012}" for number, one in enumerate(found(text)[::-1][:1])}
+    short = shortened(text, {one: f"{OURS}/r/{token}" for one, token in tokens.items()})
+    assert as_written(short, {token: one for one, token in tokens.items()}) == text
+
+
+@given(
     st.lists(
         st.sampled_from(
             ["https://a.example.com/x", "b.example.com", "Hello", "https://c.example.com?q=1,2", "(", ")", "."]
@@ -121,3 +133,4 @@ def test_the_analysis_says_when_clicks_are_not_counted_and_only_then() -> None:
     assert codes("See shop.example.com", tracking=False) == ["not_tracked"]
     assert codes("No link", public_url="") == codes("No link", tracking=False) == []
     assert codes("https://a.example.com/{{ visitor.username }}") == ["personal_link"]
+    assert codes("https://a.example.com/{{ service.label }}") == []
