@@ -7,7 +7,11 @@ import pytest
 from campaign.cli.delivery_drafts import revised
 from campaign.domain.content import Content, NamedLink, Part
 from campaign.domain.drafts import Draft
+from campaign.domain.fingerprint import broadcast_fingerprint, fingerprint
 from campaign.errors import WrongUsage
+from tasks.broadcast_form import BroadcastForm
+from tasks.post_form import PostForm
+from tests.unit.test_broadcast_form import SERVICE
 
 SHOP, BLOG = "https://shop.example.com", "blog.example.com"
 KNOWN = [NamedLink(url=SHOP, label="Shop", category="sale"), NamedLink(url=BLOG, tracked=False)]
@@ -42,3 +46,20 @@ def test_links_that_are_not_counted() -> None:
 def test_a_name_too_few_is_no_guess() -> None:
     with pytest.raises(WrongUsage, match="There are 2 links and 1 values; give one --link-label for each --link"):
         links_of([], link=[SHOP, BLOG], link_label=["Shop"])
+
+
+@pytest.mark.parametrize("form", [PostForm, BroadcastForm])
+def test_the_forms_have_names_of_links_and_a_switch(form: type[PostForm | BroadcastForm]) -> None:
+    filled_in = {"label": "Sale", "services": [SERVICE], "text": SHOP}
+    plain = form.model_validate(filled_in).draft()
+    assert (plain.tracking, plain.content.links) == (True, [])
+    more = {"tracking": False, "links": [{"url": SHOP, "label": "Shop"}]}
+    draft = form.model_validate(filled_in | more).draft()
+    assert (draft.tracking, draft.content.links) == (False, [NamedLink(url=SHOP, label="Shop")])
+
+
+def test_a_yes_holds_whatever_a_link_is_called_and_not_when_its_clicks_begin_to_count() -> None:
+    drafts = [Draft(content=Content(parts=[Part(text=SHOP)], links=links)) for links in ([], KNOWN[:1], KNOWN[1:])]
+    for mark in (lambda draft: fingerprint(draft, []), lambda draft: broadcast_fingerprint(draft, {1: 2}, 0)):
+        without, named, untracked = map(mark, drafts)
+        assert without == named != untracked
