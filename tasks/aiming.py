@@ -151,7 +151,7 @@ def _samples(
 
 def sample_of(why: str, service: Service, text: BroadcastText, person: Sequence[object]) -> Sample:
     """A message as one person gets it, or why this person gets none."""
-    known = persons.values_of(person)
+    known = persons.example_of(person)
     try:
         written = text.render(known)
     except NotPossible as error:

@@ -61,7 +61,7 @@ def as_person(name: str, handle: str) -> Seen:
         delivery = deliveries.named(session, name)
         draft, targets = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
         visitor = people.named(session, handle)
-        person = persons.values_of(persons.person_of(session, visitor.id))
+        person = persons.example_of(persons.person_of(session, visitor.id))
         sender = broadcast_log.service_of(session, delivery, visitor.id)
         is_known = bool(delivery.analysis) and not _is_changed(delivery) and not sender
         excluded = broadcast_log.exclusion_of(session, delivery, visitor.id) if is_known else None

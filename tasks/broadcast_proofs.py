@@ -47,7 +47,7 @@ def proof_text(broadcast: Marked, service: Service, like: str) -> str:
             if not found:
                 raise NotPossible(f"{broadcast.delivery.name} has no recipients; analyse it, then send a proof.")
             person = found[-1][1]
-    return text_for(broadcast.draft, service, broadcast.delivery.id).render(persons.values_of(person))
+    return text_for(broadcast.draft, service, broadcast.delivery.id).render(persons.example_of(person))
 
 
 def _plan(broadcast: Marked, service: Service, text: str, actor: str) -> tuple[Span, int]:

@@ -19,6 +19,7 @@ def show_settings(draft: Draft) -> None:
         "Description": draft.description,
         "Accounts": ", ".join(f"@{name}" for name in draft.services),
         **(_of_broadcast(draft) if draft.kind is DeliveryKind.DM else _of_post(draft)),
+        "Invitation": "yes, to become a contact" if draft.is_invitation else "",
         "Approval": draft.approval.value.replace("_", " "),
         "Validity": f"{draft.validity_days} day{'' if draft.validity_days == 1 else 's'}",
         "Tracking": "yes" if draft.tracking else "no",

@@ -45,3 +45,8 @@ def values_of(person: Sequence[Any]) -> dict[str, str | None]:
         "location": location,
         "visitor_id": str(visitor_id),
     }
+
+
+def example_of(person: Sequence[Any]) -> dict[str, str | None]:
+    """The same for a text that others see, as a sample or a proof: a link in it is nobody's."""
+    return values_of(person) | {"visitor_id": None}
