@@ -157,8 +157,8 @@ def release(session: Session, service_id: int, purpose: str) -> None:
 
 def note_limits(session: Session, service_id: int, receipt: Receipt) -> None:
     """Keep what X said of its limit windows."""
-    for window in receipt.windows:
-        given = {
+    told = [
+        {
             "service_id": service_id,
             "endpoint": receipt.endpoint,
             "window": window.name.value,
@@ -166,7 +166,10 @@ def note_limits(session: Session, service_id: int, receipt: Receipt) -> None:
             "remaining": window.remaining,
             "reset_at": window.reset_at,
         }
-        session.connection().execute(_NOTE_LIMITS, given)
+        for window in receipt.windows
+    ]
+    if told:
+        session.connection().execute(_NOTE_LIMITS, told)
 
 
 def calls_open_at(session: Session, service_id: int, endpoints: Iterable[str], now: datetime) -> datetime | None:
