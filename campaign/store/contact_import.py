@@ -5,9 +5,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
 from campaign.domain.contact_rows import ConsentGiven, ContactRow
+from campaign.errors import NotPossible
 from campaign.store import erasures, people, services
 from campaign.store.consent_import import suppressed_by
 from campaign.store.consents import Agreement, agree_all, visitor_of
@@ -99,7 +101,7 @@ def _consent_problems(placed: Placed, known_services: Collection[str]) -> Iterat
 
 
 def write(session: Session, placed: Sequence[Placed], imported: Imported, now: datetime) -> None:
-    """Write the contacts and their consents, in the caller's transaction."""
+    """Write the contacts and their consents, in the caller's transaction; raises NotPossible when others just did."""
     known = KnownContacts(session, [one.row for one in placed], [one.external_id for one in placed])
     for one in placed:
         contact = known.of(one.row, one.external_id)
@@ -111,7 +113,10 @@ def write(session: Session, placed: Sequence[Placed], imported: Imported, now: d
         _fill(contact, one, now)
         session.add(contact)
         known.add(contact)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError:
+        raise NotPossible("Somebody wrote one of these contacts at the same moment; import the list again.") from None
     imported.consents = sum(
         agree_all(session, service.id, _agreements(session, service, given, imported, now))
         for service, given in _by_service(session, placed)
