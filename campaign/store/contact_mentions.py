@@ -22,7 +22,7 @@ def still_named_in(session: Session, person: Person) -> list[str]:
     named = [
         each.name
         for each in session.exec(open_ones.order_by(col(Delivery.id)))
-        if _names(Broadcast.model_validate_json(each.broadcast), person)
+        if _may_name(each.broadcast, person) and _names(Broadcast.model_validate_json(each.broadcast), person)
     ]
     templates = session.exec(select(DeliveryTemplate).order_by(col(DeliveryTemplate.name)))
     broadcasts = ((each.name, Draft.model_validate_json(each.settings).broadcast) for each in templates)
@@ -32,9 +32,9 @@ def still_named_in(session: Session, person: Person) -> list[str]:
 def forget(session: Session, person: Person) -> None:
     """Take the person out of samples and notes everywhere, and out of the lists of what is over."""
     for delivery in session.exec(select(Delivery).where(col(Delivery.broadcast) != "").order_by(col(Delivery.id))):
-        if delivery.analysis and any(name in delivery.analysis.lower() for name in _all_names(person)):
+        if _may_name(delivery.analysis, person):
             delivery.analysis = _without_samples(delivery.analysis, person)
-        if delivery.state in _OVER:
+        if delivery.state in _OVER and _may_name(delivery.broadcast, person):
             delivery.broadcast = _without(Broadcast.model_validate_json(delivery.broadcast), person).model_dump_json()
     for note in _proof_notes(session, person):
         note.detail = _reworded(note.detail, person)
@@ -43,6 +43,12 @@ def forget(session: Session, person: Person) -> None:
 
 def _all_names(person: Person) -> set[str]:
     return person.handles | ({person.external_id} if person.external_id else set())
+
+
+def _may_name(text: str, person: Person) -> bool:
+    """Whether it is worth reading: lists are long, and deliveries many."""
+    lowered = text.lower()
+    return any(name in lowered for name in _all_names(person))
 
 
 def _is(person: Person, text: str) -> bool:
@@ -73,7 +79,7 @@ def _without_samples(analysis: str, person: Person) -> str:
 def _proof_notes(session: Session, person: Person) -> Iterator[AuditEntry]:
     """The notes about proofs name those who got them."""
     notes = session.exec(select(AuditEntry).where(col(AuditEntry.action) == "proof"))
-    return (note for note in notes if any(name in note.detail.lower() for name in _all_names(person)))
+    return (note for note in notes if _may_name(note.detail, person))
 
 
 def _reworded(detail: str, person: Person) -> str:
