@@ -4,7 +4,6 @@ tweepy knows one host, waits for ever, and its exceptions crash on some of X's e
 """
 
 import re
-from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +19,7 @@ CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
 """How long to wait for a connection, and for each next part of an answer."""
 
 _SUCCESS = range(200, 300)
+_DECIDED_HERE = frozenset({"timeout", "allow_redirects", "stream", "verify", "cert", "proxies"})
 _OWN_HOST = re.compile(r"^(https://)api\.(?=(x|twitter)\.com$)")
 
 
@@ -38,18 +38,20 @@ class Session(requests.Session):
         self.upload_url = _OWN_HOST.sub(r"\1upload.", self.base_url)
         # What people see themselves, such as the consent screen, is not at the API's host either.
         self.people_url = _OWN_HOST.sub(r"\1", self.base_url)
-        # X's cookies are of no use to signed calls, and a jar that fills while another thread reads it breaks the call.
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self.timeout = (CONNECT_SECONDS, READ_SECONDS)
         self._read_environment()
-        for scheme in ("http://", "https://"):
-            self.mount(scheme, Adapter())
+        self._adapter = Adapter()
 
-    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> requests.Response:  # type: ignore[override]
+    def request(self, method: str, url: str, **content: Any) -> requests.Response:  # type: ignore[override]
         """Call X at the path of `url`, whatever its host; OAuth 1.0a then signs the address really called."""
-        kwargs |= {"timeout": self.timeout, "allow_redirects": False}
+        # Without cookies, redirects and hooks: X's are of no use to signed calls, and they take a quarter of its time.
+        content = {name: value for name, value in content.items() if name not in _DECIDED_HERE}
+        content["headers"] = {**self.headers, **(content.get("headers") or {})}
+        call = requests.Request(method, self._here(url), **content).prepare()
         try:
-            response = super().request(method, self._here(url), *args, **kwargs)
+            verify = True if self.verify is None else self.verify
+            response = self._adapter.send(call, timeout=self.timeout, verify=verify, proxies=self.proxies)
+            _ = response.content  # read here: a body that breaks off is no answer
         except (OSError, HTTPError) as error:
             failure: XError | None = unanswered(error, self.base_url)
         else:
@@ -63,9 +65,6 @@ class Session(requests.Session):
         parts = urlsplit(url)
         base_url = self.upload_url if parts.netloc.startswith("upload.") else self.base_url
         return base_url + parts.path + (f"?{parts.query}" if parts.query else "")
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """None: a redirect is an answer, and an address in it that is none must not raise in the middle of a call."""
 
     def _read_environment(self) -> None:
         """Take proxies and certificates from the environment once; then nothing there can add credentials."""
