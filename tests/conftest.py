@@ -29,6 +29,7 @@ hypothesis.settings.load_profile("campaign")
 KINDS = ["sqlite", "postgresql"]
 
 
+@pytest.hookimpl(tryfirst=True)  # before what spreads the tests looks at their groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the flows of a file on one worker, for they share a server; everything else goes where there is room."""
     for item in items:
