@@ -4,11 +4,11 @@ from campaign.domain.posts import MediaFile
 from campaign.errors import Refused, ServiceBlocked, XError
 from campaign.store import ledgers, messages
 from campaign.store.engine import reading, writing
+from campaign.store.paid_calls import book_failed_call
 from models import UploadedFile
 from tasks.desk import Desk, Letter
 from tasks.pausing import pause, pause_all
 from tasks.progress import End, Progress
-from tasks.retrying import book_failed_call
 from tasks.work import stop_for
 
 

@@ -11,13 +11,13 @@ from prefect import task
 from campaign.domain.engagement_counting import gone, told
 from campaign.domain.post_counts import PostCounts
 from campaign.domain.receipt import Answer, Price
-from campaign.domain.spending import usd
-from campaign.errors import ServiceBlocked, XError
+from campaign.errors import XError
 from campaign.store import ledgers, statistics
 from campaign.store.engine import writing
+from campaign.store.paid_calls import settle_failed_call, used_up
 from campaign.store.statistics import PostToCount
 from models import Service
-from tasks.retrying import RETRIES, settle_failed_call
+from tasks.retrying import RETRIES
 from tasks.services import gateway_of
 
 _PURPOSE = "counting reactions"
@@ -69,11 +69,7 @@ def _paid(
         if paid_for < least:
             ledgers.release(session, service.id, _PURPOSE)
     if paid_for < least:
-        raise ServiceBlocked(
-            f"This month's spend cap of {usd(service.spend_cap)} is reached.",
-            reason="cap",
-            remedy="Raise the spend cap of the service, or wait for the next month.",
-        )
+        raise used_up(service)
     try:
         return ask(paid_for)
     except XError as error:

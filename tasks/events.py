@@ -9,11 +9,11 @@ from campaign.errors import ServiceBlocked, XError
 from campaign.store import ledgers
 from campaign.store.engine import writing
 from campaign.store.outcomes import Doubt
+from campaign.store.paid_calls import book_failed_call
 from tasks.desk import Desk
 from tasks.hearing import keep
 from tasks.pausing import pause_all
 from tasks.progress import End, Progress
-from tasks.retrying import book_failed_call
 from tasks.work import stop_for
 
 _READING = "reading message events"

@@ -15,10 +15,11 @@ from campaign.domain.spending import refusal_of, usd
 from campaign.errors import ServiceBlocked, Unsent, XError
 from campaign.store import ledgers, services, sync_runs
 from campaign.store.engine import reading, writing
+from campaign.store.paid_calls import settle_failed_call
 from campaign.x.gateway import Gateway
 from models import Service, SyncMode, SyncRun, SyncState
 from tasks.page_reader import PageReader
-from tasks.retrying import RETRIES, is_passing, settle_failed_call
+from tasks.retrying import RETRIES, is_passing
 from tasks.services import gateway_of
 
 #: One row in the UI for so many pages: more would hide the progress, fewer would cost more than they show.

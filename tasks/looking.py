@@ -10,9 +10,9 @@ from campaign.domain.settling import Attempt, Look, found_in, is_proof_of_absenc
 from campaign.errors import XError
 from campaign.store import ledgers, messages
 from campaign.store.engine import reading, writing
+from campaign.store.paid_calls import settle_failed_call
 from models import Message, MessageState
 from tasks.progress import End, Progress
-from tasks.retrying import settle_failed_call
 from tasks.work import Work, price_of, purpose_of, reply_to, stop_for
 
 

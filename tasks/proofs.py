@@ -7,11 +7,11 @@ import pendulum
 from campaign.errors import NotPossible, XError
 from campaign.store import deliveries, delivery_states, ledgers, messages, services
 from campaign.store.engine import reading, writing
+from campaign.store.paid_calls import settle_failed_call
 from models import Delivery, Message, MessageState, Service
 from tasks.composing import Prepared
 from tasks.linking import shorten_posts
 from tasks.progress import Progress
-from tasks.retrying import settle_failed_call
 from tasks.sending import publish_on
 from tasks.services import check_service, gateway_of
 

@@ -13,9 +13,9 @@ from campaign.domain.spending import usd
 from campaign.errors import Refused, ServiceBlocked, Uncertain, XError
 from campaign.store import deliveries, ledgers, links, messages, services
 from campaign.store.engine import reading, writing
+from campaign.store.paid_calls import book_failed_call
 from models import MAIN, DeliveryState, Message, MessageState
 from tasks.progress import End, Progress
-from tasks.retrying import book_failed_call
 from tasks.work import Work, price_of, purpose_of, reply_to, stop_for
 
 #: X is asked to publish a part again after it did not know a file's id, once.

@@ -11,7 +11,7 @@ from campaign.domain.profiles import Profile
 from campaign.errors import Refused, ServiceBlocked, Unsent, WrongUsage, XError
 from campaign.store import agreements, contacts, services
 from campaign.store.engine import reading, writing
-from campaign.store.user_reads import paid
+from campaign.store.paid_calls import paid
 from campaign.x.prices import USER_READ
 from models import Agreement, AgreementState, ReconciledBy, Service
 from tasks import grants

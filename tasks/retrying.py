@@ -1,18 +1,12 @@
-"""Which failed steps are worth repeating, and how; and what a failed call leaves in the ledgers."""
+"""Which failed steps are worth repeating, and how."""
 
-from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
-import pendulum
 from prefect import Task
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.tasks import exponential_backoff
-from sqlmodel import Session
 
-from campaign.errors import Uncertain, Unsent, XError
-from campaign.store import ledgers
-from campaign.store.engine import writing
+from campaign.errors import Uncertain, Unsent
 
 
 def is_passing(error: object) -> bool:
@@ -31,21 +25,3 @@ RETRIES: dict[str, Any] = {
     "retry_jitter_factor": 0.5,
     "retry_condition_fn": _failed_in_passing,
 }
-
-
-def settle_failed_call(service_id: int, purpose: str, error: XError) -> Decimal:
-    """Book the calls that X did answer, in a transaction of their own; see `book_failed_call`."""
-    with writing() as session:
-        return book_failed_call(session, service_id, purpose, error, pendulum.now("UTC"))
-
-
-def book_failed_call(session: Session, service_id: int, purpose: str, error: XError, now: datetime) -> Decimal:
-    """Book the calls that X did answer and return their cost, in US dollars.
-
-    Money set aside stays so where X may have acted without telling.
-    """
-    if not isinstance(error, Uncertain):
-        return ledgers.settle(session, service_id, purpose, error.receipts, now)
-    for receipt in error.receipts:
-        ledgers.note_limits(session, service_id, receipt)
-    return Decimal(0)

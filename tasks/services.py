@@ -11,15 +11,14 @@ from prefect import task
 from campaign.domain.account import Account
 from campaign.domain.check import Problem, problems_of, sentence_of
 from campaign.domain.handles import check_handle
-from campaign.domain.receipt import Answer
-from campaign.domain.spending import usd
-from campaign.errors import NotPossible, ServiceBlocked, WrongUsage, XError
+from campaign.errors import NotPossible, ServiceBlocked, WrongUsage
 from campaign.settings import load_settings
-from campaign.store import ledgers, schema, services
+from campaign.store import schema, services
 from campaign.store.engine import reading, writing
+from campaign.store.paid_calls import paid
 from campaign.x.gateway import Gateway, connect
 from models import ApiVersion, Service, ServiceState
-from tasks.retrying import RETRIES, settle_failed_call
+from tasks.retrying import RETRIES
 from tasks.twitter_service import describe, keys_of, read_form, saved_documents
 
 #: X is asked again about a service that is well after this many hours.
@@ -134,36 +133,17 @@ def is_freshly_checked(service: Service, now: pendulum.DateTime) -> bool:
 
 def check(service: Service) -> list[Problem]:
     """Ask X about a service and keep what it says; raises XError when X cannot be asked, for whatever reason."""
-    answer: Answer[Account] | None = None
+    account: Account | None = None
     try:
-        answer = _ask_for_account(service)
+        gateway = gateway_of(service)
+        account = paid(service, _ACCOUNT, gateway.account_price, gateway.me)
         with reading() as session:
-            owner = services.connected_to(session, answer.value, service)
-        problems = problems_of(service, answer.value, owner)
+            owner = services.connected_to(session, account, service)
+        problems = problems_of(service, account, owner)
     except ServiceBlocked as refusal:
         if refusal.reason == "cap":
             raise
         problems = [Problem(sentence_of(refusal), blocks=True)]
     with writing() as session:
-        account = answer.value if answer else None
         services.record_check(session, services.get(session, service.id), account, problems, pendulum.now("UTC"))
     return problems
-
-
-def _ask_for_account(service: Service) -> Answer[Account]:
-    gateway = gateway_of(service)
-    with writing() as session:
-        if not ledgers.reserve(session, service.id, _ACCOUNT, gateway.account_price, 1, pendulum.now("UTC")):
-            raise ServiceBlocked(
-                f"This month's spend cap of {usd(service.spend_cap)} is used up.",
-                reason="cap",
-                remedy="Raise the spend cap of the service, or wait for the next month.",
-            )
-    try:
-        answer = gateway.me()
-    except XError as error:
-        settle_failed_call(service.id, _ACCOUNT, error)
-        raise
-    with writing() as session:
-        ledgers.settle(session, service.id, _ACCOUNT, answer.receipts, pendulum.now("UTC"))
-    return answer

@@ -7,9 +7,9 @@ from campaign.domain.rendered import LoadedFile
 from campaign.errors import Refused, XError
 from campaign.store import ledgers, messages
 from campaign.store.engine import reading, writing
+from campaign.store.paid_calls import settle_failed_call
 from models import Message, MessageState, UploadedFile
 from tasks.progress import End, Progress
-from tasks.retrying import settle_failed_call
 from tasks.work import Work, stop_for
 
 OnProgress = Callable[[int, int], None]

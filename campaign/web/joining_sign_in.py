@@ -15,7 +15,7 @@ from campaign.domain.joining import asks_email
 from campaign.domain.profiles import Person
 from campaign.errors import CampaignError
 from campaign.settings import load_settings
-from campaign.store.user_reads import check_affordable, paid
+from campaign.store.paid_calls import check_affordable, paid
 from campaign.web.joining_outside import Directory, Outside
 from campaign.web.security_forms import forget, keep, kept
 from campaign.x.prices import USER_READ
