@@ -19,6 +19,7 @@ from models.contact import (
     ReconciledBy,
 )
 from models.delivery import (
+    OVER,
     ApprovalMode,
     AuditEntry,
     Delivery,
@@ -45,6 +46,7 @@ __all__ = [
     "NO_INVITATION",
     "OPT_OUT_LINE",
     "ORIGIN",
+    "OVER",
     "Agreement",
     "AgreementState",
     "ApiVersion",

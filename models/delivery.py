@@ -56,18 +56,19 @@ class DeliveryState(StrEnum):
     """Its validity ended before everything was out."""
 
 
-_OVER = frozenset({DeliveryState.FINISHED, DeliveryState.STOPPED, DeliveryState.EXPIRED})
+OVER = frozenset({DeliveryState.FINISHED, DeliveryState.STOPPED, DeliveryState.EXPIRED})
+"""The states in which nothing goes out any more."""
 
 NEXT: dict[DeliveryState, frozenset[DeliveryState]] = {
     DeliveryState.BEING_EDITED: frozenset({DeliveryState.ANALYSED, DeliveryState.STOPPED}),
     DeliveryState.ANALYSED: frozenset({DeliveryState.BEING_EDITED, DeliveryState.CONFIRMED, DeliveryState.STOPPED}),
     DeliveryState.CONFIRMED: frozenset(
-        {DeliveryState.BEING_EDITED, DeliveryState.IN_PROGRESS, DeliveryState.PAUSED} | _OVER
+        {DeliveryState.BEING_EDITED, DeliveryState.IN_PROGRESS, DeliveryState.PAUSED} | OVER
     ),
-    DeliveryState.IN_PROGRESS: frozenset({DeliveryState.PAUSED, DeliveryState.FAILED} | _OVER),
-    DeliveryState.PAUSED: frozenset({DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS} | _OVER),
-    DeliveryState.FAILED: frozenset({DeliveryState.BEING_EDITED, DeliveryState.IN_PROGRESS} | _OVER),
-    **{state: frozenset() for state in _OVER},
+    DeliveryState.IN_PROGRESS: frozenset({DeliveryState.PAUSED, DeliveryState.FAILED} | OVER),
+    DeliveryState.PAUSED: frozenset({DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS} | OVER),
+    DeliveryState.FAILED: frozenset({DeliveryState.BEING_EDITED, DeliveryState.IN_PROGRESS} | OVER),
+    **{state: frozenset() for state in OVER},
 }
 
 
@@ -131,7 +132,7 @@ class Delivery(SQLModel, table=True):
     @property
     def is_over(self) -> bool:
         """Whether nothing of it can go out any more."""
-        return self.state in _OVER
+        return self.state in OVER
 
 
 class DeliveryTarget(SQLModel, table=True):

@@ -5,14 +5,14 @@ from datetime import datetime
 from decimal import Decimal
 
 from campaign.domain.broadcast_report_rows import iso
-from campaign.domain.engagement import Engagement, added, rate_of, rounded
-from campaign.domain.engagement_posts import LinkNumbers, PostNumbers
+from campaign.domain.engagement import rounded
+from campaign.domain.engagement_posts import LinkNumbers, OfPosts, PostNumbers
 from campaign.domain.spending import usd
 from models import DeliveryKind, DeliveryState
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveryNumbers:
+class DeliveryNumbers(OfPosts):
     """The report of a delivery; proofs count nowhere.
 
     `targeted` is people for a broadcast, and posts that were planned for a post. `clicked` is how many of its messages
@@ -43,16 +43,6 @@ class DeliveryNumbers:
     def title(self) -> str:
         """What a marketer calls it."""
         return self.label or self.name
-
-    @property
-    def engagement(self) -> Engagement:
-        """The numbers of all its posts together."""
-        return added(post.engagement for post in self.posts)
-
-    @property
-    def rate(self) -> float | None:
-        """Reactions for each time shown, of the posts whose impressions X told."""
-        return rate_of(post.engagement for post in self.posts)
 
     @property
     def cost_per_click(self) -> Decimal | None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from campaign.domain.broadcast_report_rows import iso
-from campaign.domain.engagement import Engagement, rounded
+from campaign.domain.engagement import Engagement, added, rate_of, rounded
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,23 @@ class PostNumbers:
             **self.engagement.as_json(),
             "engagement_rate": rounded(self.engagement.rate),
         }
+
+
+class OfPosts:
+    """What a report says of all its posts together."""
+
+    __slots__ = ()
+    posts: tuple[PostNumbers, ...]
+
+    @property
+    def engagement(self) -> Engagement:
+        """The numbers of all the posts."""
+        return added(post.engagement for post in self.posts)
+
+    @property
+    def rate(self) -> float | None:
+        """Reactions for each time shown, of the posts whose impressions X told."""
+        return rate_of(post.engagement for post in self.posts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from campaign.domain.acquisition import Acquisition, Funnel
-from campaign.domain.engagement import Engagement, added, rate_of, rounded
+from campaign.domain.engagement import Engagement, rounded
 from campaign.domain.engagement_audience import Day
 from campaign.domain.engagement_hours import Hour, best, by_hour
-from campaign.domain.engagement_posts import PostNumbers
+from campaign.domain.engagement_posts import OfPosts, PostNumbers
 from campaign.domain.spending import usd
 
 LAST_DELIVERIES = 100
@@ -16,7 +16,7 @@ LAST_DAYS = 30
 
 
 @dataclass(frozen=True, slots=True)
-class ServiceStatistics:
+class ServiceStatistics(OfPosts):
     """The report of a service: its audience day by day, and the posts of its last deliveries."""
 
     name: str
@@ -29,16 +29,6 @@ class ServiceStatistics:
     """How many deliveries these posts are of."""
     acquisition: Acquisition | None = None
     """The contacts it won."""
-
-    @property
-    def engagement(self) -> Engagement:
-        """The numbers of all these posts together."""
-        return added(post.engagement for post in self.posts)
-
-    @property
-    def rate(self) -> float | None:
-        """Reactions for each time shown, of the posts whose impressions X told."""
-        return rate_of(post.engagement for post in self.posts)
 
     @property
     def hours(self) -> tuple[Hour, ...]:

@@ -8,17 +8,14 @@ from campaign.domain.broadcasts import Broadcast
 from campaign.domain.drafts import Draft
 from campaign.domain.findings import Analysis
 from campaign.store.contact_people import Person
-from models import AuditEntry, Delivery, DeliveryTemplate
-from models.delivery import NEXT
+from models import OVER, AuditEntry, Delivery, DeliveryTemplate
 
 SOMEBODY = "somebody who was erased"
-#: Of these nothing goes out any more.
-_OVER = frozenset(state for state, futures in NEXT.items() if not futures)
 
 
 def still_named_in(session: Session, person: Person) -> list[str]:
     """The deliveries that are not over and the templates whose lists name the person: an operator changes those."""
-    open_ones = select(Delivery).where(col(Delivery.broadcast) != "", col(Delivery.state).not_in(_OVER))
+    open_ones = select(Delivery).where(col(Delivery.broadcast) != "", col(Delivery.state).not_in(OVER))
     named = [
         each.name
         for each in session.exec(open_ones.order_by(col(Delivery.id)))
@@ -34,7 +31,7 @@ def forget(session: Session, person: Person) -> None:
     for delivery in session.exec(select(Delivery).where(col(Delivery.broadcast) != "").order_by(col(Delivery.id))):
         if _may_name(delivery.analysis, person):
             delivery.analysis = _without_samples(delivery.analysis, person)
-        if delivery.state in _OVER and _may_name(delivery.broadcast, person):
+        if delivery.is_over and _may_name(delivery.broadcast, person):
             delivery.broadcast = _without(Broadcast.model_validate_json(delivery.broadcast), person).model_dump_json()
     for note in _proof_notes(session, person):
         note.detail = _reworded(note.detail, person)

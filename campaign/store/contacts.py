@@ -1,6 +1,7 @@
 """Contacts: profiles recovered from X, and what tells that one belongs to somebody who is known already."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
 from typing import Any
 
@@ -12,20 +13,7 @@ from campaign.domain.profiles import Profile
 from models import ORIGIN, Agreement, AgreementState, Contact, ReconciledBy, Visitor
 
 #: What X tells of a person, by the columns of a contact; the X user id is not among it.
-_LEARNT = (
-    "username",
-    "full_name",
-    "description",
-    "location",
-    "website",
-    "picture_url",
-    "verified",
-    "followers_count",
-    "posts_count",
-    "joined_x_at",
-    "language",
-    "email",
-)
+_LEARNT = tuple(field.name for field in fields(Profile) if field.name != "external_id")
 
 
 def keys_of(reconciliation: str) -> list[ReconciledBy]:

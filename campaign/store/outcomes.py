@@ -10,12 +10,11 @@ from sqlmodel import Session, col
 
 from campaign.domain.settling_messages import MessageAttempt
 from campaign.store.lists import as_rows, is_on_postgresql, rows_of
-from models import MAIN, NOBODY, Delivery, DeliveryState, Message, MessageState, Visitor
+from models import MAIN, NOBODY, OVER, Delivery, DeliveryState, Message, MessageState, Visitor
 from models.base import Moment
 
 UNTOLD = "untold"
 """The reason code of what no look can tell: a person decides it."""
-_OVER = (DeliveryState.FINISHED, DeliveryState.STOPPED, DeliveryState.EXPIRED)
 _OPEN = (MessageState.SENDING, MessageState.UNCERTAIN)
 
 
@@ -104,7 +103,7 @@ def settle(session: Session, outcomes: Sequence[Outcome], now: datetime) -> list
 
 
 def _closed(outcome: Outcome, delivery: DeliveryState) -> Outcome:
-    if outcome.state is MessageState.PENDING and delivery in _OVER:
+    if outcome.state is MessageState.PENDING and delivery in OVER:
         return replace(outcome, state=MessageState.CANCELLED, reason="The delivery is over.")
     return outcome
 

@@ -10,6 +10,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from models import (
     EVERY_SERVICE,
+    OVER,
     Delivery,
     DeliveryKind,
     ExclusionReason,
@@ -19,7 +20,6 @@ from models import (
     SuppressionReason,
 )
 from models.base import Moment
-from models.delivery import NEXT
 
 #: The person's own word stands above an operator's.
 _SUPPRESS = text("""
@@ -33,8 +33,6 @@ INSERT INTO unreachable (service_id, visitor_id, reason, at) VALUES (:service_id
 ON CONFLICT (service_id, visitor_id) DO UPDATE SET reason = excluded.reason, at = excluded.at
 """).bindparams(bindparam("at", type_=Moment()))
 _MESSAGE: Table = SQLModel.metadata.tables["message"]
-#: Of these nothing goes out any more.
-_OVER = [state for state, futures in NEXT.items() if not futures]
 _REASONS = {
     ExclusionReason.OPTED_OUT: "The person does not want to be written to by this service any more.",
     ExclusionReason.SUPPRESSED: "An operator put the person on the denylist.",
@@ -105,7 +103,7 @@ _IS_PENDING = _MESSAGE.c.state == MessageState.PENDING
 def _open_broadcasts(session: Session) -> list[tuple[int, int]]:
     """The broadcasts that are not over, each with the numbers of its proofs and that of what is none."""
     wanted = select(Delivery.id, Delivery.proofs).where(
-        col(Delivery.kind) == DeliveryKind.DM, col(Delivery.state).not_in(_OVER)
+        col(Delivery.kind) == DeliveryKind.DM, col(Delivery.state).not_in(OVER)
     )
     return [
         (row, number) for row, proofs in session.exec(wanted.order_by(col(Delivery.id))) for number in range(proofs + 1)

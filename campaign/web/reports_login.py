@@ -11,16 +11,15 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from campaign.settings import load_settings
-from campaign.store.signatures import sign_for_a_while, signed_within
 from campaign.web.pages import page, told
-from campaign.web.security_forms import form_token, is_https, read_form, visit_of, with_form
+from campaign.web.security_forms import forget, form_token, keep, kept, read_form, visit_of, with_form
 from campaign.web.security_limits import visitor_of
 
 LOGIN, LOGOUT, HOME = "/reports/login", "/reports/logout", "/reports"
 _SESSION_SECONDS = 12 * 3600
 #: Wrong keys of one visitor: enough for a person who mistypes, and centuries for a machine that guesses.
 _WRONG_KEYS = RateLimitItemPerMinute(10, 15, namespace="reports")
-_INSIDE = "inside"
+_COOKIE, _INSIDE = "reports", "inside"
 
 
 class Login:
@@ -56,7 +55,7 @@ class Login:
             self._limiter.hit(_WRONG_KEYS, visitor)
             return _form(request, to, "That is not the key.", 403)
         response = RedirectResponse(_own_page(to), 303)
-        _set_cookie(response, sign_for_a_while(_purpose(key), _INSIDE), _SESSION_SECONDS)
+        keep(response, _COOKIE, _INSIDE, _SESSION_SECONDS, purpose=_purpose(key), same_site="strict")
         return response
 
     @staticmethod
@@ -65,7 +64,7 @@ class Login:
         if await read_form(request) is None:
             return RedirectResponse(HOME, 303)
         response = RedirectResponse(LOGIN, 303)
-        _set_cookie(response, "", 0)
+        forget(response, _COOKIE, same_site="strict")
         return response
 
 
@@ -74,7 +73,7 @@ def refusal(request: Request) -> Response | None:
     key = _key()
     if not key:
         return closed()
-    if signed_within(_purpose(key), request.cookies.get(_cookie(), ""), _SESSION_SECONDS) == _INSIDE:
+    if kept(request, _COOKIE, _SESSION_SECONDS, purpose=_purpose(key)) == _INSIDE:
         return None
     return RedirectResponse(f"{LOGIN}?to={request.url.path}", 303)
 
@@ -108,13 +107,3 @@ def _key() -> str:
 def _purpose(key: str) -> str:
     """With another key, everybody is asked again."""
     return f"reports {key}"
-
-
-def _cookie() -> str:
-    return "__Host-reports" if is_https() else "reports"
-
-
-def _set_cookie(response: Response, value: str, seconds: int) -> None:
-    response.set_cookie(
-        _cookie(), value, max_age=seconds, path="/", secure=is_https(), httponly=True, samesite="strict"
-    )

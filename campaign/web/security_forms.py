@@ -1,7 +1,7 @@
 """Forms that only come from our own pages, and cookies that only this installation can have made."""
 
 import secrets
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from starlette.datastructures import FormData
@@ -11,6 +11,7 @@ from starlette.responses import Response
 from campaign.settings import load_settings
 from campaign.store.signatures import sign_for_a_while, signed_within
 
+SameSite = Literal["lax", "strict"]
 _VISIT, _FORM = "visit", "form"
 _FORM_SECONDS = 2 * 3600
 _MOST_FIELDS = 10
@@ -21,19 +22,25 @@ def is_https() -> bool:
     return load_settings().public_url.startswith("https:")
 
 
-def keep(response: Response, name: str, content: Any, seconds: int) -> None:
-    """Keep something in the browser that nobody can change, and no script can read."""
-    _set_cookie(response, name, sign_for_a_while(name, content), seconds)
+def keep(
+    response: Response, name: str, content: Any, seconds: int, *, purpose: str = "", same_site: SameSite = "lax"
+) -> None:
+    """Keep something in the browser that nobody can change, and no script can read.
+
+    It is signed for the `purpose`, which is its name unless given. A browser that comes from another site brings what
+    is `lax` along, as on the way back from X, and not what is `strict`.
+    """
+    _set_cookie(response, name, sign_for_a_while(purpose or name, content), seconds, same_site)
 
 
-def kept(request: Request, name: str, seconds: int) -> Any | None:
+def kept(request: Request, name: str, seconds: int, *, purpose: str = "") -> Any | None:
     """What `keep` was given, unless that is longer ago than so many seconds."""
-    return signed_within(name, request.cookies.get(_cookie(name), ""), seconds)
+    return signed_within(purpose or name, request.cookies.get(_cookie(name), ""), seconds)
 
 
-def forget(response: Response, name: str) -> None:
+def forget(response: Response, name: str, *, same_site: SameSite = "lax") -> None:
     """Remove it from the browser."""
-    _set_cookie(response, name, "", 0)
+    _set_cookie(response, name, "", 0, same_site)
 
 
 def visit_of(request: Request) -> str:
@@ -75,9 +82,9 @@ def _is_from_here(request: Request) -> bool:
     return urlsplit(origin).netloc in here - {""}
 
 
-def _set_cookie(response: Response, name: str, value: str, seconds: int) -> None:
+def _set_cookie(response: Response, name: str, value: str, seconds: int, same_site: SameSite = "lax") -> None:
     response.set_cookie(
-        _cookie(name), value, max_age=seconds, path="/", secure=is_https(), httponly=True, samesite="lax"
+        _cookie(name), value, max_age=seconds, path="/", secure=is_https(), httponly=True, samesite=same_site
     )
 
 
