@@ -29,14 +29,6 @@ hypothesis.settings.load_profile("campaign")
 KINDS = ["sqlite", "postgresql"]
 
 
-@pytest.hookimpl(tryfirst=True)  # before what spreads the tests looks at their groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the flows of a file on one worker, for they share a server; everything else goes where there is room."""
-    for item in items:
-        if item.path.parent.name == "flows":
-            item.add_marker(pytest.mark.xdist_group(item.path.stem))
-
-
 @pytest.fixture(scope="session")
 def postgresql_server() -> PostgresqlServer:
     server = PostgresqlServer(os.environ.get(TEST_POSTGRESQL_URL, "postgresql://postgres@127.0.0.1:5432/postgres"))

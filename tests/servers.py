@@ -8,6 +8,8 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
+from prefect.events.worker import EventsWorker
+from prefect.logging.handlers import APILogWorker
 
 from campaign.settings import Settings, load_settings
 from deployments.environment import adopt, make_home
@@ -58,6 +60,11 @@ def make_fresh_home(home: Path) -> Path:
     return home
 
 
+def _drain() -> None:
+    APILogWorker.drain_all(timeout=10)
+    EventsWorker.drain_all(timeout=10)
+
+
 @contextmanager
 def fresh_server(home: Path) -> Iterator[Server]:
     """An empty server, used by Prefect in this process and its children."""
@@ -73,4 +80,7 @@ def fresh_server(home: Path) -> Iterator[Server]:
         with running_server(settings, free_port(), ui=False) as server, used_by_prefect(server.api_url):
             if is_first:
                 _Empty.keep(settings.prefect_home / "prefect.db")
+            # What this process tells Prefect goes to the server it began with, until it is drained.
+            _drain()
             yield server
+            _drain()  # before it ends: Prefect would try for minutes afterwards

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import pytest
-from prefect.events.worker import EventsWorker
-from prefect.logging.handlers import APILogWorker
 
 from campaign.settings import load_settings
 from campaign.simulator.server import running
@@ -25,9 +23,6 @@ class Connect(Protocol):
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with fresh_server(tmp_path_factory.mktemp("prefect")) as server:
         yield server
-        # What is still to be told to the server goes out before it ends: Prefect would try for minutes afterwards.
-        APILogWorker.drain_all(timeout=10)
-        EventsWorker.drain_all(timeout=10)
 
 
 @pytest.fixture(scope="session")
