@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Protocol
 
 import pytest
+from prefect.client.orchestration import SyncPrefectClient, get_client
 
 from campaign.settings import load_settings
 from campaign.simulator.server import running
@@ -51,6 +52,14 @@ def x(
     with used_by_prefect(prefect_server.api_url):
         yield simulated
         remove_all_forms()
+
+
+@pytest.fixture
+def client(server: Server) -> Iterator[SyncPrefectClient]:
+    """A client of the `server` that the module has for its tests."""
+    assert server
+    with get_client(sync_client=True) as client:
+        yield client
 
 
 @pytest.fixture

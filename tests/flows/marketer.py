@@ -44,6 +44,13 @@ def _worker(settings: Settings, server: Server, more: dict[str, str]) -> Any:
     return running(settings, "worker", command, environment)
 
 
+def an_empty_x() -> SimulatedX:
+    """The simulated X of the settings, with nothing in it."""
+    simulated = SimulatedX(load_settings().x_api_url)
+    simulated.command("POST", "reset")
+    return simulated
+
+
 def form_of(
     client: SyncPrefectClient, x: SimulatedX, username: str, followers: int = 0, **more: Any
 ) -> tuple[Brand, dict[str, Any]]:
@@ -70,13 +77,16 @@ def wait_for(client: SyncPrefectClient, run_id: UUID, *names: str, seconds: floa
     return run
 
 
+def pressed(method: str, address: str, given: dict[str, Any]) -> httpx.Response:
+    """What a button of the UI sends, and again where the server's own database is busy for a moment."""
+    while (reply := httpx.request(method, address, json=given)).status_code == httpx.codes.SERVICE_UNAVAILABLE:
+        time.sleep(1)
+    return reply.raise_for_status()
+
+
 def answer(client: SyncPrefectClient, run_id: UUID, **given: Any) -> None:
     """The button Resume, with the form filled in."""
-    address = f"{client.api_url}flow_runs/{run_id}/resume"
-    # The server's own database may be busy for a moment: the UI's button is pressed again then, too.
-    while (reply := httpx.post(address, json={"run_input": given})).status_code == httpx.codes.SERVICE_UNAVAILABLE:
-        time.sleep(1)
-    reply.raise_for_status()
+    reply = pressed("POST", f"{client.api_url}flow_runs/{run_id}/resume", {"run_input": given})
     assert reply.json()["status"] == "ACCEPT", reply.text
 
 

@@ -7,11 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from sqlmodel import select
 
 from campaign.cli.web_parts import make_whole_app
-from campaign.settings import load_settings
 from campaign.store import acquisitions, deliveries
 from campaign.store.agreements import invitation_of
 from campaign.store.engine import reading
@@ -23,7 +22,7 @@ from tasks.aiming import aim
 from tasks.composing import compose
 from tasks.invitation_form import MessageInvitationForm, PostInvitationForm
 from tasks.twitter_service import TwitterService, block_name
-from tests.flows.marketer import a_prefect_server, answer, artifacts, form_of, start, wait_for
+from tests.flows.marketer import a_prefect_server, an_empty_x, answer, artifacts, form_of, start, wait_for
 from tests.flows.running import sync
 from tests.simulated_x import Brand, SimulatedX
 from tests.web_visits import Browser, House, serving
@@ -48,18 +47,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def client(server: Server) -> Iterator[SyncPrefectClient]:
-    assert server
-    with get_client(sync_client=True) as client:
-        yield client
-
-
-@pytest.fixture
 def x(server: Server) -> SimulatedX:
     assert server
-    simulated = SimulatedX(load_settings().x_api_url)
-    simulated.command("POST", "reset")
-    return simulated
+    return an_empty_x()
 
 
 def invitation(form: dict[str, Any], label: str, **more: Any) -> dict[str, Any]:

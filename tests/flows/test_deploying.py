@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.responses import DeploymentResponse
@@ -25,6 +24,7 @@ from flows.contact_acquisition import contact_acquisition
 from flows.dm_broadcast import dm_broadcast
 from flows.engagement_statistics import engagement_statistics
 from flows.post_publication import post_publication
+from tests.flows.marketer import pressed
 from tests.servers import fresh_server
 
 ACCOUNT_SYNC = f"{account_sync.name}/account-sync"
@@ -55,7 +55,7 @@ def change_schedule(client: SyncPrefectClient, **changes: Any) -> None:
     """As the UI does it."""
     deployment = deployment_of(client)
     address = f"{client.api_url}deployments/{deployment.id}/schedules/{deployment.schedules[0].id}"
-    httpx.patch(address, json=changes).raise_for_status()
+    pressed("PATCH", address, changes)
 
 
 def test_at_first_everything_is_stopped_however_many_deploy_at_once(client: SyncPrefectClient, tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_what_a_person_paused_filled_in_or_deleted_stays(client: SyncPrefectClie
     client.pause_deployment(deployment.id)
     client.delete_deployment_schedule(deployment.id, deployment.schedules[0].id)
     changes = {"parameters": {"services": ["acme"], "mode": "incremental"}}
-    httpx.patch(f"{client.api_url}deployments/{deployment.id}", json=changes).raise_for_status()
+    pressed("PATCH", f"{client.api_url}deployments/{deployment.id}", changes)
 
     deploy(load_settings())
 

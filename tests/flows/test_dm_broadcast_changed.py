@@ -6,7 +6,7 @@ from uuid import UUID
 
 import httpx
 import pytest
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 
 from campaign.domain.content import Content, Part
 from campaign.settings import load_settings
@@ -27,13 +27,6 @@ YES: dict[str, Any] = {"answer": "Confirm", "confirm_as": "Ana", "accept_unconse
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with a_prefect_server(tmp_path_factory.mktemp("home")) as server:
         yield server
-
-
-@pytest.fixture
-def client(server: Server) -> Iterator[SyncPrefectClient]:
-    assert server
-    with get_client(sync_client=True) as client:
-        yield client
 
 
 def shown(client: SyncPrefectClient, run_id: UUID) -> str:

@@ -7,15 +7,14 @@ from uuid import UUID
 
 import pendulum
 import pytest
-from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 
-from campaign.settings import load_settings
 from campaign.store import deliveries
 from campaign.store.engine import reading
 from deployments.server import Server
 from models import DeliveryState
-from tests.flows.marketer import a_prefect_server, answer, artifacts, form_of, wait_for
+from tests.flows.marketer import a_prefect_server, an_empty_x, answer, artifacts, form_of, wait_for
 from tests.flows.marketer import start as start_run
 from tests.pictures import picture
 from tests.simulated_x import Brand, SimulatedX
@@ -31,18 +30,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def client(server: Server) -> Iterator[SyncPrefectClient]:
-    assert server
-    with get_client(sync_client=True) as client:
-        yield client
-
-
-@pytest.fixture
 def x(server: Server) -> SimulatedX:
     assert server
-    simulated = SimulatedX(load_settings().x_api_url)
-    simulated.command("POST", "reset")
-    return simulated
+    return an_empty_x()
 
 
 def connect(client: SyncPrefectClient, x: SimulatedX, username: str, **more: Any) -> tuple[Brand, dict[str, Any]]:
