@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, null, or_, select, text, union_all
+from sqlalchemy import ColumnElement, Select, and_, case, exists, func, null, or_, select, text, true, union_all
 from sqlmodel import col
 
 from models import (
@@ -147,4 +147,4 @@ def first_of(reasons: Iterable[tuple[ExclusionReason, ColumnElement[bool]]]) -> 
 
 def none_of(reasons: Iterable[tuple[ExclusionReason, ColumnElement[bool]]]) -> ColumnElement[bool]:
     """Whether no reason holds."""
-    return and_(*(~condition for _, condition in reasons))
+    return and_(true(), *(~condition for _, condition in reasons))

@@ -1,4 +1,5 @@
 import socket
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -243,15 +244,17 @@ def test_what_is_no_page_is_a_bad_answer(v2: Gateway, little_x: Any, body: bytes
 
 
 def test_a_connection_that_x_closed_in_the_meantime_is_not_used(v2: Gateway, little_x: Any) -> None:
-    little_x.answers(SENT, status=201)
+    closed = threading.Event()
+
+    def answer_and_close(connection: socket.socket) -> None:
+        body = b'{"data":{"dm_event_id":"1"}}'
+        connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        connection.shutdown(socket.SHUT_WR)
+        closed.set()
+
+    little_x.script.append(answer_and_close)
     v2.send_message(HELLO)
-    little_x.script.append(_answer_and_close)
-    v2.send_message(HELLO)
+    assert closed.wait(5)
     little_x.answers(SENT, status=201)
     assert v2.send_message(HELLO).value == SENT["data"]["dm_event_id"]
-    assert len(little_x.requests) == 3
-
-
-def _answer_and_close(connection: socket.socket) -> None:
-    body = b'{"data":{"dm_event_id":"1"}}'
-    connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    assert len({each.connection for each in little_x.requests}) == len(little_x.requests) == 2
