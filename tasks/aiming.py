@@ -18,8 +18,9 @@ from campaign.settings import load_settings
 from campaign.store import approvals, broadcast_log, deliveries, delivery_states, ledgers, persons, waves
 from campaign.store.claims import Claim, claim
 from campaign.store.engine import reading, writing
+from campaign.store.lists import expect_many
 from campaign.x.gateway import message_terms
-from models import Delivery, DeliveryState, Service
+from models import Delivery, DeliveryState, MessagePolicy, Service
 from tasks.allowing import allowance_of
 from tasks.desks import NO_MESSAGES, hear, quiet_hours_of
 from tasks.marking import load_files, mark_of, text_for
@@ -66,6 +67,7 @@ def _aim(name: str, actor: str) -> Aim:
     shares = split(draft.broadcast.waves, [one.recipients for one in aimed])
     loaded = load_files(draft)
     with writing() as session:
+        expect_many(session)
         for one, share in zip(aimed, shares, strict=True):
             waves.write(session, delivery.id, one.service.id, share)
         targets = [_figures(session, delivery, one, share, now) for one, share in zip(aimed, shares, strict=True)]
@@ -124,7 +126,7 @@ def _figures(
         limits={**terms.message_limits, **told},
         allowance=allowance_of(session, service, terms, quiet, now),
         excluded=dict(aimed.excluded),
-        unconsented=waves.unconsented(session, delivery.id, service.id),
+        unconsented=_unconsented(session, delivery, service),
         policy=service.message_policy,
         blocked_because=service.problems if service.blocked else removed,
         can_send_messages=service.access_level not in NO_MESSAGES,
@@ -136,6 +138,12 @@ def _figures(
         quiet=quiet,
         daily_limit=service.daily_limit,
     )
+
+
+def _unconsented(session: Session, delivery: Delivery, service: Service) -> int:
+    if service.message_policy is MessagePolicy.CONSENTED_ONLY:
+        return 0  # they are excluded
+    return waves.unconsented(session, delivery.id, service.id)
 
 
 def _samples(

@@ -2,8 +2,10 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from sqlmodel import Session
 
@@ -14,9 +16,13 @@ from campaign.errors import NotPossible
 from campaign.store import broadcasts, deliveries, people, permission, recipients
 from campaign.store.conditions import where
 from campaign.store.engine import reading, writing
+from campaign.store.permission import Range
 from campaign.store.persons import values_of
 from campaign.store.targeting import Target
 from models import Delivery, ExclusionReason, Service
+
+SIDE_BY_SIDE = 2
+"""Ranges at once: SQLite takes one writer at a time, and each range takes memory."""
 
 
 @dataclass
@@ -48,12 +54,10 @@ def write_recipients(
     room = audience.limit
     aimed = []
     for target, text in zip(targets, texts, strict=True):
-        one = Aimed(target.service)
-        for within in _ranges():
-            written = _write(target, within, text, room)
-            one.recipients += written.recipients
-            room = None if room is None else room - written.recipients
-        aimed.append(one)
+        aimed.append(Aimed(target.service, _write(target, text, room)))
+        room = None if room is None else room - aimed[-1].recipients
+    with writing() as session:
+        recipients.refresh_statistics(session)
     with reading() as session:
         for one in aimed:
             one.excluded.update(recipients.excluded(session, delivery.id, one.service.id))
@@ -61,28 +65,39 @@ def write_recipients(
     return aimed
 
 
-def _ranges() -> list[tuple[int, int]]:
+def _write(target: Target, text: BroadcastText | None, room: int | None) -> int:
+    """Write down who gets it from one service, and who does not; how many get it."""
     with reading() as session:
-        return list(recipients.ranges(session))
+        ranges = list(recipients.ranges(session))
+    write = partial(_write_range, target, text)
+    if room is None:
+        # While one range is written, another one is judged.
+        with ThreadPoolExecutor(SIDE_BY_SIDE) as workers:
+            return sum(workers.map(write, ranges))
+    written = 0
+    for within in ranges:  # a limit takes the first
+        written += write(within, room - written)
+    return written
 
 
-def _write(target: Target, within: tuple[int, int], text: BroadcastText | None, room: int | None) -> recipients.Written:
-    unrenderable = _unrenderable(target, within, text) if text else []
+def _write_range(target: Target, text: BroadcastText | None, within: Range, room: int | None = None) -> int:
+    with reading() as session:
+        unrenderable = _unrenderable(session, target, within, text) if text else []
+        judged = recipients.judge(session, target, within, unrenderable)
     with writing() as session:
-        return recipients.write(session, target, within, unrenderable, room)
+        return recipients.write(session, target, judged, room)
 
 
-def _unrenderable(target: Target, within: tuple[int, int], text: BroadcastText) -> list[int]:
+def _unrenderable(session: Session, target: Target, within: Range, text: BroadcastText) -> list[int]:
     """Those for whom the text cannot be personalised: only people who lack one of its fields are tried."""
     if not text.visitor_fields:
         return []
     failing = []
-    with reading() as session:
-        for visitor_id, *person in recipients.lacking(session, target, within, text.visitor_fields):
-            try:
-                text.render(values_of(person))
-            except NotPossible:
-                failing.append(visitor_id)
+    for visitor_id, *person in recipients.lacking(session, target, within, text.visitor_fields):
+        try:
+            text.render(values_of(person))
+        except NotPossible:
+            failing.append(visitor_id)
     return failing
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, or_, select, text
+from sqlalchemy import Select, or_, select, text
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -36,24 +36,16 @@ def of_invitation(service: Service, delivery_id: int, within: Range | None = Non
     Asked of a range of visitors at once, or of a few.
     """
     is_contact = or_(
-        _is_among(_contacts_by_visitor(), within),
-        _is_among(_contacts_by_external_id(), within),
-        _is_among(_agreed(service.id), within),
+        permission.is_among(*_contacts_by_visitor(), within),
+        permission.is_among(*_contacts_by_external_id(), within),
+        permission.is_among(*_agreed(service.id), within),
     )
     return permission.in_order(
         [
             (ExclusionReason.ALREADY_CONTACT, is_contact),
-            (ExclusionReason.ALREADY_INVITED, _is_among(_invited(service.id, delivery_id), within)),
+            (ExclusionReason.ALREADY_INVITED, permission.is_among(*_invited(service.id, delivery_id), within)),
         ]
     )
-
-
-def _is_among(found: Found, within: Range | None) -> ColumnElement[bool]:
-    """Whether a visitor is one of those found: with the range the database lists them once, and looks there."""
-    rows, visitor_id = found
-    if within is None:
-        return rows.where(visitor_id == _VISITOR).correlate(Visitor).exists()
-    return _VISITOR.in_(rows.where(*permission.in_range(visitor_id, within)))
 
 
 def _contacts_by_visitor() -> Found:

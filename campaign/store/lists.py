@@ -6,6 +6,7 @@ from typing import Any
 import orjson
 from sqlalchemy import (
     ARRAY,
+    JSON,
     BigInteger,
     ColumnElement,
     SQLColumnExpression,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
@@ -49,6 +51,39 @@ def as_rows(rows: Sequence[Sequence[Any]]) -> dict[str, str]:
     return {"rows": orjson.dumps(rows).decode()}
 
 
+def ids_given(*, on_postgresql: bool) -> Subquery:
+    """The numbers of the JSON list `:ids`, as a table of one column."""
+    given = bindparam("ids", type_=Text())
+    if on_postgresql:
+        each = func.json_array_elements_text(cast(given, JSON)).table_valued("value", name="given")
+        return select(cast(each.c.value, BigInteger).label("id")).subquery()
+    each = func.json_each(given).table_valued("value", name="given")
+    return select(each.c.value.label("id")).subquery()
+
+
+def json_of(column: Any, condition: ColumnElement[bool], *, on_postgresql: bool) -> ColumnElement[str]:
+    """The values for which a condition holds, as one JSON list."""
+    collected = func.json_agg(column) if on_postgresql else func.json_group_array(column)
+    return func.coalesce(cast(collected.filter(condition), Text), "[]")
+
+
+def json_list(*columns: Any, on_postgresql: bool) -> ColumnElement[Any]:
+    """The columns of a row as a JSON list."""
+    return func.json_build_array(*columns) if on_postgresql else func.json_array(*columns)
+
+
 def is_on_postgresql(session: Session) -> bool:
     """Whether a session is one on PostgreSQL."""
     return session.get_bind().dialect.name == "postgresql"
+
+
+def expect_many(session: Session) -> None:
+    """Prepare the database for statements about very many rows, which are read once."""
+    if is_on_postgresql(session):
+        # With its default of 4 MB a list of many people is not hashed, but gone through for each of a million; and
+        # compiling such a statement takes longer than it saves.
+        session.execute(text("SET LOCAL work_mem = '128MB'"))
+        session.execute(text("SET LOCAL jit = off"))
+    else:
+        # Each connection has its own: what is read once is not worth 20 MB of memory in every one.
+        session.execute(text("PRAGMA cache_size=-4000"))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, case, exists, func, null, or_, select, text, true, union_all
+from sqlalchemy import ColumnElement, Select, and_, case, func, null, or_, select, text, true, union_all
 from sqlmodel import col
 
 from models import (
@@ -37,17 +37,14 @@ _VISITOR = col(Visitor.id)
 
 def always(service: Service, within: Range | None = None) -> Reasons:
     """What holds for everything that is sent, proofs included; asked of a range of visitors at once, or of a few."""
-    suppressed = exists().where(
-        col(Suppression.service_id).in_([EVERY_SERVICE, service.id]), *_is_visitor(Suppression.visitor_id, within)
-    )
+    person = col(Suppression.visitor_id)
+    suppressed = select(person).where(col(Suppression.service_id).in_([EVERY_SERVICE, service.id]))
     opted_out = suppressed.where(col(Suppression.reason) == SuppressionReason.OPT_OUT)
-    unreachable = exists().where(
-        col(Unreachable.service_id) == service.id, *_is_visitor(Unreachable.visitor_id, within)
-    )
+    unreachable = select(col(Unreachable.visitor_id)).where(col(Unreachable.service_id) == service.id)
     return [
-        (ExclusionReason.OPTED_OUT, opted_out),
-        (ExclusionReason.SUPPRESSED, suppressed),
-        (ExclusionReason.DOES_NOT_RECEIVE, unreachable),
+        (ExclusionReason.OPTED_OUT, is_among(opted_out, person, within)),
+        (ExclusionReason.SUPPRESSED, is_among(suppressed, person, within)),
+        (ExclusionReason.DOES_NOT_RECEIVE, is_among(unreachable, col(Unreachable.visitor_id), within)),
     ]
 
 
@@ -78,16 +75,20 @@ def in_order(reasons: Reasons) -> Reasons:
 
 def consented(service_id: int, within: Range | None = None) -> ColumnElement[bool]:
     """Whether the visitor has agreed to be written to by the service."""
-    return exists().where(
-        col(Consent.service_id) == service_id,
-        *_is_visitor(Consent.visitor_id, within),
-        col(Consent.ended_at).is_(None),
+    agreed = select(col(Consent.visitor_id)).where(
+        col(Consent.service_id) == service_id, col(Consent.ended_at).is_(None)
     )
+    return is_among(agreed, col(Consent.visitor_id), within)
 
 
-def _is_visitor(visitor_id: Any, within: Range | None) -> list[ColumnElement[bool]]:
-    # With the range PostgreSQL hashes the people of it; without, all of a million, for each range again.
-    return [col(visitor_id) == _VISITOR, *(in_range(col(visitor_id), within) if within else ())]
+def is_among(rows: Select[Any], visitor_id: Any, within: Range | None) -> ColumnElement[bool]:
+    """Whether the visitor is one of those in the rows, whose column that is.
+
+    With a range the database lists those of it once, and looks there; without, it looks up each visitor.
+    """
+    if within is None:
+        return rows.where(visitor_id == _VISITOR).correlate(Visitor).exists()
+    return _VISITOR.in_(rows.where(*in_range(visitor_id, within)))
 
 
 def _got_enough(service: Service, now: datetime) -> ColumnElement[bool]:

@@ -6,15 +6,15 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     Insert,
+    Select,
     SQLColumnExpression,
+    Subquery,
     case,
     delete,
     func,
     insert,
     literal,
-    null,
     or_,
     select,
     text,
@@ -22,14 +22,14 @@ from sqlalchemy import (
 from sqlmodel import Session, col
 
 from campaign.store import permission, targeting
-from campaign.store.lists import among
+from campaign.store.lists import among, expect_many, ids_given, is_on_postgresql, json_list, json_of, rows_of
 from campaign.store.permission import Range
 from campaign.store.persons import PERSON, is_missing
 from campaign.store.targeting import Target
 from models import MAIN, Exclusion, ExclusionReason, Message, MessageState, Visitor, Wave
 
 #: Visitors looked at by one statement: memory stays flat however many there are, and others may write in between.
-AT_ONCE = 100_000
+AT_ONCE = 25_000
 _VISITOR = col(Visitor.id)
 
 
@@ -53,59 +53,69 @@ def ranges(session: Session) -> Iterator[Range]:
     return ((first, first + AT_ONCE) for first in range(0, newest + 1, AT_ONCE))
 
 
-@dataclass
-class Written:
-    """How many rows a range gave."""
+@dataclass(frozen=True)
+class Judged:
+    """Who of a range gets it and who does not, as JSON: memory stays flat, and nothing is read that is only passed on.
 
-    recipients: int = 0
-    excluded: int = 0
+    Asked without holding up those who write.
+    """
+
+    chosen: str
+    """The ids of the visitors."""
+    excluded: str
+    """Pairs of an id and the reason."""
 
 
-def write(session: Session, target: Target, within: Range, unrenderable: Collection[int], room: int | None) -> Written:
-    """Write those of a range who are excluded, then its recipients; `room` is how many the limit still allows."""
-    if session.get_bind().dialect.name == "postgresql":
-        # With the default of 4 MB a list of many people is not hashed, but gone through for each of a million.
-        session.execute(text("SET LOCAL work_mem = '128MB'"))
+def judge(session: Session, target: Target, within: Range, unrenderable: Collection[int]) -> Judged:
+    """Ask of everybody of a range whether there is a reason against it, and which is told."""
+    on_postgresql = is_on_postgresql(session)
+    expect_many(session)
     reasons = targeting.reasons(target, within)
     if unrenderable:
         reasons.append((ExclusionReason.FIELD_MISSING, among(session, _VISITOR, list(unrenderable), BigInteger())))
-    written = Written(excluded=_exclude(session, target, within, permission.first_of(reasons)) if reasons else 0)
-    if room is None or room > 0:
-        chosen = targeting.candidates(session, target, within, _message_columns(target)).where(
-            ~_is_excluded(target, within)
-        )
-        names = ["delivery_id", "service_id", "visitor_id", *(name for name, _ in _MESSAGE_CONSTANTS)]
-        rows = insert(Message).from_select(names, chosen.order_by(_VISITOR).limit(room))
-        written.recipients = _rowcount(session, rows)
-    if room is not None and written.recipients >= room:
-        rest = case(
-            (~_is_excluded(target, within) & ~targeting.has_row(target), ExclusionReason.LIMIT.value), else_=null()
-        )
-        written.excluded += _exclude(session, target, within, rest)
+    asked = targeting.candidates(
+        session, target, within, [_VISITOR.label("id"), permission.first_of(reasons).label("reason")]
+    )
+    # The offset keeps it a query of its own: else every reason is asked for twice, whether there is one and which.
+    known = asked.offset(0).subquery().c
+    is_free = known.reason.is_(None)
+    pair = json_list(known.id, known.reason, on_postgresql=on_postgresql)
+    found = select(
+        json_of(known.id, is_free, on_postgresql=on_postgresql), json_of(pair, ~is_free, on_postgresql=on_postgresql)
+    )
+    return Judged(*session.execute(found).one())
+
+
+def write(session: Session, target: Target, judged: Judged, room: int | None) -> int:
+    """Write down who of a range is excluded, and the recipients; returns how many those are.
+
+    `room` is how many the limit still allows: the others are excluded for it.
+    """
+    on_postgresql = is_on_postgresql(session)
+    chosen = ids_given(on_postgresql=on_postgresql)
+    recipients = select(*_message_columns(target, chosen)).order_by(chosen.c.id).limit(room)
+    names = ["delivery_id", "service_id", "visitor_id", *(name for name, _ in _MESSAGE_CONSTANTS)]
+    given = {"ids": judged.chosen}
+    written = _rowcount(session, insert(Message).from_select(names, recipients), given)
+    pairs = rows_of(["visitor_id", "reason"], on_postgresql=on_postgresql)
+    _exclude(session, target, select(pairs.c.visitor_id, pairs.c.reason), {"rows": judged.excluded})
+    if written == room:
+        rest = select(chosen.c.id, literal(ExclusionReason.LIMIT.value)).order_by(chosen.c.id).offset(room)
+        _exclude(session, target, rest, given)
     return written
 
 
-def _exclude(session: Session, target: Target, within: Range, reason: ColumnElement[Any]) -> int:
-    """Write down who of a range gets nothing: everybody for whom there is a reason."""
-    asked = targeting.candidates(session, target, within, [_VISITOR.label("visitor_id"), reason.label("reason")])
-    # The offset keeps it a query of its own: else every reason is asked for twice, whether there is one and which.
-    known = asked.offset(0).subquery()
+def _exclude(session: Session, target: Target, people: Select[Any], given: dict[str, str]) -> None:
     constants = literal(target.delivery_id), literal(target.service.id)
-    left_out = select(*constants, known.c.visitor_id, known.c.reason).where(known.c.reason.is_not(None))
     names = ["delivery_id", "service_id", "visitor_id", "reason"]
-    return _rowcount(session, insert(Exclusion).from_select(names, left_out))
+    whom = people.subquery()
+    session.connection().execute(insert(Exclusion).from_select(names, select(*constants, *whom.c)), given)
 
 
-def _is_excluded(target: Target, within: Range) -> ColumnElement[bool]:
-    """Whether a reason was found before: looking that up takes less than asking for each reason again."""
-    # A list, which is hashed: PostgreSQL knows nothing of rows that were written just now, and goes through all of them
-    # for everybody.
-    known = select(col(Exclusion.visitor_id)).where(
-        col(Exclusion.delivery_id) == target.delivery_id,
-        col(Exclusion.service_id) == target.service.id,
-        *permission.in_range(col(Exclusion.visitor_id), within),
-    )
-    return _VISITOR.in_(known)
+def refresh_statistics(session: Session) -> None:
+    """Tell PostgreSQL how many rows were written; until then it looks each of a million up as if it were alone."""
+    if is_on_postgresql(session):
+        session.execute(text("ANALYZE message, exclusion"))
 
 
 def lacking(session: Session, target: Target, within: Range, fields: Collection[str]) -> Iterator[Any]:
@@ -126,9 +136,9 @@ _MESSAGE_CONSTANTS: list[tuple[str, Any]] = [
 ]
 
 
-def _message_columns(target: Target) -> list[SQLColumnExpression[Any]]:
+def _message_columns(target: Target, people: Subquery) -> list[SQLColumnExpression[Any]]:
     constants = [literal(value) for _, value in _MESSAGE_CONSTANTS]
-    return [literal(target.delivery_id), literal(target.service.id), _VISITOR, *constants]
+    return [literal(target.delivery_id), literal(target.service.id), people.c.id, *constants]
 
 
 def is_begun(session: Session, delivery_id: int) -> bool:
@@ -137,9 +147,10 @@ def is_begun(session: Session, delivery_id: int) -> bool:
     return session.scalar(known.limit(1)) is not None
 
 
-def _rowcount(session: Session, statement: Insert) -> int:
+def _rowcount(session: Session, statement: Insert, given: dict[str, str]) -> int:
     # Without it psycopg's count of an INSERT is thrown away.
-    return int(session.connection().execute(statement.execution_options(preserve_rowcount=True)).rowcount)
+    counted = statement.execution_options(preserve_rowcount=True)
+    return int(session.connection().execute(counted, given).rowcount)
 
 
 def excluded(session: Session, delivery_id: int, service_id: int) -> dict[str, int]:

@@ -10,9 +10,8 @@ from sqlalchemy import BigInteger, bindparam, cast, func, select
 from sqlmodel import Session, col
 
 from campaign.domain.waves import WaveShare
-from campaign.store import permission
 from campaign.store.persons import PERSON
-from models import MAIN, Delivery, Message, MessageState, Visitor, Wave
+from models import MAIN, Consent, Delivery, Message, MessageState, Visitor, Wave
 
 _FAR = 1_000_000_000_000
 """More than there are messages: the length of a name and an id are compared as one number."""
@@ -76,8 +75,12 @@ def begins_at(delivery: Delivery, wave: Wave) -> datetime | None:
 
 def unconsented(session: Session, delivery_id: int, service_id: int) -> int:
     """How many recipients never agreed to be written to."""
-    pending = _pending(delivery_id, service_id, func.count()).join(Visitor, col(Visitor.id) == col(Message.visitor_id))
-    return session.scalar(pending.where(~permission.consented(service_id))) or 0
+    agreed = select(col(Consent.id)).where(
+        col(Consent.service_id) == service_id,
+        col(Consent.visitor_id) == col(Message.visitor_id),
+        col(Consent.ended_at).is_(None),
+    )
+    return session.scalar(_pending(delivery_id, service_id, func.count()).where(~agreed.exists())) or 0
 
 
 def samples(session: Session, delivery_id: int, service_id: int, seed: int) -> list[tuple[str, Any]]:

@@ -29,9 +29,8 @@ def upgrade() -> None:
             table.drop_constraint(name, type_="foreignkey")
         table.drop_index("ix_message_service_id_state")
         table.create_index("ix_message_service_id_state_id", ["service_id", "state", "id"])
-        table.create_index(
-            "ix_message_reached", ["service_id", "visitor_id"], postgresql_where=REACHED, sqlite_where=REACHED
-        )
+        reached = ["service_id", "visitor_id", "proof_number", "armed_at"]
+        table.create_index("ix_message_reached", reached, postgresql_where=REACHED, sqlite_where=REACHED)
         table.create_index("ix_message_tried", ["service_id", "armed_at"], postgresql_where=TRIED, sqlite_where=TRIED)
     # What X keeps for a day only: nothing is lost with it.
     op.drop_table("uploaded_file")

@@ -10,7 +10,7 @@ from sqlmodel import col, select
 from campaign.domain.broadcasts import Audience
 from campaign.domain.conditions import parse
 from campaign.domain.waves import WaveShare
-from campaign.store import consents, permission, persons, recipients, suppressions, targeting, waves
+from campaign.store import consents, permission, persons, recipients, suppressions, waves
 from campaign.store.conditions import where
 from campaign.store.engine import reading, writing
 from campaign.store.people import count_unknown
@@ -27,7 +27,7 @@ from models import (
     Wave,
 )
 from tests import planned
-from tests.crowds import add, aimed, do, outcome, people, reached, unfollow, write
+from tests.crowds import add, aimed, do, people, reached, unfollow, write
 from tests.databases import Database
 from tests.factories import NOW
 from tests.readings import saved_service
@@ -167,15 +167,8 @@ def test_nobody_gets_it_from_two_services(acme: Service, beta: Service, news: De
     refused, *_ = people(1, acme, beta)
     do(partial(consents.opt_out, service_id=acme.id, visitor_id=refused, proof="9", at=NOW))
     write(aimed(news, acme, other_services=True))
-    found = write_second(aimed(news, beta, other_services=True))
+    found = write(aimed(news, beta, other_services=True))
     assert found == {both: "duplicate", only: "pending", refused: "pending"}
-
-
-def write_second(target: targeting.Target) -> dict[int, str]:
-    with writing() as session:
-        for within in recipients.ranges(session):
-            recipients.write(session, target, within, [], None)
-    return outcome(target)
 
 
 def test_who_cannot_be_called_by_name_is_told_apart(acme: Service, news: Delivery) -> None:
@@ -214,11 +207,11 @@ def test_an_analysis_replaces_the_one_before_and_leaves_alone_what_is_out(acme: 
     sent, refused, waiting = people(3, acme)
     reached(news, acme, sent)
     reached(news, acme, refused, state=MessageState.REFUSED)
-    write_second(aimed(news, acme, is_begun=True))
+    write(aimed(news, acme, is_begun=True))
     with writing() as session:
         recipients.forget(session, news.id)
         assert recipients.is_begun(session, news.id)
-    again = write_second(aimed(news, acme, is_begun=True))
+    again = write(aimed(news, acme, is_begun=True))
     assert again == {sent: "already_received", refused: "already_received", waiting: "pending"}
 
 
