@@ -18,7 +18,7 @@ from tasks.watching import Watch
 _CallOne = Callable[[int], Call]
 #: What was answered within so many seconds is committed together: with quick answers that is most of a batch, with X's
 #: usual ones it is one or two messages. Longer, and a crash would leave more answers in doubt.
-_TOGETHER_SECONDS = 0.05
+_TOGETHER_SECONDS = 0.1
 
 
 def send(desk: Desk, armed: Armed, media_id: str | None) -> Progress | None:

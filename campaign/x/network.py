@@ -6,6 +6,7 @@ from typing import Any, cast
 from urllib.parse import urlsplit
 
 import requests
+from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
@@ -68,13 +69,17 @@ class Adapter(HTTPAdapter):
     """Keeps connections open, never tries again by itself, and tells unsent from unanswered."""
 
     def __init__(self) -> None:
-        super().__init__(pool_connections=1, pool_maxsize=10, max_retries=0)
+        super().__init__(pool_maxsize=10, max_retries=0)
+        self._pools: dict[str, ConnectionPool] = {}
 
-    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> ConnectionPool:
-        """The pool of connections for a request."""
-        pool = cast("HTTPConnectionPool", super().get_connection_with_tls_context(*args, **kwargs))
-        pool.ConnectionCls = _SecureConnection if pool.scheme == "https" else _PlainConnection
-        return pool
+    def get_connection_with_tls_context(self, request: PreparedRequest, *args: Any, **kwargs: Any) -> ConnectionPool:
+        """The pool of connections to the host of a request, found once: proxies and certificates never change here."""
+        host = urlsplit(request.url or "").netloc
+        if host not in self._pools:
+            pool = cast("HTTPConnectionPool", super().get_connection_with_tls_context(request, *args, **kwargs))
+            pool.ConnectionCls = _SecureConnection if pool.scheme == "https" else _PlainConnection
+            self._pools[host] = pool
+        return self._pools[host]
 
 
 def is_address(url: str) -> bool:

@@ -4,6 +4,7 @@ tweepy knows one host, waits for ever, and its exceptions crash on some of X's e
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +20,6 @@ CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
 """How long to wait for a connection, and for each next part of an answer."""
 
 _SUCCESS = range(200, 300)
-_DECIDED_HERE = frozenset({"timeout", "allow_redirects", "stream", "verify", "cert", "proxies"})
 _OWN_HOST = re.compile(r"^(https://)api\.(?=(x|twitter)\.com$)")
 
 
@@ -44,10 +44,7 @@ class Session(requests.Session):
 
     def request(self, method: str, url: str, **content: Any) -> requests.Response:  # type: ignore[override]
         """Call X at the path of `url`, whatever its host; OAuth 1.0a then signs the address really called."""
-        # Without cookies, redirects and hooks: X's are of no use to signed calls, and they take a quarter of its time.
-        content = {name: value for name, value in content.items() if name not in _DECIDED_HERE}
-        content["headers"] = {**self.headers, **(content.get("headers") or {})}
-        call = requests.Request(method, self._here(url), **content).prepare()
+        call = self._prepared(method, self._here(url), **content)
         try:
             verify = True if self.verify is None else self.verify
             response = self._adapter.send(call, timeout=self.timeout, verify=verify, proxies=self.proxies)
@@ -60,6 +57,28 @@ class Session(requests.Session):
         if failure:
             raise failure
         return response
+
+    def _prepared(
+        self,
+        method: str,
+        url: str,
+        *,
+        params: Any = None,
+        headers: Mapping[str, str] | None = None,
+        auth: Any = None,
+        json: Any = None,
+        data: Any = None,
+        files: Any = None,
+        **_decided_here: Any,
+    ) -> requests.PreparedRequest:
+        """The call as it goes out: without cookies, redirects and hooks, which take time and are of no use to X."""
+        call = requests.PreparedRequest()
+        call.prepare_method(method)
+        call.prepare_url(url, params)
+        call.prepare_headers({**self.headers, **(headers or {})})
+        call.prepare_body(data, files, json)
+        call.prepare_auth(auth, url)
+        return call
 
     def _here(self, url: str) -> str:
         parts = urlsplit(url)

@@ -7,7 +7,7 @@ import hmac
 import secrets
 import time
 from base64 import b64encode
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
 from requests import PreparedRequest
 from requests.auth import AuthBase
@@ -21,9 +21,9 @@ class Signer(AuthBase):
     def __init__(self, consumer_key: str, consumer_secret: str, token: str, token_secret: str) -> None:
         self._secret = f"{_escaped(consumer_secret)}&{_escaped(token_secret)}".encode()
         self._ours = {
-            "oauth_consumer_key": consumer_key,
+            "oauth_consumer_key": _escaped(consumer_key),
             "oauth_signature_method": "HMAC-SHA1",
-            "oauth_token": token,
+            "oauth_token": _escaped(token),
             "oauth_version": "1.0",
         }
 
@@ -34,25 +34,21 @@ class Signer(AuthBase):
         return request
 
     def header(self, method: str, url: str, once: dict[str, str]) -> str:
-        """The Authorization header, with a nonce and a timestamp."""
-        given = self._ours | once
-        base = "&".join(map(_escaped, (method.upper(), _without_query(url), _joined([*given.items(), *_query(url)]))))
+        """The Authorization header, with a nonce and a timestamp, neither of which needs an escape."""
+        parts, given = urlsplit(url), self._ours | once
+        parameters = "&".join(f"{name}={value}" for name, value in sorted([*given.items(), *_query(parts)]))
+        base = f"{method.upper()}&{_escaped(_address(parts))}&{_escaped(parameters)}"
         signature = b64encode(hmac.digest(self._secret, base.encode(), "sha1")).decode()
-        signed = given | {"oauth_signature": signature}
-        return "OAuth " + ", ".join(f'{name}="{_escaped(value)}"' for name, value in signed.items())
+        signed = given | {"oauth_signature": _escaped(signature)}
+        return "OAuth " + ", ".join(f'{name}="{value}"' for name, value in signed.items())
 
 
-def _query(url: str) -> list[tuple[str, str]]:
-    return parse_qsl(urlsplit(url).query, keep_blank_values=True)
+def _query(parts: SplitResult) -> list[tuple[str, str]]:
+    given = parse_qsl(parts.query, keep_blank_values=True)
+    return [(_escaped(name), _escaped(value)) for name, value in given]
 
 
-def _joined(parameters: list[tuple[str, str]]) -> str:
-    pairs = sorted((_escaped(name), _escaped(value)) for name, value in parameters)
-    return "&".join(f"{name}={value}" for name, value in pairs)
-
-
-def _without_query(url: str) -> str:
-    parts = urlsplit(url)
+def _address(parts: SplitResult) -> str:
     host = (parts.hostname or "") if parts.port in {None, _DEFAULT_PORTS.get(parts.scheme)} else parts.netloc.lower()
     return f"{parts.scheme}://{host}{parts.path or '/'}"
 
