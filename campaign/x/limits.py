@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import NamedTuple
 
 from campaign.domain.budget import Window, WindowName
@@ -76,8 +77,15 @@ def _reset(epoch_seconds: int | None, now: datetime, ahead: timedelta) -> dateti
 
 
 def _our_clock_ahead(headers: Mapping[str, str], now: datetime) -> timedelta:
-    try:
-        ahead = now - parsedate_to_datetime(headers["date"]).replace(tzinfo=UTC)
-    except (KeyError, ValueError, OverflowError):
-        return timedelta(0)
+    told = _moment_of(headers.get("date", ""))
+    ahead = now - told if told else timedelta(0)
     return ahead if abs(ahead) >= _SAME_CLOCK else timedelta(0)
+
+
+@lru_cache(maxsize=8)
+def _moment_of(date: str) -> datetime | None:
+    """The moment in a Date header, read once for all answers of a second."""
+    try:
+        return parsedate_to_datetime(date).replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None

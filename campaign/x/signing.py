@@ -37,7 +37,9 @@ class Signer(AuthBase):
         """The Authorization header, with a nonce and a timestamp, neither of which needs an escape."""
         parts, given = urlsplit(url), self._ours | once
         parameters = "&".join(f"{name}={value}" for name, value in sorted([*given.items(), *_query(parts)]))
-        base = f"{method.upper()}&{_escaped(_address(parts))}&{_escaped(parameters)}"
+        # Only these three are left in what is escaped already.
+        again = parameters.replace("%", "%25").replace("=", "%3D").replace("&", "%26")
+        base = f"{method.upper()}&{_escaped(_address(parts))}&{again}"
         signature = b64encode(hmac.digest(self._secret, base.encode(), "sha1")).decode()
         signed = given | {"oauth_signature": _escaped(signature)}
         return "OAuth " + ", ".join(f'{name}="{value}"' for name, value in signed.items())
