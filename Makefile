@@ -27,12 +27,11 @@ up: $(INSTALLED) ## Start server, UI and worker on this machine with the real X
 test: $(INSTALLED) ## Run the whole test suite
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-check: $(INSTALLED) ## Lint, types, import contracts, unit tests
+check: $(INSTALLED) ## Lint, types, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -q tests/unit
 
 soak: $(INSTALLED) ## Post and send through 100,000 schedules of faults each; SEED=n runs one again
 	$(BIN)/python -m tests.soak $(if $(SEED),$(SEED) 1,0 100000)

@@ -21,12 +21,20 @@ os.environ["CAMPAIGN_HOME"] = os.environ["PREFECT_HOME"] = _HOME
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 
 from campaign.store import schema  # noqa: E402
+from tests.brevity import IS_SHORT  # noqa: E402
 from tests.databases import Database, PostgresqlServer, in_use  # noqa: E402
 
 hypothesis.settings.register_profile("campaign", deadline=None)
 hypothesis.settings.load_profile("campaign")
 
 KINDS = ["sqlite", "postgresql"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip the long tests where it has to be short."""
+    for item in items if IS_SHORT else ():
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.skip(reason="long: without CI=true it runs"))
 
 
 @pytest.fixture(scope="session")

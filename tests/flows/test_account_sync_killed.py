@@ -14,6 +14,8 @@ from tests.forking import fork, forked
 from tests.servers import make_fresh_home
 from tests.simulated_x import Brand, SimulatedX
 
+pytestmark = pytest.mark.long
+
 FOLLOWERS, PAGES = 14_200, 15
 
 

@@ -27,6 +27,8 @@ from tests.flows.running import sync
 from tests.simulated_x import Brand, SimulatedX
 from tests.web_visits import Browser, House, serving
 
+pytestmark = pytest.mark.long
+
 SETTINGS = {
     "CAMPAIGN_SETTLE_SECONDS": "2",
     "CAMPAIGN_INBOX_SECONDS": "1",

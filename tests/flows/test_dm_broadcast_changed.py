@@ -20,6 +20,8 @@ from tests.flows.marketer import a_prefect_server, answer, form_of, start, wait_
 from tests.flows.running import sync
 from tests.simulated_x import SimulatedX
 
+pytestmark = pytest.mark.long
+
 YES: dict[str, Any] = {"answer": "Confirm", "confirm_as": "Ana", "accept_unconsented": True}
 
 

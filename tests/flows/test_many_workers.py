@@ -24,6 +24,8 @@ from tasks.twitter_service import TwitterService
 from tests.databases import PostgresqlServer
 from tests.servers import own_environment
 
+pytestmark = pytest.mark.long
+
 BRANDS = {"acme": 2_500, "bolt": 1_200, "crux": 300, "dune": 0}
 PASSWORD = "admin:s3cret"
 

@@ -19,6 +19,8 @@ from tests.flows.marketer import start as start_run
 from tests.pictures import picture
 from tests.simulated_x import Brand, SimulatedX
 
+pytestmark = pytest.mark.long
+
 DEPLOYMENT = "post-publication/post-publication"
 
 

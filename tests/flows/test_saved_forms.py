@@ -22,6 +22,8 @@ from tasks.twitter_service import SLUG, TwitterService, saved_documents
 from tests.databases import Database
 from tests.servers import fresh_server, make_fresh_home, own_environment
 
+pytestmark = pytest.mark.long
+
 NEW = ("message_policy", "opt_out_line", "frequency_cap", "frequency_days", "quiet_hours", "timezone", "daily_limit")
 KEYS = {name: f"{name.replace('_', '-')}-of-acme" for name in ("consumer_key", "consumer_secret", "access_token")}
 DATA = {"label": "Acme", "internal_name": "acme", "access_token_secret": "the-last-of-the-four"} | KEYS

@@ -18,6 +18,8 @@ import pytest
 from deployments.server import free_port
 from tests.servers import make_fresh_home
 
+pytestmark = pytest.mark.long
+
 CAMPAIGN = [sys.executable, "-c", "from campaign.cli.main import main; main()"]
 
 
