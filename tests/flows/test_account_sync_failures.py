@@ -13,6 +13,8 @@ from tests.flows.running import both_databases, sync
 from tests.readings import followings
 from tests.simulated_x import PAGE, Brand, SimulatedX
 
+pytestmark = pytest.mark.long
+
 IN_PASSING = [
     "unavailable_before",
     "unavailable_after",
@@ -33,7 +35,6 @@ def break_off(brand: Brand, pages: int) -> None:
     brand.x.be_well()
 
 
-@pytest.mark.long
 def test_whatever_goes_wrong_once_in_the_middle_changes_nothing(x: SimulatedX, connect: Connect) -> None:
     brands = {kind: connect(f"b_{kind[:13]}", 3_300) for kind in IN_PASSING}
     for kind, brand in brands.items():
@@ -51,7 +52,6 @@ def test_whatever_goes_wrong_once_in_the_middle_changes_nothing(x: SimulatedX, c
         assert Decimal("3.31") <= brand.booked() <= Decimal("3.31") + PAGE * Decimal("0.001"), kind
 
 
-@pytest.mark.long
 def test_what_does_not_pass_fails_with_the_checkpoint_and_the_next_run_goes_on_from_there(
     x: SimulatedX, connect: Connect
 ) -> None:

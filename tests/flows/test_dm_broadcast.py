@@ -13,12 +13,13 @@ from campaign.store import deliveries, waves
 from campaign.store.engine import reading
 from deployments.server import Server
 from models import Delivery, DeliveryState, MessageState
+from tests.brevity import share_of
 from tests.flows.marketer import a_prefect_server, an_empty_x, answer, artifacts, form_of, start, wait_for
 from tests.flows.running import sync
 from tests.simulated_x import Brand, SimulatedX
 
 DEPLOYMENT = "dm-broadcast/dm-broadcast"
-FOLLOWERS = 5_000
+FOLLOWERS = share_of(5_000)
 
 
 @pytest.fixture(scope="module")

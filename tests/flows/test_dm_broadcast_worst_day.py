@@ -24,7 +24,7 @@ from tasks.aiming import aim
 from tasks.composing import compose
 from tasks.controlling import confirm
 from tests.flows.conftest import Connect
-from tests.flows.running import both_databases, sync
+from tests.flows.running import sync
 from tests.forking import Started, fork, forked
 from tests.simulated_x import Brand, SimulatedX
 
@@ -77,7 +77,7 @@ def messages_of(brand: Brand) -> list[dict[str, Any]]:
 
 
 @pytest.mark.timeout(280)
-@both_databases
+@pytest.mark.parametrize("database", [pytest.param("sqlite", marks=pytest.mark.long), "postgresql"], indirect=True)
 def test_everybody_gets_it_exactly_once_and_nobody_after_their_stop(
     x: SimulatedX, connect: Connect, request: pytest.FixtureRequest
 ) -> None:

@@ -5,7 +5,7 @@ import pytest
 from tests.brevity import share_of
 from tests.schedules import a_database, run_schedule
 
-EACH = 200
+EACH = 100
 
 
 @pytest.mark.parametrize("first", range(0, share_of(2_000), EACH))
