@@ -18,7 +18,7 @@ from tasks.progress import Clock, End, Progress
 #: Messages armed together at most: one look-up settles as many.
 BATCH = 100
 #: Calls to X at the same time for one service.
-AT_ONCE = 4
+AT_ONCE = 3
 #: How often it is looked whether a batch may still go out, in seconds.
 LOOK_EVERY = 0.25
 SENDING = "sending direct messages"

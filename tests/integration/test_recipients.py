@@ -14,6 +14,7 @@ from campaign.store import consents, permission, persons, recipients, suppressio
 from campaign.store.conditions import where
 from campaign.store.engine import reading, writing
 from campaign.store.people import count_unknown
+from campaign.store.recipients import AT_ONCE
 from models import (
     Consent,
     ConsentSource,
@@ -26,8 +27,9 @@ from models import (
     Visitor,
     Wave,
 )
+from tasks.recipients import write_recipients
 from tests import planned
-from tests.crowds import add, aimed, do, people, reached, unfollow, write
+from tests.crowds import add, aimed, do, outcome, people, reached, unfollow, write
 from tests.databases import Database
 from tests.factories import NOW
 from tests.readings import saved_service
@@ -249,3 +251,18 @@ def test_samples_are_the_shortest_and_the_longest_name_and_any(acme: Service, ne
     names = {why: persons.values_of(person)["full_name"] for why, person in found}
     assert [names["shortest"], names["longest"]] == ["Al", "Maximiliana Bartholomea"]
     assert names.keys() == {"shortest", "longest", "random"}
+
+
+@pytest.mark.parametrize(("limit", "recipients_of_all"), [(None, 4), (3, 3), (1, 1)])
+def test_who_stands_far_apart_is_found_range_by_range(
+    acme: Service, news: Delivery, limit: int | None, recipients_of_all: int
+) -> None:
+    near = people(2, acme)
+    far = [people(1, acme, id=place * AT_ONCE)[0] for place in (1, 3)]
+    opted_out = people(1, acme, id=4 * AT_ONCE + 1)[0]
+    do(partial(consents.opt_out, service_id=acme.id, visitor_id=opted_out, proof="9", at=NOW))
+    (aimed_at,) = write_recipients(news, [acme], Audience(limit=limit), [None], NOW)
+    assert (aimed_at.recipients, aimed_at.targeted) == (recipients_of_all, 5)
+    found = outcome(aimed(news, acme))
+    chosen = {each: "pending" if place < recipients_of_all else "limit" for place, each in enumerate([*near, *far])}
+    assert found == chosen | {opted_out: "opted_out"}
