@@ -21,7 +21,7 @@ os.environ["CAMPAIGN_HOME"] = os.environ["PREFECT_HOME"] = _HOME
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 
 from campaign.store import schema  # noqa: E402
-from tests.brevity import IS_SHORT  # noqa: E402
+from tests.brevity import IS_CI  # noqa: E402
 from tests.databases import Database, PostgresqlServer, in_use  # noqa: E402
 
 hypothesis.settings.register_profile("campaign", deadline=None)
@@ -32,7 +32,7 @@ KINDS = ["sqlite", "postgresql"]
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip the long tests where it has to be short."""
-    for item in items if IS_SHORT else ():
+    for item in items if IS_CI else ():
         if item.get_closest_marker("long"):
             item.add_marker(pytest.mark.skip(reason="long: without CI=true it runs"))
 
@@ -41,7 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def postgresql_server() -> PostgresqlServer:
     server = PostgresqlServer(os.environ.get(TEST_POSTGRESQL_URL, "postgresql://postgres@127.0.0.1:5432/postgres"))
     problem = server.problem()
-    if problem and os.environ.get("CI") == "true":
+    if problem and IS_CI:
         pytest.fail(problem)
     if problem:
         pytest.skip(problem)

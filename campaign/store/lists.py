@@ -54,11 +54,8 @@ def as_rows(rows: Sequence[Sequence[Any]]) -> dict[str, str]:
 def ids_given(*, on_postgresql: bool) -> Subquery:
     """The numbers of the JSON list `:ids`, as a table of one column."""
     given = bindparam("ids", type_=Text())
-    if on_postgresql:
-        each = func.json_array_elements_text(cast(given, JSON)).table_valued("value", name="given")
-        return select(cast(each.c.value, BigInteger).label("id")).subquery()
-    each = func.json_each(given).table_valued("value", name="given")
-    return select(each.c.value.label("id")).subquery()
+    each = func.json_array_elements_text(cast(given, JSON)) if on_postgresql else func.json_each(given)
+    return select(cast(each.table_valued("value", name="given").c.value, BigInteger).label("id")).subquery()
 
 
 def json_of(column: Any, condition: ColumnElement[bool], *, on_postgresql: bool) -> ColumnElement[str]:

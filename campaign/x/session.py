@@ -20,6 +20,7 @@ CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
 """How long to wait for a connection, and for each next part of an answer."""
 
 _SUCCESS = range(200, 300)
+_DECIDED_HERE = frozenset({"timeout", "allow_redirects", "stream", "verify", "cert", "proxies"})
 _OWN_HOST = re.compile(r"^(https://)api\.(?=(x|twitter)\.com$)")
 
 
@@ -44,6 +45,7 @@ class Session(requests.Session):
 
     def request(self, method: str, url: str, **content: Any) -> requests.Response:  # type: ignore[override]
         """Call X at the path of `url`, whatever its host; OAuth 1.0a then signs the address really called."""
+        content = {name: value for name, value in content.items() if name not in _DECIDED_HERE}
         call = self._prepared(method, self._here(url), **content)
         try:
             verify = True if self.verify is None else self.verify
@@ -69,7 +71,6 @@ class Session(requests.Session):
         json: Any = None,
         data: Any = None,
         files: Any = None,
-        **_decided_here: Any,
     ) -> requests.PreparedRequest:
         """The call as it goes out: without cookies, redirects and hooks, which take time and are of no use to X."""
         call = requests.PreparedRequest()

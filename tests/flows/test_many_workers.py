@@ -95,6 +95,7 @@ def wait_for(runs: list[UUID]) -> None:
             assert state.is_completed(), state.message
 
 
+@pytest.mark.timeout(300)
 def test_two_workers_share_the_runs_and_every_follower_arrives_once(server: Server) -> None:
     settings = load_settings()
     assert httpx.post(f"{server.api_url}/deployments/filter", json={}).status_code == 401

@@ -6,7 +6,7 @@ from tests.brevity import share_of
 from tests.message_schedules import run_message_schedule
 from tests.schedules import a_database
 
-EACH = 250
+EACH = 125
 
 
 @pytest.mark.parametrize("first", range(0, share_of(5_000), EACH))
