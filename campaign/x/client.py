@@ -1,6 +1,9 @@
 """tweepy's client, pointed at one address and kept to raw answers."""
 
+import json
+from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 import tweepy
@@ -12,6 +15,8 @@ from campaign.x.signing import Signer
 
 API, UPLOADS = "https://api.twitter.com", "https://upload.twitter.com"
 """tweepy's two hosts, which the session replaces."""
+_HEADERS = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
+_JSON = {"Content-Type": "application/json"}
 
 
 def client_of(keys: Keys, base_url: str) -> tweepy.Client:
@@ -28,10 +33,17 @@ def client_of(keys: Keys, base_url: str) -> tweepy.Client:
     return client
 
 
-def ask(client: tweepy.Client, method: str, route: str, **content: Any) -> Reply:
-    """One call with a query (`params`) or a JSON body (`json`), in the name of the keys' account."""
-    headers = {"User-Agent": client.user_agent}
-    return reply_of(client.session.request(method, API + route, headers=headers, auth=client.signer, **content))
+def ask(
+    client: tweepy.Client, method: str, route: str, *, query: Mapping[str, Any] | None = None, document: Any = None
+) -> Reply:
+    """One call with a query, but for what is None in it, or with JSON, in the name of the keys' account."""
+    session: Session = client.session
+    given = urlencode({name: value for name, value in (query or {}).items() if value is not None})
+    url = f"{session.base_url}{route}{given and '?'}{given}"
+    headers = {**_HEADERS, "User-Agent": client.user_agent, "Authorization": client.signer.sign(method, url)}
+    if document is None:
+        return session.call(method, url, headers)
+    return session.call(method, url, headers | _JSON, json.dumps(document).encode())
 
 
 def send(client: tweepy.Client, route: str, *, method: str = "POST", host: str = API, **content: Any) -> Reply:

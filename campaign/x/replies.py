@@ -57,16 +57,15 @@ class Reply:
         return translate(self.status, self.headers, self.body, endpoint=self.endpoint, now=self.received_at)
 
 
+def reply_to(method: str, url: str, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+    """The reply to a call; the one place of the package that reads the clock."""
+    return Reply(endpoint_of(method, url), status, headers, body, received_at=pendulum.now("UTC"))
+
+
 def reply_of(response: requests.Response) -> Reply:
-    """The reply in a response whose body was read; the one place of the package that reads the clock."""
+    """The reply that tweepy passes on."""
     request = response.request
-    return Reply(
-        endpoint=endpoint_of(request.method or "", request.url or ""),
-        status=response.status_code,
-        headers=response.headers,
-        body=response.content,
-        received_at=pendulum.now("UTC"),
-    )
+    return reply_to(request.method or "", request.url or "", response.status_code, response.headers, response.content)
 
 
 def endpoint_of(method: str, url: str) -> str:

@@ -5,16 +5,19 @@ tweepy knows one host, waits for ever, and its exceptions crash on some of X's e
 
 import re
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from requests.structures import CaseInsensitiveDict
+from urllib3 import Timeout
 from urllib3.exceptions import HTTPError
 
-from campaign.errors import WrongUsage, XError
-from campaign.x.network import Adapter, is_address, is_loopback, unanswered
-from campaign.x.replies import reply_of
+from campaign.errors import WrongUsage
+from campaign.x.network import Connections, is_address, is_loopback, unanswered
+from campaign.x.replies import Reply, reply_to
 
 CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
 """How long to wait for a connection, and for each next part of an answer."""
@@ -27,7 +30,7 @@ _OWN_HOST = re.compile(r"^(https://)api\.(?=(x|twitter)\.com$)")
 class Session(requests.Session):
     """A requests session for X's API under `base_url`, for both versions ("{base_url}/2/...", "{base_url}/1.1/...").
 
-    `request` returns answers with status 2xx only and raises XError for everything else.
+    `request` and `call` return answers with status 2xx only and raise XError for everything else.
     """
 
     def __init__(self, base_url: str) -> None:
@@ -41,24 +44,33 @@ class Session(requests.Session):
         self.people_url = _OWN_HOST.sub(r"\1", self.base_url)
         self.timeout = (CONNECT_SECONDS, READ_SECONDS)
         self._read_environment()
-        self._adapter = Adapter()
+        self._connections = Connections(True if self.verify is None else self.verify, self.proxies)
 
     def request(self, method: str, url: str, **content: Any) -> requests.Response:  # type: ignore[override]
         """Call X at the path of `url`, whatever its host; OAuth 1.0a then signs the address really called."""
         content = {name: value for name, value in content.items() if name not in _DECIDED_HERE}
-        call = self._prepared(method, self._here(url), **content)
-        try:
-            verify = True if self.verify is None else self.verify
-            response = self._adapter.send(call, timeout=self.timeout, verify=verify, proxies=self.proxies)
-            _ = response.content  # read here: a body that breaks off is no answer
-        except (OSError, HTTPError) as error:
-            failure: XError | None = unanswered(error, self.base_url)
-        else:
-            failure = None if response.status_code in _SUCCESS else reply_of(response).error()
-        # Raised out here, because an error raised while another is handled keeps it, with the signed request in it.
-        if failure:
-            raise failure
+        request = self._prepared(method, self._here(url), **content)
+        reply = self.call(request.method or "", request.url or "", request.headers, request.body)
+        response = requests.Response()
+        response.request, response.url = request, request.url or ""
+        response.status_code, response.headers = reply.status, CaseInsensitiveDict(reply.headers)
+        response.raw = BytesIO(reply.body)
         return response
+
+    def call(self, method: str, url: str, headers: Mapping[str, str], body: bytes | str | None = None) -> Reply:
+        """Make a call that is signed already, at an address under `base_url`."""
+        connect, read = self.timeout
+        try:
+            answer = self._connections.exchange(method, url, headers, body, Timeout(connect=connect, read=read))
+        except (OSError, HTTPError) as error:
+            failure = unanswered(error, self.base_url)
+        else:
+            reply = reply_to(method, url, answer.status, answer.headers, answer.data)
+            if answer.status in _SUCCESS:
+                return reply
+            failure = reply.error()
+        # Raised out here, because an error raised while another is handled keeps it, with the signed request in it.
+        raise failure
 
     def _prepared(
         self,

@@ -9,13 +9,10 @@ import time
 from base64 import b64encode
 from urllib.parse import SplitResult, parse_qsl, quote, urlsplit
 
-from requests import PreparedRequest
-from requests.auth import AuthBase
-
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class Signer(AuthBase):
+class Signer:
     """Signs calls in the name of one account; safe in several threads. Forms are not signed right."""
 
     def __init__(self, consumer_key: str, consumer_secret: str, token: str, token_secret: str) -> None:
@@ -27,15 +24,13 @@ class Signer(AuthBase):
             "oauth_version": "1.0",
         }
 
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Add the signature to a call that is otherwise ready."""
-        once = {"oauth_nonce": secrets.token_hex(16), "oauth_timestamp": str(int(time.time()))}
-        request.headers["Authorization"] = self.header(request.method or "", request.url or "", once)
-        return request
+    def sign(self, method: str, url: str) -> str:
+        """The Authorization header of a call."""
+        return self.header(method, url, secrets.token_hex(16), int(time.time()))
 
-    def header(self, method: str, url: str, once: dict[str, str]) -> str:
-        """The Authorization header, with a nonce and a timestamp, neither of which needs an escape."""
-        parts, given = urlsplit(url), self._ours | once
+    def header(self, method: str, url: str, nonce: str, timestamp: int) -> str:
+        """The same, for a nonce of letters and digits and a moment in seconds."""
+        parts, given = urlsplit(url), self._ours | {"oauth_nonce": nonce, "oauth_timestamp": str(timestamp)}
         parameters = "&".join(f"{name}={value}" for name, value in sorted([*given.items(), *_query(parts)]))
         # Only these three are left in what is escaped already.
         again = parameters.replace("%", "%25").replace("=", "%3D").replace("&", "%26")

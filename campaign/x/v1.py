@@ -73,7 +73,7 @@ class GatewayV1(PostsV1, TimelineV1, CountsV1, MediaV1, MessagesV1):
         return reply.read(_people), [reply.receipt(self.follower_price, 0)]
 
     def _get(self, route: str, **params: Any) -> Reply:
-        return ask(self._client, "GET", f"/1.1/{route}.json", params=params)
+        return ask(self._client, "GET", f"/1.1/{route}.json", query=params)
 
 
 def _account(reply: Reply) -> Account:

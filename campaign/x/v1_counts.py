@@ -27,7 +27,7 @@ class CountsV1:
         if not 1 <= len(ids) <= self.longest_lookup:
             raise ValueError(f"X tells of 1 to {self.longest_lookup} posts at once")
         query = {"id": ",".join(ids), "map": "true", "trim_user": "true", "include_entities": "false"}
-        reply = ask(self._client, "GET", "/1.1/statuses/lookup.json", params=query)
+        reply = ask(self._client, "GET", "/1.1/statuses/lookup.json", query=query)
         found = reply.read(_found)
         counted = [found[x_id] if x_id in found else PostCounts(x_id) for x_id in ids]
         shown = [counts for counts in counted if counts]

@@ -35,7 +35,7 @@ class MessagesV1:
 
     def send_message(self, message: NewMessage) -> Answer[str]:
         """Send and return X's id of the event; one call."""
-        reply = ask(self._client, "POST", f"{_ROUTE}/new.json", json=_body(message))
+        reply = ask(self._client, "POST", f"{_ROUTE}/new.json", document=_body(message))
         x_id = reply.read(_sent)
         return Answer(x_id, (reply.receipt(self.message_price, 1),))
 
@@ -43,7 +43,7 @@ class MessagesV1:
         """The account's messages after that id, newest first; a call for each page."""
 
         def page(size: int, cursor: str | None) -> Reply:
-            return ask(self._client, "GET", f"{_ROUTE}/list.json", params={"count": size, "cursor": cursor})
+            return ask(self._client, "GET", f"{_ROUTE}/list.json", query={"count": size, "cursor": cursor})
 
         def read(reply: Reply) -> Page:
             return _page(reply, user_id)

@@ -62,7 +62,7 @@ class TimelineV1:
         return Answer(posts, tuple(receipts))
 
     def _page(self, query: dict[str, Any]) -> Reply:
-        return ask(self._client, "GET", "/1.1/statuses/user_timeline.json", params=query)
+        return ask(self._client, "GET", "/1.1/statuses/user_timeline.json", query=query)
 
 
 def _before(since: datetime) -> str:

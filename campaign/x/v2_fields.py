@@ -33,4 +33,4 @@ class FieldsV2:
 
     def _ask_once(self, fields: str, route: str, query: Mapping[str, Any]) -> Reply:
         named = {f"{self._word}.fields": fields.replace(_OLD, self._word)}
-        return ask(self._client, "GET", route, params={**query, **named})
+        return ask(self._client, "GET", route, query={**query, **named})

@@ -37,7 +37,7 @@ class _CallsV2:
         body = {"media_type": file.media_type, "total_bytes": size, "media_category": file.category}
         if file.for_messages:  # otherwise X takes it for one message only
             body["shared"] = True
-        return ask(self._client, "POST", f"{_ROUTE}/initialize", json=body)
+        return ask(self._client, "POST", f"{_ROUTE}/initialize", document=body)
 
     def append(self, media_id: str, index: int, chunk: bytes) -> Reply:
         return send(
@@ -51,8 +51,8 @@ class _CallsV2:
         return ask(self._client, "POST", f"{_ROUTE}/{media_id}/finalize")
 
     def status(self, media_id: str) -> Reply:
-        return ask(self._client, "GET", _ROUTE, params={"command": "STATUS", "media_id": media_id})
+        return ask(self._client, "GET", _ROUTE, query={"command": "STATUS", "media_id": media_id})
 
     def describe(self, media_id: str, alt_text: str) -> Reply:
         body = {"id": media_id, "metadata": {"alt_text": {"text": alt_text}}}
-        return ask(self._client, "POST", "/2/media/metadata", json=body)
+        return ask(self._client, "POST", "/2/media/metadata", document=body)

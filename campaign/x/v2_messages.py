@@ -43,7 +43,7 @@ class MessagesV2:
 
     def send_message(self, message: NewMessage) -> Answer[str]:
         """Send and return X's id of the event; one call."""
-        reply = ask(self._client, "POST", _route(message.recipient), json=_body(message))
+        reply = ask(self._client, "POST", _route(message.recipient), document=_body(message))
         x_id = reply.read(_sent)
         return Answer(x_id, (reply.receipt(self.message_price, 1),))
 
@@ -52,7 +52,7 @@ class MessagesV2:
 
         def page(size: int, token: str | None) -> Reply:
             query = {**_MESSAGES, "max_results": size, "pagination_token": token}
-            return ask(self._client, "GET", "/2/dm_events", params=query)
+            return ask(self._client, "GET", "/2/dm_events", query=query)
 
         def read(reply: Reply) -> Page:
             return _page(reply, user_id)

@@ -27,7 +27,7 @@ class PostsV2:
 
     def publish(self, post: NewPost, price: Price | None = None) -> Answer[str]:
         """Publish and return X's id; one call. tweepy's own `create_tweet` knows no paid partnership."""
-        reply = ask(self._client, "POST", "/2/tweets", json=_body(post))
+        reply = ask(self._client, "POST", "/2/tweets", document=_body(post))
         x_id = reply.read(_published)
         return Answer(x_id, (reply.receipt(price or self.post_price(has_link=True), 1),))
 
