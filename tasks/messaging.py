@@ -16,9 +16,6 @@ from tasks.settling import settle
 from tasks.watching import Watch
 
 _CallOne = Callable[[int], Call]
-#: What was answered within so many seconds is committed together: with quick answers that is most of a batch, with X's
-#: usual ones it is one or two messages. Longer, and a crash would leave more answers in doubt.
-_TOGETHER_SECONDS = 0.1
 
 
 def send(desk: Desk, armed: Armed, media_id: str | None) -> Progress | None:
@@ -58,10 +55,13 @@ def _one_by_one(armed: Armed, call: _CallOne, watch: Watch) -> Iterator[list[Cal
 def _side_by_side(
     pool: ThreadPoolExecutor, armed: Armed, call: _CallOne, watch: Watch, look_every: float
 ) -> Iterator[list[Call]]:
-    """What came of the calls, in groups: each is committed together, so that no call waits for the disk."""
+    """What came of the calls, in groups: what was answered between two looks is committed together.
+
+    With quick answers that is all of a batch, with X's usual ones a few messages: a crash leaves those in doubt.
+    """
     waiting: set[Future[Call]] = {pool.submit(call, message_id) for message_id in armed.texts}
     while waiting:
-        done, waiting = wait(waiting, timeout=min(look_every, _TOGETHER_SECONDS))
+        done, waiting = wait(waiting, timeout=look_every)
         watch.around()
         if done:
             yield [future.result() for future in done]

@@ -58,6 +58,11 @@ def ids_given(*, on_postgresql: bool) -> Subquery:
     return select(cast(each.table_valued("value", name="given").c.value, BigInteger).label("id")).subquery()
 
 
+def as_ids(ids: Sequence[int]) -> dict[str, str]:
+    """The parameter of a statement with `ids_given`."""
+    return {"ids": orjson.dumps(ids).decode()}
+
+
 def json_of(column: Any, condition: ColumnElement[bool], *, on_postgresql: bool) -> ColumnElement[str]:
     """The values for which a condition holds, as one JSON list."""
     collected = func.json_agg(column) if on_postgresql else func.json_group_array(column)

@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 
-from sqlalchemy import Update, bindparam, case, func, null, select, update
+from sqlalchemy import Select, Update, bindparam, case, func, null, select, update
 from sqlmodel import Session, col
 
 from campaign.domain.settling_messages import MessageAttempt
-from campaign.store.lists import as_rows, is_on_postgresql, rows_of
+from campaign.store.lists import as_ids, as_rows, ids_given, is_on_postgresql, rows_of
 from models import MAIN, NOBODY, OVER, Delivery, DeliveryState, Message, MessageState, Visitor
 from models.base import Moment
 
@@ -43,14 +43,6 @@ class Doubt:
     reason_code: str
 
 
-_HELD = (
-    select(col(Message.id), col(Message.state), col(Message.armed_at), col(Delivery.state))
-    .join(Delivery, col(Delivery.id) == col(Message.delivery_id))
-    .where(col(Message.id).in_(bindparam("message_ids", expanding=True)), col(Message.state).in_(_OPEN))
-    .order_by(col(Message.id))
-    # The delivery too: whoever stops it cancels what is pending either before or after this, never between.
-    .with_for_update()
-)
 _LOST = (
     update(Message)
     .where(
@@ -93,13 +85,28 @@ def settle(session: Session, outcomes: Sequence[Outcome], now: datetime) -> list
     if not outcomes:
         return []
     wanted = {each.message_id: each for each in outcomes}
+    held = session.execute(_held(on_postgresql=is_on_postgresql(session)), as_ids(list(wanted)))
     written = [
         (before, _closed(wanted[message_id], delivery_state))
-        for message_id, before, armed_at, delivery_state in session.execute(_HELD, {"message_ids": list(wanted)})
+        for message_id, before, armed_at, delivery_state in held
         if armed_at == wanted[message_id].armed_at
     ]
     _write(session, [outcome for _, outcome in written], now)
     return written
+
+
+@lru_cache
+def _held(*, on_postgresql: bool) -> Select[tuple[int, MessageState, datetime | None, DeliveryState]]:
+    given = ids_given(on_postgresql=on_postgresql)
+    return (
+        select(col(Message.id), col(Message.state), col(Message.armed_at), col(Delivery.state))
+        .join(given, given.c.id == col(Message.id))
+        .join(Delivery, col(Delivery.id) == col(Message.delivery_id))
+        .where(col(Message.state).in_(_OPEN))
+        .order_by(col(Message.id))
+        # The delivery too: whoever stops it cancels what is pending either before or after this, never between.
+        .with_for_update(of=[Message, Delivery])
+    )
 
 
 def _closed(outcome: Outcome, delivery: DeliveryState) -> Outcome:
