@@ -1,6 +1,7 @@
 import socket
 import traceback
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from campaign.x.gateway import Gateway, connect
 from campaign.x.keys import Keys
 from campaign.x.network import is_address, is_loopback
 from campaign.x.session import Session
+from tests.https_server import https_server
 
 
 def free_port() -> int:
@@ -72,6 +74,31 @@ def test_a_proxy_that_refuses_the_tunnel_sent_nothing(monkeypatch: pytest.Monkey
     monkeypatch.setenv("NO_PROXY", "")
     session = Session("https://x.invalid")
     assert isinstance(failure_of(lambda: session.post("https://api.twitter.com/2/tweets")), Unsent)
+
+
+def test_a_plain_call_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch, little_x: Any) -> None:
+    for name in ("http_proxy", "HTTP_PROXY"):
+        monkeypatch.setenv(name, little_x.base_url)
+    monkeypatch.setenv("NO_PROXY", "")
+    little_x.answers(b"{}")
+    assert Session("http://x.invalid").get("https://api.twitter.com/2/users/me").content == b"{}"
+    assert little_x.requests[0].path == "http://x.invalid/2/users/me"
+
+
+@pytest.mark.parametrize("is_trusted", [True, False])
+def test_only_a_server_with_a_trusted_certificate_is_called(
+    is_trusted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with https_server(tmp_path) as server:
+        server.gives("/2/users/me", b"{}")
+        if is_trusted:
+            monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "server.pem"))
+        session = Session(f"https://127.0.0.1:{server.port}")
+        if is_trusted:
+            assert session.get("https://api.twitter.com/2/users/me").content == b"{}"
+        else:
+            assert isinstance(failure_of(lambda: session.get("https://api.twitter.com/2/users/me")), Unsent)
+        assert len(server.asked) == is_trusted
 
 
 def test_a_reset_leaves_it_open(v2: Gateway, little_x: Any) -> None:
