@@ -7,24 +7,31 @@ from datetime import datetime
 import pendulum
 from sqlmodel import Session
 
-from campaign.domain.broadcast_analysis import BroadcastTarget, analyse_broadcast
+from campaign.domain.broadcast_analysis import analyse_broadcast
 from campaign.domain.broadcast_text import BroadcastText
 from campaign.domain.drafts import Draft
-from campaign.domain.findings import Analysis, Sample
+from campaign.domain.findings import Analysis
 from campaign.domain.rendered import LoadedFile
-from campaign.domain.waves import WaveShare, split
+from campaign.domain.waves import split
 from campaign.errors import NotPossible
 from campaign.settings import load_settings
-from campaign.store import approvals, broadcast_log, deliveries, delivery_states, ledgers, persons, waves
+from campaign.store import (
+    approvals,
+    broadcast_log,
+    deliveries,
+    delivery_states,
+    drafts,
+    waves,
+)
 from campaign.store.claims import Claim, claim
 from campaign.store.engine import reading, writing
 from campaign.store.lists import expect_many
-from campaign.x.gateway import message_terms
-from models import Delivery, DeliveryState, MessagePolicy, Service
-from tasks.allowing import allowance_of
-from tasks.desks import NO_MESSAGES, hear, quiet_hours_of
+from models import Delivery, DeliveryState, Service
+from tasks.desks import hear
 from tasks.marking import load_files, mark_of, text_for
-from tasks.recipients import Aimed, write_recipients
+from tasks.recipients import write_recipients
+from tasks.sampling import samples_of
+from tasks.service_figures import figures_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +67,7 @@ def _aim(name: str, actor: str) -> Aim:
         delivery = deliveries.named(session, name)
         _take_back(session, delivery, actor, now)
         session.flush()
-        draft, services = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
+        draft, services = drafts.draft_of(session, delivery), deliveries.targets_of(session, delivery)
         stamp = deliveries.stamp_of(session, delivery)
     texts, problem = _texts(draft, services, delivery.id)
     aimed = write_recipients(delivery, services, draft.broadcast.audience, texts, now)
@@ -70,8 +77,8 @@ def _aim(name: str, actor: str) -> Aim:
         expect_many(session)
         for one, share in zip(aimed, shares, strict=True):
             waves.write(session, delivery.id, one.service.id, share)
-        targets = [_figures(session, delivery, one, share, now) for one, share in zip(aimed, shares, strict=True)]
-        samples = _samples(session, delivery, services, texts)
+        targets = [figures_of(session, delivery, one, share, now) for one, share in zip(aimed, shares, strict=True)]
+        samples = samples_of(session, delivery, services, texts)
         analysis = analyse_broadcast(
             draft,
             targets,
@@ -91,7 +98,7 @@ def _aim(name: str, actor: str) -> Aim:
 
 def _take_back(session: Session, delivery: Delivery, actor: str, now: datetime) -> None:
     """Whatever was said yes to no longer counts: nothing goes out while its recipients are written anew."""
-    if delivery.state not in deliveries.EDITABLE:
+    if delivery.state not in drafts.EDITABLE:
         raise NotPossible(f"{delivery.name} is {delivery.state.value.replace('_', ' ')} and is not analysed again.")
     if delivery.state is not DeliveryState.BEING_EDITED:
         delivery_states.void(session, delivery, "It is analysed again.", actor, now)
@@ -107,70 +114,6 @@ def _texts(
         return [text_for(draft, service, delivery_id) for service in services], None
     except NotPossible as error:
         return [None] * len(services), str(error)
-
-
-def _figures(
-    session: Session, delivery: Delivery, aimed: Aimed, shares: Sequence[WaveShare], now: datetime
-) -> BroadcastTarget:
-    service = aimed.service
-    terms, quiet = message_terms(service.api_version.value), quiet_hours_of(service)
-    told = {window.name: window.limit for window in ledgers.windows_of(session, service, terms.message_endpoint)}
-    removed = "" if service.block_id else f"The service {service.internal_name} has been removed."
-    return BroadcastTarget(
-        service_id=service.id,
-        internal_name=service.internal_name,
-        label=service.label,
-        recipients=aimed.recipients,
-        targeted=aimed.targeted,
-        waves=shares,
-        limits={**terms.message_limits, **told},
-        allowance=allowance_of(session, service, terms, quiet, now),
-        excluded=dict(aimed.excluded),
-        unconsented=_unconsented(session, delivery, service),
-        policy=service.message_policy,
-        blocked_because=service.problems if service.blocked else removed,
-        can_send_messages=service.access_level not in NO_MESSAGES,
-        opt_out_line=service.opt_out_line,
-        left=ledgers.left(session, service.id, now),
-        message_price=terms.message_price.usd,
-        event_price=terms.event_price.usd,
-        app=service.app,
-        quiet=quiet,
-        daily_limit=service.daily_limit,
-    )
-
-
-def _unconsented(session: Session, delivery: Delivery, service: Service) -> int:
-    if service.message_policy is MessagePolicy.CONSENTED_ONLY:
-        return 0  # they are excluded
-    return waves.unconsented(session, delivery.id, service.id)
-
-
-def _samples(
-    session: Session, delivery: Delivery, services: Sequence[Service], texts: Sequence[BroadcastText | None]
-) -> list[Sample]:
-    """Three messages of the first service that has any: the shortest, the longest, and a random one."""
-    for service, text in zip(services, texts, strict=True):
-        chosen = waves.samples(session, delivery.id, service.id, seed=delivery.id) if text else []
-        if text and chosen:
-            return [sample_of(why, service, text, person) for why, person in chosen]
-    return []
-
-
-def sample_of(why: str, service: Service, text: BroadcastText, person: Sequence[object]) -> Sample:
-    """A message as one person gets it, or why this person gets none."""
-    known = persons.example_of(person)
-    try:
-        written = text.render(known)
-    except NotPossible as error:
-        written = f"({error})"
-    return Sample(
-        why=why,
-        service=service.internal_name,
-        handle=known["username"] or known["external_id"] or "",
-        full_name=known["full_name"] or "",
-        text=written,
-    )
 
 
 def _record(session: Session, aim: Aim, mark: str, stamp: str, actor: str, now: datetime) -> None:

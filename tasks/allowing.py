@@ -11,7 +11,7 @@ from sqlmodel import Session
 from campaign.domain.budget import Window
 from campaign.domain.message_budget import Allowance, Attempts, allowance
 from campaign.domain.quiet_hours import QuietHours
-from campaign.store import attempts, broadcasts, ledgers
+from campaign.store import attempts, broadcasts, budgets
 from campaign.x.gateway import Gateway, MessageTerms
 from models import Service, WindowName
 
@@ -24,7 +24,7 @@ def allowance_of(
     session: Session, service: Service, gateway: MessageTerms | Gateway, quiet: QuietHours | None, now: datetime
 ) -> Allowance:
     """How many messages a service may send now, by what X said, its own settings, and what it tried lately."""
-    windows = ledgers.windows_of(session, service, gateway.message_endpoint)
+    windows = budgets.windows_of(session, service, gateway.message_endpoint)
     app = broadcasts.of_same_app(session, service)
     tried = _tried(session, service, app, windows, gateway.message_limits, now)
     allowed = partial(

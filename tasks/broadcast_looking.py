@@ -9,7 +9,7 @@ from campaign.domain.drafts import Draft
 from campaign.domain.exclusion_words import EXCLUSION_SENTENCES
 from campaign.domain.findings import Analysis, Sample
 from campaign.errors import NotPossible
-from campaign.store import broadcast_log, deliveries, people, persons
+from campaign.store import broadcast_log, deliveries, drafts, people, persons
 from campaign.store.engine import reading
 from models import Delivery, DeliveryState, Service, Visitor
 from tasks.marking import text_for
@@ -32,7 +32,7 @@ def as_analysed(name: str) -> Seen:
     """A broadcast with the samples of its analysis; raises NotPossible when it changed since, or was never analysed."""
     with reading() as session:
         delivery = deliveries.named(session, name)
-        draft = deliveries.draft_of(session, delivery)
+        draft = drafts.draft_of(session, delivery)
         if not delivery.analysis or _is_changed(delivery):
             raise NotPossible(f"{name} is not analysed as it is now; first run: campaign delivery analyse {name}")
         return Seen(draft, analysis_of(session, delivery))
@@ -59,7 +59,7 @@ def as_person(name: str, handle: str) -> Seen:
     """
     with reading() as session:
         delivery = deliveries.named(session, name)
-        draft, targets = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
+        draft, targets = drafts.draft_of(session, delivery), deliveries.targets_of(session, delivery)
         visitor = people.named(session, handle)
         person = persons.example_of(persons.person_of(session, visitor.id))
         sender = broadcast_log.service_of(session, delivery, visitor.id)

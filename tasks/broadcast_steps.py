@@ -3,7 +3,7 @@
 from prefect import runtime, task
 
 from campaign.errors import WrongUsage
-from campaign.store import deliveries
+from campaign.store import deliveries, drafts
 from campaign.store.engine import reading
 from tasks.aiming import Aim, aim
 from tasks.asking import Looked, Steps
@@ -32,7 +32,7 @@ def look_again(name: str) -> Looked:
     """A broadcast as its last analysis found it: its recipients are not looked for anew."""
     with reading() as session:
         delivery = deliveries.named(session, name)
-        draft, services = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
+        draft, services = drafts.draft_of(session, delivery), deliveries.targets_of(session, delivery)
         analysis = analysis_of(session, delivery)
     return looked_at(Aim(delivery, draft, services, analysis, []))
 

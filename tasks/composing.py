@@ -16,7 +16,7 @@ from campaign.domain.fingerprint import fingerprint
 from campaign.domain.rendered import RenderedPart, Target
 from campaign.errors import NotPossible, XError
 from campaign.settings import load_settings
-from campaign.store import approvals, deliveries, files, invitations, ledgers, messages
+from campaign.store import approvals, budgets, deliveries, drafts, files, invitations, ledgers, messages
 from campaign.store.engine import reading, writing
 from campaign.x import prices
 from models import NOBODY, ApiVersion, Delivery, Service
@@ -56,7 +56,7 @@ def compose(draft: Draft, *, actor: str, flow_run_id: str | None = None, templat
         if flow_run_id and (known := deliveries.composed_by(session, flow_run_id)):
             return known
         name = _free_name(session, draft, now)
-        return deliveries.create(
+        return drafts.create(
             session, draft, name, services, proof, actor=actor, now=now, template=template, flow_run_id=flow_run_id
         )
 
@@ -66,7 +66,7 @@ def recompose(name: str, draft: Draft, *, actor: str) -> Delivery:
     services, proof = _services_of(draft)
     with writing() as session:
         delivery = deliveries.named(session, name)
-        deliveries.change(session, delivery, draft, services, proof, actor=actor, now=pendulum.now("UTC"))
+        drafts.change(session, delivery, draft, services, proof, actor=actor, now=pendulum.now("UTC"))
         return delivery
 
 
@@ -102,7 +102,7 @@ def prepare(name: str) -> Prepared:
     now = pendulum.now("UTC")
     with reading() as session:
         delivery = deliveries.named(session, name)
-        draft, stamp = deliveries.draft_of(session, delivery), deliveries.stamp_of(session, delivery)
+        draft, stamp = drafts.draft_of(session, delivery), deliveries.stamp_of(session, delivery)
         services = deliveries.targets_of(session, delivery)
         targets = [_target(session, service, delivery, now) for service in services]
         proof = session.get(Service, delivery.proof_service_id) if delivery.proof_service_id else None
@@ -136,7 +136,7 @@ def _target(session: Session, service: Service, delivery: Delivery, now: datetim
         link_price=prices.POST_WITH_LINK_CREATE.usd,
         plain_price=prices.POST_CREATE.usd,
         alt_text_price=prices.MEDIA_METADATA.usd,
-        open_at=ledgers.calls_open_at(session, service.id, [_POST_ENDPOINTS[service.api_version]], now),
+        open_at=budgets.calls_open_at(session, service.id, [_POST_ENDPOINTS[service.api_version]], now),
         fields=(
             ("label", service.label),
             ("internal_name", service.internal_name),

@@ -13,7 +13,7 @@ from campaign.domain.receipt import Answer
 from campaign.domain.reports import SyncReport, report_of
 from campaign.domain.spending import refusal_of, usd
 from campaign.errors import ServiceBlocked, Unsent, XError
-from campaign.store import ledgers, services, sync_runs
+from campaign.store import budgets, ledgers, services, sync_runs
 from campaign.store.engine import reading, writing
 from campaign.store.paid_calls import settle_failed_call
 from campaign.x.gateway import Gateway
@@ -90,7 +90,7 @@ def _prepare(gateway: Gateway, service: Service, run_id: int, now: datetime) -> 
     """Set money for the first pages aside; where X or the cap allows none, leave the reading waiting or stopped."""
     with writing() as session:
         run = session.get_one(SyncRun, run_id)
-        opens_at = ledgers.calls_open_at(session, service.id, gateway.follower_endpoints, now)
+        opens_at = budgets.calls_open_at(session, service.id, gateway.follower_endpoints, now)
         if opens_at:
             _wait(session, run, opens_at, now)
             return run, 0

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from campaign.store import ledgers, lost_calls, outcomes
+from campaign.store import budgets, ledgers, lost_calls, outcomes
 from campaign.store.engine import reading, writing
 from campaign.store.outcomes import Doubt
 from models import MAIN, Inbox, MessageState
@@ -35,7 +35,7 @@ def read_inbox(desk: Desk) -> Progress | None:
         is_due = inbox is None or inbox.read_at + desk.inbox_every <= now
         if not is_due and not _can_be_settled(desk, inbox, doubts, now):
             return None
-        shut = ledgers.calls_open_at(session, desk.service.id, [desk.gateway.events_endpoint], now)
+        shut = budgets.calls_open_at(session, desk.service.id, [desk.gateway.events_endpoint], now)
     if shut:
         return desk.progress(End.WAITING, "X does not let the inbox be read for now.", shut) if is_due else None
     # Whatever keeps the inbox from being read keeps messages from going out: it is not known whom to leave alone.
@@ -61,6 +61,6 @@ def waits_until(desk: Desk) -> datetime | None:
         if not doubts:
             return None
         inbox = session.get(Inbox, desk.service.id)
-        opens_at = ledgers.calls_open_at(session, desk.service.id, [desk.gateway.events_endpoint], desk.clock())
+        opens_at = budgets.calls_open_at(session, desk.service.id, [desk.gateway.events_endpoint], desk.clock())
     looks = min(_next_look(desk, inbox, doubt) for doubt in doubts)
     return max(looks, opens_at) if opens_at else looks

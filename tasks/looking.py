@@ -8,7 +8,7 @@ from campaign.domain.posts import OwnPost
 from campaign.domain.receipt import Answer, Receipt
 from campaign.domain.settling import Attempt, Look, found_in, is_proof_of_absence, since_of
 from campaign.errors import XError
-from campaign.store import ledgers, messages
+from campaign.store import budgets, ledgers, messages
 from campaign.store.engine import reading, writing
 from campaign.store.paid_calls import settle_failed_call
 from models import Message, MessageState
@@ -36,7 +36,7 @@ def _look(work: Work, message: Message, attempt: Attempt) -> Look | Progress:
     gateway, purpose, service_id = work.gateway, f"looking for message {message.id}", work.service.id
     with writing() as session:
         now = work.clock()
-        if opens_at := ledgers.calls_open_at(session, service_id, [gateway.timeline_endpoint], now):
+        if opens_at := budgets.calls_open_at(session, service_id, [gateway.timeline_endpoint], now):
             return work.progress(End.WAITING, "X allows no more calls for now.", opens_at)
         wanted = gateway.longest_timeline_page
         at_most = ledgers.reserve(session, service_id, purpose, gateway.own_post_price, wanted, now)

@@ -14,7 +14,7 @@ from campaign.domain.message_text import JoinLink
 from campaign.domain.rendered import FileProblem, LoadedFile
 from campaign.errors import NotPossible
 from campaign.settings import load_settings
-from campaign.store import deliveries, files, invitations, waves
+from campaign.store import deliveries, drafts, files, invitations, waves
 from campaign.store.engine import reading
 from models import Delivery, Service
 
@@ -35,7 +35,7 @@ def marked(name: str) -> Marked:
     """Read a broadcast, and its file; raises WrongUsage when there is no such delivery."""
     with reading() as session:
         delivery = deliveries.named(session, name)
-        draft, services = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
+        draft, services = drafts.draft_of(session, delivery), deliveries.targets_of(session, delivery)
         loaded = [file for file in load_files(draft).values() if isinstance(file, LoadedFile)]
         unconsented = Analysis.model_validate_json(delivery.analysis).unconsented if delivery.analysis else 0
         mark = mark_of(session, delivery, draft, services, loaded, unconsented)

@@ -19,7 +19,7 @@ from campaign.domain.engagement_reading import (
     refusal_of,
 )
 from campaign.errors import NotPossible, ServiceBlocked, Unsent, WrongUsage, XError
-from campaign.store import ledgers, schema, services, statistics, statistics_audience
+from campaign.store import budgets, ledgers, schema, services, statistics, statistics_audience
 from campaign.store.engine import reading, writing
 from campaign.store.statistics import PostToCount
 from campaign.x.gateway import Gateway
@@ -113,7 +113,7 @@ def _refuse_what_is_too_dear(service: Service, posts: int, cost: Decimal) -> Non
 def _wait_for_window(service: Service, endpoint: str) -> None:
     """Raise Unsent with the time from which X allows calls again, unless it does now."""
     with reading() as session:
-        opens_at = ledgers.calls_open_at(session, service.id, [endpoint], pendulum.now("UTC"))
+        opens_at = budgets.calls_open_at(session, service.id, [endpoint], pendulum.now("UTC"))
     if opens_at:
         raise Unsent("X allows no more calls for now.", reason="rate_limited", retry_at=opens_at)
 

@@ -2,7 +2,7 @@
 
 from campaign.domain.drafts import Draft
 from campaign.errors import WrongUsage
-from campaign.store import deliveries, templates
+from campaign.store import deliveries, drafts, templates
 from campaign.store.engine import reading, writing
 from models import DeliveryKind, DeliveryTemplate
 
@@ -20,7 +20,7 @@ def save_template(delivery_name: str, name: str, *, with_content: bool) -> Deliv
     """Make the settings of a delivery a template, or the new content of one; raises WrongUsage, NotPossible."""
     with writing() as session:
         delivery = deliveries.named(session, delivery_name)
-        draft: Draft = deliveries.draft_of(session, delivery)
+        draft: Draft = drafts.draft_of(session, delivery)
         return templates.save(session, name, delivery.label or name, draft, with_content=with_content)
 
 

@@ -1,6 +1,6 @@
 """A post or thread on one account, from its first part to its last, in order."""
 
-from campaign.store import ledgers
+from campaign.store import budgets
 from campaign.store.engine import reading
 from models import Message, MessageState
 from tasks.looking import look_for
@@ -41,5 +41,5 @@ def _closed(work: Work) -> Progress | None:
     """Whether X said that it takes no posts for now."""
     with reading() as session:
         endpoints = [work.gateway.post_endpoint]
-        opens_at = ledgers.calls_open_at(session, work.service.id, endpoints, work.clock())
+        opens_at = budgets.calls_open_at(session, work.service.id, endpoints, work.clock())
     return work.progress(End.WAITING, "X allows no more calls for now.", opens_at) if opens_at else None

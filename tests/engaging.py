@@ -8,7 +8,7 @@ from sqlmodel import Session
 
 from campaign.domain.drafts import Draft
 from campaign.domain.engagement import Engagement
-from campaign.store import deliveries, messages, statistics
+from campaign.store import drafts, messages, statistics
 from campaign.store.engine import writing
 from models import Click, Delivery, DeliveryKind, DeliveryState, Link, Message, MessageState, Service
 from tests.factories import NOW
@@ -29,7 +29,7 @@ def went_out(
     """A post or thread, or a broadcast to one person for each text, that went out at a moment."""
     with writing() as session:
         draft = Draft(kind=kind, label=label)
-        delivery = deliveries.create(session, draft, name, [service], None, actor="a test", now=at)
+        delivery = drafts.create(session, draft, name, [service], None, actor="a test", now=at)
         delivery.state, delivery.started_at = DeliveryState.FINISHED, at
         for place, text in enumerate(texts, start=1):
             known = {"x_id": x_ids[place - 1]} if x_ids else {}

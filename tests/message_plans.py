@@ -22,6 +22,7 @@ from tests.virtual_messages import VirtualMessages
 _ROWS = ("message", "wave", "audit_entry", "delivery_target", "delivery", "charge", "budget", "consent", "suppression")
 _MORE_ROWS = ("short_link", "link", "unreachable", "inbox", "subscription", "past_subscription", "visitor", "service")
 _TABLES = SQLModel.metadata.tables
+_EMPTYING = [_TABLES[name].delete() for name in (*_ROWS, *_MORE_ROWS)]
 
 
 @dataclass
@@ -69,8 +70,8 @@ def plan_of(seed: int) -> Plan:
 def _write(plan: Plan, services: int, deliveries_: int) -> None:
     dice = plan.dice
     with writing() as session:
-        for table in (*_ROWS, *_MORE_ROWS):
-            session.execute(_TABLES[table].delete())
+        for statement in _EMPTYING:
+            session.connection().execute(statement)
         plan.services = [_service(plan, number) for number in range(services)]
         plan.broadcasts = [_delivery(plan, number) for number in range(deliveries_)]
         session.add_all([*plan.services, *plan.broadcasts])

@@ -3,7 +3,7 @@
 from itertools import count
 
 from campaign.domain.drafts import Draft
-from campaign.store import deliveries
+from campaign.store import drafts
 from campaign.store.engine import reading, writing
 from models import MAIN, Delivery, DeliveryKind, DeliveryState, Message, MessageState, Service
 from tests.factories import NOW
@@ -15,7 +15,7 @@ def broadcast(service: Service, state: DeliveryState = DeliveryState.IN_PROGRESS
     """A broadcast in a state, with so many proofs."""
     with writing() as session:
         draft = Draft(kind=DeliveryKind.DM, label="News")
-        made = deliveries.create(session, draft, f"dm-{next(_numbers)}", [service], None, actor="ana", now=NOW)
+        made = drafts.create(session, draft, f"dm-{next(_numbers)}", [service], None, actor="ana", now=NOW)
         made.state, made.proofs = state, proofs
         return made
 

@@ -17,7 +17,7 @@ from campaign.domain.drafts import Draft
 from campaign.domain.outcome import state_after
 from campaign.domain.rendered import RenderedPart
 from campaign.errors import XError
-from campaign.store import deliveries, links, messages, schema
+from campaign.store import deliveries, drafts, links, messages, schema
 from campaign.store.engine import reading, writing
 from models import Charge, Delivery, DeliveryState, MessageState, Service
 from tasks.linking import shorten_posts
@@ -57,7 +57,7 @@ def _prepare(seed: int, accounts: int, parts: int) -> tuple[list[Service], Deliv
         session.add_all(services)
         session.flush()
         draft = Draft(label="x", content=Content(parts=[Part(text=_text(part, seed)) for part in range(1, parts + 1)]))
-        delivery = deliveries.create(session, draft, f"post-{seed}", services, None, actor="test", now=NOW)
+        delivery = drafts.create(session, draft, f"post-{seed}", services, None, actor="test", now=NOW)
         delivery.state, delivery.confirmed_at, delivery.started_at = DeliveryState.IN_PROGRESS, NOW, NOW
         rendered = [_rendered(service.id, part, seed) for service in services for part in range(1, parts + 1)]
         messages.plan(session, delivery, rendered)

@@ -45,7 +45,7 @@ from campaign.cli.delivery_options import (
 )
 from campaign.cli.delivery_ready import make_ready
 from campaign.errors import WrongUsage
-from campaign.store import deliveries
+from campaign.store import deliveries, drafts
 from campaign.store.engine import reading
 from models import DeliveryKind
 
@@ -92,7 +92,7 @@ def edit(
         raise WrongUsage("Nothing is to be changed; name it with options: campaign delivery edit --help")
     make_ready()
     with reading() as session:
-        known = deliveries.draft_of(session, deliveries.named(session, name))
+        known = drafts.draft_of(session, deliveries.named(session, name))
         _check_same(name, known.kind, kind)
         draft = revised(known, given)
         check_named(session, draft, name)

@@ -22,7 +22,7 @@ from campaign.cli.delivery_settings import show_settings
 from campaign.cli.delivery_times import moment
 from campaign.domain.findings import Analysis
 from campaign.errors import WrongUsage
-from campaign.store import deliveries, delivery_states, messages, services
+from campaign.store import deliveries, delivery_states, drafts, messages, services
 from campaign.store.engine import reading
 from models import Delivery, DeliveryKind
 
@@ -56,7 +56,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
     with reading() as session:
         delivery = deliveries.named(session, name)
         targets = [row.internal_name for row in deliveries.targets_of(session, delivery)]
-        draft = deliveries.draft_of(session, delivery)
+        draft = drafts.draft_of(session, delivery)
         history = delivery_states.audit_of(session, delivery)
         if as_json:
             known = {"analysis": _analysis(delivery), "audit": [audit_as_json(entry) for entry in history]}

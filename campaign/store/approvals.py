@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 from sqlmodel import Session, col, select
 
 from campaign.errors import NotPossible
-from campaign.store.deliveries import EDITABLE
 from campaign.store.delivery_states import move, note, void
+from campaign.store.drafts import EDITABLE
 from models import Delivery, DeliveryState
 
 #: A question that nobody answered for so long is taken back.

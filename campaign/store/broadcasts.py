@@ -20,6 +20,7 @@ _SAME_APP = (
     )
     .order_by(col(Service.id))
 )
+_SAME_APP_LOCKED = _SAME_APP.with_for_update()
 _UNDER_WAY = (
     select(Delivery)
     .where(col(Delivery.kind) == DeliveryKind.DM, col(Delivery.state) == DeliveryState.IN_PROGRESS)
@@ -82,7 +83,7 @@ def last_outcomes(session: Session, delivery_id: int, service_ids: Sequence[int]
 
 def lock_app(session: Session, service: Service) -> None:
     """Let the services of one developer app arm their messages one after the other: they share X's limit per app."""
-    session.execute(_SAME_APP.with_for_update(), {"app": service.app, "service_id": service.id})
+    session.execute(_SAME_APP_LOCKED, {"app": service.app, "service_id": service.id})
 
 
 def of_same_app(session: Session, service: Service) -> list[int]:

@@ -1,4 +1,4 @@
-"""The budget and the charge ledger: what X still allows, what it has charged, and money set aside before a call."""
+"""The charge ledger: what X has charged, and money set aside before a call."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,17 +14,15 @@ from sqlalchemy import (
     func,
     insert,
     select,
-    text,
     type_coerce,
     update,
 )
 from sqlmodel import Session, SQLModel, col
 
-from campaign.domain.budget import Window, opens_at
 from campaign.domain.receipt import Price, Receipt
 from campaign.domain.spending import affordable, day_of, month_of
-from models import Budget, Charge, Service, WindowName
-from models.base import Moment
+from campaign.store import budgets
+from models import Charge, Service
 
 # Plain statements, because these run with every page of followers.
 _CHARGE: Table = SQLModel.metadata.tables["charge"]
@@ -52,24 +50,6 @@ _SPENT = select(func.sum(Charge.amount)).where(
     col(Charge.service_id) == bindparam("service"), col(Charge.at) >= bindparam("month")
 )
 _BOOK = insert(_CHARGE)
-_BUDGETS = select(Budget).where(
-    col(Budget.service_id) == bindparam("service"), col(Budget.endpoint).in_(bindparam("endpoints", expanding=True))
-)
-_SAME_APP = select(col(Service.id)).where(col(Service.app) == bindparam("app"), col(Service.app) != "")
-_WINDOWS = select(Budget).where(
-    col(Budget.endpoint) == bindparam("endpoint"),
-    (col(Budget.service_id) == bindparam("service"))
-    | ((col(Budget.window) == WindowName.APP_DAY) & col(Budget.service_id).in_(_SAME_APP)),
-)
-# Within a window fewer and fewer calls are left: an answer that comes late does not count up again.
-_NOTE_LIMITS = text("""
-INSERT INTO budget (service_id, endpoint, "window", "limit", remaining, reset_at)
-VALUES (:service_id, :endpoint, :window, :limit, :remaining, :reset_at)
-ON CONFLICT (service_id, endpoint, "window")
-DO UPDATE SET "limit" = excluded."limit", reset_at = excluded.reset_at, remaining = CASE
-    WHEN budget.reset_at = excluded.reset_at AND budget.remaining < excluded.remaining
-    THEN budget.remaining ELSE excluded.remaining END
-""").bindparams(bindparam("reset_at", type_=Moment()))
 
 
 def spent(session: Session, service_id: int, now: datetime) -> Decimal:
@@ -126,7 +106,7 @@ def settle(
     for receipt in receipts:
         charge(session, service_id, receipt, now)
         cost += receipt.usd
-        note_limits(session, service_id, receipt)
+        budgets.note(session, service_id, receipt)
     return cost
 
 
@@ -155,29 +135,6 @@ def release(session: Session, service_id: int, purpose: str) -> None:
     session.connection().execute(_RELEASE, {"service": service_id, "purpose": purpose})
 
 
-def note_limits(session: Session, service_id: int, receipt: Receipt) -> None:
-    """Keep what X said of its limit windows."""
-    told = [
-        {
-            "service_id": service_id,
-            "endpoint": receipt.endpoint,
-            "window": window.name.value,
-            "limit": window.limit,
-            "remaining": window.remaining,
-            "reset_at": window.reset_at,
-        }
-        for window in receipt.windows
-    ]
-    if told:
-        session.connection().execute(_NOTE_LIMITS, told)
-
-
-def calls_open_at(session: Session, service_id: int, endpoints: Iterable[str], now: datetime) -> datetime | None:
-    """The moment from which X allows calls to all of these endpoints again; None when it does now."""
-    known = session.scalars(_BUDGETS, {"service": service_id, "endpoints": list(endpoints)})
-    return opens_at([Window(one.window, one.limit, one.remaining, one.reset_at) for one in known], now)
-
-
 def _book(
     session: Session, service_id: int, endpoint: str, price: Price, resources: int, now: datetime, *, settled: bool
 ) -> None:
@@ -192,9 +149,3 @@ def _book(
         "settled": settled,
     }
     session.connection().execute(_BOOK, row)
-
-
-def windows_of(session: Session, service: Service, endpoint: str) -> list[Window]:
-    """What X last said of an endpoint's windows: those of the service, and those its app shares with other services."""
-    known = session.scalars(_WINDOWS, {"service": service.id, "app": service.app, "endpoint": endpoint})
-    return [Window(one.window, one.limit, one.remaining, one.reset_at) for one in known]

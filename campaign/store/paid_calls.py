@@ -11,7 +11,7 @@ from sqlmodel import Session
 from campaign.domain.receipt import Answer, Price
 from campaign.domain.spending import usd
 from campaign.errors import ServiceBlocked, Uncertain, XError
-from campaign.store import ledgers
+from campaign.store import budgets, ledgers
 from campaign.store.engine import reading, writing
 from models import Service
 
@@ -66,5 +66,5 @@ def book_failed_call(session: Session, service_id: int, purpose: str, error: XEr
     if not isinstance(error, Uncertain):
         return ledgers.settle(session, service_id, purpose, error.receipts, now)
     for receipt in error.receipts:
-        ledgers.note_limits(session, service_id, receipt)
+        budgets.note(session, service_id, receipt)
     return Decimal(0)

@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import Artifact
 
 from campaign.domain.broadcast_reports import WaveNumbers
 from campaign.domain.findings import Analysis, Sample
-from campaign.store import deliveries
+from campaign.store import drafts
 from campaign.store.engine import writing
 from deployments.server import Server, used_by_prefect
 from models import Delivery, DeliveryState, Message, MessageState
@@ -38,7 +38,7 @@ def going(prefect_server: Server, database: Database) -> Iterator[Delivery]:
         acme = service()
         session.add(acme)
         session.flush()
-        delivery = deliveries.create(session, broadcast(), _new_name(), [acme], None, actor="a test", now=NOW)
+        delivery = drafts.create(session, broadcast(), _new_name(), [acme], None, actor="a test", now=NOW)
         delivery.state, delivery.started_at = DeliveryState.IN_PROGRESS, pendulum.now("UTC")
         for person in range(1, 1001):
             session.add(Message(delivery_id=delivery.id, service_id=acme.id, visitor_id=person, text=""))

@@ -10,7 +10,7 @@ from prefect.client.orchestration import SyncPrefectClient
 
 from campaign.domain.content import Content, Part
 from campaign.settings import load_settings
-from campaign.store import deliveries
+from campaign.store import deliveries, drafts
 from campaign.store.engine import reading
 from deployments.server import Server
 from models import Delivery, DeliveryState
@@ -46,7 +46,7 @@ def the_delivery() -> Delivery:
 def change_text(text: str) -> None:
     with reading() as session:
         delivery = deliveries.named(session, the_delivery().name)
-        draft = deliveries.draft_of(session, delivery)
+        draft = drafts.draft_of(session, delivery)
     recompose(delivery.name, draft.model_copy(update={"content": Content(parts=[Part(text=text)])}), actor="ana")
     aim(delivery.name, "ana")
 

@@ -15,7 +15,7 @@ from campaign.domain.budget import Window, WindowName
 from campaign.domain.content import Content, Part
 from campaign.domain.drafts import Draft
 from campaign.domain.receipt import Receipt
-from campaign.store import deliveries, ledgers, waves
+from campaign.store import budgets, deliveries, waves
 from campaign.store.engine import engine, reading, writing
 from campaign.x.message_refusals import SENDING_V2
 from campaign.x.prices import DIRECT_MESSAGE_CREATE
@@ -125,7 +125,7 @@ def hear_of_new_window(brand: Brand) -> None:
     reset_at = pendulum.now("UTC").add(seconds=WINDOW_SECONDS)
     window = Window(WindowName.QUARTER_HOUR, PER_WINDOW, PER_WINDOW, reset_at)
     with writing() as session:
-        ledgers.note_limits(session, brand.service.id, Receipt(SENDING_V2, DIRECT_MESSAGE_CREATE, 0, (window,)))
+        budgets.note(session, brand.service.id, Receipt(SENDING_V2, DIRECT_MESSAGE_CREATE, 0, (window,)))
 
 
 def finish_it(x: SimulatedX, name: str) -> None:

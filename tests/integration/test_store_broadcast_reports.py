@@ -10,7 +10,7 @@ from sqlmodel import Session, select
 from campaign.domain.broadcast_report_rows import ReasonCount
 from campaign.domain.drafts import Draft
 from campaign.domain.findings import Analysis, WavePlan
-from campaign.store import broadcast_reports, deliveries, waves
+from campaign.store import broadcast_reports, deliveries, drafts, waves
 from campaign.store.engine import reading, writing
 from models import Delivery, DeliveryState, Message, MessageState, Service, Visitor, Wave
 from tasks.broadcast_reporting import report_on, standing_of
@@ -59,7 +59,7 @@ def sent(database: Database) -> Delivery:
 
 
 def _made(session: Session, draft: Draft, name: str, services: list[Service]) -> Delivery:
-    delivery = deliveries.create(session, draft, name, services, None, actor="a test", now=NOW)
+    delivery = drafts.create(session, draft, name, services, None, actor="a test", now=NOW)
     delivery.state, delivery.started_at = DeliveryState.IN_PROGRESS, NOW
     wave = WavePlan(service="acme", number=1, recipients=8, begins_at=NOW, ends_at=NOW + HOUR)
     analysis = Analysis(targeted=10, excluded={"opted_out": 2}, waves=[wave], ends_at=NOW + HOUR)
@@ -173,7 +173,7 @@ def test_the_report_has_all_of_it(sent: Delivery) -> None:
 def test_a_broadcast_that_did_not_start_has_a_report_too(database: Database) -> None:
     assert database
     with writing() as session:
-        delivery = deliveries.create(session, broadcast(), "dm-new", [], None, actor="a test", now=NOW)
+        delivery = drafts.create(session, broadcast(), "dm-new", [], None, actor="a test", now=NOW)
     report = report_on(delivery)
     assert (report.numbers.total, report.per_hour, report.duration, report.ends_about) == (0, (), timedelta(), None)
     assert report.as_markdown()

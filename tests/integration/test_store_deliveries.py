@@ -11,7 +11,7 @@ from campaign.domain.content import Content, Part
 from campaign.domain.drafts import Draft
 from campaign.domain.rendered import RenderedPart
 from campaign.errors import InvalidTransition, NotPossible, WrongUsage
-from campaign.store import approvals, deliveries, delivery_states, messages
+from campaign.store import approvals, deliveries, delivery_states, drafts, messages
 from campaign.store.engine import reading, writing
 from models import Delivery, DeliveryState, MessageState, Service
 from tests.databases import Database
@@ -29,7 +29,7 @@ def acme(database: Database) -> Service:  # noqa: ARG001
 
 def made(service: Service, draft: Draft = DRAFT, name: str = "post-launch") -> Delivery:
     with writing() as session:
-        return deliveries.create(session, draft, name, [service], None, actor="ana", now=NOW)
+        return drafts.create(session, draft, name, [service], None, actor="ana", now=NOW)
 
 
 def analysed(service: Service, fingerprint: str = "f1") -> Delivery:
@@ -65,7 +65,7 @@ def test_a_delivery_is_read_back_as_it_was_described(acme: Service) -> None:
     described = DRAFT.model_copy(update={"services": ["acme"], "contact_date": NOW + A_DAY, "validity_days": 2})
     delivery = made(acme, described)
     with reading() as session:
-        assert deliveries.draft_of(session, deliveries.named(session, delivery.name)) == described
+        assert drafts.draft_of(session, deliveries.named(session, delivery.name)) == described
 
 
 def test_every_change_is_in_the_audit_with_who_did_it(acme: Service) -> None:
@@ -83,7 +83,7 @@ def test_every_change_is_in_the_audit_with_who_did_it(acme: Service) -> None:
 def test_a_change_voids_the_analysis_and_the_confirmation(acme: Service) -> None:
     delivery = confirm(analysed(acme))
     with writing() as session:
-        deliveries.change(
+        drafts.change(
             session, deliveries.get(session, delivery.id), DRAFT, [acme], None, actor="ana", now=NOW + A_MINUTE
         )
     after = known(delivery)

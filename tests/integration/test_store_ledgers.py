@@ -10,7 +10,7 @@ from sqlmodel import col, select
 
 from campaign.domain.budget import Window, WindowName
 from campaign.domain.receipt import Receipt
-from campaign.store import ledgers
+from campaign.store import budgets, ledgers
 from campaign.store.engine import engine, reading, writing
 from models import Charge, Service
 from tests.databases import Database
@@ -225,12 +225,12 @@ def test_the_cap_is_never_exceeded_whatever_x_answers(
 
 def open_at(service: Service, *endpoints: str, now: datetime = NOW) -> datetime | None:
     with reading() as session:
-        return ledgers.calls_open_at(session, service.id, endpoints, now)
+        return budgets.calls_open_at(session, service.id, endpoints, now)
 
 
 def note(service: Service, *windows: Window, endpoint: str = FOLLOWERS) -> None:
     with writing() as session:
-        ledgers.note_limits(session, service.id, receipt(endpoint=endpoint, windows=windows))
+        budgets.note(session, service.id, receipt(endpoint=endpoint, windows=windows))
 
 
 def test_calls_are_open_while_x_has_said_nothing(acme: Service) -> None:
@@ -289,6 +289,6 @@ def test_an_answer_that_comes_late_gives_no_calls_back(acme: Service, later: tim
     for remaining, reset_at in ((2, NOW), (9, NOW + later)):
         with writing() as session:
             told = receipt(windows=(window(remaining=remaining, reset_at=reset_at),))
-            ledgers.note_limits(session, acme.id, told)
+            budgets.note(session, acme.id, told)
     with reading() as session:
-        assert [one.remaining for one in ledgers.windows_of(session, acme, told.endpoint)] == [left]
+        assert [one.remaining for one in budgets.windows_of(session, acme, told.endpoint)] == [left]
