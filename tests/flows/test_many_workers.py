@@ -86,7 +86,7 @@ def start_sync(brand: str) -> UUID:
 
 
 def wait_for(runs: list[UUID]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     with get_client(sync_client=True) as client:
         for run in runs:
             while not (state := client.read_flow_run(run).state) or not state.is_final():

@@ -1,5 +1,6 @@
 """The message events of a service: what a look proves, by whose clock, and how far back it reaches."""
 
+import time
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -42,10 +43,13 @@ class Slow(MessageGateway):
 
 
 class Counting(MessageGateway):
+    """X takes a hundredth of a second for a call."""
+
     calls = 0
 
     def send_message(self, message: NewMessage) -> Answer[str]:
         self.calls += 1
+        time.sleep(0.01)
         return super().send_message(message)
 
 
