@@ -25,7 +25,7 @@ up: $(INSTALLED) ## Start server, UI and worker on this machine with the real X
 	$(BIN)/campaign up
 
 test: $(INSTALLED) ## Run the whole test suite
-	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
 
 check: $(INSTALLED) ## Lint, types, import contracts
 	$(BIN)/ruff check .

@@ -31,10 +31,12 @@ KINDS = ["sqlite", "postgresql"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the long tests where it has to be short."""
-    for item in items if IS_CI else ():
-        if item.get_closest_marker("long"):
+    """Skip the long tests where it has to be short; what a file prepares for its tests is prepared in one process."""
+    for item in items:
+        if IS_CI and item.get_closest_marker("long"):
             item.add_marker(pytest.mark.skip(reason="long: without CI=true it runs"))
+        if not item.get_closest_marker("apart"):
+            item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
 @pytest.fixture(scope="session")

@@ -9,6 +9,7 @@ from tests.schedules import a_database
 EACH = 125
 
 
+@pytest.mark.apart
 @pytest.mark.parametrize("first", range(0, share_of(5_000), EACH))
 def test_whatever_goes_wrong_each_person_gets_each_message_exactly_once(first: int) -> None:
     with a_database():
