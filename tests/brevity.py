@@ -6,5 +6,5 @@ IS_CI = os.environ.get("CI") == "true"
 
 
 def share_of(how_many: int) -> int:
-    """How many of so many repetitions there are: a tenth of them where it has to be short."""
-    return how_many // 10 if IS_CI else how_many
+    """How many of so many repetitions there are: a twentieth of them where it has to be short."""
+    return how_many // 20 if IS_CI else how_many

@@ -45,8 +45,8 @@ def change(brand: Brand, x_id: str, **counts: int) -> None:
 
 
 def out(brand: Brand, name: str, *x_ids: str, days_ago: float = 1) -> Delivery:
-    """A delivery of ours that is these posts."""
-    at = pendulum.now("UTC").subtract(seconds=int(days_ago * DAY))
+    """A delivery of ours that is these posts, which X has since a moment after we began to publish them."""
+    at = pendulum.now("UTC").subtract(seconds=int(days_ago * DAY) + 60)
     return went_out(find_service(brand.name), name, ("Hello",) * len(x_ids), at=at, x_ids=x_ids)
 
 
