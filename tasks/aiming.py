@@ -15,14 +15,7 @@ from campaign.domain.rendered import LoadedFile
 from campaign.domain.waves import split
 from campaign.errors import NotPossible
 from campaign.settings import load_settings
-from campaign.store import (
-    approvals,
-    broadcast_log,
-    deliveries,
-    delivery_states,
-    drafts,
-    waves,
-)
+from campaign.store import approvals, broadcast_log, deliveries, delivery_states, drafts, waves
 from campaign.store.claims import Claim, claim
 from campaign.store.engine import reading, writing
 from campaign.store.lists import expect_many

@@ -51,10 +51,14 @@ def note(session: Session, service_id: int, receipt: Receipt) -> None:
 def calls_open_at(session: Session, service_id: int, endpoints: Iterable[str], now: datetime) -> datetime | None:
     """The moment from which X allows calls to all of these endpoints again; None when it does now."""
     known = session.scalars(_BUDGETS, {"service": service_id, "endpoints": list(endpoints)})
-    return opens_at([Window(one.window, one.limit, one.remaining, one.reset_at) for one in known], now)
+    return opens_at(_windows(known), now)
 
 
 def windows_of(session: Session, service: Service, endpoint: str) -> list[Window]:
     """What X last said of an endpoint's windows: those of the service, and those its app shares with other services."""
     known = session.scalars(_WINDOWS, {"service": service.id, "app": service.app, "endpoint": endpoint})
+    return _windows(known)
+
+
+def _windows(known: Iterable[Budget]) -> list[Window]:
     return [Window(one.window, one.limit, one.remaining, one.reset_at) for one in known]

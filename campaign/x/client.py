@@ -9,13 +9,12 @@ import requests
 import tweepy
 
 from campaign.x.keys import Keys
-from campaign.x.replies import Reply, reply_of
+from campaign.x.replies import Reply
 from campaign.x.session import Session
 from campaign.x.signing import Signer
 
 API, UPLOADS = "https://api.twitter.com", "https://upload.twitter.com"
 """tweepy's two hosts, which the session replaces."""
-_HEADERS = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate"}
 _JSON = {"Content-Type": "application/json"}
 
 
@@ -40,7 +39,7 @@ def ask(
     session: Session = client.session
     given = urlencode({name: value for name, value in (query or {}).items() if value is not None})
     url = f"{session.base_url}{route}{given and '?'}{given}"
-    headers = {**_HEADERS, "User-Agent": client.user_agent, "Authorization": client.signer.sign(method, url)}
+    headers = {**session.headers, "User-Agent": client.user_agent, "Authorization": client.signer.sign(method, url)}
     if document is None:
         return session.call(method, url, headers)
     return session.call(method, url, headers | _JSON, json.dumps(document).encode())
@@ -52,4 +51,5 @@ def send(client: tweepy.Client, route: str, *, method: str = "POST", host: str =
         client.consumer_key, client.consumer_secret, client.access_token, client.access_token_secret
     )
     headers = {"User-Agent": client.user_agent}
-    return reply_of(client.session.request(method, host + route, headers=headers, auth=signer.apply_auth(), **content))
+    session: Session = client.session
+    return session.request(method, host + route, headers=headers, auth=signer.apply_auth(), **content).reply

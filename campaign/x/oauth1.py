@@ -9,7 +9,7 @@ from campaign.domain.profiles import Person, Profile
 from campaign.domain.receipt import Answer
 from campaign.errors import Refused
 from campaign.x.grants import AppKeys, Begun, Declined, Grant, NotOurs
-from campaign.x.replies import Reply, reply_of
+from campaign.x.replies import Reply
 from campaign.x.session import Session
 from campaign.x.sign_in_refusals import SIGN_IN_OVER
 from campaign.x.signed_in import person_of, profile_of
@@ -57,7 +57,7 @@ class SignInOAuth1:
                 raise
 
     def _ask(self, route: str, signer: OAuth1) -> Reply:
-        return reply_of(self._session.request("POST", route, auth=signer))
+        return self._session.request("POST", route, auth=signer).reply
 
     def _as(self, grant: Grant) -> OAuth1:
         return self._signer(grant.access_token, grant.access_token_secret)

@@ -12,7 +12,7 @@ from campaign.domain.profiles import Person, Profile
 from campaign.domain.receipt import Answer
 from campaign.errors import Refused
 from campaign.x.grants import AppKeys, Begun, Declined, Grant, NotOurs
-from campaign.x.replies import Reply, reply_of
+from campaign.x.replies import Reply
 from campaign.x.session import Session
 from campaign.x.signed_in import BearerToken, person_of, profile_of
 
@@ -77,7 +77,7 @@ class SignInOAuth2:
         self._send("/2/oauth2/revoke", {"token": grant.access_token, "token_type_hint": "access_token"})
 
     def _send(self, route: str, form: dict[str, str]) -> Reply:
-        return reply_of(self._session.request("POST", route, data=form, auth=self._app))
+        return self._session.request("POST", route, data=form, auth=self._app).reply
 
     def _grant(self, reply: Reply) -> Grant:
         told: dict[str, Any] = reply.document()

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pendulum
-import requests
 
 from campaign.domain.receipt import Price, Receipt
 from campaign.errors import XError
@@ -60,12 +59,6 @@ class Reply:
 def reply_to(method: str, url: str, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
     """The reply to a call; the one place of the package that reads the clock."""
     return Reply(endpoint_of(method, url), status, headers, body, received_at=pendulum.now("UTC"))
-
-
-def reply_of(response: requests.Response) -> Reply:
-    """The reply that tweepy passes on."""
-    request = response.request
-    return reply_to(request.method or "", request.url or "", response.status_code, response.headers, response.content)
 
 
 def endpoint_of(method: str, url: str) -> str:

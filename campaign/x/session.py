@@ -27,6 +27,16 @@ _DECIDED_HERE = frozenset({"timeout", "allow_redirects", "stream", "verify", "ce
 _OWN_HOST = re.compile(r"^(https://)api\.(?=(x|twitter)\.com$)")
 
 
+class Response(requests.Response):
+    """A reply in the shape that tweepy passes on."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__()
+        self.reply = reply
+        self.status_code, self.headers = reply.status, CaseInsensitiveDict(reply.headers)
+        self.raw = BytesIO(reply.body)
+
+
 class Session(requests.Session):
     """A requests session for X's API under `base_url`, for both versions ("{base_url}/2/...", "{base_url}/1.1/...").
 
@@ -46,16 +56,11 @@ class Session(requests.Session):
         self._read_environment()
         self._connections = Connections(True if self.verify is None else self.verify, self.proxies)
 
-    def request(self, method: str, url: str, **content: Any) -> requests.Response:  # type: ignore[override]
+    def request(self, method: str, url: str, **content: Any) -> Response:  # type: ignore[override]
         """Call X at the path of `url`, whatever its host; OAuth 1.0a then signs the address really called."""
         content = {name: value for name, value in content.items() if name not in _DECIDED_HERE}
         request = self._prepared(method, self._here(url), **content)
-        reply = self.call(request.method or "", request.url or "", request.headers, request.body)
-        response = requests.Response()
-        response.request, response.url = request, request.url or ""
-        response.status_code, response.headers = reply.status, CaseInsensitiveDict(reply.headers)
-        response.raw = BytesIO(reply.body)
-        return response
+        return Response(self.call(request.method or "", request.url or "", request.headers, request.body))
 
     def call(self, method: str, url: str, headers: Mapping[str, str], body: bytes | str | None = None) -> Reply:
         """Make a call that is signed already, at an address under `base_url`."""

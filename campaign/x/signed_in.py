@@ -11,7 +11,7 @@ from campaign.domain.profiles import Person, Profile
 from campaign.domain.receipt import Answer
 from campaign.errors import Refused, ServiceBlocked
 from campaign.x import prices
-from campaign.x.replies import Reply, id_in, reply_of
+from campaign.x.replies import Reply, id_in
 from campaign.x.session import Session
 from campaign.x.sign_in_refusals import OVER, SIGN_IN_OVER
 
@@ -47,7 +47,7 @@ def profile_of(session: Session, token: AuthBase, *, asks_email: bool) -> Answer
 
 def _me(session: Session, token: AuthBase, params: dict[str, str], reader: Callable[[Reply], T]) -> Answer[T]:
     try:
-        reply = reply_of(session.request("GET", "/2/users/me", params=params, auth=token))
+        reply = session.request("GET", "/2/users/me", params=params, auth=token).reply
     except ServiceBlocked as blocked:
         if blocked.reason != "keys_wrong":
             raise

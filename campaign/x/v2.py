@@ -8,7 +8,8 @@ from campaign.domain.receipt import Answer
 from campaign.x import prices
 from campaign.x.client import client_of
 from campaign.x.keys import Keys
-from campaign.x.replies import Reply, reply_of
+from campaign.x.replies import Reply
+from campaign.x.session import Response
 from campaign.x.v2_counts import CountsV2
 from campaign.x.v2_media import MediaV2
 from campaign.x.v2_messages import MessagesV2
@@ -32,22 +33,22 @@ class GatewayV2(PostsV2, TimelineV2, CountsV2, MediaV2, MessagesV2):
 
     def me(self) -> Answer[Account]:
         """The account the keys belong to; one call."""
-        reply = reply_of(self._client.get_me(user_fields=["public_metrics", "protected", "subscription_type"]))
+        response: Response = self._client.get_me(user_fields=["public_metrics", "protected", "subscription_type"])
+        reply = response.reply
         account = reply.read(_account)
         return Answer(account, (reply.receipt(self.account_price, 1),))
 
     def followers(self, user_id: str, token: str | None, page_size: int) -> Answer[FollowerPage]:
         """A page of at most `page_size` followers; one call. `token` None is the first page."""
         # user_auth is False by tweepy's default; created_at would double the size of the page.
-        reply = reply_of(
-            self._client.get_users_followers(
-                user_id,
-                max_results=page_size,
-                pagination_token=token,
-                user_fields=["public_metrics", "verified", "location", "receives_your_dm"],
-                user_auth=True,
-            )
+        response: Response = self._client.get_users_followers(
+            user_id,
+            max_results=page_size,
+            pagination_token=token,
+            user_fields=["public_metrics", "verified", "location", "receives_your_dm"],
+            user_auth=True,
         )
+        reply = response.reply
         page = reply.read(_page)
         return Answer(page, (reply.receipt(self.follower_price, len(page.followers)),))
 
