@@ -17,15 +17,15 @@ def analyse(brand: Brand) -> list[float]:
     from prefect import flow  # noqa: PLC0415
 
     from benchmarks.broadcast import composed  # noqa: PLC0415
-    from campaign.domain.broadcasts import Audience  # noqa: PLC0415
+    from campaign.deliveries.draft import Audience  # noqa: PLC0415
     from flows import dm_broadcast  # noqa: F401, PLC0415  # what a run imports takes its memory
-    from tasks.broadcast_steps import analyse_broadcast  # noqa: PLC0415
+    from tasks.dm_broadcast import analyse_recipients  # noqa: PLC0415
 
     name = composed([brand.username], Audience(where=WHERE, except_where=EXCEPT_WHERE))
 
     @flow
     def analysis() -> str:
-        return analyse_broadcast(name).preview
+        return analyse_recipients(name).preview
 
     began, cpu_before = time.perf_counter(), time.process_time()
     print(analysis())

@@ -4,16 +4,11 @@ from collections.abc import Sequence
 
 from benchmarks.brand import Brand
 from benchmarks.syncing import sync_once
-from campaign.domain.broadcasts import Audience, Broadcast
-from campaign.domain.content import Content, Part
-from campaign.domain.drafts import Draft
+from campaign.broadcasts.context import Desk
+from campaign.deliveries.draft import Audience, Broadcast, Content, Draft, Part
 from models import DeliveryKind
-from tasks.aiming import Aim, aim
-from tasks.broadcasting import begin_broadcast, letters_for, records_of, under_way
-from tasks.composing import compose
-from tasks.controlling import confirm
-from tasks.desk import Desk
-from tasks.desks import OnChange, desk_of
+from tasks.deliveries import compose, confirm
+from tasks.dm_broadcast import Aim, OnChange, aim, begin_broadcast, desk_of, letters_for, records_of, under_way
 from tasks.services import find_service
 
 TEXT = (

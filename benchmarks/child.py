@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from benchmarks import analysing, following, sending, syncing
 from benchmarks.brand import Brand
-from campaign.store import schema
+from campaign.db import engine
 
 Job = Callable[[Brand], list[float]]
 """Does its work and returns the figures of its parts, seconds for the most part."""
@@ -50,7 +50,7 @@ JOBS: dict[str, Job] = {
 def main(job: str, described: str) -> None:
     """Do one job with a fresh database."""
     brand = Brand(**json.loads(described))
-    schema.upgrade()
+    engine.upgrade()
     seconds = JOBS[job](brand)
     unit = 1 if sys.platform == "darwin" else 1024
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6

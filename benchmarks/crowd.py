@@ -11,7 +11,7 @@ from benchmarks.analysing import PEOPLE
 from benchmarks.brand import Brand
 from benchmarks.broadcast import composed
 from benchmarks.connecting import connect
-from campaign.store.engine import engine, writing
+from campaign.db.engine import engine, writing
 from models.base import Moment
 from tasks.services import find_service
 

@@ -11,9 +11,9 @@ from sqlalchemy import insert
 from sqlmodel import Session
 
 from benchmarks.brand import Brand
+from campaign.db.engine import writing
+from campaign.deliveries.links import new_token
 from campaign.settings import load_settings
-from campaign.store.engine import writing
-from campaign.store.links import new_token
 from models import Link, ShortLink
 
 #: Fewer than a visitor may follow in a minute.

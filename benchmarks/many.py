@@ -17,8 +17,8 @@ from sqlmodel import SQLModel
 from benchmarks.brand import Brand
 from benchmarks.broadcast import composed, confirmed
 from benchmarks.connecting import connect_all
-from campaign.store import schema
-from campaign.store.engine import writing
+from campaign.db import engine
+from campaign.db.engine import writing
 from models import ORIGIN, Service
 from tasks.services import saved_services
 
@@ -54,7 +54,7 @@ def _write(service: Service, people: Sequence[dict[str, Any]]) -> None:
 def main(file: str) -> None:
     """Prepare what the file describes, and print the name of the broadcast."""
     described = json.loads(Path(file).read_text())
-    schema.upgrade()
+    engine.upgrade()
     name = prepare([Brand(**one["brand"]) for one in described], [one["followers"] for one in described])
     print(json.dumps(name))
 

@@ -20,7 +20,7 @@ MESSAGES, MESSAGES_BY_TASK = 3_000, 400
 def send(brand: Brand) -> list[float]:
     """Send a confirmed broadcast as a run does, each message armed and settled durably."""
     from benchmarks.broadcast import begun, desk_for  # noqa: PLC0415
-    from tasks.mailing import send_what_is_due  # noqa: PLC0415
+    from campaign.broadcasts.send import send_what_is_due  # noqa: PLC0415
 
     begun(brand)
     sent: Counter[MessageState] = Counter()

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from benchmarks import pages, writing
 from benchmarks.brand import Brand
+from campaign.db.engine import engine
 from campaign.settings import load_settings
-from campaign.store.engine import engine
 
 
 def sync(brand: Brand) -> list[float]:

@@ -7,9 +7,10 @@ ALWAYS = "stop"
 HOME = "en"
 """The language that is always there, be it with that word only."""
 
-# Spaces and hyphens inside a word, accents and capitals make no difference, see campaign.domain.opt_out. All lists hold
-# for everybody, and a message that begins with a word is enough: words that begin ordinary messages in this or another
-# of the languages are left out ("end", "cancel", Spanish "alto", Finnish "seis", Turkish "ret", Danish "stands").
+# Spaces and hyphens inside a word, accents and capitals make no difference, see campaign.consent.opt_out. All lists
+# hold for everybody, and a message that begins with a word is enough: words that begin ordinary messages in this or
+# another of the languages are left out ("end", "cancel", Spanish "alto", Finnish "seis", Turkish "ret",
+# Danish "stands").
 DEFAULT: dict[str, tuple[str, ...]] = {
     "en": ("stop", "stopall", "unsubscribe", "unsubscribe me", "opt out", "optout", "remove me"),
     "fr": ("stop", "arrêt", "arrêter", "arrêtez", "désabonner", "désinscrire", "désinscription", "me désabonner"),

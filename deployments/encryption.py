@@ -10,9 +10,9 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet
 
+from campaign.db.signing import write_once
 from campaign.errors import WrongUsage
 from campaign.settings import Settings, load_settings
-from campaign.store.key_files import write_once
 from deployments.environment import make_home
 
 VARIABLE = "PREFECT_SERVER_ENCRYPTION_KEY"

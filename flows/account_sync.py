@@ -9,16 +9,21 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from campaign.domain.reports import SyncReport
+from campaign.audience.sync import SyncReport, collect_garbage_rarely
+from campaign.db.locks import claim
 from campaign.errors import NotPossible, WrongUsage, XError
 from campaign.settings import load_settings
-from campaign.store.claims import claim
 from models import Service, SyncMode, SyncRun, SyncState
-from tasks.artifacts import SyncProgress, publish_report
-from tasks.continuation import go_on_later, is_continuation, should_wait_here, wait_until
-from tasks.followers import estimate_cost, has_unfinished_reading, leave, open_reading, read_pages, report_on
-from tasks.page_reader import collect_garbage_rarely
-from tasks.plain_logs import speak_plainly
+from tasks.account_sync import estimate_cost, has_unfinished_reading, leave, open_reading, read_pages, report_on
+from tasks.continuation import (
+    SyncProgress,
+    go_on_later,
+    is_continuation,
+    publish_report,
+    should_wait_here,
+    speak_plainly,
+    wait_until,
+)
 from tasks.services import check_service, choose_services
 
 speak_plainly()

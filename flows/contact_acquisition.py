@@ -7,15 +7,13 @@ from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
-from campaign.domain.acquisition import Acquisition
+from campaign.contacts.report import Acquisition
 from campaign.errors import NotPossible, WrongUsage
 from campaign.settings import load_settings
-from tasks.continuation import go_on_later
-from tasks.invitation_form import MessageInvitationForm, PostInvitationForm
-from tasks.inviting import hand_over, invite, recover, report
-from tasks.plain_logs import speak_plainly
-from tasks.posting import make_ready
-from tasks.recovering import Recovered
+from tasks.contact_acquisition import Recovered, hand_over, invite, recover, report
+from tasks.continuation import go_on_later, speak_plainly
+from tasks.forms import MessageInvitationForm, PostInvitationForm
+from tasks.post_publication import make_ready
 
 speak_plainly()
 

@@ -9,32 +9,32 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from campaign.domain.broadcast_reports import BroadcastReport
+from campaign.broadcasts.prepare import Marked
+from campaign.broadcasts.report import BroadcastReport
+from campaign.deliveries.progress import End, Progress
 from campaign.errors import NotPossible, WrongUsage
 from campaign.settings import load_settings
-from tasks.asking import ask_where_needed
-from tasks.broadcast_form import BroadcastForm
-from tasks.broadcast_showing import BroadcastProgress, publish_reports, report_on
-from tasks.broadcast_steps import BROADCAST_STEPS
-from tasks.broadcasting import (
+from tasks.continuation import go_on_later, is_continuation, safety_net, should_wait_here, speak_plainly, wait_until
+from tasks.deliveries import ask_where_needed, take_up
+from tasks.dm_broadcast import (
+    BROADCAST_STEPS,
+    STOPPING,
+    BroadcastProgress,
     begin_broadcast,
     conclude_broadcast,
     due_broadcasts,
     end_of,
     letters_for,
+    publish_reports,
     records_of,
+    report_on,
     services_at_work,
     under_way,
     what_is_left,
     work_for,
 )
-from tasks.continuation import go_on_later, is_continuation, safety_net, should_wait_here, wait_until
-from tasks.controlling import take_up
-from tasks.desks import STOPPING
-from tasks.marking import Marked
-from tasks.plain_logs import speak_plainly
-from tasks.posting import compose_from, make_ready, name_run_after, opens_at
-from tasks.progress import End, Progress
+from tasks.forms import BroadcastForm
+from tasks.post_publication import compose_from, make_ready, name_run_after, opens_at
 
 speak_plainly()
 

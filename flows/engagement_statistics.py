@@ -9,15 +9,12 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from campaign.domain.engagement_counting import CountReport, CountState
-from campaign.domain.engagement_reading import ONCE_IN
 from campaign.errors import WrongUsage
 from campaign.settings import load_settings
+from campaign.statistics.counts import ONCE_IN, CountReport, CountState
 from models import Service
-from tasks.continuation import go_on_later, is_continuation, should_wait_here, wait_until
-from tasks.measuring import choose_counted, measure
-from tasks.plain_logs import speak_plainly
-from tasks.statistics_reporting import publish_counting, publish_statistics
+from tasks.continuation import go_on_later, is_continuation, should_wait_here, speak_plainly, wait_until
+from tasks.engagement_statistics import choose_counted, measure, publish_counting, publish_statistics
 
 speak_plainly()
 

@@ -8,17 +8,27 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from campaign.domain.delivery_reports import DeliveryReport
+from campaign.deliveries.progress import End, Progress
 from campaign.errors import NotPossible, WrongUsage
+from campaign.posts.report import DeliveryReport
 from campaign.settings import load_settings
-from tasks.asking import ask_where_needed
-from tasks.continuation import go_on_later, should_wait_here, wait_until
-from tasks.plain_logs import speak_plainly
-from tasks.post_form import PostForm
-from tasks.posting import POST_STEPS, compose_from, due_deliveries, make_ready, name_run_after, opens_at
-from tasks.previewing import publish_reports
-from tasks.progress import End, Progress
-from tasks.sending import begin, conclude, settle_left_behind, targets_left, work_on
+from tasks.continuation import go_on_later, should_wait_here, speak_plainly, wait_until
+from tasks.deliveries import ask_where_needed
+from tasks.forms import PostForm
+from tasks.post_publication import (
+    POST_STEPS,
+    begin,
+    compose_from,
+    conclude,
+    due_deliveries,
+    make_ready,
+    name_run_after,
+    opens_at,
+    publish_reports,
+    settle_left_behind,
+    targets_left,
+    work_on,
+)
 
 speak_plainly()
 

@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that campaign.store.schema hands over."""
+"""Runs the migrations on the connection that campaign.db.engine hands over."""
 
 from alembic import context
 from sqlmodel import SQLModel

@@ -1,14 +1,6 @@
 """The tables. Importing this package fills `SQLModel.metadata`."""
 
-from models.consent import (
-    EVERY_SERVICE,
-    Consent,
-    ConsentSource,
-    Inbox,
-    Suppression,
-    SuppressionReason,
-    Unreachable,
-)
+from models.consent import EVERY_SERVICE, Consent, ConsentSource, Inbox, Suppression, SuppressionReason, Unreachable
 from models.contact import (
     NO_INVITATION,
     Agreement,

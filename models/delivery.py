@@ -90,9 +90,9 @@ class Delivery(SQLModel, table=True):
     """The internal name of the template it was made from."""
     proof_service_id: int | None = Field(default=None, foreign_key="service.id", sa_type=Id)
     content: str = Field(sa_type=Text)
-    """JSON, see campaign.domain.content.Content."""
+    """JSON, see campaign.deliveries.draft.Content."""
     broadcast: str = Field(default="", sa_type=Text)
-    """JSON, see campaign.domain.broadcasts.Broadcast; empty for a post."""
+    """JSON, see campaign.deliveries.draft.Broadcast; empty for a post."""
     priority: Priority = Field(default=Priority.NORMAL, sa_type=stored_as_text(Priority))
     contact_date: datetime | None = Field(default=None, sa_type=Moment)
     """Not before then; None is as soon as it is confirmed."""
@@ -111,7 +111,7 @@ class Delivery(SQLModel, table=True):
     proofs: int = 0
     """How many proofs were sent."""
     analysis: str = Field(default="", sa_type=Text)
-    """JSON, see campaign.domain.analysis.Analysis; empty before the first one."""
+    """JSON, see campaign.posts.analysis.Analysis; empty before the first one."""
     analysed_fingerprint: str | None = Field(default=None, max_length=64)
     analysed_at: datetime | None = Field(default=None, sa_type=Moment)
     asked_at: datetime | None = Field(default=None, sa_type=Moment)
@@ -154,7 +154,7 @@ class DeliveryTemplate(SQLModel, table=True):
     kind: DeliveryKind = Field(sa_type=stored_as_text(DeliveryKind))
     is_built_in: bool = False
     settings: str = Field(sa_type=Text)
-    """JSON, see campaign.domain.drafts.Draft, with or without content."""
+    """JSON, see campaign.deliveries.draft.Draft, with or without content."""
 
 
 class AuditEntry(SQLModel, table=True):

@@ -16,7 +16,7 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from pydantic import Field, SecretStr
 
 from campaign.errors import NotPossible
-from campaign.x.sign_in import Grant
+from campaign.x.oauth import Grant
 from models import Agreement
 
 SLUG = "contact-grant"

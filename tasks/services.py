@@ -8,17 +8,17 @@ from functools import lru_cache
 import pendulum
 from prefect import task
 
-from campaign.domain.account import Account
-from campaign.domain.check import Problem, problems_of, sentence_of
-from campaign.domain.handles import check_handle
+from campaign.db import engine
+from campaign.db.engine import reading, writing
 from campaign.errors import NotPossible, ServiceBlocked, WrongUsage
+from campaign.limits.spend_cap import paid
+from campaign.services import store as services
+from campaign.services.check import Problem, problems_of, sentence_of
 from campaign.settings import load_settings
-from campaign.store import schema, services
-from campaign.store.engine import reading, writing
-from campaign.store.paid_calls import paid
 from campaign.x.gateway import Gateway, connect
+from campaign.x.types import Account, check_handle
 from models import ApiVersion, Service, ServiceState
-from tasks.retrying import RETRIES
+from tasks.continuation import RETRIES
 from tasks.twitter_service import describe, keys_of, read_form, saved_documents
 
 #: X is asked again about a service that is well after this many hours.
@@ -93,7 +93,7 @@ def choose(internal_names: Sequence[str]) -> SavedServices:
 def choose_services(internal_names: Sequence[str]) -> SavedServices | WrongUsage:
     """Find the services to synchronise; what is wrong with the choice is returned, to be shown as one sentence."""
     try:
-        schema.make_ready()
+        engine.make_ready()
         return choose(internal_names)
     except WrongUsage as error:
         return error
@@ -116,9 +116,9 @@ def _connect(block_id: str, _saved_at: datetime | None, api_version: ApiVersion,
 def check_service(service: Service) -> Service:
     """Ask X, at most daily, whether the keys of a service work; returns the service as it is known now."""
     if not is_freshly_checked(service, pendulum.now("UTC")):
-        blocking = [problem.sentence for problem in check(service) if problem.blocks]
+        blocking = [problem.sentence for problem in check_keys(service) if problem.blocks]
         if blocking:
-            raise ServiceBlocked(" ".join(blocking), reason="check", remedy="")
+            raise ServiceBlocked(" ".join(blocking), reason="check_keys", remedy="")
     with reading() as session:
         return services.get(session, service.id)
 
@@ -131,7 +131,7 @@ def is_freshly_checked(service: Service, now: pendulum.DateTime) -> bool:
     return is_recent and (service.saved_at is None or service.saved_at < service.checked_at)
 
 
-def check(service: Service) -> list[Problem]:
+def check_keys(service: Service) -> list[Problem]:
     """Ask X about a service and keep what it says; raises XError when X cannot be asked, for whatever reason."""
     account: Account | None = None
     try:

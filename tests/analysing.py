@@ -4,11 +4,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
-from campaign.domain.analysis import Analysis, analyse
-from campaign.domain.content import Content, MediaItem, Part
-from campaign.domain.drafts import Draft
-from campaign.domain.posts import MediaKind
-from campaign.domain.rendered import FileProblem, LoadedFile, RenderedPart, Target
+from campaign.deliveries.draft import Content, Draft, FileProblem, LoadedFile, MediaItem, Part, RenderedPart, Target
+from campaign.posts.analysis import Analysis, analyse
+from campaign.x.types import MediaKind
 from tests.factories import NOW
 
 _OF_CONTENT = ("reply_settings", "paid_partnership")

@@ -5,17 +5,14 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from campaign.domain.analysis import Analysis
-from campaign.domain.broadcast_analysis import BroadcastTarget, analyse_broadcast
-from campaign.domain.broadcasts import Audience, Broadcast, PlannedWave, SameWaves, Waves
-from campaign.domain.budget import WindowName
-from campaign.domain.content import Part
-from campaign.domain.drafts import Draft
-from campaign.domain.findings import Sample
-from campaign.domain.message_budget import Allowance
-from campaign.domain.rendering import Files
-from campaign.domain.waves import split
-from models import DeliveryKind
+from campaign.broadcasts.analysis import BroadcastTarget, analyse_broadcast
+from campaign.broadcasts.schedule import split
+from campaign.deliveries.draft import Audience, Broadcast, Draft, Part, PlannedWave, SameWaves, Waves
+from campaign.deliveries.findings import Sample
+from campaign.limits.rate_limits import Allowance
+from campaign.posts.analysis import Analysis
+from campaign.posts.render import Files
+from models import DeliveryKind, WindowName
 from tests import analysing
 from tests.factories import NOW
 

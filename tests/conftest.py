@@ -20,7 +20,7 @@ _HOME = tempfile.mkdtemp(prefix="campaign-tests-")
 os.environ["CAMPAIGN_HOME"] = os.environ["PREFECT_HOME"] = _HOME
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 
-from campaign.store import schema  # noqa: E402
+from campaign.db import engine  # noqa: E402
 from tests.brevity import IS_CI  # noqa: E402
 from tests.databases import Database, PostgresqlServer, in_use  # noqa: E402
 
@@ -54,7 +54,7 @@ def postgresql_server() -> PostgresqlServer:
 def migrated_sqlite_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     file = tmp_path_factory.mktemp("migrated") / "campaign.db"
     with in_use(Database("sqlite", f"sqlite:///{file}"), file.parent):
-        schema.upgrade()
+        engine.upgrade()
     return file
 
 
@@ -64,7 +64,7 @@ def migrated_postgresql(
 ) -> Iterator[Database]:
     with postgresql_server.new_database() as database:
         with in_use(database, tmp_path_factory.mktemp("migrated")):
-            schema.upgrade()
+            engine.upgrade()
         yield database
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from campaign.domain.broadcasts import Audience
-from campaign.store import broadcasts, recipients
-from campaign.store.engine import reading, writing
-from campaign.store.targeting import Target
+from campaign.broadcasts import recipients, waves
+from campaign.broadcasts.recipients import Target
+from campaign.db.engine import reading, writing
+from campaign.deliveries.draft import Audience
 from models import MAIN, Delivery, Exclusion, Message, MessageState, Service, Subscription, Visitor
 from tests.factories import NOW
 
@@ -76,7 +76,7 @@ def reached(delivery: Delivery, service: Service, visitor_id: int, days_ago: int
 def aimed(delivery: Delivery, service: Service, audience: Audience | None = None, **changes: Any) -> Target:
     """What a broadcast is aimed at."""
     with reading() as session:
-        defaults: dict[str, Any] = {"open_deliveries": broadcasts.others_open(session, delivery.id)}
+        defaults: dict[str, Any] = {"open_deliveries": waves.others_open(session, delivery.id)}
     return Target(delivery.id, service, audience or Audience(), NOW, **{**defaults, **changes})
 
 
@@ -84,7 +84,7 @@ def write(target: Target, unrenderable: tuple[int, ...] = (), room: int | None =
     """Write who gets it and who does not: by visitor, `pending` or the reason why not; the count is checked."""
     written = 0
     with writing() as session:
-        for within in recipients.ranges(session):
+        for within in recipients.visitor_ranges(session):
             judged = recipients.judge(session, target, within, unrenderable)
             written += recipients.write(session, target, judged, room)
     found = outcome(target)

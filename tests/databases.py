@@ -12,8 +12,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 from sqlmodel import SQLModel
 
+from campaign.db.engine import engine
 from campaign.settings import load_settings
-from campaign.store.engine import engine
 
 
 @dataclass(frozen=True)

@@ -6,10 +6,12 @@ from typing import Any
 
 from sqlmodel import Session
 
-from campaign.domain.drafts import Draft
-from campaign.domain.engagement import Engagement
-from campaign.store import drafts, messages, statistics
-from campaign.store.engine import writing
+from campaign.db.engine import writing
+from campaign.deliveries import log as messages
+from campaign.deliveries import store as deliveries
+from campaign.deliveries.draft import Draft
+from campaign.statistics import counts
+from campaign.statistics.counts import Engagement
 from models import Click, Delivery, DeliveryKind, DeliveryState, Link, Message, MessageState, Service
 from tests.factories import NOW
 
@@ -29,7 +31,7 @@ def went_out(
     """A post or thread, or a broadcast to one person for each text, that went out at a moment."""
     with writing() as session:
         draft = Draft(kind=kind, label=label)
-        delivery = drafts.create(session, draft, name, [service], None, actor="a test", now=at)
+        delivery = deliveries.create(session, draft, name, [service], None, actor="a test", now=at)
         delivery.state, delivery.started_at = DeliveryState.FINISHED, at
         for place, text in enumerate(texts, start=1):
             known = {"x_id": x_ids[place - 1]} if x_ids else {}
@@ -70,7 +72,7 @@ def counted(delivery: Delivery, at: datetime, *numbers: Engagement | None) -> No
         log = messages.of_delivery(session, delivery)
         told = dict(zip((one.id for one in log), numbers, strict=True))
         kept = {message_id: each for message_id, each in told.items() if each}
-        statistics.record(session, kept, [one for one in told if one not in kept], at)
+        counts.record(session, kept, [one for one in told if one not in kept], at)
 
 
 def link(session: Session, delivery: Delivery, number: int = 1, url: str = "https://example.com/", **more: Any) -> Link:

@@ -5,12 +5,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from campaign.domain.account import Account
-from campaign.domain.budget import Window, WindowName
-from campaign.domain.followers import Follower, FollowerPage
-from campaign.domain.receipt import Price, Receipt
-from campaign.store.services import SavedService
-from models import OPT_OUT_LINE, ApiVersion, MessagePolicy, Service, SyncMode, SyncRun
+from campaign.services.store import SavedService
+from campaign.x.types import Account, Follower, FollowerPage, Price, Receipt, Window
+from models import OPT_OUT_LINE, ApiVersion, MessagePolicy, Service, SyncMode, SyncRun, WindowName
 
 #: A Thursday, the day of the schedule.
 NOW = datetime(2026, 11, 26, 7, 30, tzinfo=UTC)

@@ -14,7 +14,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from campaign.store.fetching import Fetcher
+from campaign.deliveries.fetch import Fetcher
 
 HOST = "files.example"
 

@@ -2,8 +2,9 @@
 
 from sqlmodel import col, select
 
-from campaign.store import deliveries, delivery_states, messages
-from campaign.store.engine import writing
+from campaign.db.engine import writing
+from campaign.deliveries import log
+from campaign.deliveries import store as deliveries
 from models import Delivery, DeliveryState, Service, ServiceState
 from tests.message_plans import Plan
 
@@ -27,7 +28,7 @@ def act_between(plan: Plan, *, is_held_up: bool) -> None:
         plan.x.blocked.clear()
         with writing() as session:
             for delivery in session.scalars(select(Delivery).where(col(Delivery.state) == DeliveryState.PAUSED)):
-                delivery_states.move(session, delivery, DeliveryState.IN_PROGRESS, "ana", plan.x.now)
+                deliveries.move(session, delivery, DeliveryState.IN_PROGRESS, "ana", plan.x.now)
             for service in session.scalars(select(Service)):
                 service.state, service.blocked = ServiceState.OK, False
 
@@ -47,6 +48,6 @@ def _move(plan: Plan, before: DeliveryState, after: DeliveryState) -> None:
         if delivery.state is not before:
             return
         plan.x.happened.append(f"{delivery.name} {after.value}")
-        delivery_states.move(session, delivery, after, "ana", plan.x.now)
+        deliveries.move(session, delivery, after, "ana", plan.x.now)
         if delivery.is_over:
-            messages.cancel_pending(session, delivery, plan.x.now, "The delivery was stopped.")
+            log.cancel_pending(session, delivery, plan.x.now, "The delivery was stopped.")

@@ -9,12 +9,12 @@ from typing import Any, cast
 from sqlalchemy import insert
 from sqlmodel import SQLModel
 
-from campaign.domain.broadcasts import SameWaves, Waves
-from campaign.domain.budget import WindowName
-from campaign.domain.waves import split
-from campaign.store import deliveries, recipients, waves
-from campaign.store.engine import writing
-from models import ORIGIN, Delivery, DeliveryKind, DeliveryState, DeliveryTarget, Priority, Service
+from campaign.broadcasts import recipients, waves
+from campaign.broadcasts.schedule import split
+from campaign.db.engine import writing
+from campaign.deliveries import store as deliveries
+from campaign.deliveries.draft import SameWaves, Waves
+from models import ORIGIN, Delivery, DeliveryKind, DeliveryState, DeliveryTarget, Priority, Service, WindowName
 from tests import factories
 from tests.factories import NOW
 from tests.virtual_messages import VirtualMessages

@@ -6,15 +6,15 @@ from typing import Any, cast
 
 from sqlmodel import col, select
 
-from campaign.domain.broadcast_text import BroadcastText
-from campaign.domain.content import NamedLink
+from campaign.broadcasts import waves
+from campaign.broadcasts.context import Desk, Letter, Record
+from campaign.broadcasts.send import send_what_is_due
+from campaign.db.engine import reading
+from campaign.deliveries.draft import NamedLink
+from campaign.deliveries.progress import End, Progress
+from campaign.deliveries.templating import BroadcastText
 from campaign.errors import XError
-from campaign.store import broadcasts
-from campaign.store.engine import reading
 from models import Charge, Delivery, DeliveryState, Message, MessageState, Service
-from tasks.desk import Desk, Letter, Record
-from tasks.mailing import send_what_is_due
-from tasks.progress import End, Progress
 from tests.message_meddling import act_between, meddle
 from tests.message_plans import Plan, plan_of
 from tests.message_truth import LINK, check, check_opt_outs, check_permitted
@@ -60,7 +60,7 @@ def _desk(plan: Plan, service: Service) -> Desk:
                 one.name,
                 plan.stamps[one.id],
                 _text(one.label, has_links=plan.has_links),
-                record=Record(broadcasts.last_outcomes(session, one.id, ids) if plan.seed % 8 == 0 else ()),
+                record=Record(waves.last_outcomes(session, one.id, ids) if plan.seed % 8 == 0 else ()),
                 links={LINK: NamedLink(url=LINK)} if plan.has_links else {},
             )
             for one in plan.broadcasts

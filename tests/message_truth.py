@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from campaign.store import deliveries, links
-from campaign.store.engine import reading
+from campaign.db.engine import reading
+from campaign.deliveries import links
+from campaign.deliveries import store as deliveries
 from models import Charge, DeliveryState, Message, MessageState, Service, Suppression
 from tests.message_plans import Plan
 from tests.virtual_messages import LOOKING, SENDING

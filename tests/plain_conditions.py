@@ -6,10 +6,20 @@ from operator import eq, ge, gt, le, lt
 from random import Random
 from typing import Any
 
-from campaign.domain.condition_fields import BY_NAME, FieldKind
-from campaign.domain.condition_operators import Operator
-from campaign.domain.condition_tree import AllOf, AnyOf, Compare, Condition, Empty, FromNow, Not, Value
-from campaign.domain.conditions import WrongCondition
+from campaign.audience.conditions import (
+    BY_NAME,
+    AllOf,
+    AnyOf,
+    Compare,
+    Condition,
+    Empty,
+    FieldKind,
+    FromNow,
+    Not,
+    Operator,
+    Value,
+    WrongCondition,
+)
 from tests.factories import NOW
 
 Person = dict[str, Any]

@@ -2,9 +2,9 @@
 
 from itertools import count
 
-from campaign.domain.drafts import Draft
-from campaign.store import drafts
-from campaign.store.engine import reading, writing
+from campaign.db.engine import reading, writing
+from campaign.deliveries import store as deliveries
+from campaign.deliveries.draft import Draft
 from models import MAIN, Delivery, DeliveryKind, DeliveryState, Message, MessageState, Service
 from tests.factories import NOW
 
@@ -15,7 +15,7 @@ def broadcast(service: Service, state: DeliveryState = DeliveryState.IN_PROGRESS
     """A broadcast in a state, with so many proofs."""
     with writing() as session:
         draft = Draft(kind=DeliveryKind.DM, label="News")
-        made = drafts.create(session, draft, f"dm-{next(_numbers)}", [service], None, actor="ana", now=NOW)
+        made = deliveries.create(session, draft, f"dm-{next(_numbers)}", [service], None, actor="ana", now=NOW)
         made.state, made.proofs = state, proofs
         return made
 

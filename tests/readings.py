@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlmodel import col, select
 
-from campaign.domain.followers import FollowerPage
-from campaign.store import sync_runs
-from campaign.store.engine import reading, writing
+from campaign.audience import sync
+from campaign.db.engine import reading, writing
+from campaign.x.types import FollowerPage
 from models import PastSubscription, Service, Subscription, SyncMode, SyncRun, Visitor
 from tests import factories
 from tests.factories import NOW
@@ -24,21 +24,21 @@ def saved_service(**changes: Any) -> Service:
 
 def open_run(service: Service, mode: SyncMode = SyncMode.FULL, now: datetime = NOW) -> SyncRun:
     with writing() as session:
-        return sync_runs.open_reading(session, service.id, mode, "flow-run", now)
+        return sync.open_reading(session, service.id, mode, "flow-run", now)
 
 
 def write_page(service: Service, run: SyncRun, page: FollowerPage, now: datetime = NOW) -> SyncRun:
     """Write the page that comes after what `run` knows of the reading."""
     with writing() as session:
-        taken = sync_runs.take(session, run)
-        sync_runs.record_page(session, taken, service, page, now)
+        taken = sync.take(session, run)
+        sync.record_page(session, taken, service, page, now)
         return taken
 
 
 def write_and_fail(service: Service, run: SyncRun, page: FollowerPage, now: datetime = NOW) -> None:
     """Write a page in a transaction that fails at its very end."""
     with writing() as session:
-        sync_runs.record_page(session, sync_runs.take(session, run), service, page, now)
+        sync.record_page(session, sync.take(session, run), service, page, now)
         session.flush()
         raise ZeroDivisionError
 

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 
 import pytest
 
-from campaign.domain.engagement import Engagement
+from campaign.db.engine import writing
+from campaign.deliveries import log
 from campaign.settings import load_settings
-from campaign.store import messages, statistics_audience
-from campaign.store.engine import writing
+from campaign.statistics import followers
+from campaign.statistics.counts import Engagement
 from campaign.web.app import make_app
 from campaign.web.reports import routes
 from deployments.server import free_port
@@ -40,9 +41,9 @@ def _make_numbers(label: str) -> None:
     counted(delivery, NOW, Engagement(likes=5, impressions=100), Engagement(likes=1, impressions=20))
     counted(delivery, NOW, Engagement(likes=5, impressions=100), None)
     with writing() as session:
-        days = statistics_audience.audience_of(session, acme.id, NOW)
-        statistics_audience.keep_audience(session, acme.id, days)
-        first, _ = messages.of_delivery(session, delivery)
+        days = followers.audience_of(session, acme.id, NOW)
+        followers.keep_audience(session, acme.id, days)
+        first, _ = log.of_delivery(session, delivery)
         shop = link(session, delivery, label="+Shop")
         click(session, shop, first, NOW)
         click(session, shop, first, NOW, robot=True)

@@ -12,18 +12,18 @@ from typing import Any, cast
 import pytest
 from sqlmodel import col, select
 
-from campaign.domain.content import Content, NamedLink, Part
-from campaign.domain.drafts import Draft
-from campaign.domain.outcome import state_after
-from campaign.domain.rendered import RenderedPart
+from campaign.db import engine
+from campaign.db.engine import reading, writing
+from campaign.deliveries import links
+from campaign.deliveries import log as messages
+from campaign.deliveries import store as deliveries
+from campaign.deliveries.draft import Content, Draft, NamedLink, Part, RenderedPart
+from campaign.deliveries.links import shorten_posts
+from campaign.deliveries.progress import End, Progress
 from campaign.errors import XError
-from campaign.store import deliveries, drafts, links, messages, schema
-from campaign.store.engine import reading, writing
+from campaign.posts.publish import publish_parts, state_after
+from campaign.posts.work import Work
 from models import Charge, Delivery, DeliveryState, MessageState, Service
-from tasks.linking import shorten_posts
-from tasks.progress import End, Progress
-from tasks.threads import publish_parts
-from tasks.work import Work
 from tests import factories
 from tests.databases import Database, in_use
 from tests.factories import NOW
@@ -57,7 +57,7 @@ def _prepare(seed: int, accounts: int, parts: int) -> tuple[list[Service], Deliv
         session.add_all(services)
         session.flush()
         draft = Draft(label="x", content=Content(parts=[Part(text=_text(part, seed)) for part in range(1, parts + 1)]))
-        delivery = drafts.create(session, draft, f"post-{seed}", services, None, actor="test", now=NOW)
+        delivery = deliveries.create(session, draft, f"post-{seed}", services, None, actor="test", now=NOW)
         delivery.state, delivery.confirmed_at, delivery.started_at = DeliveryState.IN_PROGRESS, NOW, NOW
         rendered = [_rendered(service.id, part, seed) for service in services for part in range(1, parts + 1)]
         messages.plan(session, delivery, rendered)
@@ -135,5 +135,5 @@ def a_database() -> Iterator[None]:
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("CAMPAIGN_PUBLIC_URL", "https://s.example.com")
             with in_use(Database("sqlite", f"sqlite:///{home / 'campaign.db'}"), home):
-                schema.upgrade()
+                engine.upgrade()
                 yield

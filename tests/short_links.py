@@ -10,11 +10,11 @@ from datetime import datetime, timedelta
 import httpx
 from sqlmodel import col, select
 
-from campaign.store import links
-from campaign.store.engine import reading, writing
+from campaign.db.engine import reading, writing
+from campaign.deliveries import links
+from campaign.statistics.clicks import MOST_WAITING, ClickRecorder
 from campaign.web import redirect
 from campaign.web.app import make_app
-from campaign.web.clicks import MOST_WAITING, ClickRecorder
 from deployments.server import free_port
 from models import Click, Link, Message, ShortLink
 from tests.web_visits import FIREFOX, a_client, serving
@@ -24,7 +24,7 @@ _SERVER = """
 import sys, uvicorn
 from campaign.web import redirect
 from campaign.web.app import make_app
-from campaign.web.clicks import ClickRecorder
+from campaign.statistics.clicks import ClickRecorder
 recorder = ClickRecorder()
 app = make_app(redirect.routes(recorder), recorder.lifespan)
 uvicorn.run(app, port=int(sys.argv[1]), access_log=False, log_level="warning")

@@ -8,7 +8,7 @@ import requests
 from prefect.client.orchestration import get_client
 from sqlmodel import col, select
 
-from campaign.store.engine import reading
+from campaign.db.engine import reading
 from campaign.x.prices import OWNED_USER_READ, USER_READ
 from models import Charge, Service, Subscription, SyncRun, Visitor
 from tasks.twitter_service import TwitterService, block_name, saved_documents

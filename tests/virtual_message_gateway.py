@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from campaign.domain.budget import WindowName
-from campaign.domain.direct_messages import MessageEvents, NewMessage
-from campaign.domain.receipt import Answer, Price, Receipt
 from campaign.errors import Refused, Uncertain
 from campaign.x import prices
+from campaign.x.types import Answer, MessageEvents, NewMessage, Price, Receipt
+from models import WindowName
 from tests.virtual_messages import LONGEST_CALL, LONGEST_LOOK, LOOKING, SENDING, VirtualMessages
 from tests.virtual_x import Killed
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import count
 
-from campaign.domain.budget import Window, WindowName
-from campaign.domain.direct_messages import MessageEvent, first_id_at
-from campaign.domain.message_budget import LENGTHS
 from campaign.errors import ServiceBlocked, Unsent
+from campaign.limits.rate_limits import LENGTHS
+from campaign.x.types import MessageEvent, Window, first_id_at
+from models import WindowName
 from tests.virtual_x import Killed, VirtualX
 
 #: From the moment a call begins until X shows what it did, in seconds: less than the settling delay.

@@ -9,10 +9,9 @@ from datetime import datetime, timedelta
 from itertools import count
 from random import Random
 
-from campaign.domain.posts import NewPost, OwnPost
-from campaign.domain.receipt import Answer, Price, Receipt
 from campaign.errors import Refused, Uncertain, Unsent
 from campaign.x import prices
+from campaign.x.types import Answer, NewPost, OwnPost, Price, Receipt
 from tests.factories import NOW
 
 #: X shows a post at the latest so many seconds after it took it: less than the settling delay.

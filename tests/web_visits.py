@@ -17,15 +17,15 @@ from pydantic import SecretStr
 from sqlmodel import col, select
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from campaign.db.engine import reading
 from campaign.errors import NotPossible
+from campaign.services import store as services
 from campaign.settings import load_settings
 from campaign.simulator.server import running
-from campaign.store import services
-from campaign.store.engine import reading
-from campaign.web import joining_callback
+from campaign.web import callback
 from campaign.web.app import make_app
-from campaign.web.joining_outside import Outside
-from campaign.x.sign_in import AppKeys, Grant
+from campaign.web.sign_in import Outside
+from campaign.x.oauth import AppKeys, Grant
 from deployments.server import free_port
 from models import Agreement, Service
 from tests.readings import saved_service
@@ -138,7 +138,7 @@ def open_house(street: Street, *, has_oauth2: bool = True, **fields: Any) -> Ite
         load_settings.cache_clear()
         service = saved_service(**{"join_purpose": PURPOSE, "has_oauth2": has_oauth2} | fields)
         house = House(x, url, service, made)
-        street.app = make_app(joining_callback.routes(house.outside()))
+        street.app = make_app(callback.routes(house.outside()))
         yield house
     load_settings.cache_clear()
 

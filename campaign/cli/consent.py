@@ -1,30 +1,84 @@
-"""`campaign consent`: who agreed to be written to, and who took it back. Only the database is asked."""
+"""`campaign consent` and `campaign denylist`: who may be written to, and who may not."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Protocol
 
 import pendulum
 import typer
+from sqlmodel import Session
 
+from campaign.audience import visitors
 from campaign.cli import output
-from campaign.cli.consent_file import read_file
-from campaign.cli.people_options import (
-    SHOWN,
-    AsJson,
-    Limit,
-    Person,
-    ServiceName,
-    note_in,
-    print_one,
-    print_some,
-    service_named,
-)
-from campaign.errors import NotPossible
-from campaign.store import consent_lists, consents, people, schema, suppressions
-from campaign.store.consent_import import Imported, import_consents
-from campaign.store.engine import reading, writing
-from models import ConsentSource
+from campaign.cli.output import read_rows
+from campaign.consent import lists
+from campaign.consent import store as consents
+from campaign.consent.lists import COLUMNS, ConsentRow, Imported, import_consents, read_row
+from campaign.db import engine
+from campaign.db.engine import reading, writing
+from campaign.errors import NotPossible, WrongUsage
+from campaign.services import store as services
+from models import EVERY_SERVICE, ConsentSource, Service, Visitor
+
+
+def read_file(file: Path, note: str, now: datetime) -> list[ConsentRow]:
+    """Read all rows; raises WrongUsage that names those that cannot be used by their lines."""
+    rows = read_rows(file, COLUMNS, ("external_id", "username"), lambda cells: read_row(cells, note, now))
+    return [row for _, row in rows]
+
+
+ServiceName = Annotated[str, typer.Argument(metavar="SERVICE", help="The handle of the X account, without the @.")]
+Person = Annotated[str, typer.Argument(metavar="VISITOR", help="A handle, with or without the @, or an X user id.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="At most so many, the newest.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+#: A person reads no more; scripts get everything.
+SHOWN = 50
+
+
+def note_in(text: str) -> str:
+    """Check that a note says something; raises WrongUsage."""
+    if not text.strip():
+        raise WrongUsage("Say with --note what proves it.")
+    return text.strip()
+
+
+def service_named(session: Session, name: str) -> Service:
+    """Find a service; raises WrongUsage for one that nobody knows."""
+    found = services.named(session, name.removeprefix("@"))
+    if found is None:
+        raise WrongUsage(f"There is no service {name}, or it has not been synchronised yet.")
+    return found
+
+
+class Listed(Protocol):
+    """A row of a list."""
+
+    def as_row(self) -> dict[str, str]:
+        """The row as text."""
+
+
+def print_some(rows: Sequence[Listed], count: int, what: str) -> None:
+    """Print rows for a person to read, and how many there are."""
+    output.print_table([row.as_row() for row in rows])
+    shown = f", the first {len(rows)} shown." if count > len(rows) else "."
+    output.say(f"{count:,} {what}{'' if count == 1 else 's'}{shown}")
+
+
+def print_one(person: Visitor, said: dict[str, object], *, as_json: bool) -> None:
+    """Print what was done about a person, under labels made from the names."""
+    row = {"external_id": person.external_id, "username": person.username, **said}
+    if as_json:
+        output.print_json(row)
+        return
+    output.print_table([{_label(name): "" if value is None else str(value) for name, value in row.items()}])
+
+
+def _label(name: str) -> str:
+    return "External ID" if name == "external_id" else name.replace("_", " ").capitalize()
+
 
 consent = typer.Typer(help="Who agreed to be written to, and who took it back.", no_args_is_help=True)
 
@@ -37,10 +91,10 @@ _NAMED = 20
 def grant(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = False) -> None:
     """Write down that a person agreed, by an operator's word."""
     proof = note_in(note)
-    schema.make_ready()
+    engine.make_ready()
     with writing(durable=True) as session:
-        account, person = service_named(session, service), people.named(session, visitor)
-        if suppressions.is_suppressed(session, account.id, person.id):
+        account, person = service_named(session, service), visitors.named(session, visitor)
+        if consents.is_suppressed(session, account.id, person.id):
             raise NotPossible(
                 f"{visitor} is never written to by {account.internal_name}; see campaign denylist list, and lift it"
                 " with campaign denylist remove when the person asks for it."
@@ -55,9 +109,9 @@ def grant(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = F
 def withdraw(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = False) -> None:
     """Write down that a person wants no more messages: nothing more is sent, as after the person's own word."""
     proof = note_in(note)
-    schema.make_ready()
+    engine.make_ready()
     with writing(durable=True) as session:
-        account, person = service_named(session, service), people.named(session, visitor)
+        account, person = service_named(session, service), visitors.named(session, visitor)
         cancelled = consents.opt_out(session, account.id, person.id, proof, pendulum.now("UTC"))
     said = {"service": account.internal_name, "consent": "withdrawn", "cancelled_messages": cancelled}
     print_one(person, said, as_json=as_json)
@@ -72,7 +126,7 @@ def import_list(
 ) -> None:
     """Write down who agreed by a list; nothing is changed when a row of it cannot be read."""
     rows = read_file(file, note_in(note), pendulum.now("UTC"))
-    schema.make_ready()
+    engine.make_ready()
     with writing(durable=True) as session:
         account = service_named(session, service)
         imported = import_consents(session, account.id, rows)
@@ -101,12 +155,63 @@ def list_consents(
     as_json: AsJson = False,
 ) -> None:
     """List who agreed to be written to by a service, the newest first."""
-    schema.make_ready()
+    engine.make_ready()
     with reading() as session:
         account = service_named(session, service)
-        rows = consent_lists.consents_of(session, account.id, ended=ended, limit=limit if as_json else limit or SHOWN)
+        rows = lists.consents_of(session, account.id, ended=ended, limit=limit if as_json else limit or SHOWN)
         if as_json:
             output.print_json([row.as_json() for row in rows])
         else:
-            count = consent_lists.count_consents(session, account.id, ended=ended)
+            count = lists.count_consents(session, account.id, ended=ended)
             print_some(list(rows), count, "consent")
+
+
+denylist = typer.Typer(help="Who is never written to.", no_args_is_help=True)
+
+OneService = Annotated[str | None, typer.Option("--service", help="Of this service; of all of them when left out.")]
+
+
+@denylist.command()
+def add(
+    visitor: Person,
+    note: Annotated[str, typer.Option(help="Why, in your words; never a text that a person sent.")],
+    service: OneService = None,
+    as_json: AsJson = False,
+) -> None:
+    """Never write to a person again, whatever a delivery says; messages that wait are cancelled."""
+    proof = note_in(note)
+    engine.make_ready()
+    with writing(durable=True) as session:
+        by, person = _by(session, service), visitors.named(session, visitor)
+        cancelled = consents.suppress(session, person.id, proof, pendulum.now("UTC"), by)
+    said = {"service": service or "all", "denylist": "added", "cancelled_messages": cancelled}
+    print_one(person, said, as_json=as_json)
+
+
+@denylist.command()
+def remove(visitor: Person, service: OneService = None, as_json: AsJson = False) -> None:
+    """Allow messages to a person again; with --service also those that the person did not want any more."""
+    engine.make_ready()
+    with writing(durable=True) as session:
+        by, person = _by(session, service), visitors.named(session, visitor)
+        if not consents.allow_again(session, person.id, by):
+            raise NotPossible(
+                f"{visitor} is not on the denylist of {service or 'all services'}; see campaign denylist list."
+            )
+    print_one(person, {"service": service or "all", "denylist": "removed"}, as_json=as_json)
+
+
+@denylist.command("list")
+def list_suppressed(limit: Limit = None, as_json: AsJson = False) -> None:
+    """List who is never written to, by an operator's word or the person's own, the newest first."""
+    engine.make_ready()
+    with reading() as session:
+        rows = lists.suppressions(session, limit if as_json else limit or SHOWN)
+        if as_json:
+            output.print_json([row.as_json() for row in rows])
+        else:
+            print_some(list(rows), lists.count_suppressions(session), "suppression")
+
+
+def _by(session: Session, service: str | None) -> int:
+    return service_named(session, service).id if service else EVERY_SERVICE

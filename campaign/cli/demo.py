@@ -1,4 +1,4 @@
-"""`campaign demo`: the whole story on a simulated X, then the UI stays up."""
+"""`campaign demo`: the whole story on a simulated X."""
 
 import os
 import signal
@@ -10,15 +10,47 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pendulum
+import requests
 import typer
 
 from campaign.cli import output
-from campaign.cli.progress import progress
-from campaign.cli.story import BRAND, SimulatedBrand
-from campaign.cli.up import ending_in_order, start_everything, step
-from campaign.domain.spending import usd
+from campaign.cli.output import progress
+from campaign.cli.server import ending_in_order, start_everything, step
 from campaign.errors import NotPossible
+from campaign.formatting import usd
 from campaign.settings import Settings, load_settings
+
+BRAND, FOLLOWERS = "acme", 12_000
+_JOIN, _LEAVE, _RENAMED = 250, 120, 80
+
+
+class SimulatedBrand:
+    """A brand on the simulator at `x_url`; see docs/simulator.md for the calls."""
+
+    def __init__(self, x_url: str) -> None:
+        self._control = f"{x_url}/control/accounts"
+
+    def open_account(self, callback_url: str) -> dict[str, str]:
+        """Make the account with its followers and return its keys; people who sign in are sent to `callback_url`."""
+        wanted = {"username": BRAND, "name": "Acme", "followers": FOLLOWERS, "callbacks": [callback_url]}
+        account = self._call("POST", "", wanted)
+        return {name: account[name] for name in account if name not in {"username", "user_id"}}
+
+    def let_time_pass(self) -> str:
+        """Have people join, leave and rename themselves; say so in a sentence."""
+        self._call("DELETE", f"/{BRAND}/followers", {"count": _LEAVE})
+        self._call("POST", f"/{BRAND}/renames", {"count": _RENAMED})
+        self._call("POST", f"/{BRAND}/followers", {"count": _JOIN})
+        return f"{_JOIN} people begin to follow @{BRAND}, {_LEAVE} leave, {_RENAMED} rename themselves"
+
+    def _call(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        try:
+            answer = requests.request(method, self._control + path, json=body, timeout=30)
+            answer.raise_for_status()
+        except requests.RequestException as error:
+            raise NotPossible(f"The simulator does not answer as it should ({type(error).__name__}).") from None
+        return dict(answer.json())
+
 
 #: A run that has not ended by then will not.
 _RUN_SECONDS = 300
@@ -113,16 +145,16 @@ def _start_simulator(home: Path, stack: ExitStack) -> str:
 
 
 def _connect(brand: SimulatedBrand) -> None:
-    from campaign.cli.forms import save_any
+    from campaign.cli.service import save_any
 
     keys = brand.open_account(f"{load_settings().public_url}/join/callback")
     save_any({"label": "Acme (simulated)", "internal_name": BRAND, "join_purpose": _PURPOSE} | keys)
 
 
 def _show_sync(title: str) -> None:
-    from campaign.store import sync_runs
-    from campaign.store.engine import reading
-    from tasks.followers import report_on
+    from campaign.audience import sync as sync_runs
+    from campaign.db.engine import reading
+    from tasks.account_sync import report_on
     from tasks.services import find_service
 
     service, began = find_service(BRAND), pendulum.now("UTC")
@@ -148,8 +180,9 @@ def _run_deployment() -> None:
 
 
 def _show_visitors() -> None:
-    from campaign.store import ledgers, visitors
-    from campaign.store.engine import reading
+    from campaign.audience import visitors
+    from campaign.db.engine import reading
+    from campaign.limits import spend_cap as ledgers
     from tasks.services import find_service
 
     service = find_service(BRAND)

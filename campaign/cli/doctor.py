@@ -1,12 +1,147 @@
-"""`campaign doctor`: is everything there that the workflows need, and if not, what to do."""
+"""`campaign doctor`: what is wrong with this installation, and what to do."""
 
-from dataclasses import asdict
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Annotated
 
+import httpx
 import typer
 
 from campaign.cli import output
-from campaign.settings import load_settings
+from campaign.db import engine as schema
+from campaign.db.engine import engine
+from campaign.errors import CampaignError, NotPossible
+from campaign.settings import Settings, load_settings
+from deployments.encryption import VARIABLE, key_file, server_key
+from deployments.environment import make_home
+from deployments.existing import check_version, server_of
+from deployments.server import connected
+from models import ServiceState
+
+#: X refuses signed calls when the clocks differ by more than five minutes; said well before.
+_CLOCK_SECONDS = 60
+_DISK_BYTES = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The result of one check."""
+
+    check: str
+    ok: bool
+    says: str
+
+
+def diagnose(settings: Settings) -> Iterator[Finding]:
+    """Look at everything a workflow needs, from the home to the services."""
+    yield _finding("home", _home, settings)
+    yield _finding("disk", _disk, settings)
+    yield _finding("database", _database, settings)
+    yield _finding("encryption key", _encryption, settings)
+    yield _finding("clock", _clock, settings)
+    server = _finding("server", _server, settings)
+    yield server
+    if server.ok:
+        with connected(settings):
+            yield _finding("worker", _worker, settings)
+            yield from _services()
+
+
+def _finding(name: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
+    try:
+        return Finding(name, ok=True, says=check(settings))
+    except CampaignError as error:
+        return Finding(name, ok=False, says=str(error))
+
+
+def _home(settings: Settings) -> str:
+    make_home(settings)
+    return f"{settings.home} can be written to."
+
+
+def _disk(settings: Settings) -> str:
+    place = next(folder for folder in (settings.home, *settings.home.parents) if folder.exists())
+    free = shutil.disk_usage(place).free
+    says = f"{free / 1e9:.1f} GB are free at {place}"
+    if free < _DISK_BYTES:
+        raise NotPossible(f"{says}; make room for at least 1 GB, or a sync may stop in the middle.")
+    return f"{says}."
+
+
+def _database(_settings: Settings) -> str:
+    schema.make_ready()
+    shown = engine().url.render_as_string(hide_password=True)
+    return f"{shown} is at revision {schema.newest_revision()}."
+
+
+def _encryption(settings: Settings) -> str:
+    if os.environ.get("PREFECT_API_URL"):
+        return "It is with the server that PREFECT_API_URL names."
+    server_key(settings)
+    if os.environ.get(VARIABLE):
+        return f"{VARIABLE} is set; keep a copy of it with your backups."
+    return f"{key_file(settings)} is the one the services were saved with; keep a copy of it with your backups."
+
+
+def _clock(settings: Settings) -> str:
+    try:
+        date = httpx.get(settings.x_api_url, timeout=10).headers["Date"]
+    except (httpx.HTTPError, KeyError):
+        raise NotPossible(
+            f"{settings.x_api_url} cannot be reached; check the network and CAMPAIGN_X_API_URL."
+        ) from None
+    seconds = abs((datetime.now(UTC) - parsedate_to_datetime(date)).total_seconds())
+    if seconds > _CLOCK_SECONDS:
+        raise NotPossible(
+            f"This machine's clock and X's differ by {seconds:.0f} s; X refuses calls beyond 300 s: set it."
+        )
+    return f"This machine's clock and X's differ by {seconds:.0f} s."
+
+
+def _server(settings: Settings) -> str:
+    api_url = server_of(settings)
+    if api_url is None:
+        raise NotPossible("No Prefect server runs for this home; start it with `campaign up`, or set PREFECT_API_URL.")
+    check_version(api_url)
+    return f"{api_url} answers and has the right version."
+
+
+def _worker(_settings: Settings) -> str:
+    from deployments.worker import POOL, online_workers
+
+    if names := [worker.name for worker in online_workers()]:
+        return f"{len(names)} at work in the pool {POOL}: {', '.join(sorted(names))}."
+    raise NotPossible(
+        f"No worker is online, so no workflow can run; start `campaign up`, or `prefect worker start --pool {POOL}`."
+    )
+
+
+def _services() -> Iterator[Finding]:
+    from tasks.services import saved_services
+
+    try:
+        saved = saved_services()
+    except CampaignError as error:
+        yield Finding("services", ok=False, says=str(error))
+        return
+    yield from (Finding("services", ok=False, says=problem) for problem in saved.problems)
+    for service in saved.services:
+        name, state = f"service {service.internal_name}", service.state
+        if state is ServiceState.OK:
+            yield Finding(name, ok=True, says=f"X found it well on {service.checked_at:%Y-%m-%d %H:%M} UTC.")
+        elif state is ServiceState.UNCHECKED:
+            advice = f"campaign service check {service.internal_name}"
+            yield Finding(name, ok=False, says=f"X has not been asked about it yet; run `{advice}`.")
+        else:
+            yield Finding(name, ok=False, says=service.problems.replace("\n", " "))
+    if not saved.services and not saved.problems:
+        yield Finding(
+            "services", ok=False, says="There is no service yet; make one with `campaign service create HANDLE`."
+        )
 
 
 def doctor(
@@ -17,7 +152,6 @@ def doctor(
 
     settings = load_settings()
     adopt(settings)
-    from campaign.cli.checks import diagnose
 
     findings = []
     for finding in diagnose(settings):

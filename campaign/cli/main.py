@@ -6,22 +6,17 @@ import typer
 from typer.exceptions import TyperException
 
 from campaign.cli import output
-from campaign.cli.consent import consent
+from campaign.cli.consent import consent, denylist
 from campaign.cli.contact import contact
-from campaign.cli.database import database
 from campaign.cli.delivery import delivery
 from campaign.cli.demo import demo
-from campaign.cli.denylist import denylist
-from campaign.cli.deploy import deploy_command
 from campaign.cli.doctor import doctor
 from campaign.cli.report import report
+from campaign.cli.server import database, deploy_command, simulator, up, web
 from campaign.cli.service import service
-from campaign.cli.simulator import simulator
 from campaign.cli.sync import sync
 from campaign.cli.template import template
-from campaign.cli.up import up
 from campaign.cli.visitors import visitors
-from campaign.cli.web import web
 from campaign.errors import CampaignError, WrongUsage
 
 app = typer.Typer(

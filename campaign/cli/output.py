@@ -3,17 +3,25 @@
 import csv
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from threading import Event, Thread
+from typing import Any, TypeVar
 
 import orjson
+import pendulum
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from campaign.audience import sync
+from campaign.broadcasts import waves
+from campaign.broadcasts.report import Numbers
+from campaign.db.engine import reading
 from campaign.errors import WrongUsage
 from campaign.settings import load_settings
+from models import Delivery, DeliveryKind, Service, SyncRun, SyncState
 
 #: For people, on standard error: progress, questions, what went wrong.
 console = Console(stderr=True, highlight=False)
@@ -113,3 +121,134 @@ def keep(error: Exception) -> str:
     except OSError as reason:
         return f"the details cannot be written to {path} ({reason.strerror})"
     return f"the details are in {path}"
+
+
+@contextmanager
+def progress(services: Sequence[Service]) -> Iterator[None]:
+    """Show a bar per service, read from the database while the flow works."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    note = TextColumn("{task.fields[note]}")
+    hidden = not console.is_terminal
+    with Progress(*columns, note, console=console, transient=True, disable=hidden) as bars:
+        done = Event()
+        watcher = Thread(target=_watch, args=(bars, services, done))
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
+
+
+def _watch(bars: Progress, services: Sequence[Service], done: Event) -> None:
+    began = pendulum.now("UTC")
+    shown = {one.id: bars.add_task(one.internal_name, total=one.followers_count, note="") for one in services}
+    while not done.wait(0.3):
+        with reading() as session:
+            for run in sync.touched_since(session, began, list(shown)):
+                bars.update(shown[run.service_id], completed=run.followers_read, note=_note(run))
+
+
+def _note(run: SyncRun) -> str:
+    if run.state is not SyncState.WAITING or not run.goes_on_at:
+        return f"{run.followers_read:,} read"
+    seconds = max(0, int((run.goes_on_at - pendulum.now("UTC")).total_seconds()))
+    return f"{run.followers_read:,} read, X allows no more calls for now: continues in {seconds} s"
+
+
+_EVERY_SECONDS = 2.0
+
+
+@contextmanager
+def sending(delivery: Delivery) -> Iterator[None]:
+    """Show a bar while a broadcast is sent; nothing for a post, which is out at once, or without a terminal."""
+    if delivery.kind is not DeliveryKind.DM or not console.is_terminal:
+        yield
+        return
+    columns = (TextColumn(delivery.name), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as bars:
+        done = Event()
+        watcher = Thread(target=_watch_broadcast, args=(bars, delivery, done))
+        watcher.start()
+        try:
+            yield
+        finally:
+            done.set()
+            watcher.join()
+
+
+def _watch_broadcast(bars: Progress, delivery: Delivery, done: Event) -> None:
+    bar = bars.add_task("", total=100)
+    while not done.wait(_EVERY_SECONDS):
+        with reading() as session:
+            numbers = Numbers(waves.count_by_state(session, delivery.id))
+        bars.update(bar, completed=numbers.percentage, description=numbers.in_words())
+
+
+_ROW = TypeVar("_ROW")
+#: A person corrects no more at a time.
+_MOST_NAMED = 10
+
+
+def read_rows(
+    file: Path, columns: Sequence[str], naming: Sequence[str], read: Callable[[Mapping[str, str]], _ROW]
+) -> list[tuple[int, _ROW]]:
+    """Read all rows, each with the number of its line; `naming` are the columns of which one is needed.
+
+    Raises WrongUsage that names those that cannot be used by their lines.
+    """
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as opened:
+            return _rows(file, csv.DictReader(opened, strict=True), columns, naming, read)
+    except OSError as error:
+        raise WrongUsage(f"{file} cannot be read ({error.strerror}).") from None
+    except UnicodeDecodeError:
+        raise WrongUsage(f"{file} is not written in UTF-8; save it as CSV UTF-8.") from None
+    except csv.Error as error:
+        raise WrongUsage(f"{file} is no comma separated list ({error}).") from None
+
+
+def refuse(file: Path, problems: Sequence[tuple[int, str]]) -> None:
+    """Raise WrongUsage when there are problems, each with the number of its line."""
+    if problems:
+        named = "; ".join(f"line {line}: {problem}" for line, problem in problems[:_MOST_NAMED])
+        more = f"; and {len(problems) - _MOST_NAMED:,} more lines" if len(problems) > _MOST_NAMED else ""
+        raise WrongUsage(f"Nothing was imported from {file}: {named}{more}.")
+
+
+def _rows(
+    file: Path,
+    reader: "csv.DictReader[str]",
+    columns: Sequence[str],
+    naming: Sequence[str],
+    read: Callable[[Mapping[str, str]], _ROW],
+) -> list[tuple[int, _ROW]]:
+    reader.fieldnames = [_column(name) for name in reader.fieldnames or ()]
+    _check_named(file, reader.fieldnames, naming)
+    rows, problems = list[tuple[int, _ROW]](), list[tuple[int, str]]()
+    for line, cells in _filled(reader, columns):
+        try:
+            rows.append((line, read(cells)))
+        except WrongUsage as problem:
+            problems.append((line, str(problem)))
+    refuse(file, problems)
+    return rows
+
+
+def _check_named(file: Path, found: Collection[str], naming: Sequence[str]) -> None:
+    if not set(naming) & set(found):
+        listed = " nor ".join(f"a column {name}" for name in naming)
+        raise WrongUsage(f"{file} has neither {listed}, separated by commas.")
+
+
+def _column(name: str) -> str:
+    """The name of a column; `campaign visitors --csv` writes some of them with the labels of its list."""
+    return name.strip().lower().replace(" ", "_")
+
+
+def _filled(reader: "csv.DictReader[str]", columns: Sequence[str]) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """The rows in which something stands, each with the number of its line."""
+    for row in reader:
+        cells = {name: (row.get(name) or "").strip() for name in columns}
+        if any(cells.values()):
+            yield reader.line_num, cells

@@ -8,14 +8,17 @@ import typer
 from sqlmodel import Session
 
 from campaign.cli import output
-from campaign.domain import engagement_csv, engagement_delivery_report, engagement_service_report
-from campaign.domain.engagement_cells import shown
-from campaign.domain.engagement_sections import Report, Section
+from campaign.db import engine
+from campaign.db.engine import reading
+from campaign.deliveries import store as deliveries
 from campaign.errors import WrongUsage
+from campaign.reporting import csv_file
+from campaign.reporting.document import Report, Section, shown
+from campaign.services import store as services
 from campaign.settings import load_settings
-from campaign.store import deliveries, engagement_deliveries, engagement_services, schema, services
-from campaign.store.engine import reading
-from campaign.x.tariff import TARIFF
+from campaign.statistics import numbers as engagement_deliveries
+from campaign.statistics import reports
+from campaign.statistics.numbers import TARIFF
 
 report = typer.Typer(help="What came of it: clicks, reactions, followers, cost.", no_args_is_help=True)
 
@@ -36,9 +39,9 @@ def delivery(
     """Show how many got a delivery, who clicked, what people did with its posts, and what it cost."""
 
     def read(session: Session) -> Any:
-        return engagement_deliveries.numbers_of(session, deliveries.named(session, name), TARIFF)
+        return engagement_deliveries.delivery_numbers(session, deliveries.named(session, name), TARIFF)
 
-    _show(read, engagement_delivery_report.report_of, as_json=as_json, as_csv=as_csv)
+    _show(read, reports.delivery_report_of, as_json=as_json, as_csv=as_csv)
 
 
 @report.command()
@@ -53,9 +56,9 @@ def service(
         found = services.named(session, name)
         if found is None:
             raise WrongUsage(f"There is no service {name!r}; `campaign service list` shows them.")
-        return engagement_services.numbers_of(session, found, load_settings().timezone)
+        return engagement_deliveries.service_numbers(session, found, load_settings().timezone)
 
-    _show(read, engagement_service_report.report_of, as_json=as_json, as_csv=as_csv)
+    _show(read, reports.service_report_of, as_json=as_json, as_csv=as_csv)
 
 
 @report.command("all")
@@ -63,9 +66,9 @@ def everything(as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """Show all services side by side, and the newest deliveries."""
 
     def read(session: Session) -> Any:
-        return engagement_services.overview(session, TARIFF, pendulum.now("UTC"))
+        return engagement_deliveries.overview(session, TARIFF, pendulum.now("UTC"))
 
-    _show(read, engagement_service_report.overview_of, as_json=as_json, as_csv=as_csv)
+    _show(read, reports.overview_of, as_json=as_json, as_csv=as_csv)
 
 
 def _show(
@@ -73,7 +76,7 @@ def _show(
 ) -> None:
     if as_json and as_csv:
         raise WrongUsage("Choose --csv or --json; both do not fit into one output.")
-    schema.make_ready()
+    engine.make_ready()
     with reading() as session:
         numbers = read(session)
     if as_json:
@@ -85,7 +88,7 @@ def _show(
 
 
 def _print_csv(found: Report) -> None:
-    print(engagement_csv.as_csv(found), end="")  # noqa: T201
+    print(csv_file.as_csv(found), end="")  # noqa: T201
 
 
 def _print(found: Report) -> None:

@@ -1,15 +1,370 @@
-"""`campaign service`: the connected X accounts, the same forms as in the Prefect UI."""
+"""`campaign service`: X accounts connected, checked, changed and removed."""
 
-from typing import Annotated
+import os
+import sys
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import count
+from typing import Annotated, Any
+from uuid import UUID
 
+import pendulum
 import typer
+from prefect.client.orchestration import get_client
+from pydantic import SecretStr, ValidationError
 
-from campaign.cli.connection import connected_to_prefect
-from campaign.cli.service_options import AsJson, Handle
-from campaign.cli.service_saving import create, edit
-from campaign.cli.service_showing import check, list_services, show
-from campaign.domain.handles import check_handle
-from campaign.errors import NotPossible
+from campaign.cli import output
+from campaign.cli.server import connected_to_prefect
+from campaign.db.engine import reading
+from campaign.errors import NotPossible, ServiceBlocked, Uncertain, Unsent, WrongUsage
+from campaign.formatting import usd
+from campaign.limits import spend_cap as ledgers
+from campaign.services.check import sentence_of
+from campaign.settings import load_settings
+from campaign.x.keys import Keys, problem_of
+from campaign.x.types import check_handle
+from models import ApiVersion, MessagePolicy, Service
+from tasks.services import check_keys, find_service, saved_services
+from tasks.twitter_service import TwitterService, block_name, saved_documents
+
+Handle = Annotated[str, typer.Argument(metavar="HANDLE", help="The handle of the X account, without the @.")]
+Label = Annotated[str | None, typer.Option(help="The name read in lists and reports.")]
+Folder = Annotated[str | None, typer.Option(help="Visitor folder.")]
+Synchronize = Annotated[bool | None, typer.Option("--synchronize/--no-synchronize", help="Part of the account sync.")]
+Proof = Annotated[bool | None, typer.Option("--proof/--no-proof", help="A private test account for proofs.")]
+Version = Annotated[ApiVersion | None, typer.Option(help="Which of X's APIs.")]
+Owned = Annotated[bool | None, typer.Option("--owned/--not-owned", help="This account owns the developer app.")]
+Cap = Annotated[float | None, typer.Option(min=0, help="US dollars in a calendar month.")]
+
+Policy = Annotated[MessagePolicy | None, typer.Option("--message-policy", help="Whom direct messages go to.")]
+OptOutLine = Annotated[str | None, typer.Option(help="Ends direct messages; empty for none.")]
+FrequencyCap = Annotated[int | None, typer.Option(min=0, help="Direct messages to one person; 0 for no cap.")]
+FrequencyDays = Annotated[int | None, typer.Option(min=1, max=365, help="Days in which that cap counts.")]
+QuietHours = Annotated[str | None, typer.Option(help="No direct messages then, as in 22:00-08:00; empty for none.")]
+TimeZone = Annotated[str | None, typer.Option("--timezone", help="Of the quiet hours; empty for CAMPAIGN_TIMEZONE.")]
+DailyLimit = Annotated[int | None, typer.Option(min=0, help="Direct messages in 24 hours; 0 for X's limit.")]
+
+JoinPurpose = Annotated[str | None, typer.Option(help="Why people are asked to share their profile; empty: nobody is.")]
+AsksEmail = Annotated[bool | None, typer.Option("--asks-email/--no-asks-email", help="Ask for the email address too.")]
+Reconciliation = Annotated[
+    str | None, typer.Option(help="How known contacts are found: some of x_user_id, email, username; - for none.")
+]
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+ConsumerKey = Annotated[str | None, typer.Option(envvar="CAMPAIGN_CONSUMER_KEY", help="Asked for where missing.")]
+ConsumerSecret = Annotated[str | None, typer.Option(envvar="CAMPAIGN_CONSUMER_SECRET", help="Asked for where missing.")]
+AccessToken = Annotated[str | None, typer.Option(envvar="CAMPAIGN_ACCESS_TOKEN", help="Asked for where missing.")]
+AccessTokenSecret = Annotated[
+    str | None, typer.Option(envvar="CAMPAIGN_ACCESS_TOKEN_SECRET", help="Asked for where missing.")
+]
+ClientId = Annotated[str | None, typer.Option(envvar="CAMPAIGN_CLIENT_ID", help="Of OAuth 2.0; for sharing profiles.")]
+ClientSecret = Annotated[str | None, typer.Option(envvar="CAMPAIGN_CLIENT_SECRET", help="Of OAuth 2.0 too.")]
+NewKeys = Annotated[
+    bool, typer.Option("--keys", help="Replace the four keys: from CAMPAIGN_CONSUMER_KEY and so on, or asked for.")
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRow:
+    """A service with what it was charged this month, in US dollars."""
+
+    service: Service
+    spent: Decimal
+
+    def describe(self) -> dict[str, Any]:
+        """The service for scripts, without its keys."""
+        service = self.service
+        return {
+            "service": service.internal_name,
+            "label": service.label,
+            "visitor_folder": service.visitor_folder,
+            "synchronize": service.synchronize,
+            "proof": service.proof,
+            "api_version": service.api_version.value,
+            "owned": service.owned,
+            "spend_cap_usd": f"{service.spend_cap:.2f}",
+            "spent_usd": f"{self.spent:.2f}",
+            "followers": service.followers_count,
+            **self.messages(),
+            **self.sharing(),
+            **self.check_result(),
+        }
+
+    def messages(self) -> dict[str, Any]:
+        """What its direct messages follow."""
+        service = self.service
+        return {
+            "message_policy": service.message_policy.value,
+            "opt_out_line": service.opt_out_line,
+            "frequency_cap": service.frequency_cap,
+            "frequency_days": service.frequency_days,
+            "quiet_hours": service.quiet_hours,
+            "timezone": service.timezone,
+            "daily_limit": service.daily_limit,
+        }
+
+    def sharing(self) -> dict[str, Any]:
+        """What people are asked to share, and why."""
+        service = self.service
+        return {
+            "join_purpose": service.join_purpose,
+            "asks_email": service.asks_email,
+            "oauth2": service.has_oauth2,
+            "reconciliation": service.reconciliation,
+        }
+
+    def check_result(self) -> dict[str, Any]:
+        """What the last check found."""
+        service = self.service
+        return {
+            "state": service.state.value,
+            "handle": service.x_username or service.internal_name,
+            "x_user_id": service.x_user_id,
+            "access_level": service.access_level,
+            "problems": service.problems.splitlines(),
+        }
+
+    def as_row(self) -> dict[str, str]:
+        """The service for people."""
+        service = self.service
+        return {
+            "Service": service.internal_name,
+            "Label": service.label,
+            "State": service.state.value.replace("_", " "),
+            "Followers": f"{service.followers_count:,}" if service.followers_count is not None else "",
+            "Synchronized": "yes" if service.synchronize else "no",
+            "Proof": "yes" if service.proof else "",
+            "Spent": f"{usd(self.spent)} of {usd(service.spend_cap)}",
+            "Problems": service.problems,
+        }
+
+
+def one_named(handle: str) -> ServiceRow:
+    """Find one saved service; raises WrongUsage when there is none."""
+    return _with_spending(find_service(handle))
+
+
+def list_all() -> tuple[list[ServiceRow], list[str]]:
+    """All saved services by name, and a sentence for each form that cannot be used."""
+    saved = saved_services()
+    rows = sorted(saved.services, key=lambda service: service.internal_name.lower())
+    return [_with_spending(service) for service in rows], saved.problems
+
+
+def save_new(values: dict[str, Any]) -> ServiceRow:
+    """Save the form of a new service; raises WrongUsage when there is one of that name or the keys cannot work."""
+    handle = values["internal_name"]
+    taken = {service.internal_name.lower() for service in saved_services().services}
+    if handle.lower() in taken:
+        raise WrongUsage(f"The service {handle} exists; change it with: campaign service edit {handle}")
+    _save(values, _free_name(handle), overwrite=False)
+    return one_named(handle)
+
+
+def _free_name(handle: str) -> str:
+    """A name for a form; the obvious one may still be that of a service that was renamed."""
+    taken, wanted = {str(document.name) for document in saved_documents()}, block_name(handle)
+    return next(name for number in count(1) if (name := f"{wanted}-{number}" if number > 1 else wanted) not in taken)
+
+
+def save_changed(handle: str, changes: dict[str, Any]) -> ServiceRow:
+    """Save the form of a service with some fields changed."""
+    service = find_service(handle)
+    with get_client(sync_client=True) as client:
+        document = client.read_block_document(UUID(service.block_id), include_secrets=True)
+    _save(document.data | changes, str(document.name), overwrite=True)
+    return one_named(changes.get("internal_name", handle))
+
+
+def save_any(values: dict[str, Any]) -> None:
+    """Save the form of a service, whether there is one of its name or not."""
+    _save(values, block_name(values["internal_name"]), overwrite=True)
+
+
+def _save(values: dict[str, Any], name: str, *, overwrite: bool) -> None:
+    try:
+        form = TwitterService.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = TwitterService.model_fields[str(first["loc"][0])].title
+        raise WrongUsage(f"{field} cannot be used: {first['msg']}.") from None
+    if problem := problem_of(form.four_keys()):
+        raise WrongUsage(problem)
+    TwitterService.register_type_and_schema()
+    form.save(name, overwrite=overwrite)
+
+
+def check_one(handle: str) -> ServiceRow:
+    """Ask X about one service now; raises WrongUsage when X cannot be asked."""
+    try:
+        check_keys(find_service(handle))
+    except (Unsent, Uncertain) as error:
+        raise WrongUsage(str(error)) from None
+    except ServiceBlocked as error:
+        raise NotPossible(sentence_of(error)) from None
+    return one_named(handle)
+
+
+def forget(row: ServiceRow) -> None:
+    """Delete the saved form, keys included."""
+    with get_client(sync_client=True) as client:
+        client.delete_block_document(UUID(row.service.block_id))
+    saved_services()
+
+
+def _with_spending(service: Service) -> ServiceRow:
+    with reading() as session:
+        return ServiceRow(service, ledgers.spent(session, service.id, pendulum.now("UTC")))
+
+
+def list_services(as_json: AsJson = False) -> None:
+    """List the services with what X said of their keys and what they cost this month."""
+    with connected_to_prefect():
+        rows, problems = list_all()
+    if as_json:
+        output.print_json([row.describe() for row in rows])
+    else:
+        output.print_table([row.as_row() for row in rows])
+    for problem in problems or ([] if rows else ["There is no service yet; make one: campaign service create HANDLE"]):
+        output.say(problem)
+
+
+def check(handle: Handle, as_json: AsJson = False) -> None:
+    """Ask X whether the keys work and say in plain words what is wrong; costs one user read ($0.01)."""
+    from campaign.x.http import check_simulator
+
+    check_handle(handle)
+    check_simulator(load_settings().x_api_url)
+    with connected_to_prefect():
+        row = check_one(handle)
+    if as_json:
+        output.print_json(row.check_result())
+    else:
+        _say_account(row)
+    if row.service.state != "ok":
+        raise NotPossible(f"{handle} needs attention.")
+
+
+def show(description: dict[str, Any], *, as_json: bool) -> None:
+    """Print what is known of a service, or for people just which it is."""
+    if as_json:
+        output.print_json(description)
+    else:
+        output.print_table([{"Service": description["service"], "Label": description["label"]}])
+
+
+def _say_account(row: Any) -> None:
+    account = row.service
+    if account.x_username:
+        protected = "protected" if account.protected else "public"
+        output.say(
+            f"@{account.x_username} ({account.x_name}): {account.followers_count:,} followers, {protected},"
+            f" permission {account.access_level or 'not told'}, spend cap {usd(account.spend_cap)} a month."
+        )
+    for problem in account.problems.splitlines():
+        output.say(problem)
+    if account.state == "ok":
+        output.say("X accepts the keys.")
+
+
+KEYS = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
+
+
+def create(
+    handle: Handle,
+    label: Label = None,
+    visitor_folder: Folder = None,
+    synchronize: Synchronize = None,
+    proof: Proof = None,
+    api_version: Version = None,
+    owned: Owned = None,
+    spend_cap: Cap = None,
+    message_policy: Policy = None,
+    opt_out_line: OptOutLine = None,
+    frequency_cap: FrequencyCap = None,
+    frequency_days: FrequencyDays = None,
+    quiet_hours: QuietHours = None,
+    timezone: TimeZone = None,
+    daily_limit: DailyLimit = None,
+    join_purpose: JoinPurpose = None,
+    asks_email: AsksEmail = None,
+    reconciliation: Reconciliation = None,
+    client_id: ClientId = None,
+    client_secret: ClientSecret = None,
+    consumer_key: ConsumerKey = None,
+    consumer_secret: ConsumerSecret = None,
+    access_token: AccessToken = None,
+    access_token_secret: AccessTokenSecret = None,
+    as_json: AsJson = False,
+) -> None:
+    """Connect an X account; keys come from options, from CAMPAIGN_CONSUMER_KEY and so on, or are asked for."""
+    given = _given(locals())
+    check_handle(handle)
+    keys = _complete({name: given.get(name) for name in KEYS})
+    with connected_to_prefect():
+        row = save_new({"label": handle, "internal_name": handle} | given | keys)
+    show(row.describe(), as_json=as_json)
+    output.say(f"Saved. Now ask X about it: campaign service check {handle}")
+
+
+def edit(
+    handle: Handle,
+    internal_name: Annotated[str | None, typer.Option(help="The new handle, after the account was renamed.")] = None,
+    label: Label = None,
+    visitor_folder: Folder = None,
+    synchronize: Synchronize = None,
+    proof: Proof = None,
+    api_version: Version = None,
+    owned: Owned = None,
+    spend_cap: Cap = None,
+    message_policy: Policy = None,
+    opt_out_line: OptOutLine = None,
+    frequency_cap: FrequencyCap = None,
+    frequency_days: FrequencyDays = None,
+    quiet_hours: QuietHours = None,
+    timezone: TimeZone = None,
+    daily_limit: DailyLimit = None,
+    join_purpose: JoinPurpose = None,
+    asks_email: AsksEmail = None,
+    reconciliation: Reconciliation = None,
+    client_id: ClientId = None,
+    client_secret: ClientSecret = None,
+    keys: NewKeys = False,
+    as_json: AsJson = False,
+) -> None:
+    """Change what is given of a service and keep the rest."""
+    given = _given(locals())
+    check_handle(internal_name or handle)
+    if keys:
+        given |= _complete({name: os.environ.get(f"CAMPAIGN_{name.upper()}") for name in KEYS})
+    with connected_to_prefect():
+        row = save_changed(handle, given)
+    show(row.describe(), as_json=as_json)
+
+
+def _given(arguments: dict[str, Any]) -> dict[str, Any]:
+    left_out = {"handle", "keys", "as_json"}
+    given = {name: value for name, value in arguments.items() if value is not None and name not in left_out}
+    if "spend_cap" in given:
+        given["spend_cap"] = Decimal(str(given["spend_cap"]))
+    return given
+
+
+def _complete(keys: dict[str, str | None]) -> dict[str, str]:
+    """Ask for the keys that are missing; raises WrongUsage when they surely cannot work."""
+    complete = {name: key or _ask_for(name) for name, key in keys.items()}
+    if problem := problem_of(Keys(**{name: SecretStr(key) for name, key in complete.items()})):
+        raise WrongUsage(problem)
+    return complete
+
+
+def _ask_for(name: str) -> str:
+    words = name.replace("_", " ")
+    if not sys.stdin.isatty():
+        raise WrongUsage(f"The {words} is missing: set CAMPAIGN_{name.upper()} or give --{name.replace('_', '-')}.")
+    return str(typer.prompt(words.capitalize(), hide_input=True, err=True))
+
 
 service = typer.Typer(help="The connected X accounts.", no_args_is_help=True)
 service.command()(create)
@@ -27,8 +382,6 @@ def remove(
     """Disconnect an X account and forget its keys; its visitors stay."""
     check_handle(handle)
     with connected_to_prefect():
-        from campaign.cli.forms import forget, one_named
-
         row = one_named(handle)
         if not yes and not typer.confirm(f"Disconnect {row.service.internal_name}? Its visitors stay.", err=True):
             raise NotPossible("Nothing was changed.")

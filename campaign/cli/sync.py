@@ -5,13 +5,13 @@ from typing import Annotated
 
 import typer
 
+from campaign.audience.sync import SyncReport
 from campaign.cli import output
-from campaign.cli.connection import connected_to_prefect
-from campaign.cli.progress import progress
-from campaign.domain.handles import check_handle
-from campaign.domain.reports import SyncReport
+from campaign.cli.output import progress
+from campaign.cli.server import connected_to_prefect
 from campaign.errors import NotPossible
 from campaign.settings import load_settings
+from campaign.x.types import check_handle
 from models import SyncMode
 
 
@@ -24,7 +24,7 @@ def sync(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Bring the followers of services into the visitors table; going on from where an earlier run ended."""
-    from campaign.x.network import check_simulator
+    from campaign.x.http import check_simulator
 
     for handle in handles or []:
         check_handle(handle)

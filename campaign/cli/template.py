@@ -5,9 +5,10 @@ from typing import Annotated, Any
 import typer
 
 from campaign.cli import output
-from campaign.cli.delivery_settings import show_settings
-from campaign.store import schema, templates
-from campaign.store.engine import reading
+from campaign.cli.delivery_view import show_settings
+from campaign.db import engine
+from campaign.db.engine import reading
+from campaign.deliveries import templates
 from models import DeliveryTemplate
 
 template = typer.Typer(help="What new deliveries start from.", no_args_is_help=True)
@@ -19,7 +20,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 @template.command("list")
 def list_templates(as_json: AsJson = False) -> None:
     """List the templates, the built-in ones first."""
-    schema.make_ready()
+    engine.make_ready()
     with reading() as session:
         found = templates.listed(session)
     if as_json:
@@ -31,7 +32,7 @@ def list_templates(as_json: AsJson = False) -> None:
 @template.command()
 def show(name: Name, as_json: AsJson = False) -> None:
     """Show what a delivery made from a template starts with."""
-    schema.make_ready()
+    engine.make_ready()
     with reading() as session:
         found = templates.named(session, name)
     _show(found, as_json=as_json)
@@ -45,8 +46,8 @@ def duplicate(
     as_json: AsJson = False,
 ) -> None:
     """Copy a template under another name."""
-    schema.make_ready()
-    from tasks.templates import duplicate_template
+    engine.make_ready()
+    from tasks.twitter_service import duplicate_template
 
     _show(duplicate_template(name, new, label), as_json=as_json)
 
@@ -59,8 +60,8 @@ def save(
     as_json: AsJson = False,
 ) -> None:
     """Make the settings of a delivery a template; a saved template of that name is replaced."""
-    schema.make_ready()
-    from tasks.templates import save_template
+    engine.make_ready()
+    from tasks.twitter_service import save_template
 
     _show(save_template(delivery, name, with_content=with_content), as_json=as_json)
 
@@ -68,8 +69,8 @@ def save(
 @template.command()
 def delete(name: Name, as_json: AsJson = False) -> None:
     """Forget a saved template; deliveries made from it stay."""
-    schema.make_ready()
-    from tasks.templates import delete_template
+    engine.make_ready()
+    from tasks.twitter_service import delete_template
 
     delete_template(name)
     if as_json:

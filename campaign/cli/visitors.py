@@ -10,13 +10,13 @@ import pendulum
 import typer
 from sqlmodel import Session
 
+from campaign.audience import visitors as people
+from campaign.audience.conditions import Condition, parse
+from campaign.audience.visitors import Selection, VisitorRow
 from campaign.cli import output
-from campaign.domain.conditions import Condition, parse
+from campaign.db import engine
+from campaign.db.engine import reading
 from campaign.errors import WrongUsage
-from campaign.store import schema
-from campaign.store import visitors as people
-from campaign.store.engine import reading
-from campaign.store.visitors import Selection, VisitorRow
 
 #: A person reads no more; scripts get everything.
 _SHOWN = 50
@@ -42,7 +42,7 @@ def visitors(
     if count and limit:
         raise WrongUsage("Choose --count or --limit; all of them are counted.")
     condition = None if where is None else parse(where)
-    schema.make_ready()
+    engine.make_ready()
     with reading() as session:
         selection = _narrowed(people.selection_of(session, service, new_since, ended=ended), condition)
         if count:

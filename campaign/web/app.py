@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from campaign.settings import load_settings
 from campaign.web import pages
-from campaign.web.errors import on_refusal, trouble
+from campaign.web.pages import on_refusal, trouble
 from campaign.web.security import Guard
 
 

@@ -1,8 +1,9 @@
-"""How a page for the public is answered: its template, its style sheets, and what browsers may do with it."""
+"""How a page for the public is answered: its template, its style sheets, its errors."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
 from hashlib import sha256
+from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 
@@ -11,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from campaign.web.preview import pages
+from campaign.web.preview import environment as environment_pages
 from campaign.web.security import policy
 
 _A_YEAR = "public, max-age=31536000, immutable"
@@ -30,7 +31,7 @@ def page(
 
     `posts_to` are the origins besides ours at which its forms may end; a browser counts redirects too.
     """
-    text = pages.get_template(template).render(**facts)
+    text = environment_pages.get_template(template).render(**facts)
     return HTMLResponse(text, status, {"Content-Security-Policy": policy(posts_to)} | dict(headers or {}))
 
 
@@ -65,4 +66,42 @@ def _style(name: str) -> str:
     return f"/styles/{name}?{sha256(_sheets()[name]).hexdigest()[:12]}"
 
 
-pages.globals["style"] = _style
+environment_pages.globals["style"] = _style
+
+
+def trouble(status: int, told_with: str) -> Response:
+    """The page for a request that did not even reach its area."""
+    match status:
+        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return told("That was too much", "This form takes no more than a few words.", status=status, headers=_CLOSE)
+        case HTTPStatus.TOO_MANY_REQUESTS:
+            return told(
+                "One moment, please",
+                f"There were very many requests from your network. Try again in {told_with} seconds.",
+                status=status,
+                headers={"Retry-After": told_with},
+            )
+    return told(
+        "Something went wrong",
+        "It is our fault, and nothing of yours was kept. Try again in a minute.",
+        f"If it happens again, write to us and quote the number {told_with}.",
+        status=status,
+    )
+
+
+#: The rest of the body is not waited for.
+_CLOSE = {"Connection": "close"}
+
+
+async def on_refusal(_request: Request, error: Exception) -> Response:
+    """The page for an address that is none, or not for what was asked."""
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    headers = error.headers if isinstance(error, HTTPException) else None
+    if status == HTTPStatus.NOT_FOUND:
+        return told("There is no such page", "Look at the address again: perhaps its end is missing.", status=status)
+    return told(
+        "That is not possible",
+        "This page cannot be used like that. Go back to where you came from.",
+        status=status,
+        headers=headers,
+    )

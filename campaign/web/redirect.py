@@ -10,13 +10,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from campaign.domain.links import TOKEN_LENGTH, target_of
+from campaign.db.engine import reading
+from campaign.deliveries import links
+from campaign.deliveries.links import TOKEN_LENGTH, Target, destination_of
 from campaign.errors import NotPossible
-from campaign.store import links
-from campaign.store.engine import reading
-from campaign.store.links import Target
-from campaign.web.clicks import ClickRecorder, Visit
-from campaign.web.clicks_agents import LONGEST_READ
+from campaign.statistics.clicks import LONGEST_READ, ClickRecorder, Visit
 from campaign.web.pages import told
 
 MOST_REMEMBERED = 10_000
@@ -60,7 +58,7 @@ class Redirects:
             return _expired()
         said = request.headers.get("user-agent", "")[:LONGEST_READ]
         self._recorder.note(Visit(target.link_id, target.message_id, now, said, _is_automatic(request)))
-        return RedirectResponse(target_of(target.url), 302, _HEADERS)
+        return RedirectResponse(destination_of(target.url), 302, _HEADERS)
 
     async def _target(self, token: str) -> Target | None:
         """Where a token leads; one that is known also while the database is away, for which NotPossible is raised."""

@@ -1,26 +1,163 @@
-"""The pages of the reports for the marketer: all services, one service, one delivery, and each as a file."""
+"""The reports as pages, behind a key."""
 
+import hmac
+from base64 import b64encode
 from collections.abc import Awaitable, Callable
+from datetime import date
 from typing import Any
 
 import pendulum
+from limits import RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from campaign.domain import engagement_delivery_report, engagement_service_report
-from campaign.domain.engagement_csv import as_csv
-from campaign.domain.engagement_sections import Report
+from campaign.db.engine import reading
+from campaign.deliveries import store as deliveries
 from campaign.errors import WrongUsage
+from campaign.reporting.charts import NARROW, WIDE, Chart, Size, drawn
+from campaign.reporting.csv_file import as_csv
+from campaign.reporting.document import Cell, Place, Report, Section, shown
+from campaign.reporting.markdown import is_figures
+from campaign.services import store as services
 from campaign.settings import load_settings
-from campaign.store import deliveries, engagement_deliveries, engagement_services, services
-from campaign.store.engine import reading
+from campaign.statistics import numbers as engagement_deliveries
+from campaign.statistics import reports
+from campaign.statistics.numbers import TARIFF
 from campaign.web.pages import page, told
-from campaign.web.reports_login import Login, refusal
-from campaign.web.reports_view import seen
-from campaign.web.security_forms import form_token, visit_of, with_form
-from campaign.x.tariff import TARIFF
+from campaign.web.security import forget, form_token, keep, kept, read_form, visit_of, visitor_of, with_form
+
+LOGIN, LOGOUT, HOME = "/reports/login", "/reports/logout", "/reports"
+_SESSION_SECONDS = 12 * 3600
+#: Wrong keys of one visitor: enough for a person who mistypes, and centuries for a machine that guesses.
+_WRONG_KEYS = RateLimitItemPerMinute(10, 15, namespace="reports")
+_COOKIE, _INSIDE = "reports", "inside"
+
+
+class Login:
+    """The page that asks for the key, and what remembers that it was given."""
+
+    def __init__(self) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def routes(self) -> list[Route]:
+        """Where the pages are."""
+        return [
+            Route(LOGIN, self.ask, methods=["GET"]),
+            Route(LOGIN, self.enter, methods=["POST"]),
+            Route(LOGOUT, self.leave, methods=["POST"]),
+        ]
+
+    @staticmethod
+    async def ask(request: Request) -> Response:
+        """Ask for the key."""
+        return _form(request, request.query_params.get("to", "")) if _key() else closed()
+
+    async def enter(self, request: Request) -> Response:
+        """Let in whoever gives the key."""
+        form, key = await read_form(request), _key()
+        if not key:
+            return closed()
+        if form is None:
+            return _form(request, "", "The form was open for too long, or came from another page. Try again.", 403)
+        to, visitor = str(form.get("to", "")), visitor_of(request.scope)
+        if not self._limiter.test(_WRONG_KEYS, visitor):
+            return _form(request, to, "There were too many wrong keys. Try again in a quarter of an hour.", 429)
+        if not hmac.compare_digest(str(form.get("key", "")).encode(), key.encode()):
+            self._limiter.hit(_WRONG_KEYS, visitor)
+            return _form(request, to, "That is not the key.", 403)
+        response = RedirectResponse(_own_page(to), 303)
+        keep(response, _COOKIE, _INSIDE, _SESSION_SECONDS, purpose=_purpose(key), same_site="strict")
+        return response
+
+    @staticmethod
+    async def leave(request: Request) -> Response:
+        """Forget this browser."""
+        if await read_form(request) is None:
+            return RedirectResponse(HOME, 303)
+        response = RedirectResponse(LOGIN, 303)
+        forget(response, _COOKIE, same_site="strict")
+        return response
+
+
+def refusal(request: Request) -> Response | None:
+    """What whoever is not inside gets instead of a report; None for all others."""
+    key = _key()
+    if not key:
+        return closed()
+    if kept(request, _COOKIE, _SESSION_SECONDS, purpose=_purpose(key)) == _INSIDE:
+        return None
+    return RedirectResponse(f"{LOGIN}?to={request.url.path}", 303)
+
+
+def closed() -> Response:
+    """The page that says what to set."""
+    return told(
+        "The reports are closed",
+        "Set CAMPAIGN_REPORTS_KEY to a long secret, start campaign web again, and open this page with it.",
+        "In a terminal, campaign report shows the same.",
+        status=503,
+    )
+
+
+def _form(request: Request, to: str, problem: str = "", status: int = 200) -> Response:
+    visit = visit_of(request)
+    facts: dict[str, Any] = {"token": form_token(visit), "to": _own_page(to), "problem": problem}
+    return with_form(page("report_login.html.jinja", status, **facts), visit)
+
+
+def _own_page(to: str) -> str:
+    """Only a report is gone to, wherever the address of the login came from."""
+    is_ours = to.startswith(f"{HOME}/") and to.isascii() and "//" not in to and "\\" not in to and to.isprintable()
+    return to if is_ours else HOME
+
+
+def _key() -> str:
+    return load_settings().reports_key.get_secret_value()
+
+
+def _purpose(key: str) -> str:
+    """With another key, everybody is asked again."""
+    return f"reports {key}"
+
+
+#: Characters from which on words may be broken anywhere, as addresses have to be.
+_LONG = 30
+#: A table with more columns stands below its picture.
+_COLUMNS_BESIDE = 4
+
+
+def seen(report: Report) -> dict[str, Any]:
+    """What the template of a report is given."""
+    return {"title": report.title, "about": report.about, "sections": [_section(each) for each in report.sections]}
+
+
+def _section(section: Section) -> dict[str, Any]:
+    heads = [(name, is_figures(section, place)) for place, name in enumerate(section.columns)]
+    rows = [[_cell(cell, is_figure=head[1]) for cell, head in zip(row, heads, strict=True)] for row in section.rows]
+    chart = section.chart and _picture(section.chart)
+    is_beside = bool(chart and rows) and len(heads) <= _COLUMNS_BESIDE
+    facts = {"title": section.title, "said": section.said, "chart": chart, "heads": heads, "rows": rows}
+    return {**facts, "is_beside": is_beside}
+
+
+def _cell(cell: Cell, *, is_figure: bool) -> dict[str, Any]:
+    words = shown(cell)
+    kind = "figure" if is_figure else "time" if isinstance(cell, date) else "long" if len(words) > _LONG else "words"
+    return {"words": words, "address": cell.address if isinstance(cell, Place) else "", "kind": kind}
+
+
+def _picture(chart: Chart) -> dict[str, str]:
+    return {"alt": chart.alt_text, "wide": _address(chart, WIDE), "narrow": _address(chart, NARROW)}
+
+
+def _address(chart: Chart, size: Size) -> str:
+    """The picture in the page itself: nothing more is asked for, and no script or style of it counts outside it."""
+    return f"data:image/svg+xml;base64,{b64encode(drawn(chart, size, follows_page=True)).decode()}"
+
 
 _Read = Callable[[str], Report | None]
 _Endpoint = Callable[[Request], Awaitable[Response]]
@@ -81,24 +218,24 @@ def _facts(read: _Read, name: str) -> dict[str, Any] | None:
 
 def _everything(_name: str) -> Report:
     with reading() as session:
-        overview = engagement_services.overview(session, TARIFF, pendulum.now("UTC"))
-    return engagement_service_report.overview_of(overview)
+        overview = engagement_deliveries.overview(session, TARIFF, pendulum.now("UTC"))
+    return reports.overview_of(overview)
 
 
 def _delivery(name: str) -> Report | None:
     with reading() as session:
         try:
-            numbers = engagement_deliveries.numbers_of(session, deliveries.named(session, name), TARIFF)
+            numbers = engagement_deliveries.delivery_numbers(session, deliveries.named(session, name), TARIFF)
         except WrongUsage:
             return None
-    return engagement_delivery_report.report_of(numbers)
+    return reports.delivery_report_of(numbers)
 
 
 def _service(name: str) -> Report | None:
     with reading() as session:
         service = services.named(session, name)
-        numbers = engagement_services.numbers_of(session, service, load_settings().timezone) if service else None
-    return engagement_service_report.report_of(numbers) if numbers else None
+        numbers = engagement_deliveries.service_numbers(session, service, load_settings().timezone) if service else None
+    return reports.service_report_of(numbers) if numbers else None
 
 
 def _unknown() -> Response:

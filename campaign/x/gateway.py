@@ -5,18 +5,25 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from campaign.domain.account import Account
-from campaign.domain.budget import WindowName
-from campaign.domain.direct_messages import MessageEvents, NewMessage
-from campaign.domain.followers import FollowerPage
-from campaign.domain.post_counts import PostCounts
-from campaign.domain.posts import MediaFile, NewPost, OwnPost, UploadedMedia
-from campaign.domain.receipt import Answer, Price
 from campaign.errors import WrongUsage
+from campaign.x.http import silence
 from campaign.x.keys import Keys
-from campaign.x.quiet import silence
+from campaign.x.types import (
+    Account,
+    Answer,
+    FollowerPage,
+    MediaFile,
+    MessageEvents,
+    NewMessage,
+    NewPost,
+    OwnPost,
+    PostCounts,
+    Price,
+    UploadedMedia,
+)
 from campaign.x.v1 import GatewayV1
 from campaign.x.v2 import GatewayV2
+from models import WindowName
 
 silence()
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 
-from campaign.domain.receipt import Price
+from campaign.x.types import Price
 
 _PAGE = "docs.x.com/x-api/getting-started/pricing"
 _AS_OF = date(2026, 8, 22)

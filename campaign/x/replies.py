@@ -9,11 +9,10 @@ from urllib.parse import urlsplit
 
 import pendulum
 
-from campaign.domain.receipt import Price, Receipt
 from campaign.errors import XError
-from campaign.x.limits import windows_of
-from campaign.x.parsing import parse
-from campaign.x.translation import translate
+from campaign.x.error_table import parse
+from campaign.x.errors import translate, windows_of
+from campaign.x.types import Price, Receipt
 
 T = TypeVar("T")
 

@@ -6,13 +6,12 @@ from pathlib import Path
 from time import sleep
 from typing import Any, NamedTuple, Protocol
 
-from campaign.domain.posts import MediaFile, UploadedMedia
-from campaign.domain.receipt import Answer, Price, Receipt
 from campaign.errors import Refused, Unsent
 from campaign.x import prices
-from campaign.x.facts import harmless
-from campaign.x.receipts import kept
+from campaign.x.error_table import harmless
+from campaign.x.paging import kept
 from campaign.x.replies import Reply, id_in
+from campaign.x.types import Answer, MediaFile, Price, Receipt, UploadedMedia
 
 CHUNK_BYTES = 1_000_000
 """The size in X's example; pieces of 5 MB were seen to be refused with status 431."""

@@ -11,9 +11,9 @@ import httpx
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 
+from campaign.db import engine
 from campaign.settings import Settings, load_settings
 from campaign.simulator.server import running as simulator_running
-from campaign.store import schema
 from deployments.deploying import deploy
 from deployments.environment import child_environment
 from deployments.processes import running
@@ -32,7 +32,7 @@ def a_prefect_server(home: Path, **settings: str) -> Iterator[Server]:
         server = stack.enter_context(fresh_server(home))
         own = own_environment(home, CAMPAIGN_X_API_URL=x_url, PREFECT_API_URL=server.api_url, **settings)
         stack.enter_context(own)
-        schema.upgrade()
+        engine.upgrade()
         deploy(load_settings())
         stack.enter_context(_worker(load_settings(), server, settings))
         yield server

@@ -6,7 +6,7 @@ import pytest
 from prefect import tags
 from prefect.client.schemas.objects import State
 
-from campaign.domain.reports import SyncReport
+from campaign.audience.sync import SyncReport
 from flows.account_sync import account_sync
 from models import SyncMode
 from tasks.continuation import NO_WAIT

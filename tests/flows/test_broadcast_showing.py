@@ -13,15 +13,14 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import Artifact
 
-from campaign.domain.broadcast_reports import WaveNumbers
-from campaign.domain.findings import Analysis, Sample
-from campaign.store import drafts
-from campaign.store.engine import writing
+from campaign.broadcasts.report import WaveNumbers
+from campaign.db.engine import writing
+from campaign.deliveries import store as deliveries
+from campaign.deliveries.findings import Analysis, Sample
 from deployments.server import Server, used_by_prefect
 from models import Delivery, DeliveryState, Message, MessageState
-from tasks import broadcast_progress
-from tasks.aiming import Aim
-from tasks.broadcast_showing import BroadcastProgress, publish_preview, publish_report, report_on
+from tasks import dm_broadcast
+from tasks.dm_broadcast import Aim, BroadcastProgress, publish_preview, publish_report, report_on
 from tests.broadcasting import broadcast
 from tests.databases import Database
 from tests.factories import NOW, service
@@ -38,7 +37,7 @@ def going(prefect_server: Server, database: Database) -> Iterator[Delivery]:
         acme = service()
         session.add(acme)
         session.flush()
-        delivery = drafts.create(session, broadcast(), _new_name(), [acme], None, actor="a test", now=NOW)
+        delivery = deliveries.create(session, broadcast(), _new_name(), [acme], None, actor="a test", now=NOW)
         delivery.state, delivery.started_at = DeliveryState.IN_PROGRESS, pendulum.now("UTC")
         for person in range(1, 1001):
             session.add(Message(delivery_id=delivery.id, service_id=acme.id, visitor_id=person, text=""))
@@ -93,8 +92,8 @@ def test_showing_never_holds_up_nor_fails_a_message(going: Delivery, monkeypatch
 
     def act() -> None:
         progress = BroadcastProgress([going.name])
-        monkeypatch.setattr(broadcast_progress, "_EVERY_SECONDS", 0.01)
-        monkeypatch.setattr(broadcast_progress, "update_progress_artifact", fail)
+        monkeypatch.setattr(dm_broadcast, "_EVERY_SECONDS", 0.01)
+        monkeypatch.setattr(dm_broadcast, "update_progress_artifact", fail)
         before = time.monotonic()
         for _ in range(1000):
             progress.change(going.id, ONE_SENT)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from campaign.store.engine import writing
+from campaign.db.engine import writing
 from models import MAIN, Message, MessageState, Visitor
 from tests.command import Done, here
 from tests.flows.conftest import Connect

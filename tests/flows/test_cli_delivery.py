@@ -9,13 +9,12 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from campaign.cli.delivery_drafts import revised
+from campaign.cli.delivery_options import revised
 from campaign.cli.main import main
-from campaign.domain.content import Content, MediaItem, Part, PollContent
-from campaign.domain.drafts import Draft
+from campaign.db.engine import writing
+from campaign.deliveries import log
+from campaign.deliveries.draft import Content, Draft, MediaItem, Part, PollContent
 from campaign.settings import load_settings
-from campaign.store import messages
-from campaign.store.engine import writing
 from models import Message, MessageState
 from tests.command import Done, here
 from tests.flows.conftest import Connect
@@ -176,7 +175,7 @@ def test_what_nobody_could_find_is_settled_by_hand(connect: Connect) -> None:
     with writing() as session:
         for message in session.exec(select(Message)):
             message.state = MessageState.SENDING
-            messages.settle(session, message, MessageState.UNCERTAIN, message.settled_at or datetime.now(UTC))
+            log.settle(session, message, MessageState.UNCERTAIN, message.settled_at or datetime.now(UTC))
 
     assert delivery("settle", name, "--sent", "elsewhere").status == 2
     settled = [document("settle", name, *words.split()) for words in (f"--sent {x_id}", "--not-sent")]

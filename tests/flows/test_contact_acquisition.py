@@ -10,17 +10,18 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from sqlmodel import select
 
-from campaign.cli.web_parts import make_whole_app
-from campaign.store import acquisitions, deliveries
-from campaign.store.agreements import invitation_of
-from campaign.store.engine import reading
+from campaign.cli.server import make_whole_app
+from campaign.consent.agreements import invitation_of
+from campaign.contacts import report as acquisitions
+from campaign.db.engine import reading
+from campaign.deliveries import store as deliveries
 from deployments.agreements import WORKFLOW
 from deployments.server import Server, free_port
 from flows.contact_acquisition import contact_acquisition
 from models import Contact, Delivery, DeliveryState
-from tasks.aiming import aim
-from tasks.composing import compose
-from tasks.invitation_form import MessageInvitationForm, PostInvitationForm
+from tasks.deliveries import compose
+from tasks.dm_broadcast import aim
+from tasks.forms import MessageInvitationForm, PostInvitationForm
 from tasks.twitter_service import TwitterService, block_name
 from tests.flows.marketer import a_prefect_server, an_empty_x, answer, artifacts, form_of, start, wait_for
 from tests.flows.running import sync

@@ -9,8 +9,9 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
-from campaign.store import deliveries, waves
-from campaign.store.engine import reading
+from campaign.broadcasts import waves
+from campaign.db.engine import reading
+from campaign.deliveries import store as deliveries
 from deployments.server import Server
 from models import Delivery, DeliveryState, MessageState
 from tests.brevity import share_of

@@ -8,14 +8,14 @@ import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
-from campaign.domain.content import Content, Part
+from campaign.db.engine import reading
+from campaign.deliveries import store as deliveries
+from campaign.deliveries.draft import Content, Part
 from campaign.settings import load_settings
-from campaign.store import deliveries, drafts
-from campaign.store.engine import reading
 from deployments.server import Server
 from models import Delivery, DeliveryState
-from tasks.aiming import aim
-from tasks.composing import recompose
+from tasks.deliveries import recompose
+from tasks.dm_broadcast import aim
 from tests.flows.marketer import a_prefect_server, answer, form_of, start, wait_for
 from tests.flows.running import sync
 from tests.simulated_x import SimulatedX
@@ -46,7 +46,7 @@ def the_delivery() -> Delivery:
 def change_text(text: str) -> None:
     with reading() as session:
         delivery = deliveries.named(session, the_delivery().name)
-        draft = drafts.draft_of(session, delivery)
+        draft = deliveries.draft_of(session, delivery)
     recompose(delivery.name, draft.model_copy(update={"content": Content(parts=[Part(text=text)])}), actor="ana")
     aim(delivery.name, "ana")
 

@@ -8,18 +8,16 @@ import pytest
 from prefect import tags
 from prefect.client.schemas.objects import State
 
-from campaign.domain.broadcasts import Audience, Broadcast
-from campaign.domain.content import Content, MediaItem, Part
-from campaign.domain.drafts import Draft
+from campaign.broadcasts import waves
+from campaign.db.engine import reading, writing
+from campaign.deliveries import store as deliveries
+from campaign.deliveries.draft import Audience, Broadcast, Content, Draft, MediaItem, Part
 from campaign.settings import load_settings
-from campaign.store import deliveries, waves
-from campaign.store.engine import reading, writing
 from flows.dm_broadcast import dm_broadcast
 from models import DeliveryKind, DeliveryState, MessageState
-from tasks.aiming import Aim, aim
-from tasks.composing import compose
 from tasks.continuation import NO_WAIT
-from tasks.controlling import confirm, resume
+from tasks.deliveries import compose, confirm, resume
+from tasks.dm_broadcast import Aim, aim
 from tests.flows.conftest import Connect
 from tests.flows.running import sync
 from tests.pictures import picture

@@ -10,19 +10,17 @@ import pytest
 from sqlalchemy import text
 from sqlmodel import select
 
-from campaign.domain.broadcasts import Audience, Broadcast
-from campaign.domain.budget import Window, WindowName
-from campaign.domain.content import Content, Part
-from campaign.domain.drafts import Draft
-from campaign.domain.receipt import Receipt
-from campaign.store import budgets, deliveries, waves
-from campaign.store.engine import engine, reading, writing
-from campaign.x.message_refusals import SENDING_V2
+from campaign.broadcasts import waves
+from campaign.db.engine import engine, reading, writing
+from campaign.deliveries import store as deliveries
+from campaign.deliveries.draft import Audience, Broadcast, Content, Draft, Part
+from campaign.limits import rate_limits
+from campaign.x.error_table import SENDING_V2
 from campaign.x.prices import DIRECT_MESSAGE_CREATE
-from models import Charge, DeliveryKind, DeliveryState, MessageState
-from tasks.aiming import aim
-from tasks.composing import compose
-from tasks.controlling import confirm
+from campaign.x.types import Receipt, Window
+from models import Charge, DeliveryKind, DeliveryState, MessageState, WindowName
+from tasks.deliveries import compose, confirm
+from tasks.dm_broadcast import aim
 from tests.brevity import IS_CI
 from tests.flows.conftest import Connect
 from tests.flows.running import sync
@@ -126,7 +124,7 @@ def hear_of_new_window(brand: Brand) -> None:
     reset_at = pendulum.now("UTC").add(seconds=WINDOW_SECONDS)
     window = Window(WindowName.QUARTER_HOUR, PER_WINDOW, PER_WINDOW, reset_at)
     with writing() as session:
-        budgets.note(session, brand.service.id, Receipt(SENDING_V2, DIRECT_MESSAGE_CREATE, 0, (window,)))
+        rate_limits.note(session, brand.service.id, Receipt(SENDING_V2, DIRECT_MESSAGE_CREATE, 0, (window,)))
 
 
 def finish_it(x: SimulatedX, name: str) -> None:

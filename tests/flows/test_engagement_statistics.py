@@ -9,10 +9,12 @@ from prefect import tags
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 
-from campaign.domain.engagement_counting import CountReport, CountState
-from campaign.store import engagement_deliveries, messages, statistics_audience
-from campaign.store.engine import reading, writing
-from campaign.x.tariff import TARIFF
+from campaign.db.engine import reading, writing
+from campaign.deliveries import log
+from campaign.statistics import followers
+from campaign.statistics import numbers as engagement_deliveries
+from campaign.statistics.counts import CountReport, CountState
+from campaign.statistics.numbers import TARIFF
 from flows.engagement_statistics import engagement_statistics
 from models import Delivery
 from tasks.continuation import NO_WAIT
@@ -52,7 +54,7 @@ def out(brand: Brand, name: str, *x_ids: str, days_ago: float = 1) -> Delivery:
 
 def report(delivery: Delivery) -> Any:
     with reading() as session:
-        return engagement_deliveries.numbers_of(session, delivery, TARIFF).as_json()
+        return engagement_deliveries.delivery_numbers(session, delivery, TARIFF).as_json()
 
 
 def numbers(post: dict[str, Any]) -> dict[str, Any]:
@@ -83,7 +85,7 @@ def test_the_numbers_are_the_truth_of_x_a_deleted_post_ends_and_robots_do_not_co
     other = out(legacy, "other", on_x(legacy))
     with writing() as session:
         shop = link(session, launch)
-        [one, _] = messages.of_delivery(session, launch)
+        [one, _] = log.of_delivery(session, launch)
         click(session, shop, one, pendulum.now("UTC"))
         click(session, shop, one, pendulum.now("UTC"), robot=True)
 
@@ -101,7 +103,7 @@ def test_the_numbers_are_the_truth_of_x_a_deleted_post_ends_and_robots_do_not_co
     assert (line.posts, line.deleted, line.cost) == (2, 0, Decimal("0.004"))
     assert asked(acme) == [f"/2/users/{acme.made['user_id']}/tweets"]
     with reading() as session:
-        [day] = statistics_audience.days_since(session, acme.service.id)
+        [day] = followers.days_since(session, acme.service.id)
     assert (day.followers, day.gained, day.lost) == (len(acme.truth()), 3, 1)
     pages = shown(state.state_details.flow_run_id)
     assert "deleted" not in pages["engagement-launch"]

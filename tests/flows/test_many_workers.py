@@ -11,10 +11,11 @@ import pytest
 from prefect.client.orchestration import get_client
 from sqlalchemy import make_url
 
+from campaign.audience import visitors
+from campaign.db import engine
+from campaign.db.engine import reading
 from campaign.settings import Settings, load_settings
 from campaign.simulator.server import running as simulator_running
-from campaign.store import schema, visitors
-from campaign.store.engine import reading
 from deployments.deploying import deploy
 from deployments.environment import adopt, child_environment
 from deployments.processes import running
@@ -47,7 +48,7 @@ def server(postgresql_server: PostgresqlServer, tmp_path: Path) -> Iterator[Serv
         }
         settings = stack.enter_context(own_environment(tmp_path / "home", **environment))
         adopt(settings)
-        schema.upgrade()
+        engine.upgrade()
         server = stack.enter_context(running_server(settings, free_port(), ui=False))
         stack.enter_context(used_by_prefect(server.api_url))
         yield server

@@ -10,8 +10,8 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 
-from campaign.store import deliveries
-from campaign.store.engine import reading
+from campaign.db.engine import reading
+from campaign.deliveries import store as deliveries
 from deployments.server import Server
 from models import DeliveryState
 from tests.flows.marketer import a_prefect_server, an_empty_x, answer, artifacts, form_of, wait_for

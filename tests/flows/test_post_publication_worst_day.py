@@ -7,13 +7,12 @@ from typing import Any
 
 from sqlmodel import select
 
-from campaign.domain.content import Content, MediaItem, Part
-from campaign.domain.drafts import Draft
-from campaign.store import deliveries, messages
-from campaign.store.engine import reading, writing
+from campaign.db.engine import reading, writing
+from campaign.deliveries import log
+from campaign.deliveries import store as deliveries
+from campaign.deliveries.draft import Content, Draft, MediaItem, Part
 from models import Charge, DeliveryState, Message, MessageState
-from tasks.composing import compose, prepare, recompose, record
-from tasks.controlling import confirm, stop
+from tasks.deliveries import compose, confirm, prepare, recompose, record, stop
 from tests.flows.conftest import Connect
 from tests.flows.running import both_databases
 from tests.forking import Started, fork, forked
@@ -41,7 +40,7 @@ def posts_of(brand: Brand) -> list[dict[str, Any]]:
 
 def log_of(name: str) -> list[Message]:
     with reading() as session:
-        return messages.of_delivery(session, deliveries.named(session, name))
+        return log.of_delivery(session, deliveries.named(session, name))
 
 
 def state_of(name: str) -> DeliveryState:

@@ -10,14 +10,14 @@ import pytest
 import requests
 from sqlmodel import col, select
 
+from campaign.consent import agreements
+from campaign.db.engine import reading, writing
 from campaign.settings import load_settings
-from campaign.store import agreements
-from campaign.store.engine import reading, writing
-from campaign.x.sign_in import Grant, sign_in_of
+from campaign.x.oauth import Grant, sign_in_of
 from models import Agreement, AgreementState, Contact, ReconciledBy
 from tasks import grants
+from tasks.contact_acquisition import recover_profiles
 from tasks.grants import hand_over
-from tasks.recovering import recover_profiles
 from tasks.services import saved_services
 from tasks.twitter_service import app_keys_of
 from tests.simulated_x import Brand, SimulatedX

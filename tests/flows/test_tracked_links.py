@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from campaign.domain.weight import weigh
+from campaign.db.engine import reading
+from campaign.deliveries import store as deliveries
 from campaign.settings import load_settings
-from campaign.store import clicks, deliveries
-from campaign.store.clicks import Clicks
-from campaign.store.engine import reading
+from campaign.statistics import clicks
+from campaign.statistics.clicks import Clicks
+from campaign.x.text import weigh
 from tests.command import here
 from tests.flows.conftest import Connect
 from tests.flows.running import sync

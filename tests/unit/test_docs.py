@@ -10,8 +10,8 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from campaign.audience.sync import SyncReport
 from campaign.cli.main import app
-from campaign.domain.reports import SyncReport
 from campaign.settings import ROOT, Settings
 from campaign.simulator.accounts import AccessLevel, Condition
 from campaign.simulator.control import accounts, conduct, followers

@@ -15,8 +15,8 @@ import pytest
 from pydantic import SecretStr
 
 from campaign.x.gateway import Gateway, connect
+from campaign.x.http import Session
 from campaign.x.keys import Keys
-from campaign.x.session import Session
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from email.utils import format_datetime
 import pendulum
 import pytest
 
-from campaign.domain.budget import Window, WindowName
-from campaign.x.limits import retry_at, windows_of
+from campaign.x.errors import retry_at, windows_of
+from campaign.x.types import Window
+from models import WindowName
 
 NOW = datetime(2026, 11, 19, 7, 30, tzinfo=UTC)
 PREFIXES = {

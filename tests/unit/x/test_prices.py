@@ -1,7 +1,7 @@
 from decimal import Decimal
 
-from campaign.domain.receipt import Price
 from campaign.x import prices
+from campaign.x.types import Price
 
 
 def test_prices_are_those_of_the_page() -> None:

@@ -12,10 +12,10 @@ import requests
 import tweepy
 import urllib3
 
-from campaign.domain.posts import MediaFile, MediaKind, NewPost
 from campaign.errors import XError
 from campaign.x.gateway import Gateway
 from campaign.x.keys import Keys
+from campaign.x.types import MediaFile, MediaKind, NewPost
 
 MEDIA = {"data": {"id": "7"}, "media_id_string": "7"}
 

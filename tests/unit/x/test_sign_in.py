@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from campaign.errors import Refused, WrongUsage
-from campaign.x.sign_in import AppKeys, Declined, Grant, NotOurs, SignIn, sign_in_of
+from campaign.x.oauth import AppKeys, Declined, Grant, NotOurs, SignIn, sign_in_of
 
 X, NOWHERE = "https://api.x.com", "http://127.0.0.1:9"
 CALLBACK = "https://social.example.com/join/back?x=1"

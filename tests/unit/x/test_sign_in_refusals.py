@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
-from campaign.x.translation import translate
+from campaign.x.errors import translate
 
 NOW = datetime(2026, 11, 25, 7, 30, tzinfo=UTC)
 TOKEN, REVOKE, REQUEST = "POST /2/oauth2/token", "POST /2/oauth2/revoke", "POST /oauth/request_token"

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
-from campaign.x.refusals import RECIPIENT_REASONS
-from campaign.x.translation import translate
+from campaign.x.error_table import RECIPIENT_REASONS
+from campaign.x.errors import translate
 
 NOW = datetime(2026, 11, 19, 7, 30, tzinfo=UTC)
 ENDPOINT, READ_ENDPOINT = "POST /2/tweets", "GET /2/users/:id/tweets"

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from campaign.domain.posts import MediaFile, MediaKind
 from campaign.errors import Refused, Uncertain, Unsent
 from campaign.x import uploads
 from campaign.x.gateway import Gateway
+from campaign.x.types import MediaFile, MediaKind
 
 MEGABYTE = 1_000_000
 SILENT = b""

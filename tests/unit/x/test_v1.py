@@ -4,10 +4,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from campaign.domain.account import Account
-from campaign.domain.followers import Follower
 from campaign.errors import Refused, Uncertain, Unsent
 from campaign.x.gateway import Gateway
+from campaign.x.types import Account, Follower
 
 ANA = {
     "id": 2244994945,

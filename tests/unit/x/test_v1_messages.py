@@ -4,11 +4,11 @@ from typing import Any
 
 import pytest
 
-from campaign.domain.budget import WindowName
-from campaign.domain.direct_messages import MessageEvent, MessageEvents, NewMessage
 from campaign.errors import Refused, Uncertain, Unsent
+from campaign.x.error_table import RECIPIENT_REASONS
 from campaign.x.gateway import Gateway
-from campaign.x.refusals import RECIPIENT_REASONS
+from campaign.x.types import MessageEvent, MessageEvents, NewMessage
+from models import WindowName
 
 SENT = {"event": {"type": "message_create", "id": "1146654567674912769", "created_timestamp": "1794830400000"}}
 MOMENT = datetime(2026, 11, 19, 7, 31, tzinfo=UTC)

@@ -4,12 +4,11 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from campaign.domain.account import Account
-from campaign.domain.budget import WindowName
-from campaign.domain.followers import Follower
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent
 from campaign.x.gateway import Gateway, connect
 from campaign.x.keys import Keys
+from campaign.x.types import Account, Follower
+from models import WindowName
 
 ANA = {
     "id": "2244994945",

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from campaign.domain.budget import WindowName
-from campaign.domain.direct_messages import MessageEvent, MessageEvents, NewMessage
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
+from campaign.x.error_table import RECIPIENT_REASONS
 from campaign.x.gateway import Gateway
-from campaign.x.refusals import RECIPIENT_REASONS
+from campaign.x.types import MessageEvent, MessageEvents, NewMessage
+from models import WindowName
 
 SENT = {"data": {"dm_conversation_id": "42-7", "dm_event_id": "1146654567674912769"}}
 LIMITS = {"x-rate-limit-limit": "15", "x-rate-limit-remaining": "14", "x-rate-limit-reset": "1794830400"}

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from campaign.domain.posts import OwnPost
 from campaign.errors import Refused, Uncertain, Unsent
 from campaign.x.gateway import Gateway
+from campaign.x.types import OwnPost
 
 SINCE = datetime(2026, 11, 19, 9, 30, 15, 700_000, tzinfo=timezone(timedelta(hours=2)))
 CREATED = "2026-11-19T07:31:00.000Z"

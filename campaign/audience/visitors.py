@@ -1,0 +1,247 @@
+"""Visitors: found by handle, id or condition, listed and counted."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, ClassVar
+
+import pendulum
+from sqlalchemy import BigInteger, ColumnElement, Select, SQLColumnExpression, String, cast, exists, func, or_
+from sqlalchemy import select as sa_select
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from campaign.audience import conditions_sql
+from campaign.audience.conditions import Condition
+from campaign.db.json_rows import among
+from campaign.errors import WrongUsage
+from campaign.services import store as services
+from models import ORIGIN, Consent, Service, Subscription, Visitor
+
+_FORMULA = ("=", "+", "-", "@")
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Whose visitors, and which."""
+
+    service_id: int | None
+    new_since: datetime | None
+    ended: bool
+    fulfilling: ColumnElement[bool] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VisitorRow:
+    """A visitor as listed, once per service followed: whom they follow, who they are, since when."""
+
+    service: str
+    origin: str
+    external_id: str
+    username: str | None
+    full_name: str | None
+    followers_count: int | None
+    verified: bool | None
+    folder: str
+    began_at: datetime | None
+    ended_at: datetime | None
+
+    LABELS: ClassVar[dict[str, str]] = {
+        "service": "Service",
+        "origin": "Origin",
+        "external_id": "External ID",
+        "username": "Username",
+        "full_name": "Full name",
+        "followers_count": "Number of friends",
+        "verified": "Checked",
+        "folder": "Folder",
+        "began_at": "Follows since",
+        "ended_at": "No longer since",
+    }
+
+    def as_row(self) -> dict[str, str]:
+        """The visitor under Campaign's labels, as text."""
+        return {label: _text(getattr(self, name)) for name, label in self.LABELS.items()}
+
+    def as_csv(self) -> dict[str, str]:
+        """The visitor under Campaign's labels, with no name that a spreadsheet would take for a formula."""
+        return {label: f"'{text}" if text.startswith(_FORMULA) else text for label, text in self.as_row().items()}
+
+    def as_json(self) -> dict[str, Any]:
+        """The visitor under the names of the columns."""
+        values = ((name, getattr(self, name)) for name in self.LABELS)
+        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values}
+
+
+def _text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M}"
+        case _:
+            return str(value)
+
+
+def selection_of(session: Session, service: str | None, new_since: datetime | None, *, ended: bool) -> Selection:
+    """Read what a person asked for; raises WrongUsage for a service nobody knows."""
+    row = services.named(session, service) if service else None
+    if service and row is None:
+        raise WrongUsage(f"There is no service {service}, or it has not been synchronised yet.")
+    since = pendulum.instance(new_since, tz="UTC") if new_since else None
+    return Selection(row.id if row else None, since, ended)
+
+
+def narrowed(selection: Selection, condition: Condition, now: datetime) -> Selection:
+    """Of a selection, those who fulfil the condition."""
+    return replace(selection, fulfilling=conditions_sql.where(condition, now, consented=_CONSENTED))
+
+
+def select_visitors(session: Session, selection: Selection, limit: int | None = None) -> Iterator[VisitorRow]:
+    """Give the visitors of a selection, the newest followings first, however many in the same memory."""
+    profile = (getattr(Visitor, name) for name in list(VisitorRow.LABELS)[1:8])
+    ordered = (
+        _chosen(sa_select(col(Service.internal_name), *profile, _BEGAN, _ENDED), selection)
+        .order_by(_BEGAN.desc(), col(Subscription.id).desc())
+        .limit(limit)
+    )
+    for row in session.execute(ordered.execution_options(yield_per=1000)):
+        yield VisitorRow(*row)
+
+
+def count_visitors(session: Session, selection: Selection) -> int:
+    """Count the visitors of a selection."""
+    return session.scalar(_chosen(sa_select(func.count()).select_from(Visitor), selection)) or 0
+
+
+_BEGAN, _ENDED = col(Subscription.began_at), col(Subscription.ended_at)
+_CONSENTED = exists().where(
+    col(Consent.service_id) == col(Subscription.service_id),
+    col(Consent.visitor_id) == col(Visitor.id),
+    col(Consent.ended_at).is_(None),
+)
+
+
+def _chosen(query: Select[Any], selection: Selection) -> Select[Any]:
+    query = query.join(Subscription, col(Subscription.visitor_id) == col(Visitor.id))
+    query = query.join(Service, col(Service.id) == col(Subscription.service_id))
+    query = query.where(_ENDED.is_not(None) if selection.ended else _ENDED.is_(None))
+    if selection.service_id is not None:
+        query = query.where(col(Subscription.service_id) == selection.service_id)
+    if selection.new_since is not None:
+        query = query.where(selection.new_since <= _BEGAN)
+    if selection.fulfilling is not None:
+        query = query.where(selection.fulfilling)
+    return query
+
+
+_USERNAME = func.lower(col(Visitor.username))
+
+
+def named(session: Session, text: str) -> Visitor:
+    """Find the one visitor whom a person means; raises WrongUsage for nobody, or for several.
+
+    Digits are an X user id before they are a handle; behind an @ they are only a handle.
+    """
+    handle = text.strip().removeprefix("@").lower()
+    found = None if text.strip().startswith("@") else session.scalar(_known().where(col(Visitor.external_id) == handle))
+    return found or _only(text, list(session.exec(_known().where(handle == _USERNAME).limit(10))))
+
+
+def _known() -> SelectOfScalar[Visitor]:
+    return select(Visitor).where(col(Visitor.origin) == ORIGIN)
+
+
+def _only(text: str, found: list[Visitor]) -> Visitor:
+    if not found:
+        raise WrongUsage(f"There is no visitor {text!r}; `campaign visitors` lists those who are known.")
+    if len(found) > 1:
+        ids = " and ".join(sorted(visitor.external_id for visitor in found))
+        raise WrongUsage(f"The handle {text} is that of several visitors; name one by the X user id: {ids}.")
+    return found[0]
+
+
+def with_ids(session: Session, external_ids: Collection[str]) -> dict[str, int]:
+    """The ids of the visitors with these X user ids; who is not known is left out."""
+    is_wanted = among(session, col(Visitor.external_id), list(external_ids), String())
+    found = select(Visitor.external_id, Visitor.id).where(col(Visitor.origin) == ORIGIN, is_wanted)
+    return dict(session.exec(found).all())
+
+
+def with_usernames(session: Session, usernames: Collection[str]) -> dict[str, list[int]]:
+    """The ids of the visitors with these usernames in lower case: several share one that changed hands."""
+    found = select(_USERNAME, col(Visitor.id)).where(
+        col(Visitor.origin) == ORIGIN, among(session, _USERNAME, list(usernames), String())
+    )
+    visitors: dict[str, list[int]] = defaultdict(list)
+    for username, visitor_id in session.execute(found):
+        visitors[username].append(visitor_id)
+    return visitors
+
+
+def count_unknown(session: Session, people: Sequence[str]) -> int:
+    """How many of a list are no visitor."""
+    ids, handles = ids_and_handles(people)
+    known_ids = select(func.count()).where(among(session, col(Visitor.external_id), ids, String()))
+    known_handles = select(func.count(_USERNAME.distinct())).where(among(session, _USERNAME, handles, String()))
+    return len(ids) + len(handles) - (session.scalar(known_ids) or 0) - (session.scalar(known_handles) or 0)
+
+
+def ids_and_handles(people: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split a list of people: X user ids, and handles in lower case without their @."""
+    named = {person.strip() for person in people}
+    ids = {person for person in named if person.isdigit()}
+    return sorted(ids), sorted({person.removeprefix("@").lower() for person in named - ids} - {""})
+
+
+def external_ids(session: Session, visitor_ids: Sequence[int]) -> dict[int, str]:
+    """The X user ids of visitors, by their own."""
+    wanted = among(session, col(Visitor.id), list(visitor_ids), BigInteger())
+    return dict(session.exec(select(Visitor.id, Visitor.external_id).where(wanted)).all())
+
+
+PERSON: tuple[SQLColumnExpression[Any], ...] = (
+    col(Visitor.full_name),
+    col(Visitor.username),
+    col(Visitor.external_id),
+    col(Visitor.followers_count),
+    col(Visitor.verified),
+    col(Visitor.location),
+    col(Visitor.id),
+)
+
+
+def is_missing(field: str) -> ColumnElement[bool]:
+    """Whether X did not say it, or it is blank; `verified` is missing where it is not so."""
+    column: Any = getattr(Visitor, field)
+    if field == "verified":
+        return or_(column.is_(None), column.is_(False))
+    return func.trim(func.coalesce(cast(column, String), "")) == ""
+
+
+def person_of(session: Session, visitor_id: int) -> Sequence[Any]:
+    """What is known of one visitor, for `values_of`."""
+    person: Sequence[Any] = session.execute(sa_select(*PERSON).where(col(Visitor.id) == visitor_id)).one()
+    return person
+
+
+def values_of(person: Sequence[Any]) -> dict[str, str | None]:
+    """What a text may say of a person; `verified` is missing where it is not so."""
+    full_name, username, external_id, followers_count, verified, location, visitor_id = person
+    return {
+        "full_name": full_name,
+        "username": username,
+        "external_id": external_id,
+        "followers_count": None if followers_count is None else str(followers_count),
+        "verified": "yes" if verified else None,
+        "location": location,
+        "visitor_id": str(visitor_id),
+    }
+
+
+def example_of(person: Sequence[Any]) -> dict[str, str | None]:
+    """The same for a text that others see, as a sample or a proof: a link in it is nobody's."""
+    return values_of(person) | {"visitor_id": None}

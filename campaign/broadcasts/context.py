@@ -1,0 +1,195 @@
+"""What sending the messages of one service needs, and what pauses its broadcasts."""
+
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import takewhile
+from threading import Lock
+
+from sqlmodel import Session
+
+from campaign.broadcasts import waves
+from campaign.db.engine import writing
+from campaign.deliveries import store as deliveries
+from campaign.deliveries.draft import LoadedFile, NamedLink
+from campaign.deliveries.progress import Clock, End, Progress
+from campaign.deliveries.templating import BroadcastText
+from campaign.errors import ServiceBlocked, XError
+from campaign.limits.quiet_hours import QuietHours, parse_quiet_hours
+from campaign.services import store as services
+from campaign.services.check import sentence_of
+from campaign.settings import load_settings
+from campaign.x.gateway import Gateway
+from campaign.x.types import Answer, Window
+from models import DeliveryState, MessageState, Service, WindowName
+
+Result = Answer[str] | XError | None
+"""What X answered, how the call failed, or None for a call that was not made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call that is over, or was never made."""
+
+    message_id: int
+    result: Result
+
+
+class Told:
+    """What X said last of each window: calls that run side by side come back in any order."""
+
+    def __init__(self) -> None:
+        self._windows: dict[WindowName, Window] = {}
+
+    def hear(self, calls: Sequence[Call]) -> tuple[Window, ...]:
+        """The newest of what was said up to now; nothing when these calls said nothing."""
+        said = [
+            window
+            for call in calls
+            if call.result is not None
+            for receipt in call.result.receipts
+            for window in receipt.windows
+        ]
+        for window in said:
+            known = self._windows.get(window.name)
+            if known is None or _age(window) >= _age(known):
+                self._windows[window.name] = window
+        return tuple(self._windows.values()) if said else ()
+
+
+def _age(window: Window) -> tuple[float, int]:
+    """Larger for what was said later: within a window fewer and fewer calls are left."""
+    return window.reset_at.timestamp(), -window.remaining
+
+
+def pause(session: Session, delivery_id: int, reason: str, now: datetime) -> None:
+    """Pause one broadcast, if it is under way."""
+    delivery = waves.lock(session, delivery_id)
+    if delivery.state is DeliveryState.IN_PROGRESS:
+        deliveries.move(session, delivery, DeliveryState.PAUSED, "campaign", now, reason)
+
+
+def pause_all(service: Service, error: ServiceBlocked, now: datetime) -> None:
+    """Pause every broadcast of a service that X blocks; what other services send alone goes on."""
+    sentence = sentence_of(error)
+    with writing() as session:
+        # The broadcasts before the service, as everywhere: two that wait for each other would both fail.
+        for delivery in waves.lock_under_way(session, service.id):
+            reason = f"{service.internal_name}: {sentence}"
+            deliveries.move(session, delivery, DeliveryState.PAUSED, "campaign", now, reason)
+        services.mark_blocked(session, services.get(session, service.id), sentence)
+
+
+MOST_IN_A_ROW = 10
+LOOKED_AT = 100
+"""So many messages, the last ones that X answered."""
+LEAST_REFUSED = 20
+MOST_REFUSED = 0.2
+"""Of those that are looked at."""
+
+_REMEDY = "look at the reasons in the report of the delivery, then resume or stop it."
+
+
+def should_pause(outcomes: Sequence[bool]) -> str | None:
+    """Why the broadcast pauses, in one sentence; None when it goes on.
+
+    `outcomes` are those of the settled messages, the newest last: True was sent, False was refused.
+    """
+    row = sum(1 for _ in takewhile(lambda sent: not sent, reversed(outcomes)))
+    if row > MOST_IN_A_ROW:
+        return f"X refused {row:,} messages in a row: {_REMEDY}"
+    last = outcomes[-LOOKED_AT:]
+    refused = len(last) - sum(last)
+    if refused >= LEAST_REFUSED and refused >= MOST_REFUSED * len(last):
+        return f"X refused {refused} of the last {len(last)} messages: {_REMEDY}"
+    return None
+
+
+#: Messages armed together at most: one look-up settles as many.
+BATCH = 100
+#: Calls to X at the same time for one service.
+AT_ONCE = 3
+#: How often it is looked whether a batch may still go out, in seconds.
+LOOK_EVERY = 0.25
+SENDING = "sending direct messages"
+"""What the money for a batch is set aside for."""
+
+
+class Record:
+    """The last outcomes of one broadcast, on all its services; pauses it when X refuses too much."""
+
+    def __init__(self, outcomes: Sequence[bool] = ()) -> None:
+        self._outcomes = deque(outcomes, LOOKED_AT)
+        self._lock = Lock()
+        self._files_unknown = 0
+
+    def file_is_unknown(self) -> bool:
+        """Note that X did not know the file though it had taken it; True when that is not the first time."""
+        with self._lock:
+            self._files_unknown += 1
+            return self._files_unknown > 1
+
+    def add(self, outcomes: Sequence[bool]) -> str | None:
+        """Note what came of messages, the newest last; the sentence when the broadcast has to pause."""
+        with self._lock:
+            for outcome in outcomes:
+                self._outcomes.append(outcome)
+                if reason := should_pause(list(self._outcomes)):
+                    return reason
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A broadcast on one service: its text, its file, and the stamp of what somebody said yes to."""
+
+    delivery_id: int
+    name: str
+    stamp: str
+    text: BroadcastText
+    file: LoadedFile | None = None
+    record: Record = field(default_factory=Record)
+    links: Mapping[str, NamedLink] = field(default_factory=dict)
+    """Those whose clicks are counted, by their address as it is written."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Everything that sending for one service needs; `letters` by delivery id."""
+
+    gateway: Gateway
+    service: Service
+    letters: dict[int, Letter]
+    clock: Clock
+    settle_after: timedelta
+    inbox_every: timedelta
+    words: frozenset[str]
+    quiet: QuietHours | None = None
+    at_once: int = AT_ONCE
+    is_stopped: Callable[[], bool] = lambda: False
+    on_change: Callable[[int, Counter[MessageState]], None] = lambda _delivery_id, _change: None
+    """Hears by how much the numbers of a broadcast's messages change, by state."""
+    log: Callable[[str], None] = lambda _line: None
+    look_every: float = LOOK_EVERY
+
+    def progress(self, end: End, reason: str = "", until: datetime | None = None) -> Progress:
+        """Where the service stands."""
+        return Progress(self.service.id, end, reason, until)
+
+
+def purpose_of(message_id: int) -> str:
+    """What the money for a message is kept aside for while nobody knows whether it is out."""
+    return f"publishing message {message_id}"
+
+
+def moved(before: MessageState, *after: MessageState) -> Counter[MessageState]:
+    """By how much the numbers of messages change that were in one state."""
+    change = Counter(after)
+    change[before] -= len(after)
+    return change
+
+
+def quiet_hours_of(service: Service) -> QuietHours | None:
+    """When a service sends nothing."""
+    return parse_quiet_hours(service.quiet_hours, service.timezone or load_settings().timezone)

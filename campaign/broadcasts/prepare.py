@@ -1,0 +1,241 @@
+"""A broadcast as it stands: its texts, its fingerprint, the figures of its services, and one person's message."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlmodel import Session
+
+from campaign.audience import visitors
+from campaign.broadcasts import report, waves
+from campaign.broadcasts.analysis import BroadcastTarget
+from campaign.broadcasts.context import quiet_hours_of
+from campaign.broadcasts.exclusions import EXCLUSION_SENTENCES
+from campaign.broadcasts.recipients import Aimed
+from campaign.broadcasts.schedule import WaveShare
+from campaign.consent import agreements
+from campaign.db.engine import reading
+from campaign.deliveries import media
+from campaign.deliveries import store as deliveries
+from campaign.deliveries.approval import broadcast_fingerprint
+from campaign.deliveries.draft import Draft, FileProblem, LoadedFile
+from campaign.deliveries.findings import NO_JOIN_LINK, NO_PUBLIC_ADDRESS, Analysis, Sample
+from campaign.deliveries.templating import BroadcastText, JoinLink, service_fields
+from campaign.errors import NotPossible
+from campaign.limits import rate_limits, spend_cap
+from campaign.limits.rate_limits import allowance_of
+from campaign.settings import load_settings
+from campaign.x.gateway import message_terms
+from campaign.x.types import NO_MESSAGES
+from models import Delivery, DeliveryState, MessagePolicy, Service, Visitor
+
+
+def samples_of(
+    session: Session, delivery: Delivery, services: Sequence[Service], texts: Sequence[BroadcastText | None]
+) -> list[Sample]:
+    """Three messages of the first service that has any: the shortest, the longest, and a random one."""
+    for service, text in zip(services, texts, strict=True):
+        chosen = waves.samples(session, delivery.id, service.id, seed=delivery.id) if text else []
+        if text and chosen:
+            return [_sample_of(why, service, text, person) for why, person in chosen]
+    return []
+
+
+def _sample_of(why: str, service: Service, text: BroadcastText, person: Sequence[object]) -> Sample:
+    """A message as one person gets it, or why this person gets none."""
+    known = visitors.example_of(person)
+    try:
+        written = text.render(known)
+    except NotPossible as error:
+        written = f"({error})"
+    return Sample(
+        why=why,
+        service=service.internal_name,
+        handle=known["username"] or known["external_id"] or "",
+        full_name=known["full_name"] or "",
+        text=written,
+    )
+
+
+def figures_of(
+    session: Session, delivery: Delivery, aimed: Aimed, shares: Sequence[WaveShare], now: datetime
+) -> BroadcastTarget:
+    """Whom it reaches on a service, what X and the service allow, and what is in the way."""
+    service = aimed.service
+    terms, quiet = message_terms(service.api_version.value), quiet_hours_of(service)
+    told = {window.name: window.limit for window in rate_limits.windows_of(session, service, terms.message_endpoint)}
+    removed = "" if service.block_id else f"The service {service.internal_name} has been removed."
+    return BroadcastTarget(
+        service_id=service.id,
+        internal_name=service.internal_name,
+        label=service.label,
+        recipients=aimed.recipients,
+        targeted=aimed.targeted,
+        waves=shares,
+        limits={**terms.message_limits, **told},
+        allowance=allowance_of(session, service, terms, quiet, now),
+        excluded=dict(aimed.excluded),
+        unconsented=_unconsented(session, delivery, service),
+        policy=service.message_policy,
+        blocked_because=service.problems if service.blocked else removed,
+        can_send_messages=service.access_level not in NO_MESSAGES,
+        opt_out_line=service.opt_out_line,
+        left=spend_cap.left(session, service.id, now),
+        message_price=terms.message_price.usd,
+        event_price=terms.event_price.usd,
+        app=service.app,
+        quiet=quiet,
+        daily_limit=service.daily_limit,
+    )
+
+
+def _unconsented(session: Session, delivery: Delivery, service: Service) -> int:
+    if service.message_policy is MessagePolicy.CONSENTED_ONLY:
+        return 0  # they are excluded
+    return waves.unconsented(session, delivery.id, service.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """A broadcast as it stands in the database: `mark` is that of its recipients as they were written down."""
+
+    delivery: Delivery
+    draft: Draft
+    services: list[Service]
+    files: list[LoadedFile]
+    mark: str
+    stamp: str
+
+
+def marked(name: str) -> Marked:
+    """Read a broadcast, and its file; raises WrongUsage when there is no such delivery."""
+    with reading() as session:
+        delivery = deliveries.named(session, name)
+        draft, services = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
+        loaded = [file for file in load_files(draft).values() if isinstance(file, LoadedFile)]
+        unconsented = Analysis.model_validate_json(delivery.analysis).unconsented if delivery.analysis else 0
+        mark = mark_of(session, delivery, draft, services, loaded, unconsented)
+        return Marked(delivery, draft, services, loaded, mark, deliveries.stamp_of(session, delivery))
+
+
+def mark_of(
+    session: Session,
+    delivery: Delivery,
+    draft: Draft,
+    services: Sequence[Service],
+    loaded: Sequence[LoadedFile],
+    unconsented: int,
+) -> str:
+    """The mark of a broadcast whose recipients are written down."""
+    return broadcast_fingerprint(
+        draft,
+        {service.id: waves.recipients(session, delivery.id, service.id) for service in services},
+        unconsented,
+        files=loaded,
+        opt_out_lines={service.id: service.opt_out_line for service in services},
+    )
+
+
+def load_files(draft: Draft) -> Mapping[str, LoadedFile | FileProblem]:
+    """The files of a broadcast, by their source."""
+    return media.load_all(item for part in draft.content.parts for item in part.media)
+
+
+def text_for(draft: Draft, service: Service, delivery_id: int) -> BroadcastText:
+    """The text as people of a service get it; raises NotPossible when it cannot be read, or invites nobody."""
+    first = draft.content.parts[0]
+    link = _join_link(service, delivery_id) if draft.is_invitation else None
+    words, has_file = opt_out_words(), bool(first.media)
+    text = BroadcastText(
+        first.text, service_fields(service), service.opt_out_line, words, has_file=has_file, join_link=link
+    )
+    if draft.is_invitation and not text.has_join_link:
+        raise NotPossible(NO_JOIN_LINK)
+    return text
+
+
+def _join_link(service: Service, delivery_id: int) -> JoinLink:
+    if not load_settings().public_url:
+        raise NotPossible(NO_PUBLIC_ADDRESS)
+    return lambda person: agreements.join_link(service.internal_name, delivery_id, int(person.get("visitor_id") or 0))
+
+
+def opt_out_words() -> frozenset[str]:
+    """The words of all languages that end a consent."""
+    return frozenset(word for words in load_settings().opt_out_words.values() for word in words)
+
+
+#: What an analysis says before a proof, and no longer after it.
+_BEFORE_A_PROOF = "no_proof_sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """A broadcast and its samples, or the message to one person; `left_out` says why the person does not get it."""
+
+    draft: Draft
+    analysis: Analysis
+    is_of_one: bool = False
+    left_out: str = ""
+
+
+def as_analysed(name: str) -> Seen:
+    """A broadcast with the samples of its analysis; raises NotPossible when it changed since, or was never analysed."""
+    with reading() as session:
+        delivery = deliveries.named(session, name)
+        draft = deliveries.draft_of(session, delivery)
+        if not delivery.analysis or _is_changed(delivery):
+            raise NotPossible(f"{name} is not analysed as it is now; first run: campaign delivery analyse {name}")
+        return Seen(draft, analysis_of(session, delivery))
+
+
+def analysis_of(session: Session, delivery: Delivery) -> Analysis:
+    """What the last analysis found, without what a proof has put right since."""
+    analysis = Analysis.model_validate_json(delivery.analysis)
+    if not report.count_sent_proofs(session, delivery):
+        return analysis
+    kept = [finding for finding in analysis.findings if finding.code != _BEFORE_A_PROOF]
+    return analysis.model_copy(update={"findings": kept})
+
+
+def _is_changed(delivery: Delivery) -> bool:
+    """Whether it went back to editing after its analysis: whatever took it there said why."""
+    return delivery.state is DeliveryState.BEING_EDITED and bool(delivery.reason)
+
+
+def as_person(name: str, handle: str) -> Seen:
+    """A broadcast as one person would get it now.
+
+    Raises WrongUsage when nobody is called so, NotPossible when the text cannot be personalised for the person.
+    """
+    with reading() as session:
+        delivery = deliveries.named(session, name)
+        draft, targets = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
+        visitor = visitors.named(session, handle)
+        person = visitors.example_of(visitors.person_of(session, visitor.id))
+        sender = report.service_of(session, delivery, visitor.id)
+        is_known = bool(delivery.analysis) and not _is_changed(delivery) and not sender
+        excluded = report.exclusion_of(session, delivery, visitor.id) if is_known else None
+    chosen = sender or (excluded[0] if excluded else None)
+    service = next((one for one in targets if one.id == chosen), targets[0] if targets else None)
+    if service is None or not draft.content.parts:
+        raise NotPossible(f"{name} has no text or no service; write it with: campaign delivery edit {name}")
+    analysis = Analysis.model_validate_json(delivery.analysis) if delivery.analysis else Analysis()
+    text = text_for(draft, service, delivery.id)
+    chosen_one = analysis.model_copy(update={"samples": [_message(text, service, visitor, person)]})
+    return Seen(draft, chosen_one, is_of_one=True, left_out=EXCLUSION_SENTENCES[excluded[1]] if excluded else "")
+
+
+def _message(text: BroadcastText, service: Service, visitor: Visitor, person: dict[str, str | None]) -> Sample:
+    called = f"@{visitor.username}" if visitor.username else visitor.external_id
+    try:
+        written = text.render(person)
+    except NotPossible as error:
+        raise NotPossible(f"The text cannot be personalised for {called}: {error}") from None
+    return Sample(
+        why="chosen",
+        service=service.internal_name,
+        handle=visitor.username or visitor.external_id,
+        full_name=visitor.full_name or "",
+        text=written,
+    )

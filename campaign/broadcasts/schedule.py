@@ -1,0 +1,305 @@
+"""When each wave of a broadcast goes out, and when the last message is sent. Pure."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from math import ceil
+
+from campaign.deliveries.draft import Draft, SameWaves, Waves, WaveSize
+from campaign.deliveries.findings import WavePlan, start_of
+from campaign.limits.quiet_hours import QuietHours
+from campaign.limits.rate_limits import UNLIMITED, Allowance
+from models import MessagePolicy, WindowName
+
+MOST_SAME_WAVES = 1_500
+"""Of one size: more than one an hour for as long as a delivery may be valid."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaveShare:
+    """What one wave of the delivery sends on one service: how many messages, how long after the start."""
+
+    number: int
+    """From 1, the same on every service: one that has nobody in a wave leaves its number out."""
+    recipients: int
+    offset_seconds: int
+
+
+def split(waves: Waves, recipients: Sequence[int]) -> list[list[WaveShare]]:
+    """For each service, by its number of recipients, its waves: together exactly that number, and none is empty.
+
+    Sizes are those of the delivery in all, spread over the services in proportion. What is left over after the last
+    wave of a calendar, or after `MOST_SAME_WAVES`, goes with the last one.
+    """
+    shares: list[list[WaveShare]] = [[] for _ in recipients]
+    left = list(recipients)
+    for number, (size, offset) in enumerate(_sizes(waves, sum(recipients)), start=1):
+        for service, people in enumerate(_spread(size, left)):
+            left[service] -= people
+            if people:
+                shares[service].append(WaveShare(number, people, offset))
+    return shares
+
+
+def needed_waves(same: SameWaves, recipients: int) -> int:
+    """How many waves of one size it takes, also where that is more than `MOST_SAME_WAVES`."""
+    return -(-(100 if same.is_percentage else recipients) // same.amount)
+
+
+def _sizes(waves: Waves, total: int) -> Iterator[tuple[int, int]]:
+    """How many messages each wave has in all, and its offset; together `total`."""
+    planned, left = _planned(waves, total), total
+    for place, (size, offset) in enumerate(planned, start=1):
+        taken = left if place == len(planned) else min(size, left)
+        left -= taken
+        if taken:
+            yield taken, offset
+
+
+def _planned(waves: Waves, total: int) -> list[tuple[int, int]]:
+    """The sizes and offsets as described, whether or not there are so many people."""
+    same = waves.same
+    if same is None:
+        return [(_people(wave, total), wave.after_seconds) for wave in waves.calendar] or [(total, 0)]
+    number = min(needed_waves(same, total), MOST_SAME_WAVES)
+    after = [_people(same, total, times) for times in range(number + 1)]
+    return [(after[wave + 1] - after[wave], wave * same.period_seconds) for wave in range(number)]
+
+
+def _people(size: WaveSize, total: int, times: int = 1) -> int:
+    """How many people so many waves of a size are; a part of a person is one."""
+    return -(-size.amount * times * total // 100) if size.is_percentage else size.amount * times
+
+
+def _spread(size: int, left: Sequence[int]) -> list[int]:
+    """Give each service its part of a wave, in proportion to whom it has left: largest remainders, then the first."""
+    total = sum(left)
+    parts = [divmod(size * people, total) for people in left]
+    missing = size - sum(whole for whole, _ in parts)
+    by_remainder = sorted(range(len(left)), key=lambda service: (-parts[service][1], service))
+    more = set(by_remainder[:missing])
+    return [whole + (service in more) for service, (whole, _) in enumerate(parts)]
+
+
+_QUARTER, _DAY = 900, 86_400
+_EXACT = 100 * _DAY
+"""Longer than a delivery may be valid; what goes out after that is reckoned by whole days."""
+_LAST = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
+
+
+def plan(
+    service: str,
+    waves: Sequence[WaveShare],
+    limits: Mapping[WindowName, int],
+    *,
+    daily_limit: int,
+    quiet: QuietHours | None,
+    starts: datetime,
+    first: Allowance,
+) -> list[WavePlan]:
+    """Begin and end of every wave; the end of the last one is when the last message is out.
+
+    `first` is what the service may send when it starts, or until when it may not send.
+    """
+    starts_at = ceil(starts.timestamp())
+    at = max(starts_at, ceil(first.until.timestamp()) if first.until else 0)
+    quarter, day = paces(limits, daily_limit)
+    sender = _Sender(quarter, day, quiet, at, quarter_left=min(first.messages, quarter) or quarter)
+    plans = []
+    for wave in waves:
+        begins, ends = sender.send(wave.recipients, min(starts_at + wave.offset_seconds, _LAST))
+        plans.append(
+            WavePlan(
+                service=service,
+                number=wave.number,
+                recipients=wave.recipients,
+                begins_at=_moment(begins, starts),
+                ends_at=_moment(ends, starts),
+            )
+        )
+    return plans
+
+
+def paces(limits: Mapping[WindowName, int], daily_limit: int) -> tuple[int, int]:
+    """The most messages in 15 minutes and in 24 hours; one call after the other takes about a second each."""
+    of_a_day = [limits[name] for name in (WindowName.USER_DAY, WindowName.APP_DAY) if name in limits]
+    quarter = min(_QUARTER, limits.get(WindowName.QUARTER_HOUR, _QUARTER))
+    return max(1, quarter), max(1, min([*of_a_day, daily_limit or _DAY, _DAY]))
+
+
+@dataclass(slots=True)
+class _Sender:
+    """Sends in thought, on a clock of whole seconds: as much as is allowed as soon as it is."""
+
+    quarter: int
+    day: int
+    quiet: QuietHours | None
+    at: int
+    quarter_left: int
+    quarter_ends: int = field(init=False)
+    day_left: int = field(init=False)
+    day_ends: int = field(init=False)
+    quiet_begins: int = field(init=False)
+    exact_until: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.quarter_ends, self.exact_until = self.at + _QUARTER, self.at + _EXACT
+        self.day_left, self.day_ends = self.day, self.at + _DAY
+        self.quiet_begins = self.at if self.quiet else _LAST * 2
+
+    def send(self, count: int, not_before: int) -> tuple[int, int]:
+        """When the first and the last of so many messages are out."""
+        self.at = max(self.at, not_before)
+        self._open()
+        begins = ends = self.at
+        while count:
+            self._open()
+            sent, ends = self._rest(count) if self.at > self.exact_until else self._quarters(count)
+            count -= sent
+        return begins, ends
+
+    def _open(self) -> None:
+        """Wait until a message may go out."""
+        while True:
+            self._keep_quiet()
+            if self.at >= self.quarter_ends:
+                self.quarter_left, self.quarter_ends = self.quarter, self.at + _QUARTER
+            if self.at >= self.day_ends:
+                self.day_left, self.day_ends = self.day, self.at + _DAY
+            if self.quarter_left and self.day_left:
+                return
+            self.at = self.quarter_ends if self.day_left else self.day_ends
+
+    def _keep_quiet(self) -> None:
+        if self.quiet is None or self.at < self.quiet_begins or self.at > self.exact_until:
+            return
+        if self.quiet.include(_utc(self.at)):
+            self.at = int(self.quiet.end_after(_utc(self.at)).timestamp())
+        self.quiet_begins = int(self.quiet.begin_after(_utc(self.at)).timestamp())
+
+    def _quarters(self, count: int) -> tuple[int, int]:
+        """Send until something is used up: what a quarter of an hour allows, or several whole ones."""
+        shut = min(self.day_ends, self.quiet_begins)
+        whole = min(count // self.quarter, self.day_left // self.quarter, (shut - self.at) // _QUARTER)
+        if self.at != self.quarter_ends - _QUARTER or self.quarter_left < self.quarter or whole < 1:
+            sent = min(count, self.quarter_left, self.day_left, self.quiet_begins - self.at)
+            self.at, self.quarter_left = self.at + sent, self.quarter_left - sent
+            ends = self.at - 1
+        else:
+            sent = whole * self.quarter
+            self.at, self.quarter_left = self.at + whole * _QUARTER, 0
+            self.quarter_ends, ends = self.at, self.at - _QUARTER + self.quarter - 1
+        self.day_left -= sent
+        return sent, ends
+
+    def _rest(self, count: int) -> tuple[int, int]:
+        """All that is left, by what a day allows."""
+        quiet = self.quiet.seconds() if self.quiet else 0
+        a_day = min(self.day, max(self.quarter, self.quarter * (_DAY - quiet) // _QUARTER))
+        self.at = min(_LAST, self.at + count * _DAY // a_day)
+        return count, self.at
+
+
+def _utc(seconds: int) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def _moment(seconds: int, like: datetime) -> datetime:
+    return _utc(seconds) if seconds == _LAST else _utc(seconds).astimezone(like.tzinfo)
+
+
+@dataclass(frozen=True, slots=True)
+class BroadcastTarget:
+    """One service of a broadcast, and the people in the target that are its own."""
+
+    service_id: int
+    internal_name: str
+    label: str
+    recipients: int
+    """Who get it; `targeted` less those `excluded`."""
+    targeted: int
+    waves: Sequence[WaveShare]
+    """See campaign.broadcasts.schedule.split."""
+    limits: Mapping[WindowName, int]
+    """What X allows in each window, by what it told, else by its documents."""
+    allowance: Allowance
+    """What may be sent now, see campaign.limits.rate_limits."""
+    excluded: Mapping[str, int] = field(default_factory=dict)
+    """How many get nothing, by ExclusionReason."""
+    unconsented: int = 0
+    """How many of the recipients never agreed."""
+    policy: MessagePolicy = MessagePolicy.ALL_FOLLOWERS
+    blocked_because: str = ""
+    """Empty when it is not."""
+    can_send_messages: bool = True
+    """False when X said that the app may not send direct messages."""
+    opt_out_line: str = ""
+    """What is written under every message; empty for nothing."""
+    left: Decimal = Decimal(0)
+    """US dollars that its spend cap still allows this month."""
+    message_price: Decimal = Decimal("0.015")
+    event_price: Decimal = Decimal("0.010")
+    """Of each message that is read in the inbox: what the service sent itself is there too."""
+    app: str = ""
+    """A mark of its developer app: those that have the same share X's limit of an app; empty is not known."""
+    quiet: QuietHours | None = None
+    daily_limit: int = 0
+    """Its own limit in 24 hours; 0 is X's."""
+
+    @property
+    def cost(self) -> Decimal:
+        """US dollars for all the messages, and for reading each of them once in the inbox."""
+        return self.recipients * (self.message_price + self.event_price)
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """The waves of one service with their times; there is one at least."""
+
+    target: BroadcastTarget
+    limits: Mapping[WindowName, int]
+    """Its own share of what X allows."""
+    waves: list[WavePlan]
+
+    @property
+    def ends_at(self) -> datetime:
+        """When the last message is out."""
+        return self.waves[-1].ends_at
+
+
+def planned(targets: Sequence[BroadcastTarget], draft: Draft, now: datetime) -> list[Planned]:
+    """The waves of every service that has somebody to write to."""
+    return [_planned_target(target, targets, draft, now) for target in targets if target.waves]
+
+
+def _planned_target(
+    target: BroadcastTarget, targets: Sequence[BroadcastTarget], draft: Draft, now: datetime
+) -> Planned:
+    starts = start_of(draft, now)
+    limits = _own_share(target, targets)
+    # What is used up of a quarter of an hour now says nothing of a later one.
+    first = target.allowance if starts == now else Allowance(UNLIMITED, target.allowance.until)
+    times = plan(
+        target.internal_name,
+        target.waves,
+        limits,
+        daily_limit=target.daily_limit,
+        quiet=target.quiet,
+        starts=starts,
+        first=first,
+    )
+    return Planned(target, limits, times)
+
+
+def _own_share(target: BroadcastTarget, targets: Sequence[BroadcastTarget]) -> Mapping[WindowName, int]:
+    """The limits, that of the app shared by the services of the delivery that have the same.
+
+    By turns: the one with most to send gets what is in proportion, which makes its end that of all of them.
+    """
+    of_app = target.limits.get(WindowName.APP_DAY)
+    sharing = [other.recipients for other in targets if other.app == target.app and other.recipients]
+    if of_app is None or not target.app or not sharing:
+        return target.limits
+    share = max(of_app // len(sharing), of_app * target.recipients // sum(sharing), 1)
+    return {**target.limits, WindowName.APP_DAY: share}

@@ -1,0 +1,196 @@
+"""The waves of broadcasts, their states and their last outcomes, as statements."""
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from random import Random
+from typing import Any
+
+from sqlalchemy import BigInteger, bindparam, case, cast, func
+from sqlalchemy import select as sa_select
+from sqlmodel import Session, col, select
+
+from campaign.audience.visitors import PERSON
+from campaign.broadcasts.schedule import WaveShare
+from models import (
+    MAIN,
+    Consent,
+    Delivery,
+    DeliveryKind,
+    DeliveryState,
+    DeliveryTarget,
+    Message,
+    MessageState,
+    Priority,
+    Visitor,
+    Wave,
+)
+
+_FAR = 1_000_000_000_000
+"""More than there are messages: the length of a name and an id are compared as one number."""
+#: Built once, for it is asked with every batch.
+_OF_SERVICE = (
+    sa_select(Wave)
+    .where(col(Wave.delivery_id) == bindparam("delivery_id"), col(Wave.service_id) == bindparam("service_id"))
+    .order_by(col(Wave.number))
+)
+
+
+def write(session: Session, delivery_id: int, service_id: int, shares: Sequence[WaveShare]) -> None:
+    """Let the recipients of a service fall into its waves, in the order of their messages."""
+    first: int | None = session.scalar(_pending(delivery_id, service_id, func.min(col(Message.id))))
+    for place, share in enumerate(shares, start=1):
+        if first is None:
+            return
+        session.add(
+            Wave(
+                delivery_id=delivery_id,
+                service_id=service_id,
+                number=share.number,
+                first_message_id=first,
+                recipients=share.recipients,
+                offset_seconds=share.offset_seconds,
+            )
+        )
+        if place < len(shares):
+            rest = _pending(delivery_id, service_id, col(Message.id)).where(col(Message.id) >= first)
+            first = session.scalar(rest.order_by(col(Message.id)).limit(1).offset(share.recipients))
+    session.flush()
+
+
+def _pending(delivery_id: int, service_id: int, column: Any) -> Any:
+    return (
+        sa_select(column)
+        .select_from(Message)
+        .where(
+            col(Message.service_id) == service_id,
+            col(Message.state) == MessageState.PENDING,
+            col(Message.delivery_id) == delivery_id,
+            col(Message.proof_number) == MAIN,
+        )
+    )
+
+
+def of_service(session: Session, delivery_id: int, service_id: int) -> list[Wave]:
+    """The waves of a broadcast on one service, by number."""
+    return list(session.scalars(_OF_SERVICE, {"delivery_id": delivery_id, "service_id": service_id}))
+
+
+def recipients(session: Session, delivery_id: int, service_id: int) -> int:
+    """How many people an analysis found for a service."""
+    return sum(wave.recipients for wave in of_service(session, delivery_id, service_id))
+
+
+def begins_at(delivery: Delivery, wave: Wave) -> datetime | None:
+    """When a wave of a delivery that has started may go out; None before it has."""
+    return delivery.started_at and delivery.started_at + timedelta(seconds=wave.offset_seconds)
+
+
+def unconsented(session: Session, delivery_id: int, service_id: int) -> int:
+    """How many recipients never agreed to be written to."""
+    agreed = sa_select(col(Consent.id)).where(
+        col(Consent.service_id) == service_id,
+        col(Consent.visitor_id) == col(Message.visitor_id),
+        col(Consent.ended_at).is_(None),
+    )
+    return session.scalar(_pending(delivery_id, service_id, func.count()).where(~agreed.exists())) or 0
+
+
+def samples(session: Session, delivery_id: int, service_id: int, seed: int) -> list[tuple[str, Any]]:
+    """Three recipients: with the shortest and the longest name, and a random one, the same for the same seed."""
+    length = func.length(func.coalesce(col(Visitor.full_name), "")) + func.length(
+        func.coalesce(col(Visitor.username), "")
+    )
+    key = cast(length, BigInteger) * _FAR + col(Message.id)
+    joined = _pending(delivery_id, service_id, func.min(key)).add_columns(
+        func.max(key), func.min(col(Message.id)), func.max(col(Message.id))
+    )
+    shortest, longest, first, last = session.execute(
+        joined.join(Visitor, col(Visitor.id) == col(Message.visitor_id))
+    ).one()
+    if shortest is None:
+        return []
+    chosen = {"shortest": shortest % _FAR, "longest": longest % _FAR}
+    lot = Random(seed).randint(first, last)  # noqa: S311 - repeatable on purpose
+    rest = _pending(delivery_id, service_id, col(Message.id)).where(col(Message.id) >= lot)
+    chosen["random"] = session.scalar(rest.order_by(col(Message.id)).limit(1)) or first
+    return [(why, _person(session, message_id)) for why, message_id in chosen.items()]
+
+
+def _person(session: Session, message_id: int) -> Any:
+    who = sa_select(*PERSON).join(Message, col(Message.visitor_id) == col(Visitor.id))
+    return session.execute(who.where(col(Message.id) == message_id)).one()
+
+
+def count_by_state(session: Session, delivery_id: int, service_id: int | None = None) -> Counter[MessageState]:
+    """How many messages of a broadcast are in which state."""
+    counted = sa_select(col(Message.state), func.count()).where(
+        col(Message.delivery_id) == delivery_id, col(Message.proof_number) == MAIN
+    )
+    if service_id is not None:
+        counted = counted.where(col(Message.service_id) == service_id)
+    return Counter(dict(session.execute(counted.group_by(col(Message.state))).tuples().all()))
+
+
+_ORDER = case({priority.value: place for place, priority in enumerate(Priority)}, value=col(Delivery.priority))
+_OPEN = (DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS, DeliveryState.PAUSED)
+#: So many of the last outcomes are looked at, see campaign.broadcasts.context.
+_LAST = 100
+_UNDER_WAY = (
+    select(Delivery)
+    .where(col(Delivery.kind) == DeliveryKind.DM, col(Delivery.state) == DeliveryState.IN_PROGRESS)
+    .order_by(_ORDER.desc(), col(Delivery.id))
+)
+_UNDER_WAY_ON = _UNDER_WAY.join(DeliveryTarget, col(DeliveryTarget.delivery_id) == col(Delivery.id)).where(
+    col(DeliveryTarget.service_id) == bindparam("service_id")
+)
+
+
+def under_way(session: Session, service_id: int | None = None) -> list[Delivery]:
+    """The broadcasts in progress (on a service), the one that goes first before the others."""
+    if service_id is None:
+        return list(session.scalars(_UNDER_WAY))
+    return list(session.scalars(_UNDER_WAY_ON, {"service_id": service_id}))
+
+
+def lock_under_way(session: Session, service_id: int) -> list[Delivery]:
+    """The same, and nobody changes their state meanwhile: a pause does not undo a stop."""
+    held = _UNDER_WAY_ON.with_for_update(of=Delivery).execution_options(populate_existing=True)
+    return list(session.scalars(held, {"service_id": service_id}))
+
+
+def lock(session: Session, delivery_id: int) -> Delivery:
+    """Read one broadcast, whatever its state, in the same way."""
+    return session.get_one(Delivery, delivery_id, with_for_update=True, populate_existing=True)
+
+
+def due(session: Session, now: datetime) -> list[Delivery]:
+    """The broadcasts that are confirmed or under way and whose time has come, the oldest first."""
+    ready = col(Delivery.state).in_([DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS])
+    is_time = col(Delivery.contact_date).is_(None) | (col(Delivery.contact_date) <= now)
+    found = select(Delivery).where(ready, is_time, col(Delivery.kind) == DeliveryKind.DM)
+    return list(session.scalars(found.order_by(col(Delivery.id))))
+
+
+def others_open(session: Session, delivery_id: int) -> list[int]:
+    """The other broadcasts that somebody said yes to and that are not over."""
+    found = select(col(Delivery.id)).where(
+        col(Delivery.kind) == DeliveryKind.DM, col(Delivery.state).in_(_OPEN), col(Delivery.id) != delivery_id
+    )
+    return list(session.scalars(found))
+
+
+def last_outcomes(session: Session, delivery_id: int, service_ids: Sequence[int]) -> list[bool]:
+    """Whether X took the last messages of a broadcast or refused them, the newest last."""
+    known: list[tuple[datetime | None, bool]] = []
+    for service_id in service_ids:
+        for state in (MessageState.SENT, MessageState.REFUSED):
+            rows = select(col(Message.settled_at)).where(
+                col(Message.service_id) == service_id,
+                col(Message.state) == state,
+                col(Message.delivery_id) == delivery_id,
+                col(Message.proof_number) == MAIN,
+            )
+            newest = session.scalars(rows.order_by(col(Message.id).desc()).limit(_LAST))
+            known += [(at, state is MessageState.SENT) for at in newest]
+    return [is_sent for _, is_sent in sorted(known, key=lambda one: str(one[0]))][-_LAST:]

@@ -1,0 +1,242 @@
+"""The report of contact acquisition: invited, opened, agreed, recovered."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, distinct, func, select
+from sqlmodel import Session, col
+
+from campaign.audience.followers import count_followers
+from campaign.consent import permission
+from campaign.reporting.markdown import strange_line, table
+from models import (
+    MAIN,
+    NOBODY,
+    Agreement,
+    AgreementState,
+    Delivery,
+    DeliveryKind,
+    DeliveryTarget,
+    InvitationOpening,
+    Message,
+    ReconciledBy,
+    Service,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Funnel:
+    """How far people came; a post invites whoever reads it, so that nobody knows how many, or who opened it."""
+
+    invited: int = 0
+    """Messages that are out, or may be."""
+    opened: int = 0
+    """People who opened their personal link at least once."""
+    agreed: int = 0
+    """People who said yes, whether or not they took it back later."""
+    recovered: int = 0
+    """Agreements whose profile X gave."""
+    reconciled: int = 0
+    """Profiles that belong to a contact who was known before."""
+
+    def as_rows(self) -> list[tuple[str, int]]:
+        """The steps in their order, each with its number."""
+        return [
+            ("Invited", self.invited),
+            ("Opened", self.opened),
+            ("Agreed", self.agreed),
+            ("Recovered", self.recovered),
+            ("Reconciled", self.reconciled),
+        ]
+
+    def __add__(self, other: "Funnel") -> "Funnel":
+        """Both together."""
+        pairs = zip(self.as_rows(), other.as_rows(), strict=True)
+        return Funnel(*(ours + theirs for (_, ours), (_, theirs) in pairs))
+
+
+@dataclass(frozen=True, slots=True)
+class InvitationReport:
+    """What came of one invitation on one service; without a name those who found the page alone."""
+
+    name: str
+    """The internal name of the delivery."""
+    label: str
+    kind: DeliveryKind | None
+    funnel: Funnel
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+
+    @property
+    def is_personal(self) -> bool:
+        """Whether it is known who was invited, and who opened it."""
+        return self.kind is DeliveryKind.DM
+
+
+@dataclass(frozen=True, slots=True)
+class Acquisition:
+    """The contacts that a service won."""
+
+    service: str
+    """Its internal name."""
+    label: str
+    followers: int
+    contacts: int
+    """People whose agreement with the service runs and whose profile was recovered."""
+    withdrawn: int = 0
+    """People who took their agreement back, and gave none again."""
+    invitations: Sequence[InvitationReport] = ()
+    """The newest first."""
+
+    @property
+    def rate(self) -> float | None:
+        """Contacts by followers; None where nobody follows."""
+        return self.contacts / self.followers if self.followers else None
+
+    @property
+    def funnel(self) -> Funnel:
+        """All its invitations together, and those who found the page alone."""
+        return sum((one.funnel for one in self.invitations), Funnel())
+
+
+#: Invitations of a service in its table: the newest.
+MOST_SHOWN = 50
+_UNTOLD = "-"
+_NUMBERS = ("Invited", "Opened", "Agreed", "Recovered", "Reconciled")
+
+
+def as_markdown(reports: Sequence[Acquisition]) -> str:
+    """Write how many contacts each service has, and how far people came with each invitation."""
+    blocks = [block for report in reports for block in _service(report)]
+    return "\n\n".join(blocks or ["No service has invited anybody yet."]) + "\n"
+
+
+def in_words(report: Acquisition) -> str:
+    """The contacts of a service in one sentence."""
+    rate = "" if report.rate is None else f", {report.rate:.1%} of its {report.followers:,} followers"
+    gone = f" {report.withdrawn:,} took their agreement back." if report.withdrawn else ""
+    return f"{report.contacts:,} contact{'' if report.contacts == 1 else 's'}{rate}.{gone}"
+
+
+def as_row(report: InvitationReport) -> dict[str, str]:
+    """What came of one invitation, under the labels of the table; of a post it is not known who saw or opened it."""
+    steps = {name: f"{count:,}" for name, count in report.funnel.as_rows()}
+    if not report.is_personal:
+        steps |= {"Invited": _UNTOLD, "Opened": _UNTOLD}
+    return {
+        "Invitation": report.label or report.name,
+        "Started": f"{report.started_at:%Y-%m-%d}" if report.started_at else "",
+        "Ended": f"{report.finished_at:%Y-%m-%d}" if report.finished_at else "",
+        **steps,
+    }
+
+
+def _service(report: Acquisition) -> Iterator[str]:
+    yield f"## {strange_line(report.label)} (@{strange_line(report.service)})"
+    yield f"**{strange_line(in_words(report))}**"
+    rows = [as_row(one) for one in report.invitations[:MOST_SHOWN]]
+    if rows:
+        total = {"Invitation": "All", "Started": "", "Ended": ""}
+        total |= {name: f"{count:,}" for name, count in report.funnel.as_rows()}
+        yield table([*rows, total], numbers=_NUMBERS)
+    else:
+        yield "Nobody was invited yet."
+
+
+_PERSON = func.count(distinct(col(Agreement.external_id)))
+
+
+def acquisition_of(session: Session, service: Service) -> Acquisition:
+    """The contacts that a service won, and what came of each of its invitations."""
+    running = col(Agreement.state) == AgreementState.RECOVERED
+    contacts = session.scalar(_agreements(service.id, _PERSON).where(running)) or 0
+    still = select(col(Agreement.external_id)).where(
+        col(Agreement.service_id) == service.id, col(Agreement.state) != AgreementState.WITHDRAWN
+    )
+    ended = _agreements(service.id, _PERSON).where(
+        col(Agreement.state) == AgreementState.WITHDRAWN, col(Agreement.external_id).not_in(still)
+    )
+    return Acquisition(
+        service=service.internal_name,
+        label=service.label,
+        followers=count_followers(session, service.id),
+        contacts=contacts,
+        withdrawn=session.scalar(ended) or 0,
+        invitations=tuple(_invitations(session, service.id)),
+    )
+
+
+def _agreements(service_id: int, *columns: Any) -> Any:
+    return select(*columns).where(col(Agreement.service_id) == service_id)
+
+
+def _invitations(session: Session, service_id: int) -> list[InvitationReport]:
+    funnels = _funnels(session, service_id)
+    aimed = select(Delivery).join(DeliveryTarget, col(DeliveryTarget.delivery_id) == col(Delivery.id))
+    chosen = aimed.where(col(DeliveryTarget.service_id) == service_id, col(Delivery.is_invitation))
+    rows = [
+        InvitationReport(
+            each.name, each.label, each.kind, funnels.pop(each.id, Funnel()), each.started_at, each.finished_at
+        )
+        for each in session.scalars(chosen.order_by(col(Delivery.id).desc()))
+    ]
+    # Whatever has no invitation of this service: who found the page alone, or came with the link of another one.
+    alone = sum(funnels.values(), Funnel())
+    return [*rows, InvitationReport("", "Without an invitation", None, alone)] if alone != Funnel() else rows
+
+
+def _funnels(session: Session, service_id: int) -> dict[int, Funnel]:
+    """How far people came, by delivery."""
+    steps: dict[int, dict[str, int]] = defaultdict(dict)
+    for name, counted in _steps(service_id).items():
+        for delivery_id, count in session.execute(counted):
+            if count:
+                steps[delivery_id][name] = count
+    return {delivery_id: Funnel(**counts) for delivery_id, counts in steps.items()}
+
+
+def _steps(service_id: int) -> dict[str, Any]:
+    reached = (
+        select(col(Message.delivery_id), func.count())
+        .join(Delivery, col(Delivery.id) == col(Message.delivery_id))
+        .where(
+            col(Delivery.is_invitation),
+            col(Message.service_id) == service_id,
+            col(Message.visitor_id) != NOBODY,
+            col(Message.proof_number) == MAIN,
+            col(Message.state).in_(permission.REACHED_STATES),
+        )
+        .group_by(col(Message.delivery_id))
+    )
+    return {
+        "invited": reached,
+        "opened": _opened(service_id),
+        "agreed": _agreed(service_id),
+        "recovered": _agreed(service_id, col(Agreement.recovered_at).is_not(None)),
+        "reconciled": _agreed(service_id, col(Agreement.reconciled_by) != ReconciledBy.NOTHING),
+    }
+
+
+def _opened(service_id: int) -> Any:
+    """Only the people to whom this service wrote: a delivery may be that of several."""
+    got = (col(Message.delivery_id) == col(InvitationOpening.delivery_id)) & (
+        col(Message.visitor_id) == col(InvitationOpening.visitor_id)
+    )
+    opened = select(col(InvitationOpening.delivery_id), func.count()).join(Message, got)
+    is_main = col(Message.proof_number) == MAIN
+    of_service = opened.where(
+        col(Message.service_id) == service_id, is_main, col(InvitationOpening.visitor_id) != NOBODY
+    )
+    return of_service.group_by(col(InvitationOpening.delivery_id))
+
+
+def _agreed(service_id: int, *conditions: ColumnElement[bool]) -> Any:
+    # NO_INVITATION is a number like that of a delivery: it gets a row of its own.
+    return (
+        _agreements(service_id, col(Agreement.delivery_id), _PERSON)
+        .where(*conditions)
+        .group_by(col(Agreement.delivery_id))
+    )

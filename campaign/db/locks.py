@@ -1,0 +1,65 @@
+"""One process at a time: a claim that the operating system or the database gives back when its holder dies."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from enum import Enum
+
+from filelock import FileLock, Timeout
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+
+from campaign.db.engine import engine, said_plainly
+from campaign.errors import AlreadyRunning
+
+
+class Claim(Enum):
+    """What is held: the first number of its advisory locks (the second is the service), and its word."""
+
+    FOLLOWERS = 0x63616D70, "synchronised"
+    POSTS = 0x63616D71, "posted to"
+    MESSAGES = 0x63616D72, "written from"
+    ANALYSIS = 0x63616D73, "analysed"
+    """Of a delivery, not of a service."""
+
+
+@contextmanager
+def claim(service_id: int, name: str, what: Claim = Claim.FOLLOWERS) -> Iterator[None]:
+    """Hold a part of a service for this process; raises AlreadyRunning when another one holds it."""
+    on_sqlite = engine().dialect.name == "sqlite"
+    with (_claim_on_sqlite if on_sqlite else _claim_on_postgresql)(service_id, what) as is_mine:
+        if not is_mine:
+            raise AlreadyRunning(
+                f"{name} is being {what.value[1]} by another run; wait for it or stop it, then try again."
+            )
+        yield
+
+
+@contextmanager
+def _claim_on_sqlite(service_id: int, what: Claim) -> Iterator[bool]:
+    held = "service" if what is Claim.FOLLOWERS else what.name.lower()
+    lock = FileLock(f"{engine().url.database}.{held}-{service_id}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _claim_on_postgresql(service_id: int, what: Claim) -> Iterator[bool]:
+    # Autocommit: the lock belongs to the session, and a transaction kept open would hold back vacuum for hours.
+    with said_plainly():
+        opened = engine().connect().execution_options(isolation_level="AUTOCOMMIT")
+    with opened as connection:
+        given = {"locks": what.value[0], "service_id": service_id}
+        is_mine = connection.scalar(text("SELECT pg_try_advisory_lock(:locks, CAST(:service_id AS int))"), given)
+        try:
+            yield bool(is_mine)
+        finally:
+            # A connection that broke has given the lock back already, and what broke it is told by somebody else.
+            with suppress(DBAPIError):
+                connection.execute(text("SELECT pg_advisory_unlock(:locks, CAST(:service_id AS int))"), given)

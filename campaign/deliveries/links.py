@@ -1,0 +1,287 @@
+"""Links whose clicks are counted: found in a text, replaced by short ones, and kept."""
+
+import re
+import secrets
+import string
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+from sqlalchemy import BigInteger, Text, bindparam, cast, insert, select
+from sqlmodel import Session, col
+
+from campaign.db.json_rows import among, as_rows, is_on_postgresql, rows_of
+from campaign.deliveries import log as messages
+from campaign.deliveries.draft import Draft, NamedLink, RenderedPart
+from campaign.deliveries.templating import LONGEST_WITH_FILE, service_fields
+from campaign.settings import load_settings
+from campaign.x.text import ORDINARY_POST, links, weigh
+from models import MAIN, Delivery, Link, Message, MessageState, Service, ShortLink
+from models.base import Moment
+
+SHORT_LINKS_LAST = timedelta(days=365)
+"""Counted from the start of a delivery: a post is found and read for a year, and an old offer is nobody's any more."""
+
+# X shows what its own addresses lead to: replaced, a quoted post would be a mere link.
+_OF_X = re.compile(r"(?:.+\.)?(?:x\.com|twitter\.com|t\.co)", re.IGNORECASE)
+_SERVICE_FIELD = re.compile(r"\{\{\s*service\.(\w+)\s*\}\}")
+_OTHER_FIELD = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_CONDITION = re.compile(r"\{%.*?%\}|\{#.*?#\}", re.DOTALL)
+#: In every address there is a dot between two characters; what knows more of addresses takes half a second to load.
+_MAYBE = re.compile(r"[^\s.]\.[^\s.]")
+#: No address has them in it, so that one ends where a field of a person or a condition begins.
+_A_FIELD, _A_CONDITION = "\ue000", "\ue001"
+
+TOKEN_LENGTH = 12
+"""71 bits: to meet one of a billion tokens by trying, a thousand times a second, takes tens of thousands of years."""
+_SHORT = re.compile(rf"https?://(?:(?!https?://)\S)+?/r/([A-Za-z0-9]{{{TOKEN_LENGTH}}})(?![A-Za-z0-9])")
+
+
+def countable(
+    text: str, named: Sequence[NamedLink], public_url: str, service: Mapping[str, str | None] | None = None
+) -> dict[str, NamedLink]:
+    """The links of a text that are the same for everybody who gets it, by their address as it is written.
+
+    Those of X itself and our own are none of them, nor what was named and is not to be tracked.
+    """
+    fields = service or {}
+    known = {filled(one.url, fields): one for one in named}
+    found = _links(text, fields, public_url, personal=False)
+    chosen = {url: known.get(url, NamedLink(url=url)) for url in found}
+    return {url: one for url, one in chosen.items() if one.tracked}
+
+
+def personal(text: str, public_url: str) -> list[str]:
+    """The beginnings of links that fields of a person go on, so that each is another one."""
+    return _links(_SERVICE_FIELD.sub("x", text), {}, public_url, personal=True)
+
+
+def _links(text: str, service: Mapping[str, str | None], public_url: str, *, personal: bool) -> list[str]:
+    whole = filled(text, service)
+    if not _MAYBE.search(whole):
+        return []
+    found = (span.text for span in links(whole) if (whole[span.end : span.end + 1] == _A_FIELD) is personal)
+    return [url for url in dict.fromkeys(found) if not _stays(url, public_url)]
+
+
+def filled(text: str, service: Mapping[str, str | None]) -> str:
+    """A text with the fields of a service, and a sign that no address has for every other field and condition."""
+    with_service = _SERVICE_FIELD.sub(lambda found: service.get(found[1]) or _A_FIELD, text)
+    return _CONDITION.sub(_A_CONDITION, _OTHER_FIELD.sub(_A_FIELD, with_service))
+
+
+def shortened(text: str, short: Mapping[str, str]) -> str:
+    """The text with the short address of each link in its place; links without one stay as they are."""
+    return "".join(_pieces(text, short)) if any(url in text for url in short) else text
+
+
+def _pieces(text: str, short: Mapping[str, str]) -> Iterator[str]:
+    position = 0
+    for span in links(text):
+        if span.text in short:
+            yield text[position : span.start]
+            yield short[span.text]
+            position = span.end
+    yield text[position:]
+
+
+def tokens_in(text: str) -> list[str]:
+    """The tokens of the short links in a text, whatever address they had when they were written."""
+    return _SHORT.findall(text)
+
+
+def restore_links(text: str, urls: Mapping[str, str]) -> str:
+    """A text with the links back that short ones stand for, by their tokens; what is unknown stays."""
+    return _SHORT.sub(lambda found: urls.get(found[1], found[0]), text)
+
+
+def destination_of(url: str) -> str:
+    """Where a link leads: without a scheme X takes it for http, and so is it done here.
+
+    A host with letters of all the world is written as the network knows it.
+    """
+    whole = url if url.lower().startswith(("http://", "https://")) else f"http://{url}"
+    try:
+        place = urlsplit(whole).netloc
+        return whole if place.isascii() else whole.replace(place, place.encode("idna").decode(), 1)
+    except ValueError:
+        return whole
+
+
+def _stays(url: str, public_url: str) -> bool:
+    is_ours = bool(public_url) and f"{url}/".startswith(f"{public_url}/")
+    return is_ours or bool(_OF_X.fullmatch(_host(url)))
+
+
+def _host(url: str) -> str:
+    try:
+        return urlsplit(url if "://" in url else f"//{url}").hostname or ""
+    except ValueError:
+        return ""
+
+
+_LETTERS = string.ascii_letters + string.digits
+_TARGET = (
+    select(col(ShortLink.link_id), col(ShortLink.message_id), col(Link.url), col(ShortLink.expires_at))
+    .join(Link, col(Link.id) == col(ShortLink.link_id))
+    .where(col(ShortLink.token) == bindparam("token"))
+)
+
+Tokens = Mapping[tuple[int, str], str]
+"""The token of a message for a link, by the message's id and the address as it is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a short link leads, whose click it is, and until when."""
+
+    link_id: int
+    message_id: int
+    url: str
+    expires_at: datetime
+
+
+def new_token() -> str:
+    """Letters and digits of the system's randomness."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(TOKEN_LENGTH))
+
+
+def target_of(session: Session, token: str) -> Target | None:
+    """Where a token leads, expired or not; None when it is none."""
+    found = session.execute(_TARGET, {"token": token}).one_or_none()
+    return Target(*found) if found else None
+
+
+def tokens_of(session: Session, message_ids: Sequence[int]) -> dict[tuple[int, str], str]:
+    """The short links that these messages have already."""
+    known = select(col(ShortLink.message_id), col(Link.url), col(ShortLink.token)).join(
+        Link, col(Link.id) == col(ShortLink.link_id)
+    )
+    rows = session.execute(known.where(among(session, col(ShortLink.message_id), message_ids, BigInteger())))
+    return {(message_id, url): token for message_id, url, token in rows}
+
+
+def write(
+    session: Session, delivery_id: int, named: Mapping[str, NamedLink], tokens: Tokens, expires_at: datetime
+) -> None:
+    """Keep new short links of a delivery's messages, in one statement; `named` has their links by address."""
+    if not tokens:
+        return
+    ids = _ids(session, delivery_id, {url: named[url] for _, url in tokens})
+    given = rows_of(["message_id", "link_id", "token"], on_postgresql=is_on_postgresql(session))
+    until = bindparam("expires_at", type_=Moment())
+    columns = given.c.token, cast(given.c.link_id, BigInteger), given.c.message_id, until
+    names = ["token", "link_id", "message_id", "expires_at"]
+    rows = as_rows([[message_id, str(ids[url]), token] for (message_id, url), token in tokens.items()])
+    statement = insert(ShortLink).from_select(names, select(*columns), include_defaults=False)
+    session.connection().execute(statement, rows | {"expires_at": expires_at})
+
+
+def _ids(session: Session, delivery_id: int, named: Mapping[str, NamedLink]) -> dict[str, int]:
+    """The ids of links by their address; those that are new get the next numbers, those that are known their name."""
+    known = {one.url: one for one in session.scalars(select(Link).where(col(Link.delivery_id) == delivery_id))}
+    for url, one in named.items():
+        if url not in known:
+            known[url] = Link(delivery_id=delivery_id, number=len(known) + 1, url=url)
+            session.add(known[url])
+        known[url].label, known[url].category = one.label, one.category
+    session.flush()
+    return {url: link.id for url, link in known.items()}
+
+
+def as_written(session: Session, texts: Sequence[str]) -> list[str]:
+    """Texts that went out, with the links in them that the short ones stand for."""
+    tokens = {token for text in texts for token in tokens_in(text)}
+    urls = _urls(session, tokens) if tokens else {}
+    return [restore_links(text, urls) for text in texts]
+
+
+def text_of(session: Session, message: Message) -> str:
+    """The text of a message with the links as they were written; a short link of another message stays."""
+    if not tokens_in(message.text):
+        return message.text
+    own = {token: url for (_, url), token in tokens_of(session, [message.id]).items()}
+    return restore_links(message.text, own)
+
+
+def _urls(session: Session, tokens: Iterable[str]) -> dict[str, str]:
+    known = select(col(ShortLink.token), col(Link.url)).join(Link, col(Link.id) == col(ShortLink.link_id))
+    rows = session.execute(known.where(among(session, col(ShortLink.token), sorted(tokens), Text())))
+    return dict(rows.tuples().all())
+
+
+Named = Mapping[str, NamedLink]
+"""Links by their address as it is written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shortened:
+    """Texts with short links in them, by message, and the tokens that are new."""
+
+    texts: dict[int, str]
+    tokens: dict[tuple[int, str], str]
+
+    def tokens_of(self, message_ids: Container[int]) -> dict[tuple[int, str], str]:
+        """The new tokens of some of the messages."""
+        return {pair: token for pair, token in self.tokens.items() if pair[0] in message_ids}
+
+
+def links_in(draft: Draft, service: Service) -> dict[str, NamedLink]:
+    """The links of a broadcast that are replaced; none when nothing is tracked, or the world has no way here."""
+    public_url = load_settings().public_url
+    if not draft.tracking or not public_url:
+        return {}
+    return countable(draft.content.parts[0].text, draft.content.links, public_url, service_fields(service))
+
+
+def shorten_messages(texts: Mapping[int, str], named: Named) -> Shortened:
+    """Direct messages with short links; one that would be longer than X takes keeps its own."""
+    return _shorten(texts, named, {}, lambda _written, short: len(short) <= LONGEST_WITH_FILE)
+
+
+def keep(session: Session, delivery: Delivery, named: Named, tokens: Tokens, now: datetime) -> None:
+    """Write what new tokens stand for."""
+    write(session, delivery.id, named, tokens, (delivery.started_at or now) + SHORT_LINKS_LAST)
+
+
+def shorten_posts(
+    session: Session, delivery: Delivery, parts: Iterable[RenderedPart], now: datetime, proof_number: int = MAIN
+) -> None:
+    """Put short links into the log of what is not out, where each post keeps those that it had."""
+    by_place = {(part.service_id, part.part): {one.url: one for one in part.links} for part in parts}
+    if not delivery.tracking or not load_settings().public_url or not any(by_place.values()):
+        return
+    log = messages.of_delivery(session, delivery, proof_number)
+    waiting = [(one, by_place.get((one.service_id, one.part), {})) for one in log if one.state is MessageState.PENDING]
+    known = tokens_of(session, [one.id for one, _ in waiting])
+    for message, named in waiting:
+        short = _shorten({message.id: message.text}, named, known, _is_no_heavier)
+        message.text = short.texts[message.id]
+        keep(session, delivery, named, short.tokens, now)
+
+
+def _is_no_heavier(written: str, short: str) -> bool:
+    """X counts every link alike; what a machine's own name leads to, as in a demonstration, is none to it."""
+    return weigh(short) <= max(weigh(written), ORDINARY_POST)
+
+
+def _shorten(texts: Mapping[int, str], named: Named, known: Tokens, fits: Callable[[str, str], bool]) -> Shortened:
+    made = Shortened(dict(texts), {})
+    for message_id, text in texts.items():
+        tokens = {url: known.get((message_id, url)) or new_token() for url in named if url in text}
+        short = shortened(text, {url: _address(token) for url, token in tokens.items()})
+        if short != text and fits(text, short):
+            made.texts[message_id] = short
+            made.tokens.update(_new(message_id, tokens, known, short))
+    return made
+
+
+def _new(message_id: int, tokens: Mapping[str, str], known: Tokens, text: str) -> dict[tuple[int, str], str]:
+    """What stands in the text and is not written yet."""
+    pairs = {(message_id, url): token for url, token in tokens.items() if token in text}
+    return {pair: token for pair, token in pairs.items() if pair not in known}
+
+
+def _address(token: str) -> str:
+    return f"{load_settings().public_url}/r/{token}"

@@ -1,0 +1,146 @@
+"""The delivery log: planned, armed, settled."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import update
+from sqlmodel import Session, col, select
+
+from campaign.deliveries.draft import RenderedPart
+from models import MAIN, NOBODY, Delivery, DeliveryState, Message, MessageState, UploadedFile
+
+#: A file that X forgets so soon is uploaded again.
+_STILL_GOOD = timedelta(minutes=10)
+_UNSETTLED = (MessageState.SENDING, MessageState.UNCERTAIN)
+
+
+def plan(session: Session, delivery: Delivery, parts: Iterable[RenderedPart], proof_number: int = MAIN) -> None:
+    """Write a row for everything that goes out; of what is in the log already only what is not out is corrected."""
+    known = {(one.service_id, one.part): one for one in of_delivery(session, delivery, proof_number)}
+    for part in parts:
+        message = known.pop((part.service_id, part.part), None)
+        if message is None:
+            session.add(_row(delivery, part, proof_number))
+        elif message.state in {MessageState.PENDING, MessageState.REFUSED}:
+            if message.state is MessageState.REFUSED:
+                message.become(MessageState.PENDING)
+            message.text, message.reason, message.reason_code = part.text, "", ""
+    for left_over in known.values():
+        if left_over.state in {MessageState.PENDING, MessageState.REFUSED}:
+            left_over.become(MessageState.CANCELLED)
+    session.flush()
+
+
+def _row(delivery: Delivery, part: RenderedPart, proof_number: int) -> Message:
+    return Message(
+        delivery_id=delivery.id,
+        proof_number=proof_number,
+        service_id=part.service_id,
+        part=part.part,
+        text=part.text,
+    )
+
+
+def of_delivery(session: Session, delivery: Delivery, proof_number: int | None = MAIN) -> list[Message]:
+    """The log of a delivery by account and part; with `proof_number` None also that of its proofs."""
+    rows = select(Message).where(col(Message.delivery_id) == delivery.id)
+    if proof_number is not None:
+        rows = rows.where(col(Message.proof_number) == proof_number)
+    return list(session.exec(rows.order_by(col(Message.proof_number), col(Message.service_id), col(Message.part))))
+
+
+def of_account(session: Session, delivery_id: int, service_id: int, proof_number: int = MAIN) -> list[Message]:
+    """The log of one account, by part."""
+    rows = select(Message).where(
+        col(Message.delivery_id) == delivery_id,
+        col(Message.proof_number) == proof_number,
+        col(Message.service_id) == service_id,
+    )
+    return list(session.exec(rows.order_by(col(Message.part))))
+
+
+def get(session: Session, message_id: int) -> Message:
+    """Read one message, and lock it."""
+    return session.get_one(Message, message_id, with_for_update=True)
+
+
+def arm(session: Session, message: Message, now: datetime) -> None:
+    """Commit, with the caller's transaction, that the call to X is about to be made."""
+    message.become(MessageState.SENDING)
+    message.armed_at, message.settled_at = now, None
+    message.first_armed_at = message.first_armed_at or now
+    message.attempts += 1
+    message.reason = message.reason_code = ""
+    session.add(message)
+
+
+def settle(
+    session: Session,
+    message: Message,
+    state: MessageState,
+    now: datetime,
+    *,
+    x_id: str | None = None,
+    reason: str = "",
+    reason_code: str = "",
+) -> None:
+    """Write what came of it."""
+    message.become(state)
+    message.x_id, message.settled_at = x_id, now
+    message.reason, message.reason_code = reason, reason_code
+    session.add(message)
+
+
+def owned_ids(session: Session, x_ids: Sequence[str]) -> set[str]:
+    """Which of these X ids are a message of ours already."""
+    return {x_id for x_id in session.exec(select(Message.x_id).where(col(Message.x_id).in_(x_ids))) if x_id}
+
+
+def cancel_pending(session: Session, delivery: Delivery, now: datetime, reason: str = "") -> int:
+    """Cancel what is not out, of a post also what X refused; what nobody knows of is still looked up.
+
+    Returns how many were pending.
+    """
+    given = {"state": MessageState.CANCELLED, "settled_at": now}
+    of_it = update(Message).where(col(Message.delivery_id) == delivery.id)
+    pending = of_it.where(col(Message.state) == MessageState.PENDING).values(**given, reason=reason)
+    refused = of_it.where(col(Message.state) == MessageState.REFUSED, col(Message.visitor_id) == NOBODY)
+    session.execute(refused.values(**given))
+    return int(session.connection().execute(pending).rowcount)
+
+
+def left_behind(session: Session) -> list[Message]:
+    """What may or may not be out of posts that do not go on, and of their proofs, the oldest first."""
+    unsettled = select(Message).join(Delivery, col(Delivery.id) == col(Message.delivery_id))
+    goes_on = (col(Delivery.state) == DeliveryState.IN_PROGRESS) & (col(Message.proof_number) == MAIN)
+    wanted = unsettled.where(col(Message.state).in_(_UNSETTLED), ~goes_on, col(Message.visitor_id) == NOBODY)
+    return list(session.exec(wanted.order_by(col(Message.id))))
+
+
+def uploaded(session: Session, service_id: int, sha256: str, category: str, alt_text: str, now: datetime) -> str | None:
+    """X's id of a file that was uploaded for this account and is kept for long enough still."""
+    known = session.get(UploadedFile, (service_id, sha256, category, alt_text))
+    return known.media_id if known and known.expires_at > now + _STILL_GOOD else None
+
+
+def remember_upload(session: Session, upload: UploadedFile) -> None:
+    """Keep X's id of an uploaded file."""
+    session.merge(upload)
+
+
+def forget_uploads(session: Session, service_id: int, sha256s: Iterable[str]) -> None:
+    """Forget X's ids of files that X says it does not know."""
+    known = select(UploadedFile).where(
+        col(UploadedFile.service_id) == service_id, col(UploadedFile.sha256).in_(list(sha256s))
+    )
+    for upload in session.exec(known):
+        session.delete(upload)
+
+
+def first(session: Session, delivery: Delivery, visitor_id: int | None = None) -> Message | None:
+    """The first uncertain part or message of a delivery (to a visitor), those of its proofs included."""
+    rows = select(Message).where(col(Message.delivery_id) == delivery.id, col(Message.state) == MessageState.UNCERTAIN)
+    if visitor_id is not None:
+        rows = rows.where(col(Message.visitor_id) == visitor_id)
+    ordered = rows.order_by(col(Message.proof_number), col(Message.service_id), col(Message.part), col(Message.id))
+    return session.scalar(ordered.limit(1))

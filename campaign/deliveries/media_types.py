@@ -1,0 +1,132 @@
+"""What a file is by its bytes, and whether X takes it.
+
+Sizes: docs.x.com/x-api/media (5, 15 and 512 MB); that a MB is 1,048,576 bytes and a side has at most 8,192 pixels is
+what X answers with error 324 ("Image file size must be <= 5242880 bytes", "Image dimensions must be ... <= 8192x8192").
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from PIL import Image
+
+from campaign.x.types import MediaKind
+
+MEGABYTE = 1 << 20
+MOST_BYTES = {MediaKind.IMAGE: 5 * MEGABYTE, MediaKind.GIF: 15 * MEGABYTE, MediaKind.VIDEO: 512 * MEGABYTE}
+LONGEST_SIDE = 8_192
+"""In pixels. It bounds the memory that a small file which unfolds into a huge picture can take, too: 256 MB."""
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
+"""The only decoders of Pillow that ever see a file."""
+SIGN_BYTES = 12
+"""How many bytes at the beginning tell the type."""
+
+_BRAND_BYTES = 256
+_WORDS = {MediaKind.IMAGE: "an image", MediaKind.GIF: "a GIF", MediaKind.VIDEO: "a video"}
+# ISO/IEC 14496-12 keeps more than MP4 in boxes; a picture or a sound names itself first, QuickTime names no MP4 brand.
+_NOT_A_VIDEO = re.compile(rb"hei|hev|mif1|msf1|avi|M4[AB] |qt  ")
+_MP4_BRAND = re.compile(rb"iso[m2-9]|mp4[12]|avc1|M4V[ HP]|MSNV|dash")
+
+
+class Unusable(Exception):
+    """A file cannot be sent; the message goes on after the file's name."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Arriving(NamedTuple):
+    """A file on its way: its size in bytes as announced, None when it was not, and its pieces."""
+
+    announced: int | None
+    chunks: Iterator[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class FileType:
+    """What X is told of a file, the end of its name, and its pixels (0 for a video)."""
+
+    media_type: str
+    extension: str
+    kind: MediaKind
+    width: int = 0
+    height: int = 0
+
+
+# Every GIF is one, moving or not: X documents no other category for image/gif.
+_GIF = FileType("image/gif", ".gif", MediaKind.GIF)
+_JPEG = FileType("image/jpeg", ".jpg", MediaKind.IMAGE)
+_MP4 = FileType("video/mp4", ".mp4", MediaKind.VIDEO)
+_SIGNS = (
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), FileType("image/png", ".png", MediaKind.IMAGE)),
+    (re.compile(rb"\xff\xd8\xff"), _JPEG),
+    (re.compile(rb"GIF8[79]a"), _GIF),
+    (re.compile(rb"RIFF.{4}WEBP", re.DOTALL), FileType("image/webp", ".webp", MediaKind.IMAGE)),
+    (re.compile(rb".{4}ftyp", re.DOTALL), _MP4),
+)
+
+
+def check_size(beginning: bytes, size: int) -> None:
+    """Raise Unusable when `size` bytes are more than X takes of what begins like this; a short beginning may be all."""
+    is_known = len(beginning) >= SIGN_BYTES
+    kind = _begins_like(beginning).kind if is_known else MediaKind.VIDEO
+    if size > MOST_BYTES[kind]:
+        limit = f"{_WORDS[kind]} may have at most {MOST_BYTES[kind]:,} ({MOST_BYTES[kind] // MEGABYTE} MB)"
+        raise Unusable("file_too_large", f"has {size:,} bytes or more, and {limit}: make it smaller.")
+
+
+def type_of(file: Path) -> FileType:
+    """Look into the file, whatever its name; raises Unusable when X would not take it or it is broken."""
+    with file.open("rb") as content:
+        beginning = content.read(_BRAND_BYTES)
+    found = _begins_like(beginning)
+    if found is _MP4:
+        return _video(beginning)
+    width, height = _decoded(file, found)
+    return replace(found, width=width, height=height)
+
+
+def _begins_like(beginning: bytes) -> FileType:
+    for sign, file_type in _SIGNS:
+        if sign.match(beginning):
+            return file_type
+    raise Unusable("file_wrong_type", "is none of PNG, JPEG, WEBP, GIF and MP4: convert it to one of these.")
+
+
+def _video(beginning: bytes) -> FileType:
+    # A box begins with its size; in this one the main brand, a version and more brands follow, four bytes each.
+    box = beginning[8 : max(SIGN_BYTES, int.from_bytes(beginning[:4], "big"))]
+    brands = [box[at : at + 4] for at in range(0, len(box), 4)]
+    if _NOT_A_VIDEO.match(box) or not any(_MP4_BRAND.fullmatch(brand) for brand in brands):
+        raise Unusable("file_wrong_type", "is a relative of MP4 and no MP4 video: save it as PNG, JPEG or MP4.")
+    return _MP4
+
+
+def _decoded(file: Path, found: FileType) -> tuple[int, int]:
+    try:
+        with Image.open(file, formats=FORMATS) as image:
+            size = image.size
+            _check_picture(image, found)
+            # A JPEG may be decoded at an eighth of its size; of a GIF only the first picture is.
+            image.draft("RGB", (1, 1))
+            image.load()
+    except Unusable:
+        raise
+    except Image.DecompressionBombError:
+        raise Unusable("file_too_large", f"has sides of more than {LONGEST_SIDE:,} pixels: make it smaller.") from None
+    except Exception:  # noqa: BLE001 - there is hardly an error that Pillow does not raise for a broken file
+        raise Unusable("file_broken", "is broken: open it, save it again, and take that.") from None
+    return size
+
+
+def _check_picture(image: Image.Image, found: FileType) -> None:
+    if max(image.size) > LONGEST_SIDE:
+        width, height = image.size
+        most = f"at most {LONGEST_SIDE:,} x {LONGEST_SIDE:,}"
+        raise Unusable("file_too_large", f"has {width:,} x {height:,} pixels, and X takes {most}: make it smaller.")
+    # Several pictures in one JPEG are no film: cameras keep a preview or the brightness there.
+    if found not in (_GIF, _JPEG) and getattr(image, "is_animated", False):
+        raise Unusable("file_wrong_type", "moves, which X shows of a GIF or an MP4 only: save it as one of these.")

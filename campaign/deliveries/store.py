@@ -1,0 +1,233 @@
+"""Deliveries and their drafts: made, found, changed, and moved from state to state."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, delete, exists
+from sqlmodel import Session, col, select
+
+from campaign.deliveries.draft import Broadcast, Content, Draft
+from campaign.errors import NotPossible, WrongUsage
+from models import AuditEntry, Delivery, DeliveryKind, DeliveryState, DeliveryTarget, Service
+
+_TARGET_IDS = (
+    select(col(DeliveryTarget.service_id))
+    .where(col(DeliveryTarget.delivery_id) == bindparam("delivery_id"))
+    .order_by(col(DeliveryTarget.service_id))
+)
+
+
+def targets_of(session: Session, delivery: Delivery) -> list[Service]:
+    """The services a delivery goes to, in the order of their making."""
+    chosen = select(Service).join(DeliveryTarget, col(DeliveryTarget.service_id) == col(Service.id))
+    return list(session.exec(chosen.where(col(DeliveryTarget.delivery_id) == delivery.id).order_by(col(Service.id))))
+
+
+def stamp_of(session: Session, delivery: Delivery) -> str:
+    """A short text that is another one as soon as anything is changed that goes out, whichever way it was changed."""
+    targets = list(session.scalars(_TARGET_IDS, {"delivery_id": delivery.id}))
+    parts = (
+        delivery.content,
+        delivery.broadcast,
+        targets,
+        delivery.contact_date,
+        delivery.validity_days,
+        delivery.confirmed_fingerprint,
+        delivery.is_invitation,
+        delivery.tracking,
+    )
+    return sha256(repr(parts).encode()).hexdigest()
+
+
+def is_expired(delivery: Delivery, now: datetime) -> bool:
+    """Whether the time in which a delivery may go out is over."""
+    begins = delivery.contact_date or delivery.confirmed_at
+    return begins is not None and now > begins + timedelta(days=delivery.validity_days)
+
+
+def get(session: Session, delivery_id: int) -> Delivery:
+    """Read one delivery."""
+    return session.get_one(Delivery, delivery_id)
+
+
+def named(session: Session, name: str) -> Delivery:
+    """Find a delivery by its internal name; raises WrongUsage in one sentence when there is none."""
+    found: Delivery | None = session.scalar(select(Delivery).where(col(Delivery.name) == name))
+    if found is None:
+        raise WrongUsage(f"There is no delivery {name!r}; `campaign delivery list` shows them.")
+    return found
+
+
+def composed_by(session: Session, flow_run_id: str) -> Delivery | None:
+    """The delivery that a run made, when it is started again after a question or a crash."""
+    return session.scalar(select(Delivery).where(col(Delivery.flow_run_id) == flow_run_id))
+
+
+def names_like(session: Session, beginning: str) -> set[str]:
+    """The internal names that begin so."""
+    return set(session.exec(select(Delivery.name).where(col(Delivery.name).startswith(beginning, autoescape=True))))
+
+
+def due(session: Session, now: datetime) -> list[Delivery]:
+    """The posts that are confirmed or under way and whose time has come, the oldest first."""
+    ready = col(Delivery.state).in_([DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS])
+    is_time = col(Delivery.contact_date).is_(None) | (col(Delivery.contact_date) <= now)
+    posts = select(Delivery).where(ready, is_time, col(Delivery.kind) == DeliveryKind.POST)
+    return list(session.exec(posts.order_by(col(Delivery.id))))
+
+
+def listed(
+    session: Session,
+    *,
+    state: DeliveryState | None = None,
+    kind: DeliveryKind | None = None,
+    service_id: int | None = None,
+    since: datetime | None = None,
+    limit: int = 50,
+) -> list[Delivery]:
+    """The newest deliveries that fit."""
+    wanted: list[ColumnElement[bool]] = []
+    if state is not None:
+        wanted.append(col(Delivery.state) == state)
+    if kind is not None:
+        wanted.append(col(Delivery.kind) == kind)
+    if since is not None:
+        wanted.append(col(Delivery.created_at) >= since)
+    if service_id is not None:
+        aimed = exists().where(
+            col(DeliveryTarget.delivery_id) == col(Delivery.id), col(DeliveryTarget.service_id) == service_id
+        )
+        wanted.append(aimed)
+    return list(session.exec(select(Delivery).where(*wanted).order_by(col(Delivery.id).desc()).limit(limit)))
+
+
+def note(session: Session, delivery: Delivery, action: str, actor: str, now: datetime, detail: str = "") -> None:
+    """Write an entry of the audit."""
+    session.add(AuditEntry(at=now, actor=actor, delivery_id=delivery.id, action=action, detail=detail))
+
+
+def audit_of(session: Session, delivery: Delivery) -> list[AuditEntry]:
+    """The history of a delivery, the oldest entry first."""
+    entries = select(AuditEntry).where(col(AuditEntry.delivery_id) == delivery.id).order_by(col(AuditEntry.id))
+    return list(session.exec(entries))
+
+
+def move(
+    session: Session, delivery: Delivery, state: DeliveryState, actor: str, now: datetime, reason: str = ""
+) -> None:
+    """Change the state of a delivery, with an entry in the audit; raises InvalidTransition."""
+    before = delivery.state
+    delivery.become(state)
+    delivery.reason = reason
+    if state is DeliveryState.IN_PROGRESS and delivery.started_at is None:
+        delivery.started_at = now
+    if delivery.is_over:
+        delivery.finished_at = now
+    note(session, delivery, state.value, actor, now, f"Was {before.value}. {reason}".strip())
+
+
+def void(session: Session, delivery: Delivery, reason: str, actor: str, now: datetime) -> None:
+    """Take a delivery back to editing: its analysis and its confirmation no longer count."""
+    delivery.analysed_fingerprint = delivery.confirmed_fingerprint = None
+    delivery.asked_at = None
+    if delivery.state is not DeliveryState.BEING_EDITED:
+        move(session, delivery, DeliveryState.BEING_EDITED, actor, now, reason)
+    delivery.reason = reason
+
+
+EDITABLE = frozenset(
+    {DeliveryState.BEING_EDITED, DeliveryState.ANALYSED, DeliveryState.CONFIRMED, DeliveryState.FAILED}
+)
+
+
+def create(
+    session: Session,
+    draft: Draft,
+    name: str,
+    services: Sequence[Service],
+    proof: Service | None,
+    *,
+    actor: str,
+    now: datetime,
+    template: str | None = None,
+    flow_run_id: str | None = None,
+) -> Delivery:
+    """Make a delivery that is being edited."""
+    delivery = Delivery(name=name, template=template, flow_run_id=flow_run_id, created_at=now, **_columns(draft, proof))
+    session.add(delivery)
+    session.flush()
+    _aim_at(session, delivery, services)
+    note(session, delivery, "created", actor, now)
+    return delivery
+
+
+def change(
+    session: Session,
+    delivery: Delivery,
+    draft: Draft,
+    services: Sequence[Service],
+    proof: Service | None,
+    *,
+    actor: str,
+    now: datetime,
+) -> None:
+    """Change what a delivery says; its analysis and its confirmation are void. Raises NotPossible once it goes out."""
+    if delivery.state not in EDITABLE:
+        raise NotPossible(f"{delivery.name} is {delivery.state} and cannot be changed any more.")
+    changed = []
+    for column, value in _columns(draft, proof).items():
+        if getattr(delivery, column) != value:
+            changed.append(column.removesuffix("_id").replace("_", " "))
+            setattr(delivery, column, value)
+    if {one.id for one in targets_of(session, delivery)} != {one.id for one in services}:
+        changed.append("services")
+        _aim_at(session, delivery, services)
+    note(session, delivery, "changed", actor, now, f"Changed: {', '.join(changed) or 'nothing'}.")
+    void(session, delivery, "It was changed.", actor, now)
+
+
+def draft_of(session: Session, delivery: Delivery) -> Draft:
+    """The delivery as a person describes it."""
+    proof = session.get(Service, delivery.proof_service_id) if delivery.proof_service_id else None
+    return Draft(
+        kind=delivery.kind,
+        label=delivery.label,
+        code=delivery.code,
+        description=delivery.description,
+        services=[service.internal_name for service in targets_of(session, delivery)],
+        proof_service=proof.internal_name if proof else None,
+        content=Content.model_validate_json(delivery.content),
+        contact_date=delivery.contact_date,
+        validity_days=delivery.validity_days,
+        approval=delivery.approval,
+        tracking=delivery.tracking,
+        is_invitation=delivery.is_invitation,
+        broadcast=Broadcast.model_validate_json(delivery.broadcast) if delivery.broadcast else Broadcast(),
+        priority=delivery.priority,
+    )
+
+
+def _columns(draft: Draft, proof: Service | None) -> dict[str, Any]:
+    return {
+        "label": draft.label,
+        "code": draft.code,
+        "description": draft.description,
+        "kind": draft.kind,
+        "proof_service_id": proof.id if proof else None,
+        "content": draft.content.model_dump_json(),
+        "contact_date": draft.contact_date,
+        "validity_days": draft.validity_days,
+        "approval": draft.approval,
+        "tracking": draft.tracking,
+        "is_invitation": draft.is_invitation,
+        "broadcast": draft.broadcast.model_dump_json() if draft.kind is DeliveryKind.DM else "",
+        "priority": draft.priority,
+    }
+
+
+def _aim_at(session: Session, delivery: Delivery, services: Sequence[Service]) -> None:
+    session.execute(delete(DeliveryTarget).where(col(DeliveryTarget.delivery_id) == delivery.id))
+    session.add_all(DeliveryTarget(delivery_id=delivery.id, service_id=service.id) for service in services)
+    session.flush()

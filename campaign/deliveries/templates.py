@@ -1,0 +1,100 @@
+"""Templates: the built-in ones, which are part of this code, and those that people saved."""
+
+import re
+
+from sqlalchemy import delete as delete_rows
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from campaign.deliveries.draft import Content, Draft
+from campaign.errors import NotPossible, WrongUsage
+from models import DeliveryKind, DeliveryTemplate
+
+#: What a delivery starts from when nobody names a template.
+DEFAULTS = {DeliveryKind.POST: "twitter", DeliveryKind.DM: "twitterDM"}
+_BUILT_IN = {"twitter": ("Tweet", DeliveryKind.POST), "twitterDM": ("Tweet (Direct Message)", DeliveryKind.DM)}
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
+
+
+def listed(session: Session) -> list[DeliveryTemplate]:
+    """The built-in templates, then the saved ones by name."""
+    saved = session.exec(select(DeliveryTemplate).order_by(col(DeliveryTemplate.name)))
+    return [*map(_built_in, _BUILT_IN), *saved]
+
+
+def named(session: Session, name: str) -> DeliveryTemplate:
+    """Find a template; raises WrongUsage in one sentence when there is none."""
+    found = _built_in(name) if name in _BUILT_IN else session.get(DeliveryTemplate, name)
+    if found is None:
+        raise WrongUsage(f"There is no template {name!r}; `campaign template list` shows them.")
+    return found
+
+
+def draft_of(template: DeliveryTemplate) -> Draft:
+    """What a new delivery starts from."""
+    return Draft.model_validate_json(template.settings)
+
+
+def save(
+    session: Session, name: str, label: str, draft: Draft, *, with_content: bool, may_replace: bool = True
+) -> DeliveryTemplate:
+    """Keep a delivery's settings under a name; a moment at which it went out is none of them.
+
+    Raises WrongUsage when the name cannot be one, NotPossible when it is that of a built-in template, or is taken and
+    may not be replaced.
+    """
+    _check_name(name)
+    template = session.get(DeliveryTemplate, name)
+    if template and not may_replace:
+        raise _taken(name)
+    template = template or DeliveryTemplate(name=name, label=label, kind=draft.kind, settings="")
+    template.label, template.kind = label, draft.kind
+    template.settings = _settings(draft, with_content=with_content)
+    session.add(template)
+    try:
+        session.flush()
+    except IntegrityError:
+        raise _taken(name) from None
+    return template
+
+
+def duplicate(session: Session, name: str, new_name: str, label: str | None) -> DeliveryTemplate:
+    """Save a template, content and all, once more under a name that is not taken."""
+    original = named(session, name)
+    draft = draft_of(original)
+    return save(session, new_name, label or original.label, draft, with_content=True, may_replace=False)
+
+
+def delete(session: Session, name: str) -> None:
+    """Forget a saved template; deliveries that were made from it stay as they are."""
+    named(session, name)
+    _check_not_built_in(name)
+    session.execute(delete_rows(DeliveryTemplate).where(col(DeliveryTemplate.name) == name))
+
+
+def _built_in(name: str) -> DeliveryTemplate:
+    label, kind = _BUILT_IN[name]
+    settings = _settings(Draft(kind=kind), with_content=False)
+    return DeliveryTemplate(name=name, label=label, kind=kind, is_built_in=True, settings=settings)
+
+
+def _settings(draft: Draft, *, with_content: bool) -> str:
+    content = draft.content if with_content else Content()
+    return draft.model_copy(update={"content": content, "contact_date": None}).model_dump_json()
+
+
+def _check_name(name: str) -> None:
+    _check_not_built_in(name)
+    if not _NAME.fullmatch(name):
+        raise WrongUsage(
+            f"{name!r} cannot be the name of a template; take 1 to 80 letters, digits, hyphens and underscores."
+        )
+
+
+def _check_not_built_in(name: str) -> None:
+    if name in _BUILT_IN:
+        raise NotPossible(f"The template {name} is built in; duplicate it instead: campaign template duplicate {name}")
+
+
+def _taken(name: str) -> NotPossible:
+    return NotPossible(f"The template {name} exists; take another name.")

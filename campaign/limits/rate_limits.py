@@ -1,0 +1,313 @@
+"""What X still allows: its windows, the messages tried lately, and how many may be sent now."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from sqlalchemy import bindparam, exists, func, text
+from sqlalchemy import select as sa_select
+from sqlmodel import Session, col, select
+
+from campaign.limits.quiet_hours import QuietHours
+from campaign.x.gateway import Gateway, MessageTerms
+from campaign.x.types import Receipt, Window, opens_at
+from models import MAIN, NOBODY, Budget, Delivery, DeliveryState, Message, MessageState, Service, WindowName
+from models.base import Moment
+from models.message import TRIED
+
+_BUDGETS = sa_select(Budget).where(
+    col(Budget.service_id) == bindparam("service"), col(Budget.endpoint).in_(bindparam("endpoints", expanding=True))
+)
+_SAME_APP = sa_select(col(Service.id)).where(col(Service.app) == bindparam("app"), col(Service.app) != "")
+_WINDOWS = sa_select(Budget).where(
+    col(Budget.endpoint) == bindparam("endpoint"),
+    (col(Budget.service_id) == bindparam("service"))
+    | ((col(Budget.window) == WindowName.APP_DAY) & col(Budget.service_id).in_(_SAME_APP)),
+)
+# Within a window fewer and fewer calls are left: an answer that comes late does not count up again.
+_NOTE = text("""
+INSERT INTO budget (service_id, endpoint, "window", "limit", remaining, reset_at)
+VALUES (:service_id, :endpoint, :window, :limit, :remaining, :reset_at)
+ON CONFLICT (service_id, endpoint, "window")
+DO UPDATE SET "limit" = excluded."limit", reset_at = excluded.reset_at, remaining = CASE
+    WHEN budget.reset_at = excluded.reset_at AND budget.remaining < excluded.remaining
+    THEN budget.remaining ELSE excluded.remaining END
+""").bindparams(bindparam("reset_at", type_=Moment()))
+
+
+def note(session: Session, service_id: int, receipt: Receipt) -> None:
+    """Keep what X said of its limit windows."""
+    told = [
+        {
+            "service_id": service_id,
+            "endpoint": receipt.endpoint,
+            "window": window.name.value,
+            "limit": window.limit,
+            "remaining": window.remaining,
+            "reset_at": window.reset_at,
+        }
+        for window in receipt.windows
+    ]
+    if told:
+        session.connection().execute(_NOTE, told)
+
+
+def calls_open_at(session: Session, service_id: int, endpoints: Iterable[str], now: datetime) -> datetime | None:
+    """The moment from which X allows calls to all of these endpoints again; None when it does now."""
+    known = session.scalars(_BUDGETS, {"service": service_id, "endpoints": list(endpoints)})
+    return opens_at(_windows(known), now)
+
+
+def windows_of(session: Session, service: Service, endpoint: str) -> list[Window]:
+    """What X last said of an endpoint's windows: those of the service, and those its app shares with other services."""
+    known = session.scalars(_WINDOWS, {"service": service.id, "app": service.app, "endpoint": endpoint})
+    return _windows(known)
+
+
+def _windows(known: Iterable[Budget]) -> list[Window]:
+    return [Window(one.window, one.limit, one.remaining, one.reset_at) for one in known]
+
+
+_TRIED = TRIED.replace("visitor_id", "message.visitor_id").replace("armed_at", "message.armed_at")
+#: Far longer than a batch takes, from its arming to its last call.
+_LONGEST_BATCH = timedelta(hours=1)
+#: Built once, as are the others that run with every message: building one takes ten times as long as running it.
+_TRIED_SINCE = sa_select(col(Message.armed_at), col(Message.settled_at), col(Message.attempts)).where(
+    col(Message.service_id).in_(bindparam("service_ids", expanding=True)),
+    text(_TRIED),
+    col(Message.armed_at) > bindparam("since"),
+)
+_BEING_SENT = (
+    sa_select(col(Message.service_id), func.count())
+    .where(
+        col(Message.service_id).in_(bindparam("service_ids", expanding=True)),
+        col(Message.state) == MessageState.SENDING,
+        col(Message.visitor_id) != NOBODY,
+    )
+    .group_by(col(Message.service_id))
+)
+_OURS = (
+    sa_select(func.count())
+    .select_from(Message)
+    .join(Delivery, col(Delivery.id) == col(Message.delivery_id))
+    .where(
+        col(Message.id).in_(bindparam("message_ids", expanding=True)),
+        col(Message.state) == MessageState.SENDING,
+        col(Message.armed_at) == bindparam("armed_at"),
+        (col(Message.proof_number) != MAIN) | (col(Delivery.state) == DeliveryState.IN_PROGRESS),
+    )
+)
+
+
+def tried_since(session: Session, service_ids: Sequence[int], since: datetime) -> list[datetime]:
+    """When these services sent or tried to send their messages: the last moment at which each call can have been made.
+
+    X counts every attempt, and of one that was repeated only the last moment is known.
+    """
+    given = {"service_ids": list(service_ids), "since": since - _LONGEST_BATCH}
+    return [
+        max(armed_at, settled_at or armed_at)
+        for armed_at, settled_at, attempts in session.execute(_TRIED_SINCE, given)
+        for _ in range(attempts)
+    ]
+
+
+def being_sent(session: Session, service_ids: Sequence[int]) -> Counter[int]:
+    """How many messages each of these services is sending at this moment."""
+    return Counter(dict(session.execute(_BEING_SENT, {"service_ids": list(service_ids)}).tuples().all()))
+
+
+def may_go_on(session: Session, message_ids: Collection[int], armed_at: datetime) -> bool:
+    """Whether an attempt still has all of these messages, and nobody paused or stopped their broadcast."""
+    given = {"message_ids": list(message_ids), "armed_at": armed_at}
+    return session.scalar(_OURS, given) == len(message_ids)
+
+
+def with_unsettled(session: Session) -> list[int]:
+    """The services with messages of which nobody knows what came."""
+    states = col(Message.state).in_([MessageState.SENDING, MessageState.UNCERTAIN])
+    rows = sa_select(col(Service.id)).where(
+        exists().where(col(Message.service_id) == col(Service.id), states, col(Message.visitor_id) != NOBODY)
+    )
+    return list(session.scalars(rows))
+
+
+UNLIMITED = 1_000_000
+"""What is allowed where neither X nor the service names any limit."""
+LENGTHS = {
+    WindowName.QUARTER_HOUR: timedelta(minutes=15),
+    WindowName.USER_DAY: timedelta(hours=24),
+    WindowName.APP_DAY: timedelta(hours=24),
+}
+_WHY = {
+    WindowName.QUARTER_HOUR: "X takes {} messages of an account in 15 minutes, and they are used up for now.",
+    WindowName.USER_DAY: "X takes {} messages of an account in 24 hours, and they are used up for now.",
+    WindowName.APP_DAY: (
+        "X takes {} messages in 24 hours of all the services that share a developer app, and they are used up for now."
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Attempts:
+    """The moments of what was sent or tried in the last 24 hours, proofs and every delivery included, in any order."""
+
+    own: Sequence[datetime] = ()
+    """By this service."""
+    app: Sequence[datetime] = ()
+    """By all services that share its developer app, this one included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """So many messages may go out now; where none may, `until` is when more may, and `why` says it to a person."""
+
+    messages: int
+    until: datetime | None = None
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Gate:
+    """One limit: what it lets through now, and when it opens once it is shut."""
+
+    left: int
+    opens_at: datetime
+    why: str
+
+
+def allowance(
+    windows: Iterable[Window],
+    limits: Mapping[WindowName, int],
+    attempts: Attempts,
+    *,
+    daily_limit: int,
+    quiet: QuietHours | None,
+    now: datetime,
+) -> Allowance:
+    """What may go out now, by what X last said, else by its documented `limits`; `daily_limit` 0 is none of its own.
+
+    Several windows of one name, as services that share an app know them, all count.
+    """
+    now = _plain(now)
+    gates = [*_gates(list(windows), limits, attempts, now), *_own_limit(attempts, daily_limit, now)]
+    shut = [gate for gate in gates if gate.left <= 0]
+    opens_at, why = max(((gate.opens_at, gate.why) for gate in shut), default=(now, ""))
+    if quiet and quiet.include(opens_at):
+        return Allowance(0, quiet.end_after(opens_at), f"The service sends no messages from {quiet}, its quiet hours.")
+    if shut:
+        return Allowance(0, opens_at, why)
+    return Allowance(min((gate.left for gate in gates), default=UNLIMITED))
+
+
+def _gates(
+    windows: Sequence[Window], limits: Mapping[WindowName, int], attempts: Attempts, now: datetime
+) -> Iterator[_Gate]:
+    for window in windows:
+        if window.reset_at > now:
+            yield _Gate(window.remaining, window.reset_at, _WHY[window.name].format(f"{window.limit:,}"))
+        else:
+            yield _counted(window.name, window.limit, attempts, window.reset_at, now)
+    told = {window.name for window in windows}
+    for name, limit in limits.items():
+        if name not in told:
+            yield _counted(name, limit, attempts, None, now)
+
+
+def _counted(name: WindowName, limit: int, attempts: Attempts, since: datetime | None, now: datetime) -> _Gate:
+    """A limit whose use X does not tell: full, less what was tried in it, or since it was last reset."""
+    moments = attempts.app if name is WindowName.APP_DAY else attempts.own
+    later = [moment for moment in moments if since is None or moment >= since]
+    return _sliding(later, limit, LENGTHS[name], now, _WHY[name].format(f"{limit:,}"))
+
+
+def _own_limit(attempts: Attempts, daily_limit: int, now: datetime) -> Iterator[_Gate]:
+    if daily_limit > 0:
+        why = f"The service sends {daily_limit:,} messages at most in 24 hours, its own limit, and it has for now."
+        yield _sliding(attempts.own, daily_limit, LENGTHS[WindowName.USER_DAY], now, why)
+
+
+def _sliding(moments: Iterable[datetime], limit: int, length: timedelta, now: datetime, why: str) -> _Gate:
+    """Never more than `limit` in any time of that length: the next when the limit-th newest is so long ago."""
+    recent = sorted((_plain(moment) for moment in moments if moment > now - length), reverse=True)
+    left = max(limit, 0) - len(recent)
+    opens_at = recent[limit - 1] + length if left <= 0 < limit else now + length
+    return _Gate(left, opens_at, why)
+
+
+def _plain(moment: datetime) -> datetime:
+    """In UTC and the standard library's own: what pendulum takes for another time zone it subtracts without any."""
+    return datetime.fromtimestamp(moment.timestamp(), UTC)
+
+
+_SERVICES_OF_APP = (
+    select(col(Service.id))
+    .where(
+        ((col(Service.app) == bindparam("app")) & (col(Service.app) != ""))
+        | (col(Service.id) == bindparam("service_id"))
+    )
+    .order_by(col(Service.id))
+)
+
+
+_SERVICES_OF_APP_LOCKED = _SERVICES_OF_APP.with_for_update()
+
+
+def lock_app(session: Session, service: Service) -> None:
+    """Let the services of one developer app arm their messages one after the other: they share X's limit per app."""
+    session.execute(_SERVICES_OF_APP_LOCKED, {"app": service.app, "service_id": service.id})
+
+
+def of_same_app(session: Session, service: Service) -> list[int]:
+    """The services that share the developer app of this one, itself included."""
+    return list(session.scalars(_SERVICES_OF_APP, {"app": service.app, "service_id": service.id}))
+
+
+_DAY = timedelta(hours=24)
+#: As long as a few calls take.
+_A_MOMENT = timedelta(seconds=5)
+
+
+def allowance_of(
+    session: Session, service: Service, gateway: MessageTerms | Gateway, quiet: QuietHours | None, now: datetime
+) -> Allowance:
+    """How many messages a service may send now, by what X said, its own settings, and what it tried lately."""
+    windows = windows_of(session, service, gateway.message_endpoint)
+    app = of_same_app(session, service)
+    tried = _tried(session, service, app, windows, gateway.message_limits, now)
+    allowed = partial(
+        allowance, limits=gateway.message_limits, attempts=tried, daily_limit=service.daily_limit, quiet=quiet, now=now
+    )
+    busy = being_sent(session, app)
+    free = allowed(windows)
+    if not busy or not free.messages:
+        return free
+    # What is being sent at this moment is not in X's figures yet.
+    left = allowed([_less(window, service, busy) for window in windows])
+    return left if left.messages else Allowance(0, now + _A_MOMENT, "What X allows is being used at this moment.")
+
+
+def _tried(
+    session: Session,
+    service: Service,
+    app: Sequence[int],
+    windows: Sequence[Window],
+    limits: Collection[WindowName],
+    now: datetime,
+) -> Attempts:
+    """What was tried, where a limit is counted by it because X tells none, or none that holds now."""
+    told = {window.name for window in windows if window.reset_at > now}
+    counted = {*limits, *(window.name for window in windows if window.reset_at <= now)} - told
+    if not counted and not service.daily_limit:
+        return Attempts()
+    own = tried_since(session, [service.id], now - _DAY)
+    if WindowName.APP_DAY not in counted or app == [service.id]:
+        return Attempts(own, own)
+    return Attempts(own, tried_since(session, app, now - _DAY))
+
+
+def _less(window: Window, service: Service, busy: Mapping[int, int]) -> Window:
+    under_way = sum(busy.values()) if window.name is WindowName.APP_DAY else Counter(busy)[service.id]
+    return replace(window, remaining=window.remaining - under_way)

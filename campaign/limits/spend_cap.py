@@ -1,0 +1,274 @@
+"""Money: what X charges is reserved before a call, recorded after it, and kept below the cap of the month."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import TypeVar
+
+import pendulum
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Table,
+    bindparam,
+    case,
+    delete,
+    func,
+    insert,
+    select,
+    type_coerce,
+    update,
+)
+from sqlmodel import Session, SQLModel, col
+
+from campaign.db.engine import reading, writing
+from campaign.errors import ServiceBlocked, Uncertain, XError
+from campaign.formatting import usd
+from campaign.limits import rate_limits
+from campaign.limits.rate_limits import lock_app, of_same_app
+from campaign.x.types import Answer, Price, Receipt
+from models import Budget, Charge, Service, WindowName
+
+
+def month_of(now: datetime) -> datetime:
+    """The beginning of the calendar month (UTC) that a spend cap counts from."""
+    return pendulum.instance(now).in_timezone("UTC").start_of("month")
+
+
+def day_of(now: datetime) -> datetime:
+    """The beginning of the UTC day, in which X charges a resource only once (docs.x.com, pricing)."""
+    return pendulum.instance(now).in_timezone("UTC").start_of("day")
+
+
+def affordable(left: Decimal, price: Decimal, wanted: int) -> int:
+    """How many resources, at most `wanted`, can be paid with what is left."""
+    if price <= 0:
+        return wanted
+    return max(0, min(wanted, int(left / price)))
+
+
+def refusal_of(followers: int, price: Decimal, left: Decimal, cap: Decimal) -> str | None:
+    """Say why reading so many people is refused, with the figures and the three ways out; None when it may go on."""
+    estimate = price * followers
+    if estimate <= left:
+        return None
+    return (
+        f"Reading {followers:,} followers costs about {usd(estimate)} at {usd(price)} each, and {usd(left)} of this"
+        f" month's cap of {usd(cap)} is left: raise the spend cap of the service, wait for the next month, or"
+        " run the incremental mode, which reads only who is new."
+    )
+
+
+# Plain statements, because these run with every page of followers.
+_CHARGE: Table = SQLModel.metadata.tables["charge"]
+#: More than any call costs.
+_ALL = 2**40
+# In micro-dollars, as stored: what a price is multiplied by would otherwise be taken for dollars too.
+_UNIT_PRICE = type_coerce(_CHARGE.c.unit_price, BigInteger)
+_UNSETTLED: tuple[ColumnElement[bool], ...] = (
+    _CHARGE.c.service_id == bindparam("service"),
+    _CHARGE.c.endpoint == bindparam("purpose"),
+    _CHARGE.c.settled.is_(False),
+)
+# Built once, for building one takes longer than running it.
+_RELEASE = delete(_CHARGE).where(*_UNSETTLED)
+_KEPT = bindparam("kept", type_=BigInteger())
+_GIVE_BACK = update(_CHARGE).where(*_UNSETTLED).values(resources=_KEPT, amount=_UNIT_PRICE * _KEPT)
+_LOST = case((_CHARGE.c.resources > _KEPT, _KEPT), else_=_CHARGE.c.resources)
+_GIVE_UP_OLDER = (
+    update(_CHARGE)
+    .where(*_UNSETTLED, _CHARGE.c.at < bindparam("today"))
+    .values(settled=True, resources=_LOST, amount=_UNIT_PRICE * _LOST)
+)
+_CAP = select(col(Service.spend_cap)).where(col(Service.id) == bindparam("service")).with_for_update()
+_SPENT = select(func.sum(Charge.amount)).where(
+    col(Charge.service_id) == bindparam("service"), col(Charge.at) >= bindparam("month")
+)
+_BOOK = insert(_CHARGE)
+
+
+def spent(session: Session, service_id: int, now: datetime) -> Decimal:
+    """Sum what a service was charged in this calendar month (UTC), in US dollars; what is set aside counts."""
+    return session.scalar(_SPENT, {"service": service_id, "month": month_of(now)}) or Decimal(0)
+
+
+def left(session: Session, service_id: int, now: datetime) -> Decimal:
+    """What the spend cap of a service still allows this month; never negative."""
+    # The lock makes two processes that spend for one service do so one after the other; the sum is a statement of its
+    # own, because only then it sees what the other one wrote meanwhile.
+    cap: Decimal | None = session.scalar(_CAP, {"service": service_id})
+    return max(Decimal(0), (cap or Decimal(0)) - spent(session, service_id, now))
+
+
+def taken_over(session: Session, service_id: int, purpose: str, now: datetime) -> Decimal:
+    """Sum what an earlier call of today left set aside, which the next `reserve` for its purpose takes over."""
+    today = select(func.sum(Charge.amount)).where(*_UNSETTLED, col(Charge.at) >= day_of(now))
+    return session.scalar(today, {"service": service_id, "purpose": purpose}) or Decimal(0)
+
+
+def reserve(
+    session: Session, service_id: int, purpose: str, price: Price, wanted: int, now: datetime, *, at_once: int = 0
+) -> int:
+    """Set the most that calls can cost aside, before they are made; returns for how many of `wanted` resources it is.
+
+    What an earlier call of today left unsettled is taken over: X charges a resource once in a UTC day, so asking
+    again for what a lost answer may have cost already costs nothing more. What is older counts in full, or for the
+    `at_once` resources that can have been asked for at the same time, where `wanted` covers more calls than those.
+    """
+    _give_up_older(session, service_id, purpose, now, at_once)
+    release(session, service_id, purpose)
+    resources = affordable(left(session, service_id, now), price.usd, wanted)
+    if resources:
+        _book(session, service_id, purpose, price, resources, now, settled=False)
+    return resources
+
+
+def _give_up_older(session: Session, service_id: int, purpose: str, now: datetime, at_once: int) -> None:
+    """Count what calls before today may have cost, for nobody will ever know."""
+    given = {"service": service_id, "purpose": purpose, "today": day_of(now), "kept": at_once or _ALL}
+    session.connection().execute(_GIVE_UP_OLDER, given)
+
+
+def settle(
+    session: Session, service_id: int, purpose: str, receipts: Iterable[Receipt], now: datetime, *, keep: int = 0
+) -> Decimal:
+    """Replace what was set aside by what the answered calls cost, and note their limits; returns the cost.
+
+    `keep` is for how many resources money stays aside, for the calls that follow; never more than there was.
+    """
+    give_back(session, service_id, purpose, keep=keep)
+    cost = Decimal(0)
+    for receipt in receipts:
+        charge(session, service_id, receipt, now)
+        cost += receipt.usd
+        rate_limits.note(session, service_id, receipt)
+    return cost
+
+
+def charge(session: Session, service_id: int, receipt: Receipt, now: datetime) -> None:
+    """Write down what a call cost, if anything."""
+    if receipt.resources:
+        _book(session, service_id, receipt.endpoint, receipt.price, receipt.resources, now, settled=True)
+
+
+def give_back(session: Session, service_id: int, purpose: str, *, keep: int) -> None:
+    """Give back what was set aside but for so many resources; never more than there was."""
+    if keep:
+        session.connection().execute(_GIVE_BACK, {"service": service_id, "purpose": purpose, "kept": keep})
+    else:
+        release(session, service_id, purpose)
+
+
+def keep(session: Session, service_id: int, purpose: str) -> None:
+    """Count what was set aside as charged: the call was made, whatever its answer was."""
+    charged = update(_CHARGE).where(*_UNSETTLED).values(settled=True)
+    session.connection().execute(charged, {"service": service_id, "purpose": purpose})
+
+
+def release(session: Session, service_id: int, purpose: str) -> None:
+    """Give back what was set aside: X surely did nothing."""
+    session.connection().execute(_RELEASE, {"service": service_id, "purpose": purpose})
+
+
+def _book(
+    session: Session, service_id: int, endpoint: str, price: Price, resources: int, now: datetime, *, settled: bool
+) -> None:
+    row = {
+        "service_id": service_id,
+        "at": now,
+        "endpoint": endpoint,
+        "item": price.item,
+        "resources": resources,
+        "unit_price": price.usd,
+        "amount": price.usd * resources,
+        "settled": settled,
+    }
+    session.connection().execute(_BOOK, row)
+
+
+T = TypeVar("T")
+
+
+def used_up(service: Service) -> ServiceBlocked:
+    """That this month's spend cap of the service lets no such call be made."""
+    return ServiceBlocked(
+        f"This month's spend cap of {usd(service.spend_cap)} is used up.",
+        reason="cap",
+        remedy="Raise the spend cap of the service, or wait for the next month.",
+    )
+
+
+def check_affordable(service: Service, price: Price) -> None:
+    """Raise ServiceBlocked when this month's spend cap of the service allows no more of these."""
+    with reading() as session:
+        if left(session, service.id, pendulum.now("UTC")) < price.usd:
+            raise used_up(service)
+
+
+def paid(service: Service, purpose: str, price: Price, call: Callable[[], Answer[T]]) -> T:
+    """Make a call that reads one thing; raises ServiceBlocked when that costs too much, and what the call raises.
+
+    `purpose` is this call's own: calls that run side by side for one service set their money aside each.
+    """
+    with writing() as session:
+        if not reserve(session, service.id, purpose, price, 1, pendulum.now("UTC")):
+            raise used_up(service)
+    try:
+        answer = call()
+    except XError as error:
+        settle_failed_call(service.id, purpose, error)
+        raise
+    with writing() as session:
+        settle(session, service.id, purpose, answer.receipts, pendulum.now("UTC"))
+    return answer.value
+
+
+def settle_failed_call(service_id: int, purpose: str, error: XError) -> Decimal:
+    """Book the calls that X did answer, in a transaction of their own; see `book_failed_call`."""
+    with writing() as session:
+        return book_failed_call(session, service_id, purpose, error, pendulum.now("UTC"))
+
+
+def book_failed_call(session: Session, service_id: int, purpose: str, error: XError, now: datetime) -> Decimal:
+    """Book the calls that X did answer and return their cost, in US dollars.
+
+    Money set aside stays so where X may have acted without telling.
+    """
+    if not isinstance(error, Uncertain):
+        return settle(session, service_id, purpose, error.receipts, now)
+    for receipt in error.receipts:
+        rate_limits.note(session, service_id, receipt)
+    return Decimal(0)
+
+
+def keep_aside(
+    session: Session, service: Service, endpoint: str, purposes: Sequence[str], price: Price, now: datetime
+) -> None:
+    """Keep the money of each call aside, whatever the cap says, and take them off what X allows."""
+    if not purposes:
+        return
+    charge = {"service_id": service.id, "at": now, "item": price.item, "resources": 1, "settled": False}
+    money = {"unit_price": price.usd, "amount": price.usd}
+    session.execute(insert(Charge), [{**charge, **money, "endpoint": purpose} for purpose in purposes])
+    _use_up(session, service, endpoint, len(purposes))
+
+
+def _use_up(session: Session, service: Service, endpoint: str, calls: int) -> None:
+    """X's last figures do not have these calls in them; the next answer brings new ones."""
+    lock_app(session, service)
+    is_shared = (col(Budget.window) == WindowName.APP_DAY) & col(Budget.service_id).in_(of_same_app(session, service))
+    left = col(Budget.remaining) - calls
+    told = update(Budget).where(col(Budget.endpoint) == endpoint, (col(Budget.service_id) == service.id) | is_shared)
+    session.execute(told.values(remaining=case((left > 0, left), else_=0)))
+
+
+def release_lost(session: Session, service_id: int, purposes: Sequence[str]) -> None:
+    """What became of these calls is known now: nothing is kept aside for them."""
+    if purposes:
+        session.execute(
+            delete(Charge).where(
+                col(Charge.service_id) == service_id,
+                col(Charge.endpoint).in_(purposes),
+                col(Charge.settled).is_(False),
+            )
+        )

@@ -1,0 +1,179 @@
+"""Charts: the figures of one, and its drawing as SVG."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from typing import Any, NamedTuple
+from xml.etree.ElementTree import Element, SubElement
+
+from pygal import Bar, Line
+from pygal.style import Style
+
+
+class Measure(Enum):
+    """How the figures of a chart are written."""
+
+    COUNT = "{:,.0f}"
+    RATE = "{:.2%}"
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """A picture of figures: each series by its name has one figure for each label, None where there is none."""
+
+    title: str
+    labels: tuple[str, ...]
+    series: tuple[tuple[str, tuple[float | None, ...]], ...]
+    measure: Measure = Measure.COUNT
+    is_line: bool = False
+
+    @property
+    def alt_text(self) -> str:
+        """What the picture shows, for those who do not see it: its title, from where to where, and the peak."""
+        figures = [figure for _, series in self.series for figure in series if figure is not None]
+        if not figures:
+            return f"{self.title}: nothing yet"
+        across = f"{self.labels[0]} to {self.labels[-1]}" if len(self.labels) > 1 else self.labels[0]
+        return f"{self.title}, {across}, at most {self.measure.value.format(max(figures))}"
+
+
+_MOST_LABELS = 12
+_FEW = 10
+"""Up to this count, every whole number has a line of its own, and no half has one."""
+# Nothing moves: a picture is looked at when it is half-way else.
+_LINES = "* { transition: none !important; } .line-graph .series .line { stroke-width: 3px !important; }"
+_STYLE = Style(
+    background="white",
+    plot_background="white",
+    foreground="#536471",
+    foreground_strong="#0f1419",
+    foreground_subtle="#cfd9de",
+    # Apart from each other in grey too, and from both backgrounds.
+    colors=("#0a66b8", "#c4142c"),
+    opacity="1",
+    guide_stroke_color="#cfd9de",
+    major_guide_stroke_color="#cfd9de",
+    guide_stroke_dasharray="1,0",
+    major_guide_stroke_dasharray="1,0",
+    font_family="sans-serif",
+    title_font_size=17,
+    label_font_size=13,
+    major_label_font_size=13,
+    legend_font_size=13,
+    no_data_font_size=24,
+)
+# Where the page decides by the computer's setting whether it is dark, the picture does too.
+_DARK = """@media (prefers-color-scheme: dark) {
+svg, .background { background-color: #16181c !important; fill: #16181c !important; }
+text { fill: #e7e9ea !important; }
+.axis .line { stroke: #71767b !important; }
+.axis .guide.line { stroke: #3a3f45 !important; }
+.color-0 { fill: #4db2f7 !important; stroke: #4db2f7 !important; }
+.color-1 { fill: #ff7a8a !important; stroke: #ff7a8a !important; }
+.line-graph .color-0 .line, .line-graph .color-1 .line { fill: none !important; }
+}"""
+
+
+class Size(NamedTuple):
+    """How large a picture is: across and down, and how many characters find room below it."""
+
+    width: int
+    height: int
+    across: int
+
+
+WIDE, NARROW = Size(760, 300, 90), Size(400, 300, 46)
+"""For a page or a sheet of paper, and for a telephone."""
+
+
+def drawn(chart: Chart, size: Size = WIDE, *, follows_page: bool = False) -> bytes:
+    """Draw a chart as SVG; with `follows_page` it is dark where the computer is."""
+    kind: Callable[..., Any] = Line if chart.is_line else Bar
+    picture = kind(
+        js=(),
+        style=_STYLE,
+        width=size.width,
+        height=size.height,
+        title=chart.title,
+        show_legend=len(chart.series) > 1,
+        legend_at_bottom=True,
+        show_dots=len(chart.labels) <= _MOST_LABELS,
+        print_values=False,
+        truncate_label=-1,
+        x_label_rotation=0,
+        x_labels_major_every=_every(chart.labels, size.across),
+        show_minor_x_labels=False,
+        value_formatter=chart.measure.value.format,
+        min_scale=2,
+        max_scale=8,
+        spacing=8,
+        include_x_axis=not chart.is_line,
+        no_data_text="Nothing yet",
+    )
+    picture.x_labels = chart.labels
+    picture.y_labels = _whole_numbers(chart)
+    for name, series in chart.series:
+        picture.add(name, list(series))
+    picture.add_xml_filter(_without_scripts)
+    picture.add_xml_filter(lambda root: _styled(root, _LINES + _DARK if follows_page else _LINES))
+    picture_as_svg: bytes = picture.render()
+    return picture_as_svg
+
+
+def _without_scripts(root: Element) -> Element:
+    """Leave out what only a page could run, and would have to be let run."""
+    for parent in list(root.iter()):
+        for child in [each for each in parent if str(each.tag).endswith("script")]:
+            parent.remove(child)
+    return root
+
+
+def _styled(root: Element, style: str) -> Element:
+    SubElement(root, "style").text = style
+    return root
+
+
+def _every(labels: Sequence[str], across: int) -> int:
+    """Of how many labels one is shown, so that they do not run into each other."""
+    most = min(_MOST_LABELS, max(1, across // max(map(len, labels), default=1)))
+    return -(-len(labels) // most) or 1
+
+
+def _whole_numbers(chart: Chart) -> list[int] | None:
+    figures = [figure for _, series in chart.series for figure in series if figure is not None]
+    if chart.measure is Measure.RATE or not figures or max(figures) > _FEW:
+        return None
+    return list(range(int(max(figures)) + 2))
+
+
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+MOST_HOURS = 96
+"""What takes longer is shown by the day."""
+
+
+def chart_of(per_hour: Sequence[tuple[datetime, int]]) -> Chart:
+    """The messages sent in each hour, or on each day of a long broadcast; one hour at least."""
+    return over_time("Messages sent", "Sent", per_hour)
+
+
+def over_time(what: str, name: str, per_hour: Sequence[tuple[datetime, int]]) -> Chart:
+    """A chart of what there was in each hour, or on each day where there are many; one hour at least."""
+    unit, bars = bars_of(per_hour)
+    words, form = ("day", "%m-%d") if unit == _DAY else ("hour", "%m-%d %H:%M")
+    if unit == _HOUR and bars[0][0].date() == bars[-1][0].date():
+        form = "%H:%M"
+    labels = tuple(f"{begins:{form}}" for begins, _ in bars)
+    return Chart(f"{what} in each {words} (UTC)", labels, ((name, tuple(count for _, count in bars)),))
+
+
+def bars_of(per_hour: Sequence[tuple[datetime, int]]) -> tuple[timedelta, list[tuple[datetime, int]]]:
+    """How long a bar is, and all of them from the first message to the last, empty ones too."""
+    hours = [(hour.astimezone(UTC), sent) for hour, sent in per_hour]
+    first, last = min(hours)[0], max(hours)[0]
+    unit = _DAY if last - first >= MOST_HOURS * _HOUR else _HOUR
+    begins = first.replace(hour=0) if unit == _DAY else first
+    heights = dict.fromkeys((begins + place * unit for place in range((last - begins) // unit + 1)), 0)
+    for hour, sent in hours:
+        heights[begins + (hour - begins) // unit * unit] += sent
+    return unit, list(heights.items())

@@ -1,0 +1,543 @@
+"""What X's answers mean: each refusal by code, title and text, with its reason and its remedy."""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import orjson
+
+from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
+
+
+def parse(body: bytes) -> Any:
+    """The document in `body`; raises ValueError when it is none.
+
+    Names cut in the middle of an emoji make text that strict JSON forbids; one of them must not hide a page.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return _parse_mended(body)
+
+
+def _parse_mended(body: bytes) -> Any:
+    try:
+        document = json.loads(body.decode("utf-8", "replace"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return orjson.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))
+
+
+_LONGEST_DETAIL = 120
+# X repeats values in brackets; a word as long as a key is nothing to read.
+_VALUES_AND_MARKUP = re.compile(r"\[[^\]]*(\]|$)|\S{24,}|[^\w .,:;'()/-]")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything a refusal is recognised by.
+
+    `kinds` are the last segments of the problem types (their host varies), `codes` the numbers of v1.1,
+    `text` all sentences and the names of the parameters complained about, in lower case. `is_page` says that there is
+    a body without any JSON object: X's API did not write it.
+    """
+
+    status: int
+    kinds: frozenset[str]
+    codes: frozenset[int]
+    details: frozenset[str]
+    text: str
+    is_page: bool
+
+
+def facts_of(status: int, body: bytes) -> Facts:
+    """The facts of an answer; a body that is not JSON has only its status."""
+    problems = _problems(body)
+    words = [word.lower() for problem in problems for word in (*_texts(problem, "title"), *_parameters(problem))]
+    details = frozenset(word.lower() for problem in problems for word in _texts(problem, "detail", "message"))
+    return Facts(
+        status=status,
+        kinds=frozenset(_kind(problem) for problem in problems) | _reasons(problems),
+        codes=frozenset(code for problem in problems if (code := _code(problem)) is not None),
+        details=details,
+        text=" ".join([*sorted(details), *words]),
+        is_page=bool(body.strip()) and not problems,
+    )
+
+
+def short_detail(body: bytes) -> str:
+    """X's own word for the problem, short and harmless to print; values that X repeats in brackets are left out."""
+    for problem in _problems(body):
+        detail = problem.get("detail") or problem.get("title")
+        if isinstance(detail, str):
+            return harmless(detail)
+    return ""
+
+
+def harmless(said: str) -> str:
+    """X's words without values and markup, short and without a full stop."""
+    return " ".join(_VALUES_AND_MARKUP.sub("", said).split())[:_LONGEST_DETAIL].rstrip(". ")
+
+
+def _problems(body: bytes) -> list[dict[str, Any]]:
+    try:
+        document = parse(body)
+    except ValueError:
+        return []
+    whole = document if isinstance(document, list) else [document]
+    parts = [part for each in whole if isinstance(each, dict) for part in _parts(each)]
+    return [each for each in (*whole, *parts) if isinstance(each, dict)]
+
+
+def _parts(document: dict[str, Any]) -> list[Any]:
+    errors = document.get("errors")
+    parts = errors if isinstance(errors, list) else [errors]
+    return [{"message": part} if isinstance(part, str) else part for part in (*parts, document.get("error"))]
+
+
+def _texts(problem: dict[str, Any], *names: str) -> list[str]:
+    return [problem[name] for name in names if isinstance(problem.get(name), str)]
+
+
+def _parameters(problem: dict[str, Any]) -> list[str]:
+    named = problem.get("parameters")
+    return [*(named if isinstance(named, dict) else ()), *_texts(problem, "parameter")]
+
+
+def _kind(problem: dict[str, Any]) -> str:
+    return str(problem.get("type") or "").rpartition("/")[2]
+
+
+def _reasons(problems: list[dict[str, Any]]) -> frozenset[str]:
+    return frozenset(str(problem["reason"]) for problem in problems if isinstance(problem.get("reason"), str))
+
+
+def _code(problem: dict[str, Any]) -> int | None:
+    try:
+        return int(problem["code"])
+    except (KeyError, TypeError, ValueError, OverflowError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """What to recognise an answer by: all that is given must be there.
+
+    `family` is the first digit of the status, `says` a part of the text, `detail` a whole sentence,
+    `is_page` that there is a body without any JSON object.
+    """
+
+    status: int | None = None
+    family: int | None = None
+    kind: str | None = None
+    code: int | None = None
+    says: str | None = None
+    detail: str | None = None
+    is_page: bool | None = None
+
+    def fits(self, facts: Facts) -> bool:
+        """Whether the answer shows all of it."""
+        return (
+            self.status in (None, facts.status)
+            and self.family in (None, facts.status // 100)
+            and (self.kind is None or self.kind in facts.kinds)
+            and (self.code is None or self.code in facts.codes)
+            and (self.says is None or self.says in facts.text)
+            and (self.detail is None or self.detail in facts.details)
+            and self.is_page in (None, facts.is_page)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One meaning and the signs of it, any of which is enough.
+
+    `message` may name `{endpoint}`, `{status}`, `{retry_at}` and `{said}`, X's own short detail after a colon.
+    `remedy` belongs to ServiceBlocked; `wait` to Unsent: how long to wait when X told no time.
+    """
+
+    error: type[XError]
+    reason: str
+    message: str
+    signs: tuple[Sign, ...]
+    remedy: str = ""
+    wait: timedelta = timedelta(0)
+
+    def fits(self, facts: Facts) -> bool:
+        """Whether any of the signs is there."""
+        return any(sign.fits(facts) for sign in self.signs)
+
+
+def refused(reason: str, message: str, *signs: Sign) -> Row:
+    """A row of what X refuses for good."""
+    return Row(Refused, reason, message, signs)
+
+
+# First of all: a server that fails may say anything beside it.
+FAILURES = (
+    Row(
+        Uncertain,
+        "unavailable",
+        "X is not available at present (status {status}).",
+        (Sign(family=5), Sign(status=408), Sign(code=130), Sign(code=131)),
+    ),
+)
+
+RECIPIENTS = (
+    refused("blocked_by_us", "This account has blocked the person.", Sign(says="users you have blocked")),
+    refused("blocked", "The person has blocked this account.", Sign(code=136)),
+    refused(
+        "dm_closed",
+        "The person does not accept direct messages from this account.",
+        Sign(status=403, says="do not have permission to dm"),
+        Sign(code=349),
+        Sign(code=150),
+    ),
+    # "Sender is not verified to send message requests". X lets everybody choose whether strangers need to be verified,
+    # so the next person may well get the message: that stops no account. The report names what would help.
+    refused(
+        "verified_only",
+        "The person takes messages of strangers from verified accounts only, and this account is not verified.",
+        Sign(code=476),
+    ),
+    refused(
+        "recipient_not_found",
+        "X knows no such person.",
+        Sign(code=108),
+        Sign(code=50),
+        Sign(status=400, says="participant_id"),
+    ),
+    refused("user_suspended", "X has suspended this person.", Sign(code=63), Sign(says="user has been suspended")),
+)
+RECIPIENT_REASONS = frozenset(row.reason for row in RECIPIENTS)
+"""The reasons of Refused that are about the person a message was for, and about nobody else."""
+
+READS = (
+    refused(
+        "page_token",
+        "X no longer accepts the place where reading was to go on; start from the first page.",
+        Sign(status=400, says="pagination_token"),
+        Sign(status=400, says="cursor"),
+        Sign(code=44, says="cursor"),
+    ),
+    # v1.1 answers 401 here, which otherwise means wrong keys.
+    refused(
+        "not_authorized",
+        "X does not show this to the account, because its owner protects it.",
+        Sign(kind="not-authorized-for-resource"),
+        Sign(status=401, detail="not authorized."),
+    ),
+    # The spec renamed tweet.fields to post.fields on 2026-08-07; which of them the live API takes is not written.
+    refused("field_names", "X no longer knows fields by these names{said}.", Sign(status=400, says="tweet.fields")),
+    refused("nobody_found", "X found none of the people asked for.", Sign(status=404, code=17)),
+    refused("user_not_found", "X knows no such user.", Sign(says="could not find user")),
+)
+
+BAD_ANSWER = Row(
+    Uncertain,
+    "bad_answer",
+    "X's answer to {endpoint} (status {status}) cannot be understood.",
+    (Sign(),),
+)
+
+# Last of all: what only the status tells.
+REST = (
+    Row(
+        Unsent,
+        "rate_limited",
+        "X allows no more of {endpoint} before {retry_at}.",
+        (Sign(status=429), Sign(status=420), Sign(code=88)),
+        wait=timedelta(minutes=15),
+    ),
+    Row(
+        Unsent,
+        "redirected",
+        "What answers at the address of X's API is not the API (status {status}): check CAMPAIGN_X_API_URL.",
+        (Sign(family=3),),
+    ),
+    # v2's one sentence for whatever it does not tell, a text that is too long among it.
+    refused(
+        "not_permitted",
+        "X does not permit {endpoint}: the text is too long for this account, or the account may not do this.",
+        Sign(status=403, says="not permitted to perform this action"),
+    ),
+    refused("not_found", "X does not know what {endpoint} asks for{said}.", Sign(status=404)),
+    refused("not_permitted", "X does not permit {endpoint}{said}.", Sign(status=403)),
+    refused("invalid_request", "X does not understand the request {endpoint}{said}.", Sign(status=400)),
+    refused("not_possible", "X refuses {endpoint} with status {status}{said}.", Sign(family=4)),
+    BAD_ANSWER,
+)
+
+
+_NEW_KEYS = "The operator makes new keys in the developer console and saves all four in the service."
+_PERMISSION = (
+    "The operator sets the app's permission to Read, Write and Direct Messages in the developer console, "
+    "regenerates the access token (the old one keeps the old permission) and saves it in the service."
+)
+_LOG_IN = "The owner of the account logs in at x.com and follows what X asks there."
+
+
+def _blocked(reason: str, message: str, remedy: str, *signs: Sign) -> Row:
+    return Row(ServiceBlocked, reason, message, signs, remedy)
+
+
+BLOCKS = (
+    _blocked(
+        "credits",
+        "The X account's API credits are used up.",
+        "The operator tops up the credits in the developer console.",
+        Sign(status=402),
+        Sign(kind="credits"),
+    ),
+    _blocked(
+        "usage_cap",
+        "The X account's usage cap for this billing period is reached.",
+        "The operator raises the cap in the developer console or waits for the next billing period.",
+        Sign(kind="usage-capped"),
+        Sign(says="usagecapexceeded"),
+    ),
+    _blocked(
+        "clock",
+        "X rejects the time at which the request was signed: this computer's clock is wrong.",
+        "The operator sets the clock of the machine that runs the worker.",
+        Sign(code=135),
+        Sign(status=401, says="timestamp out of bounds"),
+    ),
+    _blocked(
+        "not_enrolled",
+        "The developer app is not attached to a project that may use X's API v2.",
+        "The operator attaches the app to a project in the developer console.",
+        Sign(kind="client-forbidden"),
+        Sign(kind="client-not-enrolled"),
+    ),
+    _blocked(
+        "legacy_access",
+        "X does not offer this v1.1 endpoint to the developer app.",
+        "The operator sets the service's API version to 2.",
+        Sign(code=453),
+    ),
+    _blocked(
+        "permission_missing",
+        "The developer app or its access token lacks the permission for this request.",
+        _PERMISSION,
+        Sign(kind="oauth1-permissions"),
+        Sign(code=261),
+        Sign(code=93),
+        Sign(status=403, says="oauth1 app permissions"),
+    ),
+    _blocked(
+        "authentication_unsupported",
+        "X wants this request signed with the keys of an account, not of an app alone.",
+        "The operator saves the access token and its secret of the account in the service.",
+        Sign(kind="unsupported-authentication"),
+        Sign(status=403, says="oauth 2.0 application-only is forbidden"),
+    ),
+    _blocked(
+        "scope_missing",
+        "The account has not granted what this request needs.",
+        _PERMISSION,
+        Sign(status=403, says="not permitted to use oauth2"),
+        Sign(status=403, detail="forbidden"),
+    ),
+    _blocked(
+        "account_locked",
+        "X has locked the account for now.",
+        _LOG_IN,
+        Sign(code=326),
+        Sign(status=403, says="account is temporarily locked"),
+    ),
+    _blocked(
+        "account_suspended",
+        "X has suspended the account.",
+        "The owner of the account appeals at x.com; nothing works before X lifts the suspension.",
+        Sign(code=64),
+        Sign(status=403, says="not permitted to access this feature"),
+    ),
+    _blocked(
+        "automation_suspected",
+        "X holds the account's requests back because they look automated.",
+        f"Nothing is sent for some hours. {_LOG_IN}",
+        Sign(code=226),
+        Sign(status=403, says="might be automated"),
+    ),
+    _blocked(
+        "sender_restricted",
+        "X does not let this account send at present.",
+        f"Nothing is sent for some hours. {_LOG_IN}",
+        Sign(status=403, says="this operation is not permitted"),
+    ),
+    _blocked(
+        "keys_wrong",
+        "X does not accept the keys of the account.",
+        _NEW_KEYS,
+        Sign(status=401),
+        Sign(code=32),
+        Sign(code=89),
+        Sign(code=215),
+    ),
+)
+
+
+GONE = frozenset({"post_not_found", "not_found"})
+"""The reasons that say that there is no such post."""
+
+POSTS = (
+    refused(
+        "duplicate",
+        "The account has already published this text.",
+        Sign(code=187),
+        Sign(status=403, says="duplicate content"),
+    ),
+    refused(
+        "post_not_found",
+        "X knows no such post.",
+        Sign(code=144),
+        Sign(says="could not find tweet"),
+        Sign(says="could not find post"),
+    ),
+    refused("too_long", "The text is longer than X allows.", Sign(code=186), Sign(code=354)),
+    # Seen for the account's own posts of a moment ago, too: X does not know them everywhere at once.
+    refused(
+        "reply_gone",
+        "The post to be answered is deleted, or X does not know it yet.",
+        Sign(code=385),
+        Sign(status=403, says="is deleted or not visible"),
+    ),
+    refused(
+        "reply_not_allowed",
+        "X lets this account reply only to its own posts and to people who mentioned it.",
+        Sign(code=433),
+        Sign(status=403, says="you can only reply to or quote posts"),
+        Sign(status=403, says="reply to this conversation is not allowed"),
+    ),
+    refused(
+        "quote_not_allowed",
+        "X lets this account quote only posts that mention it.",
+        Sign(status=403, says="quoting this post is not allowed"),
+    ),
+    refused(
+        "too_many_cashtags",
+        "X allows one cashtag in a post: leave the others out.",
+        Sign(family=4, says="maximum of one cashtag"),
+    ),
+    refused(
+        "media_unknown",
+        "X does not take the uploaded file: it has expired or breaks X's rules for files; upload it again.",
+        Sign(status=400, says="media ids are invalid"),
+        Sign(code=324),
+        Sign(code=325),
+        Sign(code=44, says="media_ids"),
+    ),
+    refused(
+        "media",
+        "X cannot use the file{said}.",
+        Sign(status=400, says="media type unrecognized"),
+        Sign(status=400, says="file size exceeds"),
+        Sign(status=400, says="invalid media"),
+    ),
+    # X divides its daily limit into half hours (help.x.com/rules-and-policies/x-limits).
+    Row(
+        Unsent,
+        "daily_limit",
+        "The account has published as many posts and messages as X allows for now; try again at {retry_at}.",
+        (Sign(code=185), Sign(code=344), Sign(status=403, says="daily status update limit")),
+        wait=timedelta(minutes=30),
+    ),
+)
+
+
+SENDING_V2 = "POST /2/dm_conversations/with/:id/messages"
+SENDING_V1 = "POST /1.1/direct_messages/events/new"
+
+# Before all others: it says nothing of the message, whatever its status is.
+STRANGERS = (
+    Row(
+        Unsent,
+        "not_the_api",
+        "What answers in X's place is not its API (status {status}): check the network and CAMPAIGN_X_API_URL.",
+        (Sign(family=4, is_page=True),),
+    ),
+)
+
+# After those that stop the account: their sentences may stand in these, and the account's trouble is no person's.
+MESSAGES = (
+    # Seen for messages that did arrive.
+    Row(
+        Uncertain,
+        "already_said",
+        "X says that the person was sent this text before.",
+        (Sign(code=151, says="already said that"),),
+    ),
+    refused("no_text", "X sends no message without a text.", Sign(code=151, says="text is empty")),
+    refused("dm_closed", "X does not deliver messages of this account to the person.", Sign(code=151)),
+    refused(
+        "too_long",
+        "The text is longer than X allows.",
+        Sign(family=4, says="is longer than"),
+        Sign(family=4, says="too long"),
+        Sign(family=4, says="character limit"),
+    ),
+    refused(
+        "media_unknown",
+        "X does not take the uploaded file: it has expired or breaks X's rules for files; upload it again.",
+        Sign(status=400, says="media"),
+        Sign(status=403, says="media"),
+        Sign(status=400, says="attachment"),
+    ),
+    Row(
+        ServiceBlocked,
+        "legacy_access",
+        "X does not offer this v1.1 endpoint any more.",
+        (Sign(code=34),),
+        remedy="The operator sets the service's API version to 2.",
+    ),
+    # The one thing that a message names is the person; v2 has no words for it that are documented.
+    refused(
+        "recipient_not_found",
+        "X knows no such person.",
+        Sign(status=404),
+        Sign(says="could not find user"),
+        Sign(status=400, says="recipient_id"),
+    ),
+)
+
+
+SIGNING_IN = frozenset(
+    {
+        "POST /2/oauth2/token",
+        "POST /2/oauth2/revoke",
+        "POST /oauth/request_token",
+        "POST /oauth/access_token",
+        "POST /1.1/oauth/invalidate_token",
+    }
+)
+SIGN_IN_OVER = "sign_in_over"
+OVER = "X takes this sign-in no more: it came too late, was used already, or the person took it back."
+
+SIGN_IN = (
+    Row(
+        ServiceBlocked,
+        "callback_unknown",
+        "X does not send people back to this address: the app does not name it.",
+        (Sign(code=415), Sign(says="callback url not approved")),
+        "The operator adds the address of `campaign web` to the app's callback URLs in the developer console.",
+    ),
+    Row(
+        ServiceBlocked,
+        "client_wrong",
+        "X does not accept the client id and the client secret of the app.",
+        (Sign(says="unauthorized_client"), Sign(says="invalid_client")),
+        "The operator copies both from the developer console, or makes new ones there, and saves them in the service.",
+    ),
+    refused(
+        SIGN_IN_OVER,
+        OVER,
+        Sign(status=400, says="invalid_request"),
+        Sign(status=400, says="invalid_grant"),
+        Sign(code=89),
+        # OAuth 1.0a says so in plain words, without JSON.
+        Sign(status=401, is_page=True),
+    ),
+)

@@ -1,0 +1,165 @@
+"""X's answers and rate limit headers, translated into our errors."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
+from typing import NamedTuple
+
+from campaign.errors import ServiceBlocked, Unsent, XError
+from campaign.x import prices
+from campaign.x.error_table import (
+    BAD_ANSWER,
+    BLOCKS,
+    FAILURES,
+    MESSAGES,
+    POSTS,
+    READS,
+    RECIPIENTS,
+    REST,
+    SENDING_V1,
+    SENDING_V2,
+    SIGN_IN,
+    SIGNING_IN,
+    STRANGERS,
+    Facts,
+    Row,
+    facts_of,
+    short_detail,
+)
+from campaign.x.types import Receipt, Window
+from models import WindowName
+
+# docs.x.com/x-api/fundamentals/rate-limits names the first family; the 24-hour ones are seen in answers only.
+_FAMILIES = {
+    WindowName.QUARTER_HOUR: "x-rate-limit",
+    WindowName.USER_DAY: "x-user-limit-24hour",
+    WindowName.APP_DAY: "x-app-limit-24hour",
+}
+_LONGEST_WINDOW = timedelta(hours=25)
+_WITHOUT_HEADERS = timedelta(minutes=15)
+_SOONEST = timedelta(seconds=5)
+# Date has whole seconds and an answer travels a while; less than this says nothing about a clock.
+_SAME_CLOCK = timedelta(seconds=5)
+
+
+class _Family(NamedTuple):
+    limit: int | None
+    remaining: int | None
+    reset_at: datetime | None
+
+
+def windows_of(headers: Mapping[str, str], now: datetime) -> tuple[Window, ...]:
+    """The limit windows an answer tells of in full, their resets in our clock; header names in any case."""
+    return tuple(
+        Window(name, family.limit, family.remaining, family.reset_at)
+        for name, family in _families(headers, now).items()
+        if family.limit is not None and family.remaining is not None and family.reset_at is not None
+    )
+
+
+def retry_at(headers: Mapping[str, str], now: datetime, otherwise: timedelta = _WITHOUT_HEADERS) -> datetime:
+    """When to try again after "too many": when all closed windows are open, `otherwise` later when X told nothing."""
+    families = _families(headers, now)
+    closed = [each.reset_at for each in families.values() if each.remaining == 0 and each.reset_at]
+    told = max(closed, default=None) or families[WindowName.QUARTER_HOUR].reset_at
+    return max(told or now + otherwise, now + _SOONEST)
+
+
+def _families(headers: Mapping[str, str], now: datetime) -> dict[WindowName, _Family]:
+    lowered = {name.lower(): value for name, value in headers.items()}
+    # Pendulum calculates a hundred times as long, and this is done for every message.
+    now = datetime.fromtimestamp(now.timestamp(), UTC)
+    ahead = _our_clock_ahead(lowered, now)
+    return {
+        name: _Family(
+            _count(lowered, f"{prefix}-limit"),
+            _count(lowered, f"{prefix}-remaining"),
+            _reset(_count(lowered, f"{prefix}-reset"), now, ahead),
+        )
+        for name, prefix in _FAMILIES.items()
+    }
+
+
+def _count(headers: Mapping[str, str], name: str) -> int | None:
+    try:
+        return max(0, int(headers[name]))
+    except (KeyError, ValueError):
+        return None
+
+
+def _reset(epoch_seconds: int | None, now: datetime, ahead: timedelta) -> datetime | None:
+    if not epoch_seconds:
+        return None
+    try:
+        reset_at = datetime.fromtimestamp(epoch_seconds, UTC) + ahead
+    except (ValueError, OverflowError, OSError):
+        return None
+    return reset_at if reset_at <= now + _LONGEST_WINDOW else None
+
+
+def _our_clock_ahead(headers: Mapping[str, str], now: datetime) -> timedelta:
+    told = _moment_of(headers.get("date", ""))
+    ahead = now - told if told else timedelta(0)
+    return ahead if abs(ahead) >= _SAME_CLOCK else timedelta(0)
+
+
+@lru_cache(maxsize=8)
+def _moment_of(date: str) -> datetime | None:
+    """The moment in a Date header, read once for all answers of a second."""
+    try:
+        return parsedate_to_datetime(date).replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+_SUCCESS = 2
+# The first row that fits counts. Recipients come before blocks: their sentences contain some of the blocks'.
+_ROWS = (*FAILURES, *POSTS, *READS, *RECIPIENTS, *BLOCKS, *REST)
+_SENDING = (*FAILURES, *STRANGERS, *POSTS, *RECIPIENTS, *BLOCKS, *MESSAGES, *REST)
+# With these statuses X speaks of the account, never of the person a message is for.
+_ACCOUNT_STATUSES = {401, 402, 420, 429}
+_ACCOUNT = (*FAILURES, *BLOCKS, *REST)
+_SIGN_IN = (*FAILURES, *SIGN_IN, *BLOCKS, *REST)
+
+
+def translate(status: int, headers: Mapping[str, str], body: bytes, *, endpoint: str, now: datetime) -> XError:
+    """The error that an answer without the wanted data means, with a receipt of its limit windows.
+
+    `endpoint` is written like "GET /2/users/:id/followers". Nothing but a short detail of X's own text is quoted.
+    """
+    facts = facts_of(status, body)
+    row = _row(facts, endpoint)
+    again_at = retry_at(headers, now, row.wait) if row.wait else None
+    said = short_detail(body)
+    message = row.message.format(
+        endpoint=endpoint,
+        status=status,
+        said=f": {said}" if said else "",
+        retry_at=f"{again_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if again_at else "",
+    )
+    receipt = Receipt(endpoint, prices.NOT_CHARGED, 0, windows_of(headers, now))
+    return _error(row, message, again_at, receipt)
+
+
+def _row(facts: Facts, endpoint: str) -> Row:
+    """The meaning; a write that X calls a success may have been one, whatever else the answer says."""
+    if facts.status // 100 == _SUCCESS and not endpoint.startswith("GET "):
+        return BAD_ANSWER
+    return next(row for row in _rows(facts, endpoint) if row.fits(facts))
+
+
+def _rows(facts: Facts, endpoint: str) -> tuple[Row, ...]:
+    if endpoint in SIGNING_IN:
+        return _SIGN_IN
+    if endpoint not in {SENDING_V1, SENDING_V2}:
+        return _ROWS
+    return _ACCOUNT if facts.status in _ACCOUNT_STATUSES else _SENDING
+
+
+def _error(row: Row, message: str, again_at: datetime | None, receipt: Receipt) -> XError:
+    if row.error is ServiceBlocked:
+        return ServiceBlocked(message, reason=row.reason, remedy=row.remedy, receipts=[receipt])
+    if row.error is Unsent:
+        return Unsent(message, reason=row.reason, retry_at=again_at, receipts=[receipt])
+    return row.error(message, reason=row.reason, receipts=[receipt])

@@ -1,0 +1,301 @@
+"""The small records that the gateway returns. Pure."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Generic, NamedTuple, TypeVar
+
+from campaign.errors import WrongUsage
+from models.ledgers import WindowName
+
+_LONGEST, _LONGEST_OF_SUBSCRIBERS = 280, 25_000
+_SUBSCRIBERS = frozenset({"Premium", "PremiumPlus"})
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who the keys belong to. `access_level` is X's word for the app's permission, None when X did not say.
+
+    `subscription` is X's word for what the account pays for, "Premium" or "PremiumPlus" among it; None for nothing.
+    """
+
+    user_id: str
+    username: str
+    name: str
+    followers_count: int
+    protected: bool
+    access_level: str | None = None
+    subscription: str | None = None
+
+    @property
+    def longest_post(self) -> int:
+        """How long a post may be, in X's weighted characters (docs.x.com: counting-characters, changelog Aug 2024)."""
+        return _LONGEST_OF_SUBSCRIBERS if self.subscription in _SUBSCRIBERS else _LONGEST
+
+
+__all__ = ["Window", "WindowName", "opens_at"]
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """What X said of one limit window of one endpoint: `remaining` of `limit` calls until `reset_at`."""
+
+    name: WindowName
+    limit: int
+    remaining: int
+    reset_at: datetime
+
+
+def opens_at(windows: Iterable[Window], now: datetime) -> datetime | None:
+    """The moment from which every window allows a call again; None when all of them allow one now."""
+    closed = [window.reset_at for window in windows if window.remaining <= 0 and window.reset_at > now]
+    return max(closed, default=None)
+
+
+class Follower(NamedTuple):
+    """One X user in a list of followers. X leaves empty fields out, so all but the id may be missing.
+
+    A tuple, because there is one for every person of every page: making it takes a third of a dataclass's time.
+    """
+
+    external_id: str
+    username: str | None = None
+    full_name: str | None = None
+    followers_count: int | None = None
+    verified: bool | None = None
+    location: str | None = None
+    """Where the person says to be, in any words."""
+    receives_messages: bool | None = None
+    """Whether the person takes direct messages of the account that reads the list; None when X does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class FollowerPage:
+    """A page of followers, newest first; `next_token` is None on the last page, however short the others are."""
+
+    followers: list[Follower]
+    next_token: str | None
+
+
+class ReplySettings(StrEnum):
+    """Who may answer a post (docs.x.com/x-api/posts/create-post, `reply_settings`); everybody when none is set."""
+
+    FOLLOWING = "following"
+    MENTIONED = "mentionedUsers"
+    SUBSCRIBERS = "subscribers"
+    VERIFIED = "verified"
+
+
+@dataclass(frozen=True, slots=True)
+class Poll:
+    """Two to four answers of at most 25 characters, open for 5 to 10,080 minutes."""
+
+    options: tuple[str, ...]
+    minutes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewPost:
+    """Everything that X is told of one post; `reply_to` is the X id of the post it answers."""
+
+    text: str
+    media_ids: tuple[str, ...] = ()
+    reply_to: str | None = None
+    reply_settings: ReplySettings | None = None
+    poll: Poll | None = None
+    paid_partnership: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPost:
+    """A post of the account as its timeline shows it: `text` as it was written, short links expanded."""
+
+    x_id: str
+    text: str
+    created_at: datetime
+    reply_to: str | None = None
+    media: int = 0
+    """How many images, or 1 for a GIF or a video."""
+
+
+class MediaKind(StrEnum):
+    """What X does with a file: at most four images, or one of the others, in a post."""
+
+    IMAGE = "tweet_image"
+    GIF = "tweet_gif"
+    VIDEO = "tweet_video"
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFile:
+    """A file to be uploaded: its type as in `image/png`, and what it shows for those who cannot see it."""
+
+    path: str
+    media_type: str
+    kind: MediaKind
+    alt_text: str = ""
+    for_messages: bool = False
+    """Whether it goes with direct messages, to any number of people, instead of a post."""
+
+    @property
+    def category(self) -> str:
+        """X's media_category: tweet_image, dm_video."""
+        return self.kind.value.replace("tweet", "dm") if self.for_messages else self.kind.value
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedMedia:
+    """X's id of an uploaded file, which a post may use until `expires_at`."""
+
+    media_id: str
+    expires_at: datetime
+
+
+LONGEST_MESSAGE = 10_000
+"""Characters (X's announcement of 2015; its API's description names no length)."""
+_EPOCH_MS = 1_288_834_974_657
+"""docs.x.com/fundamentals/x-ids: ids count milliseconds from then in their upper bits."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewMessage:
+    """Everything that X is told of one message: to whom (X user id), and at most one file."""
+
+    recipient: str
+    text: str
+    media_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEvent:
+    """A message between the account and one person as X shows it: `text` as it was written, short links expanded."""
+
+    x_id: str
+    sender: str
+    recipient: str
+    text: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MessageEvents:
+    """Events, newest first; `is_complete` says that none after the one asked for is left out."""
+
+    events: Sequence[MessageEvent]
+    is_complete: bool
+
+
+def first_id_at(moment: datetime) -> str:
+    """The lowest id that X may give to what happens from this moment on."""
+    milliseconds = int(moment.astimezone(UTC).timestamp() * 1000) - _EPOCH_MS
+    return str(max(0, milliseconds) << 22)
+
+
+@dataclass(frozen=True, slots=True)
+class PostCounts:
+    """The figures of one post at the moment they were read; None is what X did not tell."""
+
+    x_id: str
+    reposts: int | None = None
+    likes: int | None = None
+    replies: int | None = None
+    quotes: int | None = None
+    bookmarks: int | None = None
+    impressions: int | None = None
+    link_visits: int | None = None
+    """Told to the author alone, for posts of the last 30 days."""
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Who signed in."""
+
+    external_id: str
+    """X user id."""
+    username: str
+    full_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """Everything X tells of somebody who signed in; None is what X did not tell. Texts are as the person wrote them."""
+
+    external_id: str
+    username: str
+    full_name: str
+    description: str | None = None
+    location: str | None = None
+    website: str | None = None
+    """The address itself, where X tells it, and not the short link to it."""
+    picture_url: str | None = None
+    verified: bool | None = None
+    followers_count: int | None = None
+    posts_count: int | None = None
+    joined_x_at: datetime | None = None
+    language: str | None = None
+    email: str | None = None
+    """Only when the person granted it; X has confirmed it."""
+
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """What X asks for one resource, in US dollars, and where and when that was written."""
+
+    item: str
+    usd: Decimal
+    source: str
+    as_of: date
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """One answered call: `resources` units at `price`, and the limit windows as X left them."""
+
+    endpoint: str
+    price: Price
+    resources: int
+    windows: tuple[Window, ...] = ()
+
+    @property
+    def usd(self) -> Decimal:
+        """What the call cost in US dollars."""
+        return self.price.usd * self.resources
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[T]):
+    """What X answered, and the receipts of the calls it took."""
+
+    value: T
+    receipts: tuple[Receipt, ...]
+
+
+#: docs.x.com, `GET /2/users/by`: ^[A-Za-z0-9_]{1,15}$
+_HANDLE = re.compile(r"[A-Za-z0-9_]{1,15}")
+
+
+def check_handle(text: str) -> str:
+    """Return the handle as given; raises WrongUsage in one sentence when X cannot know it."""
+    if _HANDLE.fullmatch(text):
+        return text
+    if text.startswith("@") and _HANDLE.fullmatch(text[1:]):
+        raise WrongUsage(f"Write the handle without the @: {text[1:]}.")
+    if len(text) > 15:  # noqa: PLR2004
+        raise WrongUsage(f"{text!r} is {len(text)} characters long; a handle on X has at most 15.")
+    raise WrongUsage(
+        f"{text!r} is not a handle on X; it has 1 to 15 letters, digits and underscores, and nothing else."
+    )
+
+
+#: With such keys X lets nobody read or write messages.
+NO_MESSAGES = frozenset({"read", "read-write"})
+
+
+#: X's clock and ours may differ by as much; what was posted that little before an attempt may still be its doing.
+CLOCK_SKEW = timedelta(minutes=2)

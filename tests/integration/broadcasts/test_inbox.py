@@ -1,0 +1,211 @@
+"""The message events of a service: what a look proves, by whose clock, and how far back it reaches."""
+
+import time
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+import pytest
+from sqlmodel import col, select
+
+from campaign.audience import erased
+from campaign.broadcasts import outbox, send, settle
+from campaign.broadcasts.arm import Armed, arm
+from campaign.broadcasts.context import Desk, Letter
+from campaign.broadcasts.inbox import read_inbox, waits_until
+from campaign.broadcasts.outbox import Span
+from campaign.broadcasts.settle import UNTOLD, Outcome
+from campaign.db.engine import reading, writing
+from campaign.deliveries import store as deliveries
+from campaign.deliveries.templating import BroadcastText
+from campaign.errors import NotPossible
+from campaign.x.types import Answer, MessageEvents, NewMessage
+from models import Delivery, Inbox, Message, MessageState, Service, Suppression, Visitor
+from tests import planned
+from tests.crowds import people
+from tests.databases import Database
+from tests.factories import NOW
+from tests.readings import saved_service
+from tests.virtual_message_gateway import MessageGateway
+from tests.virtual_messages import VirtualMessages
+
+SETTLE, A_SECOND = timedelta(seconds=60), timedelta(seconds=1)
+STOP = frozenset({"stop"})
+
+
+class Slow(MessageGateway):
+    """X takes 20 seconds to show everything it knew when it was asked."""
+
+    def message_events(self, user_id: str, after_id: str, at_most: int) -> Answer[MessageEvents]:
+        answer = super().message_events(user_id, after_id, at_most)
+        self.x.now += 20 * A_SECOND
+        return answer
+
+
+class Counting(MessageGateway):
+    """X takes a hundredth of a second for a call."""
+
+    calls = 0
+
+    def send_message(self, message: NewMessage) -> Answer[str]:
+        self.calls += 1
+        time.sleep(0.01)
+        return super().send_message(message)
+
+
+@pytest.fixture
+def acme(database: Database) -> Service:  # noqa: ARG001
+    return saved_service(x_user_id="1")
+
+
+@pytest.fixture
+def x() -> VirtualMessages:
+    return VirtualMessages(seed=1, trouble=0)
+
+
+def desk(acme: Service, x: VirtualMessages, gateway: type[MessageGateway] = MessageGateway, **changes: Any) -> Desk:
+    options: dict[str, Any] = {"letters": {}, "inbox_every": timedelta(0), "at_once": 1, **changes}
+    found = cast("Any", gateway(x, "1"))
+    return Desk(found, acme, clock=x.clock, settle_after=SETTLE, words=STOP, **options)
+
+
+def a_lost_message(acme: Service) -> int:
+    (person,) = people(1, acme)
+    message_id = planned.message_to(planned.broadcast(acme), acme, person)
+    with writing() as session:
+        outbox.arm(session, {message_id: "Hello"}, [], NOW)
+        settle.record_outcomes(session, [Outcome(message_id, NOW, MessageState.UNCERTAIN)], NOW)
+    return message_id
+
+
+def row(message_id: int) -> Message:
+    with reading() as session:
+        return session.get_one(Message, message_id)
+
+
+def opted_out() -> int:
+    with reading() as session:
+        return len(session.scalars(select(Suppression)).all())
+
+
+def test_a_look_is_as_old_as_its_question(acme: Service, x: VirtualMessages) -> None:
+    lost = a_lost_message(acme)
+    x.now = NOW + SETTLE - 5 * A_SECOND
+    assert read_inbox(desk(acme, x, Slow)) is None
+    assert row(lost).state is MessageState.UNCERTAIN
+    assert read_inbox(desk(acme, x, Slow)) is None
+    assert row(lost).state is MessageState.PENDING
+
+
+def test_what_x_shows_late_is_read_though_its_clock_is_slow(acme: Service, x: VirtualMessages) -> None:
+    x.skew = -100 * A_SECOND
+    x.say("1", "2001", "1", "STOP", late=True)
+    x.now += A_SECOND
+    x.say("1", "2002", "1", "Hello")
+    read_inbox(desk(acme, x))
+    assert opted_out() == 0
+    x.now += SETTLE
+    read_inbox(desk(acme, x))
+    assert opted_out() == 1
+
+
+def test_an_empty_inbox_is_known_to_be_empty_up_to_then(acme: Service, x: VirtualMessages) -> None:
+    """The first reading sees one page; what comes after it is never taken for what was there before."""
+    x.page = 2
+    read_inbox(desk(acme, x))
+    x.now += 10 * SETTLE
+    for text in ("STOP", "Hello", "Hello", "Hello"):
+        x.say("1", "2001", "1", text)
+    read_inbox(desk(acme, x))
+    assert opted_out() == 1
+
+
+def test_what_no_look_can_tell_is_left_to_a_person(acme: Service, x: VirtualMessages) -> None:
+    x.page = 1
+    read_inbox(desk(acme, x))
+    lost = a_lost_message(acme)
+    for _ in range(20):
+        x.say("1", "2001", "1", "Hello")
+    x.now += 2 * SETTLE
+    read_inbox(desk(acme, x))
+    assert [row(lost).state, row(lost).reason_code] == [MessageState.UNCERTAIN, UNTOLD]
+    assert waits_until(desk(acme, x)) is None
+
+
+def test_a_look_need_not_reach_further_back_than_what_it_is_for(acme: Service, x: VirtualMessages) -> None:
+    x.page = 1
+    for _ in range(20):
+        x.say("1", "2001", "1", "Hello")
+    with writing() as session:
+        session.add(Inbox(service_id=acme.id, read_to_id="1", read_at=NOW - SETTLE))
+    x.now += 200 * A_SECOND
+    (person,) = people(1, acme)
+    lost = planned.message_to(planned.broadcast(acme), acme, person)
+    with writing() as session:
+        outbox.arm(session, {lost: "Hello"}, [], x.now)
+        settle.record_outcomes(session, [Outcome(lost, x.now, MessageState.UNCERTAIN)], x.now)
+    x.now += SETTLE
+    read_inbox(desk(acme, x))
+    assert row(lost).state is MessageState.PENDING
+
+
+def test_what_was_said_before_is_not_taken_for_news(acme: Service, x: VirtualMessages) -> None:
+    x.say("1", "2001", "1", "STOP")
+    for _ in range(2):
+        x.now += 5 * SETTLE
+        read_inbox(desk(acme, x))
+    with writing() as session:
+        session.delete(session.scalars(select(Suppression)).one())
+    a_lost_message(acme)
+    read_inbox(desk(acme, x))
+    assert opted_out() == 0
+
+
+def test_nothing_is_kept_of_what_somebody_writes_who_was_erased(acme: Service, x: VirtualMessages) -> None:
+    with writing() as session:
+        erased.keep(session, ["2001"], NOW)
+    x.say("1", "2001", "1", "STOP")
+    x.say("1", "2002", "1", "Hello")
+    x.now += SETTLE
+    said: list[str] = []
+    read_inbox(desk(acme, x, log=said.append))
+    assert opted_out() == 0
+    with reading() as session:
+        assert [visitor.external_id for visitor in session.scalars(select(Visitor))] == ["2002"]
+    assert not any("2001" in line for line in said)
+
+
+def armed_for(acme: Service, news: Delivery, at: Desk) -> Armed:
+    with reading() as session:
+        stamp = deliveries.stamp_of(session, news)
+    letter = Letter(news.id, news.name, stamp, BroadcastText("Hello", {}, "", STOP))
+    found = arm(at, letter, Span(news.id, acme.id))
+    assert isinstance(found, Armed)
+    return found
+
+
+def test_no_call_begins_when_nobody_can_note_what_came_of_it(acme: Service, x: VirtualMessages) -> None:
+    news = planned.broadcast(acme)
+    for person in people(100, acme):
+        planned.message_to(news, acme, person)
+    at = desk(acme, x, Counting, at_once=2, look_every=0)
+    armed = armed_for(acme, news, at)
+
+    def gone() -> datetime:
+        raise NotPossible("The database does not go on.")
+
+    with pytest.raises(NotPossible):
+        send.send(replace(at, clock=gone), armed, None)
+    assert 0 < cast("Any", at.gateway).calls < len(armed.texts)
+
+
+def test_messages_sent_side_by_side_are_each_settled_once(acme: Service, x: VirtualMessages) -> None:
+    news = planned.broadcast(acme)
+    for person in people(60, acme):
+        planned.message_to(news, acme, person)
+    at = desk(acme, x, at_once=4)
+    assert send.send(at, armed_for(acme, news, at), None) is None
+    with reading() as session:
+        log = session.scalars(select(Message).where(col(Message.delivery_id) == news.id)).all()
+    assert {one.x_id for one in log if one.state is MessageState.SENT} == {one.x_id for one in x.sent_by("1")}
+    assert len(x.sent_by("1")) == 60

@@ -1,0 +1,218 @@
+"""`campaign consent` and `campaign denylist` on both databases."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from campaign.consent import store as consent
+from campaign.db.engine import writing
+from models import ConsentSource, MessageState, Service
+from tests.command import here
+from tests.databases import Database
+from tests.factories import NOW, follower, page
+from tests.planned import broadcast, message_to, state_of
+from tests.readings import everybody, read_all, saved_service
+
+NOTE = ("--note", "card 12")
+
+
+@pytest.fixture
+def acme(database: Database) -> Service:  # noqa: ARG001
+    """Followed by ana (1), bo (2), and two who were called cy when they were met (3, 4); 5 is called 1."""
+    acme = saved_service()
+    names = {1: "Ana", 2: "bo", 3: "cy", 4: "Cy", 5: "1"}
+    read_all(acme, [page([follower(number, username=name) for number, name in names.items()])])
+    return acme
+
+
+def done(*words: str) -> Any:
+    """Run a command that succeeds; what it said to a script."""
+    ended = here(*words, "--json")
+    assert (ended.status, ended.err) == (0, "")
+    return ended.document
+
+
+def refused(*words: str, status: int = 2) -> str:
+    """Run a command that is refused; its one sentence."""
+    ended = here(*words)
+    assert (ended.status, ended.out) == (status, "")
+    return ended.sentence
+
+
+def waiting_for(service: Service, person: str) -> int:
+    return message_to(broadcast(service), service, everybody()[person].id)
+
+
+def listed(*words: str) -> list[tuple[str, str]]:
+    return [(row["external_id"], row["source"]) for row in done("consent", "list", "acme", *words)]
+
+
+@pytest.mark.usefixtures("acme")
+@pytest.mark.parametrize(("person", "external_id"), [("ana", "1"), ("@ANA", "1"), ("2", "2"), ("1", "1"), ("@1", "5")])
+def test_a_visitor_is_named_by_handle_or_id(person: str, external_id: str) -> None:
+    given = done("consent", "grant", "acme", person, *NOTE)
+    assert (given["external_id"], given["service"], given["consent"]) == (external_id, "acme", "given")
+    assert listed() == [(external_id, "operator")]
+
+
+@pytest.mark.usefixtures("acme")
+def test_a_consent_that_was_given_before_is_told() -> None:
+    done("consent", "grant", "acme", "ana", *NOTE)
+    assert done("consent", "grant", "ACME", "ana", *NOTE)["consent"] == "given before"
+    assert len(listed()) == 1
+
+
+@pytest.mark.usefixtures("acme")
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("consent", "grant", "acme", "cy", *NOTE), "that of several visitors; name one by the X user id: 3 and 4."),
+        (("consent", "grant", "acme", "dee", *NOTE), "There is no visitor 'dee'"),
+        (("consent", "grant", "acme", "99", *NOTE), "There is no visitor '99'"),
+        (("consent", "grant", "acme", "@", *NOTE), "There is no visitor '@'"),
+        (("consent", "grant", "other", "ana", *NOTE), "There is no service other"),
+        (("consent", "grant", "acme", "ana", "--note", " "), "Say with --note what proves it."),
+        (("consent", "grant", "acme", "ana"), "--note"),
+        (("consent", "withdraw", "acme", "dee", *NOTE), "There is no visitor 'dee'"),
+        (("consent", "list", "other"), "There is no service other"),
+        (("denylist", "add", "cy", *NOTE), "name one by the X user id: 3 and 4."),
+        (("denylist", "add", "ana", "--note", ""), "Say with --note"),
+        (("denylist", "remove", "ana", "--service", "other"), "There is no service other"),
+    ],
+)
+def test_what_cannot_be_meant_is_one_sentence(words: tuple[str, ...], sentence: str) -> None:
+    assert sentence in refused(*words)
+    assert done("consent", "list", "acme", "--all") == done("denylist", "list") == []
+
+
+def test_a_withdrawal_is_an_opt_out_by_an_operators_word(acme: Service) -> None:
+    done("consent", "grant", "acme", "ana", *NOTE)
+    waiting = waiting_for(acme, "1")
+    withdrawn = done("consent", "withdraw", "acme", "ana", "--note", "an e-mail")
+    assert (withdrawn["consent"], withdrawn["cancelled_messages"]) == ("withdrawn", 1)
+    assert state_of(waiting) is MessageState.CANCELLED
+    assert listed() == []
+    (ended,) = done("consent", "list", "acme", "--all")
+    assert (ended["ended_because"], ended["suppressed"]) == ("an e-mail", True)
+    (suppressed,) = done("denylist", "list")
+    assert (suppressed["external_id"], suppressed["service"], suppressed["reason"]) == ("1", "acme", "opt_out")
+
+
+@pytest.mark.usefixtures("acme")
+def test_who_opted_out_is_granted_nothing_until_it_is_lifted() -> None:
+    done("consent", "withdraw", "acme", "ana", *NOTE)
+    assert "ana is never written to by acme" in refused("consent", "grant", "acme", "ana", *NOTE, status=1)
+    assert "not on the denylist of all services" in refused("denylist", "remove", "ana", status=1)
+    assert done("denylist", "remove", "ana", "--service", "acme")["denylist"] == "removed"
+    assert done("consent", "grant", "acme", "ana", *NOTE)["consent"] == "given"
+
+
+def test_the_denylist_holds_for_all_services_until_it_is_lifted(acme: Service) -> None:
+    waiting = [waiting_for(service, "2") for service in (acme, saved_service(internal_name="other", block_id="b"))]
+    added = done("denylist", "add", "@bo", *NOTE)
+    assert (added["service"], added["denylist"], added["cancelled_messages"]) == ("all", "added", 2)
+    assert {state_of(row) for row in waiting} == {MessageState.CANCELLED}
+    (row,) = done("denylist", "list")
+    assert (row["service"], row["username"], row["reason"], row["proof"]) == (None, "bo", "denylist", "card 12")
+    done("denylist", "remove", "bo")
+    assert done("denylist", "list") == []
+    assert refused("denylist", "remove", "bo", status=1) == (
+        "bo is not on the denylist of all services; see campaign denylist list."
+    )
+
+
+def test_what_a_person_reads(acme: Service) -> None:
+    waiting_for(acme, "1")
+    granted = here("consent", "grant", "acme", "bo", *NOTE)
+    withdrawn = here("consent", "withdraw", "acme", "ana", *NOTE)
+    assert granted.out.split() == ["External", "ID", "Username", "Service", "Consent", "2", "bo", "acme", "given"]
+    assert withdrawn.out.splitlines()[0].split()[-2:] == ["Cancelled", "messages"]
+    assert withdrawn.out.split()[-1] == "1"
+    assert here("consent", "withdraw", "acme", "ana", *NOTE).out.split()[-1] == "0"
+    shown = here("consent", "list", "acme")
+    assert shown.sentence == "1 consent."
+    assert "card 12" in shown.out
+    assert here("denylist", "list").sentence == "1 suppression."
+    assert here("consent", "list", "acme", "--limit", "1").sentence == "1 consent."
+
+
+def test_a_long_list_is_cut_for_a_person_and_whole_for_a_script(acme: Service) -> None:
+    read_all(acme, [page(range(100, 160))])
+    people = [consent.Agreement(row.id, ConsentSource.IMPORT, "a list", NOW) for row in everybody().values()]
+    with writing() as session:
+        consent.agree_all(session, acme.id, people)
+    assert here("consent", "list", "acme").sentence == "65 consents, the first 50 shown."
+    assert len(listed()) == 65
+    assert len(listed("--limit", "3")) == 3
+
+
+def write(folder: Path, text: str | bytes) -> str:
+    file = folder / "people.csv"
+    file.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return str(file)
+
+
+@pytest.mark.usefixtures("acme")
+def test_a_list_is_imported_and_who_is_left_out_is_told(tmp_path: Path) -> None:
+    done("denylist", "add", "bo", *NOTE)
+    file = write(
+        tmp_path, "username,external_id,Given_At,note\nana,,2026-01-02,x\n@BO,,,\n\ncy,,,\n,99,,\n,3,,\n,3,,\n"
+    )
+    assert done("consent", "import", "acme", file, *NOTE) == {
+        "service": "acme",
+        "rows": 6,
+        "given": 2,
+        "unchanged": 1,
+        "suppressed": ["@bo"],
+        "unknown": ["99"],
+        "ambiguous": ["@cy"],
+    }
+    assert sorted(listed()) == [("1", "import"), ("3", "import")]
+    by_id = {row["external_id"]: row for row in done("consent", "list", "acme")}
+    assert by_id["1"]["given_at"] == datetime(2026, 1, 2, tzinfo=UTC).isoformat()
+    assert by_id["1"]["proof"] == "card 12"
+    again = here("consent", "import", "acme", file, *NOTE)
+    assert again.out.split()[-7:] == ["acme", "6", "0", "3", "1", "1", "1"]
+    assert again.err.splitlines() == ["Suppressed: @bo.", "Unknown: 99.", "Ambiguous: @cy."]
+
+
+@pytest.mark.usefixtures("acme")
+def test_a_file_of_visitors_can_be_imported(tmp_path: Path) -> None:
+    file = write(tmp_path, "\ufeff" + here("visitors", "--service", "acme", "--csv").out)
+    assert done("consent", "import", "acme", file, *NOTE)["given"] == 5
+
+
+@pytest.mark.usefixtures("acme")
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "has neither a column external_id nor a column username"),
+        ("username;given_at\nana;\n", "has neither a column external_id nor a column username"),
+        ("external_id\n1\nx\n\n2\ny\n", "line 3: 'x' is no X user id; line 6: 'y' is no X user id."),
+        ("external_id,source\n1,import\n2,rumour\n", "line 3: the source 'rumour' is neither"),
+        ("external_id\n" + "x\n" * 15, "; and 5 more lines."),
+        (b"username\n\xff\n", "is not written in UTF-8"),
+        ('username\n"ana\n', "is no comma separated list"),
+    ],
+)
+def test_a_list_that_cannot_be_read_changes_nothing(tmp_path: Path, text: str | bytes, sentence: str) -> None:
+    assert sentence in refused("consent", "import", "acme", write(tmp_path, text), *NOTE)
+    assert listed("--all") == []
+
+
+@pytest.mark.usefixtures("acme")
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    assert "(No such file or directory)" in refused("consent", "import", "acme", str(tmp_path / "no.csv"), *NOTE)
+    assert "(Is a directory)" in refused("consent", "import", "acme", str(tmp_path), *NOTE)
+
+
+def test_an_old_list_gives_nothing_that_was_taken_back(acme: Service, tmp_path: Path) -> None:
+    file = write(tmp_path, f"username,given_at\nana,{NOW - timedelta(days=400):%Y-%m-%d}\n")
+    assert done("consent", "import", "acme", file, *NOTE)["given"] == 1
+    done("consent", "withdraw", "acme", "ana", *NOTE)
+    assert done("consent", "import", "acme", file, *NOTE)["suppressed"] == ["@ana"]
+    done("denylist", "remove", "ana", "--service", acme.internal_name)
+    assert done("consent", "import", "acme", file, *NOTE)["unchanged"] == 1
+    assert listed() == []

@@ -1,0 +1,307 @@
+"""People share their profile: the real pages before a simulated X, with everything that may go wrong on the way."""
+
+import time
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from campaign.db.engine import reading, writing
+from campaign.db.signing import sign, sign_for_a_while
+from campaign.settings import load_settings
+from models import Agreement, AgreementState, Charge, InvitationOpening, Service
+from tests.databases import Database
+from tests.web_visits import PURPOSE, House, Street, open_house, open_street, query_of
+
+
+@pytest.fixture(scope="module")
+def street() -> Iterator[Street]:
+    with open_street() as found:
+        yield found
+
+
+@pytest.fixture
+def house(street: Street, sqlite_database: Database) -> Iterator[House]:  # noqa: ARG001
+    with open_house(street) as found:
+        yield found
+
+
+def charged() -> Decimal:
+    with reading() as session:
+        return sum((charge.amount for charge in session.exec(select(Charge))), Decimal(0))
+
+
+def openings() -> list[tuple[int, int]]:
+    with reading() as session:
+        return [(row.delivery_id, row.visitor_id) for row in session.exec(select(InvitationOpening))]
+
+
+def change(service: Service, **fields: Any) -> None:
+    with writing() as session:
+        row = session.get_one(Service, service.id)
+        for name, value in fields.items():
+            setattr(row, name, value)
+
+
+def test_the_page_says_who_asks_for_what_and_why_and_no_box_is_ticked(house: House) -> None:
+    page = house.browser().get("/join/ACME")
+    assert page.status_code == 200
+    assert "Acme" in page.text
+    assert PURPOSE in page.text
+    assert "location, website and picture" in page.text
+    assert "email" not in page.text
+    assert page.text.count('type="checkbox"') == 2
+    assert "checked" not in page.text
+
+
+def test_a_yes_is_kept_with_what_was_shown_and_the_token_handed_over(house: House) -> None:
+    name = house.follower()
+    thanks = house.browser().join(name, sign("invitation", [17, 4]), link="yes")
+    assert thanks.status_code == 200
+    assert f"@{name}" in thanks.text
+    (agreement,), (signed_in,) = house.agreements(), house.signed_in()
+    assert agreement.external_id == signed_in["user_id"]
+    assert (agreement.state, agreement.delivery_id, agreement.may_link) == (AgreementState.AGREED, 17, True)
+    assert PURPOSE in agreement.text
+    assert len(agreement.text_version) == 64
+    assert set(agreement.scopes.split()) == {"users.read", "tweet.read"}
+    ((handed, grant),) = house.handed
+    assert handed == agreement.id
+    assert grant.access_token
+    assert charged() == Decimal("0.010")
+
+
+@pytest.mark.parametrize("asks_email", [True, False])
+def test_the_address_is_asked_for_only_when_the_service_wants_it(
+    street: Street,
+    sqlite_database: Database,  # noqa: ARG001
+    asks_email: bool,
+) -> None:
+    with open_house(street, asks_email=asks_email) as house:
+        browser = house.browser()
+        assert ("email address" in browser.get("/join/acme").text) is asks_email
+        browser.join(house.follower())
+        assert ("users.email" in house.agreements()[0].scopes) is asks_email
+
+
+def test_a_service_without_the_keys_of_oauth2_asks_with_oauth1(street: Street, sqlite_database: Database) -> None:  # noqa: ARG001
+    with open_house(street, has_oauth2=False, asks_email=True) as house:
+        name = house.follower()
+        browser = house.browser()
+        assert "email address" not in browser.get("/join/acme").text
+        thanks = browser.join(name)
+        assert f"@{name}" in thanks.text
+        assert house.agreements()[0].scopes == "oauth1"
+        assert house.handed[0][1].access_token_secret
+
+
+def test_without_a_tick_nobody_is_sent_to_x(house: House) -> None:
+    browser = house.browser()
+    answer = browser.send(browser.get("/join/acme"), link="yes")
+    assert answer.status_code == 422
+    assert "Tick the first box" in answer.text
+
+
+def test_who_says_no_on_x_shares_nothing(house: House) -> None:
+    browser = house.browser()
+    page = browser.get(browser.say_no(browser.ask_x()))
+    assert page.status_code == 200
+    assert "Nothing was shared" in page.text
+    assert house.agreements() == []
+
+
+def test_who_says_no_with_oauth1_shares_nothing(street: Street, sqlite_database: Database) -> None:  # noqa: ARG001
+    with open_house(street, has_oauth2=False) as house:
+        browser = house.browser()
+        assert "Nothing was shared" in browser.get(browser.say_no(browser.ask_x())).text
+        assert house.agreements() == []
+
+
+def test_who_comes_back_twice_is_thanked_again_and_kept_once(house: House) -> None:
+    browser = house.browser()
+    back = browser.say_yes(browser.ask_x(), house.follower())
+    first, second = browser.get(back), browser.get(back)
+    assert first.headers["location"] == second.headers["location"] == "/join/acme/thanks"
+    assert len(house.agreements()) == 1
+
+
+def test_the_page_of_thanks_is_for_who_was_there(house: House) -> None:
+    house.browser().join(house.follower())
+    assert house.browser().get("/join/acme/thanks").status_code == 400
+
+
+def test_a_code_is_worth_nothing_a_second_time(house: House) -> None:
+    browser = house.browser()
+    back = browser.say_yes(browser.ask_x(), house.follower())
+    kept = dict(browser.cookies)
+    browser.get(back)
+    again = house.browser()
+    again.cookies.update(kept)
+    page = again.get(back)
+    assert page.status_code == 400
+    assert "This sign-in is over" in page.text
+    assert len(house.agreements()) == 1
+    assert len(house.handed) == 1
+
+
+@pytest.mark.parametrize("state", ["", "forged", "x" * 5000])
+def test_a_forged_state_is_not_ours(house: House, state: str) -> None:
+    browser = house.browser()
+    code = query_of(browser.say_yes(browser.ask_x(), house.follower()))["code"]
+    page = browser.get(f"/join/callback?code={code}&state={state}")
+    assert page.status_code == 400
+    assert "This is not your sign-in" in page.text
+    assert house.agreements() == []
+
+
+def test_what_was_begun_in_another_browser_is_over_here(house: House) -> None:
+    browser = house.browser()
+    back = browser.say_yes(browser.ask_x(), house.follower())
+    page = house.browser().get(back)
+    assert page.status_code == 400
+    assert house.agreements() == []
+
+
+def test_a_cookie_that_somebody_changed_counts_for_nothing(house: House) -> None:
+    browser = house.browser()
+    back = browser.say_yes(browser.ask_x(), house.follower())
+    browser.cookies.set("sign-in", browser.cookies["sign-in"][:-2] + "AA", domain="127.0.0.1")
+    other = house.browser()
+    other.cookies.set("sign-in", browser.cookies["sign-in"])
+    assert other.get(back).status_code == 400
+    assert house.agreements() == []
+
+
+def test_a_sign_in_of_more_than_ten_minutes_ago_is_over(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun = {"purpose": "join", "service": "acme", "kept": {"state": "s", "code_verifier": "v"}, "more": {}}
+    with monkeypatch.context() as clock:
+        clock.setattr("itsdangerous.timed.time.time", lambda: 1_000_000_000)
+        old = sign_for_a_while("sign-in", begun)
+    browser = house.browser()
+    browser.cookies.set("sign-in", old)
+    page = browser.get("/join/callback?code=c&state=s")
+    assert page.status_code == 400
+    assert "more than ten minutes" in page.text
+
+
+@pytest.mark.parametrize("path", ["/2/oauth2/token", "/2/users/me"])
+@pytest.mark.parametrize("kind", ["unavailable_before", "answer_lost"])
+def test_x_away_is_said_and_nothing_is_kept(house: House, path: str, kind: str) -> None:
+    browser = house.browser()
+    back = browser.say_yes(browser.ask_x(), house.follower())
+    house.x.fault(path, kind, times=1)
+    page = browser.get(back)
+    house.x.be_well()
+    assert page.status_code == 503
+    assert "X does not answer" in page.text
+    assert house.agreements() == []
+    assert house.handed == []
+
+
+def test_above_the_spend_cap_nobody_is_sent_to_x(house: House) -> None:
+    change(house.service, spend_cap=Decimal("0.005"))
+    browser = house.browser()
+    answer = browser.send(browser.get("/join/acme"), agree="yes")
+    assert answer.status_code == 503
+    assert "Not possible just now" in answer.text
+    assert charged() == 0
+
+
+def test_a_cap_reached_meanwhile_ends_the_token(house: House) -> None:
+    browser = house.browser()
+    back = browser.say_yes(browser.ask_x(), house.follower())
+    change(house.service, spend_cap=Decimal("0.005"))
+    assert browser.get(back).status_code == 503
+    assert house.agreements() == []
+    assert [one["stage"] for one in house.signed_in()] == ["revoked"]
+
+
+def test_a_token_that_cannot_be_kept_is_ended_and_the_agreement_forgotten(house: House) -> None:
+    house.is_away = True
+    page = house.browser().join(house.follower())
+    assert page.status_code == 503
+    assert house.agreements() == []
+    assert [one["stage"] for one in house.signed_in()] == ["revoked"]
+
+
+def test_an_invitation_counts_as_opened_once_by_whoever_looks_at_it(house: House) -> None:
+    browser, link = house.browser(), f"/join/acme?i={sign('invitation', [17, 4])}"
+    assert browser.head(link).status_code == 200
+    assert browser.get("/join/acme?i=forged").status_code == 200
+    assert openings() == []
+    browser.get(link)
+    browser.get(link)
+    while not openings():  # they are noted once the page is out
+        time.sleep(0.01)
+    assert openings() == [(17, 4)]
+
+
+def test_a_link_preview_does_not_open_an_invitation(house: House) -> None:
+    link = f"/join/acme?i={sign('invitation', [17, 4])}"
+    browser = house.browser()
+    browser.get(link, **{"user-agent": "Twitterbot/1.0"})
+    browser.get(f"/join/acme?i={sign('invitation', [17, 5])}")
+    while not openings():
+        time.sleep(0.01)
+    assert openings() == [(17, 5)]
+
+
+def test_nobody_else_asks(house: House) -> None:
+    page = house.browser().get("/join/nobody")
+    assert page.status_code == 404
+    assert "Nobody asks here" in page.text
+
+
+def test_a_service_that_says_no_purpose_asks_nobody(street: Street, sqlite_database: Database) -> None:  # noqa: ARG001
+    with open_house(street, join_purpose="") as house:
+        page = house.browser().get("/join/acme")
+        assert page.status_code == 503
+        assert "Purpose of sharing" in page.text
+
+
+def test_before_the_real_x_nobody_is_asked_without_terms_and_privacy_policy(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CAMPAIGN_X_API_URL")
+    load_settings.cache_clear()
+    page = house.browser().get("/join/acme")
+    assert page.status_code == 503
+    assert "CAMPAIGN_TERMS_URL" in page.text
+    assert "CAMPAIGN_PRIVACY_URL" in page.text
+    monkeypatch.setenv("CAMPAIGN_TERMS_URL", "https://acme.example/terms")
+    monkeypatch.setenv("CAMPAIGN_PRIVACY_URL", "https://acme.example/privacy")
+    load_settings.cache_clear()
+    page = house.browser().get("/join/acme")
+    assert page.status_code == 200
+    assert 'href="https://acme.example/terms"' in page.text
+    assert "form-action 'self' https://api.x.com https://x.com" in page.headers["content-security-policy"]
+
+
+def test_what_x_tells_of_a_person_is_only_ever_text(house: House) -> None:
+    script = "<script>alert(1)</script>"
+    name = house.follower(name=script)
+    thanks = house.browser().join(name)
+    assert script not in thanks.text
+    assert "&lt;script&gt;" in thanks.text
+
+
+def test_a_second_yes_is_an_agreement_of_its_own_once_the_first_is_recovered(house: House) -> None:
+    name = house.follower()
+    house.browser().join(name)
+    house.browser().join(name)
+    assert len(house.agreements()) == 1
+    with writing() as session:
+        session.get_one(Agreement, house.agreements()[0].id).become(AgreementState.RECOVERED)
+    house.browser().join(name)
+    assert len(house.agreements()) == 2
+
+
+def test_a_second_yes_that_cannot_be_kept_leaves_the_first_alone(house: House) -> None:
+    name = house.follower()
+    house.browser().join(name)
+    house.is_away = True
+    assert house.browser().join(name).status_code == 503
+    assert len(house.agreements()) == 1
+    assert sorted(one["stage"] for one in house.signed_in()) == ["alive", "revoked"]

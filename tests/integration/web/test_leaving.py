@@ -1,0 +1,120 @@
+"""People take back what they shared: by a personal link, or by signing in with X."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from sqlmodel import select
+
+from campaign.consent import agreements
+from campaign.contacts import store as contacts
+from campaign.db.engine import reading, writing
+from campaign.db.signing import sign
+from campaign.x.types import Profile
+from models import AgreementState, Contact, Suppression, SuppressionReason, Visitor
+from tests.databases import Database
+from tests.factories import NOW
+from tests.web_visits import Browser, House, Street, open_house, open_street
+
+
+@pytest.fixture(scope="module")
+def street() -> Iterator[Street]:
+    with open_street() as found:
+        yield found
+
+
+@pytest.fixture
+def house(street: Street, sqlite_database: Database) -> Iterator[House]:  # noqa: ARG001
+    with open_house(street) as found:
+        yield found
+
+
+@pytest.fixture
+def shared(house: House) -> tuple[str, str]:
+    """Somebody who shared the profile, which was recovered: the username, and the personal link to take it back."""
+    name = house.follower()
+    thanks = house.browser().join(name)
+    recover(house)
+    (link,) = re.findall(r'href="(/leave\?p=[^"]+)"', thanks.text)
+    return name, link
+
+
+def recover(house: House) -> None:
+    with writing() as session:
+        row = agreements.lock(session, house.agreements()[0].id)
+        assert row
+        contact, _ = contacts.learn(session, Profile(row.external_id, "ana", "Ana"), [], NOW, may_link=False)
+        row.contact_id = contact.id
+        row.become(AgreementState.RECOVERED)
+
+
+def names_known() -> list[str | None]:
+    with reading() as session:
+        return list(session.exec(select(Contact.full_name)))
+
+
+def left(house: House) -> bool:
+    """Whether everything of the one person who had shared is gone, and nobody writes to that person."""
+    (agreement,) = house.agreements()
+    with reading() as session:
+        query = select(Suppression).join(Visitor, Visitor.id == Suppression.visitor_id)  # type: ignore[arg-type]
+        suppressed = session.exec(query.where(Visitor.external_id == agreement.external_id)).all()
+    is_withdrawn = agreement.state is AgreementState.WITHDRAWN
+    assert is_withdrawn == bool(suppressed)
+    return is_withdrawn and names_known() == [None] and suppressed[0].reason is SuppressionReason.OPT_OUT
+
+
+def test_opening_a_personal_link_only_asks(house: House, shared: tuple[str, str]) -> None:
+    page = house.browser().get(shared[1])
+    assert page.status_code == 200
+    assert "Stop sharing with" in page.text
+    assert not left(house)
+
+
+def test_the_button_of_a_personal_link_takes_everything_back(house: House, shared: tuple[str, str]) -> None:
+    browser = house.browser()
+    answer = browser.send(browser.get(shared[1]))
+    assert answer.status_code == 200
+    assert "It is done" in answer.text
+    assert left(house)
+    assert "It is done" in browser.send(browser.get(shared[1])).text
+
+
+def test_a_link_that_is_none_of_ours_takes_nothing_back(house: House, shared: tuple[str, str]) -> None:
+    browser, page = house.browser(), house.browser().get(shared[1])
+    for forged in (shared[1][:-2] + "AA", f"/leave?p={sign('invitation', [1, 2])}", "/leave?p=x"):
+        answer = browser.get(forged)
+        assert answer.status_code == 400
+        assert "not complete" in answer.text
+    assert browser.send(page).status_code == 403
+    assert not left(house)
+
+
+def test_who_has_no_link_chooses_a_service_and_signs_in(house: House, shared: tuple[str, str]) -> None:
+    browser = house.browser()
+    assert 'href="/leave/acme"' in browser.get("/leave").text
+    answer = browser.get(back(browser, shared[0]))
+    assert "It is done" in answer.text
+    assert left(house)
+    assert {one["stage"] for one in house.signed_in()[1:]} == {"revoked"}
+
+
+def back(browser: Browser, name: str) -> str:
+    answer = browser.send(browser.get("/leave/acme"))
+    assert answer.status_code == 303
+    return browser.say_yes(answer.headers["location"], name)
+
+
+def test_signing_in_as_another_person_takes_nothing_of_this_one_back(house: House, shared: tuple[str, str]) -> None:
+    users = house.x.command("GET", "accounts/acme/followers?limit=10")["users"]
+    other = next(user["username"] for user in users if user["username"] != shared[0])
+    browser = house.browser()
+    assert "It is done" in browser.get(back(browser, other)).text
+    assert house.agreements()[0].state is AgreementState.RECOVERED
+
+
+def test_saying_no_on_x_takes_nothing_back(house: House, shared: tuple[str, str]) -> None:  # noqa: ARG001
+    browser = house.browser()
+    answer = browser.send(browser.get("/leave/acme"))
+    browser.get(browser.say_no(answer.headers["location"]))
+    assert not left(house)

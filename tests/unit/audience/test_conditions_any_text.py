@@ -1,0 +1,145 @@
+"""Whatever is typed, hostile or random: a condition of known parts or one sentence, and never SQL of somebody else."""
+
+import sys
+import time
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import false
+from sqlalchemy.dialects import postgresql
+
+from campaign.audience.conditions import (
+    FIELDS,
+    LONGEST,
+    PHRASES,
+    AllOf,
+    AnyOf,
+    Compare,
+    Condition,
+    Empty,
+    Not,
+    WrongCondition,
+    parse,
+)
+from campaign.audience.conditions_sql import where
+from campaign.errors import WrongUsage
+from tests.factories import NOW
+from tests.plain_conditions import assert_is_a_sentence
+
+INJECTED = [
+    "verified; drop table visitor",
+    "verified -- and no more",
+    "verified /* nothing */",
+    "verified or 1=1",
+    "verified union select * from service",
+    "exists (select 1 from service)",
+    "followers_count > (select 1)",
+    "followers_count > count(*)",
+    "username = char(39)",
+    "username = 'x' || 'y'",
+    "username = N'x'",
+    "username = :name",
+    "username = ?",
+    "username = $1",
+    "username = @x",
+    "username like 'x' escape 'x'",
+    "username collate nocase = 'x'",
+    "username::int = 5",
+    "visitor.username = 'x'",
+    "`username` = 'x'",
+    "\"username\" = 'x'",
+    "case when verified then true end",
+    "cast(username as int) = 5",
+    "show tables",
+    "{{ username }}",
+]
+
+
+@pytest.mark.parametrize("text", INJECTED)
+def test_more_of_sql_is_refused(text: str) -> None:
+    with pytest.raises(WrongCondition):
+        parse(text)
+
+
+def test_a_value_is_bound_whatever_it_says() -> None:
+    condition = parse("""username = '''; drop table visitor; --' or location like "%s' or 1=1 --" """)
+    compiled = where(condition, NOW).compile(dialect=postgresql.dialect())  # type: ignore[no-untyped-call]
+    assert "drop" not in str(compiled)
+    assert "1=1" not in str(compiled)
+    assert set(compiled.params.values()) == {"'; drop table visitor; --", "%s' or 1=1 --"}
+
+
+def test_consented_is_refused_where_nobody_knows() -> None:
+    with pytest.raises(
+        WrongUsage, match=r"^The condition asks for consented, which is not known here; leave it out\.$"
+    ):
+        where(parse("verified or not consented"), NOW)
+
+
+def test_a_stack_that_is_almost_used_up_is_no_traceback() -> None:
+    text = "not (" * 10 + "verified" + ")" * 10
+    limit, depth = sys.getrecursionlimit(), len(list(iter_frames()))
+    sys.setrecursionlimit(depth + 150)
+    try:
+        with pytest.raises(WrongCondition):
+            parse(text)
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def iter_frames() -> list[object]:
+    found, frame = [], sys._getframe()
+    while frame is not None:
+        found.append(frame)
+        frame = frame.f_back  # type: ignore[assignment]
+    return found
+
+
+WORDS = st.sampled_from(
+    [
+        *(field.name for field in FIELDS),
+        *(phrase.words for phrase in PHRASES),
+        *("and", "or", "not", "(", ")", ",", "'x'", '"y"', "5", "-5", "true", "now", "today", "- 3 days", "3 days ago"),
+        *("'2026-11-01'", "is", "does", "select", ";", "--", "/*", "*/", "{#", "#}", "'", ".", "*", "::", "[", "]"),
+        *("interval", "case", "end", "any", "escape", "$$", "N'x'", "x'1'", "0x1", "1e5", "@", ":a", "?", "\\", "`"),
+    ]
+)
+SOUP = st.lists(WORDS, max_size=30).map(" ".join) | st.lists(WORDS, max_size=12).map("".join)
+
+
+@given(st.text() | st.text(alphabet="'\"()-/*{}#=<> nadotrsiv15", max_size=60) | SOUP)
+def test_any_text_is_a_condition_or_one_sentence(text: str) -> None:
+    try:
+        condition = parse(text)
+    except WrongCondition as error:
+        assert_is_a_sentence(error)
+    else:
+        assert isinstance(condition, Condition)
+        assert_known_throughout(condition)
+        str(where(condition, NOW, consented=false()).compile(dialect=postgresql.dialect()))  # type: ignore[no-untyped-call]
+
+
+def assert_known_throughout(condition: Condition) -> None:
+    match condition:
+        case AllOf() | AnyOf():
+            assert len(condition.parts) >= 2
+            for part in condition.parts:
+                assert_known_throughout(part)
+        case Not():
+            assert_known_throughout(condition.part)
+        case Compare() | Empty():
+            assert condition.field in {field.name for field in FIELDS}
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["(", ")", "not ", "not(", "verified and ", "'", "''", '"', "-", "a", "1", "1.", "{#", " ", "\n", "é", "=<", "5e"],
+)
+def test_the_longest_texts_take_no_time(piece: str) -> None:
+    began = time.process_time()
+    for text in (piece * (LONGEST // len(piece)), "username = " + piece * (1_900 // len(piece))):
+        with suppress(WrongCondition):
+            parse(text)
+    assert time.process_time() - began < 2

@@ -1,0 +1,83 @@
+"""The report of contacts won, and the rows of a list of contacts."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from campaign.contacts.importing import ConsentGiven, read_row
+from campaign.contacts.report import Acquisition, Funnel, InvitationReport, as_markdown, in_words
+from campaign.errors import WrongUsage
+from models import DeliveryKind
+from tests.factories import NOW
+
+COME = InvitationReport("dm-1", "Come | closer", DeliveryKind.DM, Funnel(600, 40, 12, 11, 3), NOW, NOW)
+POST = InvitationReport("post-1", "A post", DeliveryKind.POST, Funnel(agreed=2, recovered=2))
+ACME = Acquisition("acme", "Acme", followers=1_000, contacts=13, withdrawn=1, invitations=(POST, COME))
+
+
+def test_the_rate_is_contacts_by_followers() -> None:
+    assert ACME.rate == 0.013
+    assert in_words(ACME) == "13 contacts, 1.3% of its 1,000 followers. 1 took their agreement back."
+    assert replace(ACME, followers=0).rate is None
+    assert in_words(Acquisition("acme", "Acme", followers=0, contacts=1)) == "1 contact."
+
+
+def test_the_funnel_of_all_is_the_sum() -> None:
+    assert ACME.funnel == Funnel(600, 40, 14, 13, 3)
+
+
+def test_the_report_is_a_table_in_which_nothing_is_claimed_of_posts() -> None:
+    lines = as_markdown([ACME]).splitlines()
+    assert "| A post |  |  | \\- | \\- | 2 | 2 | 0 |" in lines
+    assert any(line.startswith("| Come \\| closer |") for line in lines)
+    assert "| All |  |  | 600 | 40 | 14 | 13 | 3 |" in lines
+
+
+def test_without_contacts_the_report_says_so() -> None:
+    assert as_markdown([]) == "No service has invited anybody yet.\n"
+    assert "Nobody was invited yet." in as_markdown([replace(ACME, invitations=())])
+
+
+def test_a_row_names_a_person_and_what_the_person_agreed_to() -> None:
+    cells = {
+        "external_id": "17",
+        "username": "@Ana",
+        "email": "Ana@Example.com",
+        "full_name": "Ana",
+        "consent_service": "@Acme",
+        "consent_source": "card 12",
+        "consented_at": "2026-11-01",
+    }
+    row = read_row(cells, NOW)
+    assert (row.external_id, row.username, row.email, row.profile) == (
+        "17",
+        "ana",
+        "ana@example.com",
+        {"full_name": "Ana"},
+    )
+    assert row.consent == ConsentGiven("acme", "card 12", datetime(2026, 11, 1, tzinfo=UTC))
+    assert read_row({"email": "a@example.com"}, NOW).person == "a@example.com"
+
+
+@pytest.mark.parametrize(
+    ("cells", "sentence"),
+    [
+        ({"full_name": "Ana"}, "names nobody"),
+        ({"external_id": "12a"}, "is no X user id"),
+        ({"username": "an na"}, "is no handle"),
+        ({"email": "ana"}, "is no email address"),
+        ({"email": "ana@example"}, "is no email address"),
+        ({"email": "a" * 320 + "@example.com"}, "longer than 320"),
+        ({"email": "a@example.com", "consent_source": "card"}, "not to which service"),
+        ({"username": "ana", "consent_service": "acme", "consented_at": "2026-11-01"}, "consent_source"),
+        ({"username": "ana", "consent_service": "acme", "consent_source": "card"}, "consented_at"),
+        (
+            {"username": "ana", "consent_service": "acme", "consent_source": "card", "consented_at": "2027-01-01"},
+            "in the future",
+        ),
+    ],
+)
+def test_a_row_that_cannot_be_used_says_why(cells: dict[str, str], sentence: str) -> None:
+    with pytest.raises(WrongUsage, match=sentence):
+        read_row(cells, NOW)

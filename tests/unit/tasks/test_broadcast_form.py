@@ -1,0 +1,65 @@
+"""The form of a new broadcast, as a marketer fills it in, and the answer to its question."""
+
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from campaign.deliveries.draft import PlannedWave, SameWaves
+from campaign.errors import WrongUsage
+from tasks.deliveries import Answer, AnswerForUnconsented
+from tasks.forms import BroadcastForm
+from tasks.twitter_service import TwitterService
+
+SERVICE = TwitterService(
+    label="Acme",
+    internal_name="acme",
+    consumer_key=SecretStr("the-consumer-key"),
+    consumer_secret=SecretStr("the-consumer-secret"),
+    access_token=SecretStr("the-access-token"),
+    access_token_secret=SecretStr("the-access-token-secret"),
+)
+
+
+def form(**fields: Any) -> BroadcastForm:
+    return BroadcastForm.model_validate({"label": "Sale", "services": [SERVICE], "text": "Hello"} | fields)
+
+
+@pytest.mark.parametrize(
+    ("field", "title"), [("where", "Only those who meet this condition"), ("except_where", "Except those who meet")]
+)
+def test_a_condition_that_cannot_be_understood_is_named_by_the_title_of_its_field(field: str, title: str) -> None:
+    filled_in = form(**{field: "followers_count > fifty"})
+    with pytest.raises(WrongUsage, match=rf"^{title}.*: 'fifty' \(at character 19\) is no value"):
+        filled_in.draft()
+
+
+def test_an_empty_condition_is_none() -> None:
+    assert form(where=" ", except_where="").draft().broadcast.audience.except_where == ""
+
+
+def test_waves_are_counted_in_hours() -> None:
+    every = form(waves={"size": 100, "every_hours": 2}).draft().broadcast.waves
+    assert every.same == SameWaves(amount=100, period_seconds=7_200)
+    planned = form(calendar=[{"after_hours": 24, "size": 10, "per_cent": True}]).draft().broadcast.waves
+    assert planned.calendar == [PlannedWave(amount=10, is_percentage=True, after_seconds=86_400)]
+
+
+def test_whatever_may_be_left_out_is_offered_by_a_word_that_people_know() -> None:
+    fields = BroadcastForm.model_json_schema()["properties"]
+    offered = [one for field in fields.values() for one in field.get("anyOf", []) if one.get("type") != "null"]
+    assert [one["title"] for one in offered if "$ref" not in one] == ["Number", "Date and time"]
+
+
+@pytest.mark.parametrize("field", BroadcastForm.model_fields)
+def test_every_field_has_a_title_and_says_what_it_is(field: str) -> None:
+    said = BroadcastForm.model_fields[field]
+    assert said.title
+    assert said.description
+
+
+def test_only_a_yes_that_leaves_out_people_without_consent_is_lacking() -> None:
+    assert AnswerForUnconsented(answer="Confirm").is_lacking
+    assert not AnswerForUnconsented(answer="Confirm", accept_unconsented=True).is_lacking
+    assert not AnswerForUnconsented(answer="Reject").is_lacking
+    assert not Answer(answer="Confirm").is_lacking

@@ -1,0 +1,93 @@
+import string
+import time
+from unicodedata import normalize
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from campaign.x.text import is_same_text
+
+WORDS = st.lists(st.text(string.ascii_letters + "äß語🦊", min_size=1), min_size=1).map(" ".join)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("Hello", "Hello"),
+        ("  Hello \n", "Hello"),
+        ("a\r\nb\rc", "a\nb\nc"),
+        ("a  \nb", "a\nb"),
+        (normalize("NFD", "Grüße"), "Grüße"),
+        ("Read example.com", "Read http://example.com"),
+        ("Read Example.COM.", "Read http://example.com."),
+        ("(example.com)", "(http://example.com/)"),
+        ("https://example.com", "https://example.com/"),
+        ("https://example.com/a/", "https://example.com/a"),
+        ("https://example.com?a=1", "https://example.com/?a=1"),
+        ("https://EXAMPLE.com/A?b=C", "http://example.com/A?b=C"),
+        ("https://example.com/für", "https://example.com/f%C3%BCr"),
+        ("見てhttps://example.com/a", "見てhttp://example.com/a"),
+        ("bücher.example", "http://bücher.example"),
+        ("example.com:8080/a", "http://example.com:8080/a"),
+        ("a.com and B.com", "http://a.com and http://b.com"),
+    ],
+)
+def test_what_x_respells_is_the_same(written: str, shown: str) -> None:
+    assert is_same_text(written, shown)
+    assert is_same_text(shown, written)
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("Hello", "hello"),
+        ("Hello", "Hello!"),
+        ("a b", "a\nb"),
+        ("a\nb", "a\n\nb"),
+        ("a b", "ab"),
+        ("example.com/a", "example.com/A"),
+        ("example.com/a", "example.com/a/b"),
+        ("example.com", "example.org"),
+        ("example.com?a=1", "example.com?a=2"),
+        ("example.com:80", "example.com:81"),
+        ("1.50 EUR", "1.05 EUR"),
+        ("Sale https://t.co/abc", "Sale"),
+        ("", "a"),
+        ("Ann@example.com", "ann@example.com"),
+        ("Ann.Lee@example.com", "ann.lee@example.com"),
+    ],
+)
+def test_different_texts_are_different(written: str, shown: str) -> None:
+    assert not is_same_text(written, shown)
+    assert not is_same_text(shown, written)
+
+
+@pytest.mark.parametrize("part", ["a", "語", "a.", "a-", "a@", "/", "http://", "a.bc", "a.bc/", "\r", " "])
+def test_long_texts_take_no_time(part: str) -> None:
+    text = f"x{part * 25_000}x http://a.bc{part * 25_000}x"
+    started = time.process_time()
+    assert is_same_text(text, text)
+    assert time.process_time() - started < 1
+
+
+@given(text=st.text())
+def test_a_text_is_the_same_as_itself_with_space_around_it(text: str) -> None:
+    assert is_same_text(text, text)
+    assert is_same_text(f" {text}\n", normalize("NFC", text))
+
+
+@given(one=WORDS, other=WORDS)
+def test_words_are_the_same_only_when_they_are_equal(one: str, other: str) -> None:
+    assert is_same_text(one, other) == (normalize("NFC", one) == normalize("NFC", other))
+
+
+@given(one=st.text(), other=st.text())
+def test_it_does_not_matter_which_is_which(one: str, other: str) -> None:
+    assert is_same_text(one, other) == is_same_text(other, one)
+
+
+@given(before=WORDS, after=WORDS, path=st.text(string.ascii_letters + string.digits, min_size=1))
+def test_a_completed_link_changes_nothing(before: str, after: str, path: str) -> None:
+    assert is_same_text(f"{before} Shop.example/{path} {after}", f"{before} http://shop.example/{path}/ {after}")
+    assert not is_same_text(f"{before} shop.example/{path} {after}", f"{before} http://shop.example/{path}x {after}")
