@@ -14,12 +14,12 @@ def analyse(brand: Brand) -> list[float]:
 
     Its seconds, and the CPU seconds among them that are not those of a database server.
     """
-    from prefect import flow  # noqa: PLC0415
+    from prefect import flow
 
-    from benchmarks.broadcast import composed  # noqa: PLC0415
-    from campaign.deliveries.draft import Audience  # noqa: PLC0415
-    from flows import dm_broadcast  # noqa: F401, PLC0415  # what a run imports takes its memory
-    from tasks.dm_broadcast import analyse_recipients  # noqa: PLC0415
+    from benchmarks.broadcast import composed
+    from campaign.deliveries.draft import Audience
+    from flows import dm_broadcast  # noqa: F401  # what a run imports takes its memory
+    from tasks.dm_broadcast import analyse_recipients
 
     name = composed([brand.username], Audience(where=WHERE, except_where=EXCEPT_WHERE))
 

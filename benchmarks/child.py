@@ -15,14 +15,14 @@ Job = Callable[[Brand], list[float]]
 
 def connect(brand: Brand) -> list[float]:
     """Save the form of the service."""
-    from benchmarks import connecting  # noqa: PLC0415
+    from benchmarks import connecting
 
     return connecting.connect(brand)
 
 
 def crowd(brand: Brand) -> list[float]:
     """Fill the tables for an analysis."""
-    from benchmarks import crowd  # noqa: PLC0415
+    from benchmarks import crowd
 
     return crowd.crowd(brand)
 

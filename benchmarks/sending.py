@@ -19,8 +19,8 @@ MESSAGES, MESSAGES_BY_TASK = 3_000, 400
 
 def send(brand: Brand) -> list[float]:
     """Send a confirmed broadcast as a run does, each message armed and settled durably."""
-    from benchmarks.broadcast import begun, desk_for  # noqa: PLC0415
-    from campaign.broadcasts.send import send_what_is_due  # noqa: PLC0415
+    from benchmarks.broadcast import begun, desk_for
+    from campaign.broadcasts.send import send_what_is_due
 
     begun(brand)
     sent: Counter[MessageState] = Counter()
@@ -47,7 +47,7 @@ def tweepy_loop(brand: Brand) -> list[float]:
 
 def task_for_each(brand: Brand) -> list[float]:
     """A Prefect flow with a task run for each message, from its start to its end as the sync is measured."""
-    from prefect import flow, task  # noqa: PLC0415
+    from prefect import flow, task
 
     client, people = _client(brand), _people(brand)[:MESSAGES_BY_TASK]
 

@@ -21,9 +21,9 @@ def sync_once(brand: Brand) -> list[float]:
 
 
 def _sync(brand: Brand) -> float:
-    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # noqa: PLC0415
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-    from flows.account_sync import account_sync  # noqa: PLC0415
+    from flows.account_sync import account_sync
 
     began = time.perf_counter()
     with temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):  # as `campaign sync` does

@@ -150,6 +150,6 @@ def used_by_prefect(api_url: str) -> Iterator[None]:
 def _reread_settings() -> None:
     """Prefect reads the environment when it is imported: once it is, it must look again."""
     if "prefect.context" in sys.modules:
-        from prefect.context import refresh_global_settings_context  # noqa: PLC0415
+        from prefect.context import refresh_global_settings_context
 
         refresh_global_settings_context()

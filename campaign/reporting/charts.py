@@ -7,9 +7,6 @@ from enum import Enum
 from typing import Any, NamedTuple
 from xml.etree.ElementTree import Element, SubElement
 
-from pygal import Bar, Line
-from pygal.style import Style
-
 
 class Measure(Enum):
     """How the figures of a chart are written."""
@@ -43,26 +40,26 @@ _FEW = 10
 """Up to this count, every whole number has a line of its own, and no half has one."""
 # Nothing moves: a picture is looked at when it is half-way else.
 _LINES = "* { transition: none !important; } .line-graph .series .line { stroke-width: 3px !important; }"
-_STYLE = Style(
-    background="white",
-    plot_background="white",
-    foreground="#536471",
-    foreground_strong="#0f1419",
-    foreground_subtle="#cfd9de",
+_STYLE: dict[str, Any] = {
+    "background": "white",
+    "plot_background": "white",
+    "foreground": "#536471",
+    "foreground_strong": "#0f1419",
+    "foreground_subtle": "#cfd9de",
     # Apart from each other in grey too, and from both backgrounds.
-    colors=("#0a66b8", "#c4142c"),
-    opacity="1",
-    guide_stroke_color="#cfd9de",
-    major_guide_stroke_color="#cfd9de",
-    guide_stroke_dasharray="1,0",
-    major_guide_stroke_dasharray="1,0",
-    font_family="sans-serif",
-    title_font_size=17,
-    label_font_size=13,
-    major_label_font_size=13,
-    legend_font_size=13,
-    no_data_font_size=24,
-)
+    "colors": ("#0a66b8", "#c4142c"),
+    "opacity": "1",
+    "guide_stroke_color": "#cfd9de",
+    "major_guide_stroke_color": "#cfd9de",
+    "guide_stroke_dasharray": "1,0",
+    "major_guide_stroke_dasharray": "1,0",
+    "font_family": "sans-serif",
+    "title_font_size": 17,
+    "label_font_size": 13,
+    "major_label_font_size": 13,
+    "legend_font_size": 13,
+    "no_data_font_size": 24,
+}
 # Where the page decides by the computer's setting whether it is dark, the picture does too.
 _DARK = """@media (prefers-color-scheme: dark) {
 svg, .background { background-color: #16181c !important; fill: #16181c !important; }
@@ -89,10 +86,14 @@ WIDE, NARROW = Size(760, 300, 90), Size(400, 300, 46)
 
 def drawn(chart: Chart, size: Size = WIDE, *, follows_page: bool = False) -> bytes:
     """Draw a chart as SVG; with `follows_page` it is dark where the computer is."""
+    # Only a process that draws pays for loading it.
+    from pygal import Bar, Line
+    from pygal.style import Style
+
     kind: Callable[..., Any] = Line if chart.is_line else Bar
     picture = kind(
         js=(),
-        style=_STYLE,
+        style=Style(**_STYLE),
         width=size.width,
         height=size.height,
         title=chart.title,

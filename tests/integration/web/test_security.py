@@ -86,7 +86,7 @@ def test_cookies_are_read_by_no_script_and_sent_by_no_other_site(house: House) -
 
 
 def test_behind_https_browsers_stay_there(monkeypatch: pytest.MonkeyPatch, house: House) -> None:  # noqa: ARG001
-    from campaign.settings import load_settings  # noqa: PLC0415
+    from campaign.settings import load_settings
 
     monkeypatch.setenv("CAMPAIGN_PUBLIC_URL", "https://social.example.com")
     load_settings.cache_clear()
