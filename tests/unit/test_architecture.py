@@ -1,13 +1,37 @@
-"""Who may import whom: the contracts in pyproject.toml, held."""
+"""Who may import whom, and how much of that there is."""
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
 
 from campaign.settings import ROOT
 
+#: Imports between the product's own modules for every 1,000 lines.
+MOST_EDGES = 35
+
 
 def test_the_import_contracts_are_kept() -> None:
     command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
     found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert found.returncode == 0, found.stdout + found.stderr
+
+
+def test_modules_import_few_others() -> None:
+    folders = ("campaign", "deployments", "flows", "models", "tasks")
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*.py") if "simulator" not in file.parts]
+    known = {".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for file in files}
+    edges = sum(len(imported(file, known)) for file in files)
+    lines = sum(len(file.read_text().splitlines()) for file in files)
+    assert 0 < 1000 * edges / lines < MOST_EDGES
+
+
+def imported(file: Path, known: set[str]) -> set[str]:
+    """The modules of the product that a file imports, wherever in it."""
+    statements = (node for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.ImportFrom))
+    return {
+        f"{node.module}.{name.name}" if f"{node.module}.{name.name}" in known else str(node.module)
+        for node in statements
+        for name in node.names
+        if f"{node.module}.{name.name}" in known or node.module in known
+    }
