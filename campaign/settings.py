@@ -1,6 +1,7 @@
 """What an operator sets, each as an environment variable `CAMPAIGN_...`."""
 
 import json
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,6 +18,9 @@ X_API_URL = "https://api.x.com"
 
 #: The repository: migrations and prefect.yaml live here, beside the packages.
 ROOT = Path(__file__).resolve().parent.parent
+
+#: 32 bytes in URL-safe base64, which is what Fernet takes; importing it to ask would cost every command 10 ms.
+_FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
 
 
 def _known_timezone(name: str) -> str:
@@ -62,6 +66,24 @@ def _read_json(lists: Any) -> Any:
         raise ValueError(msg) from None
 
 
+def split_keys(text: str) -> list[str]:
+    """Splits encryption keys at commas and line breaks; raises ValueError, which shows none of them."""
+    keys = re.split(r"[\s,]+", text.strip())
+    if not all(_FERNET_KEY.fullmatch(key) for key in keys):
+        msg = (
+            "it is not a Fernet key, or several with commas between; make one with"
+            ' `python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"`'
+        )
+        raise ValueError(msg)
+    return keys
+
+
+def _encryption_keys(keys: SecretStr) -> SecretStr:
+    if keys.get_secret_value():
+        split_keys(keys.get_secret_value())
+    return keys
+
+
 WordLists = Annotated[
     dict[str, list[str]], NoDecode, BeforeValidator(_read_json), AfterValidator(opt_out_words.completed)
 ]
@@ -70,7 +92,12 @@ WordLists = Annotated[
 class Settings(BaseSettings):
     """The settings of this process; see docs/operating.md."""
 
-    model_config = SettingsConfigDict(env_prefix="CAMPAIGN_", env_ignore_empty=True)
+    model_config = SettingsConfigDict(
+        env_prefix="CAMPAIGN_",
+        env_ignore_empty=True,
+        # Some are secrets.
+        hide_input_in_errors=True,
+    )
 
     home: Annotated[Path, AfterValidator(_absolute), Field(validate_default=True)] = Path("~/.campaign")
     """Database, Prefect's data and the encryption key live here."""
@@ -91,6 +118,11 @@ class Settings(BaseSettings):
     """Without both, nobody is asked to share a profile."""
     signing_key: SecretStr = SecretStr("")
     """Signs personal links; empty: the file `signing.key` of the home, made when it is first needed."""
+    encryption_key: Annotated[SecretStr, AfterValidator(_encryption_keys)] = SecretStr("")
+    """Encrypts the secrets in the database; empty: the file `vault.key` of the home, made when it is first needed.
+
+    Several with commas between: the first one encrypts, each of them decrypts.
+    """
     reports_key: SecretStr = SecretStr("")
     """What opens the pages of the reports; empty: they stay closed."""
 

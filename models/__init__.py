@@ -24,6 +24,7 @@ from models.delivery import (
 from models.ledgers import Budget, Charge, WindowName
 from models.link import Click, Link, ShortLink
 from models.message import MAIN, NOBODY, Message, MessageState, UploadedFile
+from models.secret import Secret, SecretKind
 from models.service import OPT_OUT_LINE, ApiVersion, MessagePolicy, Service, ServiceState
 from models.statistics import AudienceDay, PostMetrics
 from models.subscription import PastSubscription, Subscription
@@ -69,6 +70,8 @@ __all__ = [
     "PostMetrics",
     "Priority",
     "ReconciledBy",
+    "Secret",
+    "SecretKind",
     "Service",
     "ServiceState",
     "ShortLink",

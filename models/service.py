@@ -44,6 +44,8 @@ class Service(SQLModel, table=True):
     id: int = Field(default=None, primary_key=True, sa_type=Id)
     block_id: str | None = Field(default=None, unique=True, max_length=36)
     """The saved form in Prefect; None once the service is removed there. Visitors stay."""
+    form_type_id: str | None = Field(default=None, max_length=36)
+    """The form's block type in Prefect, which tells its servers apart: what another server misses is not removed."""
     internal_name: str = Field(index=True, max_length=15)
     """Unique among the saved forms; a removed service keeps its name until another one takes its row over."""
     label: str

@@ -1,0 +1,293 @@
+"""The vault: keys of X accounts and tokens of people who agreed, encrypted in our own database.
+
+The encryption keys are those of CAMPAIGN_ENCRYPTION_KEY or, where that is empty, of the file `vault.key` in the home.
+The first one encrypts, each of them decrypts. They are read anew each time, so that a rotation needs no restart.
+
+Two rules keep every secret readable, whatever crashes:
+* Who writes a secret first locks the key check, then reads the keys. A rotation holds that lock alone.
+* While that lock is free, the key file holds every key that a secret is encrypted with.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+from sqlalchemy import bindparam, text
+from sqlalchemy import delete as delete_from
+from sqlmodel import Session, col, select
+
+from campaign.errors import WrongUsage
+from campaign.settings import load_settings, split_keys
+from campaign.db.engine import reading, writing
+from campaign.db.signing import write_once
+from models import Secret, SecretKind
+from models.base import Moment
+
+_VARIABLE = "CAMPAIGN_ENCRYPTION_KEY"
+#: The owner of the key check, which is the vault itself.
+_VAULT = 0
+#: How often a token that cannot be decrypted is read again: more than once matters only when rotations are very close.
+_ATTEMPTS = 5
+
+_INSERT = """
+INSERT INTO secret (kind, owner_id, value, updated_at) VALUES (:kind, :owner_id, :value, :now)
+ON CONFLICT (kind, owner_id) DO """
+_NOW = bindparam("now", type_=Moment())
+_SAVE = text(f"{_INSERT} UPDATE SET value = excluded.value, updated_at = excluded.updated_at").bindparams(_NOW)
+_BEGIN = text(f"{_INSERT} NOTHING").bindparams(_NOW)
+_ENCRYPT_AGAIN = text(
+    "UPDATE secret SET value = :value, updated_at = :now WHERE kind = :kind AND owner_id = :owner_id"
+).bindparams(_NOW)
+# The key check first: it tells a wrong key from a damaged secret. Where it was deleted by hand, any secret does.
+_ROWS = select(Secret.kind, Secret.owner_id, Secret.value).order_by(
+    col(Secret.kind) != SecretKind.KEY_CHECK, col(Secret.kind), col(Secret.owner_id)
+)
+
+#: Kind, owner and token.
+_Row = tuple[str, int, str]
+
+
+def save(session: Session, kind: SecretKind, owner_id: int, values: Mapping[str, str], now: datetime) -> None:
+    """Encrypts a secret and writes it over the one that is there; raises WrongUsage when the key is lost."""
+    fernet = _lock_to_write(session, now)
+    session.execute(_SAVE, _encrypt(fernet, kind, owner_id, values, now))
+
+
+def read(session: Session, kind: SecretKind, owner_id: int) -> dict[str, str] | None:
+    """Decrypts a secret; None where there is none. Raises WrongUsage when the key is lost or the secret damaged."""
+    token = _token(session, kind, owner_id)
+    for _ in range(_ATTEMPTS):
+        if token is None:
+            return None
+        values = _decrypt(_fernet(_load_keys()), kind, owner_id, token)
+        if values is not None:
+            return values
+        # A rotation may have ended after the token was read, or after this session began, which SQLite shows the
+        # rows of that moment.
+        with reading() as fresh:
+            token = _token(fresh, kind, owner_id)
+    if kind is not SecretKind.KEY_CHECK:
+        check_key(session)
+    raise _unreadable(kind, owner_id)
+
+
+def delete(session: Session, kind: SecretKind, owner_id: int) -> None:
+    """Deletes a secret; harmless when it is gone, and possible without the key."""
+    _lock(session)
+    session.execute(delete_from(Secret).where(col(Secret.kind) == kind, col(Secret.owner_id) == owner_id))
+
+
+def list_owners(session: Session, kind: SecretKind) -> list[int]:
+    """Lists who has a secret of this kind, without decrypting any."""
+    return list(session.exec(select(Secret.owner_id).where(Secret.kind == kind).order_by(col(Secret.owner_id))))
+
+
+def check_key(session: Session) -> None:
+    """Raises WrongUsage when the encryption key is missing, damaged or not the one of this database."""
+    read(session, SecretKind.KEY_CHECK, _VAULT)
+
+
+def discard_all(session: Session) -> int:
+    """Deletes every secret, so that a new key can replace a lost one; returns how many there were."""
+    _lock(session, alone=True)
+    kinds = session.exec(select(Secret.kind)).all()
+    session.execute(delete_from(Secret))
+    return len(kinds) - kinds.count(SecretKind.KEY_CHECK)
+
+
+def rotate_key(now: datetime) -> int:
+    """Encrypts every secret with a new key, or with the first one of CAMPAIGN_ENCRYPTION_KEY; returns how many.
+
+    May be killed at any point and run again, while other processes read and write secrets.
+    """
+    # Durable: after a power failure the database must not need the keys that are dropped below.
+    with writing(durable=True) as session:
+        count = _encrypt_all_again(session, now)
+    if not _is_key_given():
+        with writing() as session:
+            _drop_unused_keys(session)
+    return count
+
+
+def _encrypt_all_again(session: Session, now: datetime) -> int:
+    if _lock(session, alone=True) is None:
+        return 0
+    keys = _load_keys()
+    decrypting = _fernet(keys)
+    if not _is_key_given():
+        keys = [Fernet.generate_key().decode(), *keys]
+    encrypting = _fernet(keys)
+    rows = []
+    for kind, owner_id, token in session.exec(_ROWS):
+        values = _decrypt(decrypting, kind, owner_id, token)
+        if values is None:
+            raise _unreadable(kind, owner_id)
+        rows.append(_encrypt(encrypting, kind, owner_id, values, now))
+    if not _is_key_given():
+        _replace_key_file(keys)
+    session.execute(_ENCRYPT_AGAIN, rows)
+    return sum(row["kind"] != SecretKind.KEY_CHECK for row in rows)
+
+
+def _drop_unused_keys(session: Session) -> None:
+    """Takes those keys out of the key file that decrypt nothing any more."""
+    if _lock(session, alone=True) is None:
+        return
+    keys = _load_keys()
+    rows = session.exec(_ROWS).all()
+    used = [key for key in keys if any(_decrypt(_fernet([key]), *row) is not None for row in rows)]
+    if used and used != keys:
+        _replace_key_file(used)
+
+
+def _lock_to_write(session: Session, now: datetime) -> MultiFernet:
+    """Lets no rotation begin before this transaction ends; gives the keys to encrypt with."""
+    row = _lock(session) or _begin(session, now)
+    fernet = _fernet(_load_keys())
+    if _decrypt(fernet, *row) is None:
+        raise _unreadable(SecretKind.KEY_CHECK, _VAULT)
+    return fernet
+
+
+def _lock(session: Session, *, alone: bool = False) -> _Row | None:
+    """Locks the key check and returns it; None while the vault is empty.
+
+    On SQLite a transaction that writes is alone in any case.
+    """
+    return session.exec(_ROWS.limit(1).with_for_update(read=not alone)).first()
+
+
+def _begin(session: Session, now: datetime) -> _Row:
+    """Makes the key, unless there is one, and writes the key check."""
+    if not _is_key_given():
+        with _writing_keys():
+            _key_file().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_once(_key_file(), Fernet.generate_key().decode())
+            _sync_folder()
+    session.execute(_BEGIN, _encrypt(_fernet(_load_keys()), SecretKind.KEY_CHECK, _VAULT, {}, now))
+    # Read again: another machine may have been first, with a key of its own.
+    return session.exec(_ROWS.limit(1).with_for_update(read=True)).one()
+
+
+def _token(session: Session, kind: SecretKind, owner_id: int) -> str | None:
+    # A column, not a row of the session, which would be the one that it read before.
+    query = select(Secret.value).where(Secret.kind == kind, Secret.owner_id == owner_id)
+    return session.exec(query).first()
+
+
+def _encrypt(fernet: MultiFernet, kind: str, owner_id: int, values: Mapping[str, str], now: datetime) -> dict[str, Any]:
+    # The owner is encrypted too: a token that was moved to another row is not taken for that one's.
+    content = json.dumps({"kind": kind, "owner_id": owner_id, "values": dict(values)})
+    token = fernet.encrypt_at_time(content.encode(), int(now.timestamp())).decode()
+    return {"kind": str(kind), "owner_id": owner_id, "value": token, "now": now}
+
+
+def _decrypt(fernet: MultiFernet, kind: str, owner_id: int, token: str) -> dict[str, str] | None:
+    """The values; None when the token is damaged, another row's, or made with a key that is not among these."""
+    try:
+        content = json.loads(fernet.decrypt(token))
+    except (InvalidToken, ValueError):
+        return None
+    values: dict[str, str] = content["values"]
+    return values if (content["kind"], content["owner_id"]) == (kind, owner_id) else None
+
+
+def _fernet(keys: Sequence[str]) -> MultiFernet:
+    return MultiFernet([Fernet(key) for key in keys])
+
+
+def _is_key_given() -> bool:
+    return bool(load_settings().encryption_key.get_secret_value())
+
+
+def _key_file() -> Path:
+    return load_settings().home / "vault.key"
+
+
+def _load_keys() -> list[str]:
+    if _is_key_given():
+        return split_keys(load_settings().encryption_key.get_secret_value())
+    file = _key_file()
+    # What is caught here may hold the key that is damaged: nothing is raised while it is.
+    try:
+        return split_keys(file.read_text())
+    except FileNotFoundError:
+        problem = f"The encryption key {file} is missing and {_VARIABLE} is not set"
+        remedy = _remedy("put the file back from your backup or from the machine that has it")
+    except OSError as error:
+        problem = f"The encryption key {file} cannot be read ({error.strerror})"
+        remedy = "make it readable for the user who runs campaign."
+    except ValueError:
+        problem = f"{file} does not hold an encryption key any more"
+        remedy = _remedy("put the file back from your backup", "delete it, run")
+    raise WrongUsage(f"{problem}, so the secrets in the database cannot be read: {remedy}")
+
+
+def _replace_key_file(keys: Sequence[str]) -> None:
+    """Writes the key file so that at every moment it is complete, before or after."""
+    # Only one process at a time comes here, so that what a killed one left is written over.
+    draft = _key_file().with_name("vault.key.new")
+    with _writing_keys():
+        draft.unlink(missing_ok=True)
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
+            file.write("\n".join(keys))
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(_key_file())
+        _sync_folder()
+
+
+def _sync_folder() -> None:
+    """Makes the name of the key file survive a power failure, as what is committed after it does."""
+    folder = os.open(_key_file().parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+@contextmanager
+def _writing_keys() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise WrongUsage(
+            f"{_key_file()} cannot be written ({error.strerror}); set CAMPAIGN_HOME to a folder that can."
+        ) from None
+
+
+def _unreadable(kind: str, owner_id: int) -> WrongUsage:
+    if kind == SecretKind.SERVICE_KEYS:
+        return WrongUsage(
+            f"The keys of service {owner_id} in the database are damaged; enter them again with"
+            " `campaign service edit HANDLE --keys`."
+        )
+    if kind == SecretKind.CONTACT_GRANT:
+        return WrongUsage(
+            f"The token of agreement {owner_id} in the database is damaged; delete it: the profile is read once"
+            " the person agrees again."
+        )
+    if _is_key_given():
+        first_step = (
+            "set it to the key from your backup (to change it, to the new key, a comma and the old key, and run"
+            " `campaign db rotate-key`)"
+        )
+    else:
+        first_step = "put the file back from your backup or from the machine that has the right one"
+    source = _VARIABLE if _is_key_given() else _key_file()
+    return WrongUsage(
+        f"{source} does not hold the key that the secrets in the database were encrypted with: {_remedy(first_step)}"
+    )
+
+
+def _remedy(first_step: str, otherwise: str = "run") -> str:
+    return (
+        f"{first_step}; without a backup {otherwise} `campaign db discard-secrets` and enter the keys of every service"
+        " again with `campaign service edit HANDLE --keys`: only those keys, and the tokens of people whose profiles"
+        " were not read yet, are lost."
+    )
