@@ -77,3 +77,8 @@ class ServiceBlocked(XError):
     def __init__(self, message: str, *, reason: str, remedy: str, receipts: Sequence[Any] = ()) -> None:
         super().__init__(message, reason=reason, receipts=receipts)
         self.remedy = remedy
+
+
+def is_passing(error: object) -> bool:
+    """Whether a call that only reads may succeed in a moment: X was away or answered nonsense, and set no time."""
+    return isinstance(error, Uncertain) or (isinstance(error, Unsent) and error.retry_at is None)

@@ -8,7 +8,7 @@ from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectNotFound
 
 from deployments import automations
-from tasks.grants import AGREED
+from tasks.contact_acquisition import AGREED
 
 NAME = "Recover profiles when somebody agrees"
 WORKFLOW = "contact-acquisition/contact-acquisition"

@@ -7,7 +7,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import BlockDocumentUpdate
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectHTTPStatusError
 
-from tasks.twitter_service import SLUG, TwitterService
+from tasks.services import SLUG, TwitterService
 
 
 def register_forms(client: SyncPrefectClient) -> None:

@@ -7,15 +7,14 @@ from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from campaign.contacts.recovery import Recovered
 from campaign.contacts.report import Acquisition
 from campaign.errors import NotPossible, WrongUsage
 from campaign.settings import load_settings
-from tasks.contact_acquisition import Recovered, hand_over, invite, recover, report
-from tasks.continuation import go_on_later, speak_plainly
+from tasks.contact_acquisition import hand_over, invite, recover, report
+from tasks.continuation import configure_run_logs, go_on_later
 from tasks.forms import MessageInvitationForm, PostInvitationForm
 from tasks.post_publication import make_ready
-
-speak_plainly()
 
 _ONE_AT_A_TIME = "Fill in one invitation: by direct message or by post. Run it twice for both."
 
@@ -39,6 +38,7 @@ def contact_acquisition(message: MessageInvitationForm | None = None, post: Post
         message: A new invitation by direct message, to followers who are no contacts yet.
         post: A new invitation by post, for everybody who reads it.
     """
+    configure_run_logs()
     try:
         make_ready()
         form = _only(message, post)

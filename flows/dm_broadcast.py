@@ -13,8 +13,9 @@ from campaign.broadcasts.prepare import Marked
 from campaign.broadcasts.report import BroadcastReport
 from campaign.deliveries.progress import End, Progress
 from campaign.errors import NotPossible, WrongUsage
+from campaign.running import SIDE_BY_SIDE, wait_until
 from campaign.settings import load_settings
-from tasks.continuation import go_on_later, is_continuation, safety_net, should_wait_here, speak_plainly, wait_until
+from tasks.continuation import configure_run_logs, go_on_later, is_continuation, safety_net, should_wait_here
 from tasks.deliveries import ask_where_needed, take_up
 from tasks.dm_broadcast import (
     BROADCAST_STEPS,
@@ -35,11 +36,6 @@ from tasks.dm_broadcast import (
 )
 from tasks.forms import BroadcastForm
 from tasks.post_publication import compose_from, make_ready, name_run_after, opens_at
-
-speak_plainly()
-
-#: Services that send at the same time in one run.
-SIDE_BY_SIDE = 8
 
 
 def _name_run() -> str:
@@ -64,6 +60,7 @@ def dm_broadcast(delivery: str = "", broadcast: BroadcastForm | None = None) -> 
         delivery: The internal name of one confirmed broadcast to send; one that is paused goes on.
         broadcast: A new broadcast.
     """
+    configure_run_logs()
     STOPPING.clear()
     try:
         make_ready()

@@ -10,16 +10,12 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from campaign.errors import WrongUsage
+from campaign.running import SIDE_BY_SIDE, wait_until
 from campaign.settings import load_settings
 from campaign.statistics.counts import ONCE_IN, CountReport, CountState
 from models import Service
-from tasks.continuation import go_on_later, is_continuation, should_wait_here, speak_plainly, wait_until
+from tasks.continuation import configure_run_logs, go_on_later, is_continuation, should_wait_here
 from tasks.engagement_statistics import choose_counted, measure, publish_counting, publish_statistics
-
-speak_plainly()
-
-#: Services counted at the same time by one run.
-SIDE_BY_SIDE = 8
 
 
 def _name_run() -> str:
@@ -44,6 +40,7 @@ def engagement_statistics(
     Args:
         services: Handles of the services to count. Leave it empty for all of them.
     """
+    configure_run_logs()
     chosen = choose_counted(services)
     if isinstance(chosen, WrongUsage):
         return Failed(message=str(chosen))

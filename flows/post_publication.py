@@ -11,8 +11,9 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from campaign.deliveries.progress import End, Progress
 from campaign.errors import NotPossible, WrongUsage
 from campaign.posts.report import DeliveryReport
+from campaign.running import SIDE_BY_SIDE, wait_until
 from campaign.settings import load_settings
-from tasks.continuation import go_on_later, should_wait_here, speak_plainly, wait_until
+from tasks.continuation import configure_run_logs, go_on_later, should_wait_here
 from tasks.deliveries import ask_where_needed
 from tasks.forms import PostForm
 from tasks.post_publication import (
@@ -29,11 +30,6 @@ from tasks.post_publication import (
     targets_left,
     work_on,
 )
-
-speak_plainly()
-
-#: Accounts posted to at the same time by one run.
-SIDE_BY_SIDE = 8
 
 
 def _name_run() -> str:
@@ -58,6 +54,7 @@ def post_publication(delivery: str = "", post: PostForm | None = None) -> State:
         delivery: The internal name of one confirmed delivery to publish.
         post: A new post or thread.
     """
+    configure_run_logs()
     try:
         make_ready()
         settle_left_behind()

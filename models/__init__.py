@@ -25,7 +25,7 @@ from models.ledgers import Budget, Charge, WindowName
 from models.link import Click, Link, ShortLink
 from models.message import MAIN, NOBODY, Message, MessageState, UploadedFile
 from models.secret import Secret, SecretKind
-from models.service import OPT_OUT_LINE, ApiVersion, MessagePolicy, Service, ServiceState
+from models.service import OPT_OUT_LINE, ApiVersion, FormProblem, MessagePolicy, Service, ServiceState
 from models.statistics import AudienceDay, PostMetrics
 from models.subscription import PastSubscription, Subscription
 from models.sync_run import SyncMode, SyncPage, SyncRun, SyncState
@@ -61,6 +61,7 @@ __all__ = [
     "Exclusion",
     "ExclusionReason",
     "Inbox",
+    "FormProblem",
     "InvitationOpening",
     "Link",
     "Message",

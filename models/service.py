@@ -39,15 +39,19 @@ class ServiceState(StrEnum):
 
 
 class Service(SQLModel, table=True):
-    """What the form of a service says, and what X said of its account when the keys were checked."""
+    """What a person set for a service, and what X answered when its keys were checked."""
 
     id: int = Field(default=None, primary_key=True, sa_type=Id)
     block_id: str | None = Field(default=None, unique=True, max_length=36)
-    """The saved form in Prefect; None once the service is removed there. Visitors stay."""
+    """The form in Prefect's UI, on the server that `form_type_id` names; None before a server showed one."""
     form_type_id: str | None = Field(default=None, max_length=36)
     """The form's block type in Prefect, which tells its servers apart: what another server misses is not removed."""
+    form_seen_at: datetime | None = Field(default=None, sa_type=Moment)
+    """When the form was last saved, as Prefect's server tells it: another time there is a change by a person."""
+    form_shows_at: datetime | None = Field(default=None, sa_type=Moment)
+    """The `saved_at` that the form shows: another one is a change that was made elsewhere."""
     internal_name: str = Field(index=True, max_length=15)
-    """Unique among the saved forms; a removed service keeps its name until another one takes its row over."""
+    """Unique among the connected services; a removed one keeps its name until it is connected again."""
     label: str
     visitor_folder: str
     synchronize: bool
@@ -74,11 +78,13 @@ class Service(SQLModel, table=True):
     asks_email: bool = False
     """Whether they are asked for their email address too; only with OAuth 2 keys."""
     has_oauth2: bool = False
-    """Whether the form has a client id and a client secret."""
+    """Whether its keys include a client id and a client secret."""
     reconciliation: str = Field(default="x_user_id, email", max_length=64)
     """What tells that a profile belongs to a contact that is there, the first first; empty for none."""
     saved_at: datetime | None = Field(default=None, sa_type=Moment)
-    """When the form was last saved: keys saved since the last check are checked again."""
+    """When it was last changed, by command or form: keys saved since the last check are checked again."""
+    removed_at: datetime | None = Field(default=None, sa_type=Moment)
+    """When it was disconnected and its keys deleted; its visitors stay."""
 
     state: ServiceState = Field(default=ServiceState.UNCHECKED, sa_type=stored_as_text(ServiceState))
     blocked: bool = False
@@ -94,3 +100,18 @@ class Service(SQLModel, table=True):
     access_level: str | None = None
     longest_post: int = 280
     """How long a post may be, as X weighs it: subscribers may write longer ones."""
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether it was not removed."""
+        return self.removed_at is None
+
+
+class FormProblem(SQLModel, table=True):
+    """A form of a service, saved in Prefect's UI, that cannot be used as it is."""
+
+    __tablename__ = "form_problem"
+
+    block_id: str = Field(primary_key=True, max_length=36)
+    sentence: str = Field(sa_type=Text)
+    """Everything that is wrong with it, and what to write."""

@@ -1,8 +1,7 @@
 """Going on later: continuation runs, retries, and what a run logs and shows."""
 
 import logging
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -10,7 +9,6 @@ from uuid import UUID
 
 import pendulum
 from prefect import Task, runtime, task
-from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State, TaskRun
 from prefect.deployments import run_deployment
@@ -18,10 +16,7 @@ from prefect.exceptions import FailedRun, ObjectNotFound, PrefectHTTPStatusError
 from prefect.logging import get_run_logger
 from prefect.tasks import exponential_backoff
 
-from campaign.audience.sync import SyncReport
-from campaign.errors import CampaignError, Uncertain, Unsent
-from models import Service, SyncRun, SyncState
-from tasks.twitter_service import block_name
+from campaign.errors import CampaignError, is_passing
 
 #: Marks a run that only goes on with what an earlier one left unfinished.
 CONTINUATION = "continuation"
@@ -92,18 +87,6 @@ def _take_back(run_id: UUID) -> None:
         client.delete_flow_run(run_id)
 
 
-def wait_until(moment: datetime) -> None:
-    """Wait in this process, for a run that no deployment could go on with."""
-    while (seconds := (moment - pendulum.now("UTC")).total_seconds()) > 0:
-        get_run_logger().info("X allows no more calls for now; continues in %d s", seconds)
-        time.sleep(min(seconds, 60))
-
-
-def is_passing(error: object) -> bool:
-    """Whether a call that only reads may go better in a moment: X was away or answered nonsense, and set no time."""
-    return isinstance(error, Uncertain) or (isinstance(error, Unsent) and error.retry_at is None)
-
-
 def _failed_in_passing(_task: Task[..., Any], _run: TaskRun, state: State) -> bool:
     return is_passing(state.result(raise_on_failure=False))
 
@@ -132,44 +115,7 @@ def _is_told(error: BaseException | None) -> bool:
     return isinstance(error, FailedRun) or str(error).startswith("Unexpected result for failed state")
 
 
-def speak_plainly() -> None:
-    """Apply it to the logs of flow runs and task runs; safe to repeat."""
+def configure_run_logs() -> None:
+    """Leaves tracebacks of errors raised on purpose out of the logs of runs; safe to repeat."""
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_leave_traceback_out)
-
-
-class SyncProgress:
-    """The progress artifact of one service's sync."""
-
-    def __init__(self, service: Service, run: SyncRun) -> None:
-        self._next = 0.0
-        self._expected = max(service.followers_count or 0, 1)
-        self._artifact: UUID = create_progress_artifact(  # type: ignore[assignment]
-            progress=self._percent(run),
-            key=f"account-sync-{block_name(service.internal_name)}",
-            description=f"Followers of @{service.internal_name} read",
-        )
-
-    def show(self, run: SyncRun) -> None:
-        """Move the bar to where the reading stands, at most once a second until it is finished."""
-        if run.state is SyncState.RUNNING and time.monotonic() < self._next:
-            return
-        self._next = time.monotonic() + 1
-        update_progress_artifact(self._artifact, progress=self._percent(run))
-
-    def _percent(self, run: SyncRun) -> float:
-        if run.state is SyncState.FINISHED:
-            return 100.0
-        # Below 100 until it is finished: the count is up to a day old.
-        return min(99.0, round(100 * run.followers_read / self._expected, 1))
-
-
-def publish_report(reports: Sequence[SyncReport]) -> None:
-    """Show the report of a sync as a table, one service a row."""
-    rows = [report.as_row() for report in reports]
-    columns = [name for name in (rows[0] if rows else {}) if any(row[name] for row in rows)]
-    create_table_artifact(
-        key="account-sync",
-        table=[{name: row[name] for name in columns} for row in rows],
-        description="What the account sync did. Cost is in US dollars, at the highest price X may ask.",
-    )

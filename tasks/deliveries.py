@@ -32,6 +32,7 @@ from campaign.limits import rate_limits, spend_cap
 from campaign.posts import prepare as recent_texts
 from campaign.posts.analysis import analyse
 from campaign.posts.work import purpose_of
+from campaign.services.connection import check_if_due, choose_services
 from campaign.settings import load_settings
 from campaign.x import prices
 from models import (
@@ -45,7 +46,6 @@ from models import (
     MessageState,
     Service,
 )
-from tasks.services import check_service, choose
 
 #: X refuses a text that an account posted so recently.
 _RECENTLY = timedelta(hours=24)
@@ -97,7 +97,7 @@ def recompose(name: str, draft: Draft, *, actor: str) -> Delivery:
 
 def _services_of(draft: Draft) -> tuple[list[Service], Service | None]:
     wanted = [*draft.services, *([draft.proof_service] if draft.proof_service else [])]
-    saved = {service.internal_name.lower(): service for service in (choose(wanted).services if wanted else [])}
+    saved = {service.internal_name.lower(): service for service in (choose_services(wanted).services if wanted else [])}
     named = {name.lower(): saved[name.lower()] for name in draft.services}
     return list(named.values()), saved[draft.proof_service.lower()] if draft.proof_service else None
 
@@ -116,7 +116,7 @@ def look_at(name: str, actor: str) -> Prepared:
         services = [*deliveries.targets_of(session, delivery), *([proof] if proof else [])]
     for service in services:
         with suppress(XError, NotPossible):  # what is wrong with it is kept on its row, and found by the analysis
-            check_service.fn(service)
+            check_if_due(service)
     prepared = prepare(name)
     record(prepared, actor)
     return prepared
@@ -173,7 +173,7 @@ def _target(session: Session, service: Service, delivery: Delivery, now: datetim
 
 
 def _removed(service: Service) -> str:
-    return "" if service.block_id else f"The service {service.internal_name} has been removed."
+    return "" if service.is_connected else f"The service {service.internal_name} has been removed."
 
 
 def record(prepared: Prepared, actor: str) -> Delivery:

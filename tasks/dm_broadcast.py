@@ -61,12 +61,12 @@ from campaign.errors import NotPossible, ServiceBlocked, WrongUsage, XError
 from campaign.limits import rate_limits
 from campaign.services import store as services
 from campaign.services.check import sentence_of
+from campaign.services.connection import check_if_due, gateway_of
 from campaign.settings import load_settings
 from campaign.x.types import NO_MESSAGES
 from models import Delivery, DeliveryKind, DeliveryState, MessageState, Service
 from tasks.continuation import RETRIES
 from tasks.deliveries import Looked, Steps
-from tasks.services import check_service, gateway_of
 
 _EVERY_SECONDS = 1.0
 
@@ -211,7 +211,7 @@ def hear(service: Service) -> None:
     What keeps it from that is kept on its row or found again before anything is sent: nothing is raised.
     """
     with suppress(XError, NotPossible):
-        checked = check_service.fn(service)
+        checked = check_if_due(service)
         if checked.access_level not in NO_MESSAGES:
             with claim(checked.id, checked.internal_name, Claim.MESSAGES):
                 read_inbox(desk_of(checked, {}))
@@ -394,7 +394,7 @@ def work_for(service: Service, letters: dict[int, Letter], on_change: OnChange) 
     log = get_run_logger()
     try:
         with claim(service.id, service.internal_name, Claim.MESSAGES):
-            checked = check_service.fn(service)
+            checked = check_if_due(service)
             return send_what_is_due(desk_of(checked, dict(letters), on_change, log.info))
     except ServiceBlocked as error:
         end = End.CAPPED if error.reason == "cap" else End.BLOCKED
@@ -520,7 +520,7 @@ def send_broadcast_proof(name: str, actor: str, *, like: str = "") -> Progress:
         raise NotPossible(f"{name} has no proof recipients; name some, or confirm it without a proof.")
     if not broadcast.services or not broadcast.draft.content.parts:
         raise NotPossible(f"{name} has errors; put them right, then send a proof.")
-    service = check_service.fn(broadcast.services[0])
+    service = check_if_due(broadcast.services[0])
     text = proof_text(broadcast, service, like)
     with claim(service.id, service.internal_name, Claim.MESSAGES):
         span, expected = _plan(broadcast, service, text, actor)

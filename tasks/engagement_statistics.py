@@ -19,6 +19,7 @@ from campaign.reporting.document import Report
 from campaign.reporting.markdown import as_markdown
 from campaign.services import store as services
 from campaign.services.check import sentence_of
+from campaign.services.connection import Services, connected_services, find_service, gateway_of
 from campaign.settings import load_settings
 from campaign.statistics import counts, followers
 from campaign.statistics import numbers as engagement_deliveries
@@ -41,8 +42,8 @@ from campaign.x.gateway import Gateway
 from campaign.x.types import Answer, PostCounts, Price
 from models import Delivery, Service
 from tasks.continuation import RETRIES
-from tasks.services import SavedServices, check_service, find_service, gateway_of, saved_services
-from tasks.twitter_service import block_name
+from tasks.services import check_service
+from campaign.services.fields import block_name
 
 _PURPOSE = "counting reactions"
 
@@ -133,14 +134,14 @@ class _Tally:
 
 
 @task(name="choose services", task_run_name="choose services")
-def choose_counted(internal_names: Sequence[str]) -> SavedServices | WrongUsage:
+def choose_counted(internal_names: Sequence[str]) -> Services | WrongUsage:
     """Find the named services, or all; what is wrong with the choice is returned, to be shown as one sentence."""
     try:
         engine.make_ready()
         if internal_names:
             named = {service.id: service for service in map(find_service, internal_names)}
-            return SavedServices(list(named.values()), [])
-        return saved_services()
+            return Services(list(named.values()), [])
+        return connected_services()
     except WrongUsage as error:
         return error
 

@@ -39,12 +39,13 @@ from campaign.posts.publish import publish_parts, state_after, why_failed
 from campaign.posts.report import DeliveryReport, report_of
 from campaign.posts.work import Work
 from campaign.services import store as services
+from campaign.services.connection import gateway_of
 from campaign.settings import load_settings
 from models import MAIN, Delivery, DeliveryKind, DeliveryState, Message, MessageState, Service
 from tasks.continuation import RETRIES
 from tasks.deliveries import Looked, Prepared, Steps, compose, look_at, prepare
-from tasks.services import check_service, gateway_of, saved_services
-from tasks.twitter_service import block_name
+from tasks.services import check_service, take_over_forms
+from campaign.services.fields import block_name
 
 
 def head_of(prepared: Prepared) -> PreviewHead:
@@ -223,7 +224,7 @@ def _close(session: Session, delivery: Delivery, log: Sequence[Message], state: 
 
 def report_on(session: Session, delivery: Delivery) -> DeliveryReport:
     """The log of a delivery as people and scripts read it."""
-    known = {service.id: service for service in services.all_known(session)}
+    known = {service.id: service for service in services.list_known(session)}
     return report_of(delivery, messages.of_delivery(session, delivery), known)
 
 
@@ -258,7 +259,7 @@ def withdraw(name: str, actor: str, *, proofs: bool) -> int:
         delivery = deliveries.named(session, name)
         log = [one for one in messages.of_delivery(session, delivery, None) if bool(one.proof_number) is proofs]
         out = [one for one in log if one.state is MessageState.SENT and not one.withdrawn_at]
-        by_id = {service.id: service for service in services.all_known(session)}
+        by_id = {service.id: service for service in services.list_known(session)}
     for message in reversed(out):
         _delete(by_id[message.service_id], delivery, message, actor)
     return len(out)
@@ -296,7 +297,7 @@ class Form(Protocol):
 def make_ready() -> None:
     """Bring the tables up to date and take back questions that nobody answered."""
     engine.make_ready()
-    saved_services()
+    take_over_forms.fn()
     with writing() as session:
         approval.return_unanswered(session, pendulum.now("UTC"))
 

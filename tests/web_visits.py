@@ -91,7 +91,7 @@ class House:
 
     def _services(self) -> list[Service]:
         with reading() as session:
-            return services.all_known(session)
+            return services.list_known(session)
 
     def _app_keys(self, service: Service) -> AppKeys:
         keys = {name: self.made[name] for name in APP_KEYS[: 4 if service.has_oauth2 else 2]}

@@ -1,7 +1,6 @@
 """A reading of followers: its run, its pages, when it ends, and its report."""
 
-import gc
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -15,8 +14,16 @@ from sqlmodel import Session, SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from campaign.audience.followers import count_followers, end_unseen, save_page
-from campaign.errors import AlreadyRunning
+from campaign.db.engine import reading, writing
+from campaign.db.locks import claim
+from campaign.errors import AlreadyRunning, NotPossible, ServiceBlocked, Unsent, WrongUsage, XError, is_passing
 from campaign.formatting import usd
+from campaign.limits import rate_limits, spend_cap
+from campaign.limits.spend_cap import refusal_of, settle_failed_call
+from campaign.running import retried, run_side_by_side, wait_until
+from campaign.services import store as services
+from campaign.services.check import sentence_of
+from campaign.services.connection import check_if_due, gateway_of
 from campaign.x.gateway import Gateway
 from campaign.x.types import Answer, FollowerPage, opens_at
 from models import Service, SyncMode, SyncPage, SyncRun, SyncState
@@ -108,7 +115,7 @@ def report_of(service: Service, run: SyncRun, now: datetime) -> SyncReport:
 _RUNS: Table = SQLModel.metadata.tables["sync_run"]
 
 
-def open_reading(session: Session, service_id: int, mode: SyncMode, flow_run_id: str, now: datetime) -> SyncRun:
+def take_up_reading(session: Session, service_id: int, mode: SyncMode, flow_run_id: str, now: datetime) -> SyncRun:
     """Take up the unfinished reading of this mode, from its last page, or begin a new one.
 
     The caller holds the claim on the service, so whatever still counts as running has died.
@@ -209,14 +216,6 @@ def _forget_pages(session: Session, run: SyncRun) -> None:
     session.execute(delete(SyncPage).where(col(SyncPage.sync_run_id) == run.id))
 
 
-def collect_garbage_rarely() -> None:
-    """Let this process look for reference cycles a hundred times less often than Python's default.
-
-    A page is thousands of objects without cycles; looking through all of Prefect's for each took an eighth of a sync.
-    """
-    gc.set_threshold(100_000, 20, 100)
-
-
 class PageReader:
     """Asks X for pages of followers, one call at a time, never for more people than are paid for."""
 
@@ -256,3 +255,195 @@ class PageReader:
         """Ask for the page after this one where there is one, X allows the call, and it is paid for as well."""
         if answer.value.next_token and self.may_go_on:
             self.ask(answer.value.next_token, paid_for - self._size)
+
+
+#: One row in the UI for so many pages: more would hide the progress, fewer would cost more than they show.
+PAGES_A_TASK = 10
+#: A reading that X keeps sending back to its first page would cost money without an end.
+MOST_RESTARTS = 3
+_PAGE = "reading a page of followers"
+
+
+def open_reading(service: Service, mode: SyncMode, flow_run_id: str) -> SyncRun:
+    """Take up the last unfinished reading of a service, from its last page, or begin a new one."""
+    with writing() as session:
+        return take_up_reading(session, service.id, mode, flow_run_id, pendulum.now("UTC"))
+
+
+def estimate_cost(service: Service, run_id: int) -> SyncRun:
+    """Compare what the reading will cost with what is left of the month's cap, before anything is spent on it."""
+    gateway, now = gateway_of(service), pendulum.now("UTC")
+    with writing() as session:
+        run = session.get_one(SyncRun, run_id)
+        expected = _expected(service, run, gateway.follower_page_size)
+        left = spend_cap.left(session, service.id, now) + spend_cap.taken_over(session, service.id, _PAGE, now)
+        refusal = refusal_of(expected, gateway.follower_price.usd, left, service.spend_cap)
+        if refusal:
+            close(session, run, SyncState.STOPPED if run.pages else SyncState.REFUSED, refusal, now)
+        return run
+
+
+def _expected(service: Service, run: SyncRun, page_size: int) -> int:
+    followers = service.followers_count or 0
+    return max(0, followers - run.followers_read) if run.mode is SyncMode.FULL else min(followers, page_size)
+
+
+def has_unfinished_reading(service: Service, mode: SyncMode) -> bool:
+    """Whether an earlier run left something to go on with."""
+    with reading() as session:
+        return is_unfinished(session, service.id, mode)
+
+
+def read_pages(service: Service, run_id: int) -> SyncRun:
+    """Read the next pages of followers; each is written in one transaction that also moves the checkpoint."""
+    gateway = gateway_of(service)
+    run, paid_for = _prepare(gateway, service, run_id, pendulum.now("UTC"))
+    with PageReader(gateway, service.x_user_id or "") as pages:
+        try:
+            for page in range(PAGES_A_TASK):
+                if run.state is not SyncState.RUNNING or not pages.ask(run.next_token, paid_for):
+                    break
+                answer, goes_on = pages.answer(), page + 1 < PAGES_A_TASK and pages.may_go_on
+                if run.mode is SyncMode.FULL and goes_on:
+                    pages.ask_ahead(answer, paid_for)
+                paid_for = paid_for - len(answer.value.followers) if goes_on and answer.value.next_token else 0
+                run = _keep(service, run, answer, paid_for)
+        except XError as error:
+            _add_cost(run_id, settle_failed_call(service.id, _PAGE, error))
+            if error.reason == "page_token" and run.restarts < MOST_RESTARTS:
+                return _start_over(run.id)
+            if not page or not is_passing(error):
+                raise
+            # There was progress: the next task begins its tries anew.
+    return run
+
+
+def _prepare(gateway: Gateway, service: Service, run_id: int, now: datetime) -> tuple[SyncRun, int]:
+    """Set money for the first pages aside; where X or the cap allows none, leave the reading waiting or stopped."""
+    with writing() as session:
+        run = session.get_one(SyncRun, run_id)
+        opens_at = rate_limits.calls_open_at(session, service.id, gateway.follower_endpoints, now)
+        if opens_at:
+            _wait(session, run, opens_at, now)
+            return run, 0
+        # Money for all pages of this task, and no more than the list should need: the rest stays free for others.
+        page_size = gateway.follower_page_size
+        wanted = min(PAGES_A_TASK * page_size, _expected(service, run, page_size) + page_size)
+        # One page is written while the next one is asked for.
+        paid_for = spend_cap.reserve(
+            session, service.id, _PAGE, gateway.follower_price, wanted, now, at_once=2 * page_size
+        )
+        if not paid_for:
+            cap = usd(services.get(session, service.id).spend_cap)
+            reason = f"This month's spend cap of {cap} is reached; raise it or wait for the next month."
+            close(session, run, SyncState.STOPPED, reason, now)
+        return run, paid_for
+
+
+def _keep(service: Service, run: SyncRun, answer: Answer[FollowerPage], paid_for: int) -> SyncRun:
+    """Write a page; money for `paid_for` people stays aside for the pages after it."""
+    now = pendulum.now("UTC")
+    with writing() as session:
+        run = take(session, run)
+        # The long statements first: meanwhile the next page is asked for, and the short ones do not wait for it.
+        record_page(session, run, service, answer.value, now)
+        keep = paid_for if run.state is SyncState.RUNNING else 0
+        run.cost += spend_cap.settle(session, service.id, _PAGE, answer.receipts, now, keep=keep)
+        return run
+
+
+def _add_cost(run_id: int, cost: Decimal) -> None:
+    """Count what answered calls cost though the page as a whole failed: with API 1.1 a page is many calls."""
+    if cost:
+        with writing() as session:
+            session.get_one(SyncRun, run_id).cost += cost
+
+
+def _wait(session: Session, run: SyncRun, until: datetime, now: datetime) -> None:
+    close(session, run, SyncState.WAITING, "X allows no more calls for now.", now)
+    run.goes_on_at = until
+
+
+def _start_over(run_id: int) -> SyncRun:
+    with writing() as session:
+        run = session.get_one(SyncRun, run_id)
+        start_over(session, run, pendulum.now("UTC"))
+        return run
+
+
+def leave(service: Service, run_id: int, error: XError) -> None:
+    """Leave a reading that X does not let go on, with its checkpoint, in the state that the error calls for."""
+    with writing() as session:
+        run, now = session.get_one(SyncRun, run_id), pendulum.now("UTC")
+        if isinstance(error, Unsent) and error.retry_at:
+            _wait(session, run, error.retry_at, now)
+            return
+        if error.reason == "cap":
+            close(session, run, SyncState.STOPPED if run.pages else SyncState.REFUSED, sentence_of(error), now)
+            return
+        close(session, run, SyncState.FAILED, sentence_of(error), now)
+        if isinstance(error, ServiceBlocked):
+            services.mark_blocked(session, services.get(session, service.id), sentence_of(error))
+
+
+def report_on(service: Service, run_id: int) -> SyncReport:
+    """Read what came of a reading."""
+    with reading() as session:
+        return report_of(service, session.get_one(SyncRun, run_id), pendulum.now("UTC"))
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """How the steps of a reading are run: here and now, or as tasks of a Prefect run."""
+
+    check: Callable[[Service], Service]
+    estimate: Callable[[Service, int], SyncRun]
+    read: Callable[[Service, int], SyncRun]
+    show: Callable[[Service, SyncRun], None]
+
+
+DIRECT = Steps(retried(check_if_due), estimate_cost, retried(read_pages), lambda _service, _run: None)
+
+
+def synchronise(service: Service, mode: SyncMode, started_by: str, steps: Steps = DIRECT) -> SyncReport:
+    """Brings the followers of one service up to date, from its check to its report; returns every error in it."""
+    try:
+        with claim(service.id, service.internal_name):
+            run = open_reading(service, mode, started_by)
+            return _read_followers(service, run, steps)
+    except (NotPossible, WrongUsage) as error:
+        return SyncReport(service.internal_name, SyncState.FAILED, reason=str(error))
+
+
+def _read_followers(service: Service, run: SyncRun, steps: Steps) -> SyncReport:
+    try:
+        service = steps.check(service)
+        run = steps.estimate(service, run.id)
+        while run.state is SyncState.RUNNING:
+            run = steps.read(service, run.id)
+            steps.show(service, run)
+    except XError as error:
+        leave(service, run.id, error)
+    return report_on(service, run.id)
+
+
+def synchronise_all(services: Sequence[Service], mode: SyncMode, started_by: str, *, wait: bool) -> list[SyncReport]:
+    """Brings the followers of several services up to date, side by side; waits for X unless `wait` is off."""
+    reports: dict[int, SyncReport] = {}
+    waiting = list(services)
+    while True:
+        done = run_side_by_side(lambda service: synchronise(service, mode, started_by), waiting)
+        reports |= {service.id: report for service, report in zip(waiting, done, strict=True)}
+        waiting = [service for service in services if reports[service.id].state is SyncState.WAITING]
+        if not waiting or not wait:
+            return list(reports.values())
+        wait_until(min(at for service in waiting if (at := reports[service.id].goes_on_at)))
+
+
+def describe_outcome(reports: Sequence[SyncReport], problems: Sequence[str]) -> tuple[bool, str]:
+    """Returns whether nothing needs a person, and one sentence on it; empty when there is nothing to say."""
+    unhappy = [f"{report.service}: {report.reason}" for report in reports if report.is_unhappy]
+    if unhappy or problems:
+        return False, " ".join([*unhappy, *problems])
+    later = [f"{one.service} continues at {one.goes_on_at:%Y-%m-%d %H:%M:%S %Z}" for one in reports if one.goes_on_at]
+    return True, "; ".join(later) or ("" if reports else "Nothing was left to go on with.")

@@ -88,7 +88,7 @@ def _text(value: object) -> str:
 
 def selection_of(session: Session, service: str | None, new_since: datetime | None, *, ended: bool) -> Selection:
     """Read what a person asked for; raises WrongUsage for a service nobody knows."""
-    row = services.named(session, service) if service else None
+    row = services.find(session, service) if service else None
     if service and row is None:
         raise WrongUsage(f"There is no service {service}, or it has not been synchronised yet.")
     since = pendulum.instance(new_since, tz="UTC") if new_since else None

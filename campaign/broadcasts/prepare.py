@@ -64,7 +64,7 @@ def figures_of(
     service = aimed.service
     terms, quiet = message_terms(service.api_version.value), quiet_hours_of(service)
     told = {window.name: window.limit for window in rate_limits.windows_of(session, service, terms.message_endpoint)}
-    removed = "" if service.block_id else f"The service {service.internal_name} has been removed."
+    removed = "" if service.is_connected else f"The service {service.internal_name} has been removed."
     return BroadcastTarget(
         service_id=service.id,
         internal_name=service.internal_name,

@@ -47,7 +47,7 @@ def note_in(text: str) -> str:
 
 def service_named(session: Session, name: str) -> Service:
     """Find a service; raises WrongUsage for one that nobody knows."""
-    found = services.named(session, name.removeprefix("@"))
+    found = services.find(session, name.removeprefix("@"))
     if found is None:
         raise WrongUsage(f"There is no service {name}, or it has not been synchronised yet.")
     return found

@@ -106,7 +106,7 @@ _COLUMNS = ("state", "service", "part", "proof", "x_id", "at", "link", "reason")
 
 def lines_of(session: Session, delivery: Delivery, log: Sequence[Message]) -> tuple[LogLine, ...]:
     """The lines of a log as people and scripts read them."""
-    return report_of(delivery, log, {service.id: service for service in services.all_known(session)}).lines
+    return report_of(delivery, log, {service.id: service for service in services.list_known(session)}).lines
 
 
 def show_log(lines: Sequence[LogLine], *, as_json: bool, as_csv: bool = False) -> None:
@@ -834,7 +834,7 @@ def _show_end(delivery: Delivery) -> None:
 
 
 def _id_of(session: Session, internal_name: str) -> int:
-    service = services.named(session, internal_name)
+    service = services.find(session, internal_name)
     if service is None:
         raise WrongUsage(f"There is no service {internal_name}.")
     return service.id

@@ -53,7 +53,7 @@ def service(
     """Show how the audience of a service grows, when its posts do well, and which did best."""
 
     def read(session: Session) -> Any:
-        found = services.named(session, name)
+        found = services.find(session, name)
         if found is None:
             raise WrongUsage(f"There is no service {name!r}; `campaign service list` shows them.")
         return engagement_deliveries.service_numbers(session, found, load_settings().timezone)

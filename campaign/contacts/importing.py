@@ -202,7 +202,7 @@ def _handle_of(row: ContactRow) -> str:
 
 
 def _services(session: Session) -> dict[str, Service]:
-    return {service.internal_name.lower(): service for service in services.all_known(session)}
+    return {service.internal_name.lower(): service for service in services.list_known(session)}
 
 
 def _consent_problems(placed: Placed, known_services: Collection[str]) -> Iterator[str]:

@@ -20,6 +20,8 @@ class Claim(Enum):
     MESSAGES = 0x63616D72, "written from"
     ANALYSIS = 0x63616D73, "analysed"
     """Of a delivery, not of a service."""
+    FORMS = 0x63616D74, "taken over"
+    """Of all services."""
 
 
 @contextmanager

@@ -572,7 +572,7 @@ def service_numbers(session: Session, service: Service, timezone: str) -> Servic
 
 def overview(session: Session, tariff: Tariff, now: datetime) -> Overview:
     """All services that are saved, and the newest deliveries; each figure is one statement for all of them."""
-    saved = session.exec(select(Service).where(col(Service.block_id).is_not(None)).order_by(col(Service.internal_name)))
+    saved = session.exec(select(Service).where(col(Service.removed_at).is_(None)).order_by(col(Service.internal_name)))
     figures = _Figures(session, now)
     newest = newest_deliveries(session, NEWEST_DELIVERIES)
     return Overview(

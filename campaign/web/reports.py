@@ -233,7 +233,7 @@ def _delivery(name: str) -> Report | None:
 
 def _service(name: str) -> Report | None:
     with reading() as session:
-        service = services.named(session, name)
+        service = services.find(session, name)
         numbers = engagement_deliveries.service_numbers(session, service, load_settings().timezone) if service else None
     return reports.service_report_of(numbers) if numbers else None
 

@@ -78,7 +78,7 @@ class Directory:
             # Opening a page needs no more than what is in the tables.
             _log.warning("The saved services cannot be read: %s", error)
         with reading() as session:
-            return [service for service in services.all_known(session) if service.block_id]
+            return [*services.list_connected(session)]
 
 
 def what_is_missing(service: Service) -> list[str]:

@@ -1,6 +1,7 @@
 """The four keys of an X account, and the mistakes people make when copying them."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 
 from pydantic import SecretStr
@@ -23,22 +24,22 @@ _ACCESS_TOKEN = re.compile(r"\d+-[A-Za-z0-9]{20,}")
 _CONSUMER_KEY_LENGTH, _CONSUMER_SECRET_LENGTH = 25, 50
 
 
-def problem_of(keys: Keys) -> str | None:
-    """The one sentence to show when the keys surely cannot work, None when they may.
+def problems_of(keys: Keys) -> list[str]:
+    """Returns a sentence for everything by which the keys surely cannot work.
 
     Only what is recognised for certain is refused: X never promised the shape of a key.
     """
     values = {label: getattr(keys, name).get_secret_value() for name, label in _LABELS.items()}
-    return _unusable(values) or _repeated(values) or _token_elsewhere(values) or _key_and_secret_swapped(values)
+    confused = [_repeated(values), _token_elsewhere(values), _key_and_secret_swapped(values)]
+    return list(_unusable(values)) or [problem for problem in confused if problem]
 
 
-def _unusable(values: dict[str, str]) -> str | None:
+def _unusable(values: dict[str, str]) -> Iterator[str]:
     for label, value in values.items():
         if not value.strip():
-            return f"The {label} is empty: copy it from the developer console."
-        if any(character.isspace() for character in value):
-            return f"The {label} contains a space or a line break: copy it again from the developer console."
-    return None
+            yield f"The {label} is empty: copy it from the developer console."
+        elif any(character.isspace() for character in value):
+            yield f"The {label} contains a space or a line break: copy it again from the developer console."
 
 
 def _repeated(values: dict[str, str]) -> str | None:

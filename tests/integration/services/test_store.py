@@ -117,7 +117,7 @@ def test_a_form_may_take_the_name_of_a_removed_one() -> None:
     acme, _ = remember(ACME, OTHER)
     remember(replace(ACME, internal_name="other"))
     with reading() as session:
-        other = services.named(session, "other")
+        other = services.find(session, "other")
     assert other is not None
     assert (other.id, other.block_id) == (acme.id, "block-acme")
 
@@ -137,10 +137,10 @@ def test_a_new_form_may_take_the_name_that_another_one_gave_up() -> None:
 def test_a_service_is_found_by_its_name_in_any_case() -> None:
     remember(form(internal_name="Acme"))
     with reading() as session:
-        found = services.named(session, "aCME")
+        found = services.find(session, "aCME")
         assert found is not None
         assert found.internal_name == "Acme"
-        assert services.named(session, "acme_") is None
+        assert services.find(session, "acme_") is None
 
 
 def test_a_check_without_problems_keeps_the_account() -> None:

@@ -1,0 +1,186 @@
+"""Recovering the profiles of people who agreed: their tokens are kept in the vault, used once, and made worthless."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import pendulum
+from sqlmodel import Session
+
+from campaign.consent import agreements
+from campaign.contacts import store as contacts
+from campaign.db import vault
+from campaign.db.engine import reading, writing
+from campaign.errors import Refused, ServiceBlocked, Unsent, WrongUsage, XError
+from campaign.limits.spend_cap import paid
+from campaign.services import store as services
+from campaign.services.check import sentence_of
+from campaign.services.connection import app_keys_of
+from campaign.settings import load_settings
+from campaign.x.oauth import Grant, SignIn, sign_in_of
+from campaign.x.prices import USER_READ
+from campaign.x.types import Profile
+from models import Agreement, AgreementState, ReconciledBy, SecretKind, Service
+
+
+@dataclass(frozen=True, slots=True)
+class KeptGrant:
+    """A token, and the service whose app it was granted to."""
+
+    service_id: int
+    grant: Grant
+
+
+def keep_grant(session: Session, agreement: Agreement, grant: Grant, now: datetime) -> None:
+    """Keeps the token of an agreement in the vault until the profile is recovered."""
+    values = {"service_id": str(agreement.service_id)} | grant.as_json()
+    vault.save(session, SecretKind.CONTACT_GRANT, agreement.id, values, now)
+
+
+def _read_grant(agreement_id: int) -> KeptGrant | None:
+    with reading() as session:
+        stored = vault.read(session, SecretKind.CONTACT_GRANT, agreement_id)
+    return KeptGrant(int(stored["service_id"]), Grant.from_json(stored)) if stored else None
+
+
+def _delete_grant(agreement_id: int) -> None:
+    with writing() as session:
+        vault.delete(session, SecretKind.CONTACT_GRANT, agreement_id)
+
+
+def _sign_in_with(service: Service, scopes: str) -> SignIn:
+    return sign_in_of(app_keys_of(service), load_settings().x_api_url, asks_email="users.email" in scopes)
+
+
+def end_tokens() -> None:
+    """Makes those tokens worthless at X that nothing is read with any more, and deletes them; X away: the next time."""
+    with reading() as session:
+        kept = vault.list_owners(session, SecretKind.CONTACT_GRANT)
+        needed = agreements.still_waiting(session, kept)
+    for agreement_id in kept:
+        if agreement_id not in needed:
+            token = _read_grant(agreement_id)
+            if token is None or _is_revoked(token):
+                _delete_grant(agreement_id)
+
+
+def _is_revoked(token: KeptGrant) -> bool:
+    """Whether the token opens nothing any more, or cannot be revoked at all."""
+    try:
+        with reading() as session:
+            service = services.get(session, token.service_id)
+        _sign_in_with(service, token.grant.scopes).revoke(token.grant)
+    except (Refused, ServiceBlocked, WrongUsage):
+        return True
+    except XError:
+        return False
+    return True
+
+
+#: The page hands a token over a moment after it wrote the agreement; after this long it never will.
+_HAND_OVER = timedelta(minutes=10)
+_LOST = "The token of this agreement was lost; the person may say yes again."
+_OTHER_PERSON = "X named another person than the one who agreed."
+#: When X is away it is asked again after this long: a token is good for two hours.
+_AGAIN = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What became of the agreements whose profiles were to be read."""
+
+    recovered: int = 0
+    reconciled: int = 0
+    """Of those, people who were known already."""
+    failed: int = 0
+    waiting: int = 0
+    """X was away, the spend cap reached, or the app's keys are wrong: these are read later."""
+    problems: tuple[str, ...] = ()
+    """A sentence for each kind of failure, or reason to wait."""
+    again_at: datetime | None = None
+    """When it is worth trying again, for those that wait for X."""
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """What became of one."""
+
+    state: AgreementState
+    reconciled: bool = False
+    problem: str = ""
+    again_at: datetime | None = None
+
+
+def recover_profiles() -> Recovered:
+    """Read and keep the profiles of all who agreed, then make the tokens worthless and forget them.
+
+    What X does not answer now stays for the next time, token included.
+    """
+    with reading() as session:
+        waiting = agreements.waiting(session)
+    found = _sum([_recover(agreement) for agreement in waiting])
+    end_tokens()
+    return found
+
+
+def _sum(ends: list[_End]) -> Recovered:
+    times = [end.again_at for end in ends if end.again_at]
+    return Recovered(
+        recovered=sum(end.state is AgreementState.RECOVERED for end in ends),
+        reconciled=sum(end.reconciled for end in ends),
+        failed=sum(end.state is AgreementState.FAILED for end in ends),
+        waiting=sum(end.state is AgreementState.AGREED for end in ends),
+        problems=tuple(dict.fromkeys(end.problem for end in ends if end.problem)),
+        again_at=min(times, default=None),
+    )
+
+
+def _recover(agreement: Agreement) -> _End:
+    now = pendulum.now("UTC")
+    kept = _read_grant(agreement.id)
+    if kept is None:
+        return _fail(agreement, _LOST) if agreement.agreed_at + _HAND_OVER < now else _End(AgreementState.AGREED)
+    with reading() as session:
+        service = services.get(session, agreement.service_id)
+    try:
+        sign_in = _sign_in_with(service, kept.grant.scopes)
+        purpose = f"recovering agreement {agreement.id}"
+        profile = paid(service, purpose, USER_READ, lambda: sign_in.profile(kept.grant))
+    except (Refused, WrongUsage) as error:
+        return _fail(agreement, str(error))
+    except XError as error:
+        return _End(
+            AgreementState.AGREED, problem=f"{service.label}: {sentence_of(error)}", again_at=_again(error, now)
+        )
+    if profile.external_id != agreement.external_id:
+        return _fail(agreement, _OTHER_PERSON)
+    return _keep(agreement, service, profile)
+
+
+def _again(error: XError, now: datetime) -> datetime | None:
+    if isinstance(error, ServiceBlocked):
+        return None  # somebody has to act first
+    return (isinstance(error, Unsent) and error.retry_at) or now + _AGAIN
+
+
+def _keep(agreement: Agreement, service: Service, profile: Profile) -> _End:
+    """Keep a profile, unless the person took the agreement back meanwhile."""
+    keys = contacts.keys_of(service.reconciliation)
+    with writing() as session:
+        row = agreements.lock(session, agreement.id)
+        if row is None:
+            return _End(AgreementState.WITHDRAWN)
+        now = pendulum.now("UTC")
+        contact, told_by = contacts.learn(session, profile, keys, now, may_link=row.may_link)
+        row.contact_id, row.reconciled_by, row.recovered_at, row.reason = contact.id, told_by, now, ""
+        row.become(AgreementState.RECOVERED)
+        session.add(row)
+    return _End(AgreementState.RECOVERED, reconciled=told_by is not ReconciledBy.NOTHING)
+
+
+def _fail(agreement: Agreement, sentence: str) -> _End:
+    with writing() as session:
+        if row := agreements.lock(session, agreement.id):
+            row.reason = sentence
+            row.become(AgreementState.FAILED)
+            session.add(row)
+    return _End(AgreementState.FAILED, problem=sentence)

@@ -1,0 +1,150 @@
+"""Connecting to X as a service: which services there are, their keys from the vault, and what X says of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import lru_cache
+
+import pendulum
+from pydantic import SecretStr
+from sqlmodel import col, select
+
+from campaign.db import vault
+from campaign.db.engine import reading, writing
+from campaign.errors import NotPossible, ServiceBlocked, WrongUsage
+from campaign.limits.spend_cap import paid
+from campaign.services import store
+from campaign.services.check import Problem, problems_of, sentence_of
+from campaign.services.fields import SECRETS
+from campaign.settings import load_settings
+from campaign.x.gateway import Gateway, connect
+from campaign.x.keys import Keys
+from campaign.x.oauth import AppKeys
+from campaign.x.types import Account, check_handle
+from models import ApiVersion, FormProblem, SecretKind, Service, ServiceState
+
+#: X is asked again about a service that is well after this time.
+CHECKED_FOR = timedelta(hours=24)
+_ACCOUNT = "reading the account"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Connected services, and a sentence for each form in Prefect's UI that cannot be used."""
+
+    services: list[Service]
+    problems: list[str] = field(default_factory=list)
+
+
+def connected_services() -> Services:
+    """Reads the connected services."""
+    with reading() as session:
+        problems = session.exec(select(FormProblem.sentence).order_by(col(FormProblem.sentence)))
+        return Services(store.list_connected(session), list(problems))
+
+
+def find_service(internal_name: str) -> Service:
+    """Finds a connected service; raises WrongUsage when there is none of this internal name."""
+    check_handle(internal_name)
+    return _pick(connected_services(), internal_name)
+
+
+def choose_services(internal_names: Sequence[str]) -> Services:
+    """Finds the services to synchronise: those named, or all with *Synchronize subscriptions*; raises WrongUsage."""
+    for name in internal_names:
+        check_handle(name)
+    known = connected_services()
+    if internal_names:
+        named = {service.id: service for service in (_pick(known, name) for name in internal_names)}
+        return Services(list(named.values()))
+    chosen = [service for service in known.services if service.synchronize]
+    if not chosen and not known.problems:
+        raise WrongUsage(
+            "No service has Synchronize subscriptions ticked; tick it in the form of a service, or name the services."
+            if known.services
+            else "There is no service yet; make one with `campaign service create HANDLE`,"
+            " or in the Prefect UI under Blocks: add a Twitter service."
+        )
+    return Services(chosen, known.problems)
+
+
+def _pick(known: Services, internal_name: str) -> Service:
+    for service in known.services:
+        if service.internal_name.lower() == internal_name.lower():
+            return service
+    for problem in known.problems:
+        if internal_name.lower() in problem.lower():
+            raise WrongUsage(problem)
+    names = ", ".join(sorted(service.internal_name for service in known.services)) or "none yet"
+    raise WrongUsage(f"There is no service {internal_name}; there are: {names}.")
+
+
+def gateway_of(service: Service) -> Gateway:
+    """Connects to X with the keys of a service; raises NotPossible when it was removed, WrongUsage for a lost key."""
+    if not service.is_connected:
+        raise NotPossible(f"The service {service.internal_name} has been removed.")
+    return _connect(service.id, service.saved_at, service.api_version, service.owned)
+
+
+@lru_cache(maxsize=1000)
+def _connect(service_id: int, _saved_at: datetime | None, api_version: ApiVersion, owned: bool) -> Gateway:
+    """Connects once per process and change of the service: steps that follow each other share the connection."""
+    secrets = _secrets_of(service_id)
+    keys = Keys(*(secrets[name] for name in SECRETS[:4]))
+    return connect(keys, api_version=api_version, owned=owned, base_url=load_settings().x_api_url)
+
+
+def app_keys_of(service: Service) -> AppKeys:
+    """Reads the keys of the developer app that people sign in with; raises WrongUsage when the service was removed."""
+    if not service.is_connected:
+        raise WrongUsage(f"The service {service.internal_name} has been removed.")
+    secrets = _secrets_of(service.id)
+    return AppKeys(*(secrets[name] for name in ("consumer_key", "consumer_secret", "client_id", "client_secret")))
+
+
+def _secrets_of(service_id: int) -> dict[str, SecretStr]:
+    with reading() as session:
+        values = vault.read(session, SecretKind.SERVICE_KEYS, service_id)
+        if values is None:
+            name = store.get(session, service_id).internal_name
+            raise WrongUsage(f"The keys of {name} are missing; enter them with: campaign service edit {name} --keys")
+    return {name: SecretStr(values.get(name, "")) for name in SECRETS}
+
+
+def check_if_due(service: Service) -> Service:
+    """Asks X, at most daily, whether the keys of a service work; returns the service as it is known now.
+
+    Raises ServiceBlocked when they do not, and any XError when X cannot be asked.
+    """
+    if not is_freshly_checked(service, pendulum.now("UTC")):
+        blocking = [problem.sentence for problem in check_keys(service) if problem.blocks]
+        if blocking:
+            raise ServiceBlocked(" ".join(blocking), reason="check", remedy="")
+    with reading() as session:
+        return store.get(session, service.id)
+
+
+def is_freshly_checked(service: Service, now: datetime) -> bool:
+    """Whether the last check found nothing that blocks, is less than a day old and newer than the last change."""
+    if service.state is ServiceState.UNCHECKED or service.blocked or service.checked_at is None:
+        return False
+    is_recent = service.checked_at > now - CHECKED_FOR
+    return is_recent and (service.saved_at is None or service.saved_at < service.checked_at)
+
+
+def check_keys(service: Service) -> list[Problem]:
+    """Asks X about a service and records the answer; raises XError when X cannot be asked, for whatever reason."""
+    account: Account | None = None
+    try:
+        gateway = gateway_of(service)
+        account = paid(service, _ACCOUNT, gateway.account_price, gateway.me)
+        with reading() as session:
+            owner = store.connected_to(session, account, service)
+        problems = problems_of(service, account, owner)
+    except ServiceBlocked as refusal:
+        if refusal.reason == "cap":
+            raise
+        problems = [Problem(sentence_of(refusal), blocks=True)]
+    with writing() as session:
+        store.record_check(session, store.get(session, service.id), account, problems, pendulum.now("UTC"))
+    return problems

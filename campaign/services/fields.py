@@ -1,0 +1,286 @@
+"""The fields of a service, as a person fills them in: in the Prefect UI, in a command, on a page. Pure."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from decimal import Decimal
+from hashlib import sha256
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, ValidationError, WithJsonSchema
+from pydantic_core import ErrorDetails
+
+from campaign.errors import WrongUsage
+from campaign.limits.quiet_hours import parse_quiet_hours
+from campaign.x.keys import Keys, problems_of
+from campaign.x.types import check_handle
+from models import OPT_OUT_LINE, ApiVersion, MessagePolicy, ReconciledBy
+
+DAYS = 7
+"""In which the frequency cap counts, unless told otherwise."""
+RECONCILIATION = "x_user_id, email"
+"""What tells that a profile is a known contact's, unless told otherwise."""
+
+
+def _text(given: Any) -> Any:
+    return given.strip() if isinstance(given, str) else "" if given is None else given
+
+
+def _line(given: str) -> str:
+    return "" if given == "-" else given
+
+
+def _handle(given: str) -> str:
+    with _collected():
+        check_handle(given)
+    return given
+
+
+def _hours(given: str) -> str:
+    with _collected():
+        hours = parse_quiet_hours(given)
+    return f"{hours.begins:%H:%M}-{hours.ends:%H:%M}" if hours else ""
+
+
+def _zone(given: str) -> str:
+    try:
+        return ZoneInfo(given).key if given else ""
+    except (ValueError, OSError, LookupError):
+        msg = f"The time zone {given!r} is not known: write it like Europe/Brussels or UTC."
+        raise ValueError(msg) from None
+
+
+def _keys(given: str) -> str:
+    keys = [key.strip().lower() for key in _line(given).split(",") if key.strip()]
+    for key in keys:
+        if key not in _KEYS:
+            msg = f"A contact cannot be found by {key!r}: write some of {', '.join(_KEYS)}, or a dash for none."
+            raise ValueError(msg)
+    return ", ".join(dict.fromkeys(keys))
+
+
+@contextmanager
+def _collected() -> Iterator[None]:
+    """Raises ValueError instead of WrongUsage: Pydantic collects those of all fields."""
+    try:
+        yield
+    except WrongUsage as error:
+        raise ValueError(str(error)) from None
+
+
+_KEYS = [key.value for key in ReconciledBy if key is not ReconciledBy.NOTHING]
+_TEXT = BeforeValidator(_text)
+_NUMBER = BeforeValidator(lambda given: 0 if given is None else given)
+_DAYS = BeforeValidator(lambda given: DAYS if given is None else given)
+
+InternalName = Annotated[
+    str,
+    Field(title="Internal name", description="Exactly the handle of the X account, without the @."),
+    AfterValidator(_handle),
+    WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9_]{1,15}$"}),
+]
+# A choice of one: the form would show a constant as a text to edit. A field named `type` cannot be saved there: the
+# form sends its values along as if they were the schema.
+ServiceType = Annotated[
+    Literal["Twitter"], Field(title="Type"), WithJsonSchema({"type": "string", "enum": ["Twitter"]})
+]
+SpendCap = Annotated[
+    Decimal,
+    Field(
+        title="Spend cap",
+        description="US dollars that X may charge for this account in a calendar month.",
+        ge=0,
+        max_digits=12,
+        json_schema_extra={"default": 50},
+    ),
+    WithJsonSchema({"type": "number", "minimum": 0}),
+]
+MessagePolicyChoice = Annotated[
+    Literal["all_followers", "consented_only"],
+    Field(
+        title="Direct messages to",
+        description="all_followers: whoever a broadcast chooses. consented_only: of those, people who agreed.",
+    ),
+]
+# Emptied it is missing in one UI, so the default: only a sign can say there that no line is wanted.
+OptOutLine = Annotated[
+    str,
+    Field(
+        title="Opt-out line",
+        description="Ends direct messages that do not say so themselves. A dash (-) for none.",
+        max_length=500,
+    ),
+    AfterValidator(_line),
+    _TEXT,
+]
+FrequencyCap = Annotated[
+    int,
+    Field(
+        title="Frequency cap",
+        description="Direct messages that one person gets at most in the days below. 0 for no cap.",
+        ge=0,
+        le=10_000,
+    ),
+    _NUMBER,
+]
+FrequencyDays = Annotated[
+    int, Field(title="Days of the frequency cap", description="So many days count for it.", ge=1, le=365), _DAYS
+]
+QuietHours = Annotated[
+    str,
+    Field(title="Quiet hours", description="No direct messages then, as in 22:00-08:00. Empty for none."),
+    AfterValidator(_hours),
+    _TEXT,
+]
+TimeZone = Annotated[
+    str,
+    Field(
+        title="Time zone",
+        description="Of the quiet hours, as in Europe/Brussels. Empty for the one of this installation.",
+    ),
+    AfterValidator(_zone),
+    _TEXT,
+]
+DailyLimit = Annotated[
+    int,
+    Field(
+        title="Daily limit",
+        description="Direct messages of this account in 24 hours. 0 for X's own limit.",
+        ge=0,
+        le=1_000_000,
+    ),
+    _NUMBER,
+]
+# Only for asking people to share their profile.
+JoinPurpose = Annotated[
+    str,
+    Field(
+        title="Purpose of sharing",
+        description="Why people are asked to share their profile, as the page says it. Empty: nobody is asked.",
+        max_length=1000,
+    ),
+    _TEXT,
+]
+AsksEmail = Annotated[
+    bool,
+    Field(title="Ask for the email address", description="Needs the client ID below, and X's permission for the app."),
+    BeforeValidator(bool),
+]
+Reconciliation = Annotated[
+    str,
+    Field(
+        title="Reconciliation",
+        description="What tells that a profile is a known contact's, in this order: x_user_id, email, username."
+        " A dash (-) for none.",
+    ),
+    AfterValidator(_keys),
+    _TEXT,
+]
+_NO_SECRET = BeforeValidator(lambda given: "" if given is None else given)
+ClientId = Annotated[
+    SecretStr,
+    Field(title="Client ID", description="Of OAuth 2.0, in the app's settings on X; for sharing profiles only."),
+    _NO_SECRET,
+]
+ClientSecret = Annotated[SecretStr, Field(title="Client secret", description="Of OAuth 2.0 too."), _NO_SECRET]
+
+SECRETS = ("consumer_key", "consumer_secret", "access_token", "access_token_secret", "client_id", "client_secret")
+"""The fields that live in the vault; the last two are for signing people in, and may be empty."""
+_LONGEST_SHOWN = 60
+
+
+class ServiceFields(BaseModel):
+    """One connected X account: its settings and its keys."""
+
+    label: str = Field(title="Label", description="The name you read in lists and reports.", min_length=1)
+    internal_name: InternalName
+    service_type: ServiceType = "Twitter"
+    visitor_folder: str = Field(
+        "Visitors", title="Visitor folder", description="Subscribers are synchronized in this folder.", min_length=1
+    )
+    synchronize: bool = Field(
+        True,
+        title="Synchronize subscriptions",
+        description="Switch it off to leave this account out of the account sync.",
+    )
+    proof: bool = Field(
+        False, title="Proof service", description="Switch it on for a private test account that only receives proofs."
+    )
+    api_version: Literal["2", "1.1"] = Field(
+        "2", title="API version", description="2, unless X still offers this app its old API."
+    )
+    owned: bool = Field(
+        True,
+        title="App owned by this account",
+        description="Whether this account owns the developer app: X then charges $0.001 for a follower, else $0.010.",
+    )
+    spend_cap: SpendCap = Decimal(50)
+    message_policy: MessagePolicyChoice = "all_followers"
+    opt_out_line: OptOutLine = OPT_OUT_LINE
+    frequency_cap: FrequencyCap = 0
+    frequency_days: FrequencyDays = DAYS
+    quiet_hours: QuietHours = ""
+    timezone: TimeZone = ""
+    daily_limit: DailyLimit = 0
+    join_purpose: JoinPurpose = ""
+    asks_email: AsksEmail = False
+    reconciliation: Reconciliation = RECONCILIATION
+    consumer_key: SecretStr = Field(title="Consumer key", description="Also called API key.")
+    consumer_secret: SecretStr = Field(title="Consumer secret", description="Also called API key secret.")
+    access_token: SecretStr = Field(title="Access token", description="Made after the app's permission was set.")
+    access_token_secret: SecretStr = Field(title="Access token secret")
+    client_id: ClientId = SecretStr("")
+    client_secret: ClientSecret = SecretStr("")
+
+    # Not `keys`: an object that has it is taken for a dictionary, by Prefect too.
+    def four_keys(self) -> Keys:
+        """Returns the keys of the account."""
+        return Keys(self.consumer_key, self.consumer_secret, self.access_token, self.access_token_secret)
+
+    def secrets(self) -> dict[str, str]:
+        """Returns what belongs in the vault, by the name of its field."""
+        return {name: getattr(self, name).get_secret_value() for name in SECRETS}
+
+    def columns(self) -> dict[str, Any]:
+        """Returns what belongs in the table of services."""
+        values = self.model_dump(include=set(ServiceFields.model_fields) - {*SECRETS, "service_type"})
+        return values | {
+            "api_version": ApiVersion(self.api_version),
+            "message_policy": MessagePolicy(self.message_policy),
+            "has_oauth2": bool(self.client_id.get_secret_value() and self.client_secret.get_secret_value()),
+            # The services of one developer app share its consumer key, and so this mark of it. The key does not follow
+            # from it: that is long and random, and its hash is one-way and cut short.
+            "app": sha256(self.consumer_key.get_secret_value().encode()).hexdigest()[:16],
+        }
+
+
+def read_fields(values: Mapping[str, Any]) -> ServiceFields:
+    """Checks all fields of a service; raises WrongUsage with every problem, by the labels of the form."""
+    try:
+        fields = ServiceFields.model_validate(dict(values))
+    except ValidationError as error:
+        raise WrongUsage(" ".join(_sentences(error.errors()))) from None
+    if problems := problems_of(fields.four_keys()):
+        raise WrongUsage(" ".join(problems))
+    return fields
+
+
+def _sentences(errors: list[ErrorDetails]) -> Iterator[str]:
+    for error in errors:
+        name = str(error["loc"][0])
+        field = ServiceFields.model_fields[name]
+        if error["type"] == "missing" or (name in SECRETS and not error["input"]):
+            yield f"{field.title} is missing{f': {field.description}' if field.description else '.'}"
+        elif error["type"] == "value_error":
+            yield error["msg"].removeprefix("Value error, ")
+        elif name in SECRETS:
+            yield f"{field.title} is not a text: copy it from the developer console."
+        else:
+            value = str(error["input"])
+            shown = value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}…"
+            yield f"{field.title} cannot be {shown!r}: {error['msg'][:1].lower()}{error['msg'][1:]}."
+
+
+def block_name(internal_name: str) -> str:
+    """Returns a name for a form or an artifact: Prefect allows only lowercase letters, digits and dashes."""
+    return internal_name.lower().replace("_", "-")
