@@ -4,11 +4,13 @@ from collections.abc import Sequence
 
 from benchmarks.brand import Brand
 from benchmarks.syncing import sync_once
-from campaign.broadcasts.context import Desk
+from campaign.broadcasts.context import Desk, OnChange, desk_of
+from campaign.broadcasts.prepare import Aim, aim
+from campaign.broadcasts.send import begin_broadcast, letters_for, records_of, under_way
 from campaign.deliveries.draft import Audience, Broadcast, Content, Draft, Part
+from campaign.deliveries.edit import compose
+from campaign.kinds import confirm
 from models import DeliveryKind
-from tasks.deliveries import compose, confirm
-from tasks.dm_broadcast import Aim, OnChange, aim, begin_broadcast, desk_of, letters_for, records_of, under_way
 from tasks.services import find_service
 
 TEXT = (

@@ -26,7 +26,7 @@ _URL = "https://shop.example.com/sale"
 def follow(_: Brand) -> list[float]:
     """Every link once as it is looked up, then once more as it is remembered."""
     from deployments.server import free_port
-    from deployments.web import running_web
+    from deployments.worker import running_web
 
     with writing() as session:
         tokens = _write(session)[:: ALL_LINKS // LINKS]

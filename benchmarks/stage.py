@@ -15,7 +15,7 @@ import requests
 
 from benchmarks.brand import Brand
 from campaign.settings import Settings
-from deployments.environment import child_environment, make_home
+from deployments.processes import child_environment, make_home
 from deployments.processes import Process, running
 from deployments.server import free_port, running_server
 

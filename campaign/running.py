@@ -40,10 +40,20 @@ def retried(step: Callable[_P, _R]) -> Callable[_P, _R]:
     return run
 
 
-def run_side_by_side(step: Callable[[_T], _R], items: Sequence[_T]) -> list[_R]:
-    """Runs a step for several services at the same time; returns the results in their order."""
+def run_side_by_side(
+    step: Callable[[_T], _R], items: Sequence[_T], stop: Callable[[], None] = lambda: None
+) -> list[_R]:
+    """Runs a step for several services at the same time; returns the results in their order.
+
+    Where that is interrupted, no further one begins, and `stop` asks those under way to end.
+    """
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        return list(pool.map(step, items))
+        try:
+            return list(pool.map(step, items))
+        except BaseException:
+            stop()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def wait_until(moment: datetime) -> None:

@@ -1,21 +1,39 @@
-"""Running the Prefect server of a home, for as long as it is wanted or for the duration of a command."""
+"""The Prefect server of a home: the one that runs, one for as long as it is wanted, and the key it encrypts with.
 
+`python -m deployments.server` prints the key, for a server that is not started by `campaign up`.
+"""
+
+import hashlib
+import json
 import os
 import socket
+import sqlite3
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+from uuid import UUID
 
+import httpx
+import pendulum
+from cryptography.fernet import Fernet
 from filelock import FileLock
+from sqlmodel import col, select
 
+from campaign.db import vault
+from campaign.db.engine import writing
+from campaign.db.signing import write_once
 from campaign.errors import NotPossible, WrongUsage
-from campaign.settings import Settings
-from deployments.encryption import VARIABLE, server_key
-from deployments.environment import child_environment, make_home
-from deployments.existing import check_version, is_healthy, server_of
-from deployments.processes import Process, running
+from campaign.services import store as services
+from campaign.services.fields import read_fields
+from campaign.settings import Settings, load_settings
+from deployments.processes import Process, child_environment, make_home, running
+from models import SecretKind, Service
 
 #: A first start makes Prefect's tables, on a slow machine for half a minute.
 _START_SECONDS = 120
@@ -41,24 +59,8 @@ def running_server(settings: Settings, port: int, *, ui: bool = True) -> Iterato
         yield server
 
 
-@contextmanager
-def connected(settings: Settings) -> Iterator[str]:
-    """Use the server that runs, or one for the duration of this block; gives its API address."""
-    if api_url := server_of(settings):
-        check_version(api_url)
-        with used_by_prefect(api_url):
-            yield api_url
-        return
-    sys.stderr.write("Starting a Prefect server for this command…\n")
-    with _started(settings, "command-server", free_port(), ui=False) as server, used_by_prefect(server.api_url):
-        try:
-            yield server.api_url
-        finally:
-            _send_what_is_queued()
-
-
-def _send_what_is_queued() -> None:
-    """Let Prefect send its last log lines and events, which it does in the background, before the server ends."""
+def drain_prefect() -> None:
+    """Lets Prefect send its last log lines and events, which it does in the background, before the server ends."""
     for module, worker in (("prefect.logging.handlers", "APILogWorker"), ("prefect.events.worker", "EventsWorker")):
         if module in sys.modules:
             getattr(sys.modules[module], worker).drain_all(timeout=5)
@@ -153,3 +155,154 @@ def _reread_settings() -> None:
         from prefect.context import refresh_global_settings_context
 
         refresh_global_settings_context()
+
+
+_ANSWER_SECONDS = 5
+
+
+def server_of(settings: Settings) -> str | None:
+    """The API address that PREFECT_API_URL names, or that of this home's server while it runs."""
+    if given := os.environ.get("PREFECT_API_URL"):
+        return given.rstrip("/")
+    try:
+        api_url, owner = (settings.home / "server.url").read_text().split()
+        os.kill(int(owner), 0)
+    except (OSError, ValueError):  # there is none, or it was left behind: another home's server may be there now
+        return None
+    return api_url if is_healthy(api_url) else None
+
+
+def check_version(api_url: str) -> None:
+    """Make sure that the server answers and is of the version that is installed here; raises WrongUsage."""
+    ours = version("prefect")
+    auth = os.environ.get("PREFECT_API_AUTH_STRING", "")
+    headers = {"Authorization": f"Basic {b64encode(auth.encode()).decode()}"} if auth else {}
+    try:
+        answer = httpx.get(f"{api_url}/admin/version", headers=headers, timeout=_ANSWER_SECONDS)
+        theirs = answer.raise_for_status().json()
+    except httpx.HTTPStatusError as error:
+        raise WrongUsage(_refusal(api_url, error.response.status_code)) from None
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        raise WrongUsage(
+            f"No Prefect server answers at {api_url}; start it, or correct or unset PREFECT_API_URL."
+        ) from None
+    if theirs != ours:
+        raise WrongUsage(
+            f"The Prefect server at {api_url} has version {theirs} and this installation {ours};"
+            " install the same version on both sides."
+        )
+
+
+def _refusal(api_url: str, status: int) -> str:
+    if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+        return (
+            f"The Prefect server at {api_url} wants to know who asks; set PREFECT_API_AUTH_STRING to its user:password."
+        )
+    return f"What answers at {api_url} is no Prefect server (status {status}); correct or unset PREFECT_API_URL."
+
+
+def is_healthy(api_url: str) -> bool:
+    """Whether a Prefect server answers there."""
+    try:
+        return httpx.get(f"{api_url}/health", timeout=_ANSWER_SECONDS).is_success
+    except (httpx.HTTPError, httpx.InvalidURL):
+        return False
+
+
+VARIABLE = "PREFECT_SERVER_ENCRYPTION_KEY"
+
+
+def key_file(settings: Settings) -> Path:
+    """Where the key of this home is kept; belongs into every backup."""
+    return settings.home / "encryption.key"
+
+
+def fingerprint_file(settings: Settings) -> Path:
+    """Which key Prefect's database of this home was begun with."""
+    return settings.prefect_home / "encryption-key.sha256"
+
+
+def server_key(settings: Settings) -> str:
+    """Give the key for the server: the operator's own, or the home's, made at the first start.
+
+    Raises WrongUsage when it is not the key that the services of this home were saved with.
+    """
+    given = os.environ.get(VARIABLE)
+    key = given or _home_key(settings)
+    source = VARIABLE if given else str(key_file(settings))
+    if not _is_key(key):
+        raise WrongUsage(f"{source} is no encryption key any more. {_remedy(settings)}")
+    fingerprint = hashlib.sha256(key.encode()).hexdigest()
+    if write_once(fingerprint_file(settings), fingerprint) != fingerprint:
+        raise WrongUsage(f"{source} is not the key that the services were saved with. {_remedy(settings)}")
+    return key
+
+
+def _home_key(settings: Settings) -> str:
+    # The key is always written before its fingerprint, so another process cannot make this look like a loss.
+    if fingerprint_file(settings).exists() and not key_file(settings).exists():
+        raise WrongUsage(
+            f"{key_file(settings)} is missing: without it no saved service can be read. {_remedy(settings)}"
+        )
+    return write_once(key_file(settings), Fernet.generate_key().decode())
+
+
+def _remedy(settings: Settings) -> str:
+    # What was encrypted with a lost key can be neither read nor replaced: only the whole type can be deleted.
+    return (
+        "Put the right one back from your backup. If there is none, the keys of all services are lost: delete"
+        f" {fingerprint_file(settings)} and {key_file(settings)}, start again, run `prefect block type delete"
+        " twitter-service` with PREFECT_API_URL set to the server's address, then `campaign deploy`, and enter the keys"
+        " of the services anew. Visitors and history are not affected."
+    )
+
+
+def _is_key(text: str) -> bool:
+    try:
+        Fernet(text)
+    except ValueError:
+        return False
+    return True
+
+
+_FORMS = """
+SELECT document.id, document.block_type_id, document.updated, document.data FROM block_document AS document
+JOIN block_type ON block_type.id = document.block_type_id WHERE block_type.slug = 'twitter-service'
+"""
+
+
+def take_over_resting_forms(settings: Settings) -> int:
+    """Takes over the keys in forms that an earlier version left in the data of this home's server, which does not run.
+
+    Forms of services whose keys are in the vault, or that cannot be used, stay for the next start of the server.
+    Returns how many were taken over.
+    """
+    database = settings.prefect_home / "prefect.db"
+    if not database.exists() or os.environ.get("PREFECT_API_URL"):
+        return 0
+    fernet = Fernet(server_key(settings))
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
+        rows = connection.execute(_FORMS).fetchall()
+    return sum(_take_over_resting_form(json.loads(fernet.decrypt(json.loads(row[3]))), *row[:3]) for row in rows)
+
+
+def _take_over_resting_form(values: dict[str, Any], block_id: str, type_id: str, updated: str) -> bool:
+    now = pendulum.now("UTC")
+    with writing() as session:
+        service = session.scalar(select(Service).where(col(Service.block_id) == str(UUID(block_id))))
+        if service is None or vault.read(session, SecretKind.SERVICE_KEYS, service.id):
+            return False
+        try:
+            services.change(session, service, read_fields(values), now)
+        except WrongUsage:
+            return False
+        service.form_type_id, service.form_seen_at = str(UUID(type_id)), pendulum.parse(updated)
+        return True
+
+
+if __name__ == "__main__":
+    try:
+        make_home(load_settings())
+        sys.stdout.write(server_key(load_settings()))
+    except WrongUsage as error:
+        sys.exit(str(error))

@@ -1,4 +1,4 @@
-"""The worker: the process that starts the runs of the workflows."""
+"""What `campaign up` runs beside the server: the worker, which starts the runs of the workflows, and the web pages."""
 
 import time
 from collections.abc import Iterator
@@ -13,8 +13,7 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from campaign.errors import NotPossible
 from campaign.settings import Settings
-from deployments.environment import child_environment
-from deployments.processes import Process, running
+from deployments.processes import Process, child_environment, running
 
 #: The work pool of all workflows, as in prefect.yaml.
 POOL = "campaign"
@@ -61,3 +60,12 @@ def online_workers() -> list[Worker]:
 
 def _heard(worker: Worker) -> datetime:
     return worker.last_heartbeat_time or datetime.min.replace(tzinfo=UTC)
+
+
+@contextmanager
+def running_web(settings: Settings, api_url: str, port: int) -> Iterator[Process]:
+    """Serve the pages at a port of this machine; they are started again when they die, and end with the block."""
+    environment = child_environment(settings) | {"PREFECT_API_URL": api_url}
+    command = ["campaign.cli", "web", "--port", str(port)]
+    with running(settings, "web", command, environment, restarted=True) as process:
+        yield process

@@ -9,33 +9,37 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from campaign.broadcasts.context import STOPPING
 from campaign.broadcasts.prepare import Marked
-from campaign.broadcasts.report import BroadcastReport
-from campaign.deliveries.progress import End, Progress
+from campaign.broadcasts.report import BroadcastReport, report_on
+from campaign.broadcasts.send import (
+    describe_outcome,
+    due_broadcasts,
+    end_of,
+    letters_for,
+    records_of,
+    services_at_work,
+    under_way,
+    what_is_left,
+)
+from campaign.deliveries.approval import opens_at
+from campaign.deliveries.edit import resume_if_paused
+from campaign.deliveries.progress import Progress
 from campaign.errors import NotPossible, WrongUsage
 from campaign.running import SIDE_BY_SIDE, wait_until
 from campaign.settings import load_settings
 from tasks.continuation import configure_run_logs, go_on_later, is_continuation, safety_net, should_wait_here
-from tasks.deliveries import ask_where_needed, take_up
+from tasks.deliveries import ask_where_needed
 from tasks.dm_broadcast import (
     BROADCAST_STEPS,
-    STOPPING,
     BroadcastProgress,
     begin_broadcast,
     conclude_broadcast,
-    due_broadcasts,
-    end_of,
-    letters_for,
     publish_reports,
-    records_of,
-    report_on,
-    services_at_work,
-    under_way,
-    what_is_left,
     work_for,
 )
 from tasks.forms import BroadcastForm
-from tasks.post_publication import compose_from, make_ready, name_run_after, opens_at
+from tasks.post_publication import compose_from, make_ready, name_run_after
 
 
 def _name_run() -> str:
@@ -69,7 +73,7 @@ def dm_broadcast(delivery: str = "", broadcast: BroadcastForm | None = None) -> 
         if is_continuation():
             names = what_is_left(names)
         elif delivery:
-            take_up(delivery, f"the run {runtime.flow_run.name}")
+            resume_if_paused(delivery, f"the run {runtime.flow_run.name}")
         alone = names[0] if len(names) == 1 else ""
         with safety_net(alone or "dm-broadcast", {"delivery": alone}):
             return _send(names)
@@ -143,10 +147,7 @@ def _outcome(
     reports: Sequence[BroadcastReport], ends: Sequence[Progress], problems: Sequence[str], until: datetime | None
 ) -> State:
     unhappy = [f"{report.name}: {report.reason}" for report in reports if report.is_unhappy]
-    stuck = [end.reason for end in ends if end.end in {End.BLOCKED, End.CAPPED, End.REFUSED}]
-    stuck = [reason for reason in stuck if not any(reason in said for said in unhappy)]
-    if unhappy or stuck or problems:
-        return Failed(message=" ".join(dict.fromkeys([*problems, *unhappy, *stuck])), data=list(reports))
-    if until is not None:
-        return Completed(message=f"Continues at {until:%Y-%m-%d %H:%M:%S %Z}.", data=list(reports))
-    return Completed(message=None if reports else "Nothing is due.", data=list(reports))
+    is_well, sentence = describe_outcome(unhappy, ends, problems, until)
+    if not is_well:
+        return Failed(message=sentence, data=list(reports))
+    return Completed(message=sentence or (None if reports else "Nothing is due."), data=list(reports))

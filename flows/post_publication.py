@@ -8,8 +8,11 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from campaign.deliveries.approval import due_deliveries, opens_at
 from campaign.deliveries.progress import End, Progress
 from campaign.errors import NotPossible, WrongUsage
+from campaign.kinds import send_proof
+from campaign.posts.publish import begin, describe_outcome, targets_left
 from campaign.posts.report import DeliveryReport
 from campaign.running import SIDE_BY_SIDE, wait_until
 from campaign.settings import load_settings
@@ -18,16 +21,13 @@ from tasks.deliveries import ask_where_needed
 from tasks.forms import PostForm
 from tasks.post_publication import (
     POST_STEPS,
-    begin,
+    PUBLISHING,
     compose_from,
     conclude,
-    due_deliveries,
     make_ready,
     name_run_after,
-    opens_at,
     publish_reports,
     settle_left_behind,
-    targets_left,
     work_on,
 )
 
@@ -105,15 +105,19 @@ def _publish(name: str) -> tuple[DeliveryReport, list[Progress]]:
     return conclude(name), ends
 
 
-def _outcome(reports: Sequence[tuple[DeliveryReport, list[Progress]]], problems: Sequence[str]) -> State:
-    data = [report for report, _ in reports]
-    unhappy = [f"{report.name}: {report.reason}" for report in data if report.is_unhappy]
-    stuck = [end.reason for _, ends in reports for end in ends if end.end in {End.BLOCKED, End.CAPPED, End.HALTED}]
-    if unhappy or stuck or problems:
-        return Failed(message=" ".join(dict.fromkeys([*unhappy, *stuck, *problems])), data=data)
-    later = [
-        f"{report.name} continues at {min(end.until for end in ends if end.until):%Y-%m-%d %H:%M:%S %Z}"
-        for report, ends in reports
-        if any(end.until for end in ends)
-    ]
-    return Completed(message="; ".join(later) or (None if reports else "Nothing is due."), data=data)
+def _outcome(results: Sequence[tuple[DeliveryReport, list[Progress]]], problems: Sequence[str]) -> State:
+    is_well, sentence = describe_outcome(results, problems)
+    data = [report for report, _ in results]
+    return Completed(message=sentence or None, data=data) if is_well else Failed(message=sentence, data=data)
+
+
+@flow(name="delivery-proof", flow_run_name="proof of {delivery}")
+def delivery_proof(delivery: str, like: str = "") -> Progress:
+    """Send the next proof of a delivery, to its proof service or its proof recipients only.
+
+    Args:
+        delivery: The internal name of an analysed delivery.
+        like: For a broadcast: the handle of the follower as whom the message is written.
+    """
+    configure_run_logs()
+    return send_proof(delivery, f"the run {runtime.flow_run.name}", like=like, steps=PUBLISHING)

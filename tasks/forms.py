@@ -23,7 +23,7 @@ from campaign.deliveries.draft import (
 from campaign.errors import WrongUsage
 from campaign.x.types import ReplySettings
 from models import ApprovalMode, DeliveryKind, Priority
-from tasks.twitter_service import TwitterService
+from tasks.services import TwitterService
 
 
 class PostForm(BaseModel):

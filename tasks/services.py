@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 import httpx
@@ -22,10 +22,10 @@ from campaign.db import vault
 from campaign.db.engine import make_ready, reading, writing
 from campaign.db.locks import Claim, claim
 from campaign.errors import AlreadyRunning, NotPossible, WrongUsage
-from campaign.services import connection
+from campaign.services import connection, store
 from campaign.services import store as services
-from campaign.services.connection import Services
 from campaign.services.fields import SECRETS, ServiceFields, block_name, read_fields
+from campaign.services.store import Services
 from models import FormProblem, SecretKind, Service
 from tasks.continuation import RETRIES
 
@@ -57,7 +57,7 @@ def choose_services(internal_names: Sequence[str]) -> Services | WrongUsage:
     try:
         make_ready()
         take_over_forms.fn()
-        return connection.choose_services(internal_names)
+        return store.choose_services(internal_names)
     except WrongUsage as error:
         return error
 
@@ -187,7 +187,8 @@ def _remove_or_show(client: SyncPrefectClient, service: Service, type_id: UUID) 
         for number in range(1, len(names) + 2)
         if (name := wanted if number == 1 else f"{wanted}-{number}") not in names
     )
-    _show(client, service, TwitterService.model_validate(_shown(service)).save(name))
+    document_id = TwitterService.model_validate(_shown(service)).save(name)
+    _show(client, service, cast("UUID", document_id))
 
 
 def _show(client: SyncPrefectClient, service: Service, document_id: UUID) -> None:

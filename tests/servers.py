@@ -12,7 +12,7 @@ from prefect.events.worker import EventsWorker
 from prefect.logging.handlers import APILogWorker
 
 from campaign.settings import Settings, load_settings
-from deployments.environment import adopt, make_home
+from deployments.processes import adopt, make_home
 from deployments.server import Server, free_port, running_server, used_by_prefect
 
 

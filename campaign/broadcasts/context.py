@@ -5,11 +5,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import takewhile
-from threading import Lock
+from threading import Event, Lock
 
+import pendulum
 from sqlmodel import Session
 
 from campaign.broadcasts import waves
+from campaign.consent.opt_out import opt_out_words
 from campaign.db.engine import writing
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import LoadedFile, NamedLink
@@ -19,6 +21,7 @@ from campaign.errors import ServiceBlocked, XError
 from campaign.limits.quiet_hours import QuietHours, parse_quiet_hours
 from campaign.services import store as services
 from campaign.services.check import sentence_of
+from campaign.services.connection import gateway_of
 from campaign.settings import load_settings
 from campaign.x.gateway import Gateway
 from campaign.x.types import Answer, Window
@@ -178,11 +181,6 @@ class Desk:
         return Progress(self.service.id, end, reason, until)
 
 
-def purpose_of(message_id: int) -> str:
-    """What the money for a message is kept aside for while nobody knows whether it is out."""
-    return f"publishing message {message_id}"
-
-
 def moved(before: MessageState, *after: MessageState) -> Counter[MessageState]:
     """By how much the numbers of messages change that were in one state."""
     change = Counter(after)
@@ -193,3 +191,34 @@ def moved(before: MessageState, *after: MessageState) -> Counter[MessageState]:
 def quiet_hours_of(service: Service) -> QuietHours | None:
     """When a service sends nothing."""
     return parse_quiet_hours(service.quiet_hours, service.timezone or load_settings().timezone)
+
+
+OnChange = Callable[[int, Counter[MessageState]], None]
+
+
+#: Set when the run is to end: what is being called is finished, and nothing more is sent.
+STOPPING = Event()
+
+
+def _ignore(*_: object) -> None:
+    """Nobody watches."""
+
+
+def desk_of(
+    service: Service, letters: dict[int, Letter], on_change: OnChange = _ignore, log: Callable[[str], None] = _ignore
+) -> Desk:
+    """Everything that sending for a service needs."""
+    settings = load_settings()
+    return Desk(
+        gateway=gateway_of(service),
+        service=service,
+        letters=letters,
+        clock=lambda: pendulum.now("UTC"),
+        settle_after=timedelta(seconds=settings.settle_seconds),
+        inbox_every=timedelta(seconds=settings.inbox_seconds),
+        words=opt_out_words(),
+        quiet=quiet_hours_of(service),
+        is_stopped=STOPPING.is_set,
+        on_change=on_change,
+        log=log,
+    )

@@ -1,6 +1,7 @@
 """The direct messages that people sent to a service: read, understood, and recorded."""
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -8,7 +9,7 @@ from sqlmodel import Session
 
 from campaign.broadcasts import settle as outcomes
 from campaign.broadcasts import waves
-from campaign.broadcasts.context import SENDING, Desk, moved, pause_all, purpose_of
+from campaign.broadcasts.context import SENDING, Desk, desk_of, moved, pause_all
 from campaign.broadcasts.settle import (
     UNTOLD,
     Doubt,
@@ -22,13 +23,16 @@ from campaign.broadcasts.settle import (
 from campaign.consent import store as consent
 from campaign.consent.opt_out import is_opt_out
 from campaign.db.engine import reading, writing
+from campaign.db.locks import Claim, claim
 from campaign.deliveries import log
+from campaign.deliveries.log import purpose_of
 from campaign.deliveries.progress import End, Progress, stop_for
-from campaign.errors import ServiceBlocked, XError
+from campaign.errors import NotPossible, ServiceBlocked, XError
 from campaign.limits import rate_limits, spend_cap
 from campaign.limits.spend_cap import book_failed_call
-from campaign.x.types import CLOCK_SKEW, MessageEvent, MessageEvents, Receipt, first_id_at
-from models import MAIN, ConsentSource, Inbox, MessageState
+from campaign.services.connection import check_if_due
+from campaign.x.types import CLOCK_SKEW, NO_MESSAGES, MessageEvent, MessageEvents, Receipt, first_id_at
+from models import MAIN, ConsentSource, Inbox, MessageState, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,3 +265,15 @@ def waits_until(desk: Desk) -> datetime | None:
         opens_at = rate_limits.calls_open_at(session, desk.service.id, [desk.gateway.events_endpoint], desk.clock())
     looks = min(_next_look(desk, inbox, doubt) for doubt in doubts)
     return max(looks, opens_at) if opens_at else looks
+
+
+def hear(service: Service) -> None:
+    """Check the keys of a service and read what people wrote to it, where that is due: who agreed, who wants no more.
+
+    What keeps it from that is kept on its row or found again before anything is sent: nothing is raised.
+    """
+    with suppress(XError, NotPossible):
+        checked = check_if_due(service)
+        if checked.access_level not in NO_MESSAGES:
+            with claim(checked.id, checked.internal_name, Claim.MESSAGES):
+                read_inbox(desk_of(checked, {}))

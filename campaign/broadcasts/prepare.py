@@ -4,18 +4,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import pendulum
 from sqlmodel import Session
 
 from campaign.audience import visitors
 from campaign.broadcasts import report, waves
-from campaign.broadcasts.analysis import BroadcastTarget
+from campaign.broadcasts import report as broadcast_log
+from campaign.broadcasts.analysis import BroadcastTarget, analyse_broadcast
 from campaign.broadcasts.context import quiet_hours_of
 from campaign.broadcasts.exclusions import EXCLUSION_SENTENCES
-from campaign.broadcasts.recipients import Aimed
-from campaign.broadcasts.schedule import WaveShare
+from campaign.broadcasts.inbox import hear
+from campaign.broadcasts.preview import as_markdown
+from campaign.broadcasts.recipients import Aimed, write_recipients
+from campaign.broadcasts.schedule import WaveShare, split
 from campaign.consent import agreements
-from campaign.db.engine import reading
-from campaign.deliveries import media
+from campaign.consent.opt_out import opt_out_words
+from campaign.db.engine import reading, writing
+from campaign.db.json_rows import expect_many
+from campaign.db.locks import Claim, claim
+from campaign.deliveries import approval, media
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import broadcast_fingerprint
 from campaign.deliveries.draft import Draft, FileProblem, LoadedFile
@@ -160,11 +167,6 @@ def _join_link(service: Service, delivery_id: int) -> JoinLink:
     return lambda person: agreements.join_link(service.internal_name, delivery_id, int(person.get("visitor_id") or 0))
 
 
-def opt_out_words() -> frozenset[str]:
-    """The words of all languages that end a consent."""
-    return frozenset(word for words in load_settings().opt_out_words.values() for word in words)
-
-
 #: What an analysis says before a proof, and no longer after it.
 _BEFORE_A_PROOF = "no_proof_sent"
 
@@ -239,3 +241,100 @@ def _message(text: BroadcastText, service: Service, visitor: Visitor, person: di
         full_name=visitor.full_name or "",
         text=written,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Aim:
+    """A broadcast as it would go out now, and what the analysis says of it."""
+
+    delivery: Delivery
+    draft: Draft
+    services: list[Service]
+    analysis: Analysis
+    texts: list[BroadcastText | None]
+
+
+def aim(name: str, actor: str) -> Aim:
+    """Analyse a broadcast: write down who gets it and who does not, and keep what was found. Sends nothing.
+
+    What people wrote to its services is read first, where that is due: it says who agreed and who wants no more.
+
+    Raises WrongUsage when a condition or a name in it cannot be used, NotPossible when it goes out already.
+    """
+    with reading() as session:
+        delivery = deliveries.named(session, name)
+        services = deliveries.targets_of(session, delivery)
+    for service in services:
+        hear(service)
+    with claim(delivery.id, name, Claim.ANALYSIS):
+        return _aim(name, actor)
+
+
+def _aim(name: str, actor: str) -> Aim:
+    now = pendulum.now("UTC")
+    with writing() as session:
+        delivery = deliveries.named(session, name)
+        _take_back(session, delivery, actor, now)
+        session.flush()
+        draft, services = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
+        stamp = deliveries.stamp_of(session, delivery)
+    texts, problem = _texts(draft, services, delivery.id)
+    aimed = write_recipients(delivery, services, draft.broadcast.audience, texts, now)
+    shares = split(draft.broadcast.waves, [one.recipients for one in aimed])
+    loaded = load_files(draft)
+    with writing() as session:
+        expect_many(session)
+        for one, share in zip(aimed, shares, strict=True):
+            waves.write(session, delivery.id, one.service.id, share)
+        targets = [figures_of(session, delivery, one, share, now) for one, share in zip(aimed, shares, strict=True)]
+        samples = samples_of(session, delivery, services, texts)
+        analysis = analyse_broadcast(
+            draft,
+            targets,
+            problem,
+            samples,
+            proofs_sent=broadcast_log.count_sent_proofs(session, delivery),
+            now=now,
+            files=loaded,
+            public_url=load_settings().public_url,
+        )
+        found = Aim(deliveries.get(session, delivery.id), draft, services, analysis, texts)
+        sendable = [file for file in loaded.values() if isinstance(file, LoadedFile)]
+        mark = mark_of(session, found.delivery, draft, services, sendable, analysis.unconsented)
+        _record(session, found, mark, stamp, actor, now)
+        return found
+
+
+def _take_back(session: Session, delivery: Delivery, actor: str, now: datetime) -> None:
+    """Whatever was said yes to no longer counts: nothing goes out while its recipients are written anew."""
+    if delivery.state not in deliveries.EDITABLE:
+        raise NotPossible(f"{delivery.name} is {delivery.state.value.replace('_', ' ')} and is not analysed again.")
+    if delivery.state is not DeliveryState.BEING_EDITED:
+        deliveries.void(session, delivery, "It is analysed again.", actor, now)
+
+
+def _texts(
+    draft: Draft, services: Sequence[Service], delivery_id: int
+) -> tuple[list[BroadcastText | None], str | None]:
+    """The text for each service, and what is wrong with it."""
+    if not draft.content.parts:
+        return [None] * len(services), None
+    try:
+        return [text_for(draft, service, delivery_id) for service in services], None
+    except NotPossible as error:
+        return [None] * len(services), str(error)
+
+
+def _record(session: Session, aim: Aim, mark: str, stamp: str, actor: str, now: datetime) -> None:
+    """Keep the analysis: without errors the broadcast waits for a yes, unless it changed meanwhile."""
+    delivery = aim.delivery
+    is_ok = aim.analysis.is_ok and deliveries.stamp_of(session, delivery) == stamp
+    analysis = aim.analysis.model_dump_json()
+    approval.record_analysis(session, delivery, analysis, mark, is_ok=is_ok, actor=actor, now=now)
+
+
+def preview_markdown(aim: Aim) -> str:
+    """The preview as Markdown."""
+    loaded = load_files(aim.draft).values()
+    found = [media.thumbnail(file) for file in loaded if isinstance(file, LoadedFile)]
+    return as_markdown(aim.delivery.name, aim.draft, aim.analysis, [small or b"" for small in found])

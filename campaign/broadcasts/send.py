@@ -5,19 +5,35 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from dataclasses import replace
+from datetime import datetime, timedelta
 from functools import partial
 from threading import Event
 
+import pendulum
+from sqlmodel import Session
+
+from campaign.broadcasts import waves
 from campaign.broadcasts.arm import Armed, Next, arm, media_id_of, next_up
-from campaign.broadcasts.context import Call, Desk, Told
+from campaign.broadcasts.context import STOPPING, Call, Desk, Letter, OnChange, Record, Told, desk_of, pause_all
 from campaign.broadcasts.inbox import read_inbox, recover, waits_until
+from campaign.broadcasts.prepare import Marked, marked, text_for
 from campaign.broadcasts.settle import settle
-from campaign.db.engine import reading
+from campaign.db.engine import reading, writing
+from campaign.db.locks import Claim, claim
+from campaign.deliveries import log as messages
+from campaign.deliveries import store as deliveries
+from campaign.deliveries.approval import open_up, opens_at
+from campaign.deliveries.draft import LoadedFile
+from campaign.deliveries.links import links_in
 from campaign.deliveries.progress import End, Progress
-from campaign.errors import ServiceBlocked, Uncertain, Unsent, XError
+from campaign.errors import NotPossible, ServiceBlocked, Uncertain, Unsent, WrongUsage, XError
 from campaign.limits import rate_limits
+from campaign.running import retried, run_side_by_side, wait_until
+from campaign.services import store as services
 from campaign.services.check import sentence_of
+from campaign.services.connection import check_if_due
 from campaign.x.types import NewMessage
+from models import Delivery, DeliveryKind, DeliveryState, MessageState, Service
 
 #: So many lost answers in a row end a batch: X is away, and every further one would have to be looked for.
 MOST_UNCERTAIN = 3
@@ -196,3 +212,190 @@ def _with_looks(desk: Desk, end: Progress) -> Progress:
     if end.end is End.OUT:
         return desk.progress(End.WAITING, "X may show late what it took.", looks)
     return replace(end, until=min(end.until or looks, looks))
+
+
+#: How long X is left alone when it was away.
+AWAY_FOR = timedelta(minutes=5)
+
+
+_OPEN = (MessageState.PENDING, MessageState.SENDING, MessageState.UNCERTAIN)
+
+
+def due_broadcasts() -> list[str]:
+    """The names of the broadcasts whose time has come."""
+    with reading() as session:
+        return [delivery.name for delivery in waves.due(session, pendulum.now("UTC"))]
+
+
+def begin_broadcast(name: str, actor: str) -> None:
+    """Let a confirmed broadcast go out; raises NotPossible when it is not, or no longer, what somebody said yes to."""
+    broadcast = marked(name)
+    if broadcast.delivery.kind is not DeliveryKind.DM:
+        raise WrongUsage(f"{name} is a post; run post-publication for it.")
+    with writing() as session:
+        delivery = deliveries.named(session, name)
+        reason = open_up(session, delivery, broadcast.mark, actor, pendulum.now("UTC"))
+    if reason is not None:
+        raise NotPossible(reason)
+
+
+def under_way() -> list[Marked]:
+    """The broadcasts that go out now; one that was changed behind the back of its confirmation fails instead."""
+    with reading() as session:
+        names = [delivery.name for delivery in waves.under_way(session)]
+    going = []
+    for broadcast in map(marked, names):
+        with writing() as session:
+            delivery = deliveries.get(session, broadcast.delivery.id)
+            if open_up(session, delivery, broadcast.mark, "dm-broadcast", pendulum.now("UTC")) is None:
+                going.append(broadcast)
+    return going
+
+
+def services_at_work(going: Sequence[Marked], names: Sequence[str]) -> list[Service]:
+    """The services of these broadcasts, and those with messages of which nobody knows what came."""
+    wanted = {service.id for broadcast in going if broadcast.delivery.name in names for service in broadcast.services}
+    with reading() as session:
+        wanted |= set(rate_limits.with_unsettled(session))
+        return [services.get(session, service_id) for service_id in sorted(wanted)]
+
+
+def letters_for(service: Service, going: Sequence[Marked], records: dict[int, Record]) -> dict[int, Letter]:
+    """What a service sends: its part of each broadcast."""
+    return {
+        one.delivery.id: Letter(
+            one.delivery.id,
+            one.delivery.name,
+            one.stamp,
+            text_for(one.draft, service, one.delivery.id),
+            _file(one.files),
+            records[one.delivery.id],
+            links_in(one.draft, service),
+        )
+        for one in going
+        if service.id in {target.id for target in one.services}
+    }
+
+
+def _file(files: Sequence[LoadedFile]) -> LoadedFile | None:
+    return files[0] if files else None
+
+
+def records_of(going: Sequence[Marked]) -> dict[int, Record]:
+    """What X said lately of each broadcast."""
+    with reading() as session:
+        return {
+            one.delivery.id: Record(
+                waves.last_outcomes(session, one.delivery.id, [service.id for service in one.services])
+            )
+            for one in going
+        }
+
+
+def work_for(
+    service: Service,
+    letters: dict[int, Letter],
+    on_change: OnChange = lambda _delivery_id, _change: None,
+    log: Callable[[str], None] = lambda _line: None,
+) -> Progress:
+    """Reads a service's inbox, then sends as many of its messages as X allows now; never fails other services.
+
+    Raises XError when X was away and trying again at once may help.
+    """
+    try:
+        with claim(service.id, service.internal_name, Claim.MESSAGES):
+            checked = check_if_due(service)
+            return send_what_is_due(desk_of(checked, dict(letters), on_change, log))
+    except ServiceBlocked as error:
+        end = End.CAPPED if error.reason == "cap" else End.BLOCKED
+        if end is End.BLOCKED:
+            pause_all(service, error, pendulum.now("UTC"))
+        return Progress(service.id, end, f"{service.internal_name}: {sentence_of(error)}")
+    except (NotPossible, WrongUsage) as error:
+        return Progress(service.id, End.BLOCKED, f"{service.internal_name}: {error}")
+
+
+def end_of(service: Service, result: Progress | Exception) -> Progress:
+    """How a service ended; where X was away for longer than a step tries, it goes on in some minutes."""
+    if isinstance(result, XError):
+        until = pendulum.now("UTC") + AWAY_FOR
+        return Progress(service.id, End.WAITING, f"{service.internal_name}: {result}", until)
+    if isinstance(result, Exception):
+        raise result
+    return result
+
+
+def what_is_left(names: Sequence[str]) -> list[str]:
+    """Those of the broadcasts that still go out: a run that only goes on has nothing to say of the others."""
+    with reading() as session:
+        states = {name: deliveries.named(session, name).state for name in names}
+    return [name for name, state in states.items() if state in {DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS}]
+
+
+def conclude_broadcast(name: str) -> Delivery:
+    """Bring the state of a broadcast in line with its log."""
+    with writing() as session:
+        delivery, now = deliveries.named(session, name), pendulum.now("UTC")
+        if delivery.state is DeliveryState.IN_PROGRESS:
+            _conclude(session, delivery, is_expired=deliveries.is_expired(delivery, now))
+        return delivery
+
+
+def _conclude(session: Session, delivery: Delivery, *, is_expired: bool) -> None:
+    now, cancelled = pendulum.now("UTC"), 0
+    if is_expired:
+        cancelled = messages.cancel_pending(session, delivery, now, "The validity of the delivery ended.")
+    numbers = waves.count_by_state(session, delivery.id)
+    if any(numbers[state] for state in _OPEN):
+        return
+    if is_expired and (cancelled or numbers[MessageState.CANCELLED]):
+        reason = f"Its validity ended; {cancelled:,} of {numbers.total():,} messages did not go out."
+        deliveries.move(session, delivery, DeliveryState.EXPIRED, "dm-broadcast", now, reason)
+    else:
+        deliveries.move(session, delivery, DeliveryState.FINISHED, "dm-broadcast", now)
+
+
+def send_broadcast(name: str, started_by: str, *, wait: bool) -> tuple[Delivery, list[Progress], datetime | None]:
+    """Sends a confirmed broadcast, its services side by side; waits for X unless `wait` is off.
+
+    Returns it, how each service ended, and when it goes on. Other broadcasts of the same services that are under way
+    take their turns with it. Raises NotPossible and WrongUsage when it may not go out now.
+    """
+    STOPPING.clear()
+    while opens := opens_at(name):
+        if not wait:
+            return conclude_broadcast(name), [], opens
+        wait_until(opens)
+    begin_broadcast(name, started_by)
+    while True:
+        going = under_way()
+        ends = _send_side_by_side(services_at_work(going, [name]), going)
+        until = min((end.until for end in ends if end.until), default=None)
+        if until is None or not wait:
+            break
+        wait_until(until)
+    concluded = {one.delivery.name: conclude_broadcast(one.delivery.name) for one in going}
+    return concluded.get(name) or conclude_broadcast(name), ends, until
+
+
+def _send_side_by_side(services: Sequence[Service], going: Sequence[Marked]) -> list[Progress]:
+    records, send = records_of(going), retried(work_for)
+
+    def run(service: Service) -> Progress:
+        try:
+            return send(service, letters_for(service, going, records))
+        except XError as error:
+            return end_of(service, error)
+
+    return run_side_by_side(run, services, STOPPING.set)
+
+
+def describe_outcome(
+    unhappy: Sequence[str], ends: Sequence[Progress], problems: Sequence[str], until: datetime | None
+) -> tuple[bool, str]:
+    """Returns whether nothing needs a person, and one sentence on it; empty when there is nothing to say."""
+    stuck = [end.reason for end in ends if end.end in {End.BLOCKED, End.CAPPED, End.REFUSED}]
+    stuck = [reason for reason in stuck if not any(reason in sentence for sentence in unhappy)]
+    if unhappy or stuck or problems:
+        return False, " ".join(dict.fromkeys([*problems, *unhappy, *stuck]))
+    return True, f"Continues at {until:%Y-%m-%d %H:%M:%S %Z}." if until else ""

@@ -11,11 +11,12 @@ from sqlalchemy import Select, Update, bindparam, case, func, null, select, upda
 from sqlmodel import Session, col
 
 from campaign.broadcasts.arm import Armed
-from campaign.broadcasts.context import SENDING, Call, Desk, Told, moved, pause, pause_all, purpose_of
+from campaign.broadcasts.context import SENDING, Call, Desk, Told, moved, pause, pause_all
 from campaign.consent import store as consent
 from campaign.db.engine import writing
 from campaign.db.json_rows import as_ids, as_rows, ids_given, is_on_postgresql, rows_of
 from campaign.deliveries import log
+from campaign.deliveries.log import purpose_of
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent
 from campaign.limits import rate_limits, spend_cap
 from campaign.x.error_table import RECIPIENT_REASONS

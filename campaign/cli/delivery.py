@@ -1,6 +1,5 @@
 """`campaign delivery`: posts and broadcasts from a draft to their report."""
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -85,7 +84,7 @@ from campaign.cli.delivery_view import (
     show_settings,
 )
 from campaign.cli.output import sending
-from campaign.cli.server import connected_to_prefect
+from campaign.cli.runs import run_flow, server_in_use
 from campaign.db import engine
 from campaign.db.engine import reading, writing
 from campaign.deliveries import approval as approvals
@@ -150,13 +149,10 @@ def confirm(
     """Say yes to a delivery as it was analysed: from now on it may go out."""
     if find(name).kind is DeliveryKind.POST and accept_unconsented:
         raise WrongUsage(f"{name} is a post, for which nobody has to agree; leave out --accept-unconsented.")
-    with connected_to_prefect():
-        from tasks.deliveries import confirm as say_yes
-        from tasks.deliveries import somebody
-        from tasks.services import saved_services
+    from campaign.deliveries.edit import current_user
+    from campaign.kinds import confirm as confirm_delivery
 
-        saved_services()
-        delivery = say_yes(name, who or somebody(), comment, accept_unconsented=accept_unconsented)
+    delivery = confirm_delivery(name, who or current_user(), comment, accept_unconsented=accept_unconsented)
     _show(delivery, as_json=as_json)
     output.say(f"Confirmed by {delivery.confirmed_by}. Now send it: campaign delivery send {name}")
 
@@ -164,49 +160,33 @@ def confirm(
 def reject(name: Name, comment: Comment = "", who: As = None, as_json: AsJson = False) -> None:
     """Say no to a delivery: it is edited on."""
     find(name)
-    adopt()
-    from tasks.deliveries import reject as say_no
-    from tasks.deliveries import somebody
+    from campaign.deliveries import edit as steps
 
-    _show(say_no(name, who or somebody(), comment), as_json=as_json)
+    _show(steps.reject(name, who or steps.current_user(), comment), as_json=as_json)
 
 
 def pause(name: Name, as_json: AsJson = False) -> None:
     """Let nothing more go out until it is resumed."""
     find(name)
-    adopt()
-    from tasks.deliveries import pause as let_rest
-    from tasks.deliveries import somebody
+    from campaign.deliveries import edit as steps
 
-    _show(let_rest(name, somebody()), as_json=as_json)
+    _show(steps.pause(name, steps.current_user()), as_json=as_json)
 
 
 def resume(name: Name, as_json: AsJson = False) -> None:
     """Let a paused delivery go on: it goes out with the next `send`, or by the schedule."""
     find(name)
-    adopt()
-    from tasks.deliveries import resume as let_go_on
-    from tasks.deliveries import somebody
+    from campaign.deliveries import edit as steps
 
-    _show(let_go_on(name, somebody()), as_json=as_json)
+    _show(steps.resume(name, steps.current_user()), as_json=as_json)
 
 
 def stop(name: Name, as_json: AsJson = False) -> None:
     """Let nothing more go out, ever; what is out stays."""
     find(name)
-    adopt()
-    from tasks.deliveries import somebody
-    from tasks.deliveries import stop as end
+    from campaign.deliveries import edit as steps
 
-    _show(end(name, somebody()), as_json=as_json)
-
-
-def adopt() -> None:
-    """The settings that Prefect reads when it is imported; for what needs only the database no server is started."""
-    from deployments.environment import adopt
-
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    adopt(load_settings())
+    _show(steps.stop(name, steps.current_user()), as_json=as_json)
 
 
 def _show(delivery: Delivery, *, as_json: bool) -> None:
@@ -263,10 +243,9 @@ def edit(
         _check_same(name, known.kind, kind)
         draft = revised(known, given)
         check_named(session, draft, name)
-    with connected_to_prefect():
-        from tasks.deliveries import recompose, somebody
+    from campaign.deliveries.edit import current_user, recompose
 
-        changed = recompose(name, draft, actor=somebody())
+    changed = recompose(name, draft, actor=current_user())
     if as_json:
         output.print_json({"name": name, "state": changed.state.value})
     else:
@@ -292,13 +271,11 @@ def proof(
         refuse_like(name, like)
     if withdraw:
         refuse_taking_back(name, kind)
-    # A proof is sent by steps without a run around them, of which Prefect would warn.
-    os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
-    with connected_to_prefect():
-        if withdraw:
-            _delete(name, proofs=True, as_json=as_json)
-            return
-        end, reason = _prove(name, kind, like or "")
+    if withdraw:
+        _delete(name, proofs=True, as_json=as_json)
+        return
+    with server_in_use() as has_server:
+        end, reason = (_prove_by_flow if has_server else _prove)(name, like or "")
     number = find(name).proofs
     if as_json:
         output.print_json({"proof": number, "state": end, "reason": reason or None})
@@ -308,15 +285,21 @@ def proof(
         raise NotPossible(f"Proof #{number} of {name} is not out in full: {reason}")
 
 
-def _prove(name: str, kind: DeliveryKind, like: str) -> tuple[str, str]:
-    from tasks.deliveries import prepare, somebody
-    from tasks.dm_broadcast import send_broadcast_proof
-    from tasks.post_publication import send_proof
-    from tasks.services import saved_services
+def _prove(name: str, like: str) -> tuple[str, str]:
+    from campaign.deliveries.edit import current_user
+    from campaign.kinds import send_proof
 
-    saved_services()
-    is_broadcast = kind is DeliveryKind.DM
-    sent = send_broadcast_proof(name, somebody(), like=like) if is_broadcast else send_proof(prepare(name), somebody())
+    sent = send_proof(name, current_user(), like=like)
+    return sent.end.value, sent.reason
+
+
+def _prove_by_flow(name: str, like: str) -> tuple[str, str]:
+    from flows.post_publication import delivery_proof
+
+    state = run_flow(delivery_proof, name, like)
+    sent = state.result(raise_on_failure=False)
+    if isinstance(sent, Exception):
+        raise sent
     return sent.end.value, sent.reason
 
 
@@ -332,8 +315,7 @@ def withdraw(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
         raise NotPossible(f"Nothing of {name} is out.")
     if not yes and not typer.confirm(f"Delete {_posts(count)} of {name} from X, for good?", err=True):
         raise NotPossible("Nothing was changed.")
-    with connected_to_prefect():
-        _delete(name, proofs=False, as_json=as_json)
+    _delete(name, proofs=False, as_json=as_json)
 
 
 def _count_out(delivery: Delivery) -> int:
@@ -343,12 +325,10 @@ def _count_out(delivery: Delivery) -> int:
 
 
 def _delete(name: str, *, proofs: bool, as_json: bool) -> None:
-    from tasks.deliveries import somebody
-    from tasks.post_publication import withdraw as delete_posts
-    from tasks.services import saved_services
+    from campaign.deliveries.edit import current_user
+    from campaign.posts.publish import withdraw as delete_posts
 
-    saved_services()
-    count = delete_posts(name, somebody(), proofs=proofs)
+    count = delete_posts(name, current_user(), proofs=proofs)
     if as_json:
         output.print_json({"withdrawn": count})
     else:
@@ -398,17 +378,14 @@ def create(
     """Make a delivery; nothing goes out before it is analysed and confirmed."""
     given = given_of(locals())
     make_ready()
-    from tasks.twitter_service import template_for
-
-    start = template_for(kind, template)
+    start = templates.template_for(kind, template)
     draft = revised(templates.draft_of(start), given)
     _check_complete(draft)
     with reading() as session:
         check_named(session, draft)
-    with connected_to_prefect():
-        from tasks.deliveries import compose, somebody
+    from campaign.deliveries.edit import compose, current_user
 
-        made = compose(draft, actor=somebody(), template=start.name)
+    made = compose(draft, actor=current_user(), template=start.name)
     if as_json:
         output.print_json({"name": made.name})
     else:
@@ -430,7 +407,7 @@ if TYPE_CHECKING:
 
 def aim_at_people(name: str, actor: str) -> Analysis:
     """Find out who gets a broadcast, while a terminal shows that this takes its time."""
-    from tasks.dm_broadcast import aim
+    from campaign.broadcasts.prepare import aim
 
     with output.working(f"Finding out who gets {name} and who does not"):
         return aim(name, actor).analysis
@@ -454,11 +431,7 @@ def _look_at_broadcast(name: str, like: str | None) -> "Seen":
 
     if like is None:
         return as_analysed(name)
-    with connected_to_prefect():
-        from tasks.services import saved_services
-
-        saved_services()
-        return as_person(name, like)
+    return as_person(name, like)
 
 
 def _page(name: str, seen: "Seen") -> str:
@@ -511,12 +484,13 @@ def analyse(name: Name, as_json: AsJson = False) -> None:
 
 
 def _look(name: str, kind: DeliveryKind) -> Analysis:
-    with connected_to_prefect():
-        from tasks.deliveries import look_at, somebody
-        from tasks.services import saved_services
+    from campaign.deliveries.edit import current_user
 
-        saved_services()
-        return aim_at_people(name, somebody()) if kind is DeliveryKind.DM else look_at(name, somebody()).analysis
+    if kind is DeliveryKind.DM:
+        return aim_at_people(name, current_user())
+    from campaign.posts.prepare import look_at
+
+    return look_at(name, current_user()).analysis
 
 
 def preview(
@@ -534,14 +508,10 @@ def preview(
 
 
 def _preview_posts(name: str, html: Path | None, *, as_json: bool) -> None:
-    with connected_to_prefect():
-        from tasks.deliveries import prepare
-        from tasks.post_publication import head_of, views_of
-        from tasks.services import saved_services
+    from campaign.posts.prepare import head_of, prepare, views_of
 
-        saved_services()
-        prepared = prepare(name)
-        head, views = head_of(prepared), views_of(prepared)
+    prepared = prepare(name)
+    head, views = head_of(prepared), views_of(prepared)
     if html:
         from campaign.web.preview import render_page
 
@@ -666,8 +636,8 @@ def send(
     """Send a confirmed delivery here and now, everything exactly once; going on from where an earlier run ended."""
     check_x()
     delivery = find(name)
-    with connected_to_prefect():
-        reports, message, is_done = _run(delivery, no_wait=no_wait)
+    with server_in_use() as has_server, sending(delivery):
+        reports, message, is_done = (_send_by_flow if has_server else _send_here)(delivery, no_wait=no_wait)
     if delivery.kind is DeliveryKind.DM:
         _show_sent_broadcast(delivery, reports, as_json=as_json)
     else:
@@ -678,31 +648,40 @@ def send(
         output.say(f"{message.removesuffix('.')}: with the schedule, or when you run this again.")
 
 
-def _run(delivery: Delivery, *, no_wait: bool) -> tuple[list[Any], str, bool]:
-    from prefect import tags
-    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+def _send_here(delivery: Delivery, *, no_wait: bool) -> tuple[list[Any], str, bool]:
+    if delivery.kind is DeliveryKind.POST:
+        from campaign.posts import publish
 
-    from tasks.continuation import NO_WAIT
+        report, ends = publish.publish_delivery(delivery.name, "campaign delivery send", wait=not no_wait)
+        is_well, sentence = publish.describe_outcome([(report, ends)], [])
+        return [report], sentence, is_well
+    from campaign.broadcasts import report as reports
+    from campaign.broadcasts import send as sending_steps
+    from campaign.deliveries import edit
 
-    flow = _flow_for(delivery.kind)
-    # As for a sync: nobody watches the heart of a run without a deployment.
-    without_heartbeat = temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
-    with without_heartbeat, tags(*[NO_WAIT] if no_wait else []), sending(delivery):
-        state = flow(delivery=delivery.name, return_state=True)
+    edit.resume_if_paused(delivery.name, "campaign delivery send")
+    sent, ends, until = sending_steps.send_broadcast(delivery.name, "campaign delivery send", wait=not no_wait)
+    report_on_it = reports.report_on(sent, until)
+    unhappy = [f"{report_on_it.name}: {report_on_it.reason}"] if report_on_it.is_unhappy else []
+    is_well, sentence = sending_steps.describe_outcome(unhappy, ends, [], until)
+    return [report_on_it], sentence, is_well
+
+
+def _send_by_flow(delivery: Delivery, *, no_wait: bool) -> tuple[list[Any], str, bool]:
+    flow: Any
+    if delivery.kind is DeliveryKind.DM:
+        from flows.dm_broadcast import dm_broadcast
+
+        flow = dm_broadcast
+    else:
+        from flows.post_publication import post_publication
+
+        flow = post_publication
+    state = run_flow(flow, delivery=delivery.name, no_wait=no_wait)
     reports = state.result(raise_on_failure=False)
     is_done = state.is_completed()
     message = state.message or ("" if is_done else f"{delivery.name} was not sent.")
     return (reports if isinstance(reports, list) else []), message, is_done
-
-
-def _flow_for(kind: DeliveryKind) -> Any:
-    if kind is DeliveryKind.DM:
-        from flows.dm_broadcast import dm_broadcast
-
-        return dm_broadcast
-    from flows.post_publication import post_publication
-
-    return post_publication
 
 
 def _show_sent_broadcast(delivery: Delivery, reports: list[BroadcastReport], *, as_json: bool) -> None:
@@ -729,10 +708,9 @@ def settle(
     delivery = find(name)
     if to is not None and delivery.kind is DeliveryKind.POST:
         raise WrongUsage(f"{name} is a post, which goes to nobody in particular; leave out --to.")
-    adopt()
-    from tasks.deliveries import settle_by_hand, somebody
+    from campaign.deliveries.edit import current_user, settle_by_hand
 
-    _show_settled(delivery, settle_by_hand(name, somebody(), sent, to or ""), as_json=as_json)
+    _show_settled(delivery, settle_by_hand(name, current_user(), sent, to or ""), as_json=as_json)
     output.say(f"Settled. Now let it go on: campaign delivery send {name}")
 
 

@@ -72,7 +72,7 @@ def demo(
 
 
 def _tell_story(stack: ExitStack, *, stay: bool) -> None:
-    from deployments.environment import adopt
+    from deployments.processes import adopt
 
     began = time.monotonic()
     brand = _enter_simulated_world(stack)
@@ -128,8 +128,7 @@ def _temporary_home() -> Iterator[str]:
 
 
 def _start_simulator(home: Path, stack: ExitStack) -> str:
-    from deployments.environment import child_environment, make_home
-    from deployments.processes import running
+    from deployments.processes import child_environment, make_home, running
     from deployments.server import free_port
 
     settings = Settings(home=home)
@@ -145,24 +144,28 @@ def _start_simulator(home: Path, stack: ExitStack) -> str:
 
 
 def _connect(brand: SimulatedBrand) -> None:
-    from campaign.cli.service import save_any
+    from campaign.cli.service import save_changed, save_new
+    from campaign.services.store import connected_services
 
     keys = brand.open_account(f"{load_settings().public_url}/join/callback")
-    save_any({"label": "Acme (simulated)", "internal_name": BRAND, "join_purpose": _PURPOSE} | keys)
+    values = {"label": "Acme (simulated)", "internal_name": BRAND, "join_purpose": _PURPOSE} | keys
+    if any(service.internal_name == BRAND for service in connected_services().services):
+        save_changed(BRAND, values)
+    else:
+        save_new(values)
 
 
 def _show_sync(title: str) -> None:
     from campaign.audience import sync as sync_runs
     from campaign.db.engine import reading
-    from tasks.account_sync import report_on
-    from tasks.services import find_service
+    from campaign.services.store import find_service
 
     service, began = find_service(BRAND), pendulum.now("UTC")
     with step(f"{title}, by an ad hoc run of the deployment"), progress([service]):
         _run_deployment()
     with reading() as session:
         runs = sync_runs.touched_since(session, began, [service.id])
-    output.print_table([report_on(service, run.id).as_row() for run in runs])
+    output.print_table([sync_runs.report_on(service, run.id).as_row() for run in runs])
 
 
 def _run_deployment() -> None:
@@ -183,7 +186,7 @@ def _show_visitors() -> None:
     from campaign.audience import visitors
     from campaign.db.engine import reading
     from campaign.limits import spend_cap as ledgers
-    from tasks.services import find_service
+    from campaign.services.store import find_service
 
     service = find_service(BRAND)
     with reading() as session:

@@ -12,14 +12,13 @@ import httpx
 import typer
 
 from campaign.cli import output
+from campaign.cli.runs import server_in_use
 from campaign.db import engine as schema
-from campaign.db.engine import engine
+from campaign.db.engine import engine, reading
 from campaign.errors import CampaignError, NotPossible
 from campaign.settings import Settings, load_settings
-from deployments.encryption import VARIABLE, key_file, server_key
-from deployments.environment import make_home
-from deployments.existing import check_version, server_of
-from deployments.server import connected
+from deployments.processes import make_home
+from deployments.server import VARIABLE, check_version, key_file, server_key, server_of
 from models import ServiceState
 
 #: X refuses signed calls when the clocks differ by more than five minutes; said well before.
@@ -46,9 +45,9 @@ def diagnose(settings: Settings) -> Iterator[Finding]:
     server = _finding("server", _server, settings)
     yield server
     if server.ok:
-        with connected(settings):
+        with server_in_use():
             yield _finding("worker", _worker, settings)
-            yield from _services()
+    yield from _services()
 
 
 def _finding(name: str, check: Callable[[Settings], str], settings: Settings) -> Finding:
@@ -121,10 +120,13 @@ def _worker(_settings: Settings) -> str:
 
 
 def _services() -> Iterator[Finding]:
-    from tasks.services import saved_services
+    from campaign.db import vault
+    from campaign.services.store import connected_services
 
     try:
-        saved = saved_services()
+        saved = connected_services()
+        with reading() as session:
+            vault.check_key(session)
     except CampaignError as error:
         yield Finding("services", ok=False, says=str(error))
         return
@@ -148,7 +150,7 @@ def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
     """Check database, server, worker, keys, services, clock and disk; exit status 1 if something needs attention."""
-    from deployments.environment import adopt
+    from deployments.processes import adopt
 
     settings = load_settings()
     adopt(settings)

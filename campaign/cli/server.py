@@ -3,34 +3,25 @@
 import os
 import signal
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
-import httpx
 import typer
 from filelock import FileLock, Timeout
-from prefect.exceptions import PrefectHTTPStatusError
-from starlette.types import ASGIApp
 
 from campaign.cli import output
-from campaign.errors import NotPossible, WrongUsage
+from campaign.cli.runs import server_in_use
+from campaign.errors import CampaignError, NotPossible, WrongUsage
 from campaign.settings import Settings, load_settings
-from campaign.statistics.clicks import ClickRecorder
-from campaign.web import callback, redirect, reports
-from campaign.web.app import make_app
-from campaign.web.sign_in import Outside
-from campaign.x.oauth import AppKeys
-from models import Service
-from tasks.grants import hand_over
-from tasks.services import saved_services
-from tasks.twitter_service import app_keys_of
 
 if TYPE_CHECKING:
     from deployments.server import Server
 
+#: How often forms that were saved in the UI are looked for, in seconds.
+_FORMS_EVERY = 3.0
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -44,7 +35,7 @@ def up(
 
     Existing data is kept, the database is migrated and the workflows are deployed: stopped, until you enable them.
     """
-    from deployments.environment import adopt, make_home
+    from deployments.processes import adopt, make_home
 
     settings = load_settings()
     make_home(settings)
@@ -95,7 +86,7 @@ def _start_worker(settings: Settings, api_url: str, stack: ExitStack) -> None:
 
 def _start_web(settings: Settings, api_url: str, stack: ExitStack) -> None:
     from deployments.server import is_free
-    from deployments.web import running_web
+    from deployments.worker import running_web
 
     port = settings.web_port
     if not is_free(port):
@@ -106,16 +97,12 @@ def _start_web(settings: Settings, api_url: str, stack: ExitStack) -> None:
 
 
 def _tell_what_is_missing(server: "Server") -> None:
-    from tasks.services import saved_services
+    from campaign.services.store import connected_services
 
-    try:
-        saved = saved_services()
-    except NotPossible as error:  # the UI is needed to put it right
-        output.say(str(error))
-        return
-    for problem in saved.problems:
+    known = connected_services()
+    for problem in known.problems:
         output.say(problem)
-    if not saved.services:
+    if not known.services and not known.problems:
         output.say(
             "There is no service yet. Connect your X account with `campaign service create HANDLE --label NAME`,"
             f" or fill in the form at {server.url}/v2/blocks/catalog/twitter-service/create"
@@ -123,11 +110,30 @@ def _tell_what_is_missing(server: "Server") -> None:
 
 
 def _stay(server: "Server") -> NoReturn:
+    shown: set[str] = set()
     while not server.process.has_ended:
-        time.sleep(0.5)
+        shown |= _take_over_forms(shown)
+        time.sleep(_FORMS_EVERY)
     raise NotPossible(
         f"The Prefect server ended by itself: {server.process.last_words()} More is in {server.process.log}."
     )
+
+
+def _take_over_forms(shown: set[str]) -> set[str]:
+    """Takes over the forms of services that were saved meanwhile; returns the sentences about them, each shown once."""
+    from campaign.services.store import connected_services
+    from tasks.services import take_over
+
+    try:
+        take_over()
+        problems = set(connected_services().problems)
+    except CampaignError as error:
+        problems = {str(error)}
+    except Exception as error:  # noqa: BLE001  the server is busy or ends: the next look tells
+        problems = {f"The forms of services were not taken over ({type(error).__name__}); it is tried again."}
+    for sentence in sorted(problems - shown):
+        output.say(sentence)
+    return problems
 
 
 @contextmanager
@@ -171,34 +177,6 @@ def step(title: str) -> Iterator[None]:
     output.say(f"{title}: done ({time.monotonic() - begin:.1f} s)")
 
 
-def make_whole_app() -> ASGIApp:
-    """Make the application that `campaign web` serves."""
-    recorder = ClickRecorder()
-    joining = callback.routes(Outside(_services, _app_keys, hand_over))
-    return make_app([*redirect.routes(recorder), *joining, *reports.routes()], recorder.lifespan)
-
-
-def _services() -> Sequence[Service]:
-    with _said_plainly():
-        return saved_services().services
-
-
-def _app_keys(service: Service) -> AppKeys:
-    if service.block_id is None:
-        raise NotPossible(f"The service {service.internal_name} has been removed.")
-    with _said_plainly():
-        return app_keys_of(service.block_id)
-
-
-@contextmanager
-def _said_plainly() -> Iterator[None]:
-    """Turn what Prefect raises into one sentence, without what was asked."""
-    try:
-        yield
-    except (httpx.HTTPError, PrefectHTTPStatusError) as error:
-        raise NotPossible(f"The Prefect server does not answer ({type(error).__name__}).") from None
-
-
 #: Requests at the same time; whoever comes then is told to come back.
 _AT_ONCE = 400
 _KEEP_ALIVE_SECONDS = 5
@@ -217,9 +195,8 @@ def web(
     The world reaches them at CAMPAIGN_PUBLIC_URL, through a proxy of yours that adds HTTPS.
     """
     from campaign.db import engine as schema
-    from deployments.environment import adopt
-    from deployments.existing import server_of
-    from deployments.server import is_free, used_by_prefect
+    from deployments.processes import adopt
+    from deployments.server import is_free, server_of, used_by_prefect
 
     settings = load_settings()
     port = port or settings.web_port
@@ -234,18 +211,20 @@ def web(
 
 
 def _usual(settings: Settings) -> str:
-    """Where the server of `campaign up` will be: links and reports work without it, signing in begins with it."""
-    output.say("No Prefect server runs: nobody can share a profile before `campaign up` does.")
+    """Returns where the server of `campaign up` will be: everything works without it, but starts no workflow."""
+    output.say("No Prefect server runs: profiles that people share are recovered once `campaign up` does.")
     return f"http://127.0.0.1:{settings.server_port}/api"
 
 
 def _serve(host: str, port: int, public_url: str) -> None:
     import uvicorn
 
+    from campaign.web.app import make_site
+
     output.say(f"The pages are at http://{host}:{port}" + (f", for the world at {public_url}" if public_url else ""))
     # No access log: addresses of pages hold what only their owner should see.
     uvicorn.run(
-        make_whole_app(),
+        make_site(_announce),
         host=host,
         port=port,
         access_log=False,
@@ -257,38 +236,37 @@ def _serve(host: str, port: int, public_url: str) -> None:
     )
 
 
-@contextmanager
-def connected_to_prefect() -> Iterator[None]:
-    """Prepare the database and have a Prefect server, the running one or one for the duration of the command."""
-    from deployments.environment import adopt
-    from deployments.server import connected
+def _announce(agreement: "Agreement") -> None:
+    from tasks.contact_acquisition import announce_agreement
 
-    # Commands report by themselves; Prefect's log lines stay in the UI.
-    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
-    settings = load_settings()
-    from campaign.db import engine as schema
-
-    schema.make_ready()
-    adopt(settings)
-    with connected(settings):
-        yield
+    announce_agreement(agreement)
 
 
 if TYPE_CHECKING:
     from deployments.deploying import Deployed
+    from models import Agreement
 
 
 def deploy_command(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
     """Register the workflows, or their new versions: new ones are stopped, known ones stay as people left them.
 
-    They go to the server that PREFECT_API_URL names, or else to that of this home; when that one is not running,
-    they are written to its data all the same and are there at the next `campaign up`.
+    They go to the server that PREFECT_API_URL names, or else to that of this home.
     """
-    with connected_to_prefect():
+    from campaign.db.engine import make_ready
+
+    make_ready()
+    with server_in_use() as has_server:
+        if not has_server:
+            raise NotPossible(
+                "No Prefect server runs for this home; start it with `campaign up`, which deploys the workflows too, or"
+                " set PREFECT_API_URL."
+            )
         from deployments.deploying import deploy
+        from tasks.services import take_over
 
         with output.console.status("Deploying the workflows…"):
             workflows = deploy(load_settings())
+        take_over()
     if as_json:
         output.print_json([_described(workflow) for workflow in workflows])
         return
@@ -327,6 +305,23 @@ def upgrade() -> None:
     check_reachable()
     schema.upgrade()
     output.say(f"The database is at revision {schema.newest_revision()}.")
+    _take_over_old_forms()
+
+
+def _take_over_old_forms() -> None:
+    """Takes over keys that an earlier version kept in Prefect's forms, whether its server runs or not."""
+    from deployments.server import server_of, take_over_resting_forms
+
+    settings = load_settings()
+    if server_of(settings) is None:
+        count = take_over_resting_forms(settings)
+        if count:
+            output.say(f"The keys of {count} services were taken over from their forms into the database.")
+        return
+    from tasks.services import take_over
+
+    with server_in_use():
+        take_over()
 
 
 def simulator(
@@ -339,3 +334,22 @@ def simulator(
         serve(port=port)
     except OSError as error:
         raise WrongUsage(f"{error.strerror} Choose another --port.") from None
+
+
+keys = typer.Typer(help="The key that encrypts the secrets in the database.", no_args_is_help=True)
+
+
+@keys.callback()
+def _keys_group() -> None:
+    """Keep `rotate` a subcommand though it is the only one."""
+
+
+@keys.command()
+def rotate() -> None:
+    """Encrypt all secrets with a new key, or with the first one of CAMPAIGN_ENCRYPTION_KEY; others go on meanwhile."""
+    from campaign.db.engine import make_ready
+    from campaign.db.vault import rotate_key
+
+    make_ready()
+    count = rotate_key(datetime.now(UTC))
+    output.say(f"{count:,} secrets are encrypted with the new key. Make a backup of it now.")

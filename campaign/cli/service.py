@@ -4,28 +4,22 @@ import os
 import sys
 from dataclasses import dataclass
 from decimal import Decimal
-from itertools import count
 from typing import Annotated, Any
-from uuid import UUID
 
 import pendulum
 import typer
-from prefect.client.orchestration import get_client
-from pydantic import SecretStr, ValidationError
 
 from campaign.cli import output
-from campaign.cli.server import connected_to_prefect
-from campaign.db.engine import reading
+from campaign.db.engine import make_ready, reading, writing
 from campaign.errors import NotPossible, ServiceBlocked, Uncertain, Unsent, WrongUsage
 from campaign.formatting import usd
 from campaign.limits import spend_cap as ledgers
-from campaign.services.check import sentence_of
+from campaign.services import store as services
+from campaign.services.fields import read_fields
+from campaign.services.store import connected_services, find_service
 from campaign.settings import load_settings
-from campaign.x.keys import Keys, problem_of
 from campaign.x.types import check_handle
 from models import ApiVersion, MessagePolicy, Service
-from tasks.services import check_keys, find_service, saved_services
-from tasks.twitter_service import TwitterService, block_name, saved_documents
 
 Handle = Annotated[str, typer.Argument(metavar="HANDLE", help="The handle of the X account, without the @.")]
 Label = Annotated[str | None, typer.Option(help="The name read in lists and reports.")]
@@ -141,62 +135,33 @@ class ServiceRow:
 
 
 def one_named(handle: str) -> ServiceRow:
-    """Find one saved service; raises WrongUsage when there is none."""
+    """Finds one connected service; raises WrongUsage when there is none."""
     return _with_spending(find_service(handle))
 
 
-def list_all() -> tuple[list[ServiceRow], list[str]]:
-    """All saved services by name, and a sentence for each form that cannot be used."""
-    saved = saved_services()
-    rows = sorted(saved.services, key=lambda service: service.internal_name.lower())
-    return [_with_spending(service) for service in rows], saved.problems
-
-
 def save_new(values: dict[str, Any]) -> ServiceRow:
-    """Save the form of a new service; raises WrongUsage when there is one of that name or the keys cannot work."""
-    handle = values["internal_name"]
-    taken = {service.internal_name.lower() for service in saved_services().services}
-    if handle.lower() in taken:
-        raise WrongUsage(f"The service {handle} exists; change it with: campaign service edit {handle}")
-    _save(values, _free_name(handle), overwrite=False)
-    return one_named(handle)
-
-
-def _free_name(handle: str) -> str:
-    """A name for a form; the obvious one may still be that of a service that was renamed."""
-    taken, wanted = {str(document.name) for document in saved_documents()}, block_name(handle)
-    return next(name for number in count(1) if (name := f"{wanted}-{number}" if number > 1 else wanted) not in taken)
+    """Connects an account; raises WrongUsage when there is a service of that name, or with every wrong field."""
+    fields = read_fields(values)
+    with writing() as session:
+        service = services.create(session, fields, pendulum.now("UTC"))
+    return _with_spending(service)
 
 
 def save_changed(handle: str, changes: dict[str, Any]) -> ServiceRow:
-    """Save the form of a service with some fields changed."""
+    """Changes some fields of a service."""
     service = find_service(handle)
-    with get_client(sync_client=True) as client:
-        document = client.read_block_document(UUID(service.block_id), include_secrets=True)
-    _save(document.data | changes, str(document.name), overwrite=True)
-    return one_named(changes.get("internal_name", handle))
-
-
-def save_any(values: dict[str, Any]) -> None:
-    """Save the form of a service, whether there is one of its name or not."""
-    _save(values, block_name(values["internal_name"]), overwrite=True)
-
-
-def _save(values: dict[str, Any], name: str, *, overwrite: bool) -> None:
-    try:
-        form = TwitterService.model_validate(values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = TwitterService.model_fields[str(first["loc"][0])].title
-        raise WrongUsage(f"{field} cannot be used: {first['msg']}.") from None
-    if problem := problem_of(form.four_keys()):
-        raise WrongUsage(problem)
-    TwitterService.register_type_and_schema()
-    form.save(name, overwrite=overwrite)
+    with writing() as session:
+        row = services.get(session, service.id)
+        fields = read_fields(services.read_values(session, row) | changes)
+        services.change(session, row, fields, pendulum.now("UTC"))
+    return _with_spending(row)
 
 
 def check_one(handle: str) -> ServiceRow:
-    """Ask X about one service now; raises WrongUsage when X cannot be asked."""
+    """Asks X about one service now; raises WrongUsage when X cannot be asked."""
+    from campaign.services.check import sentence_of
+    from campaign.services.connection import check_keys
+
     try:
         check_keys(find_service(handle))
     except (Unsent, Uncertain) as error:
@@ -206,13 +171,6 @@ def check_one(handle: str) -> ServiceRow:
     return one_named(handle)
 
 
-def forget(row: ServiceRow) -> None:
-    """Delete the saved form, keys included."""
-    with get_client(sync_client=True) as client:
-        client.delete_block_document(UUID(row.service.block_id))
-    saved_services()
-
-
 def _with_spending(service: Service) -> ServiceRow:
     with reading() as session:
         return ServiceRow(service, ledgers.spent(session, service.id, pendulum.now("UTC")))
@@ -220,8 +178,9 @@ def _with_spending(service: Service) -> ServiceRow:
 
 def list_services(as_json: AsJson = False) -> None:
     """List the services with what X said of their keys and what they cost this month."""
-    with connected_to_prefect():
-        rows, problems = list_all()
+    make_ready()
+    known = connected_services()
+    rows, problems = [_with_spending(each) for each in known.services], known.problems
     if as_json:
         output.print_json([row.describe() for row in rows])
     else:
@@ -236,8 +195,8 @@ def check(handle: Handle, as_json: AsJson = False) -> None:
 
     check_handle(handle)
     check_simulator(load_settings().x_api_url)
-    with connected_to_prefect():
-        row = check_one(handle)
+    make_ready()
+    row = check_one(handle)
     if as_json:
         output.print_json(row.check_result())
     else:
@@ -302,8 +261,8 @@ def create(
     given = _given(locals())
     check_handle(handle)
     keys = _complete({name: given.get(name) for name in KEYS})
-    with connected_to_prefect():
-        row = save_new({"label": handle, "internal_name": handle} | given | keys)
+    make_ready()
+    row = save_new({"label": handle, "internal_name": handle} | given | keys)
     show(row.describe(), as_json=as_json)
     output.say(f"Saved. Now ask X about it: campaign service check {handle}")
 
@@ -338,8 +297,8 @@ def edit(
     check_handle(internal_name or handle)
     if keys:
         given |= _complete({name: os.environ.get(f"CAMPAIGN_{name.upper()}") for name in KEYS})
-    with connected_to_prefect():
-        row = save_changed(handle, given)
+    make_ready()
+    row = save_changed(handle, given)
     show(row.describe(), as_json=as_json)
 
 
@@ -352,11 +311,8 @@ def _given(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _complete(keys: dict[str, str | None]) -> dict[str, str]:
-    """Ask for the keys that are missing; raises WrongUsage when they surely cannot work."""
-    complete = {name: key or _ask_for(name) for name, key in keys.items()}
-    if problem := problem_of(Keys(**{name: SecretStr(key) for name, key in complete.items()})):
-        raise WrongUsage(problem)
-    return complete
+    """Asks for the keys that are missing."""
+    return {name: key or _ask_for(name) for name, key in keys.items()}
 
 
 def _ask_for(name: str) -> str:
@@ -381,9 +337,10 @@ def remove(
 ) -> None:
     """Disconnect an X account and forget its keys; its visitors stay."""
     check_handle(handle)
-    with connected_to_prefect():
-        row = one_named(handle)
-        if not yes and not typer.confirm(f"Disconnect {row.service.internal_name}? Its visitors stay.", err=True):
-            raise NotPossible("Nothing was changed.")
-        forget(row)
+    make_ready()
+    row = one_named(handle)
+    if not yes and not typer.confirm(f"Disconnect {row.service.internal_name}? Its visitors stay.", err=True):
+        raise NotPossible("Nothing was changed.")
+    with writing() as session:
+        services.remove(session, services.get(session, row.service.id), pendulum.now("UTC"))
     show(row.describe() | {"state": "removed"}, as_json=as_json)

@@ -5,11 +5,13 @@ from typing import Annotated
 
 import typer
 
-from campaign.audience.sync import SyncReport
+from campaign.audience.sync import SyncReport, describe_outcome, synchronise_all
 from campaign.cli import output
 from campaign.cli.output import progress
-from campaign.cli.server import connected_to_prefect
+from campaign.cli.runs import run_flow, server_in_use
+from campaign.db.engine import make_ready
 from campaign.errors import NotPossible
+from campaign.services.store import choose_services
 from campaign.settings import load_settings
 from campaign.x.types import check_handle
 from models import SyncMode
@@ -29,8 +31,10 @@ def sync(
     for handle in handles or []:
         check_handle(handle)
     check_simulator(load_settings().x_api_url)
-    with connected_to_prefect():
-        reports, message = _run(handles or [], mode, no_wait=no_wait)
+    make_ready()
+    with server_in_use() as has_server:
+        run = _run_flow if has_server else _run_here
+        reports, message = run(handles or [], mode, no_wait=no_wait)
     if as_json:
         output.print_json([report.as_json() for report in reports])
     else:
@@ -39,19 +43,21 @@ def sync(
         raise NotPossible(message)
 
 
-def _run(handles: Sequence[str], mode: SyncMode, *, no_wait: bool) -> tuple[list[SyncReport], str | None]:
-    from prefect import tags
-    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+def _run_here(handles: Sequence[str], mode: SyncMode, *, no_wait: bool) -> tuple[list[SyncReport], str]:
+    chosen = choose_services(handles)
+    with progress(chosen.services):
+        reports = synchronise_all(chosen.services, mode, "campaign sync", wait=not no_wait)
+    is_well, sentence = describe_outcome(reports, chosen.problems)
+    return reports, "" if is_well else sentence
 
+
+def _run_flow(handles: Sequence[str], mode: SyncMode, *, no_wait: bool) -> tuple[list[SyncReport], str]:
     from flows.account_sync import account_sync
-    from tasks.continuation import NO_WAIT
-    from tasks.services import choose
+    from tasks.services import take_over
 
-    chosen = choose(handles)
-    # Nobody watches the heart of a run without a deployment, and waiting for its last beat takes up to a second.
-    without_heartbeat = temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
-    with without_heartbeat, tags(*[NO_WAIT] if no_wait else []), progress(chosen.services):
-        state = account_sync(list(handles), mode, return_state=True)
+    take_over()
+    with progress(choose_services(handles).services):
+        state = run_flow(account_sync, list(handles), mode, no_wait=no_wait)
     reports = state.result(raise_on_failure=False)
-    failed = None if state.is_completed() else state.message or "The sync failed."
-    return (reports if isinstance(reports, list) else []), failed
+    message = "" if state.is_completed() else state.message or "The sync failed."
+    return (reports if isinstance(reports, list) else []), message

@@ -47,7 +47,7 @@ def duplicate(
 ) -> None:
     """Copy a template under another name."""
     engine.make_ready()
-    from tasks.twitter_service import duplicate_template
+    from campaign.deliveries.templates import duplicate_template
 
     _show(duplicate_template(name, new, label), as_json=as_json)
 
@@ -61,7 +61,7 @@ def save(
 ) -> None:
     """Make the settings of a delivery a template; a saved template of that name is replaced."""
     engine.make_ready()
-    from tasks.twitter_service import save_template
+    from campaign.deliveries.templates import save_template
 
     _show(save_template(delivery, name, with_content=with_content), as_json=as_json)
 
@@ -70,7 +70,7 @@ def save(
 def delete(name: Name, as_json: AsJson = False) -> None:
     """Forget a saved template; deliveries made from it stay."""
     engine.make_ready()
-    from tasks.twitter_service import delete_template
+    from campaign.deliveries.templates import delete_template
 
     delete_template(name)
     if as_json:

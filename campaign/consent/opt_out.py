@@ -5,6 +5,8 @@ from collections.abc import Collection, Sequence
 from functools import lru_cache
 from unicodedata import category, normalize
 
+from campaign.settings import load_settings
+
 # Letters that Unicode does not take apart, as they are typed without the right keyboard.
 _LETTERS = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe"})  # noqa: RUF001
 _INSIDE = re.compile(r"(?<=\w)['’ʼ`\-\u2010](?=\w)")  # noqa: RUF001
@@ -88,3 +90,8 @@ def _asks(line: str, phrases: _Phrases) -> bool:
 
 def _stands_out(piece: str) -> bool:
     return piece.isupper() or piece[0] in _QUOTES
+
+
+def opt_out_words() -> frozenset[str]:
+    """The words of all languages that end a consent."""
+    return frozenset(word for words in load_settings().opt_out_words.values() for word in words)

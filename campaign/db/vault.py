@@ -21,10 +21,10 @@ from sqlalchemy import bindparam, text
 from sqlalchemy import delete as delete_from
 from sqlmodel import Session, col, select
 
-from campaign.errors import WrongUsage
-from campaign.settings import load_settings, split_keys
 from campaign.db.engine import reading, writing
 from campaign.db.signing import write_once
+from campaign.errors import WrongUsage
+from campaign.settings import load_settings, split_keys
 from models import Secret, SecretKind
 from models.base import Moment
 

@@ -8,8 +8,10 @@ from hashlib import sha256
 from types import MappingProxyType
 from typing import Any
 
+import pendulum
 from sqlmodel import Session, col, select
 
+from campaign.db.engine import reading, writing
 from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Draft, LoadedFile, RenderedPart
@@ -195,3 +197,19 @@ def refuse_errors(name: str, analysis: Analysis) -> None:
     """Raise NotPossible with every error that an analysis found."""
     if analysis.errors:
         raise NotPossible(f"{name} cannot go out: {' '.join(finding.sentence for finding in analysis.errors)}")
+
+
+def due_deliveries() -> list[str]:
+    """The names of the deliveries whose time has come."""
+    with writing() as session:
+        return [delivery.name for delivery in deliveries.due(session, pendulum.now("UTC"))]
+
+
+def opens_at(name: str) -> datetime | None:
+    """The contact date of a confirmed delivery that is not due yet: it can still be changed until then."""
+    with reading() as session:
+        delivery = deliveries.named(session, name)
+    if delivery.state is not DeliveryState.CONFIRMED:
+        return None
+    is_early = delivery.contact_date is not None and delivery.contact_date > pendulum.now("UTC")
+    return delivery.contact_date if is_early else None

@@ -144,3 +144,8 @@ def first(session: Session, delivery: Delivery, visitor_id: int | None = None) -
         rows = rows.where(col(Message.visitor_id) == visitor_id)
     ordered = rows.order_by(col(Message.proof_number), col(Message.service_id), col(Message.part), col(Message.id))
     return session.scalar(ordered.limit(1))
+
+
+def purpose_of(message_id: int) -> str:
+    """What the money for a message is kept aside for while nobody knows whether it is out."""
+    return f"publishing message {message_id}"

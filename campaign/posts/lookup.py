@@ -8,11 +8,12 @@ from sqlmodel import Session
 
 from campaign.db.engine import reading, writing
 from campaign.deliveries import log
+from campaign.deliveries.log import purpose_of
 from campaign.deliveries.progress import End, Progress, stop_for
 from campaign.errors import XError
 from campaign.limits import rate_limits, spend_cap
 from campaign.limits.spend_cap import settle_failed_call
-from campaign.posts.work import Work, price_of, purpose_of, reply_to
+from campaign.posts.work import Work, price_of, reply_to
 from campaign.x.text import is_same_text
 from campaign.x.types import CLOCK_SKEW, Answer, OwnPost, Receipt
 from models import Message, MessageState
@@ -124,7 +125,7 @@ def _absent(work: Work, session: Session, message: Message, attempt: Attempt, lo
     is_refused_at_once = message.reason_code == "duplicate" and message.attempts == 1
     if not is_refused_at_once and not is_proof_of_absence(look, attempt, work.settle_after):
         return _wait(work, attempt, look)
-    spend_cap.release(session, work.service.id, purpose_of(message))
+    spend_cap.release(session, work.service.id, purpose_of(message.id))
     if message.reason_code == "duplicate":
         log.settle(session, message, MessageState.REFUSED, look.at, reason=message.reason, reason_code="duplicate")
     else:
@@ -143,4 +144,4 @@ def _wait(work: Work, attempt: Attempt, look: Look) -> Progress:
 def _book(work: Work, session: Session, message: Message) -> None:
     """Charge what a lost answer would have charged."""
     receipt = Receipt(work.gateway.post_endpoint, price_of(work, message.text), 1)
-    spend_cap.settle(session, work.service.id, purpose_of(message), [receipt], work.clock())
+    spend_cap.settle(session, work.service.id, purpose_of(message.id), [receipt], work.clock())

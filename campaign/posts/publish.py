@@ -1,27 +1,39 @@
 """Publishing the parts of a post on one account, each exactly once: arm, call X, record."""
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Protocol
 
+import pendulum
 from sqlmodel import Session
 
 from campaign.db.engine import reading, writing
-from campaign.deliveries import links, log
+from campaign.db.locks import Claim, claim
+from campaign.deliveries import links
+from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
+from campaign.deliveries.approval import open_up, opens_at
 from campaign.deliveries.draft import LoadedFile, RenderedPart
+from campaign.deliveries.links import shorten_posts
+from campaign.deliveries.log import purpose_of
 from campaign.deliveries.progress import End, Progress, stop_for
-from campaign.errors import Refused, ServiceBlocked, Uncertain, XError
+from campaign.errors import NotPossible, Refused, ServiceBlocked, Uncertain, WrongUsage, XError
 from campaign.formatting import usd
 from campaign.limits import rate_limits, spend_cap
 from campaign.limits.spend_cap import book_failed_call, settle_failed_call
 from campaign.posts.lookup import look_for
-from campaign.posts.work import Work, first_unfinished, price_of, purpose_of, reply_to
+from campaign.posts.prepare import Prepared, prepare
+from campaign.posts.report import DeliveryReport, report_of
+from campaign.posts.work import Work, first_unfinished, price_of, reply_to
+from campaign.running import retried, run_side_by_side, wait_until
 from campaign.services import store as services
 from campaign.services.check import sentence_of
+from campaign.services.connection import check_if_due, gateway_of
+from campaign.settings import load_settings
 from campaign.x.types import Answer, MediaFile, NewPost, Poll
-from models import MAIN, DeliveryState, Message, MessageState, UploadedFile
+from models import MAIN, Delivery, DeliveryKind, DeliveryState, Message, MessageState, Service, UploadedFile
 
 #: X is asked to publish a part again after it did not know a file's id, once.
 _MOST_ATTEMPTS_FOR_FILES = 2
@@ -72,14 +84,14 @@ def _arm(work: Work, message: Message) -> _Armed | Progress:
         now = work.clock()
         if halted := _halted(work, session, now):
             return halted
-        known = log.get(session, message.id)
+        known = messages.get(session, message.id)
         if known.state is not MessageState.PENDING:
             return work.progress(End.HALTED, "Another run publishes this.")
         price = price_of(work, known.text)
-        if not spend_cap.reserve(session, work.service.id, purpose_of(known), price, 1, now):
+        if not spend_cap.reserve(session, work.service.id, purpose_of(known.id), price, 1, now):
             cap = usd(services.get(session, work.service.id).spend_cap)
             return work.progress(End.CAPPED, f"This month's spend cap of {cap} is reached; raise it or wait.")
-        log.arm(session, known, now)
+        messages.arm(session, known, now)
         return _Armed(reply_to(work, session, known.part))
 
 
@@ -98,21 +110,21 @@ def _halted(work: Work, session: Session, now: datetime) -> Progress | None:
 
 def _settle_sent(work: Work, message: Message, answer: Answer[str]) -> None:
     with writing(durable=True) as session:
-        now, known = work.clock(), log.get(session, message.id)
-        spend_cap.settle(session, work.service.id, purpose_of(known), answer.receipts, now)
-        log.settle(session, known, MessageState.SENT, now, x_id=answer.value)
+        now, known = work.clock(), messages.get(session, message.id)
+        spend_cap.settle(session, work.service.id, purpose_of(known.id), answer.receipts, now)
+        messages.settle(session, known, MessageState.SENT, now, x_id=answer.value)
 
 
 def _settle_failure(work: Work, message: Message, error: XError) -> Progress | None:
     """Write what a failed call means for the part, and say how to go on."""
     with writing(durable=True) as session:
-        now, known = work.clock(), log.get(session, message.id)
+        now, known = work.clock(), messages.get(session, message.id)
         state = _state_after(known, error)
-        book_failed_call(session, work.service.id, purpose_of(known), error, now)
-        log.settle(session, known, state, now, reason=str(error), reason_code=error.reason)
+        book_failed_call(session, work.service.id, purpose_of(known.id), error, now)
+        messages.settle(session, known, state, now, reason=str(error), reason_code=error.reason)
         if error.reason == "media_unknown":
             sha256s = [file.sha256 for file in work.parts[known.part].files]
-            log.forget_uploads(session, work.service.id, sha256s)
+            messages.forget_uploads(session, work.service.id, sha256s)
         if isinstance(error, ServiceBlocked):
             services.mark_blocked(session, services.get(session, work.service.id), sentence_of(error))
     return stop_for(work, error)
@@ -144,7 +156,7 @@ def media_ids_of(work: Work, message: Message, on_progress: OnProgress) -> tuple
 
 def _known(work: Work, file: LoadedFile) -> str | None:
     with reading() as session:
-        return log.uploaded(session, work.service.id, file.sha256, file.kind.value, file.alt_text, work.clock())
+        return messages.uploaded(session, work.service.id, file.sha256, file.kind.value, file.alt_text, work.clock())
 
 
 def _upload(work: Work, message: Message, file: LoadedFile, on_progress: OnProgress) -> str | Progress:
@@ -172,14 +184,14 @@ def _upload(work: Work, message: Message, file: LoadedFile, on_progress: OnProgr
             media_id=answer.value.media_id,
             expires_at=answer.value.expires_at,
         )
-        log.remember_upload(session, uploaded)
+        messages.remember_upload(session, uploaded)
     return answer.value.media_id
 
 
 def _refused(work: Work, message: Message, reason: str, code: str) -> Progress:
     with writing() as session:
-        known = log.get(session, message.id)
-        log.settle(session, known, MessageState.REFUSED, work.clock(), reason=reason, reason_code=code)
+        known = messages.get(session, message.id)
+        messages.settle(session, known, MessageState.REFUSED, work.clock(), reason=reason, reason_code=code)
     return work.progress(End.REFUSED, f"Part {message.part}: {reason}")
 
 
@@ -252,3 +264,216 @@ def why_failed(messages: Iterable[Logged], names: dict[int, str]) -> str:
     """One sentence that names each refused part, its account and X's reason."""
     refused = [message for message in messages if message.state is MessageState.REFUSED]
     return " ".join(f"Part {one.part} on {names[one.service_id]} was refused: {one.reason}" for one in refused)
+
+
+def begin(name: str, actor: str) -> Prepared:
+    """Let a confirmed delivery go out: its log is written. Raises NotPossible when it may not go out now."""
+    prepared, now = prepare(name), pendulum.now("UTC")
+    if prepared.delivery.kind is not DeliveryKind.POST:
+        raise WrongUsage(f"{name} is a broadcast of direct messages; run dm-broadcast for it.")
+    with writing() as session:
+        delivery = deliveries.get(session, prepared.delivery.id)
+        is_new = delivery.state is not DeliveryState.IN_PROGRESS
+        reason = open_up(session, delivery, prepared.fingerprint, actor, now)
+        if reason is None:
+            if is_new:
+                messages.plan(session, delivery, prepared.rendered)
+                shorten_posts(session, delivery, prepared.rendered, now)
+            session.flush()
+            return replace(prepared, delivery=delivery, stamp=deliveries.stamp_of(session, delivery))
+    raise NotPossible(reason)
+
+
+def publish_on(
+    service: Service,
+    prepared: Prepared,
+    proof_number: int = MAIN,
+    on_progress: OnProgress = lambda _done, _all: None,
+) -> Progress:
+    """Publishes what is not out yet on one account, part by part; what X may have done is looked up first."""
+    with claim(service.id, service.internal_name, Claim.POSTS):
+        return publish_parts(work_of(service, prepared, proof_number), on_progress)
+
+
+def work_of(service: Service, prepared: Prepared, proof_number: int = MAIN) -> Work:
+    """What is to be done on one account; a proof shows what the first account gets."""
+    shown = service.id if proof_number == MAIN else prepared.rendered[0].service_id
+    parts = {part.part: replace(part, service_id=service.id) for part in prepared.rendered if part.service_id == shown}
+    return _work(service, prepared.delivery, parts, prepared.stamp, proof_number)
+
+
+def _work(
+    service: Service, delivery: Delivery, parts: Mapping[int, RenderedPart], stamp: str, proof_number: int
+) -> Work:
+    return Work(
+        gateway=gateway_of(service),
+        service=service,
+        delivery_id=delivery.id,
+        parts=parts,
+        stamp=stamp,
+        clock=_now,
+        settle_after=timedelta(seconds=load_settings().settle_seconds),
+        proof_number=proof_number,
+    )
+
+
+def _now() -> datetime:
+    return pendulum.now("UTC")
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """How the steps of publishing on an account are run: here and now, or as tasks of a Prefect run."""
+
+    check: Callable[[Service], Service]
+    publish: Callable[[Service, Prepared, int], Progress]
+
+
+DIRECT = Steps(retried(check_if_due), retried(publish_on))
+
+
+def work_on(service: Service, prepared: Prepared, steps: Steps = DIRECT) -> Progress:
+    """Does for one account all that can be done now; never fails the others."""
+    try:
+        return steps.publish(steps.check(service), prepared, MAIN)
+    except (XError, NotPossible) as error:
+        return Progress(service.id, End.BLOCKED, f"{service.internal_name}: {error}")
+
+
+def settle_left_behind() -> None:
+    """Look on X for parts that may be out of deliveries that do not go on: stopped, paused, over, or their proofs."""
+    with reading() as session:
+        left = messages.left_behind(session)
+        found = [(deliveries.get(session, one.delivery_id), services.get(session, one.service_id), one) for one in left]
+    for delivery, service, message in found:
+        with suppress(XError, NotPossible), claim(service.id, service.internal_name, Claim.POSTS):
+            look_for(_work(service, delivery, {}, "", message.proof_number), message)
+        if delivery.is_over:
+            with writing() as session:
+                messages.cancel_pending(session, deliveries.get(session, delivery.id), _now())
+
+
+def targets_left(prepared: Prepared) -> list[Service]:
+    """The accounts on which something is not out."""
+    with reading() as session:
+        log = messages.of_delivery(session, deliveries.get(session, prepared.delivery.id))
+        open_ids = {one.service_id for one in log if one.state not in {MessageState.SENT, MessageState.CANCELLED}}
+        return [services.get(session, service_id) for service_id in sorted(open_ids)]
+
+
+def conclude(name: str) -> DeliveryReport:
+    """Bring the state of a delivery in line with its log, and report on it."""
+    with writing() as session:
+        delivery, now = deliveries.named(session, name), pendulum.now("UTC")
+        log = messages.of_delivery(session, delivery)
+        if delivery.state is DeliveryState.IN_PROGRESS:
+            state = state_after(log, is_expired=deliveries.is_expired(delivery, now))
+            if state is not DeliveryState.IN_PROGRESS:
+                _close(session, delivery, log, state)
+        return report_on(session, delivery)
+
+
+def _close(session: Session, delivery: Delivery, log: Sequence[Message], state: DeliveryState) -> None:
+    names = {service.id: service.internal_name for service in deliveries.targets_of(session, delivery)}
+    reason = why_failed(log, names) if state is DeliveryState.FAILED else ""
+    if state is DeliveryState.EXPIRED:
+        cancelled = messages.cancel_pending(session, delivery, _now())
+        reason = f"Its validity ended; {cancelled} of {len(log)} parts did not go out."
+    deliveries.move(session, delivery, state, "campaign", pendulum.now("UTC"), reason)
+
+
+def report_on(session: Session, delivery: Delivery) -> DeliveryReport:
+    """The log of a delivery as people and scripts read it."""
+    known = {service.id: service for service in services.list_known(session)}
+    return report_of(delivery, messages.of_delivery(session, delivery), known)
+
+
+def send_proof(prepared: Prepared, actor: str, steps: Steps = DIRECT) -> Progress:
+    """Sends the next proof of an analysed delivery; raises NotPossible when there is no proof service or an error."""
+    if prepared.draft.proof_service is None:
+        raise NotPossible(f"{prepared.delivery.name} has no proof service; choose one, or confirm it without a proof.")
+    if not prepared.analysis.is_ok or not prepared.rendered:
+        raise NotPossible(f"{prepared.delivery.name} has errors; put them right, then send a proof.")
+    service, number, stamp = _plan(prepared, actor)
+    return steps.publish(steps.check(service), replace(prepared, stamp=stamp), number)
+
+
+def _plan(prepared: Prepared, actor: str) -> tuple[Service, int, str]:
+    """Give the proof its number and write its log."""
+    with writing() as session:
+        delivery = deliveries.get(session, prepared.delivery.id)
+        service = services.get(session, delivery.proof_service_id or 0)
+        delivery.proofs += 1
+        shown = [part for part in prepared.rendered if part.service_id == prepared.rendered[0].service_id]
+        parts, now = [replace(part, service_id=service.id) for part in shown], pendulum.now("UTC")
+        messages.plan(session, delivery, parts, delivery.proofs)
+        shorten_posts(session, delivery, parts, now, delivery.proofs)
+        number, to = delivery.proofs, service.internal_name
+        deliveries.note(session, delivery, "proof", actor, now, f"Proof #{number} to {to}.")
+        return service, delivery.proofs, deliveries.stamp_of(session, delivery)
+
+
+def withdraw(name: str, actor: str, *, proofs: bool) -> int:
+    """Delete from X what is out of a delivery, or of its proofs; the last part first. Returns how many posts."""
+    with reading() as session:
+        delivery = deliveries.named(session, name)
+        log = [one for one in messages.of_delivery(session, delivery, None) if bool(one.proof_number) is proofs]
+        out = [one for one in log if one.state is MessageState.SENT and not one.withdrawn_at]
+        by_id = {service.id: service for service in services.list_known(session)}
+    for message in reversed(out):
+        _delete(by_id[message.service_id], delivery, message, actor)
+    return len(out)
+
+
+def _delete(service: Service, delivery: Delivery, message: Message, actor: str) -> None:
+    """Delete one post; deleting it again does no harm, so a lost answer needs no look."""
+    gateway, purpose = gateway_of(service), f"withdrawing message {message.id}"
+    with writing() as session:
+        if not spend_cap.reserve(session, service.id, purpose, gateway.deletion_price, 1, pendulum.now("UTC")):
+            raise NotPossible(f"This month's spend cap of {service.internal_name} is reached; raise it or wait.")
+    try:
+        answer = gateway.delete_post(message.x_id or "")
+    except XError as error:
+        settle_failed_call(service.id, purpose, error)
+        raise
+    with writing() as session:
+        now, known = pendulum.now("UTC"), messages.get(session, message.id)
+        spend_cap.settle(session, service.id, purpose, answer.receipts, now)
+        known.withdrawn_at = now
+        detail = f"Part {message.part} on {service.internal_name} was deleted from X."
+        deliveries.note(session, delivery, "withdrawn", actor, now, detail)
+
+
+def publish_delivery(name: str, started_by: str, *, wait: bool) -> tuple[DeliveryReport, list[Progress]]:
+    """Publishes a confirmed delivery on its accounts, side by side; waits for X unless `wait` is off.
+
+    Raises NotPossible and WrongUsage when it may not go out now.
+    """
+    if not wait and (opens := opens_at(name)):
+        return conclude(name), [Progress(0, End.WAITING, "Its contact date has not come.", opens)]
+    while until := opens_at(name):
+        wait_until(until)
+    settle_left_behind()
+    prepared = begin(name, started_by)
+    while True:
+        ends = run_side_by_side(lambda service: work_on(service, prepared), targets_left(prepared))
+        until = min((end.until for end in ends if end.until), default=None)
+        if until is None or not wait:
+            return conclude(name), ends
+        wait_until(until)
+
+
+def describe_outcome(
+    results: Sequence[tuple[DeliveryReport, list[Progress]]], problems: Sequence[str]
+) -> tuple[bool, str]:
+    """Returns whether nothing needs a person, and one sentence on it; empty when there is nothing to say."""
+    unhappy = [f"{report.name}: {report.reason}" for report, _ in results if report.is_unhappy]
+    stuck = [end.reason for _, ends in results for end in ends if end.end in {End.BLOCKED, End.CAPPED, End.HALTED}]
+    if unhappy or stuck or problems:
+        return False, " ".join(dict.fromkeys([*unhappy, *stuck, *problems]))
+    later = [
+        f"{report.name} continues at {min(end.until for end in ends if end.until):%Y-%m-%d %H:%M:%S %Z}"
+        for report, ends in results
+        if any(end.until for end in ends)
+    ]
+    return True, "; ".join(later) or ("" if results else "Nothing is due.")

@@ -49,11 +49,6 @@ def price_of(work: Work, text: str) -> Price:
     return work.gateway.post_price(has_link=has_link(text))
 
 
-def purpose_of(message: Message) -> str:
-    """What the money for a message is set aside for."""
-    return f"publishing message {message.id}"
-
-
 def first_unfinished(work: Work) -> Message | None:
     """The first part that is not out."""
     with reading() as session:

@@ -1,13 +1,10 @@
 """Connecting to X as a service: which services there are, their keys from the vault, and what X says of them."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import lru_cache
 
 import pendulum
 from pydantic import SecretStr
-from sqlmodel import col, select
 
 from campaign.db import vault
 from campaign.db.engine import reading, writing
@@ -20,63 +17,12 @@ from campaign.settings import load_settings
 from campaign.x.gateway import Gateway, connect
 from campaign.x.keys import Keys
 from campaign.x.oauth import AppKeys
-from campaign.x.types import Account, check_handle
-from models import ApiVersion, FormProblem, SecretKind, Service, ServiceState
+from campaign.x.types import Account
+from models import ApiVersion, SecretKind, Service, ServiceState
 
 #: X is asked again about a service that is well after this time.
 CHECKED_FOR = timedelta(hours=24)
 _ACCOUNT = "reading the account"
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """Connected services, and a sentence for each form in Prefect's UI that cannot be used."""
-
-    services: list[Service]
-    problems: list[str] = field(default_factory=list)
-
-
-def connected_services() -> Services:
-    """Reads the connected services."""
-    with reading() as session:
-        problems = session.exec(select(FormProblem.sentence).order_by(col(FormProblem.sentence)))
-        return Services(store.list_connected(session), list(problems))
-
-
-def find_service(internal_name: str) -> Service:
-    """Finds a connected service; raises WrongUsage when there is none of this internal name."""
-    check_handle(internal_name)
-    return _pick(connected_services(), internal_name)
-
-
-def choose_services(internal_names: Sequence[str]) -> Services:
-    """Finds the services to synchronise: those named, or all with *Synchronize subscriptions*; raises WrongUsage."""
-    for name in internal_names:
-        check_handle(name)
-    known = connected_services()
-    if internal_names:
-        named = {service.id: service for service in (_pick(known, name) for name in internal_names)}
-        return Services(list(named.values()))
-    chosen = [service for service in known.services if service.synchronize]
-    if not chosen and not known.problems:
-        raise WrongUsage(
-            "No service has Synchronize subscriptions ticked; tick it in the form of a service, or name the services."
-            if known.services
-            else "There is no service yet; make one with `campaign service create HANDLE`,"
-            " or in the Prefect UI under Blocks: add a Twitter service."
-        )
-    return Services(chosen, known.problems)
-
-
-def _pick(known: Services, internal_name: str) -> Service:
-    for service in known.services:
-        if service.internal_name.lower() == internal_name.lower():
-            return service
-    for problem in known.problems:
-        if internal_name.lower() in problem.lower():
-            raise WrongUsage(problem)
-    names = ", ".join(sorted(service.internal_name for service in known.services)) or "none yet"
-    raise WrongUsage(f"There is no service {internal_name}; there are: {names}.")
 
 
 def gateway_of(service: Service) -> Gateway:

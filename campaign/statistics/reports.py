@@ -2,14 +2,21 @@
 
 from collections.abc import Iterator, Sequence
 
+import pendulum
+from sqlmodel import Session
+
 from campaign.contacts.report import Acquisition, InvitationReport, in_words
 from campaign.formatting import written
 from campaign.reporting.charts import Chart, Measure, bars_of, over_time
 from campaign.reporting.document import Cell, Place, Report, Section, rate
-from campaign.statistics.counts import KINDS, Engagement, added, rate_of
+from campaign.services.fields import block_name
+from campaign.settings import load_settings
+from campaign.statistics import numbers as engagement_deliveries
+from campaign.statistics.counts import KINDS, Engagement, added, asked_since, rate_of
 from campaign.statistics.followers import Day
 from campaign.statistics.numbers import (
     LAST_DAYS,
+    TARIFF,
     DeliveryNumbers,
     Hour,
     Overview,
@@ -17,7 +24,7 @@ from campaign.statistics.numbers import (
     ServiceLine,
     ServiceStatistics,
 )
-from models import DeliveryKind
+from models import Delivery, DeliveryKind, Service
 
 WORDS = {
     "reposts": "Reposts",
@@ -250,3 +257,26 @@ def _delivery_row(one: DeliveryNumbers) -> tuple[Cell, ...]:
     counts = one.targeted, one.sent, one.clicks, one.engagement.reactions, rate(one.rate)
     place = delivery_place(one.name, one.label)
     return (place, _KINDS[one.kind], whom, one.started_at, *counts, one.cost, one.cost_per_click)
+
+
+#: Deliveries with a report of their own in a run: more would bury the rest, and the pages have them all.
+MOST_DELIVERIES = 20
+
+
+def list_reports(session: Session, services: Sequence[Service]) -> Iterator[tuple[str, Report]]:
+    """Makes the reports of all services, of each of these, and of the newest deliveries, each with its key."""
+    overview = engagement_deliveries.overview(session, TARIFF, pendulum.now("UTC"))
+    yield "engagement-all", overview_of(overview)
+    for service in services:
+        numbers = engagement_deliveries.service_numbers(session, service, load_settings().timezone)
+        name = block_name(service.internal_name)
+        yield f"engagement-service-{name}", service_report_of(numbers)
+    for delivery in _recent(session):
+        found = engagement_deliveries.delivery_numbers(session, delivery, TARIFF)
+        yield f"engagement-{delivery.name}", delivery_report_of(found)
+
+
+def _recent(session: Session) -> list[Delivery]:
+    since = asked_since(pendulum.now("UTC"))
+    newest = engagement_deliveries.newest_deliveries(session, MOST_DELIVERIES)
+    return [delivery for delivery in newest if delivery.started_at and delivery.started_at >= since]

@@ -15,7 +15,7 @@ from campaign.db import engine
 from campaign.settings import Settings, load_settings
 from campaign.simulator.server import running as simulator_running
 from deployments.deploying import deploy
-from deployments.environment import child_environment
+from deployments.processes import child_environment
 from deployments.processes import running
 from deployments.server import Server
 from deployments.worker import POOL

@@ -13,6 +13,7 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import Artifact
 
+from campaign.broadcasts.prepare import Aim
 from campaign.broadcasts.report import WaveNumbers
 from campaign.db.engine import writing
 from campaign.deliveries import store as deliveries
@@ -20,7 +21,7 @@ from campaign.deliveries.findings import Analysis, Sample
 from deployments.server import Server, used_by_prefect
 from models import Delivery, DeliveryState, Message, MessageState
 from tasks import dm_broadcast
-from tasks.dm_broadcast import Aim, BroadcastProgress, publish_preview, publish_report, report_on
+from tasks.dm_broadcast import BroadcastProgress, publish_preview, publish_report, report_on
 from tests.broadcasting import broadcast
 from tests.databases import Database
 from tests.factories import NOW, service

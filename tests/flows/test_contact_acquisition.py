@@ -9,20 +9,20 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from sqlmodel import select
+from tasks.twitter_service import TwitterService, block_name
 
+from campaign.broadcasts.prepare import aim
 from campaign.cli.server import make_whole_app
 from campaign.consent.agreements import invitation_of
 from campaign.contacts import report as acquisitions
 from campaign.db.engine import reading
 from campaign.deliveries import store as deliveries
-from deployments.agreements import WORKFLOW
+from campaign.deliveries.edit import compose
+from deployments.deploying import WORKFLOW
 from deployments.server import Server, free_port
 from flows.contact_acquisition import contact_acquisition
 from models import Contact, Delivery, DeliveryState
-from tasks.deliveries import compose
-from tasks.dm_broadcast import aim
 from tasks.forms import MessageInvitationForm, PostInvitationForm
-from tasks.twitter_service import TwitterService, block_name
 from tests.flows.marketer import a_prefect_server, an_empty_x, answer, artifacts, form_of, start, wait_for
 from tests.flows.running import sync
 from tests.simulated_x import Brand, SimulatedX

@@ -8,14 +8,14 @@ import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
+from campaign.broadcasts.prepare import aim
 from campaign.db.engine import reading
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Content, Part
+from campaign.deliveries.edit import recompose
 from campaign.settings import load_settings
 from deployments.server import Server
 from models import Delivery, DeliveryState
-from tasks.deliveries import recompose
-from tasks.dm_broadcast import aim
 from tests.flows.marketer import a_prefect_server, answer, form_of, start, wait_for
 from tests.flows.running import sync
 from tests.simulated_x import SimulatedX

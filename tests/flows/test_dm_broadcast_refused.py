@@ -9,15 +9,16 @@ from prefect import tags
 from prefect.client.schemas.objects import State
 
 from campaign.broadcasts import waves
+from campaign.broadcasts.prepare import Aim, aim
 from campaign.db.engine import reading, writing
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Audience, Broadcast, Content, Draft, MediaItem, Part
+from campaign.deliveries.edit import compose, resume
+from campaign.kinds import confirm
 from campaign.settings import load_settings
 from flows.dm_broadcast import dm_broadcast
 from models import DeliveryKind, DeliveryState, MessageState
 from tasks.continuation import NO_WAIT
-from tasks.deliveries import compose, confirm, resume
-from tasks.dm_broadcast import Aim, aim
 from tests.flows.conftest import Connect
 from tests.flows.running import sync
 from tests.pictures import picture

@@ -11,16 +11,17 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from campaign.broadcasts import waves
+from campaign.broadcasts.prepare import aim
 from campaign.db.engine import engine, reading, writing
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Audience, Broadcast, Content, Draft, Part
+from campaign.deliveries.edit import compose
+from campaign.kinds import confirm
 from campaign.limits import rate_limits
 from campaign.x.error_table import SENDING_V2
 from campaign.x.prices import DIRECT_MESSAGE_CREATE
 from campaign.x.types import Receipt, Window
 from models import Charge, DeliveryKind, DeliveryState, MessageState, WindowName
-from tasks.deliveries import compose, confirm
-from tasks.dm_broadcast import aim
 from tests.brevity import IS_CI
 from tests.flows.conftest import Connect
 from tests.flows.running import sync

@@ -17,7 +17,7 @@ from campaign.db.engine import reading
 from campaign.settings import Settings, load_settings
 from campaign.simulator.server import running as simulator_running
 from deployments.deploying import deploy
-from deployments.environment import adopt, child_environment
+from deployments.processes import adopt, child_environment
 from deployments.processes import running
 from deployments.server import Server, free_port, running_server, used_by_prefect
 from deployments.worker import POOL

@@ -11,8 +11,10 @@ from campaign.db.engine import reading, writing
 from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Content, Draft, MediaItem, Part
+from campaign.deliveries.edit import compose, recompose, stop
+from campaign.kinds import confirm
+from campaign.posts.prepare import prepare, record
 from models import Charge, DeliveryState, Message, MessageState
-from tasks.deliveries import compose, confirm, prepare, recompose, record, stop
 from tests.flows.conftest import Connect
 from tests.flows.running import both_databases
 from tests.forking import Started, fork, forked

@@ -13,8 +13,8 @@ from prefect.client.schemas.objects import BlockDocument
 from campaign.errors import NotPossible
 from campaign.settings import Settings, load_settings
 from deployments.deploying import deploy
-from deployments.encryption import fingerprint_file, key_file
-from deployments.forms import register_forms
+from deployments.server import fingerprint_file, key_file
+from deployments.deploying import register_forms
 from deployments.server import free_port, running_server, used_by_prefect
 from models import OPT_OUT_LINE, MessagePolicy
 from tasks.services import saved_services

@@ -19,9 +19,9 @@ from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from campaign.db import vault
+from campaign.db.engine import engine, reading, writing
 from campaign.errors import CampaignError, WrongUsage
 from campaign.settings import Settings, load_settings
-from campaign.db.engine import engine, reading, writing
 from models import Secret, SecretKind
 from tests.databases import Database
 from tests.factories import NOW

@@ -14,9 +14,9 @@ from cryptography.fernet import Fernet
 
 from campaign.errors import NotPossible, WrongUsage
 from campaign.settings import Settings
-from deployments.encryption import VARIABLE, fingerprint_file, key_file, server_key
-from deployments.environment import adopt, child_environment, make_home, prefect_environment
-from deployments.existing import check_version, server_of
+from deployments.server import VARIABLE, fingerprint_file, key_file, server_key
+from deployments.processes import adopt, child_environment, make_home, prefect_environment
+from deployments.server import check_version, server_of
 from deployments.server import free_port, running_server
 from tests.servers import fresh_server, own_environment
 
@@ -47,7 +47,7 @@ def test_what_the_operator_sets_wins(settings: Settings, monkeypatch: pytest.Mon
 
 
 def test_reading_the_settings_does_not_import_prefect() -> None:
-    code = "import sys, deployments.environment, deployments.server; sys.exit('prefect' in sys.modules)"
+    code = "import sys, deployments.processes, deployments.server; sys.exit('prefect' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

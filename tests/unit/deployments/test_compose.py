@@ -6,7 +6,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from campaign.settings import ROOT, Settings
-from deployments.environment import prefect_environment
+from deployments.processes import prefect_environment
 from deployments.worker import POOL
 
 FOLDER = ROOT / "deployments"
@@ -32,7 +32,7 @@ def test_clients_say_who_asks_and_use_postgresql(name: str) -> None:
 
 def test_the_encryption_key_is_a_file_of_a_home_that_stays() -> None:
     server = SERVICES["server"]
-    assert "python -m deployments.encryption" in server["command"][-1]
+    assert "python -m deployments.server" in server["command"][-1]
     assert server["volumes"] == ["home:/home/campaign/data"]
     assert "home" in COMPOSE["volumes"]
     for service in SERVICES.values():

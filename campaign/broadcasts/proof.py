@@ -1,0 +1,86 @@
+"""Proofs of a broadcast: what one person of it would get, sent to the proof recipients only, numbered."""
+
+import pendulum
+
+from campaign.audience import visitors as people
+from campaign.broadcasts import outbox, waves
+from campaign.broadcasts.arm import arm, media_id_of
+from campaign.broadcasts.context import Desk, Letter, desk_of
+from campaign.broadcasts.inbox import recover
+from campaign.broadcasts.outbox import Span
+from campaign.broadcasts.prepare import Marked, marked, text_for
+from campaign.broadcasts.send import letters_for, records_of, send
+from campaign.db.engine import reading, writing
+from campaign.db.locks import Claim, claim
+from campaign.deliveries import store as deliveries
+from campaign.deliveries.progress import End, Progress
+from campaign.errors import NotPossible
+from campaign.services.connection import check_if_due
+from models import Delivery, MessageState, Service
+
+
+def send_broadcast_proof(name: str, actor: str, *, like: str = "") -> Progress:
+    """Send the next proof, as the person `like` (a handle) or a sample would get it.
+
+    Raises NotPossible when there is nobody to send it to, WrongUsage when a handle is unknown.
+    """
+    broadcast = marked(name)
+    if not broadcast.draft.broadcast.proof_recipients:
+        raise NotPossible(f"{name} has no proof recipients; name some, or confirm it without a proof.")
+    if not broadcast.services or not broadcast.draft.content.parts:
+        raise NotPossible(f"{name} has errors; put them right, then send a proof.")
+    service = check_if_due(broadcast.services[0])
+    text = proof_text(broadcast, service, like)
+    with claim(service.id, service.internal_name, Claim.MESSAGES):
+        span, expected = _plan(broadcast, service, text, actor)
+        return _send(broadcast, service, span, expected)
+
+
+def proof_text(broadcast: Marked, service: Service, like: str) -> str:
+    """The message as one person gets it."""
+    with reading() as session:
+        if like:
+            person = people.person_of(session, people.named(session, like).id)
+        else:
+            found = waves.samples(session, broadcast.delivery.id, service.id, seed=broadcast.delivery.id)
+            if not found:
+                raise NotPossible(f"{broadcast.delivery.name} has no recipients; analyse it, then send a proof.")
+            person = found[-1][1]
+    return text_for(broadcast.draft, service, broadcast.delivery.id).render(people.example_of(person))
+
+
+def _plan(broadcast: Marked, service: Service, text: str, actor: str) -> tuple[Span, int]:
+    """Give the proof its number and write its log."""
+    with writing() as session:
+        delivery = session.get_one(Delivery, broadcast.delivery.id, with_for_update=True)
+        handles = broadcast.draft.broadcast.proof_recipients
+        visitors = [people.named(session, handle).id for handle in dict.fromkeys(handles)]
+        delivery.proofs += 1
+        outbox.plan(session, delivery, service.id, visitors, text)
+        detail = f"Proof #{delivery.proofs} to {', '.join(handles)}."
+        deliveries.note(session, delivery, "proof", actor, pendulum.now("UTC"), detail)
+        return Span(delivery.id, service.id, proof_number=delivery.proofs), len(visitors)
+
+
+def _send(broadcast: Marked, service: Service, span: Span, expected: int) -> Progress:
+    letters = letters_for(service, [broadcast], records_of([broadcast]))
+    desk = desk_of(service, letters)
+    recover(desk)
+    letter = letters[broadcast.delivery.id]
+    media_id = media_id_of(desk, letter)
+    if isinstance(media_id, Progress):
+        return media_id
+    armed = arm(desk, letter, span)
+    if isinstance(armed, Progress):
+        return armed
+    return send(desk, armed, media_id) or _result(desk, letter, span, expected)
+
+
+def _result(desk: Desk, letter: Letter, span: Span, expected: int) -> Progress:
+    with reading() as session:
+        log = outbox.log_of(session, span)
+    sent = sum(one.state is MessageState.SENT for one in log)
+    if sent == expected:
+        return desk.progress(End.OUT)
+    reasons = " ".join(dict.fromkeys(one.reason for one in log if one.reason))
+    return desk.progress(End.REFUSED, f"{sent} of {expected} proofs of {letter.name} are out. {reasons}".strip())

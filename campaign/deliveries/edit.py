@@ -1,0 +1,147 @@
+"""Composing, changing, pausing and stopping deliveries, and recording by hand what became of a message."""
+
+import getpass
+from datetime import datetime
+
+import pendulum
+from sqlmodel import Session
+
+from campaign.audience import visitors
+from campaign.db.engine import reading, writing
+from campaign.deliveries import approval, log
+from campaign.deliveries import store as deliveries
+from campaign.deliveries.draft import Draft, delivery_name
+from campaign.deliveries.log import purpose_of
+from campaign.errors import NotPossible, WrongUsage
+from campaign.limits import spend_cap
+from campaign.services.store import choose_services
+from models import NOBODY, Delivery, DeliveryState, Message, MessageState, Service
+
+
+def current_user() -> str:
+    """Returns the user of this session, who stands in the audit where no other person is named."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def compose(draft: Draft, *, actor: str, flow_run_id: str | None = None, template: str | None = None) -> Delivery:
+    """Make a delivery; raises WrongUsage when a service is unknown. A run started again finds the one it made."""
+    services, proof = _services_of(draft)
+    now = pendulum.now("UTC")
+    with writing() as session:
+        if flow_run_id and (known := deliveries.composed_by(session, flow_run_id)):
+            return known
+        name = _free_name(session, draft, now)
+        return deliveries.create(
+            session, draft, name, services, proof, actor=actor, now=now, template=template, flow_run_id=flow_run_id
+        )
+
+
+def recompose(name: str, draft: Draft, *, actor: str) -> Delivery:
+    """Change a delivery to what is described; its analysis and its confirmation are void."""
+    services, proof = _services_of(draft)
+    with writing() as session:
+        delivery = deliveries.named(session, name)
+        deliveries.change(session, delivery, draft, services, proof, actor=actor, now=pendulum.now("UTC"))
+        return delivery
+
+
+def _services_of(draft: Draft) -> tuple[list[Service], Service | None]:
+    wanted = [*draft.services, *([draft.proof_service] if draft.proof_service else [])]
+    saved = {service.internal_name.lower(): service for service in (choose_services(wanted).services if wanted else [])}
+    named = {name.lower(): saved[name.lower()] for name in draft.services}
+    return list(named.values()), saved[draft.proof_service.lower()] if draft.proof_service else None
+
+
+def _free_name(session: Session, draft: Draft, now: datetime) -> str:
+    day = (draft.contact_date or now).date()
+    beginning = f"{draft.kind.value}-{day.isoformat()}"
+    return delivery_name(draft.label, draft.kind, day, deliveries.names_like(session, beginning))
+
+
+def reject(name: str, actor: str, comment: str = "") -> Delivery:
+    """Say no to a delivery: it is edited on."""
+    with writing() as session:
+        delivery = deliveries.named(session, name)
+        approval.reject(session, delivery, actor, comment, pendulum.now("UTC"))
+        return delivery
+
+
+def pause(name: str, actor: str) -> Delivery:
+    """Let nothing more go out until it is resumed; a call that is under way is finished."""
+    return _move(name, DeliveryState.PAUSED, actor)
+
+
+def resume(name: str, actor: str) -> Delivery:
+    """Let a paused delivery go on with the next run."""
+    with writing() as session:
+        delivery = deliveries.named(session, name)
+        if delivery.state is not DeliveryState.PAUSED:
+            words = delivery.state.value.replace("_", " ")
+            raise NotPossible(f"{name} is {words}; only a paused delivery can be resumed.")
+        state = DeliveryState.IN_PROGRESS if delivery.started_at else DeliveryState.CONFIRMED
+        deliveries.move(session, delivery, state, actor, pendulum.now("UTC"))
+        return delivery
+
+
+def resume_if_paused(name: str, actor: str) -> None:
+    """Resume a delivery that somebody wants to go on, should it be paused."""
+    with reading() as session:
+        is_paused = deliveries.named(session, name).state is DeliveryState.PAUSED
+    if is_paused:
+        resume(name, actor)
+
+
+def stop(name: str, actor: str) -> Delivery:
+    """Let nothing more go out, ever; what may be out is still looked up."""
+    return _move(name, DeliveryState.STOPPED, actor)
+
+
+def _move(name: str, state: DeliveryState, actor: str) -> Delivery:
+    with writing() as session:
+        delivery = deliveries.named(session, name)
+        deliveries.move(session, delivery, state, actor, pendulum.now("UTC"))
+        if delivery.is_over:
+            log.cancel_pending(session, delivery, pendulum.now("UTC"), "The delivery was stopped.")
+        return delivery
+
+
+def settle_by_hand(name: str, actor: str, sent_id: str | None, to: str = "") -> Message:
+    """Decide the one part or message that nobody could find: it is out under `sent_id`, or (None) it is not.
+
+    `to` says whose message it is; without it the first one is decided.
+    """
+    with writing() as session:
+        delivery = deliveries.named(session, name)
+        message = _the_uncertain_one(session, delivery, to)
+        now = pendulum.now("UTC")
+        if sent_id is None:
+            spend_cap.release(session, message.service_id, purpose_of(message.id))
+            log.settle(session, message, MessageState.PENDING, now)
+        else:
+            _check_id(session, sent_id)
+            spend_cap.keep(session, message.service_id, purpose_of(message.id))
+            log.settle(session, message, MessageState.SENT, now, x_id=sent_id)
+        what = f"Message {message.id}" if message.visitor_id != NOBODY else f"Part {message.part}"
+        detail = f"{what} is {'on X as ' + sent_id if sent_id else 'not on X'}."
+        deliveries.note(session, delivery, "settled", actor, now, detail)
+        if delivery.is_over:
+            log.cancel_pending(session, delivery, now, "The delivery is over.")
+        return message
+
+
+def _the_uncertain_one(session: Session, delivery: Delivery, to: str) -> Message:
+    visitor_id = visitors.named(session, to).id if to else None
+    found = log.first(session, delivery, visitor_id)
+    if found is None:
+        raise NotPossible(f"Nothing of {delivery.name}{f' to {to}' if to else ''} is uncertain.")
+    return found
+
+
+def _check_id(session: Session, x_id: str) -> None:
+    if not x_id.isdigit():
+        raise WrongUsage(f"{x_id!r} is no id of a post or a message; it is the number at the end of its address.")
+    if log.owned_ids(session, [x_id]):
+        raise WrongUsage(f"{x_id} is in the log already.")

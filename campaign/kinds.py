@@ -1,0 +1,70 @@
+"""The two kinds of delivery, by what is done with both."""
+
+import pendulum
+
+from campaign.broadcasts.prepare import marked
+from campaign.broadcasts.proof import send_broadcast_proof
+from campaign.db.engine import reading, writing
+from campaign.deliveries import approval
+from campaign.deliveries import store as deliveries
+from campaign.deliveries.findings import Analysis
+from campaign.deliveries.progress import Progress
+from campaign.errors import NotPossible
+from campaign.posts import publish
+from campaign.posts.prepare import prepare
+from models import Delivery, DeliveryKind, DeliveryState
+
+
+def fingerprint_of(name: str) -> tuple[str, str]:
+    """Returns the fingerprint of a delivery as it would go out now, and the version of its description."""
+    with reading() as session:
+        is_broadcast = deliveries.named(session, name).kind is DeliveryKind.DM
+    if is_broadcast:
+        broadcast = marked(name)
+        return broadcast.mark, broadcast.stamp
+    prepared = prepare(name)
+    return prepared.fingerprint, prepared.stamp
+
+
+def confirm(name: str, actor: str, comment: str = "", *, accept_unconsented: bool = False) -> Delivery:
+    """Say yes to a delivery as it was analysed; raises NotPossible when it was not, or has changed since.
+
+    People in it who never agreed to be written to have to be accepted as such.
+    """
+    mark, stamp = fingerprint_of(name)
+    with writing() as session:
+        delivery = deliveries.named(session, name)
+        _check_accepted(delivery, accept_unconsented=accept_unconsented)
+        is_same = deliveries.stamp_of(session, delivery) == stamp
+        approval.confirm(session, delivery, mark if is_same else "", actor, comment, pendulum.now("UTC"))
+        if unconsented := unconsented_in(delivery):
+            detail = f"{unconsented:,} recipients who never agreed were accepted."
+            deliveries.note(session, delivery, "accepted", actor, pendulum.now("UTC"), detail)
+        return delivery
+
+
+def unconsented_in(delivery: Delivery) -> int:
+    """How many recipients of an analysed delivery never agreed to be written to."""
+    return Analysis.model_validate_json(delivery.analysis).unconsented if delivery.analysis else 0
+
+
+def _check_accepted(delivery: Delivery, *, accept_unconsented: bool) -> None:
+    unconsented = unconsented_in(delivery)
+    if unconsented and not accept_unconsented and delivery.state is DeliveryState.ANALYSED:
+        raise NotPossible(
+            f"{unconsented:,} recipients of {delivery.name} never agreed to be written to, and X lets apps write only"
+            " to people who wrote first or agreed: accept exactly that (--accept-unconsented), or set the service's"
+            " message policy to consented_only and analyse again."
+        )
+
+
+def send_proof(name: str, actor: str, *, like: str = "", steps: publish.Steps = publish.DIRECT) -> Progress:
+    """Sends the next proof of a delivery; `like` is the handle of the person as whom a broadcast is rendered.
+
+    Raises NotPossible when it cannot be proved as it is, WrongUsage when a handle is unknown.
+    """
+    with reading() as session:
+        is_broadcast = deliveries.named(session, name).kind is DeliveryKind.DM
+    if is_broadcast:
+        return send_broadcast_proof(name, actor, like=like)
+    return publish.send_proof(prepare(name), actor, steps)
