@@ -10,8 +10,8 @@ from campaign.broadcasts.send import begin_broadcast, letters_for, records_of, u
 from campaign.deliveries.draft import Audience, Broadcast, Content, Draft, Part
 from campaign.deliveries.edit import compose
 from campaign.kinds import confirm
+from campaign.services.store import find_service
 from models import DeliveryKind
-from tasks.services import find_service
 
 TEXT = (
     "Hello {{ visitor.full_name | default('there') }}, our winter sale begins today. See you at the harbour!\n\n"

@@ -12,8 +12,8 @@ from benchmarks.brand import Brand
 from benchmarks.broadcast import composed
 from benchmarks.connecting import connect
 from campaign.db.engine import engine, writing
+from campaign.services.store import find_service
 from models.base import Moment
-from tasks.services import find_service
 
 # In words that both databases know; ids come in no order, as on X.
 _VISITORS = """

@@ -19,8 +19,8 @@ from benchmarks.broadcast import composed, confirmed
 from benchmarks.connecting import connect_all
 from campaign.db import engine
 from campaign.db.engine import writing
+from campaign.services.store import connected_services
 from models import ORIGIN, Service
-from tasks.services import saved_services
 
 _FOLDER = "Visitors"
 
@@ -28,7 +28,7 @@ _FOLDER = "Visitors"
 def prepare(brands: Sequence[Brand], followers: Sequence[Sequence[dict[str, Any]]]) -> str:
     """Save the forms, write the followers, compose and confirm; the name of the broadcast."""
     connect_all(brands)
-    services = {service.internal_name: service for service in saved_services().services}
+    services = {service.internal_name: service for service in connected_services().services}
     for brand, people in zip(brands, followers, strict=True):
         _write(services[brand.username], people)
     name = composed([brand.username for brand in brands])

@@ -15,8 +15,7 @@ import requests
 
 from benchmarks.brand import Brand
 from campaign.settings import Settings
-from deployments.processes import child_environment, make_home
-from deployments.processes import Process, running
+from deployments.processes import Process, child_environment, make_home, running
 from deployments.server import free_port, running_server
 
 #: Far more calls than there are: X's own limits are not what is measured.

@@ -5,9 +5,9 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
-from campaign.services.store import SavedService
+from campaign.services.fields import ServiceFields, read_fields
 from campaign.x.types import Account, Follower, FollowerPage, Price, Receipt, Window
-from models import OPT_OUT_LINE, ApiVersion, MessagePolicy, Service, SyncMode, SyncRun, WindowName
+from models import ApiVersion, Service, SyncMode, SyncRun, WindowName
 
 #: A Thursday, the day of the schedule.
 NOW = datetime(2026, 11, 26, 7, 30, tzinfo=UTC)
@@ -29,32 +29,17 @@ def service(**changes: Any) -> Service:
     return Service(**{**defaults, **changes})
 
 
-def form(**changes: Any) -> SavedService:
+def form(**changes: Any) -> ServiceFields:
+    """The fields of a service as a person fills them in."""
     defaults: dict[str, Any] = {
-        "block_id": "block-acme",
-        "saved_at": NOW,
         "label": "Acme",
         "internal_name": "acme",
-        "visitor_folder": "Visitors",
-        "synchronize": True,
-        "proof": False,
-        "api_version": ApiVersion.V2,
-        "owned": True,
-        "spend_cap": Decimal(50),
-        "app": "5f3c0b7de1a2948f",
-        "message_policy": MessagePolicy.ALL_FOLLOWERS,
-        "opt_out_line": OPT_OUT_LINE,
-        "frequency_cap": 0,
-        "frequency_days": 7,
-        "quiet_hours": "",
-        "timezone": "",
-        "daily_limit": 0,
-        "join_purpose": "",
-        "asks_email": False,
-        "has_oauth2": False,
-        "reconciliation": "x_user_id, email",
+        "consumer_key": "the-consumer-key",
+        "consumer_secret": "the-consumer-secret",
+        "access_token": "the-access-token",
+        "access_token_secret": "the-access-token-secret",
     }
-    return SavedService(**{**defaults, **changes})
+    return read_fields(defaults | changes)
 
 
 def account(**changes: Any) -> Account:

@@ -4,14 +4,15 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
+import pendulum
 import requests
-from prefect.client.orchestration import get_client
 from sqlmodel import col, select
 
-from campaign.db.engine import reading
+from campaign.db.engine import reading, writing
+from campaign.services import store as services
+from campaign.services.fields import read_fields
 from campaign.x.prices import OWNED_USER_READ, USER_READ
 from models import Charge, Service, Subscription, SyncRun, Visitor
-from tasks.twitter_service import TwitterService, block_name, saved_documents
 
 #: Followers on a page of X's API v2.
 PAGE = 1_000
@@ -89,10 +90,19 @@ class Brand:
         """Where its followers are read with the API v2."""
         return f"/2/users/{self.made['user_id']}/followers"
 
-    def save_form(self, **changes: Any) -> None:
-        """Save the form of its service, as the Prefect UI does."""
-        values = {"label": self.name, "internal_name": self.name} | self.keys | changes
-        TwitterService(**values).save(block_name(values["internal_name"]), overwrite=True)
+    def form(self, **changes: Any) -> dict[str, Any]:
+        """The fields of its service, as a person fills them in."""
+        return {"label": self.name, "internal_name": self.name} | self.keys | changes
+
+    def connect(self, **changes: Any) -> None:
+        """Connect its service, or change it."""
+        fields, now = read_fields(self.form(**changes)), pendulum.now("UTC")
+        with writing() as session:
+            known = services.find(session, fields.internal_name)
+            if known and known.is_connected:
+                services.change(session, known, fields, now)
+            else:
+                services.create(session, fields, now)
 
     # What X knows.
 
@@ -157,10 +167,3 @@ class Brand:
 def _profile(user: dict[str, Any]) -> Profile:
     count = user.get("public_metrics", {}).get("followers_count")
     return user.get("username"), user.get("name"), count, user.get("verified")
-
-
-def remove_all_forms() -> None:
-    """Remove all saved services."""
-    with get_client(sync_client=True) as client:
-        for document in saved_documents():
-            client.delete_block_document(document.id)

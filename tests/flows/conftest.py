@@ -1,4 +1,4 @@
-"""One Prefect server for all tests here; a fresh database and an empty simulated X for each."""
+"""A fresh database and an empty simulated X for each test; a Prefect server only for tests that ask for one."""
 
 from collections.abc import Iterator
 from typing import Any, Protocol
@@ -8,10 +8,10 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 
 from campaign.settings import load_settings
 from campaign.simulator.server import running
-from deployments.server import Server, used_by_prefect
+from deployments.server import Server
 from tests.databases import Database
 from tests.servers import fresh_server
-from tests.simulated_x import Brand, SimulatedX, remove_all_forms
+from tests.simulated_x import Brand, SimulatedX
 
 
 class Connect(Protocol):
@@ -40,18 +40,14 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 
 @pytest.fixture
-def x(
-    prefect_server: Server, simulator_url: str, database: Database, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[SimulatedX]:
+def x(simulator_url: str, database: Database, monkeypatch: pytest.MonkeyPatch) -> SimulatedX:
     """An empty X in the place of the real one, no saved services, and a database without rows."""
     assert database
     monkeypatch.setenv("CAMPAIGN_X_API_URL", simulator_url)
     load_settings.cache_clear()
     simulated = SimulatedX(simulator_url)
     simulated.command("POST", "reset")
-    with used_by_prefect(prefect_server.api_url):
-        yield simulated
-        remove_all_forms()
+    return simulated
 
 
 @pytest.fixture
@@ -66,7 +62,7 @@ def client(server: Server) -> Iterator[SyncPrefectClient]:
 def connect(x: SimulatedX) -> Connect:
     def make_and_save(username: str, followers: int = 0, **form: Any) -> Brand:
         brand = x.make(username, followers)
-        brand.save_form(**form)
+        brand.connect(**form)
         return brand
 
     return make_and_save

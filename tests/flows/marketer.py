@@ -12,14 +12,13 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 
 from campaign.db import engine
+from campaign.services.fields import block_name
 from campaign.settings import Settings, load_settings
 from campaign.simulator.server import running as simulator_running
 from deployments.deploying import deploy
-from deployments.processes import child_environment
-from deployments.processes import running
+from deployments.processes import child_environment, running
 from deployments.server import Server
 from deployments.worker import POOL
-from tasks.twitter_service import block_name
 from tests.servers import fresh_server, own_environment
 from tests.simulated_x import Brand, SimulatedX
 
@@ -56,7 +55,7 @@ def form_of(
 ) -> tuple[Brand, dict[str, Any]]:
     """An account with a saved form, and the reference to the form that the UI's drop-down sends."""
     brand = x.make(username, followers, **more)
-    brand.save_form(proof=bool(more), synchronize=followers > 0, spend_cap=1_000)
+    brand.connect(proof=bool(more), synchronize=followers > 0, spend_cap=1_000)
     document = client.read_block_document_by_name(block_name(username), "twitter-service")
     return brand, {"$ref": {"block_document_id": str(document.id)}}
 

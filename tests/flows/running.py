@@ -3,39 +3,32 @@
 from dataclasses import dataclass
 
 import pytest
-from prefect import tags
-from prefect.client.schemas.objects import State
 
-from campaign.audience.sync import SyncReport
-from flows.account_sync import account_sync
+from campaign.audience.sync import SyncReport, describe_outcome, synchronise_all
+from campaign.errors import WrongUsage
+from campaign.services.store import choose_services
 from models import SyncMode
-from tasks.continuation import NO_WAIT
 
 both_databases = pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The final state of a run, and the reports it gave."""
+    """How a sync ended, in one sentence, and its reports."""
 
-    state: State
+    is_completed: bool
+    message: str
     reports: list[SyncReport]
-
-    @property
-    def is_completed(self) -> bool:
-        return self.state.is_completed()
-
-    @property
-    def message(self) -> str:
-        return self.state.message or ""
 
     def of(self, service: str) -> SyncReport:
         return next(report for report in self.reports if report.service == service)
 
 
 def sync(*services: str, mode: SyncMode = SyncMode.FULL, wait: bool = True) -> Outcome:
-    """Run the flow without a deployment, as a person's Python does."""
-    with tags(*[] if wait else [NO_WAIT]):
-        state = account_sync(list(services), mode, return_state=True)
-    reports = state.result(raise_on_failure=False)
-    return Outcome(state, reports if isinstance(reports, list) else [])
+    """Synchronise as a command does it."""
+    try:
+        chosen = choose_services(services)
+    except WrongUsage as error:
+        return Outcome(is_completed=False, message=str(error), reports=[])
+    reports = synchronise_all(chosen.services, mode, "a test", wait=wait)
+    return Outcome(*describe_outcome(reports, chosen.problems), reports)

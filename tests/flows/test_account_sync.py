@@ -72,7 +72,7 @@ def test_who_comes_back_begins_again_and_the_time_before_is_kept(connect: Connec
 def test_services_that_share_followers_are_read_side_by_side_and_keep_apart(x: SimulatedX, connect: Connect) -> None:
     one = connect("acme", 1_500, visitor_folder="Acme")
     two = x.make("acme_two", 1_400, shares_followers_with="acme", overlap=900)
-    two.save_form(visitor_folder="Two")
+    two.connect(visitor_folder="Two")
     none = connect("nobody", 0)
 
     outcome = sync()
@@ -111,7 +111,7 @@ def test_the_old_api_gives_the_same_table_in_which_the_new_one_changes_nothing(c
     assert brand.table() == brand.truth()
     assert brand.pages_asked() == []
     before = everybody()
-    brand.save_form()
+    brand.connect()
     line = sync().of("acme")
     assert (line.new, line.changed, line.ended) == (0, 0, 0)
     assert len(brand.pages_asked()) == 2

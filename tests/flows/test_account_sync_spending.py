@@ -49,7 +49,7 @@ def test_a_cap_reached_in_the_middle_stops_and_a_higher_one_goes_on(connect: Con
     assert line.cost == Decimal("1.89")
     assert brand.billed() == brand.booked() == Decimal(2)
     asked = len(brand.pages_asked())
-    brand.save_form(spend_cap=Decimal(20))
+    brand.connect(spend_cap=Decimal(20))
 
     line = sync().of("acme")
 

@@ -78,7 +78,7 @@ def test_who_wrote_first_may_be_written_to_and_who_said_stop_may_not_from_the_fi
     first, leaving, *_ = people_of(acme)
     acme.x.command("POST", "accounts/acme/messages", **{"from": first["id"], "text": "Are you open today?"})
     acme.x.command("POST", "accounts/acme/messages", **{"from": leaving["id"], "text": "Stop"})
-    acme.save_form(spend_cap=1_000, message_policy="consented_only")
+    acme.connect(spend_cap=1_000, message_policy="consented_only")
 
     found = document("analyse", make())
 

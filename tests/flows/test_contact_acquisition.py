@@ -105,7 +105,7 @@ def test_people_are_invited_once_and_a_yes_brings_the_profile_by_itself(
 ) -> None:
     url = f"http://127.0.0.1:{PAGES_PORT}"
     acme, form = form_of(client, x, "acme", FOLLOWERS, callbacks=[f"{url}/join/callback"])
-    acme.save_form(join_purpose="To greet you by your name.", spend_cap=1_000, **acme.client)
+    acme.connect(join_purpose="To greet you by your name.", spend_cap=1_000, **acme.client)
     assert sync("acme").is_completed
 
     run_id = start(client, WORKFLOW, message=invitation(form, "Come closer"))

@@ -12,10 +12,9 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.responses import DeploymentResponse
 
 from campaign.settings import ROOT, Settings, load_settings
-from deployments.deploying import NAME as ON_AGREEMENT
 from deployments.deploying import NAME as AUTOMATION
-from deployments.deploying import TAG
-from deployments.deploying import Deployed, deploy
+from deployments.deploying import NAME as ON_AGREEMENT
+from deployments.deploying import TAG, Deployed, deploy
 from deployments.processes import HEARTBEAT_SECONDS
 from deployments.server import Server
 from deployments.worker import POOL, make_pool

@@ -11,6 +11,8 @@ from prefect.client.schemas.objects import State
 
 from campaign.db.engine import reading, writing
 from campaign.deliveries import log
+from campaign.services.connection import gateway_of
+from campaign.services.store import find_service
 from campaign.statistics import followers
 from campaign.statistics import numbers as engagement_deliveries
 from campaign.statistics.counts import CountReport, CountState
@@ -18,7 +20,6 @@ from campaign.statistics.numbers import TARIFF
 from flows.engagement_statistics import engagement_statistics
 from models import Delivery
 from tasks.continuation import NO_WAIT
-from tasks.services import find_service, gateway_of
 from tests.engaging import click, link, went_out
 from tests.flows.conftest import Connect
 from tests.flows.running import sync

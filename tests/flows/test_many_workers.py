@@ -17,11 +17,10 @@ from campaign.db.engine import reading
 from campaign.settings import Settings, load_settings
 from campaign.simulator.server import running as simulator_running
 from deployments.deploying import deploy
-from deployments.processes import adopt, child_environment
-from deployments.processes import running
+from deployments.processes import adopt, child_environment, running
 from deployments.server import Server, free_port, running_server, used_by_prefect
 from deployments.worker import POOL
-from tasks.twitter_service import TwitterService
+from tasks.services import TwitterService
 from tests.databases import PostgresqlServer
 from tests.servers import own_environment
 

@@ -9,6 +9,8 @@ import pendulum
 import pytest
 import requests
 from sqlmodel import col, select
+from tasks.grants import hand_over
+from tasks.twitter_service import app_keys_of
 
 from campaign.consent import agreements
 from campaign.db.engine import reading, writing
@@ -17,9 +19,7 @@ from campaign.x.oauth import Grant, sign_in_of
 from models import Agreement, AgreementState, Contact, ReconciledBy
 from tasks import grants
 from tasks.contact_acquisition import recover_profiles
-from tasks.grants import hand_over
 from tasks.services import saved_services
-from tasks.twitter_service import app_keys_of
 from tests.simulated_x import Brand, SimulatedX
 from tests.web_visits import query_of
 
@@ -36,7 +36,7 @@ ANA = {
 @pytest.fixture
 def acme(x: SimulatedX) -> Iterator[Brand]:
     brand = x.make("acme", 3, callbacks=[CALLBACK])
-    brand.save_form(join_purpose="To greet you.", asks_email=True, **app_of(brand))
+    brand.connect(join_purpose="To greet you.", asks_email=True, **app_of(brand))
     saved_services()
     yield brand
     brand.x.be_well()
@@ -167,7 +167,7 @@ def test_what_was_withdrawn_meanwhile_is_not_read_and_its_token_ends(acme: Brand
 
 def test_above_the_cap_everything_waits_for_the_operator(acme: Brand) -> None:
     row = say_yes(acme)
-    acme.save_form(spend_cap=Decimal("0.005"), **app_of(acme))
+    acme.connect(spend_cap=Decimal("0.005"), **app_of(acme))
     saved_services()
     found = recover_profiles()
     assert (found.waiting, found.again_at) == (1, None)

@@ -9,16 +9,14 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import BlockDocumentCreate, BlockSchemaCreate, BlockTypeCreate
 from prefect.client.schemas.objects import BlockDocument
+from tasks.twitter_service import SLUG, TwitterService, saved_documents
 
 from campaign.errors import NotPossible
 from campaign.settings import Settings, load_settings
-from deployments.deploying import deploy
-from deployments.server import fingerprint_file, key_file
-from deployments.deploying import register_forms
-from deployments.server import free_port, running_server, used_by_prefect
+from deployments.deploying import deploy, register_forms
+from deployments.server import fingerprint_file, free_port, key_file, running_server, used_by_prefect
 from models import OPT_OUT_LINE, MessagePolicy
 from tasks.services import saved_services
-from tasks.twitter_service import SLUG, TwitterService, saved_documents
 from tests.databases import Database
 from tests.servers import fresh_server, make_fresh_home, own_environment
 

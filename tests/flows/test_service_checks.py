@@ -92,7 +92,7 @@ def test_a_service_that_is_well_is_checked_daily_and_when_its_form_was_saved(x: 
     service = brand.service
     assert (service.state, service.x_user_id, service.followers_count) == (ServiceState.OK, brand.made["user_id"], 10)
 
-    brand.save_form(label="Acme")
+    brand.connect(label="Acme")
     sync()
 
     assert checks(x) == 2
@@ -101,7 +101,7 @@ def test_a_service_that_is_well_is_checked_daily_and_when_its_form_was_saved(x: 
 def test_what_is_wrong_without_stopping_a_sync_is_told_and_synchronised(connect: Connect) -> None:
     weak, public, other_case = connect("weak", 10), connect("public", 10, proof=True), connect("Written", 10)
     weak.become(access_level="read-write")
-    other_case.save_form(internal_name="wriTTen")
+    other_case.connect(internal_name="wriTTen")
 
     outcome = sync()
 
@@ -130,7 +130,7 @@ def test_keys_of_another_account_stop_the_service_before_anybody_is_read(x: Simu
 def test_two_services_for_one_account_are_refused(connect: Connect) -> None:
     brand = connect("acme", 10)
     sync()
-    brand.save_form(internal_name="acme_again")
+    brand.connect(internal_name="acme_again")
 
     outcome = sync("acme_again")
 
@@ -173,7 +173,7 @@ def test_a_form_that_cannot_be_used_does_not_stop_the_others(connect: Connect) -
 
 def test_two_forms_for_one_handle_are_told(connect: Connect) -> None:
     brand = connect("acme", 10)
-    brand.save_form(internal_name="acme_b")
+    brand.connect(internal_name="acme_b")
     set_form("acme-b", internal_name="ACME")
 
     outcome = sync()

@@ -19,7 +19,7 @@ from campaign.simulator.control.command import Command
 from campaign.simulator.faults import FaultKind
 from campaign.simulator.routes import ENDPOINTS
 from models import SyncState
-from tasks.twitter_service import TwitterService
+from tasks.services import TwitterService
 
 GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXT = {guide: guide.read_text() for guide in GUIDES}

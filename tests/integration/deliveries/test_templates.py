@@ -7,9 +7,9 @@ import pytest
 from campaign.db.engine import reading, writing
 from campaign.deliveries import templates
 from campaign.deliveries.draft import Content, Draft, Part
+from campaign.deliveries.templates import delete_template, duplicate_template, template_for
 from campaign.errors import NotPossible, WrongUsage
 from models import ApprovalMode, DeliveryKind
-from tasks.twitter_service import delete_template, duplicate_template, template_for
 from tests.factories import NOW
 
 DRAFT = Draft(

@@ -14,10 +14,17 @@ from cryptography.fernet import Fernet
 
 from campaign.errors import NotPossible, WrongUsage
 from campaign.settings import Settings
-from deployments.server import VARIABLE, fingerprint_file, key_file, server_key
 from deployments.processes import adopt, child_environment, make_home, prefect_environment
-from deployments.server import check_version, server_of
-from deployments.server import free_port, running_server
+from deployments.server import (
+    VARIABLE,
+    check_version,
+    fingerprint_file,
+    free_port,
+    key_file,
+    running_server,
+    server_key,
+    server_of,
+)
 from tests.servers import fresh_server, own_environment
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from campaign.settings import Settings
-from deployments.processes import child_environment, make_home
-from deployments.processes import running
+from deployments.processes import child_environment, make_home, running
 
 # A child that starts a session of its own, as a worker does with a flow run, and notes down both.
 _CHILD = """

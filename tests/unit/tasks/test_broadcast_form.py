@@ -9,7 +9,7 @@ from campaign.deliveries.draft import PlannedWave, SameWaves
 from campaign.errors import WrongUsage
 from tasks.deliveries import Answer, AnswerForUnconsented
 from tasks.forms import BroadcastForm
-from tasks.twitter_service import TwitterService
+from tasks.services import TwitterService
 
 SERVICE = TwitterService(
     label="Acme",

@@ -8,12 +8,12 @@ from prefect.exceptions import FailedRun
 from prefect.states import Failed
 
 from campaign.errors import NotPossible
-from tasks.continuation import speak_plainly
+from tasks.continuation import configure_run_logs
 
 
 @pytest.fixture
 def log(caplog: pytest.LogCaptureFixture) -> Iterator[logging.Logger]:
-    speak_plainly()
+    configure_run_logs()
     found = logging.getLogger("prefect.flow_runs")
     found.addHandler(caplog.handler)
     yield found
