@@ -38,8 +38,12 @@ def create(session: Session, fields: ServiceFields, now: datetime) -> Service:
 def change(session: Session, service: Service, fields: ServiceFields, now: datetime) -> Service:
     """Changes a service; raises WrongUsage when another connected one has its internal name.
 
-    Its row stays through a change of the internal name: the account was renamed, its followers are the same.
+    Its row stays through a change of the internal name: the account was renamed, its followers are the same. What is
+    already so is no change, after which X would be asked about the keys again.
     """
+    secrets = vault.read(session, SecretKind.SERVICE_KEYS, service.id)
+    if secrets == fields.secrets() and all(getattr(service, name) == value for name, value in fields.columns().items()):
+        return service
     taken = WrongUsage(f"Two services have the internal name {fields.internal_name}; remove one of them.")
     return _save(session, service, fields, now, taken)
 
