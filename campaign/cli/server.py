@@ -339,11 +339,6 @@ def simulator(
 keys = typer.Typer(help="The key that encrypts the secrets in the database.", no_args_is_help=True)
 
 
-@keys.callback()
-def _keys_group() -> None:
-    """Keep `rotate` a subcommand though it is the only one."""
-
-
 @keys.command()
 def rotate() -> None:
     """Encrypt all secrets with a new key, or with the first one of CAMPAIGN_ENCRYPTION_KEY; others go on meanwhile."""
@@ -353,3 +348,17 @@ def rotate() -> None:
     make_ready()
     count = rotate_key(datetime.now(UTC))
     output.say(f"{count:,} secrets are encrypted with the new key. Make a backup of it now.")
+
+
+@keys.command()
+def discard(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Delete every secret after the key was lost for good; the keys of services are then entered again."""
+    from campaign.db.engine import make_ready, writing
+    from campaign.db.vault import discard_all
+
+    make_ready()
+    if not yes and not typer.confirm("Delete the keys of all services and the tokens of all agreements?", err=True):
+        raise NotPossible("Nothing was changed.")
+    with writing() as session:
+        count = discard_all(session)
+    output.say(f"{count:,} secrets are deleted. Enter the keys again: campaign service edit HANDLE --keys")
