@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from http.cookiejar import DefaultCookiePolicy
 from ipaddress import ip_address
 from pathlib import Path
 from socket import create_connection
@@ -131,7 +130,6 @@ class Session(requests.Session):
         self.timeout = (CONNECT_SECONDS, READ_SECONDS)
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter())
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
         self._read_environment()
 
     def call(self, method: str, route: str, *, is_upload: bool = False, **content: Any) -> Reply:
@@ -141,7 +139,9 @@ class Session(requests.Session):
         """
         url = (self.upload_url if is_upload else self.base_url) + route
         try:
-            response = self.request(method, url, timeout=self.timeout, **content)
+            # Prepared without the session: no call carries cookies of earlier ones.
+            request = requests.Request(method, url, headers=self.headers, **content).prepare()
+            response = self.send(request, timeout=self.timeout, proxies=self.proxies)
         except (_NotConnectedError, InvalidURL):
             failure: XError = Unsent(_unreachable(self.base_url), reason="unreachable")
         except (ChunkedEncodingError, ContentDecodingError):

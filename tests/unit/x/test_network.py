@@ -1,4 +1,6 @@
 import socket
+import struct
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -57,6 +59,30 @@ def test_a_tls_handshake_without_answer_sent_nothing() -> None:
         session = Session(f"https://127.0.0.1:{listener.getsockname()[1]}")
         session.timeout = (0.05, 0.05)
         assert isinstance(failure_of(lambda: session.call("GET", "/2/users/me")), Unsent)
+
+
+def test_a_reset_in_a_tls_handshake_sent_nothing(keys: Keys) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def reset() -> None:
+            client, _ = listener.accept()
+            client.recv(1)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+
+        threading.Thread(target=reset, daemon=True).start()
+        assert isinstance(failure_at(f"https://127.0.0.1:{listener.getsockname()[1]}", keys), Unsent)
+
+
+def test_a_secure_connection_lost_after_the_request_leaves_it_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with https_server(tmp_path) as server:
+        server.does("/2/tweets", lambda client: client.close())
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "server.pem"))
+        session = Session(f"https://127.0.0.1:{server.port}")
+        assert isinstance(failure_of(lambda: session.call("POST", "/2/tweets", json={"text": "Hello"})), Uncertain)
+        assert len(server.asked) == 1
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
