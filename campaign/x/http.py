@@ -16,7 +16,7 @@ import requests
 import tweepy
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
-from requests.exceptions import ChunkedEncodingError, ContentDecodingError, InvalidURL
+from requests.exceptions import ChunkedEncodingError, ContentDecodingError, InvalidSchema, InvalidURL
 
 from campaign.errors import Uncertain, Unsent, WrongUsage, XError
 from campaign.x.error_table import parse
@@ -142,7 +142,7 @@ class Session(requests.Session):
             # Prepared without the session: no call carries cookies of earlier ones.
             request = requests.Request(method, url, headers=self.headers, **content).prepare()
             response = self.send(request, timeout=self.timeout, proxies=self.proxies)
-        except (_NotConnectedError, InvalidURL):
+        except (_NotConnectedError, InvalidURL, InvalidSchema):
             failure: XError = Unsent(_unreachable(self.base_url), reason="unreachable")
         except (ChunkedEncodingError, ContentDecodingError):
             failure = Uncertain("X's answer broke off.", reason="bad_answer")

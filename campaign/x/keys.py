@@ -24,9 +24,9 @@ _CONSUMER_KEY_LENGTH, _CONSUMER_SECRET_LENGTH = 25, 50
 
 
 def problem_of(keys: Keys) -> str | None:
-    """The one sentence to show when the keys surely cannot work, None when they may.
+    """Returns one sentence when the keys surely cannot work, None when they may.
 
-    Only what is recognised for certain is refused: X never promised the shape of a key.
+    Only certain mistakes are refused: X never promised the shape of a key.
     """
     values = {label: getattr(keys, name).get_secret_value() for name, label in _LABELS.items()}
     return _unusable(values) or _repeated(values) or _token_elsewhere(values) or _key_and_secret_swapped(values)
