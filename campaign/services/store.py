@@ -11,6 +11,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from campaign.db import vault
 from campaign.db.engine import reading
+from campaign.db.locks import Claim, wait_for_turn
 from campaign.errors import WrongUsage
 from campaign.services.check import Problem, is_ok
 from campaign.services.fields import ServiceFields
@@ -23,6 +24,7 @@ def create(session: Session, fields: ServiceFields, now: datetime) -> Service:
 
     A service that was removed and is made again gets its row back, and with it its visitors.
     """
+    wait_for_turn(session, Claim.NAMES)
     known = find(session, fields.internal_name)
     if known and known.is_connected:
         raise WrongUsage(
@@ -38,6 +40,7 @@ def change(session: Session, service: Service, fields: ServiceFields, now: datet
 
     Its row stays through a change of the internal name: the account was renamed, its followers are the same.
     """
+    wait_for_turn(session, Claim.NAMES)
     other = find(session, fields.internal_name)
     if other and other.is_connected and other.id != service.id:
         raise WrongUsage(f"Two services have the internal name {fields.internal_name}; remove one of them.")

@@ -16,10 +16,9 @@ from sqlalchemy import text
 from campaign.audience import sync
 from campaign.db.engine import engine, reading, writing
 from campaign.db.locks import claim
-from campaign.errors import AlreadyRunning, NotPossible
+from campaign.errors import AlreadyRunning, NotPossible, WrongUsage
 from campaign.limits import spend_cap
 from campaign.services import store as services
-from campaign.services.store import SavedService
 from models import Service, SyncRun, SyncState
 from tests.databases import Database
 from tests.factories import NOW, follower, form, page, price
@@ -204,13 +203,15 @@ def test_two_runs_that_open_a_reading_at_once_leave_one_running(acme: Service) -
     assert states == [SyncState.RUNNING]
 
 
-def test_two_runs_that_find_a_new_form_at_once_share_its_row(database: Database) -> None:  # noqa: ARG001
-    def remember(saved: SavedService) -> int:
+def test_of_two_that_connect_the_same_account_at_once_one_is_refused(database: Database) -> None:
+    def connect(name: str) -> int:
         with writing() as session:
-            return services.remember(session, [saved], [saved.block_id])[0].id
+            return services.create(session, form(internal_name=name), NOW).id
 
     for turn in range(TURNS):
-        work = partial(remember, form(block_id=f"block-{turn}", internal_name=f"new_{turn}"))
-        first, second = at_once(work, work)
-        assert first == second
-        assert isinstance(first, int)
+        ends = at_once(partial(connect, f"new_{turn}"), partial(connect, f"NEW_{turn}"))
+        refused = [end for end in ends if isinstance(end, WrongUsage)]
+        assert len(refused) == 1, f"{database.kind}: {ends}"
+        assert "exists; change it with: campaign service edit" in str(refused[0])
+    with reading() as session:
+        assert len(services.list_connected(session)) == TURNS
