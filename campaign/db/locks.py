@@ -7,7 +7,6 @@ from enum import Enum
 from filelock import FileLock, Timeout
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
-from sqlmodel import Session
 
 from campaign.db.engine import engine, said_plainly
 from campaign.errors import AlreadyRunning
@@ -23,14 +22,6 @@ class Claim(Enum):
     """Of a delivery, not of a service."""
     FORMS = 0x63616D74, "taken over"
     """Of all services."""
-    NAMES = 0x63616D75, "named"
-    """Of all services."""
-
-
-def wait_for_turn(session: Session, what: Claim) -> None:
-    """Lets one transaction at a time do this, until it ends; on SQLite there is only one writer anyway."""
-    if session.get_bind().dialect.name != "sqlite":
-        session.connection().execute(text("SELECT pg_advisory_xact_lock(:locks, 0)"), {"locks": what.value[0]})
 
 
 @contextmanager
