@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from sqlalchemy import BigInteger, Text
+from sqlalchemy import BigInteger, Index, Text, text
 from sqlmodel import Field, SQLModel
 
 from models.base import Id, Moment, UsDollars, stored_as_text
@@ -40,6 +40,16 @@ class ServiceState(StrEnum):
 
 class Service(SQLModel, table=True):
     """What a person set for a service, and what X answered when its keys were checked."""
+
+    __table_args__ = (
+        Index(
+            "uq_service_connected_name",
+            text("lower(internal_name)"),
+            unique=True,
+            postgresql_where=text("removed_at is null"),
+            sqlite_where=text("removed_at is null"),
+        ),
+    )
 
     id: int = Field(default=None, primary_key=True, sa_type=Id)
     block_id: str | None = Field(default=None, unique=True, max_length=36)

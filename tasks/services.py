@@ -133,13 +133,15 @@ def _take_over_one(client: SyncPrefectClient, document: BlockDocument) -> str | 
     """Takes over a form that a person changed, or shows in it what was changed elsewhere; returns what is wrong."""
     with reading() as session:
         service = session.scalar(select(Service).where(col(Service.block_id) == str(document.id)))
+        is_changed = service is None or service.form_seen_at != document.updated
         if service is None and _is_taken_over(document):
-            # Another server's form was in use meanwhile: what the table says is newer.
+            # The table is newer: while this form was out of use, the service was changed elsewhere, or removed.
             service = services.find(session, str(document.data.get("internal_name")))
-            is_changed = False
-        else:
-            is_changed = service is None or service.form_seen_at != document.updated
-    if is_changed or service is None:
+            is_changed = service is None
+    if service and not service.is_connected:
+        client.delete_block_document(document.id)
+        return None
+    if service is None or is_changed:
         try:
             service = _save(document, service)
         except WrongUsage as error:

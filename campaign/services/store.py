@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
@@ -24,32 +25,38 @@ def create(session: Session, fields: ServiceFields, now: datetime) -> Service:
     A service that was removed and is made again gets its row back, and with it its visitors.
     """
     known = find(session, fields.internal_name)
+    exists = WrongUsage(
+        f"The service {fields.internal_name} exists; change it with: campaign service edit {fields.internal_name}"
+    )
     if known and known.is_connected:
-        raise WrongUsage(
-            f"The service {known.internal_name} exists; change it with: campaign service edit {known.internal_name}"
-        )
+        raise exists
     service = known or Service(**fields.columns())
     service.removed_at = None
-    return _save(session, service, fields, now)
+    return _save(session, service, fields, now, exists)
 
 
 def change(session: Session, service: Service, fields: ServiceFields, now: datetime) -> Service:
     """Changes a service; raises WrongUsage when another connected one has its internal name.
 
-    Its row stays through a change of the internal name: the account was renamed, its followers are the same.
+    Its row stays through a change of the internal name: the account was renamed, its followers are the same. What is
+    already so is no change, after which X would be asked about the keys again.
     """
-    other = find(session, fields.internal_name)
-    if other and other.is_connected and other.id != service.id:
-        raise WrongUsage(f"Two services have the internal name {fields.internal_name}; remove one of them.")
-    return _save(session, service, fields, now)
+    secrets = vault.read(session, SecretKind.SERVICE_KEYS, service.id)
+    if secrets == fields.secrets() and all(getattr(service, name) == value for name, value in fields.columns().items()):
+        return service
+    taken = WrongUsage(f"Two services have the internal name {fields.internal_name}; remove one of them.")
+    return _save(session, service, fields, now, taken)
 
 
-def _save(session: Session, service: Service, fields: ServiceFields, now: datetime) -> Service:
+def _save(session: Session, service: Service, fields: ServiceFields, now: datetime, taken: WrongUsage) -> Service:
     for name, value in fields.columns().items():
         setattr(service, name, value)
     service.saved_at = now
-    session.add(service)
-    session.flush()
+    try:
+        with session.begin_nested():
+            session.add(service)
+    except IntegrityError:  # a connected service has this name
+        raise taken from None
     vault.save(session, SecretKind.SERVICE_KEYS, service.id, fields.secrets(), now)
     return service
 

@@ -7,14 +7,12 @@ shapes of t.co links and their entities are those of docs.x.com/x-api/fundamenta
 import re
 import secrets
 import string
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache
 from html import escape
-from importlib import import_module
 from itertools import accumulate
-from typing import Any
+
+from campaign import twitter_text
 
 CODE = string.ascii_letters + string.digits
 SHOWN = 27
@@ -44,20 +42,14 @@ class Wording:
     links: tuple[Link, ...] = ()
 
 
-@cache
-def _rules(part: str) -> Any:
-    """A module of twitter-text, loaded when the first text comes: it takes its time."""
-    return import_module(f"twitter_text.{part}")
-
-
 def normalised(text: str) -> str:
     """The text as X keeps it: NFC, one kind of line end, nothing around it."""
-    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n")).strip()
+    return twitter_text.compose(text.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
 def weight(text: str) -> int:
     """The length that X counts: a link is 23, an emoji 2."""
-    return int(_rules("parse_tweet").parse_tweet(text).weightedLength)
+    return twitter_text.weigh(text)
 
 
 def short_link() -> str:
@@ -67,7 +59,7 @@ def short_link() -> str:
 
 def read(text: str) -> Wording:
     """A normalised text with the links that X finds in it, each with a short one of its own."""
-    return Wording(text, tuple(_link(found["indices"][0], found["indices"][1], found["url"]) for found in _found(text)))
+    return Wording(text, tuple(_link(start, end, text[start:end]) for start, end in twitter_text.find_links(text)))
 
 
 def as_shown(written: Wording, appended: Sequence[Link] = ()) -> Wording:
@@ -95,9 +87,7 @@ def cut(shown: Wording, most: int, whole: Link) -> Wording:
 
 def _fitting(text: str, most: int) -> int:
     """How many characters together weigh at most so much."""
-    options = _rules("config").config["defaults"]
-    weigh = _rules("get_character_weight").get_character_weight
-    return sum(total <= most * options["scale"] for total in accumulate(weigh(one, options) for one in text[:most]))
+    return sum(total <= most for total in accumulate(map(twitter_text.weigh, text[:most])))
 
 
 def _append(shown: Wording, links: Sequence[Link]) -> Wording:
@@ -107,11 +97,6 @@ def _append(shown: Wording, links: Sequence[Link]) -> Wording:
     start = len(shown.text) + 1 if shown.text else 0
     placed = [replace(link, start=start, end=start + len(link.url)) for link in links]
     return Wording(f"{shown.text} {links[0].url}".strip(), (*shown.links, *placed))
-
-
-def _found(text: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = _rules("extract_urls").extract_urls_with_indices(text)
-    return found
 
 
 def _link(start: int, end: int, written: str) -> Link:

@@ -1,13 +1,14 @@
 """The length of a text as X counts it, its links, and when two texts are the same. Pure."""
 
 import re
-import warnings
+from bisect import bisect_left
 from difflib import SequenceMatcher
-from functools import cache, lru_cache
-from importlib import import_module
-from typing import Any, Literal, NamedTuple
+from functools import lru_cache
+from typing import Literal, NamedTuple
 from unicodedata import normalize
 from urllib.parse import unquote
+
+from campaign import twitter_text
 
 Kind = Literal["link", "mention", "hashtag", "cashtag"]
 
@@ -29,9 +30,6 @@ _NAMES: dict[Kind, re.Pattern[str]] = {
         r"(?<!\S)\$[A-Za-z]{1,6}+(?:[._][A-Za-z]{1,2}+)?(?=$|\s|[!'#%&()*+,\\\-./:;<=>?@\[\]^_{|}~])"
     ),
 }
-# No name of the Internet in use has so many parts, and twitter-text takes minutes to find out that it is none.
-_NO_DOMAIN = re.compile(r"(?<![^\s./?#@:])(?:[^\s./?#@:]++\.){40,}+")
-_HALF_CHARACTERS = re.compile(r"[\ud800-\udfff]")
 _REMEMBERED = 512
 
 
@@ -46,33 +44,30 @@ class Span(NamedTuple):
 
 @lru_cache(_REMEMBERED)
 def weigh(text: str) -> int:
-    """The length that X counts: a link is 23, an emoji, Chinese, Japanese or Korean character 2, most others 1."""
-    return int(_rules().parse_tweet(_harmless(text)).weightedLength)
+    """Returns the length that X counts: links 23, emoji and Chinese, Japanese or Korean characters 2, most others 1."""
+    return twitter_text.weigh(text)
 
 
 def spans(text: str) -> list[Span]:
-    """Everything that X makes a link of, in order and without overlaps: a link is stronger than what is inside it."""
+    """Returns everything that X makes a link of, in order and without overlaps: links exclude names inside them."""
     found = links(text)
-    for kind, pattern in _NAMES.items():
-        found += (Span(kind, one.start(), one.end(), one[0]) for one in pattern.finditer(text))
-    free: list[Span] = []
-    for span in sorted(found, key=lambda one: (one.kind != "link", one.start)):
-        if all(span.end <= other.start or other.end <= span.start for other in free):
-            free.append(span)
-    return sorted(free, key=lambda one: one.start)
+    starts, ends = [0, *(link.start for link in found)], [0, *(link.end for link in found)]
+    names = (Span(kind, *one.span(), one[0]) for kind, pattern in _NAMES.items() for one in pattern.finditer(text))
+    free = [name for name in names if ends[bisect_left(starts, name.end) - 1] <= name.start]
+    return sorted(found + free, key=lambda one: one.start)
 
 
 @lru_cache(_REMEMBERED)
 def has_link(text: str) -> bool:
-    """Whether X finds a link in the text, also a bare `example.com`, and so charges 13 times the price.
+    """Tells whether X finds a link in the text, also a bare `example.com`, and so charges 13 times the price.
 
     How X decides that for the bill is not written; its own rules of linking are taken, in the spelling it stores.
     """
-    return bool(links(normalize("NFC", text)))
+    return next(twitter_text.find_links(twitter_text.compose(text)), None) is not None
 
 
 def without_links(text: str) -> str:
-    """The text with a space in place of each link and each name of an account."""
+    """Returns the text with a space in place of each link and each name of an account."""
     kept, position = [], 0
     for span in spans(text):
         if span.kind in {"link", "mention"}:
@@ -82,24 +77,8 @@ def without_links(text: str) -> str:
 
 
 def links(text: str) -> list[Span]:
-    """The addresses that X makes links of, in order."""
-    found = _rules().extract_urls_with_indices(_harmless(text))
-    return [Span("link", start, end, text[start:end]) for start, end in (one["indices"] for one in found)]
-
-
-def _harmless(text: str) -> str:
-    """The text, character for character, without what twitter-text fails or hangs on."""
-    whole = _HALF_CHARACTERS.sub("\ufffd", text)
-    return _NO_DOMAIN.sub(lambda found: found[0].replace(".", "!"), whole)
-
-
-@cache
-def _rules() -> Any:
-    """twitter-text, loaded when the first text comes: it takes up to half a second."""
-    with warnings.catch_warnings():
-        # It reads its list of emoji through pkg_resources; see the bound on setuptools in pyproject.toml.
-        warnings.filterwarnings("ignore", message="pkg_resources is deprecated", category=UserWarning)
-        return import_module("twitter_text")
+    """Returns the addresses that X makes links of, in order."""
+    return [Span("link", start, end, text[start:end]) for start, end in twitter_text.find_links(text)]
 
 
 # X completes and respells links: `Example.com` comes back as `http://example.com/`. Whatever may be one is compared

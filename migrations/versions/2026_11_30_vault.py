@@ -33,10 +33,19 @@ def upgrade() -> None:
     op.add_column("service", sa.Column("removed_at", sa.DateTime(timezone=True), nullable=True))
     # Until now a service without a form was a removed one.
     op.execute("UPDATE service SET removed_at = CURRENT_TIMESTAMP WHERE block_id IS NULL")
+    op.create_index(
+        "uq_service_connected_name",
+        "service",
+        [sa.text("lower(internal_name)")],
+        unique=True,
+        postgresql_where=sa.text("removed_at is null"),
+        sqlite_where=sa.text("removed_at is null"),
+    )
 
 
 def downgrade() -> None:
     # The secrets go with the table: their key alone brings nothing back.
+    op.drop_index("uq_service_connected_name", table_name="service")
     op.execute("UPDATE service SET block_id = NULL WHERE removed_at IS NOT NULL")
     op.drop_column("service", "removed_at")
     op.drop_column("service", "form_shows_at")

@@ -15,7 +15,7 @@ BAD: list[tuple[list[str], str]] = [
     ([*DM, "--media", "a.png", "--media", "b.png"], "A direct message takes one file"),
     ([*DM, "--media", "2:a.png"], "--media names part 2, and there are 1"),
     ([*DM, "--proof", "a b"], "'a b' is not a handle on X"),
-    ([*DM, "--where", "follwers_count > 5"], "'follwers_count' (at character 1) is no field"),
+    ([*DM, "--where", "follwers_count > 5"], "Invalid field 'follwers_count' at character 1"),
     ([*DM, "--where", " "], "The condition is empty"),
     ([*DM, "--except-where", "verified and"], "is the last word"),
     ([*DM, "--list", "/nowhere.csv"], "/nowhere.csv cannot be read (No such file or directory)"),

@@ -1,36 +1,245 @@
-"""Forms saved before there were direct messages: read with the defaults, shown with the new fields once deployed."""
+"""Forms of services in the Prefect UI: taken over into the database, their secrets emptied, and kept up to date."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
+import orjson
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import BlockDocumentCreate, BlockSchemaCreate, BlockTypeCreate
+from prefect.client.schemas.actions import BlockDocumentCreate, BlockDocumentUpdate, BlockSchemaCreate, BlockTypeCreate
 from prefect.client.schemas.objects import BlockDocument
-from tasks.twitter_service import SLUG, TwitterService, saved_documents
+from prefect.exceptions import ObjectNotFound
 
+from campaign.db import engine, vault
+from campaign.db.engine import reading, writing
 from campaign.errors import NotPossible
-from campaign.settings import Settings, load_settings
-from deployments.deploying import deploy, register_forms
-from deployments.server import fingerprint_file, free_port, key_file, running_server, used_by_prefect
-from models import OPT_OUT_LINE, MessagePolicy
-from tasks.services import saved_services
+from campaign.services import store as services
+from campaign.services.fields import SECRETS, block_name, read_fields
+from campaign.services.store import connected_services
+from campaign.settings import Settings
+from deployments.deploying import register_forms
+from deployments.server import (
+    Server,
+    fingerprint_file,
+    free_port,
+    key_file,
+    running_server,
+    take_over_resting_forms,
+    used_by_prefect,
+)
+from models import OPT_OUT_LINE, MessagePolicy, SecretKind, Service
+from tasks.services import SLUG, TAKEN_OVER, TwitterService, take_over
 from tests.databases import Database
-from tests.servers import fresh_server, make_fresh_home, own_environment
-
-pytestmark = pytest.mark.long
+from tests.factories import NOW
+from tests.servers import make_fresh_home, own_environment
 
 NEW = ("message_policy", "opt_out_line", "frequency_cap", "frequency_days", "quiet_hours", "timezone", "daily_limit")
-KEYS = {name: f"{name.replace('_', '-')}-of-acme" for name in ("consumer_key", "consumer_secret", "access_token")}
-DATA = {"label": "Acme", "internal_name": "acme", "access_token_secret": "the-last-of-the-four"} | KEYS
+KEYS = {name: f"{name.replace('_', '-')}-of-acme" for name in SECRETS[:4]}
+DATA = {"label": "Acme", "internal_name": "acme"} | KEYS
 
 
 @pytest.fixture
-def client(tmp_path: Path) -> Iterator[SyncPrefectClient]:
-    with fresh_server(tmp_path / "home"), get_client(sync_client=True) as client:
+def client(prefect_server: Server, database: Database) -> Iterator[SyncPrefectClient]:
+    """A server without forms, and a database without services."""
+    assert database
+    with used_by_prefect(prefect_server.api_url), get_client(sync_client=True) as client:
+        forget_everything(client)
+        register_forms(client)
         yield client
+        forget_everything(client)
+
+
+def forget_everything(client: SyncPrefectClient) -> None:
+    with suppress(ObjectNotFound):
+        client._client.delete(f"/block_types/{client.read_block_type_by_slug(SLUG).id}")
+
+
+def fill_in(client: SyncPrefectClient, **fields: Any) -> UUID:
+    """Save a new form, as the UI does it: unchecked."""
+    block_type = client.read_block_type_by_slug(SLUG)
+    schema = client.get_most_recent_block_schema_for_block_type(block_type.id)
+    assert schema
+    data = DATA | fields
+    wanted = BlockDocumentCreate(
+        name=block_name(data["internal_name"]), data=data, block_schema_id=schema.id, block_type_id=block_type.id
+    )
+    return client.create_block_document(wanted).id
+
+
+def edit(client: SyncPrefectClient, document_id: UUID, **fields: Any) -> None:
+    client.update_block_document(document_id, BlockDocumentUpdate(data=fields))
+
+
+def shown(client: SyncPrefectClient, name: str = "acme") -> dict[str, Any]:
+    """What the server knows of a form, secrets included."""
+    return dict(client.read_block_document_by_name(name, SLUG, include_secrets=True).data)
+
+
+def service(name: str = "acme") -> Service:
+    return services.find_service(name)
+
+
+def keys_of(name: str = "acme") -> dict[str, str]:
+    with reading() as session:
+        return vault.read(session, SecretKind.SERVICE_KEYS, service(name).id) or {}
+
+
+def by_command(**fields: Any) -> None:
+    """Connect a service, or change it, without a form."""
+    with writing() as session:
+        known = services.find(session, "acme")
+        if known is None:
+            services.create(session, read_fields(DATA | fields), NOW)
+        else:
+            values = services.read_values(session, known)
+            services.change(session, known, read_fields(values | fields), NOW + timedelta(days=1))
+
+
+def test_a_saved_form_becomes_a_service_and_keeps_no_secret(client: SyncPrefectClient) -> None:
+    fill_in(client, spend_cap=12.5, client_id="the-client-id", client_secret="the-client-secret")
+
+    take_over()
+
+    assert (service().label, str(service().spend_cap), service().has_oauth2) == ("Acme", "12.5", True)
+    assert keys_of() == KEYS | {"client_id": "the-client-id", "client_secret": "the-client-secret"}
+    data = shown(client)
+    assert all(data[name].startswith(TAKEN_OVER) for name in SECRETS)
+    assert data[SECRETS[0]].endswith("UTC")
+    assert data["spend_cap"] == 12.5
+
+
+def test_taking_over_again_changes_nothing(client: SyncPrefectClient) -> None:
+    fill_in(client)
+    take_over()
+    before, form = service(), client.read_block_document_by_name("acme", SLUG)
+
+    take_over()
+    register_forms(client)
+    take_over()
+
+    assert service() == before
+    assert client.read_block_document_by_name("acme", SLUG).updated == form.updated
+
+
+def test_everything_that_is_wrong_with_a_form_is_one_problem(client: SyncPrefectClient) -> None:
+    document_id = fill_in(client, label="", frequency_cap=-1, consumer_key="", timezone="Brussels")
+
+    take_over()
+
+    [problem] = connected_services().problems
+    assert problem.startswith("The service saved as 'acme' cannot be used: ")
+    for words in ("Label", "Frequency cap", "The time zone 'Brussels' is not known"):
+        assert words in problem
+    assert connected_services().services == []
+
+    edit(client, document_id, label="Acme", frequency_cap=1, consumer_key=KEYS["consumer_key"], timezone="")
+    take_over()
+    assert connected_services().problems == []
+    assert service().frequency_cap == 1
+
+
+def test_a_form_changed_by_a_person_changes_the_service_and_not_its_keys(client: SyncPrefectClient) -> None:
+    document_id = fill_in(client)
+    take_over()
+
+    edit(client, document_id, label="New", daily_limit=7)
+    take_over()
+    assert (service().label, service().daily_limit) == ("New", 7)
+    assert keys_of() == KEYS | {"client_id": "", "client_secret": ""}
+
+    edit(client, document_id, access_token="a-new-token")
+    take_over()
+    assert keys_of()["access_token"] == "a-new-token"
+    assert keys_of()["consumer_key"] == KEYS["consumer_key"]
+    assert shown(client)["access_token"].startswith(TAKEN_OVER)
+
+
+def test_a_service_connected_or_changed_by_command_is_shown_in_a_form(client: SyncPrefectClient) -> None:
+    by_command(opt_out_line="-")
+    take_over()
+    assert (shown(client)["label"], shown(client)["opt_out_line"]) == ("Acme", "-")
+    assert all(shown(client)[name].startswith(TAKEN_OVER) for name in SECRETS[:4])
+
+    by_command(label="New", daily_limit=9)
+    take_over()
+    assert (shown(client)["label"], shown(client)["daily_limit"]) == ("New", 9)
+    assert (service().label, service().opt_out_line) == ("New", "")
+
+
+def test_a_form_removed_by_a_person_removes_the_service_and_its_keys(client: SyncPrefectClient) -> None:
+    document_id = fill_in(client)
+    take_over()
+    service_id = service().id
+
+    client.delete_block_document(document_id)
+    take_over()
+
+    assert connected_services().services == []
+    with reading() as session:
+        assert vault.read(session, SecretKind.SERVICE_KEYS, service_id) is None
+
+
+def test_a_service_removed_by_command_takes_its_form_along(client: SyncPrefectClient) -> None:
+    fill_in(client)
+    take_over()
+    with writing() as session:
+        services.remove(session, services.get(session, service().id), NOW)
+
+    take_over()
+
+    assert connected_services().services == []
+    with pytest.raises(ObjectNotFound):
+        client.read_block_document_by_name("acme", SLUG)
+
+
+def test_a_form_that_another_server_misses_is_made_there(client: SyncPrefectClient) -> None:
+    fill_in(client)
+    take_over()
+    forget_everything(client)
+    register_forms(client)
+
+    take_over()
+
+    assert keys_of() == KEYS | {"client_id": "", "client_secret": ""}
+    assert shown(client)["label"] == "Acme"
+
+
+def test_two_forms_of_one_name_are_one_service_and_a_problem(client: SyncPrefectClient) -> None:
+    fill_in(client)
+    take_over()
+    fill_in(client, internal_name="other")
+    take_over()
+    document = client.read_block_document_by_name("other", SLUG)
+    edit(client, document.id, internal_name="acme")
+
+    take_over()
+
+    assert [each.internal_name for each in connected_services().services] == ["acme", "other"]
+    [problem] = connected_services().problems
+    assert "Two services have the internal name acme; remove one of them." in problem
+
+
+def test_a_token_that_an_earlier_version_kept_moves_to_the_vault(client: SyncPrefectClient) -> None:
+    block_type = client.create_block_type(BlockTypeCreate(name="Contact grant", slug="contact-grant"))
+    schema = client.create_block_schema(BlockSchemaCreate(fields={"type": "object"}, block_type_id=block_type.id))
+    grant = orjson.dumps({"service_id": 3, "token": "t", "scopes": "users.read"}).decode()
+    document = client.create_block_document(
+        BlockDocumentCreate(
+            name="agreement-7", data={"grant": grant}, block_schema_id=schema.id, block_type_id=block_type.id
+        )
+    )
+
+    take_over()
+
+    with reading() as session:
+        kept = vault.read(session, SecretKind.CONTACT_GRANT, 7)
+    assert kept == {"service_id": "3", "token": "t", "scopes": "users.read"}
+    with pytest.raises(ObjectNotFound):
+        client.read_block_document(document.id)
 
 
 @contextmanager
@@ -51,55 +260,31 @@ def save_as_before(client: SyncPrefectClient) -> BlockDocument:
     )
 
 
-def fields_shown(client: SyncPrefectClient) -> dict[str, Any]:
-    """The fields of the form that the UI opens."""
-    schema = client.read_block_document_by_name("acme", SLUG).block_schema
-    assert schema is not None
-    return dict(schema.fields["properties"])
-
-
-def test_an_old_form_is_read_with_the_defaults(client: SyncPrefectClient, database: Database) -> None:
-    save_as_before(client)
-    assert database
-
-    saved = saved_services()
-
-    assert saved.problems == []
-    [service] = saved.services
-    assert (service.message_policy, service.opt_out_line) == (MessagePolicy.ALL_FOLLOWERS, OPT_OUT_LINE)
-    assert (service.frequency_cap, service.frequency_days, service.daily_limit) == (0, 7, 0)
-    assert (service.quiet_hours, service.timezone) == ("", "")
-    assert len(service.app) == 16
-
-
-def test_deploying_gives_an_old_form_the_new_fields_and_leaves_what_it_says(client: SyncPrefectClient) -> None:
-    save_as_before(client)
-    assert fields_shown(client).keys().isdisjoint(NEW)
-
-    deploy(load_settings())
-
-    assert fields_shown(client).keys() >= {*NEW}
-    [document] = saved_documents()
-    assert document.data == DATA
-
-
-def test_deploying_again_saves_no_form_again(client: SyncPrefectClient) -> None:
-    save_as_before(client)
-    register_forms(client)
-    [before] = saved_documents()
-
-    register_forms(client)
-
-    assert [document.updated for document in saved_documents()] == [before.updated]
-
-
-def test_forms_that_nobody_can_decrypt_any_more_do_not_stop_a_deployment(tmp_path: Path) -> None:
+def test_an_old_home_is_taken_over_and_a_lost_key_is_one_sentence(tmp_path: Path) -> None:
     with own_environment(make_fresh_home(tmp_path / "home")) as settings:
+        engine.upgrade()
         with served(settings) as client:
-            save_as_before(client)
+            document = save_as_before(client)
+            with writing() as session:
+                session.add(Service(**read_fields(DATA).columns(), block_id=str(document.id)))
+
+        assert take_over_resting_forms(settings) == 1
+        assert take_over_resting_forms(settings) == 0
+        assert keys_of() == KEYS | {"client_id": "", "client_secret": ""}
+        assert (service().message_policy, service().opt_out_line) == (MessagePolicy.ALL_FOLLOWERS, OPT_OUT_LINE)
+
+        with served(settings) as client:
+            register_forms(client)
+            schema = client.read_block_document_by_name("acme", SLUG).block_schema
+            assert schema
+            assert schema.fields["properties"].keys() >= {*NEW}
+            take_over()
+            assert all(shown(client)[name].startswith(TAKEN_OVER) for name in SECRETS[:4])
+
         for file in (key_file(settings), fingerprint_file(settings)):
             file.unlink()
         with served(settings) as client:
             register_forms(client)
             with pytest.raises(NotPossible, match="encryption key was lost"):
-                saved_documents()
+                take_over()
+            assert keys_of()["consumer_key"] == KEYS["consumer_key"]

@@ -4,29 +4,20 @@ from datetime import datetime
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from campaign.audience import visitors
 from campaign.audience.conditions import (
     BY_NAME,
-    AllOf,
-    AnyOf,
-    Compare,
     Condition,
-    Empty,
-    FieldKind,
-    FromNow,
-    Not,
-    Operator,
-    Value,
     parse,
 )
 from campaign.audience.visitors import Selection
 from campaign.db.engine import reading, writing
 from models import Consent, ConsentSource, Subscription, Visitor
+from tests.condition_trees import TREES
 from tests.databases import Database
 from tests.factories import NOW
-from tests.plain_conditions import ORDER, PEOPLE, TEXTS, TIMES, Person, fulfils
+from tests.plain_conditions import PEOPLE, Person, fulfils
 from tests.readings import saved_service
 
 
@@ -57,43 +48,6 @@ def chosen(condition: Condition) -> list[str]:
         rows = [row.external_id for row in visitors.select_visitors(session, selection)]
         assert visitors.count_visitors(session, selection) == len(rows)
         return sorted(rows, key=int)
-
-
-TEXT = st.sampled_from([text for text in TEXTS if text is not None]) | st.text("aAbBeEéÉ_%/\\' ñЖж", max_size=3)
-NUMBER = st.sampled_from([0, 49, 50, 51, 2**40, 10**18 - 1, 1 - 10**18]) | st.integers(-100, 100)
-MOMENT = st.one_of(
-    st.sampled_from([*TIMES, *(moment.date() for moment in TIMES)]),
-    st.builds(FromNow, st.integers(-40, 40), st.sampled_from(["hours", "days", "weeks"]), st.just(False)),
-    st.builds(FromNow, st.integers(-40, 40), st.sampled_from(["days", "weeks"]), st.just(True)),
-)
-OPERATORS = {
-    FieldKind.TEXT: [Operator.EQUALS, Operator.CONTAINS, Operator.STARTS_WITH, Operator.LIKE],
-    FieldKind.NUMBER: list(ORDER),
-    FieldKind.TRUTH: [Operator.EQUALS],
-    FieldKind.MOMENT: list(ORDER),
-}
-VALUES: dict[FieldKind, st.SearchStrategy[Value]] = {
-    FieldKind.TEXT: TEXT,
-    FieldKind.NUMBER: NUMBER,
-    FieldKind.TRUTH: st.booleans(),
-    FieldKind.MOMENT: MOMENT,
-}
-
-
-@st.composite
-def comparisons(draw: st.DrawFn) -> Compare:
-    field = draw(st.sampled_from(list(BY_NAME.values())))
-    return Compare(field.name, draw(st.sampled_from(OPERATORS[field.kind])), draw(VALUES[field.kind]))
-
-
-def joined(inner: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition]:
-    several = st.lists(inner, min_size=2, max_size=4).map(tuple)
-    return st.one_of(st.builds(Not, inner), st.builds(AllOf, several), st.builds(AnyOf, several))
-
-
-TREES: st.SearchStrategy[Condition] = st.recursive(
-    st.one_of(comparisons(), comparisons(), st.sampled_from([*BY_NAME]).map(Empty)), joined, max_leaves=12
-)
 
 
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -39,7 +39,7 @@ NO_VALUES: list[Case] = [
     (["sync", "--mode", "fast"], {}, "'--mode'"),
     (["service", "create", "acme", "--spend-cap", "-1"], KEYS, "'--spend-cap'"),
     (["visitors", "--new-since", "yesterday"], {}, "'--new-since'"),
-    (["visitors", "--where", "follwers_count > 5"], {}, "'follwers_count' (at character 1) is no field"),
+    (["visitors", "--where", "follwers_count > 5"], {}, "Invalid field 'follwers_count' at character 1"),
 ]
 NO_KEYS: list[Case] = [
     (["service", "create", "acme"], {**KEYS, name: ""}, f"is missing: set {name} or give --") for name in KEYS

@@ -16,10 +16,10 @@ from sqlalchemy import text
 from campaign.audience import sync
 from campaign.db.engine import engine, reading, writing
 from campaign.db.locks import claim
-from campaign.errors import AlreadyRunning, NotPossible
+from campaign.errors import AlreadyRunning, NotPossible, WrongUsage
 from campaign.limits import spend_cap
 from campaign.services import store as services
-from campaign.services.store import SavedService
+from campaign.services.fields import ServiceFields
 from models import Service, SyncRun, SyncState
 from tests.databases import Database
 from tests.factories import NOW, follower, form, page, price
@@ -204,13 +204,16 @@ def test_two_runs_that_open_a_reading_at_once_leave_one_running(acme: Service) -
     assert states == [SyncState.RUNNING]
 
 
-def test_two_runs_that_find_a_new_form_at_once_share_its_row(database: Database) -> None:  # noqa: ARG001
-    def remember(saved: SavedService) -> int:
-        with writing() as session:
-            return services.remember(session, [saved], [saved.block_id])[0].id
+def test_two_who_connect_a_service_at_once_make_one(database: Database) -> None:  # noqa: ARG001
+    def connect(fields: ServiceFields) -> bool:
+        try:
+            with writing() as session:
+                services.create(session, fields, NOW)
+        except WrongUsage:
+            return False
+        return True
 
     for turn in range(TURNS):
-        work = partial(remember, form(block_id=f"block-{turn}", internal_name=f"new_{turn}"))
-        first, second = at_once(work, work)
-        assert first == second
-        assert isinstance(first, int)
+        work = partial(connect, form(internal_name=f"new_{turn}"))
+        assert sorted(map(bool, at_once(work, work))) == [False, True]
+    assert len(services.connected_services().services) == TURNS

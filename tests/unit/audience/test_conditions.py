@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign.audience.conditions import (
+    DEEPEST,
     FIELDS,
     FITTING,
+    LONGEST,
     PHRASES,
     AllOf,
     AnyOf,
@@ -22,6 +24,7 @@ from campaign.audience.conditions import (
     Value,
     parse,
 )
+from tests.condition_trees import TREES, depth, render
 
 
 def is_(field: str, value: Value, operator: Operator = Operator.EQUALS) -> Compare:
@@ -98,6 +101,13 @@ def holds(condition: Condition, truths: dict[str, bool]) -> bool:
         case Compare():
             return truths[condition.field] is condition.value
     raise AssertionError(condition)
+
+
+@given(TREES.filter(lambda tree: depth(tree) <= DEEPEST))
+def test_any_condition_that_is_written_is_read_as_it_was_meant(condition: Condition) -> None:
+    written = render(condition)
+    if len(written) <= LONGEST:
+        assert parse(written) == condition
 
 
 LOGIC = st.recursive(

@@ -20,7 +20,7 @@ from campaign.settings import ROOT
 
 PAGE = (ROOT / "docs" / "conditions.md").read_text()
 COMMANDS = re.findall(r'--where "([^"]+)"', PAGE)
-REFUSED = re.findall(r"^\| `(.+)` \| (.* \(?at character .*) \|$", PAGE, re.MULTILINE)
+REFUSED = re.findall(r"^\| `(.+)` \| (.* at character .*) \|$", PAGE, re.MULTILINE)
 RULES = PAGE.partition("## When it is wrong")[0]
 EXAMPLES = [
     one for one in re.findall(r"`([^`\n]+)`", RULES) if re.match(rf"(not )?({'|'.join(f.name for f in FIELDS)})\b", one)
