@@ -4,28 +4,27 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import TYPE_CHECKING, Annotated, Protocol
 
 import pendulum
 import typer
 from sqlmodel import Session
 
-from campaign.audience import visitors
 from campaign.cli import output
-from campaign.cli.output import read_rows
-from campaign.consent import lists
-from campaign.consent import store as consents
-from campaign.consent.lists import COLUMNS, ConsentRow, Imported, import_consents, read_row
 from campaign.db import engine
 from campaign.db.engine import reading, writing
 from campaign.errors import NotPossible, WrongUsage
-from campaign.services import store as services
 from models import EVERY_SERVICE, ConsentSource, Service, Visitor
 
+if TYPE_CHECKING:
+    from campaign.consent.lists import ConsentRow, Imported
 
-def read_file(file: Path, note: str, now: datetime) -> list[ConsentRow]:
-    """Read all rows; raises WrongUsage that names those that cannot be used by their lines."""
-    rows = read_rows(file, COLUMNS, ("external_id", "username"), lambda cells: read_row(cells, note, now))
+
+def read_file(file: Path, note: str, now: datetime) -> list["ConsentRow"]:
+    """Reads all rows; raises WrongUsage that names the rows that cannot be used by their lines."""
+    from campaign.consent.lists import COLUMNS, read_row
+
+    rows = output.read_rows(file, COLUMNS, ("external_id", "username"), lambda cells: read_row(cells, note, now))
     return [row for _, row in rows]
 
 
@@ -33,20 +32,21 @@ ServiceName = Annotated[str, typer.Argument(metavar="SERVICE", help="The handle 
 Person = Annotated[str, typer.Argument(metavar="VISITOR", help="A handle, with or without the @, or an X user id.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="At most so many, the newest.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-
 #: A person reads no more; scripts get everything.
 SHOWN = 50
 
 
 def note_in(text: str) -> str:
-    """Check that a note says something; raises WrongUsage."""
+    """Returns the text of a note; raises WrongUsage for an empty one."""
     if not text.strip():
-        raise WrongUsage("Say with --note what proves it.")
+        raise WrongUsage("The note is empty; give the evidence with --note.")
     return text.strip()
 
 
 def service_named(session: Session, name: str) -> Service:
-    """Find a service; raises WrongUsage for one that nobody knows."""
+    """Finds a service; raises WrongUsage for an unknown one."""
+    from campaign.services import store as services
+
     found = services.find(session, name.removeprefix("@"))
     if found is None:
         raise WrongUsage(f"There is no service {name}, or it has not been synchronised yet.")
@@ -57,18 +57,18 @@ class Listed(Protocol):
     """A row of a list."""
 
     def as_row(self) -> dict[str, str]:
-        """The row as text."""
+        """Returns the row as text."""
 
 
 def print_some(rows: Sequence[Listed], count: int, what: str) -> None:
-    """Print rows for a person to read, and how many there are."""
+    """Prints rows for a person to read, and how many there are."""
     output.print_table([row.as_row() for row in rows])
     shown = f", the first {len(rows)} shown." if count > len(rows) else "."
     output.say(f"{count:,} {what}{'' if count == 1 else 's'}{shown}")
 
 
 def print_one(person: Visitor, said: dict[str, object], *, as_json: bool) -> None:
-    """Print what was done about a person, under labels made from the names."""
+    """Prints the result of a change for a person, under labels made from the names."""
     row = {"external_id": person.external_id, "username": person.username, **said}
     if as_json:
         output.print_json(row)
@@ -80,24 +80,24 @@ def _label(name: str) -> str:
     return "External ID" if name == "external_id" else name.replace("_", " ").capitalize()
 
 
-consent = typer.Typer(help="Who agreed to be written to, and who took it back.", no_args_is_help=True)
-
 Note = Annotated[str, typer.Option(help="What proves it, in your words; never a text that a person sent.")]
 #: Named to a person at most; scripts get all of them.
 _NAMED = 20
 
 
-@consent.command()
 def grant(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = False) -> None:
-    """Write down that a person agreed, by an operator's word."""
+    """Record a person's consent, on an operator's evidence."""
+    from campaign.audience import visitors
+    from campaign.consent import store as consents
+
     proof = note_in(note)
     engine.make_ready()
     with writing(durable=True) as session:
         account, person = service_named(session, service), visitors.named(session, visitor)
         if consents.is_suppressed(session, account.id, person.id):
             raise NotPossible(
-                f"{visitor} is never written to by {account.internal_name}; see campaign denylist list, and lift it"
-                " with campaign denylist remove when the person asks for it."
+                f"{visitor} is on the denylist of {account.internal_name} (campaign denylist list); remove the person"
+                " with campaign denylist remove if the person asks for it."
             )
         now = pendulum.now("UTC")
         begun = consents.agree(session, account.id, person.id, ConsentSource.OPERATOR, proof, now)
@@ -105,9 +105,11 @@ def grant(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = F
     print_one(person, {"service": account.internal_name, "consent": state}, as_json=as_json)
 
 
-@consent.command()
 def withdraw(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = False) -> None:
-    """Write down that a person wants no more messages: nothing more is sent, as after the person's own word."""
+    """Record that a person wants no more messages. Waiting ones are cancelled."""
+    from campaign.audience import visitors
+    from campaign.consent import store as consents
+
     proof = note_in(note)
     engine.make_ready()
     with writing(durable=True) as session:
@@ -117,14 +119,15 @@ def withdraw(service: ServiceName, visitor: Person, note: Note, as_json: AsJson 
     print_one(person, said, as_json=as_json)
 
 
-@consent.command("import")
 def import_list(
     service: ServiceName,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file; see docs/consent.md for its columns.")],
     note: Note,
     as_json: AsJson = False,
 ) -> None:
-    """Write down who agreed by a list; nothing is changed when a row of it cannot be read."""
+    """Import consents from a CSV file. Nothing is changed when a row of it cannot be used."""
+    from campaign.consent.lists import import_consents
+
     rows = read_file(file, note_in(note), pendulum.now("UTC"))
     engine.make_ready()
     with writing(durable=True) as session:
@@ -136,7 +139,7 @@ def import_list(
         _show(account.internal_name, imported)
 
 
-def _show(service: str, imported: Imported) -> None:
+def _show(service: str, imported: "Imported") -> None:
     counts = {"rows": imported.rows, "given": imported.given, "unchanged": imported.unchanged}
     left_out = {"suppressed": imported.suppressed, "unknown": imported.unknown, "ambiguous": imported.ambiguous}
     counts |= {name: len(named) for name, named in left_out.items()}
@@ -147,14 +150,15 @@ def _show(service: str, imported: Imported) -> None:
             output.say(f"{name.capitalize()}: {', '.join(named[:_NAMED])}{more}.")
 
 
-@consent.command("list")
 def list_consents(
     service: ServiceName,
     ended: Annotated[bool, typer.Option("--all", help="Those that ended too.")] = False,
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
-    """List who agreed to be written to by a service, the newest first."""
+    """List the consents of a service, the newest first."""
+    from campaign.consent import lists
+
     engine.make_ready()
     with reading() as session:
         account = service_named(session, service)
@@ -166,19 +170,19 @@ def list_consents(
             print_some(list(rows), count, "consent")
 
 
-denylist = typer.Typer(help="Who is never written to.", no_args_is_help=True)
-
 OneService = Annotated[str | None, typer.Option("--service", help="Of this service; of all of them when left out.")]
 
 
-@denylist.command()
 def add(
     visitor: Person,
     note: Annotated[str, typer.Option(help="Why, in your words; never a text that a person sent.")],
     service: OneService = None,
     as_json: AsJson = False,
 ) -> None:
-    """Never write to a person again, whatever a delivery says; messages that wait are cancelled."""
+    """Add a person to the denylist; waiting messages are cancelled."""
+    from campaign.audience import visitors
+    from campaign.consent import store as consents
+
     proof = note_in(note)
     engine.make_ready()
     with writing(durable=True) as session:
@@ -188,9 +192,11 @@ def add(
     print_one(person, said, as_json=as_json)
 
 
-@denylist.command()
 def remove(visitor: Person, service: OneService = None, as_json: AsJson = False) -> None:
-    """Allow messages to a person again; with --service also those that the person did not want any more."""
+    """Remove a person from the denylist. With --service, the person's own opt-out is removed too."""
+    from campaign.audience import visitors
+    from campaign.consent import store as consents
+
     engine.make_ready()
     with writing(durable=True) as session:
         by, person = _by(session, service), visitors.named(session, visitor)
@@ -201,9 +207,10 @@ def remove(visitor: Person, service: OneService = None, as_json: AsJson = False)
     print_one(person, {"service": service or "all", "denylist": "removed"}, as_json=as_json)
 
 
-@denylist.command("list")
 def list_suppressed(limit: Limit = None, as_json: AsJson = False) -> None:
-    """List who is never written to, by an operator's word or the person's own, the newest first."""
+    """List the people on the denylist, the newest first."""
+    from campaign.consent import lists
+
     engine.make_ready()
     with reading() as session:
         rows = lists.suppressions(session, limit if as_json else limit or SHOWN)

@@ -11,11 +11,8 @@ from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
 import typer
-from pydantic import ValidationError
 from sqlmodel import Session
 
-from campaign.audience.conditions import parse
-from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import LONGEST_LIST, Broadcast, Draft, NamedLink, Part, Waves
 from campaign.errors import NotPossible, WrongUsage
 from campaign.settings import load_settings
@@ -26,7 +23,7 @@ LONGEST_VALIDITY = 60
 
 
 class WhoMayReply(StrEnum):
-    """X's choices, and the one it makes when none is told."""
+    """X's choices, and its default."""
 
     EVERYBODY = "everybody"
     FOLLOWING = "following"
@@ -89,8 +86,6 @@ Comment = Annotated[str, typer.Option(help="Kept with the answer.")]
 As = Annotated[str | None, typer.Option("--as", help="Who answers; you, as this machine knows you, when left out.")]
 Like = Annotated[str | None, typer.Option("--as", metavar="HANDLE", help="As this person gets it; broadcasts only.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
-
-
 Where = Annotated[
     str | None, typer.Option(help='Only those who fulfil this, such as "followers_count > 50"; empty for everybody.')
 ]
@@ -116,13 +111,11 @@ AcceptUnconsented = Annotated[
 To = Annotated[str | None, typer.Option(metavar="HANDLE", help="Whose message, of a broadcast.")]
 Failed = Annotated[bool, typer.Option("--failed", help="Only what did not arrive, and whom a broadcast left out.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="All of it, comma separated.")]
-
-
 _OF_EACH = {"link_label": "label", "link_category": "category"}
 
 
 def revised_links(known: Sequence[NamedLink], given: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The links that have a name or are not counted; an empty address takes away. Raises WrongUsage in one sentence."""
+    """Returns the links with a name or not counted; an empty address removes. Raises WrongUsage in one sentence."""
     links = {one.url: one.model_dump() for one in known}
     if "link" in given:
         links = {url: link for url, link in links.items() if not link["tracked"]}
@@ -163,7 +156,7 @@ _LONGEST = timedelta(days=60)
 
 
 def moment(text: str) -> datetime:
-    """Read an ISO time, in CAMPAIGN_TIMEZONE when it says no other; raises WrongUsage in one sentence."""
+    """Reads an ISO time, in CAMPAIGN_TIMEZONE unless it names another zone; raises WrongUsage in one sentence."""
     try:
         written = datetime.fromisoformat(text.strip())
         meant = written if written.tzinfo else written.replace(tzinfo=ZoneInfo(load_settings().timezone))
@@ -177,10 +170,10 @@ def moment(text: str) -> datetime:
 
 
 def length_of_time(text: str) -> timedelta:
-    """Read a length of time such as 1d, 6h, 30m or 1d12h; raises WrongUsage in one sentence."""
+    """Reads a length of time such as 1d, 6h, 30m or 1d12h; raises WrongUsage in one sentence."""
     found = _LENGTH.fullmatch(text.strip())
     if found is None:
-        raise WrongUsage(f"{text!r} is no length of time; write it like 1d, 6h, 30m or 1d12h.")
+        raise WrongUsage(f"Invalid length of time {text!r}; write it like 1d, 6h, 30m or 1d12h.")
     days, hours, minutes = (int(number or 0) for number in found.groups())
     length = timedelta(days=days, hours=hours, minutes=minutes)
     if length > _LONGEST:
@@ -212,7 +205,7 @@ _OF_BROADCASTS = {
 
 
 def given_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """What a person gave of a delivery; raises WrongUsage for what is wrong whatever the delivery is."""
+    """Returns the given options of a delivery; raises WrongUsage for those that are wrong for every delivery."""
     given = {name: value for name, value in arguments.items() if value is not None and name not in _NOT_OF_IT}
     for handle in given.get("service", ()):
         check_handle(handle)
@@ -224,7 +217,7 @@ def given_of(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_kind(kind: DeliveryKind, given: Mapping[str, Any]) -> None:
-    """Raise WrongUsage for an option that makes no sense for a kind."""
+    """Raises WrongUsage for an option of the other kind."""
     if kind is DeliveryKind.DM:
         _check_broadcast(given)
     else:
@@ -244,7 +237,7 @@ def _check_broadcast(given: Mapping[str, Any]) -> None:
 def _check_post(given: Mapping[str, Any]) -> None:
     for name, option in _OF_BROADCASTS.items():
         if name in given:
-            raise WrongUsage(f"{option} is for direct messages (--kind dm); a post is for everybody, at once.")
+            raise WrongUsage(f"{option} is for direct messages (--kind dm); a post is public at once.")
     if len(given.get("proof", ())) > 1:
         raise WrongUsage("The proofs of a post go to one service; give --proof once.")
     for handle in filter(None, given.get("proof", ())):
@@ -252,22 +245,22 @@ def _check_post(given: Mapping[str, Any]) -> None:
 
 
 def check_person(text: str) -> str:
-    """Return a handle, with or without its @, or an X user id, as given; raises WrongUsage for what is neither."""
+    """Returns a handle, with or without its @, or an X user id, as given; raises WrongUsage for anything else."""
     if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID):
         check_handle(text.removeprefix("@"))
     return text
 
 
 def refuse_like(name: str, like: str | None) -> None:
-    """Raise WrongUsage when a post is asked for as one person gets it."""
+    """Raises WrongUsage when --as is given for a post."""
     if like is not None:
         raise WrongUsage(f"{name} is a post, the same for everybody; --as is for broadcasts of direct messages.")
 
 
 def refuse_taking_back(name: str, kind: DeliveryKind) -> None:
-    """Raise NotPossible for direct messages that are to be deleted."""
+    """Raises NotPossible for a broadcast: direct messages cannot be deleted."""
     if kind is DeliveryKind.DM:
-        raise NotPossible(f"{name} is a broadcast; X takes no direct message back from whoever got it.")
+        raise NotPossible(f"{name} is a broadcast; X cannot delete a direct message that was sent.")
 
 
 #: A file whose first line has one of these as a heading is read from that column.
@@ -277,7 +270,7 @@ _MOST_NAMED = 10
 
 
 def read_people(file: Path) -> list[str]:
-    """Read whom a file names; raises WrongUsage that says what cannot be used, by its lines."""
+    """Reads handles and X user ids from a file; raises WrongUsage that names the wrong lines."""
     try:
         with file.open(newline="", encoding="utf-8-sig") as opened:
             people = _checked(file, _cells(opened))
@@ -286,9 +279,9 @@ def read_people(file: Path) -> list[str]:
     except UnicodeDecodeError:
         raise WrongUsage(f"{file} is not written in UTF-8; save it as a text, or as CSV UTF-8.") from None
     except csv.Error as error:
-        raise WrongUsage(f"{file} is no list of people ({error}).") from None
+        raise WrongUsage(f"Invalid list {file} ({error}).") from None
     if not people:
-        raise WrongUsage(f"{file} names nobody; write a handle or an X user id on each line.")
+        raise WrongUsage(f"{file} is empty; write a handle or an X user id on each line.")
     return people
 
 
@@ -308,7 +301,7 @@ def _checked(file: Path, cells: Iterable[tuple[int, str]]) -> list[str]:
 
 
 def _cells(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """The cell of each line that names somebody, with the number of the line; remarks begin with #."""
+    """Yields the cell of each line that names a person, with the number of the line; comments begin with #."""
     numbers: list[int] = []
     noted, separator = _with_separator(_noted(lines, numbers))
     rows = csv.reader(noted, delimiter=separator)
@@ -323,7 +316,7 @@ def _cells(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
 
 
 def _noted(lines: Iterable[str], numbers: list[int]) -> Iterator[str]:
-    """The lines in which something stands; their numbers are noted as they are read."""
+    """Yields the lines that are not empty; their numbers are noted as they are read."""
     for number, line in enumerate(lines, start=1):
         if line.strip() and not line.lstrip().startswith("#"):
             numbers[:] = [number]
@@ -331,7 +324,7 @@ def _noted(lines: Iterable[str], numbers: list[int]) -> Iterator[str]:
 
 
 def _with_separator(lines: Iterator[str]) -> tuple[Iterator[str], str]:
-    """The lines, and what their cells are separated by: spreadsheets of some countries write semicolons."""
+    """Returns the lines, and what separates their cells: spreadsheets of some countries write semicolons."""
     first = next(lines, "")
     separator = min((mark for mark in ",;\t" if mark in first), key=first.index, default=",")
     return chain([first], lines), separator
@@ -343,7 +336,7 @@ _EVERYBODY = 100
 
 
 def described(broadcast: Broadcast, given: Mapping[str, Any]) -> dict[str, Any]:
-    """A broadcast with what is given changed; an empty value takes away. Raises WrongUsage in one sentence."""
+    """Returns a broadcast with the given options changed; an empty value removes. Raises WrongUsage in one sentence."""
     changes: dict[str, Any] = {
         "audience": broadcast.audience.model_dump() | _audience(given),
         "waves": _waves(broadcast.waves, given),
@@ -354,18 +347,22 @@ def described(broadcast: Broadcast, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check_named(session: Session, draft: Draft, name: str = "") -> None:
-    """Raise WrongUsage for a delivery named in an audience that nobody can have got as a message."""
+    """Raises WrongUsage for a delivery named in an audience that is not another broadcast."""
+    from campaign.deliveries import store as deliveries
+
     audience = draft.broadcast.audience
     if name and audience.recipients_of == name:
         raise WrongUsage(f"{name} cannot go to its own recipients; name another broadcast with --recipients-of.")
     for other in filter(None, [audience.recipients_of, *audience.not_if_received]):
         if deliveries.named(session, other).kind is not DeliveryKind.DM:
-            raise WrongUsage(f"{other} is a post, which nobody receives; name a broadcast of direct messages.")
+            raise WrongUsage(f"{other} is a post, which has no recipients; name a broadcast of direct messages.")
 
 
 def _audience(given: Mapping[str, Any]) -> dict[str, Any]:
     changes = {name: given[name] for name in ("where", "except_where", "recipients_of") if name in given}
     for condition in filter(None, (changes.get("where"), changes.get("except_where"))):
+        from campaign.audience.conditions import parse
+
         parse(condition)
     if "people_list" in given:
         file = given["people_list"]
@@ -407,26 +404,24 @@ def _same(waves: Waves, given: Mapping[str, Any]) -> dict[str, Any]:
     if "amount" not in known or "" in {given.get("wave_size"), given.get("wave_every")}:
         raise WrongUsage("Waves of one size need both --wave-size, such as 500 or 25%, and --wave-every, such as 1d.")
     if not known.get("period_seconds"):
-        raise WrongUsage("Say with --wave-every, such as 1d, 6h or 30m, how long after each other the waves begin.")
+        raise WrongUsage("Give with --wave-every the time between the beginnings of waves, such as 1d, 6h or 30m.")
     return known
 
 
 def _planned(text: str) -> dict[str, Any]:
     after, colon, size = text.partition(":")
     if not colon:
-        raise WrongUsage(f"{text!r} is no wave; write when it begins and how large it is, such as 0h:10% or 1d:500.")
+        raise WrongUsage(f"Invalid wave {text!r}; write when it begins and how large it is, such as 0h:10% or 1d:500.")
     return {"after_seconds": int(length_of_time(after).total_seconds()), **size_of(size)}
 
 
 def size_of(text: str) -> dict[str, Any]:
-    """Read the size of a wave; raises WrongUsage in one sentence."""
+    """Reads the size of a wave; raises WrongUsage in one sentence."""
     found = _SIZE.fullmatch(text.strip())
     amount = int(found[1]) if found else 0
     is_percentage = bool(found and found[2])
     if not amount or (is_percentage and amount > _EVERYBODY):
-        raise WrongUsage(
-            f"{text!r} is no size of a wave; write a number of messages, or a share up to 100%, such as 25%."
-        )
+        raise WrongUsage(f"Invalid wave size {text!r}; write a number of messages, or a share up to 100%, such as 25%.")
     return {"amount": amount, "is_percentage": is_percentage}
 
 
@@ -448,7 +443,9 @@ Parts = list[dict[str, Any]]
 
 
 def revised(draft: Draft, given: Mapping[str, Any]) -> Draft:
-    """The delivery with what is given changed; raises WrongUsage in one sentence when it cannot be."""
+    """Returns a draft with the given options changed; raises WrongUsage in one sentence when it cannot be."""
+    from pydantic import ValidationError
+
     check_kind(draft.kind, given)
     changes = {name: given[name] for name in _PLAIN if name in given} | _of_kind(draft, given)
     if "service" in given:
@@ -467,7 +464,7 @@ def revised(draft: Draft, given: Mapping[str, Any]) -> Draft:
 
 
 def _of_kind(draft: Draft, given: Mapping[str, Any]) -> dict[str, Any]:
-    """What only posts have, or only broadcasts."""
+    """Returns the changes that only posts have, or only broadcasts."""
     if draft.kind is DeliveryKind.DM:
         return {"broadcast": described(draft.broadcast, given), "priority": given.get("priority", draft.priority)}
     return {"proof_service": next(filter(None, given["proof"]), None)} if "proof" in given else {}
@@ -491,7 +488,7 @@ def _content(draft: Draft, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _texts(parts: list[Part], given: Mapping[str, Any]) -> Parts:
-    """The parts with their new texts; a part keeps its files by its place, unless its text is taken away."""
+    """Returns the parts with their new texts; a part keeps its files by its place, unless its text is removed."""
     known: Parts = [part.model_dump() for part in parts]
     first, rest = known[:1], known[1:]
     if "text" in given or (not first and {"media", "poll", "part"} & given.keys()):
@@ -528,7 +525,7 @@ def _alts(given: Mapping[str, Any], files: int) -> list[str]:
 
 
 def _placed(words: str, parts: int) -> tuple[int, str]:
-    """The part that a file belongs to, and where it is: a whole path, as scheduled work runs in other folders."""
+    """Returns the part of a file, and its absolute path, as scheduled work runs in other folders."""
     found = _PLACE.fullmatch(words)
     place, source = (int(found[1]), found[2]) if found else (1, words)
     if not 1 <= place <= parts:

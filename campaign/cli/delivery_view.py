@@ -1,59 +1,31 @@
-"""How a delivery, its analysis and its preview are printed."""
+"""How deliveries, their settings, their analysis and their log are printed."""
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from itertools import chain, islice
+from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.console import Console, Group
-from rich.panel import Panel
-from rich.table import Table
-from rich.text import Text
+from sqlmodel import Session
 
-from campaign.broadcasts.preview import (
-    NOT_WRITTEN,
-    different,
-    exclusions,
-    file_name,
-    goes_out,
-    reached,
-    title_of,
-    to_whom,
-    unasked,
-    waves_shown,
-)
-from campaign.broadcasts.report import BroadcastReport, ReasonCount
 from campaign.cli import output
-from campaign.deliveries.draft import Broadcast, Draft, LoadedFile, NamedLink, Part, Waves, WaveSize
-from campaign.deliveries.findings import Analysis, Level, WavePlan
+from campaign.cli.output import plain
 from campaign.formatting import lasting, usd, written
-from campaign.posts.preview import (
-    NO_ALT_TEXT,
-    PAID_PARTNERSHIP,
-    Mark,
-    PostView,
-    PreviewHead,
-    by_level,
-    facts_of,
-    length_of,
-    pieces,
-    poll_ends,
-    time_of,
-    who_may_reply,
-)
-from models import AuditEntry, Delivery, DeliveryKind
+from campaign.services import store as services
+from models import MAIN, AuditEntry, Delivery, DeliveryKind, Message, MessageState
 
-_LEVELS = {"errors": Level.ERROR, "warnings": Level.WARNING, "info": Level.INFO}
-# What a terminal obeys instead of showing it.
-_ORDERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+if TYPE_CHECKING:
+    from campaign.broadcasts.report import BroadcastReport, MessageLine, ReasonCount
+    from campaign.deliveries.draft import Broadcast, Draft, NamedLink, Part, Waves, WaveSize
+    from campaign.deliveries.findings import Analysis, WavePlan
+    from campaign.posts.report import LogLine
 
 
-def findings_as_json(analysis: Analysis) -> dict[str, Any]:
-    """What an analysis found and reckoned, as scripts read it."""
+def findings_as_json(analysis: "Analysis") -> dict[str, Any]:
+    """Returns the findings and figures of an analysis for scripts."""
+    levels = {"errors": "error", "warnings": "warning", "info": "info"}
     found = {
-        title: [{"code": one.code, "sentence": one.sentence} for one in analysis.findings if one.level is level]
-        for title, level in _LEVELS.items()
+        title: [{"code": one.code, "sentence": one.sentence} for one in analysis.findings if one.level.value == level]
+        for title, level in levels.items()
     }
     cost = analysis.cost
     figures = {
@@ -64,23 +36,23 @@ def findings_as_json(analysis: Analysis) -> dict[str, Any]:
     return {"messages": analysis.messages, "excluded": analysis.excluded} | found | figures
 
 
-def show_findings(analysis: Analysis) -> None:
-    """Print what an analysis found and reckoned."""
+def show_findings(analysis: "Analysis") -> None:
+    """Prints the findings and figures of an analysis."""
     ends = f"{analysis.ends_at:%Y-%m-%d %H:%M %Z}" if analysis.ends_at else ""
     figures = {"Posts": f"{analysis.messages:,}", "Calls": f"{analysis.calls:,}", "Cost": usd(analysis.cost)}
     output.print_table([figures | {"Out at": ends}])
     show_found(analysis)
 
 
-def show_found(analysis: Analysis) -> None:
-    """Print the findings themselves."""
+def show_found(analysis: "Analysis") -> None:
+    """Prints the findings themselves."""
     output.print_table(
         [{"Finding": one.level.value, "What was found": one.sentence, "Code": one.code} for one in analysis.findings]
     )
 
 
 def in_short(delivery: Delivery, targets: list[str]) -> dict[str, Any]:
-    """What a list says of a delivery."""
+    """Returns the fields of a delivery that a list shows, for scripts."""
     return {
         "name": delivery.name,
         "label": delivery.label,
@@ -95,14 +67,14 @@ def in_short(delivery: Delivery, targets: list[str]) -> dict[str, Any]:
 
 
 def moments(delivery: Delivery) -> dict[str, Any]:
-    """When what happened to a delivery, and by whom."""
+    """Returns the times of a delivery, and who confirmed it."""
     names = ("contact_date", "analysed_at", "asked_at", "confirmed_at", "started_at", "finished_at")
     known = {name: iso(getattr(delivery, name)) for name in names}
     return known | {"confirmed_by": delivery.confirmed_by or None, "proofs": delivery.proofs}
 
 
 def as_row(delivery: Delivery, targets: list[str]) -> dict[str, str]:
-    """What a list says of a delivery to a person."""
+    """Returns the row of a delivery in a list."""
     return {
         "Delivery": delivery.name,
         "Label": plain(delivery.label),
@@ -116,12 +88,12 @@ def as_row(delivery: Delivery, targets: list[str]) -> dict[str, str]:
 
 
 def audit_as_json(entry: AuditEntry) -> dict[str, str | None]:
-    """A line of the history of a delivery, for scripts."""
+    """Returns an entry of the history of a delivery for scripts."""
     return {"at": iso(entry.at), "actor": entry.actor, "action": entry.action, "detail": entry.detail or None}
 
 
 def audit_row(entry: AuditEntry) -> dict[str, str]:
-    """A line of the history of a delivery, for a person."""
+    """Returns the row of an entry of the history of a delivery."""
     return {
         "Time": f"{entry.at:%Y-%m-%d %H:%M:%S %Z}",
         "Who": plain(entry.actor),
@@ -131,17 +103,12 @@ def audit_row(entry: AuditEntry) -> dict[str, str]:
 
 
 def iso(moment: datetime | None) -> str | None:
-    """A moment as scripts read it."""
+    """Formats a time for scripts."""
     return moment.isoformat() if moment else None
 
 
-def plain(words: str) -> str:
-    """Words without what could move a terminal's cursor or colour what follows."""
-    return _ORDERS.sub("\ufffd", words)
-
-
-def show_settings(draft: Draft) -> None:
-    """Print what a delivery or a template says of itself, and its parts."""
+def show_settings(draft: "Draft") -> None:
+    """Prints the settings and parts of a delivery or a template."""
     settings = {
         "Label": draft.label,
         "Code": draft.code,
@@ -158,12 +125,12 @@ def show_settings(draft: Draft) -> None:
     output.print_table([_part_row(number, part) for number, part in enumerate(draft.content.parts, start=1)])
 
 
-def _link(link: NamedLink) -> str:
-    said = filter(None, [link.label, link.category, "" if link.tracked else "not counted"])
-    return f"{link.url} ({', '.join(said)})"
+def _link(link: "NamedLink") -> str:
+    facts = filter(None, [link.label, link.category, "" if link.tracked else "not counted"])
+    return f"{link.url} ({', '.join(facts)})"
 
 
-def _of_post(draft: Draft) -> dict[str, str]:
+def _of_post(draft: "Draft") -> dict[str, str]:
     return {
         "Proof service": f"@{draft.proof_service}" if draft.proof_service else "",
         "Who may answer": draft.content.reply_settings or "everybody",
@@ -171,7 +138,7 @@ def _of_post(draft: Draft) -> dict[str, str]:
     }
 
 
-def _of_broadcast(draft: Draft) -> dict[str, str]:
+def _of_broadcast(draft: "Draft") -> dict[str, str]:
     return {
         **_audience(draft.broadcast),
         "Waves": _waves(draft.broadcast.waves),
@@ -180,7 +147,7 @@ def _of_broadcast(draft: Draft) -> dict[str, str]:
     }
 
 
-def _audience(broadcast: Broadcast) -> dict[str, str]:
+def _audience(broadcast: "Broadcast") -> dict[str, str]:
     audience = broadcast.audience
     return {
         "Only where": audience.where,
@@ -192,18 +159,18 @@ def _audience(broadcast: Broadcast) -> dict[str, str]:
     }
 
 
-def _waves(waves: Waves) -> str:
+def _waves(waves: "Waves") -> str:
     if waves.same:
         return f"{_size(waves.same)} every {lasting(timedelta(seconds=waves.same.period_seconds))}"
     after = [(wave, timedelta(seconds=wave.after_seconds)) for wave in waves.calendar]
     return ", ".join(f"{_size(wave)} {f'after {lasting(time)}' if time else 'at first'}" for wave, time in after)
 
 
-def _size(size: WaveSize) -> str:
+def _size(size: "WaveSize") -> str:
     return f"{size.amount:,}{' %' if size.is_percentage else ''}"
 
 
-def _part_row(number: int, part: Part) -> dict[str, str]:
+def _part_row(number: int, part: "Part") -> dict[str, str]:
     return {
         "Part": str(number),
         "Text": plain(part.text),
@@ -212,8 +179,8 @@ def _part_row(number: int, part: Part) -> dict[str, str]:
     }
 
 
-def broadcast_as_json(analysis: Analysis) -> dict[str, Any]:
-    """What the analysis of a broadcast found and reckoned, as scripts read it."""
+def broadcast_as_json(analysis: "Analysis") -> dict[str, Any]:
+    """Returns the findings and figures of the analysis of a broadcast for scripts."""
     more = {
         "targeted": analysis.targeted,
         "unconsented": analysis.unconsented,
@@ -223,12 +190,14 @@ def broadcast_as_json(analysis: Analysis) -> dict[str, Any]:
     return findings_as_json(analysis) | more
 
 
-def _wave_as_json(wave: WavePlan) -> dict[str, Any]:
+def _wave_as_json(wave: "WavePlan") -> dict[str, Any]:
     return wave.model_dump() | {"begins_at": iso(wave.begins_at), "ends_at": iso(wave.ends_at)}
 
 
-def show_broadcast_findings(analysis: Analysis) -> None:
-    """Print what the analysis of a broadcast found and reckoned."""
+def show_broadcast_findings(analysis: "Analysis") -> None:
+    """Prints the findings and figures of the analysis of a broadcast."""
+    from campaign.broadcasts.preview import different, to_whom
+
     figures = {
         "Messages": f"{analysis.messages:,}",
         "Targeted": f"{analysis.targeted:,}",
@@ -246,11 +215,15 @@ def show_broadcast_findings(analysis: Analysis) -> None:
 
 
 def _show_excluded(excluded: dict[str, int]) -> None:
+    from campaign.broadcasts.preview import exclusions
+
     rows = [{"Nothing goes to those who": words, "People": f"{count:,}"} for words, count in exclusions(excluded)]
     output.print_table(rows)
 
 
-def _show_waves(analysis: Analysis) -> None:
+def _show_waves(analysis: "Analysis") -> None:
+    from campaign.broadcasts.preview import waves_shown
+
     first, left_out, last = waves_shown(analysis)
     rows = [_wave(wave) for wave in first]
     if last:
@@ -258,7 +231,7 @@ def _show_waves(analysis: Analysis) -> None:
     output.print_table(rows)
 
 
-def _wave(wave: WavePlan) -> dict[str, str]:
+def _wave(wave: "WavePlan") -> dict[str, str]:
     return {
         "Wave": f"{wave.number:,}",
         "Service": f"@{wave.service}",
@@ -268,8 +241,8 @@ def _wave(wave: WavePlan) -> dict[str, str]:
     }
 
 
-def show_report(report: BroadcastReport) -> None:
-    """Print how a broadcast stands: numbers by state, whom it left out, why messages did not arrive, its waves."""
+def show_report(report: "BroadcastReport") -> None:
+    """Prints the report of a broadcast: counts by state, exclusions, reasons of failures, waves."""
     output.print_table(report.as_rows())
     _show_excluded(dict(report.excluded))
     output.print_table([*_reasons("refused", report.refusals), *_reasons("cancelled", report.dropped)])
@@ -277,147 +250,89 @@ def show_report(report: BroadcastReport) -> None:
         output.print_table([wave.as_row() for wave in report.waves])
 
 
-def _reasons(state: str, counted: tuple[ReasonCount, ...]) -> list[dict[str, str]]:
+def _reasons(state: str, counted: tuple["ReasonCount", ...]) -> list[dict[str, str]]:
     return [
         {"State": state, "Messages": f"{one.count:,}", "Reason": plain(one.sentence or one.code)} for one in counted
     ]
 
 
-WIDEST = 80
-"""Panels are no wider, however wide the terminal is."""
-_BAR = 10
-_STYLES = {
-    Mark.PLAIN: "",
-    Mark.LINK: "underline blue",
-    Mark.MENTION: "cyan",
-    Mark.HASHTAG: "cyan",
-    Mark.CASHTAG: "cyan",
-}
-LEVEL_STYLES = {"Error": "bold red", "Warning": "bold yellow", "Note": "bold"}
-# What a terminal obeys instead of showing it: a text could move the cursor or colour what follows.
-_POST_ORDERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+#: A person reads no more; scripts get everything.
+SHOWN = 50
+#: What --failed asks for: what did not arrive, or may not have.
+FAILED = frozenset({MessageState.REFUSED.value, MessageState.UNCERTAIN.value, MessageState.CANCELLED.value})
+_COLUMNS = ("state", "service", "part", "proof", "x_id", "at", "link", "reason")
 
 
-def show_posts(console: Console, head: PreviewHead, views: Sequence[PostView]) -> None:
-    """Print a panel for each post, then what all of it costs and what the analysis found."""
-    plain = console.options.ascii_only
-    console.print(words_of(head.label, "bold"), words_of(head.name, "dim"))
-    for view in views:
-        console.print(_panel(view, min(console.width, WIDEST), plain=plain))
-    console.print(words_of(f"Cost: {usd(head.cost)}", "bold"))
-    for title, sentences in by_level(head.findings):
-        for sentence in sentences:
-            style = LEVEL_STYLES[title.removesuffix("s")]
-            console.print(Text.assemble((f"{title.removesuffix('s')}: ", style), words_of(sentence)))
+def lines_of(session: Session, delivery: Delivery, log: Sequence[Message]) -> tuple["LogLine", ...]:
+    """Returns the lines of the log of a post."""
+    from campaign.posts.report import report_of
+
+    return report_of(delivery, log, {service.id: service for service in services.list_known(session)}).lines
 
 
-def _panel(view: PostView, width: int, *, plain: bool) -> Panel:
-    part = f" {view.part}/{view.parts}" if view.parts > 1 else ""
-    title = Text.assemble(words_of(view.account_name, "bold"), " ", words_of(f"@{view.handle}", "dim"), part)
-    return Panel(
-        Group(*_inside(view), _foot(view, plain=plain)),
-        title=title,
-        title_align="left",
-        width=width,
-        box=box.ASCII if plain else box.ROUNDED,
-    )
+def show_log(lines: Sequence["LogLine"], *, as_json: bool, as_csv: bool = False) -> None:
+    """Prints the log of a post."""
+    if as_csv:
+        output.print_csv(_COLUMNS, (line.as_json() for line in lines))
+    elif as_json:
+        output.print_json([line.as_json() for line in lines])
+    else:
+        output.print_table([line.as_row() for line in lines])
 
 
-def _inside(view: PostView) -> Iterable[Text]:
-    if view.text.strip():
-        yield _marked(view.text)
-    for file in view.files:
-        yield _file(file)
-    if view.poll:
-        yield from (words_of(f"( ) {option}") for option in view.poll.options)
-        yield words_of(f"Poll, {poll_ends(view.poll.minutes)}", "dim")
-    if view.paid_partnership:
-        yield words_of(PAID_PARTNERSHIP, "italic")
-    yield Text()
+_BROADCAST_COLUMNS = (
+    "state",
+    "service",
+    "external_id",
+    "username",
+    "full_name",
+    "wave",
+    "part",
+    "proof",
+    "x_id",
+    "at",
+    "reason",
+)
+Numbered = tuple[int, "MessageLine"]
+"""A line, and the number of the proof that it belongs to."""
 
 
-def _marked(text: str) -> Text:
-    return Text.assemble(*(words_of(piece.text, _STYLES[piece.mark]) for piece in pieces(text)), overflow="fold")
+def lines_of_broadcast(
+    session: Session, delivery: Delivery, *, failed: bool = False, proofs: bool = False
+) -> Iterator[Numbered]:
+    """Yields the log of a broadcast, its proofs first; with `failed` everybody in the target who did not get it."""
+    from campaign.broadcasts import report as broadcast_log
+
+    tried = broadcast_log.of_proofs(session, delivery) if proofs else ()
+    read = broadcast_log.not_reached if failed else broadcast_log.lines
+    log = ((MAIN, line) for line in read(session, delivery))
+    return chain((one for one in tried if one[1].state in FAILED or not failed), log)
 
 
-def _file(file: LoadedFile) -> Text:
-    alt_text = words_of(file.alt_text) if file.alt_text else words_of(NO_ALT_TEXT, "yellow")
-    return Text.assemble(words_of(f"[{facts_of(file)}] ", "magenta"), alt_text)
+def line_as_json(proof_number: int, line: "MessageLine") -> dict[str, object]:
+    """Returns a line of the log for scripts."""
+    return line.as_json() | {"part": 1, "proof": proof_number or None}
 
 
-def _foot(view: PostView, *, plain: bool) -> Text:
-    done = min(_BAR, -(-_BAR * view.weight // view.limit))
-    full, empty = ("#", "-") if plain else ("■", "□")
-    bar = (full * done + empty * (_BAR - done), "red" if view.weight > view.limit else "green")
-    too_long = ", too long" if view.weight > view.limit else ""
-    lines = [f" {length_of(view)}{too_long}", who_may_reply(view), time_of(view)]
-    return Text.assemble(bar, words_of("\n".join(line for line in lines if line), "dim"))
+def print_lines(lines: Iterable[Numbered], *, as_csv: bool, as_json: bool) -> None:
+    """Prints the log: all of it for scripts and spreadsheets, its beginning for a person."""
+    if as_json:
+        output.print_json_list(line_as_json(*one) for one in lines)
+    elif as_csv:
+        output.print_csv(_BROADCAST_COLUMNS, (line_as_json(*one) for one in lines))
+    else:
+        _show_first(lines)
 
 
-def words_of(words: str, style: str = "") -> Text:
-    """Words that the terminal only shows, whatever they are."""
-    return Text(_POST_ORDERS.sub("\ufffd", re.sub(r"\r\n?", "\n", words)), style)
+def _show_first(lines: Iterable[Numbered]) -> None:
+    first = list(islice(lines, SHOWN + 1))
+    output.print_table([_row(*one) for one in first[:SHOWN]])
+    if not first:
+        output.say("There is no such message.")
+    if len(first) > SHOWN:
+        output.say(f"The first {SHOWN} are shown; --csv or --json gives all of them.")
 
 
-def show_broadcast(console: Console, name: str, draft: Draft, analysis: Analysis) -> None:
-    """Print a panel for each message, then who gets it, what it costs, when it is out, and what was found."""
-    plain = console.options.ascii_only
-    console.print(words_of(title_of(draft, name), "bold"), words_of(name, "dim"))
-    show_messages(console, draft, analysis)
-    console.print(words_of(reached(analysis), "bold"))
-    for said in filter(None, [unasked(analysis), f"Cost: {usd(analysis.cost)}", goes_out(analysis)]):
-        console.print(words_of(said))
-    for table in _tables(analysis, box.ASCII if plain else box.ROUNDED):
-        console.print(table)
-    for title, sentences in by_level(analysis.findings):
-        level = title.removesuffix("s")
-        for sentence in sentences:
-            console.print(Text.assemble((f"{level}: ", LEVEL_STYLES[level]), words_of(sentence)))
-
-
-def show_messages(console: Console, draft: Draft, analysis: Analysis) -> None:
-    """Print a panel for each message."""
-    plain = console.options.ascii_only
-    for title, text in _messages(draft, analysis):
-        console.print(_broadcast_panel(title, text, draft, min(console.width, WIDEST), plain=plain))
-
-
-def _messages(draft: Draft, analysis: Analysis) -> Iterator[tuple[str, str]]:
-    for kinds, sample in different(analysis.samples):
-        yield f"{kinds}, to {to_whom(sample)}, from @{sample.service}", sample.text
-    if not analysis.samples and draft.content.parts:
-        yield NOT_WRITTEN, draft.content.parts[0].text
-
-
-def _broadcast_panel(title: str, text: str, draft: Draft, width: int, *, plain: bool) -> Panel:
-    items = [item for part in draft.content.parts[:1] for item in part.media]
-    files = [words_of(f"[{file_name(item)}] {item.alt_text or NO_ALT_TEXT}", "magenta") for item in items]
-    return Panel(
-        Group(words_of(text), *files),
-        title=words_of(" ".join(title.split())),
-        title_align="left",
-        width=width,
-        box=box.ASCII if plain else box.ROUNDED,
-    )
-
-
-def _tables(analysis: Analysis, frame: box.Box) -> Iterator[Table]:
-    excluded = [(words, f"{count:,}") for words, count in exclusions(analysis.excluded)]
-    if excluded:
-        yield _table(("Nothing goes to those who", "People"), excluded, frame)
-    first, left_out, last = waves_shown(analysis)
-    shown = [
-        (f"{one.number:,}", f"@{one.service}", f"{one.recipients:,}", written(one.begins_at), written(one.ends_at))
-        for one in (*first, *([last] if last else []))
-    ]
-    if left_out > 0:
-        shown.insert(-1, (f"{left_out:,} more", "", "", "", ""))
-    if shown:
-        yield _table(("Wave", "Service", "People", "Begins", "Ends"), shown, frame)
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]], frame: box.Box) -> Table:
-    table = Table(*head, box=frame)
-    for row in rows:
-        table.add_row(*(words_of(cell) for cell in row))
-    return table
+def _row(proof_number: int, line: "MessageLine") -> dict[str, str]:
+    row = {"Proof": str(proof_number or ""), **line.as_row()}
+    return {name: plain(text) for name, text in row.items()}

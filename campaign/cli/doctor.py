@@ -1,27 +1,22 @@
-"""`campaign doctor`: what is wrong with this installation, and what to do."""
+"""`campaign doctor`, `db` and `keys`: the state of an installation, its schema and its key."""
 
 import os
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Annotated
 
-import httpx
 import typer
 
 from campaign.cli import output
-from campaign.cli.runs import server_in_use
+from campaign.cli.server import server_in_use
 from campaign.db import engine as schema
 from campaign.db.engine import engine, reading
 from campaign.errors import CampaignError, NotPossible
 from campaign.settings import Settings, load_settings
-from deployments.processes import make_home
-from deployments.server import VARIABLE, check_version, key_file, server_key, server_of
-from models import ServiceState
 
-#: X refuses signed calls when the clocks differ by more than five minutes; said well before.
+#: X refuses signed calls when the clocks differ by more than five minutes; reported well before.
 _CLOCK_SECONDS = 60
 _DISK_BYTES = 1_000_000_000
 
@@ -36,7 +31,7 @@ class Finding:
 
 
 def diagnose(settings: Settings) -> Iterator[Finding]:
-    """Look at everything a workflow needs, from the home to the services."""
+    """Checks everything a workflow needs, from the home to the services."""
     yield _finding("home", _home, settings)
     yield _finding("disk", _disk, settings)
     yield _finding("database", _database, settings)
@@ -58,6 +53,8 @@ def _finding(name: str, check: Callable[[Settings], str], settings: Settings) ->
 
 
 def _home(settings: Settings) -> str:
+    from deployments.processes import make_home
+
     make_home(settings)
     return f"{settings.home} can be written to."
 
@@ -78,6 +75,8 @@ def _database(_settings: Settings) -> str:
 
 
 def _encryption(settings: Settings) -> str:
+    from deployments.server import VARIABLE, key_file, server_key
+
     if os.environ.get("PREFECT_API_URL"):
         return "It is with the server that PREFECT_API_URL names."
     server_key(settings)
@@ -87,6 +86,10 @@ def _encryption(settings: Settings) -> str:
 
 
 def _clock(settings: Settings) -> str:
+    from email.utils import parsedate_to_datetime
+
+    import httpx
+
     try:
         date = httpx.get(settings.x_api_url, timeout=10).headers["Date"]
     except (httpx.HTTPError, KeyError):
@@ -102,6 +105,8 @@ def _clock(settings: Settings) -> str:
 
 
 def _server(settings: Settings) -> str:
+    from deployments.server import check_version, server_of
+
     api_url = server_of(settings)
     if api_url is None:
         raise NotPossible("No Prefect server runs for this home; start it with `campaign up`, or set PREFECT_API_URL.")
@@ -122,6 +127,7 @@ def _worker(_settings: Settings) -> str:
 def _services() -> Iterator[Finding]:
     from campaign.db import vault
     from campaign.services.store import connected_services
+    from models import ServiceState
 
     try:
         saved = connected_services()
@@ -134,22 +140,25 @@ def _services() -> Iterator[Finding]:
     for service in saved.services:
         name, state = f"service {service.internal_name}", service.state
         if state is ServiceState.OK:
-            yield Finding(name, ok=True, says=f"X found it well on {service.checked_at:%Y-%m-%d %H:%M} UTC.")
+            yield Finding(name, ok=True, says=f"X accepted its keys on {service.checked_at:%Y-%m-%d %H:%M} UTC.")
         elif state is ServiceState.UNCHECKED:
             advice = f"campaign service check {service.internal_name}"
-            yield Finding(name, ok=False, says=f"X has not been asked about it yet; run `{advice}`.")
+            yield Finding(name, ok=False, says=f"Its keys have not been checked yet; run `{advice}`.")
         else:
             yield Finding(name, ok=False, says=service.problems.replace("\n", " "))
     if not saved.services and not saved.problems:
         yield Finding(
-            "services", ok=False, says="There is no service yet; make one with `campaign service create HANDLE`."
+            "services", ok=False, says="There is no service yet; create one with `campaign service create HANDLE`."
         )
 
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Check database, server, worker, keys, services, clock and disk; exit status 1 if something needs attention."""
+    """Check the installation, and say what to do. Exit status 1 if something needs attention.
+
+    The checks are: home, disk, database, encryption key, clock, server, worker, services.
+    """
     from deployments.processes import adopt
 
     settings = load_settings()
@@ -159,9 +168,60 @@ def doctor(
     for finding in diagnose(settings):
         findings.append(finding)
         if not as_json:
-            output.console.print("[green]ok             [/]" if finding.ok else "[red]needs attention[/]", end="  ")
+            state = "[green]ok             [/]" if finding.ok else "[red]needs attention[/]"
+            output.console().print(state, end="  ")
             output.say(f"{finding.check}: {finding.says}")
     if as_json:
         output.print_json([asdict(finding) for finding in findings])
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
+
+
+def upgrade() -> None:
+    """Migrate the database to the schema of this version; safe to run twice."""
+    from campaign.db import engine as schema
+    from campaign.db.engine import check_reachable
+
+    check_reachable()
+    schema.upgrade()
+    output.say(f"The database is at revision {schema.newest_revision()}.")
+    _take_over_old_forms()
+
+
+def _take_over_old_forms() -> None:
+    """Takes over keys that an earlier version kept in Prefect's forms, whether its server runs or not."""
+    from deployments.server import server_of, take_over_resting_forms
+
+    settings = load_settings()
+    if server_of(settings) is None:
+        count = take_over_resting_forms(settings)
+        if count:
+            output.say(f"The keys of {count} services were taken over from their forms into the database.")
+        return
+    from tasks.services import take_over
+
+    with server_in_use():
+        take_over()
+
+
+def rotate() -> None:
+    """Encrypt all secrets with a new key. Where CAMPAIGN_ENCRYPTION_KEY is set, its first key is the new one."""
+    from campaign.db.engine import make_ready
+    from campaign.db.vault import rotate_key
+
+    make_ready()
+    count = rotate_key(datetime.now(UTC))
+    output.say(f"{count:,} secrets are encrypted with the new key. Make a backup of it now.")
+
+
+def discard(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Delete all secrets after the key was lost for good. The keys of services are then entered again."""
+    from campaign.db.engine import make_ready, writing
+    from campaign.db.vault import discard_all
+
+    make_ready()
+    if not yes and not typer.confirm("Delete the keys of all services and the tokens of all agreements?", err=True):
+        raise NotPossible("Nothing was changed.")
+    with writing() as session:
+        count = discard_all(session)
+    output.say(f"{count:,} secrets are deleted. Enter the keys again: campaign service edit HANDLE --keys")

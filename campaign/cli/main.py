@@ -1,8 +1,11 @@
-"""The `campaign` command. Each of its commands is imported when it is called: `--help` loads none of them."""
+"""The `campaign` command. Help and completion read the table here; a command's module is imported when it is called."""
 
+import gc
+import os
 import sys
+from collections.abc import Iterator, MutableMapping
 from importlib import import_module
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from typer.core import TyperGroup
@@ -11,56 +14,182 @@ from typer.exceptions import TyperException
 from campaign.cli import output
 from campaign.errors import CampaignError, WrongUsage
 
-#: Each command: its module and name there, and the line that the list of commands shows.
-COMMANDS: dict[str, tuple[str, str, str]] = {
-    "demo": ("demo", "demo", "Show the whole story on a simulated X."),
-    "up": ("server", "up", "Start the Prefect server with its UI, a worker and the web pages."),
-    "service": ("service", "service", "The connected X accounts."),
-    "sync": ("sync", "sync", "Bring the followers of services into the visitors table."),
-    "delivery": ("delivery", "delivery", "Posts and direct messages, from a draft to what came of them."),
-    "template": ("template", "template", "What new deliveries start from."),
-    "visitors": ("visitors", "visitors", "List, filter and export visitors."),
-    "consent": ("consent", "consent", "Who agreed to get direct messages."),
-    "denylist": ("consent", "denylist", "Who never gets direct messages."),
-    "contact": ("contact", "contact", "People who share their profile, and contacts from elsewhere."),
-    "report": ("report", "report", "What came of deliveries and services."),
-    "deploy": ("server", "deploy_command", "Register the workflows, or their new versions."),
-    "doctor": ("doctor", "doctor", "Check everything, and say what to do."),
-    "web": ("server", "web", "Serve the pages for the public and the reports."),
-    "simulator": ("server", "simulator", "Serve a simulated X on this machine."),
-    "keys": ("server", "keys", "The key that encrypts the secrets in the database."),
-    "db": ("server", "database", "The schema of the database."),
+
+class Command(NamedTuple):
+    """A command: where its function is (`module.function`), and the first sentence of its help."""
+
+    place: str
+    help: str
+
+
+class Group(NamedTuple):
+    """Commands under one word."""
+
+    commands: dict[str, Command]
+    help: str
+
+
+COMMANDS: dict[str, Command | Group] = {
+    "demo": Command("server.demo", "Show the whole story on a simulated X."),
+    "up": Command("server.up", "Start the Prefect server with its UI, a worker and the web pages."),
+    "service": Group(
+        {
+            "create": Command("service.create", "Connect an X account."),
+            "edit": Command("service.edit", "Change settings of a service and keep the rest."),
+            "list": Command("service.list_services", "List the services with their state and cost of this month."),
+            "check": Command("service.check", "Check the keys of a service with X."),
+            "remove": Command("service.remove", "Disconnect an X account and delete its keys; its visitors stay."),
+        },
+        "The connected X accounts.",
+    ),
+    "sync": Command("service.sync", "Read the followers of services into the visitors table."),
+    "delivery": Group(
+        {
+            "create": Command("delivery.create", "Create a delivery."),
+            "edit": Command("delivery.edit", "Change settings of a delivery and keep the rest."),
+            "analyse": Command("delivery_send.analyse", "Analyse a delivery: errors, recipients, cost, duration."),
+            "preview": Command(
+                "delivery_preview.preview", "Show posts as X will show them, or messages as people get them."
+            ),
+            "proof": Command("delivery_send.proof", "Send a proof, to the proof service or the proof recipients."),
+            "confirm": Command("delivery_send.confirm", "Confirm a delivery as it was analysed."),
+            "reject": Command("delivery_send.reject", "Reject a delivery; it goes back to editing."),
+            "send": Command("delivery_send.send", "Send a confirmed delivery now, or continue an earlier run."),
+            "pause": Command("delivery_send.pause", "Pause a delivery until it is resumed."),
+            "resume": Command("delivery_send.resume", "Resume a paused delivery."),
+            "stop": Command("delivery_send.stop", "Stop a delivery for good; what was sent stays."),
+            "withdraw": Command("delivery_send.withdraw", "Delete the posts of a delivery from X, for good."),
+            "settle": Command("delivery_send.settle", "Record the outcome of a part that could not be looked up on X."),
+            "list": Command("delivery.list_deliveries", "List the newest deliveries and their states."),
+            "show": Command("delivery.show", "Show a delivery: settings, state, analysis, history, log."),
+            "log": Command("delivery.log", "Show the outcome of every part or message."),
+        },
+        "Posts, threads and broadcasts of direct messages, from draft to X.",
+    ),
+    "template": Group(
+        {
+            "list": Command("delivery.list_templates", "List the templates, the built-in ones first."),
+            "show": Command("delivery.show_template", "Show the settings of a template."),
+            "duplicate": Command("delivery.duplicate", "Copy a template under another name."),
+            "save": Command("delivery.save", "Save the settings of a delivery as a template."),
+            "delete": Command("delivery.delete", "Delete a saved template; deliveries made from it stay."),
+        },
+        "What new deliveries start from.",
+    ),
+    "visitors": Command("people.visitors", "List, filter and export visitors, the newest followers first."),
+    "consent": Group(
+        {
+            "grant": Command("consent.grant", "Record a person's consent, on an operator's evidence."),
+            "withdraw": Command("consent.withdraw", "Record that a person wants no more messages."),
+            "import": Command("consent.import_list", "Import consents from a CSV file."),
+            "list": Command("consent.list_consents", "List the consents of a service, the newest first."),
+        },
+        "Who agreed to get direct messages, and who withdrew.",
+    ),
+    "denylist": Group(
+        {
+            "add": Command("consent.add", "Add a person to the denylist; waiting messages are cancelled."),
+            "remove": Command("consent.remove", "Remove a person from the denylist."),
+            "list": Command("consent.list_suppressed", "List the people on the denylist, the newest first."),
+        },
+        "Who never gets direct messages.",
+    ),
+    "contact": Group(
+        {
+            "list": Command("people.list_contacts", "List contacts, the most recently changed first."),
+            "show": Command("people.show", "Show a person's profile and agreements."),
+            "import": Command("people.import_list", "Import contacts from a CSV file."),
+            "export": Command("people.export", "Print all data held of one person as one JSON document."),
+            "erase": Command("people.erase", "Erase all data of one person, for good."),
+        },
+        "People who share their profile, and contacts from elsewhere.",
+    ),
+    "report": Group(
+        {
+            "delivery": Command("report.delivery", "Report a delivery: recipients, clicks, reactions, cost."),
+            "service": Command("report.service", "Report a service: its audience, and when its posts do well."),
+            "all": Command("report.everything", "Report all services side by side, and the newest deliveries."),
+        },
+        "Clicks, reactions, followers and cost of deliveries and services.",
+    ),
+    "deploy": Command("server.deploy_command", "Register the workflows, or their new versions."),
+    "doctor": Command("doctor.doctor", "Check the installation, and say what to do."),
+    "web": Command("server.web", "Serve the public pages and the reports."),
+    "simulator": Command("server.simulator", "Serve a simulated X on this machine."),
+    "keys": Group(
+        {
+            "rotate": Command("doctor.rotate", "Encrypt all secrets with a new key."),
+            "discard": Command("doctor.discard", "Delete all secrets after the key was lost for good."),
+        },
+        "The key that encrypts the secrets in the database.",
+    ),
+    "db": Group(
+        {"upgrade": Command("doctor.upgrade", "Migrate the database to the schema of this version.")},
+        "The schema of the database.",
+    ),
 }
+"""All commands, in the order of the list that `--help` shows."""
 _PLAIN: dict[str, Any] = {"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
 
 
+class _Loaded(MutableMapping[str, Any]):
+    """The commands of a table by name, each imported when it is taken out."""
+
+    def __init__(self, table: dict[str, Command] | dict[str, Command | Group]) -> None:
+        self._table: dict[str, Any] = dict(table)
+        self._loaded: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._loaded:
+            self._loaded[name] = _load(name, self._table[name])
+        return self._loaded[name]
+
+    def __setitem__(self, name: str, command: Any) -> None:
+        self._loaded[name] = self._table[name] = command
+
+    def __delitem__(self, name: str) -> None:
+        del self._table[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._table)
+
+    def __len__(self) -> int:
+        return len(self._table)
+
+
+def _load(name: str, entry: Command | Group) -> Any:
+    if isinstance(entry, Group):
+        return LazyGroup(name=name, help=entry.help, table=entry.commands, no_args_is_help=True, rich_markup_mode=None)
+    module, function = entry.place.split(".")
+    # The one command of an application of its own is what Typer makes of a function.
+    single = typer.Typer(**_PLAIN)
+    single.command(name)(getattr(import_module(f"campaign.cli.{module}"), function))
+    return typer.main.get_command(single)
+
+
 class LazyGroup(TyperGroup):
-    """The commands by name, imported when they are called."""
+    """Commands that are listed and completed by their table, and imported when they are called."""
+
+    def __init__(self, *, table: dict[str, Command] | None = None, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        self._lines = {name: entry.help for name, entry in (table or COMMANDS).items()}
+        self.commands = _Loaded(table or COMMANDS)
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        """Lists the names, in the order of the story that they tell."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Imports a command; None for a name that is none."""
-        if cmd_name not in self.commands and cmd_name in COMMANDS:
-            module, name, _ = COMMANDS[cmd_name]
-            self.commands[cmd_name] = _command(getattr(import_module(f"campaign.cli.{module}"), name), cmd_name)
-        return super().get_command(ctx, cmd_name)
+        """Lists the names in the order of the table."""
+        return list(self._lines)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Writes the list of commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, _, line) in COMMANDS.items()])
+            formatter.write_dl(list(self._lines.items()))
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Completes a name without importing commands."""
+        from typer._click.shell_completion import CompletionItem
 
-def _command(found: Any, name: str) -> Any:
-    group = found
-    if not isinstance(found, typer.Typer):
-        group = typer.Typer(**_PLAIN)
-        group.command(name)(found)
-    group.info.name = name
-    return typer.main.get_command(group)
+        names = [CompletionItem(name, help=line) for name, line in self._lines.items() if name.startswith(incomplete)]
+        return [*names, *super(TyperGroup, self).shell_complete(ctx, incomplete)]
 
 
 app = typer.Typer(
@@ -71,16 +200,31 @@ app = typer.Typer(
 )
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"campaign {version('campaign')}")  # noqa: T201
+        raise typer.Exit
+
+
 @app.callback()
-def _all_commands() -> None:
+def _all_commands(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
     """Keep this a group of commands."""
 
 
 def main() -> None:
-    """Run the command: exit status 0 done, 1 refused or failed, 2 wrong usage; an error is one line."""
+    """Runs the command: exit status 0 done, 1 refused or failed, 2 wrong usage; an error is one line."""
+    # Importing makes hundreds of thousands of objects that stay: looking through them each time costs a tenth of it.
+    gc.set_threshold(50_000, 20, 50)
     try:
         _check_readable(sys.argv)
-        sys.exit(app(standalone_mode=False))
+        _take_named_shell(sys.argv)
+        sys.exit(app(standalone_mode=False, prog_name="campaign"))
     except TyperException as error:
         output.say(error.format_message().replace("Value error, ", ""))
         sys.exit(2)
@@ -103,9 +247,15 @@ def main() -> None:
 
 
 def _check_readable(words: list[str]) -> None:
-    """Raise WrongUsage for bytes that are no text: no database and no post could hold them."""
+    """Raises WrongUsage for bytes that are not text: no database and no post could hold them."""
     for word in words:
         try:
             word.encode()
         except UnicodeEncodeError:
             raise WrongUsage(f"{word!a} is not written in UTF-8; set the terminal to it.") from None
+
+
+def _take_named_shell(words: list[str]) -> None:
+    """Lets `--show-completion bash` name the shell; without a name, Typer finds it among the parent processes."""
+    if len(words) > 2 and words[1] in {"--show-completion", "--install-completion"}:  # noqa: PLR2004
+        os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"

@@ -1,52 +1,65 @@
 """How commands speak: results on standard output, everything else on standard error."""
 
-import csv
+import re
 import sys
-import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from threading import Event, Thread
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import orjson
-import pendulum
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
-
-from campaign.audience import sync
-from campaign.broadcasts import waves
-from campaign.broadcasts.report import Numbers
-from campaign.db.engine import reading
 from campaign.errors import WrongUsage
-from campaign.settings import load_settings
-from models import Delivery, DeliveryKind, Service, SyncRun, SyncState
 
-#: For people, on standard error: progress, questions, what went wrong.
-console = Console(stderr=True, highlight=False)
+if TYPE_CHECKING:
+    import csv
+
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from models import Delivery, Service, SyncRun
+
 #: What a spreadsheet would take for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+#: What a terminal obeys instead of showing it: a text could move the cursor or colour what follows.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+@lru_cache
+def console() -> "Console":
+    """Returns the terminal for people, on standard error: progress, questions, what went wrong."""
+    from rich.console import Console
+
+    return Console(stderr=True, highlight=False)
 
 
 def say(sentence: str) -> None:
-    """Tell a person something, in one line however narrow the terminal."""
-    console.print(sentence, markup=False, soft_wrap=True)
+    """Prints a sentence for a person, in one line however narrow the terminal."""
+    print(plain(sentence), file=sys.stderr)  # noqa: T201
+
+
+def plain(text: str) -> str:
+    """Replaces what could move a terminal's cursor or colour what follows."""
+    return _CONTROL.sub("\ufffd", text)
 
 
 def print_json(document: Any) -> None:
-    """Print one JSON document, the whole result of a command with `--json`."""
+    """Prints one JSON document, the whole result of a command with `--json`."""
+    import orjson
+
     print(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())  # noqa: T201
 
 
 def print_json_list(items: Iterable[Any]) -> None:
-    """Print one JSON list as it comes, however long, in the same memory."""
+    """Prints one JSON list as it comes, however long, in the same memory."""
     _print_items(items, "  ")
     print("]")  # noqa: T201
 
 
 def print_json_ending(document: dict[str, Any], name: str, items: Iterable[Any]) -> None:
-    """Print one JSON document whose last field is a list that is printed as it comes."""
+    """Prints one JSON document whose last field is a list that is printed as it comes."""
+    import orjson
+
     head = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode().removesuffix("\n}")
     print(f"{head},\n  {orjson.dumps(name).decode()}: ", end="")  # noqa: T201
     _print_items(items, "    ")
@@ -54,6 +67,8 @@ def print_json_ending(document: dict[str, Any], name: str, items: Iterable[Any])
 
 
 def _print_items(items: Iterable[Any], indent: str) -> None:
+    import orjson
+
     separator, end = "[", ""
     for item in items:
         text = orjson.dumps(item, option=orjson.OPT_INDENT_2).decode().replace("\n", f"\n{indent}")
@@ -63,7 +78,9 @@ def _print_items(items: Iterable[Any], indent: str) -> None:
 
 
 def print_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Print comma separated rows as they come, with nothing in them that a spreadsheet would take for a formula."""
+    """Prints comma separated rows as they come, with nothing in them that a spreadsheet would take for a formula."""
+    import csv
+
     writer = csv.writer(sys.stdout)
     writer.writerow(_heading(name) for name in columns)
     for row in rows:
@@ -82,18 +99,21 @@ def _cell(value: object) -> str:
 
 @contextmanager
 def working(sentence: str) -> Iterator[None]:
-    """Show on a terminal that something takes its time."""
-    if not console.is_terminal:
+    """Shows on a terminal that something takes its time."""
+    if not sys.stderr.isatty():
         yield
         return
-    with console.status(sentence):
+    with console().status(sentence):
         yield
 
 
 def print_table(rows: Sequence[dict[str, str]]) -> None:
-    """Print rows with the same columns; columns that are empty throughout are left out."""
+    """Prints rows with the same columns; columns that are empty throughout are left out."""
     if not rows:
         return
+    from rich.console import Console
+    from rich.table import Table
+
     columns = [name for name in rows[0] if any(row[name] for row in rows)]
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
@@ -103,7 +123,7 @@ def print_table(rows: Sequence[dict[str, str]]) -> None:
 
 
 def write_page(file: Path, page: str) -> None:
-    """Write a page for the browser; raises WrongUsage when the file cannot be written."""
+    """Writes a page for the browser; raises WrongUsage when the file cannot be written."""
     try:
         file.write_text(page, encoding="utf-8")
     except OSError as error:
@@ -112,7 +132,11 @@ def write_page(file: Path, page: str) -> None:
 
 
 def keep(error: Exception) -> str:
-    """Write an error's details to a file of the home and say where they are."""
+    """Writes an error's details to a file of the home and returns a sentence that says where they are."""
+    import traceback
+
+    from campaign.settings import load_settings
+
     path = load_settings().home / "logs" / "error.log"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,23 +148,51 @@ def keep(error: Exception) -> str:
 
 
 @contextmanager
-def progress(services: Sequence[Service]) -> Iterator[None]:
-    """Show a bar per service, read from the database while the flow works."""
+def progress(services: Sequence["Service"]) -> Iterator[None]:
+    """Shows a bar per service, read from the database while the flow works."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    note = TextColumn("{task.fields[note]}")
-    hidden = not console.is_terminal
-    with Progress(*columns, note, console=console, transient=True, disable=hidden) as bars:
-        done = Event()
-        watcher = Thread(target=_watch, args=(bars, services, done))
-        watcher.start()
-        try:
-            yield
-        finally:
-            done.set()
-            watcher.join()
+    bars = Progress(*columns, TextColumn("{task.fields[note]}"), console=console(), transient=True)
+    with bars, _watching(_watch_sync, bars, services):
+        yield
 
 
-def _watch(bars: Progress, services: Sequence[Service], done: Event) -> None:
+@contextmanager
+def sending(delivery: "Delivery") -> Iterator[None]:
+    """Shows a bar while a broadcast is sent; nothing for a post, which is out at once, or without a terminal."""
+    if delivery.kind.value != "dm" or not sys.stderr.isatty():
+        yield
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn(delivery.name), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    bars = Progress(*columns, console=console(), transient=True)
+    with bars, _watching(_watch_broadcast, bars, delivery):
+        yield
+
+
+@contextmanager
+def _watching(watch: Callable[..., None], bars: "Progress", watched: Any) -> Iterator[None]:
+    done = Event()
+    watcher = Thread(target=watch, args=(bars, watched, done))
+    watcher.start()
+    try:
+        yield
+    finally:
+        done.set()
+        watcher.join()
+
+
+def _watch_sync(bars: "Progress", services: Sequence["Service"], done: Event) -> None:
+    import pendulum
+
+    from campaign.audience import sync
+    from campaign.db.engine import reading
+
     began = pendulum.now("UTC")
     shown = {one.id: bars.add_task(one.internal_name, total=one.followers_count, note="") for one in services}
     while not done.wait(0.3):
@@ -149,37 +201,24 @@ def _watch(bars: Progress, services: Sequence[Service], done: Event) -> None:
                 bars.update(shown[run.service_id], completed=run.followers_read, note=_note(run))
 
 
-def _note(run: SyncRun) -> str:
+def _note(run: "SyncRun") -> str:
+    import pendulum
+
+    from models import SyncState
+
     if run.state is not SyncState.WAITING or not run.goes_on_at:
         return f"{run.followers_read:,} read"
     seconds = max(0, int((run.goes_on_at - pendulum.now("UTC")).total_seconds()))
-    return f"{run.followers_read:,} read, X allows no more calls for now: continues in {seconds} s"
+    return f"{run.followers_read:,} read, rate limit reached: continues in {seconds} s"
 
 
-_EVERY_SECONDS = 2.0
+def _watch_broadcast(bars: "Progress", delivery: "Delivery", done: Event) -> None:
+    from campaign.broadcasts import waves
+    from campaign.broadcasts.report import Numbers
+    from campaign.db.engine import reading
 
-
-@contextmanager
-def sending(delivery: Delivery) -> Iterator[None]:
-    """Show a bar while a broadcast is sent; nothing for a post, which is out at once, or without a terminal."""
-    if delivery.kind is not DeliveryKind.DM or not console.is_terminal:
-        yield
-        return
-    columns = (TextColumn(delivery.name), BarColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bars:
-        done = Event()
-        watcher = Thread(target=_watch_broadcast, args=(bars, delivery, done))
-        watcher.start()
-        try:
-            yield
-        finally:
-            done.set()
-            watcher.join()
-
-
-def _watch_broadcast(bars: Progress, delivery: Delivery, done: Event) -> None:
     bar = bars.add_task("", total=100)
-    while not done.wait(_EVERY_SECONDS):
+    while not done.wait(2.0):
         with reading() as session:
             numbers = Numbers(waves.count_by_state(session, delivery.id))
         bars.update(bar, completed=numbers.percentage, description=numbers.in_words())
@@ -193,10 +232,12 @@ _MOST_NAMED = 10
 def read_rows(
     file: Path, columns: Sequence[str], naming: Sequence[str], read: Callable[[Mapping[str, str]], _ROW]
 ) -> list[tuple[int, _ROW]]:
-    """Read all rows, each with the number of its line; `naming` are the columns of which one is needed.
+    """Reads all rows, each with the number of its line; `naming` are the columns of which one is needed.
 
-    Raises WrongUsage that names those that cannot be used by their lines.
+    Raises WrongUsage that names the rows that cannot be used by their lines.
     """
+    import csv
+
     try:
         with file.open(newline="", encoding="utf-8-sig") as opened:
             return _rows(file, csv.DictReader(opened, strict=True), columns, naming, read)
@@ -205,11 +246,11 @@ def read_rows(
     except UnicodeDecodeError:
         raise WrongUsage(f"{file} is not written in UTF-8; save it as CSV UTF-8.") from None
     except csv.Error as error:
-        raise WrongUsage(f"{file} is no comma separated list ({error}).") from None
+        raise WrongUsage(f"{file} is not valid CSV ({error}).") from None
 
 
 def refuse(file: Path, problems: Sequence[tuple[int, str]]) -> None:
-    """Raise WrongUsage when there are problems, each with the number of its line."""
+    """Raises WrongUsage when there are problems, each with the number of its line."""
     if problems:
         named = "; ".join(f"line {line}: {problem}" for line, problem in problems[:_MOST_NAMED])
         more = f"; and {len(problems) - _MOST_NAMED:,} more lines" if len(problems) > _MOST_NAMED else ""
@@ -242,12 +283,12 @@ def _check_named(file: Path, found: Collection[str], naming: Sequence[str]) -> N
 
 
 def _column(name: str) -> str:
-    """The name of a column; `campaign visitors --csv` writes some of them with the labels of its list."""
+    """Returns the name of a column; `campaign visitors --csv` writes some of them with the labels of its list."""
     return name.strip().lower().replace(" ", "_")
 
 
 def _filled(reader: "csv.DictReader[str]", columns: Sequence[str]) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """The rows in which something stands, each with the number of its line."""
+    """Yields the rows that are not empty, each with the number of its line."""
     for row in reader:
         cells = {name: (row.get(name) or "").strip() for name in columns}
         if any(cells.values()):

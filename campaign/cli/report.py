@@ -1,7 +1,7 @@
-"""`campaign report`: what came of deliveries and services; only the database is asked."""
+"""`campaign report`: figures of deliveries and services; only the database is read."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import pendulum
 import typer
@@ -10,17 +10,15 @@ from sqlmodel import Session
 from campaign.cli import output
 from campaign.db import engine
 from campaign.db.engine import reading
-from campaign.deliveries import store as deliveries
 from campaign.errors import WrongUsage
-from campaign.reporting import csv_file
-from campaign.reporting.document import Report, Section, shown
 from campaign.services import store as services
 from campaign.settings import load_settings
-from campaign.statistics import numbers as engagement_deliveries
-from campaign.statistics import reports
+from campaign.statistics import numbers, reports
 from campaign.statistics.numbers import TARIFF
 
-report = typer.Typer(help="What came of it: clicks, reactions, followers, cost.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from campaign.reporting.document import Report, Section
+
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print every figure on a line of its own, comma separated.")]
@@ -30,74 +28,77 @@ class _Numbers(Protocol):
     def as_json(self) -> dict[str, object]: ...
 
 
-@report.command()
 def delivery(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The internal name of the delivery.")],
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """Show how many got a delivery, who clicked, what people did with its posts, and what it cost."""
+    """Report a delivery: recipients, clicks, reactions, cost."""
 
     def read(session: Session) -> Any:
-        return engagement_deliveries.delivery_numbers(session, deliveries.named(session, name), TARIFF)
+        from campaign.deliveries import store as deliveries
+
+        return numbers.delivery_numbers(session, deliveries.named(session, name), TARIFF)
 
     _show(read, reports.delivery_report_of, as_json=as_json, as_csv=as_csv)
 
 
-@report.command()
 def service(
     name: Annotated[str, typer.Argument(metavar="NAME", help="The internal name of the service.")],
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """Show how the audience of a service grows, when its posts do well, and which did best."""
+    """Report a service: its audience, and when its posts do well. The best posts are listed."""
 
     def read(session: Session) -> Any:
         found = services.find(session, name)
         if found is None:
             raise WrongUsage(f"There is no service {name!r}; `campaign service list` shows them.")
-        return engagement_deliveries.service_numbers(session, found, load_settings().timezone)
+        return numbers.service_numbers(session, found, load_settings().timezone)
 
     _show(read, reports.service_report_of, as_json=as_json, as_csv=as_csv)
 
 
-@report.command("all")
 def everything(as_json: AsJson = False, as_csv: AsCsv = False) -> None:
-    """Show all services side by side, and the newest deliveries."""
+    """Report all services side by side, and the newest deliveries."""
 
     def read(session: Session) -> Any:
-        return engagement_deliveries.overview(session, TARIFF, pendulum.now("UTC"))
+        return numbers.overview(session, TARIFF, pendulum.now("UTC"))
 
     _show(read, reports.overview_of, as_json=as_json, as_csv=as_csv)
 
 
 def _show(
-    read: Callable[[Session], _Numbers], report_of: Callable[[Any], Report], *, as_json: bool, as_csv: bool
+    read: Callable[[Session], _Numbers], report_of: Callable[[Any], "Report"], *, as_json: bool, as_csv: bool
 ) -> None:
     if as_json and as_csv:
         raise WrongUsage("Choose --csv or --json; both do not fit into one output.")
     engine.make_ready()
     with reading() as session:
-        numbers = read(session)
+        found = read(session)
     if as_json:
-        output.print_json(numbers.as_json())
+        output.print_json(found.as_json())
     elif as_csv:
-        _print_csv(report_of(numbers))
+        _print_csv(report_of(found))
     else:
-        _print(report_of(numbers))
+        _print(report_of(found))
 
 
-def _print_csv(found: Report) -> None:
+def _print_csv(found: "Report") -> None:
+    from campaign.reporting import csv_file
+
     print(csv_file.as_csv(found), end="")  # noqa: T201
 
 
-def _print(found: Report) -> None:
+def _print(found: "Report") -> None:
     output.say(f"{found.title} ({found.about})")
     for section in found.sections:
         _print_section(section)
 
 
-def _print_section(section: Section) -> None:
+def _print_section(section: "Section") -> None:
+    from campaign.reporting.document import shown
+
     output.say("")
     output.say(f"{section.title}. {section.said}".rstrip())
     output.print_table([dict(zip(section.columns, map(shown, row), strict=True)) for row in section.rows])

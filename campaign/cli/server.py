@@ -1,24 +1,26 @@
-"""`campaign up`, `deploy`, `web`, `db` and `simulator`: what runs on this machine."""
+"""`campaign up`, `demo`, `deploy`, `web` and `simulator`: what runs on this machine, and how a command runs a flow."""
 
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from filelock import FileLock, Timeout
 
 from campaign.cli import output
-from campaign.cli.runs import server_in_use
 from campaign.errors import CampaignError, NotPossible, WrongUsage
 from campaign.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from deployments.deploying import Deployed
     from deployments.server import Server
+    from models import Agreement
+
 
 #: How often forms that were saved in the UI are looked for, in seconds.
 _FORMS_EVERY = 3.0
@@ -56,7 +58,7 @@ def _run(settings: Settings, port: int) -> None:
 
 
 def start_everything(settings: Settings, port: int, stack: ExitStack) -> "Server":
-    """Start server and worker and deploy the workflows, with a line per step; all of it ends with the stack."""
+    """Starts server and worker and deploys the workflows, with a line per step; all of it ends with the stack."""
     from campaign.db import engine as schema
     from deployments.server import running_server, used_by_prefect
 
@@ -72,6 +74,8 @@ def start_everything(settings: Settings, port: int, stack: ExitStack) -> "Server
 
 
 def _start_worker(settings: Settings, api_url: str, stack: ExitStack) -> None:
+    from datetime import UTC, datetime
+
     from deployments.deploying import deploy
     from deployments.worker import make_pool, running_worker, wait_for_worker
 
@@ -138,6 +142,8 @@ def _take_over_forms(shown: set[str]) -> set[str]:
 
 @contextmanager
 def _only_once(settings: Settings) -> Iterator[None]:
+    from filelock import FileLock, Timeout
+
     lock = FileLock(settings.home / "up.lock")
     try:
         lock.acquire(timeout=0)
@@ -151,7 +157,7 @@ def _only_once(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def ending_in_order() -> Iterator[None]:
-    """Make every way of ending a KeyboardInterrupt, and the first one the last: nothing disturbs the cleaning up."""
+    """Turns the first signal to end into a KeyboardInterrupt and ignores later ones: nothing disturbs cleaning up."""
 
     def end(_number: int, _frame: FrameType | None) -> NoReturn:
         for one in _ENDINGS:
@@ -170,14 +176,14 @@ def ending_in_order() -> Iterator[None]:
 
 @contextmanager
 def step(title: str) -> Iterator[None]:
-    """Show that something is going on, and that it is done."""
+    """Shows that a step is running, and how long it took."""
     begin = time.monotonic()
-    with output.console.status(f"{title}…"):
+    with output.working(f"{title}…"):
         yield
     output.say(f"{title}: done ({time.monotonic() - begin:.1f} s)")
 
 
-#: Requests at the same time; whoever comes then is told to come back.
+#: Requests at the same time; later ones are answered 503.
 _AT_ONCE = 400
 _KEEP_ALIVE_SECONDS = 5
 _END_SECONDS = 3
@@ -190,7 +196,7 @@ def web(
     ] = None,
     host: Annotated[str, typer.Option(help="Address to listen at; 0.0.0.0 for all of this machine.")] = "127.0.0.1",
 ) -> None:
-    """Serve the pages on which people share their profile, the short links and the reports, until Ctrl-C.
+    """Serve the public pages and the reports, until Ctrl-C: sign-in of contacts, short links, previews.
 
     The world reaches them at CAMPAIGN_PUBLIC_URL, through a proxy of yours that adds HTTPS.
     """
@@ -242,13 +248,8 @@ def _announce(agreement: "Agreement") -> None:
     announce_agreement(agreement)
 
 
-if TYPE_CHECKING:
-    from deployments.deploying import Deployed
-    from models import Agreement
-
-
 def deploy_command(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
-    """Register the workflows, or their new versions: new ones are stopped, known ones stay as people left them.
+    """Register the workflows, or their new versions. New ones are stopped, known ones keep their state.
 
     They go to the server that PREFECT_API_URL names, or else to that of this home.
     """
@@ -264,7 +265,7 @@ def deploy_command(as_json: Annotated[bool, typer.Option("--json", help="Print o
         from deployments.deploying import deploy
         from tasks.services import take_over
 
-        with output.console.status("Deploying the workflows…"):
+        with output.working("Deploying the workflows…"):
             workflows = deploy(load_settings())
         take_over()
     if as_json:
@@ -288,46 +289,10 @@ def _line(workflow: "Deployed") -> str:
     return f"{workflow.name}: enabled; next run {workflow.next_run:%A %Y-%m-%d %H:%M %Z}"
 
 
-database = typer.Typer(help="The schema of the database.", no_args_is_help=True)
-
-
-@database.callback()
-def _group() -> None:
-    """Keep `upgrade` a subcommand though it is the only one."""
-
-
-@database.command()
-def upgrade() -> None:
-    """Bring the database to the schema of this version; safe to run twice."""
-    from campaign.db import engine as schema
-    from campaign.db.engine import check_reachable
-
-    check_reachable()
-    schema.upgrade()
-    output.say(f"The database is at revision {schema.newest_revision()}.")
-    _take_over_old_forms()
-
-
-def _take_over_old_forms() -> None:
-    """Takes over keys that an earlier version kept in Prefect's forms, whether its server runs or not."""
-    from deployments.server import server_of, take_over_resting_forms
-
-    settings = load_settings()
-    if server_of(settings) is None:
-        count = take_over_resting_forms(settings)
-        if count:
-            output.say(f"The keys of {count} services were taken over from their forms into the database.")
-        return
-    from tasks.services import take_over
-
-    with server_in_use():
-        take_over()
-
-
 def simulator(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")] = 8085,
 ) -> None:
-    """Serve a simulated X on this machine, empty at first, until Ctrl-C; see docs/simulator.md."""
+    """Serve a simulated X on this machine. It is empty at first and ends with Ctrl-C; see docs/simulator.md."""
     from campaign.simulator.server import serve
 
     try:
@@ -336,29 +301,226 @@ def simulator(
         raise WrongUsage(f"{error.strerror} Choose another --port.") from None
 
 
-keys = typer.Typer(help="The key that encrypts the secrets in the database.", no_args_is_help=True)
+@contextmanager
+def server_in_use() -> Iterator[bool]:
+    """Uses the Prefect server of this home, or the one that PREFECT_API_URL names; gives whether there is one.
+
+    Prefect is imported only where there is one.
+    """
+    from deployments.processes import adopt
+    from deployments.server import check_version, drain_prefect, server_of, used_by_prefect
+
+    settings = load_settings()
+    api_url = server_of(settings)
+    if api_url is None:
+        yield False
+        return
+    check_version(api_url)
+    # Commands report by themselves; Prefect's log lines stay in the UI.
+    os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
+    adopt(settings)
+    with used_by_prefect(api_url):
+        try:
+            yield True
+        finally:
+            drain_prefect()
 
 
-@keys.command()
-def rotate() -> None:
-    """Encrypt all secrets with a new key, or with the first one of CAMPAIGN_ENCRYPTION_KEY; others go on meanwhile."""
-    from campaign.db.engine import make_ready
-    from campaign.db.vault import rotate_key
+def run_flow(flow: Callable[..., Any], *args: Any, no_wait: bool = False, **parameters: Any) -> Any:
+    """Runs a flow in this process and returns its last state, whatever that is."""
+    from prefect import tags
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-    make_ready()
-    count = rotate_key(datetime.now(UTC))
-    output.say(f"{count:,} secrets are encrypted with the new key. Make a backup of it now.")
+    from tasks.continuation import NO_WAIT
+
+    # A run without a deployment needs no heartbeat, and waiting for its last one takes up to a second.
+    without_heartbeat = temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
+    with without_heartbeat, tags(*[NO_WAIT] if no_wait else []):
+        return flow(*args, return_state=True, **parameters)
 
 
-@keys.command()
-def discard(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
-    """Delete every secret after the key was lost for good; the keys of services are then entered again."""
-    from campaign.db.engine import make_ready, writing
-    from campaign.db.vault import discard_all
+BRAND, FOLLOWERS = "acme", 12_000
+_JOIN, _LEAVE, _RENAMED = 250, 120, 80
 
-    make_ready()
-    if not yes and not typer.confirm("Delete the keys of all services and the tokens of all agreements?", err=True):
-        raise NotPossible("Nothing was changed.")
-    with writing() as session:
-        count = discard_all(session)
-    output.say(f"{count:,} secrets are deleted. Enter the keys again: campaign service edit HANDLE --keys")
+
+class SimulatedBrand:
+    """A brand on the simulator at `x_url`; see docs/simulator.md for the calls."""
+
+    def __init__(self, x_url: str) -> None:
+        self._control = f"{x_url}/control/accounts"
+
+    def open_account(self, callback_url: str) -> dict[str, str]:
+        """Creates the account with its followers and returns its keys; a sign-in ends at `callback_url`."""
+        wanted = {"username": BRAND, "name": "Acme", "followers": FOLLOWERS, "callbacks": [callback_url]}
+        account = self._call("POST", "", wanted)
+        return {name: account[name] for name in account if name not in {"username", "user_id"}}
+
+    def let_time_pass(self) -> str:
+        """Has people join, leave and rename themselves; returns a sentence that says so."""
+        self._call("DELETE", f"/{BRAND}/followers", {"count": _LEAVE})
+        self._call("POST", f"/{BRAND}/renames", {"count": _RENAMED})
+        self._call("POST", f"/{BRAND}/followers", {"count": _JOIN})
+        return f"{_JOIN} people begin to follow @{BRAND}, {_LEAVE} leave, {_RENAMED} rename themselves"
+
+    def _call(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        import requests
+
+        try:
+            answer = requests.request(method, self._control + path, json=body, timeout=30)
+            answer.raise_for_status()
+        except requests.RequestException as error:
+            raise NotPossible(f"The simulator does not answer as it should ({type(error).__name__}).") from None
+        return dict(answer.json())
+
+
+#: A run that has not ended by then will not.
+_RUN_SECONDS = 300
+_PURPOSE = "To greet you by your name, and to tell you only what is of interest to you."
+
+
+def demo(
+    leave: Annotated[bool, typer.Option("--exit", help="End after the story instead of keeping the UI up.")] = False,
+) -> None:
+    """Show the whole story on a simulated X: a service is connected, its followers are synchronised and change.
+
+    Everything lives in a temporary home, unless CAMPAIGN_HOME names one. Ctrl-C ends everything that was started.
+    """
+    with ending_in_order(), ExitStack() as stack:
+        try:
+            _tell_story(stack, stay=not leave)
+        except KeyboardInterrupt:
+            output.say("Stopped; every process of the demo has ended.")
+
+
+def _tell_story(stack: ExitStack, *, stay: bool) -> None:
+    from deployments.processes import adopt
+
+    began = time.monotonic()
+    brand = _enter_simulated_world(stack)
+    settings = load_settings()
+    adopt(settings)
+    server = start_everything(settings, _port(settings), stack)
+    with step(f"Connecting the X account @{BRAND}"):
+        _connect(brand)
+    _show_sync("Reading every follower")
+    _show_visitors()
+    output.say(f"Time passes: {brand.let_time_pass()}.")
+    _show_sync("Reading them again")
+    output.say(f"The story took {time.monotonic() - began:.0f} s.")
+    if stay:
+        output.say(f"People share their profile at {settings.public_url}/join/{BRAND}")
+        output.say(f"The UI is at {server.url} - look around; Ctrl-C ends everything.")
+        signal.pause()
+
+
+def _port(settings: Settings) -> int:
+    """The usual port of the UI, or a free one where something runs there already."""
+    from deployments.server import free_port, is_free
+
+    return settings.server_port if is_free(settings.server_port) else free_port()
+
+
+def _web_port() -> int:
+    """The usual port of the web pages, or a free one in the same way."""
+    from deployments.server import free_port, is_free
+
+    wanted = Settings().web_port
+    return wanted if is_free(wanted) else free_port()
+
+
+def _enter_simulated_world(stack: ExitStack) -> SimulatedBrand:
+    """Point the settings of this process at a home of its own and at a simulator, and start the simulator."""
+    home = os.environ.get("CAMPAIGN_HOME") or stack.enter_context(_temporary_home())
+    os.environ["CAMPAIGN_HOME"] = home
+    for name in ("CAMPAIGN_DATABASE_URL", "PREFECT_API_URL", "PREFECT_HOME"):
+        os.environ.pop(name, None)
+    port = _web_port()
+    os.environ |= {"CAMPAIGN_WEB_PORT": str(port), "CAMPAIGN_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+    with step("Starting a simulated X"):
+        os.environ["CAMPAIGN_X_API_URL"] = x_url = _start_simulator(Path(home), stack)
+    load_settings.cache_clear()
+    return SimulatedBrand(x_url)
+
+
+@contextmanager
+def _temporary_home() -> Iterator[str]:
+    import tempfile
+
+    with tempfile.TemporaryDirectory(prefix="campaign-demo-", ignore_cleanup_errors=True) as home:
+        yield home
+
+
+def _start_simulator(home: "Path", stack: ExitStack) -> str:
+    from deployments.processes import child_environment, make_home, running
+    from deployments.server import free_port
+
+    settings = Settings(home=home)
+    make_home(settings)
+    url = f"http://127.0.0.1:{(port := free_port())}"
+    command = ["campaign.simulator", "--port", str(port)]
+    process = stack.enter_context(running(settings, "simulator", command, child_environment(settings)))
+    while "http" not in process.last_words():
+        if process.has_ended:
+            raise NotPossible(f"The simulator did not start: {process.last_words()}")
+        time.sleep(0.05)
+    return url
+
+
+def _connect(brand: SimulatedBrand) -> None:
+    from campaign.cli.service import save_changed, save_new
+    from campaign.services.store import connected_services
+
+    keys = brand.open_account(f"{load_settings().public_url}/join/callback")
+    values = {"label": "Acme (simulated)", "internal_name": BRAND, "join_purpose": _PURPOSE} | keys
+    if any(service.internal_name == BRAND for service in connected_services().services):
+        save_changed(BRAND, values)
+    else:
+        save_new(values)
+
+
+def _show_sync(title: str) -> None:
+    import pendulum
+
+    from campaign.audience import sync as sync_runs
+    from campaign.db.engine import reading
+    from campaign.services.store import find_service
+
+    service, began = find_service(BRAND), pendulum.now("UTC")
+    with step(f"{title}, by an ad hoc run of the deployment"), output.progress([service]):
+        _run_deployment()
+    with reading() as session:
+        runs = sync_runs.touched_since(session, began, [service.id])
+    output.print_table([sync_runs.report_on(service, run.id).as_row() for run in runs])
+
+
+def _run_deployment() -> None:
+    from prefect.deployments import run_deployment
+
+    run: Any = run_deployment(
+        "account-sync/account-sync",
+        parameters={"services": [BRAND]},
+        timeout=_RUN_SECONDS,
+        poll_interval=0.5,
+        as_subflow=False,
+    )
+    if run.state is None or not run.state.is_completed():
+        raise NotPossible(f"The run {run.name} did not complete: {run.state.message if run.state else 'no state'}")
+
+
+def _show_visitors() -> None:
+    import pendulum
+
+    from campaign.audience import visitors
+    from campaign.db.engine import reading
+    from campaign.formatting import usd
+    from campaign.limits import spend_cap as ledgers
+    from campaign.services.store import find_service
+
+    service = find_service(BRAND)
+    with reading() as session:
+        everybody = visitors.selection_of(session, BRAND, None, ended=False)
+        count = visitors.count_visitors(session, everybody)
+        sample = list(visitors.select_visitors(session, everybody, limit=5))
+        spent = ledgers.spent(session, service.id, pendulum.now("UTC"))
+    output.say(f"{count:,} visitors, {usd(spent)} of this month's {usd(service.spend_cap)}; five of them:")
+    output.print_table([row.as_row() for row in sample])

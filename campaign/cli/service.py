@@ -1,25 +1,30 @@
-"""`campaign service`: X accounts connected, checked, changed and removed."""
+"""`campaign service` and `campaign sync`: X accounts connected, checked, changed, removed and synchronised."""
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pendulum
 import typer
 
 from campaign.cli import output
+from campaign.cli.server import run_flow, server_in_use
 from campaign.db.engine import make_ready, reading, writing
 from campaign.errors import NotPossible, ServiceBlocked, Uncertain, Unsent, WrongUsage
 from campaign.formatting import usd
 from campaign.limits import spend_cap as ledgers
 from campaign.services import store as services
-from campaign.services.fields import read_fields
-from campaign.services.store import connected_services, find_service
+from campaign.services.store import choose_services, connected_services, find_service
 from campaign.settings import load_settings
 from campaign.x.types import check_handle
-from models import ApiVersion, MessagePolicy, Service
+from models import ApiVersion, MessagePolicy, Service, SyncMode
+
+if TYPE_CHECKING:
+    from campaign.audience.sync import SyncReport
+
 
 Handle = Annotated[str, typer.Argument(metavar="HANDLE", help="The handle of the X account, without the @.")]
 Label = Annotated[str | None, typer.Option(help="The name read in lists and reports.")]
@@ -29,7 +34,6 @@ Proof = Annotated[bool | None, typer.Option("--proof/--no-proof", help="A privat
 Version = Annotated[ApiVersion | None, typer.Option(help="Which of X's APIs.")]
 Owned = Annotated[bool | None, typer.Option("--owned/--not-owned", help="This account owns the developer app.")]
 Cap = Annotated[float | None, typer.Option(min=0, help="US dollars in a calendar month.")]
-
 Policy = Annotated[MessagePolicy | None, typer.Option("--message-policy", help="Whom direct messages go to.")]
 OptOutLine = Annotated[str | None, typer.Option(help="Ends direct messages; empty for none.")]
 FrequencyCap = Annotated[int | None, typer.Option(min=0, help="Direct messages to one person; 0 for no cap.")]
@@ -37,15 +41,12 @@ FrequencyDays = Annotated[int | None, typer.Option(min=1, max=365, help="Days in
 QuietHours = Annotated[str | None, typer.Option(help="No direct messages then, as in 22:00-08:00; empty for none.")]
 TimeZone = Annotated[str | None, typer.Option("--timezone", help="Of the quiet hours; empty for CAMPAIGN_TIMEZONE.")]
 DailyLimit = Annotated[int | None, typer.Option(min=0, help="Direct messages in 24 hours; 0 for X's limit.")]
-
 JoinPurpose = Annotated[str | None, typer.Option(help="Why people are asked to share their profile; empty: nobody is.")]
 AsksEmail = Annotated[bool | None, typer.Option("--asks-email/--no-asks-email", help="Ask for the email address too.")]
 Reconciliation = Annotated[
     str | None, typer.Option(help="How known contacts are found: some of x_user_id, email, username; - for none.")
 ]
-
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-
 ConsumerKey = Annotated[str | None, typer.Option(envvar="CAMPAIGN_CONSUMER_KEY", help="Asked for where missing.")]
 ConsumerSecret = Annotated[str | None, typer.Option(envvar="CAMPAIGN_CONSUMER_SECRET", help="Asked for where missing.")]
 AccessToken = Annotated[str | None, typer.Option(envvar="CAMPAIGN_ACCESS_TOKEN", help="Asked for where missing.")]
@@ -61,13 +62,13 @@ NewKeys = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class ServiceRow:
-    """A service with what it was charged this month, in US dollars."""
+    """A service with its cost of this month, in US dollars."""
 
     service: Service
     spent: Decimal
 
     def describe(self) -> dict[str, Any]:
-        """The service for scripts, without its keys."""
+        """Returns the service for scripts, without its keys."""
         service = self.service
         return {
             "service": service.internal_name,
@@ -86,7 +87,7 @@ class ServiceRow:
         }
 
     def messages(self) -> dict[str, Any]:
-        """What its direct messages follow."""
+        """Returns the settings of its direct messages."""
         service = self.service
         return {
             "message_policy": service.message_policy.value,
@@ -99,7 +100,7 @@ class ServiceRow:
         }
 
     def sharing(self) -> dict[str, Any]:
-        """What people are asked to share, and why."""
+        """Returns the settings of sharing profiles."""
         service = self.service
         return {
             "join_purpose": service.join_purpose,
@@ -109,7 +110,7 @@ class ServiceRow:
         }
 
     def check_result(self) -> dict[str, Any]:
-        """What the last check found."""
+        """Returns the result of the last check."""
         service = self.service
         return {
             "state": service.state.value,
@@ -120,7 +121,7 @@ class ServiceRow:
         }
 
     def as_row(self) -> dict[str, str]:
-        """The service for people."""
+        """Returns the row of the service in a list."""
         service = self.service
         return {
             "Service": service.internal_name,
@@ -141,6 +142,8 @@ def one_named(handle: str) -> ServiceRow:
 
 def save_new(values: dict[str, Any]) -> ServiceRow:
     """Connects an account; raises WrongUsage when there is a service of that name, or with every wrong field."""
+    from campaign.services.fields import read_fields
+
     fields = read_fields(values)
     with writing() as session:
         service = services.create(session, fields, pendulum.now("UTC"))
@@ -149,6 +152,8 @@ def save_new(values: dict[str, Any]) -> ServiceRow:
 
 def save_changed(handle: str, changes: dict[str, Any]) -> ServiceRow:
     """Changes some fields of a service."""
+    from campaign.services.fields import read_fields
+
     service = find_service(handle)
     with writing() as session:
         row = services.get(session, service.id)
@@ -177,7 +182,7 @@ def _with_spending(service: Service) -> ServiceRow:
 
 
 def list_services(as_json: AsJson = False) -> None:
-    """List the services with what X said of their keys and what they cost this month."""
+    """List the services with their state and cost of this month."""
     make_ready()
     known = connected_services()
     rows, problems = [_with_spending(each) for each in known.services], known.problems
@@ -185,12 +190,14 @@ def list_services(as_json: AsJson = False) -> None:
         output.print_json([row.describe() for row in rows])
     else:
         output.print_table([row.as_row() for row in rows])
-    for problem in problems or ([] if rows else ["There is no service yet; make one: campaign service create HANDLE"]):
+    for problem in problems or (
+        [] if rows else ["There is no service yet; create one: campaign service create HANDLE"]
+    ):
         output.say(problem)
 
 
 def check(handle: Handle, as_json: AsJson = False) -> None:
-    """Ask X whether the keys work and say in plain words what is wrong; costs one user read ($0.01)."""
+    """Check the keys of a service with X. This costs one user read ($0.01)."""
     from campaign.x.http import check_simulator
 
     check_handle(handle)
@@ -206,7 +213,7 @@ def check(handle: Handle, as_json: AsJson = False) -> None:
 
 
 def show(description: dict[str, Any], *, as_json: bool) -> None:
-    """Print what is known of a service, or for people just which it is."""
+    """Prints a service for scripts, or only its names for people."""
     if as_json:
         output.print_json(description)
     else:
@@ -219,7 +226,7 @@ def _say_account(row: Any) -> None:
         protected = "protected" if account.protected else "public"
         output.say(
             f"@{account.x_username} ({account.x_name}): {account.followers_count:,} followers, {protected},"
-            f" permission {account.access_level or 'not told'}, spend cap {usd(account.spend_cap)} a month."
+            f" permission {account.access_level or 'unknown'}, spend cap {usd(account.spend_cap)} a month."
         )
     for problem in account.problems.splitlines():
         output.say(problem)
@@ -257,14 +264,14 @@ def create(
     access_token_secret: AccessTokenSecret = None,
     as_json: AsJson = False,
 ) -> None:
-    """Connect an X account; keys come from options, from CAMPAIGN_CONSUMER_KEY and so on, or are asked for."""
+    """Connect an X account. Keys come from options, from CAMPAIGN_CONSUMER_KEY and so on, or are asked for."""
     given = _given(locals())
     check_handle(handle)
     keys = _complete({name: given.get(name) for name in KEYS})
     make_ready()
     row = save_new({"label": handle, "internal_name": handle} | given | keys)
     show(row.describe(), as_json=as_json)
-    output.say(f"Saved. Now ask X about it: campaign service check {handle}")
+    output.say(f"Saved. Check its keys with: campaign service check {handle}")
 
 
 def edit(
@@ -292,7 +299,7 @@ def edit(
     keys: NewKeys = False,
     as_json: AsJson = False,
 ) -> None:
-    """Change what is given of a service and keep the rest."""
+    """Change settings of a service and keep the rest."""
     given = _given(locals())
     check_handle(internal_name or handle)
     if keys:
@@ -322,20 +329,12 @@ def _ask_for(name: str) -> str:
     return str(typer.prompt(words.capitalize(), hide_input=True, err=True))
 
 
-service = typer.Typer(help="The connected X accounts.", no_args_is_help=True)
-service.command()(create)
-service.command()(edit)
-service.command("list")(list_services)
-service.command()(check)
-
-
-@service.command()
 def remove(
     handle: Handle,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Disconnect an X account and forget its keys; its visitors stay."""
+    """Disconnect an X account and delete its keys; its visitors stay."""
     check_handle(handle)
     make_ready()
     row = one_named(handle)
@@ -344,3 +343,51 @@ def remove(
     with writing() as session:
         services.remove(session, services.get(session, row.service.id), pendulum.now("UTC"))
     show(row.describe() | {"state": "removed"}, as_json=as_json)
+
+
+def sync(
+    handles: Annotated[
+        list[str] | None, typer.Argument(metavar="[HANDLE]...", help="Services; none: all that are synchronized.")
+    ] = None,
+    mode: Annotated[SyncMode, typer.Option(help="How far to read.")] = SyncMode.FULL,
+    no_wait: Annotated[bool, typer.Option("--no-wait", help="End where X allows no more calls.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Read the followers of services into the visitors table. It continues where an earlier run ended."""
+    from campaign.x.http import check_simulator
+
+    for handle in handles or []:
+        check_handle(handle)
+    check_simulator(load_settings().x_api_url)
+    make_ready()
+    with server_in_use() as has_server:
+        run = _run_flow if has_server else _run_here
+        reports, message = run(handles or [], mode, no_wait=no_wait)
+    if as_json:
+        output.print_json([report.as_json() for report in reports])
+    else:
+        output.print_table([report.as_row() for report in reports])
+    if message:
+        raise NotPossible(message)
+
+
+def _run_here(handles: Sequence[str], mode: SyncMode, *, no_wait: bool) -> tuple[list["SyncReport"], str]:
+    from campaign.audience.sync import describe_outcome, synchronise_all
+
+    chosen = choose_services(handles)
+    with output.progress(chosen.services):
+        reports = synchronise_all(chosen.services, mode, "campaign sync", wait=not no_wait)
+    is_well, sentence = describe_outcome(reports, chosen.problems)
+    return reports, "" if is_well else sentence
+
+
+def _run_flow(handles: Sequence[str], mode: SyncMode, *, no_wait: bool) -> tuple[list["SyncReport"], str]:
+    from flows.account_sync import account_sync
+    from tasks.services import take_over
+
+    take_over()
+    with output.progress(choose_services(handles).services):
+        state = run_flow(account_sync, list(handles), mode, no_wait=no_wait)
+    reports = state.result(raise_on_failure=False)
+    message = "" if state.is_completed() else state.message or "The sync failed."
+    return (reports if isinstance(reports, list) else []), message

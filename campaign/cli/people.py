@@ -1,9 +1,10 @@
-"""`campaign contact`: contacts listed, imported, shown and erased."""
+"""`campaign visitors` and `campaign contact`: who follows, and who shared a profile."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pendulum
 import typer
@@ -11,22 +12,108 @@ from sqlmodel import Session
 
 from campaign.cli import output
 from campaign.cli.consent import SHOWN, AsJson, Limit, print_some, service_named
-from campaign.cli.output import read_rows, refuse
-from campaign.contacts import erasure
-from campaign.contacts import store as contacts
-from campaign.contacts.erasure import Erased
-from campaign.contacts.importing import COLUMNS, NAMING, Imported, place, read_row, write
-from campaign.contacts.store import Person
 from campaign.db import engine
 from campaign.db.engine import reading, writing
+from campaign.errors import WrongUsage
+
+if TYPE_CHECKING:
+    from campaign.audience.conditions import Condition
+    from campaign.audience.visitors import Selection, VisitorRow
+    from campaign.contacts.erasure import Erased
+    from campaign.contacts.importing import Imported
+    from campaign.contacts.store import Person
+
+
+def visitors(
+    service: Annotated[str | None, typer.Option(help="Only followers of this service.")] = None,
+    new_since: Annotated[
+        datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Following since then (UTC).")
+    ] = None,
+    ended: Annotated[bool, typer.Option("--ended", help="Those who no longer follow.")] = False,
+    where: Annotated[
+        str | None, typer.Option(help='Only those who fulfil this, such as "followers_count > 50 and verified".')
+    ] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="At most so many.")] = None,
+    count: Annotated[bool, typer.Option("--count", help="Only how many.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="All of them, comma separated.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="All of them, as one JSON document.")] = False,
+) -> None:
+    """List, filter and export visitors, the newest followers first."""
+    from campaign.audience import visitors as people
+
+    if as_csv and (as_json or count):
+        raise WrongUsage(f"Choose --csv or --{'json' if as_json else 'count'}; both do not fit into one output.")
+    if count and limit:
+        raise WrongUsage("Choose --count or --limit; all of them are counted.")
+    condition = None if where is None else _parse(where)
+    engine.make_ready()
+    with reading() as session:
+        selection = _narrowed(people.selection_of(session, service, new_since, ended=ended), condition)
+        if count:
+            _print_count(people.count_visitors(session, selection), as_json=as_json)
+        else:
+            _print_visitors(session, selection, limit, as_csv=as_csv, as_json=as_json)
+
+
+def _parse(where: str) -> "Condition":
+    from campaign.audience.conditions import parse
+
+    return parse(where)
+
+
+def _narrowed(selection: "Selection", condition: "Condition | None") -> "Selection":
+    from campaign.audience.visitors import narrowed
+
+    return narrowed(selection, condition, pendulum.now("UTC")) if condition else selection
+
+
+def _print_count(count: int, *, as_json: bool) -> None:
+    if as_json:
+        output.print_json({"count": count})
+    else:
+        print(count)  # noqa: T201
+
+
+def _print_visitors(
+    session: Session, selection: "Selection", limit: int | None, *, as_csv: bool, as_json: bool
+) -> None:
+    from campaign.audience import visitors as people
+
+    if as_csv:
+        _print_csv(people.select_visitors(session, selection, limit))
+    elif as_json:
+        output.print_json([row.as_json() for row in people.select_visitors(session, selection, limit)])
+    else:
+        output.print_table([row.as_row() for row in people.select_visitors(session, selection, limit or SHOWN)])
+        _say_how_many(people.count_visitors(session, selection), limit or SHOWN)
+
+
+def _print_csv(rows: Iterable["VisitorRow"]) -> None:
+    import csv
+    import sys
+
+    from campaign.audience.visitors import VisitorRow
+
+    writer = csv.DictWriter(sys.stdout, VisitorRow.LABELS.values())
+    writer.writeheader()
+    writer.writerows(row.as_csv() for row in rows)
+
+
+def _say_how_many(count: int, shown: int) -> None:
+    output.say(
+        f"{count:,} visitor{'' if count == 1 else 's'}" + (f", the first {shown} shown." if count > shown else ".")
+    )
+
 
 ExternalId = Annotated[str, typer.Option("--external-id", help="The person's X user id.")]
 Username = Annotated[str, typer.Option("--username", help="The person's handle, with or without the @.")]
 Email = Annotated[str, typer.Option("--email", help="The person's email address.")]
 
 
-def person_named(session: Session, external_id: str, username: str, email: str) -> Person:
-    """The person whom exactly one of them names; raises WrongUsage for nobody, and for several."""
+def person_named(session: Session, external_id: str, username: str, email: str) -> "Person":
+    """Finds the person that exactly one of them names; raises WrongUsage when none or several are given."""
+    from campaign.contacts import store as contacts
+
     return contacts.find(session, external_id=external_id, username=username, email=email)
 
 
@@ -37,7 +124,9 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Forget one person for good: nothing is kept but a mark, so that no sync and no list brings the person back."""
+    """Erase all data of one person, for good. A hash prevents that a sync or an import adds the person again."""
+    from campaign.contacts import erasure
+
     engine.make_ready()
     with reading() as session:
         person = person_named(session, external_id, username, email)
@@ -52,9 +141,9 @@ def erase(
 
 
 def _ask(called: str, held: Mapping[str, int]) -> None:
-    """Show what goes, and let a person say yes; typer ends the command otherwise."""
-    output.say(f"Of {called} this goes, and cannot be brought back: {_in_words(held)}.")
-    output.say("Messages stay in the log as numbers, without a text and without the person.")
+    """Shows what will be erased and asks for a confirmation; without one, typer ends the command."""
+    output.say(f"This will be erased of {called}, for good: {_in_words(held)}.")
+    output.say("Messages stay in the log as counts, without text and person.")
     typer.confirm("Erase?", abort=True, err=True)
 
 
@@ -62,17 +151,15 @@ def _in_words(held: Mapping[str, int]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} ({count:,})" for name, count in held.items())
 
 
-def _show(erased: Erased, *, as_json: bool) -> None:
+def _show(erased: "Erased", *, as_json: bool) -> None:
     if as_json:
         output.print_json({"erased": erased.counts, "still_named_in": erased.still_named_in})
         return
     output.say(f"Erased: {_in_words(erased.counts)}.")
     if erased.has_token:
-        output.say("The token of an agreement is made worthless by the next run of contact-acquisition.")
+        output.say("The token of an agreement will be revoked by the next run of contact-acquisition.")
     if erased.still_named_in:
-        output.say(
-            f"The person is still named in the lists of {', '.join(erased.still_named_in)}: change them by hand."
-        )
+        output.say(f"The person is still named in the lists of {', '.join(erased.still_named_in)}: edit them by hand.")
 
 
 #: What a profile says, in the order in which it is shown.
@@ -93,7 +180,7 @@ _PROFILE = (
 
 
 def show_person(document: dict[str, Any], *, as_json: bool) -> None:
-    """Print what is known of a person, for people or for scripts."""
+    """Prints the profile and agreements of a person, for people or for scripts."""
     shown = {
         "external_id": document["external_id"],
         "profile": _profile(document),
@@ -118,7 +205,7 @@ def show_person(document: dict[str, Any], *, as_json: bool) -> None:
 
 
 def _profile(document: dict[str, Any]) -> dict[str, Any]:
-    """What the contact says, and what it does not say as the visitor does."""
+    """Returns the fields of the contact, and where they are empty those of the visitor."""
     rows = [*document["contact"], *document["visitor"]]
     found = {name: next((row[name] for row in rows if row.get(name) is not None), None) for name in _PROFILE}
     return {name: value for name, value in found.items() if value is not None}
@@ -143,20 +230,18 @@ def _label(name: str) -> str:
     return "External ID" if name == "external_id" else name.replace("_", " ").capitalize()
 
 
-contact = typer.Typer(help="People known by name, and everything held of one of them.", no_args_is_help=True)
-contact.command()(erase)
-
 #: Named to a person at most; scripts get all of them.
 _NAMED = 20
 
 
-@contact.command("list")
 def list_contacts(
     service: Annotated[str, typer.Option(help="Only those who agreed with this service.")] = "",
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
-    """List contacts, those that changed last first."""
+    """List contacts, the most recently changed first."""
+    from campaign.contacts import store as contacts
+
     engine.make_ready()
     with reading() as session:
         service_id = service_named(session, service).id if service else None
@@ -167,9 +252,10 @@ def list_contacts(
             print_some(list(rows), contacts.count_contacts(session, service_id), "contact")
 
 
-@contact.command()
 def show(external_id: ExternalId = "", username: Username = "", email: Email = "", as_json: AsJson = False) -> None:
-    """Show what is known of one person, and what the person agreed to."""
+    """Show a person's profile and agreements."""
+    from campaign.contacts import store as contacts
+
     engine.make_ready()
     with reading() as session:
         person = person_named(session, external_id, username, email)
@@ -177,28 +263,30 @@ def show(external_id: ExternalId = "", username: Username = "", email: Email = "
     show_person(document, as_json=as_json)
 
 
-@contact.command()
 def export(external_id: ExternalId = "", username: Username = "", email: Email = "") -> None:
-    """Print everything that is held of one person, as one JSON document."""
+    """Print all data held of one person as one JSON document."""
+    from campaign.contacts import store as contacts
+
     engine.make_ready()
     with reading() as session:
         person = person_named(session, external_id, username, email)
         output.print_json(contacts.as_document(session, person))
 
 
-@contact.command("import")
 def import_list(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file; see docs/contact-acquisition.md.")],
     as_json: AsJson = False,
 ) -> None:
-    """Write down the contacts of a list, and what they agreed to; nothing is changed when a row cannot be used."""
+    """Import contacts from a CSV file. Nothing is changed when a row of it cannot be used."""
+    from campaign.contacts.importing import COLUMNS, NAMING, Imported, place, read_row, write
+
     now = pendulum.now("UTC")
-    rows = read_rows(file, COLUMNS, NAMING, lambda cells: read_row(cells, now))
+    rows = output.read_rows(file, COLUMNS, NAMING, lambda cells: read_row(cells, now))
     engine.make_ready()
     imported = Imported(len(rows))
     with writing(durable=True) as session:
         placed, problems = place(session, rows, imported)
-        refuse(file, problems)
+        output.refuse(file, problems)
         write(session, placed, imported, now)
     if as_json:
         output.print_json(asdict(imported))
@@ -206,10 +294,10 @@ def import_list(
         _show_contacts(imported)
 
 
-def _show_contacts(imported: Imported) -> None:
+def _show_contacts(imported: "Imported") -> None:
     counts = {name: getattr(imported, name) for name in ("rows", "made", "changed", "consents")}
     output.print_table([{name.capitalize(): f"{count:,}" for name, count in counts.items()}])
-    left_out = {"Consents not kept, for they are suppressed": imported.suppressed, "Erased": imported.erased}
+    left_out = {"Consents not recorded (suppressed)": imported.suppressed, "Erased": imported.erased}
     for name, named in left_out.items():
         more = f" and {len(named) - _NAMED:,} more" if len(named) > _NAMED else ""
         if named:
