@@ -7,10 +7,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import campaign.cli.sync
+
 import campaign.audience.sync
 import campaign.broadcasts.send
 import campaign.cli.delivery
-import campaign.cli.sync
 import campaign.kinds
 import campaign.posts.publish  # noqa: F401
 from campaign.cli.main import main
