@@ -10,6 +10,7 @@ from campaign.broadcasts.report import BroadcastReport, MessageLine, Numbers, Re
 from campaign.contacts.report import Acquisition, Funnel, InvitationReport
 from campaign.deliveries.draft import MediaItem, Part, PollContent
 from campaign.deliveries.findings import Analysis, Sample, error, info, warning
+from campaign.posts.preview import attachment
 from campaign.posts.report import DeliveryReport, LogLine
 from campaign.statistics.counts import Engagement
 from campaign.statistics.followers import Day
@@ -26,20 +27,12 @@ from models import DeliveryKind, DeliveryState, MessageState, SyncState
 from tests.analysing import draft
 from tests.broadcasting import analysed, broadcast, receiver, same
 from tests.factories import NOW
-from tests.unit.posts.test_preview_samples import head, loaded, post
+from tests.unit.posts.test_preview_samples import loaded, post, preview
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 NAME = "dm-2026-11-26-autumn"
 
-POST_HEAD = head(
-    findings=(
-        error("too_long", "Part 2 on @acme is too long by 20 characters: shorten it."),
-        warning("no_alt_text", "A file has no alternative text: write what it shows."),
-        warning("similar", "The text is like one that went out yesterday."),
-        info("cost", "A link makes a post dearer."),
-    )
-)
-POSTS = [
+POST_PREVIEW = preview(
     post(
         text="Autumn | is here\n\n@acme #tea $TEA https://example.com/a/very/long/address?with=a&query=1",
         weight=70,
@@ -51,7 +44,13 @@ POSTS = [
     ),
     post(text="More *of* it", part=2, parts=2, weight=300, at=None, poll=PollContent(options=["Tea", "Coffee"])),
     post(account_name="Acme Deutschland", handle="acme_de", label="Acme DE", text="Herbst", weight=6, at=NOW + HOUR),
-]
+    findings=(
+        error("too_long", "Part 2 on @acme is too long by 20 characters: shorten it."),
+        warning("no_alt_text", "A file has no alternative text: write what it shows."),
+        warning("similar", "The text is like one that went out yesterday."),
+        info("cost", "A link makes a post dearer."),
+    ),
+)
 POST_DRAFT = draft(
     Part(text="Autumn", media=[MediaItem(source="/srv/sun.jpg")]),
     Part(text="More", poll=PollContent(options=["Tea", "Coffee"])),
@@ -83,7 +82,7 @@ ANALYSIS = analysed(
     BROADCAST, receiver(recipients=250, excluded={"opted_out": 2, "not_a_follower": 58}, unconsented=7), samples=SAMPLES
 )
 UNSENDABLE = Analysis(findings=[error("recipients", "Nobody is left to write to: change the condition.")], targeted=1)
-FILES = [(loaded(), b"jpeg")]
+FILES = [attachment(loaded(), b"jpeg")]
 
 COUNTS = Numbers(
     Counter(

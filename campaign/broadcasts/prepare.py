@@ -14,7 +14,7 @@ from campaign.broadcasts.analysis import BroadcastTarget, analyse_broadcast
 from campaign.broadcasts.context import quiet_hours_of
 from campaign.broadcasts.exclusions import EXCLUSION_SENTENCES
 from campaign.broadcasts.inbox import hear
-from campaign.broadcasts.preview import as_markdown
+from campaign.broadcasts.preview import preview_of
 from campaign.broadcasts.recipients import Aimed, write_recipients
 from campaign.broadcasts.schedule import WaveShare, split
 from campaign.consent import agreements
@@ -31,6 +31,9 @@ from campaign.deliveries.templating import BroadcastText, JoinLink, service_fiel
 from campaign.errors import NotPossible
 from campaign.limits import rate_limits, spend_cap
 from campaign.limits.rate_limits import allowance_of
+from campaign.posts.preview import attachment
+from campaign.reporting.document import Attachment
+from campaign.reporting.markdown import as_markdown
 from campaign.settings import load_settings
 from campaign.x.gateway import message_terms
 from campaign.x.types import NO_MESSAGES
@@ -334,7 +337,11 @@ def _record(session: Session, aim: Aim, mark: str, stamp: str, actor: str, now: 
 
 
 def preview_markdown(aim: Aim) -> str:
-    """The preview as Markdown."""
-    loaded = load_files(aim.draft).values()
-    found = [media.thumbnail(file) for file in loaded if isinstance(file, LoadedFile)]
-    return as_markdown(aim.delivery.name, aim.draft, aim.analysis, [small or b"" for small in found])
+    """Writes the preview as Markdown."""
+    return as_markdown(preview_of(aim.delivery.name, aim.draft, aim.analysis, attachments_of(aim.draft)))
+
+
+def attachments_of(draft: Draft) -> list[Attachment]:
+    """Loads the files of the messages, with their thumbnails."""
+    loaded = [file for file in load_files(draft).values() if isinstance(file, LoadedFile)]
+    return [attachment(file, media.thumbnail(file)) for file in loaded]

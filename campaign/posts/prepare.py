@@ -17,7 +17,9 @@ from campaign.deliveries.findings import Analysis
 from campaign.errors import NotPossible, XError
 from campaign.limits import rate_limits, spend_cap
 from campaign.posts.analysis import analyse
-from campaign.posts.preview import PostView, PreviewHead, as_markdown, view_of
+from campaign.posts.preview import post_of, preview_of
+from campaign.reporting.document import Document
+from campaign.reporting.markdown import as_markdown
 from campaign.services.connection import check_if_due
 from campaign.settings import load_settings
 from campaign.x import prices
@@ -140,30 +142,24 @@ def record(prepared: Prepared, actor: str) -> Delivery:
         return delivery
 
 
-def head_of(prepared: Prepared) -> PreviewHead:
-    """What is said of the delivery as a whole."""
-    analysis = prepared.analysis
-    label = prepared.delivery.label or prepared.delivery.name
-    return PreviewHead(label, prepared.delivery.name, analysis.cost, tuple(analysis.findings))
+def preview_text(prepared: Prepared) -> str:
+    """Writes the preview as Markdown."""
+    return as_markdown(preview_document(prepared))
 
 
-def views_of(prepared: Prepared) -> list[PostView]:
-    """Every part on every account as X will show it."""
+def preview_document(prepared: Prepared) -> Document:
+    """Makes the preview of the delivery: every part on every account as X will show it."""
+    analysis, name = prepared.analysis, prepared.delivery.name
     targets = {target.service_id: target for target in prepared.targets}
-    parts = len(prepared.draft.content.parts)
-    times = {(one.service, one.part): one.at for one in prepared.analysis.timetable}
-    return [
-        view_of(
+    times = {(one.service, one.part): one.at for one in analysis.timetable}
+    posts = [
+        post_of(
             targets[part.service_id],
             part,
-            parts=parts,
+            parts=len(prepared.draft.content.parts),
             thumbnails=[media.thumbnail(file) for file in part.files],
             at=times.get((targets[part.service_id].internal_name, part.part)),
         )
         for part in prepared.rendered
     ]
-
-
-def preview_text(prepared: Prepared) -> str:
-    """The preview as Markdown."""
-    return as_markdown(head_of(prepared), views_of(prepared))
+    return preview_of(prepared.delivery.label or name, name, posts, analysis.cost, analysis.findings)

@@ -13,17 +13,18 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from campaign.broadcasts import preview as broadcast_preview
-from campaign.cli import delivery_preview, delivery_view
-from campaign.cli import report as report_command
+from campaign.broadcasts.preview import preview_of
+from campaign.broadcasts.report import document_of
+from campaign.cli import delivery_view
 from campaign.contacts import report as acquisition
-from campaign.posts import preview as post_preview
 from campaign.reporting.csv_file import as_csv
+from campaign.reporting.document import Document
+from campaign.reporting.html import as_page
 from campaign.reporting.markdown import as_markdown
+from campaign.reporting.terminal import print_document
 from campaign.statistics import reports
 from campaign.web.pages import page
-from campaign.web.preview import render_broadcast, render_page
-from campaign.web.reports import seen
+from campaign.web.reports import facts_of
 from tests import golden_facts as facts
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -54,13 +55,13 @@ def _json(numbers: Any) -> Callable[[], str]:
 
 
 def _html(report: Any, path: str) -> Callable[[], str]:
-    return lambda: bytes(page("report.html.jinja", token="TOKEN", path=path, **seen(report)).body).decode()
+    return lambda: bytes(page("report.html.jinja", token="TOKEN", path=path, **facts_of(report)).body).decode()
 
 
-def _panels(show: Callable[[Console], None]) -> Callable[[], str]:
+def _printed(document: Document) -> Callable[[], str]:
     def printed() -> str:
         console = Console(file=StringIO(), width=100, force_terminal=False, color_system=None)
-        show(console)
+        print_document(document, console)
         assert isinstance(console.file, StringIO)
         return console.file.getvalue()
 
@@ -71,30 +72,26 @@ def _rows(rows: list[dict[str, str]]) -> Callable[[], str]:
     return lambda: json.dumps(rows, indent=2) + "\n"
 
 
+BROADCAST = preview_of(facts.NAME, facts.BROADCAST, facts.ANALYSIS, facts.FILES)
+UNSENDABLE = preview_of(facts.NAME, facts.BROADCAST, facts.UNSENDABLE)
 WRITTEN: dict[str, Callable[[], str]] = {
-    "post_preview.md": lambda: post_preview.as_markdown(facts.POST_HEAD, facts.POSTS),
-    "post_preview.txt": _panels(lambda console: delivery_preview.show_posts(console, facts.POST_HEAD, facts.POSTS)),
-    "post_preview.html": lambda: render_page(facts.POST_HEAD, facts.POSTS),
+    "post_preview.md": _markdown(facts.POST_PREVIEW),
+    "post_preview.txt": _printed(facts.POST_PREVIEW),
+    "post_preview.html": lambda: as_page(facts.POST_PREVIEW),
     "post_log.json": _json([line.as_json() for line in facts.POST_LINES]),
-    "broadcast_preview.md": lambda: broadcast_preview.as_markdown(
-        facts.NAME, facts.BROADCAST, facts.ANALYSIS, [b"jpeg"]
-    ),
-    "broadcast_preview.txt": _panels(
-        lambda console: delivery_preview.show_broadcast(console, facts.NAME, facts.BROADCAST, facts.ANALYSIS)
-    ),
-    "broadcast_preview.html": lambda: render_broadcast(facts.NAME, facts.BROADCAST, facts.ANALYSIS, facts.FILES),
-    "broadcast_unsendable.md": lambda: broadcast_preview.as_markdown(facts.NAME, facts.BROADCAST, facts.UNSENDABLE),
-    "broadcast_unsendable.txt": _panels(
-        lambda console: delivery_preview.show_broadcast(console, facts.NAME, facts.BROADCAST, facts.UNSENDABLE)
-    ),
-    "broadcast_unsendable.html": lambda: render_broadcast(facts.NAME, facts.BROADCAST, facts.UNSENDABLE),
-    "broadcast_report.md": lambda: facts.BROADCAST_REPORT.as_markdown(),
+    "broadcast_preview.md": _markdown(BROADCAST),
+    "broadcast_preview.txt": _printed(BROADCAST),
+    "broadcast_preview.html": lambda: as_page(BROADCAST),
+    "broadcast_unsendable.md": _markdown(UNSENDABLE),
+    "broadcast_unsendable.txt": _printed(UNSENDABLE),
+    "broadcast_unsendable.html": lambda: as_page(UNSENDABLE),
+    "broadcast_report.md": _markdown(document_of(facts.BROADCAST_REPORT)),
     "broadcast_report.json": _json(facts.BROADCAST_REPORT),
     "broadcast_report_rows.json": _rows(facts.BROADCAST_REPORT.as_rows()),
     "broadcast_report_waves.json": _rows([wave.as_row() for wave in facts.BROADCAST_REPORT.waves]),
-    "broadcast_paused.md": lambda: facts.FINISHED_REPORT.as_markdown(),
-    "acquisition.md": lambda: acquisition.as_markdown([facts.FUNNEL, facts.NO_FUNNEL]),
-    "acquisition_none.md": lambda: acquisition.as_markdown([]),
+    "broadcast_paused.md": _markdown(document_of(facts.FINISHED_REPORT)),
+    "acquisition.md": _markdown(acquisition.document_of([facts.FUNNEL, facts.NO_FUNNEL])),
+    "acquisition_none.md": _markdown(acquisition.document_of([])),
     "sync_rows.json": _rows([report.as_row() for report in facts.SYNC_REPORTS]),
     "analysis.json": _json(delivery_view.broadcast_as_json(facts.ANALYSIS)),
 }
@@ -114,7 +111,7 @@ for _name, (_numbers, _report_of, _path) in REPORTS.items():
     }
 
 PRINTED: dict[str, Callable[[], object]] = {
-    f"{name}.txt": lambda numbers=numbers, report_of=report_of: report_command._print(report_of(numbers))
+    f"{name}.txt": lambda numbers=numbers, report_of=report_of: print_document(report_of(numbers))
     for name, (numbers, report_of, _) in REPORTS.items()
 } | {
     "broadcast_report.txt": lambda: delivery_view.show_report(facts.BROADCAST_REPORT),
