@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 #: How often forms that were saved in the UI are looked for, in seconds.
-_FORMS_EVERY = 3.0
+_FORMS_EVERY = 2.0
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
