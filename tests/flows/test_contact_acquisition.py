@@ -18,7 +18,7 @@ from campaign.contacts import report as acquisitions
 from campaign.db.engine import reading
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.edit import compose
-from deployments.deploying import WORKFLOW
+from deployments.deploying import ACQUISITION
 from deployments.server import Server, free_port
 from flows.contact_acquisition import contact_acquisition
 from models import Contact, Delivery, DeliveryState
@@ -106,7 +106,7 @@ def test_people_are_invited_once_and_a_yes_brings_the_profile_by_itself(
     acme.connect(join_purpose="To greet you by your name.", spend_cap=1_000, **acme.client)
     assert sync("acme").is_completed
 
-    run_id = start(client, WORKFLOW, message=invitation(form, "Come closer"))
+    run_id = start(client, ACQUISITION, message=invitation(form, "Come closer"))
     wait_for(client, run_id, "Suspended")
     assert not messages_of(acme)
     shown = artifacts(client, run_id)["markdown"].replace("\\", "").replace("\N{WORD JOINER}", "")
@@ -144,7 +144,7 @@ def test_people_are_invited_once_and_a_yes_brings_the_profile_by_itself(
 @pytest.mark.timeout(200)
 def test_a_post_invites_everybody_who_reads_it(client: SyncPrefectClient, x: SimulatedX) -> None:
     _, form = form_of(client, x, "acme")
-    run_id = start(client, WORKFLOW, post=invitation(form, "Public") | {"approval": "automatic"})
+    run_id = start(client, ACQUISITION, post=invitation(form, "Public") | {"approval": "automatic"})
     wait_for(client, run_id, "Completed")
     wait_until(lambda: finished("Public"))
     (post,) = x.command("GET", "accounts/acme/posts")["posts"]
