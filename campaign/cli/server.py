@@ -480,7 +480,6 @@ def _connect(brand: SimulatedBrand) -> None:
 
 
 def _show_sync(title: str) -> None:
-    import pendulum
 
     from campaign.audience import sync as sync_runs
     from campaign.db.engine import reading
@@ -509,7 +508,6 @@ def _run_deployment() -> None:
 
 
 def _show_visitors() -> None:
-    import pendulum
 
     from campaign.audience import visitors
     from campaign.db.engine import reading
