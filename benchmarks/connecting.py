@@ -8,7 +8,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.actions import BlockDocumentCreate
 
 from benchmarks.brand import Brand
-from tasks.twitter_service import SLUG, TwitterService, block_name
+from tasks.services import SLUG, TwitterService, block_name
 
 
 def _said_in_it(brand: Brand) -> dict[str, Any]:

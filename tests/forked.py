@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import campaign.cli.sync
+import campaign.cli.service
 
 import campaign.audience.sync
 import campaign.broadcasts.send

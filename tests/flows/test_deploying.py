@@ -4,27 +4,24 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.responses import DeploymentResponse
 
-from campaign.settings import ROOT, Settings, load_settings
+from campaign.settings import ROOT, load_settings
 from deployments.deploying import DEAD_RUNS as AUTOMATION
 from deployments.deploying import ON_AGREEMENT, TAG, Deployed, deploy, deployed_workflows
 from deployments.processes import HEARTBEAT_SECONDS
-from deployments.server import Server
 from deployments.worker import POOL
 from flows.account_sync import account_sync
 from flows.contact_acquisition import contact_acquisition
 from flows.dm_broadcast import dm_broadcast
 from flows.engagement_statistics import engagement_statistics
 from flows.post_publication import post_publication
+from tests.flows.house import House
 from tests.flows.marketer import pressed
-from tests.servers import fresh_server
 
 ACCOUNT_SYNC = f"{account_sync.name}/account-sync"
 POST_PUBLICATION = f"{post_publication.name}/post-publication"
@@ -33,17 +30,20 @@ CONTACT_ACQUISITION = f"{contact_acquisition.name}/contact-acquisition"
 ENGAGEMENT_STATISTICS = f"{engagement_statistics.name}/engagement-statistics"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with fresh_server(tmp_path_factory.mktemp("home")) as server:
-        yield server
+@pytest.fixture(scope="module", autouse=True)
+def _as_before(open_for_all: House) -> Iterator[None]:
+    """Workflows of which nothing was enabled or stopped, for the tests that follow."""
+    yield
+    with open_for_all.in_use(), get_client(sync_client=True) as client:
+        _forget_deployments(client)
+        deploy(load_settings())
 
 
-@pytest.fixture
-def client(server: Server) -> Iterator[SyncPrefectClient]:
-    with get_client(sync_client=True) as client:
-        assert str(client.api_url).startswith(server.api_url)
-        yield client
+def _forget_deployments(client: SyncPrefectClient) -> None:
+    for deployment in client.read_deployments():
+        client.delete_deployment(deployment.id)
+    for automation in client.read_automations():
+        client.delete_automation(automation.id)
 
 
 def deployment_of(client: SyncPrefectClient) -> DeploymentResponse:
@@ -57,18 +57,16 @@ def change_schedule(client: SyncPrefectClient, **changes: Any) -> None:
     pressed("PATCH", address, changes)
 
 
-def test_the_first_deploys_give_stopped_workflows_even_two_at_once(client: SyncPrefectClient, tmp_path: Path) -> None:
-    homes = [tmp_path / "one", tmp_path / "two"]
-    with ThreadPoolExecutor() as pool:
-        list(pool.map(lambda home: deploy(Settings(home=home)), homes))
-
+def test_at_first_everything_is_stopped_however_many_deploy_at_once(house: House) -> None:
     names = (ACCOUNT_SYNC, POST_PUBLICATION, DM_BROADCAST, CONTACT_ACQUISITION, ENGAGEMENT_STATISTICS)
     stopped = [Deployed(name, is_enabled=False, next_run=None) for name in names]
-    assert deployed_workflows() == stopped
-    assert [pool.name for pool in client.read_work_pools()] == [POOL]
-    assert sorted(automation.name for automation in client.read_automations()) == [AUTOMATION, ON_AGREEMENT]
-    assert client.read_flow_runs() == []
-    assert len(client.read_deployments()) == len(stopped)
+    assert house.at_first == {
+        "workflows": stopped,
+        "pools": [POOL],
+        "automations": [AUTOMATION, ON_AGREEMENT],
+        "runs": [],
+        "deployments": len(stopped),
+    }
 
 
 def test_a_workflow_is_deployed_as_prefect_yaml_says(client: SyncPrefectClient) -> None:

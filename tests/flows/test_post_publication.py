@@ -1,6 +1,5 @@
 """Post publication as a marketer uses it: the form, the question, the answer, through the API that the UI uses."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,27 +11,13 @@ from prefect.exceptions import PrefectHTTPStatusError
 
 from campaign.db.engine import reading
 from campaign.deliveries import store as deliveries
-from deployments.server import Server
 from models import DeliveryState
-from tests.flows.marketer import a_prefect_server, an_empty_x, answer, artifacts, form_of, wait_for
+from tests.flows.marketer import answer, artifacts, form_of, wait_for
 from tests.flows.marketer import start as start_run
 from tests.pictures import picture
 from tests.simulated_x import Brand, SimulatedX
 
 DEPLOYMENT = "post-publication/post-publication"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Prefect server, a worker and a simulated X, as `campaign up` starts them."""
-    with a_prefect_server(tmp_path_factory.mktemp("home")) as server:
-        yield server
-
-
-@pytest.fixture
-def x(server: Server) -> SimulatedX:
-    assert server
-    return an_empty_x()
 
 
 def connect(client: SyncPrefectClient, x: SimulatedX, username: str, **more: Any) -> tuple[Brand, dict[str, Any]]:
