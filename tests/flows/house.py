@@ -15,7 +15,7 @@ from campaign.db.engine import writing
 from campaign.settings import Settings, load_settings
 from deployments.deploying import deploy, deployed_workflows
 from deployments.processes import make_home
-from deployments.server import Server, free_port
+from deployments.server import Server, free_port, published
 from deployments.worker import running_worker
 from tasks.services import SLUG, TwitterService
 from tests.servers import own_environment, used
@@ -80,6 +80,7 @@ def open_house(home: Path, server: Server, x_url: str) -> Iterator[House]:
             with get_client(sync_client=True) as client:
                 at_first |= _deployed_twice(client, home)
             stack.enter_context(running_worker(load_settings(), server.api_url))
+            stack.enter_context(published(load_settings(), server))  # the worker begins
         yield house
 
 

@@ -19,7 +19,7 @@ def form_of(
     """An account with a saved form, and the reference to the form that the UI's drop-down sends."""
     brand = x.make(username, followers, **more)
     filled_in = brand.form(proof=bool(more), synchronize=followers > 0, spend_cap=1_000)
-    document_id = TwitterService(**filled_in).save(block_name(username), client=client)
+    document_id = TwitterService(**filled_in).save(block_name(username))
     take_over()
     return brand, {"$ref": {"block_document_id": str(document_id)}}
 
