@@ -22,7 +22,7 @@ DEPLOYMENT = "post-publication/post-publication"
 
 def connect(client: SyncPrefectClient, x: SimulatedX, username: str, **more: Any) -> tuple[Brand, dict[str, Any]]:
     """An account with a saved form, and the reference to the form that the UI's drop-down sends."""
-    return form_of(client, x, username, **more)
+    return form_of(x, username, **more)
 
 
 def start(client: SyncPrefectClient, **parameters: Any) -> UUID:
