@@ -139,7 +139,7 @@ def test_a_post_invites_everybody_who_reads_it(client: SyncPrefectClient, x: Sim
     assert f"{house.pages_url}/join/acme?i=" in post["text"]
 
 
-def test_what_invites_nobody_is_refused_in_one_sentence(client: SyncPrefectClient, x: SimulatedX) -> None:
+def test_what_invites_nobody_is_refused_in_one_sentence(x: SimulatedX) -> None:
     form_of(x, "acme")
     given: dict[str, Any] = {"label": "Silent", "services": [TwitterService.load(block_name("acme"))]}
     silent = PostInvitationForm(**given, text="Come!")
