@@ -42,7 +42,7 @@ COMMANDS: dict[str, Command | Group] = {
         },
         "The connected X accounts.",
     ),
-    "sync": Command("sync.sync", "Read the followers of services into the visitors table."),
+    "sync": Command("service.sync", "Read the followers of services into the visitors table."),
     "delivery": Group(
         {
             "create": Command("delivery.create", "Create a delivery."),
@@ -218,6 +218,8 @@ def main() -> None:
     """Runs the command: exit status 0 done, 1 refused or failed, 2 wrong usage; an error is one line."""
     # Importing makes hundreds of thousands of objects that stay: looking through them each time costs a tenth of it.
     gc.set_threshold(50_000, 20, 50)
+    # Looking for plugins of Pydantic reads the metadata of everything that is installed; there are none.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         _check_readable(sys.argv)
         _take_named_shell(sys.argv)
