@@ -1,4 +1,4 @@
-"""Secrets, encrypted: this table holds nothing that can be read without the key, which is kept outside of it."""
+"""Secrets, encrypted with a key that is kept outside of the database."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -17,7 +17,7 @@ class SecretKind(StrEnum):
     CONTACT_GRANT = "contact_grant"
     """The token of a person who agreed; the owner is the agreement."""
     KEY_CHECK = "key_check"
-    """No secret: tells whether an encryption key is the right one."""
+    """Not a secret: it shows whether an encryption key is the right one."""
 
 
 class Secret(SQLModel, table=True):

@@ -1,4 +1,4 @@
-"""The real `campaign` command, as a process of its own."""
+"""The real `campaign` command: in this process, or as one of its own where that is the subject."""
 
 import json
 import os
@@ -15,6 +15,7 @@ from unittest.mock import patch
 import pytest
 
 from campaign.cli.main import main
+from campaign.settings import load_settings
 
 COMMAND = [sys.executable, "-c", "from campaign.cli.main import main; main()"]
 
@@ -62,18 +63,22 @@ def campaign(*arguments: str, **environment: str) -> Done:
     return finish(start(*arguments, environment=environment))
 
 
-def here(*arguments: str) -> Done:
-    """Run a command in this process, which saves the seconds that importing takes; nobody answers its questions."""
+def here(*arguments: str, **environment: str) -> Done:
+    """Run a command in this process, which saves the seconds that importing takes; its questions get no answer."""
     out, err, status = StringIO(), StringIO(), 0
     # A command may set what it likes in its environment: it ends with the process, or with this.
-    environment = patch.dict(os.environ)
-    with environment, pytest.MonkeyPatch.context() as patched, redirect_stdout(out), redirect_stderr(err):
+    own = patch.dict(os.environ, environment)
+    with own, pytest.MonkeyPatch.context() as patched, redirect_stdout(out), redirect_stderr(err):
         patched.setattr("sys.argv", ["campaign", *arguments])
         patched.setattr("sys.stdin", StringIO())
+        if environment:
+            load_settings.cache_clear()
         try:
             main()
         except SystemExit as end:
             status = int(end.code or 0)
+    if environment:
+        load_settings.cache_clear()
     return Done(status, out.getvalue(), err.getvalue())
 
 

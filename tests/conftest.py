@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -21,8 +22,10 @@ os.environ["CAMPAIGN_HOME"] = os.environ["PREFECT_HOME"] = _HOME
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 
 from campaign.db import engine  # noqa: E402
+from campaign.settings import load_settings  # noqa: E402
 from tests.brevity import IS_CI  # noqa: E402
 from tests.databases import Database, PostgresqlServer, in_use  # noqa: E402
+from tests.simulated_x import Brand, Connect, SimulatedX  # noqa: E402
 
 hypothesis.settings.register_profile("campaign", deadline=None)
 hypothesis.settings.load_profile("campaign")
@@ -112,3 +115,34 @@ def new_database(request: pytest.FixtureRequest) -> Database:
     """Each of both databases in turn, as no migration has touched it, in use by this process."""
     found: Database = request.getfixturevalue(f"new_{request.param}")
     return found
+
+
+@pytest.fixture(scope="session")
+def simulator_url() -> Iterator[str]:
+    from campaign.simulator.server import running
+
+    with running() as url:
+        yield url
+
+
+@pytest.fixture
+def x(simulator_url: str, database: Database, monkeypatch: pytest.MonkeyPatch) -> SimulatedX:
+    """An empty X in the place of the real one, no services, and a database without rows."""
+    assert database
+    monkeypatch.setenv("CAMPAIGN_X_API_URL", simulator_url)
+    load_settings.cache_clear()
+    simulated = SimulatedX(simulator_url)
+    simulated.command("POST", "reset")
+    return simulated
+
+
+@pytest.fixture
+def connect(x: SimulatedX) -> Connect:
+    """Makes accounts on that X and connects their services."""
+
+    def make_and_connect(username: str, followers: int = 0, **form: Any) -> Brand:
+        brand = x.make(username, followers)
+        brand.connect(**form)
+        return brand
+
+    return make_and_connect

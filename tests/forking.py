@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from tests.command import Done
 from tests.forked import run_forked
 
-#: Importing takes a command seconds: its processes are forked from one that did so, and did nothing else.
+#: Importing takes a command seconds: its processes are forked from one that imported everything, and did nothing else.
 _FORKS = multiprocessing.get_context("forkserver")
 _FORKS.set_forkserver_preload(["tests.forked"])
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Protocol
 
 import pendulum
 import requests
@@ -63,6 +63,12 @@ class SimulatedX:
     def limit(self, seconds: float, **limits: int) -> None:
         """Allow so many calls in windows of so many seconds."""
         self.command("PUT", "limits", window_seconds=seconds, limits=limits)
+
+
+class Connect(Protocol):
+    """Makes an account on the simulated X and connects its service."""
+
+    def __call__(self, username: str, followers: int = 0, **form: Any) -> "Brand": ...
 
 
 @dataclass

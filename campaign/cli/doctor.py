@@ -212,3 +212,16 @@ def rotate() -> None:
     make_ready()
     count = rotate_key(datetime.now(UTC))
     output.say(f"{count:,} secrets are encrypted with the new key. Make a backup of it now.")
+
+
+def discard(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+    """Delete all secrets after the key was lost for good. The keys of services are then entered again."""
+    from campaign.db.engine import make_ready, writing
+    from campaign.db.vault import discard_all
+
+    make_ready()
+    if not yes and not typer.confirm("Delete the keys of all services and the tokens of all agreements?", err=True):
+        raise NotPossible("Nothing was changed.")
+    with writing() as session:
+        count = discard_all(session)
+    output.say(f"{count:,} secrets are deleted. Enter the keys again: campaign service edit HANDLE --keys")

@@ -117,7 +117,10 @@ COMMANDS: dict[str, Command | Group] = {
     "web": Command("server.web", "Serve the public pages and the reports."),
     "simulator": Command("server.simulator", "Serve a simulated X on this machine."),
     "keys": Group(
-        {"rotate": Command("doctor.rotate", "Encrypt all secrets with a new key.")},
+        {
+            "rotate": Command("doctor.rotate", "Encrypt all secrets with a new key."),
+            "discard": Command("doctor.discard", "Delete all secrets after the key was lost for good."),
+        },
         "The key that encrypts the secrets in the database.",
     ),
     "db": Group(

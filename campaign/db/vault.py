@@ -4,8 +4,8 @@ The encryption keys are those of CAMPAIGN_ENCRYPTION_KEY or, where that is empty
 The first one encrypts, each of them decrypts. They are read anew each time, so that a rotation needs no restart.
 
 Two rules keep every secret readable, whatever crashes:
-* Who writes a secret first locks the key check, then reads the keys. A rotation holds that lock alone.
-* While that lock is free, the key file holds every key that a secret is encrypted with.
+* A writer locks the key check, shared with other writers, before it reads the keys; a rotation locks it exclusively.
+* While no rotation holds that lock, the key file holds every key that a secret is encrypted with.
 """
 
 import json
@@ -45,10 +45,8 @@ _BEGIN = text(f"{_INSERT} NOTHING").bindparams(_NOW)
 _ENCRYPT_AGAIN = text(
     "UPDATE secret SET value = :value, updated_at = :now WHERE kind = :kind AND owner_id = :owner_id"
 ).bindparams(_NOW)
-# The key check first: it tells a wrong key from a damaged secret. Where it was deleted by hand, any secret does.
-_ROWS = select(Secret.kind, Secret.owner_id, Secret.value).order_by(
-    col(Secret.kind) != SecretKind.KEY_CHECK, col(Secret.kind), col(Secret.owner_id)
-)
+_ROWS = select(Secret.kind, Secret.owner_id, Secret.value)
+_KEY_CHECK = _ROWS.where(Secret.kind == SecretKind.KEY_CHECK)
 
 #: Kind, owner and token.
 _Row = tuple[str, int, str]
@@ -117,10 +115,11 @@ def rotate_key(now: datetime) -> int:
 
 
 def _encrypt_all_again(session: Session, now: datetime) -> int:
-    if _lock(session, alone=True) is None:
+    row = _lock(session, alone=True)
+    if row is None:
         return 0
     keys = _load_keys()
-    decrypting = _fernet(keys)
+    decrypting = _check(_fernet(keys), row)
     if not _is_key_given():
         keys = [_make_key(), *keys]
     encrypting = _fernet(keys)
@@ -150,10 +149,7 @@ def _drop_unused_keys(session: Session) -> None:
 def _lock_to_write(session: Session, now: datetime) -> "MultiFernet":
     """Lets no rotation begin before this transaction ends; gives the keys to encrypt with."""
     row = _lock(session) or _begin(session, now)
-    fernet = _fernet(_load_keys())
-    if _decrypt(fernet, *row) is None:
-        raise _unreadable(SecretKind.KEY_CHECK, _VAULT)
-    return fernet
+    return _check(_fernet(_load_keys()), row)
 
 
 def _lock(session: Session, *, alone: bool = False) -> _Row | None:
@@ -161,7 +157,16 @@ def _lock(session: Session, *, alone: bool = False) -> _Row | None:
 
     On SQLite a transaction that writes is alone in any case.
     """
-    return session.exec(_ROWS.limit(1).with_for_update(read=not alone)).first()
+    row = session.exec(_KEY_CHECK.with_for_update(read=not alone)).first()
+    # Where the key check was deleted by hand, any secret shows whether a key is the right one.
+    return row or session.exec(_ROWS.limit(1).with_for_update(read=not alone)).first()
+
+
+def _check(fernet: "MultiFernet", row: _Row) -> "MultiFernet":
+    """Raises WrongUsage unless these keys decrypt the row; checked before anything is written with them."""
+    if _decrypt(fernet, *row) is None:
+        raise _unreadable(SecretKind.KEY_CHECK, _VAULT)
+    return fernet
 
 
 def _begin(session: Session, now: datetime) -> _Row:
@@ -173,7 +178,7 @@ def _begin(session: Session, now: datetime) -> _Row:
             _sync_folder()
     session.execute(_BEGIN, _encrypt(_fernet(_load_keys()), SecretKind.KEY_CHECK, _VAULT, {}, now))
     # Read again: another machine may have been first, with a key of its own.
-    return session.exec(_ROWS.limit(1).with_for_update(read=True)).one()
+    return session.exec(_KEY_CHECK.with_for_update(read=True)).one()
 
 
 def _token(session: Session, kind: SecretKind, owner_id: int) -> str | None:
@@ -192,7 +197,7 @@ def _encrypt(
 
 
 def _decrypt(fernet: "MultiFernet", kind: str, owner_id: int, token: str) -> dict[str, str] | None:
-    """Returns the values; None when the token is damaged, another row's, or made with a key that is not among these."""
+    """Gives the values; None when the token is damaged, another row's, or made with a key that is not among these."""
     from cryptography.fernet import InvalidToken
 
     try:
@@ -289,7 +294,7 @@ def _unreadable(kind: str, owner_id: int) -> WrongUsage:
     if _is_key_given():
         first_step = (
             "set it to the key from your backup (to change it, to the new key, a comma and the old key, and run"
-            " `campaign db rotate-key`)"
+            " `campaign keys rotate`)"
         )
     else:
         first_step = "put the file back from your backup or from the machine that has the right one"
@@ -301,7 +306,7 @@ def _unreadable(kind: str, owner_id: int) -> WrongUsage:
 
 def _remedy(first_step: str, otherwise: str = "run") -> str:
     return (
-        f"{first_step}; without a backup {otherwise} `campaign db discard-secrets` and enter the keys of every service"
+        f"{first_step}; without a backup {otherwise} `campaign keys discard` and enter the keys of every service"
         " again with `campaign service edit HANDLE --keys`: only those keys, and the tokens of people whose profiles"
         " were not read yet, are lost."
     )

@@ -1,4 +1,4 @@
-"""What X's answers mean: each refusal by code, title and text, with its reason and its remedy."""
+"""The meaning of X's responses: each refusal by code, title and text, with its reason and its remedy."""
 
 import json
 import re
@@ -12,7 +12,7 @@ from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
 
 
 def parse(body: bytes) -> Any:
-    """The document in `body`; raises ValueError when it is none.
+    """Returns the JSON in `body`; raises ValueError when there is none.
 
     Names cut in the middle of an emoji make text that strict JSON forbids; one of them must not hide a page.
     """
@@ -53,7 +53,7 @@ class Facts:
 
 
 def facts_of(status: int, body: bytes) -> Facts:
-    """The facts of an answer; a body that is not JSON has only its status."""
+    """Returns the facts of a response; a body that is not JSON has only its status."""
     problems = _problems(body)
     words = [word.lower() for problem in problems for word in (*_texts(problem, "title"), *_parameters(problem))]
     details = frozenset(word.lower() for problem in problems for word in _texts(problem, "detail", "message"))
@@ -68,7 +68,7 @@ def facts_of(status: int, body: bytes) -> Facts:
 
 
 def short_detail(body: bytes) -> str:
-    """X's own word for the problem, short and harmless to print; values that X repeats in brackets are left out."""
+    """Returns X's own word for the problem, short and harmless to print, without values that X repeats in brackets."""
     for problem in _problems(body):
         detail = problem.get("detail") or problem.get("title")
         if isinstance(detail, str):
@@ -77,7 +77,7 @@ def short_detail(body: bytes) -> str:
 
 
 def harmless(said: str) -> str:
-    """X's words without values and markup, short and without a full stop."""
+    """Returns X's words without values and markup, short and without a full stop."""
     return " ".join(_VALUES_AND_MARKUP.sub("", said).split())[:_LONGEST_DETAIL].rstrip(". ")
 
 
@@ -123,7 +123,7 @@ def _code(problem: dict[str, Any]) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """What to recognise an answer by: all that is given must be there.
+    """The sign of a meaning in a response: all of its fields that are set must be there.
 
     `family` is the first digit of the status, `says` a part of the text, `detail` a whole sentence,
     `is_page` that there is a body without any JSON object.
@@ -138,7 +138,7 @@ class Sign:
     is_page: bool | None = None
 
     def fits(self, facts: Facts) -> bool:
-        """Whether the answer shows all of it."""
+        """Returns whether the response shows all of it."""
         return (
             self.status in (None, facts.status)
             and self.family in (None, facts.status // 100)
@@ -155,7 +155,7 @@ class Row:
     """One meaning and the signs of it, any of which is enough.
 
     `message` may name `{endpoint}`, `{status}`, `{retry_at}` and `{said}`, X's own short detail after a colon.
-    `remedy` belongs to ServiceBlocked; `wait` to Unsent: how long to wait when X told no time.
+    `remedy` belongs to ServiceBlocked; `wait` to Unsent: how long to wait when X names no time.
     """
 
     error: type[XError]
@@ -166,12 +166,12 @@ class Row:
     wait: timedelta = timedelta(0)
 
     def fits(self, facts: Facts) -> bool:
-        """Whether any of the signs is there."""
+        """Returns whether any of the signs is there."""
         return any(sign.fits(facts) for sign in self.signs)
 
 
 def refused(reason: str, message: str, *signs: Sign) -> Row:
-    """A row of what X refuses for good."""
+    """Returns a row for a refusal that is final."""
     return Row(Refused, reason, message, signs)
 
 
@@ -212,7 +212,7 @@ RECIPIENTS = (
     refused("user_suspended", "X has suspended this person.", Sign(code=63), Sign(says="user has been suspended")),
 )
 RECIPIENT_REASONS = frozenset(row.reason for row in RECIPIENTS)
-"""The reasons of Refused that are about the person a message was for, and about nobody else."""
+"""The reasons of Refused that are about the recipient of a message alone."""
 
 READS = (
     refused(
@@ -242,7 +242,7 @@ BAD_ANSWER = Row(
     (Sign(),),
 )
 
-# Last of all: what only the status tells.
+# Last of all: rows by the status alone.
 REST = (
     Row(
         Unsent,
@@ -257,7 +257,7 @@ REST = (
         "What answers at the address of X's API is not the API (status {status}): check CAMPAIGN_X_API_URL.",
         (Sign(family=3),),
     ),
-    # v2's one sentence for whatever it does not tell, a text that is too long among it.
+    # v2's one sentence for everything that it does not explain, a text that is too long among it.
     refused(
         "not_permitted",
         "X does not permit {endpoint}: the text is too long for this account, or the account may not do this.",
@@ -381,7 +381,7 @@ BLOCKS = (
 
 
 GONE = frozenset({"post_not_found", "not_found"})
-"""The reasons that say that there is no such post."""
+"""The reasons of Refused when there is no such post."""
 
 POSTS = (
     refused(
@@ -461,7 +461,7 @@ STRANGERS = (
     ),
 )
 
-# After those that stop the account: their sentences may stand in these, and the account's trouble is no person's.
+# After those that stop the account: their sentences may be part of these.
 MESSAGES = (
     # Seen for messages that did arrive.
     Row(
@@ -493,7 +493,7 @@ MESSAGES = (
         (Sign(code=34),),
         remedy="The operator sets the service's API version to 2.",
     ),
-    # The one thing that a message names is the person; v2 has no words for it that are documented.
+    # A message names nothing but the person; v2's words for it are not documented.
     refused(
         "recipient_not_found",
         "X knows no such person.",

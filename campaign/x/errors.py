@@ -1,4 +1,4 @@
-"""X's answers and rate limit headers, translated into our errors."""
+"""Translates X's responses and rate limit headers into our errors."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -39,7 +39,7 @@ _FAMILIES = {
 _LONGEST_WINDOW = timedelta(hours=25)
 _WITHOUT_HEADERS = timedelta(minutes=15)
 _SOONEST = timedelta(seconds=5)
-# Date has whole seconds and an answer travels a while; less than this says nothing about a clock.
+# Date has whole seconds and a response travels a while; less than this says nothing about a clock.
 _SAME_CLOCK = timedelta(seconds=5)
 
 
@@ -50,7 +50,7 @@ class _Family(NamedTuple):
 
 
 def windows_of(headers: Mapping[str, str], now: datetime) -> tuple[Window, ...]:
-    """The limit windows an answer tells of in full, their resets in our clock; header names in any case."""
+    """Returns the limit windows that the headers name in full, their resets in our clock; names in any case."""
     return tuple(
         Window(name, family.limit, family.remaining, family.reset_at)
         for name, family in _families(headers, now).items()
@@ -59,11 +59,11 @@ def windows_of(headers: Mapping[str, str], now: datetime) -> tuple[Window, ...]:
 
 
 def retry_at(headers: Mapping[str, str], now: datetime, otherwise: timedelta = _WITHOUT_HEADERS) -> datetime:
-    """When to try again after "too many": when all closed windows are open, `otherwise` later when X told nothing."""
+    """Returns when to retry after "too many": when all closed windows open, `otherwise` later without headers."""
     families = _families(headers, now)
     closed = [each.reset_at for each in families.values() if each.remaining == 0 and each.reset_at]
-    told = max(closed, default=None) or families[WindowName.QUARTER_HOUR].reset_at
-    return max(told or now + otherwise, now + _SOONEST)
+    opens_at = max(closed, default=None) or families[WindowName.QUARTER_HOUR].reset_at
+    return max(opens_at or now + otherwise, now + _SOONEST)
 
 
 def _families(headers: Mapping[str, str], now: datetime) -> dict[WindowName, _Family]:
@@ -99,14 +99,14 @@ def _reset(epoch_seconds: int | None, now: datetime, ahead: timedelta) -> dateti
 
 
 def _our_clock_ahead(headers: Mapping[str, str], now: datetime) -> timedelta:
-    told = _moment_of(headers.get("date", ""))
-    ahead = now - told if told else timedelta(0)
+    date = _moment_of(headers.get("date", ""))
+    ahead = now - date if date else timedelta(0)
     return ahead if abs(ahead) >= _SAME_CLOCK else timedelta(0)
 
 
 @lru_cache(maxsize=8)
 def _moment_of(date: str) -> datetime | None:
-    """The moment in a Date header, read once for all answers of a second."""
+    """Reads the moment in a Date header, once for all responses of a second."""
     try:
         return parsedate_to_datetime(date).replace(tzinfo=UTC)
     except (ValueError, OverflowError):
@@ -124,7 +124,7 @@ _SIGN_IN = (*FAILURES, *SIGN_IN, *BLOCKS, *REST)
 
 
 def translate(status: int, headers: Mapping[str, str], body: bytes, *, endpoint: str, now: datetime) -> XError:
-    """The error that an answer without the wanted data means, with a receipt of its limit windows.
+    """Returns the error that a response without the wanted data means, with a receipt of its limit windows.
 
     `endpoint` is written like "GET /2/users/:id/followers". Nothing but a short detail of X's own text is quoted.
     """
@@ -143,7 +143,7 @@ def translate(status: int, headers: Mapping[str, str], body: bytes, *, endpoint:
 
 
 def _row(facts: Facts, endpoint: str) -> Row:
-    """The meaning; a write that X calls a success may have been one, whatever else the answer says."""
+    """Returns the row; a write that X calls a success may have been one, whatever else the response says."""
     if facts.status // 100 == _SUCCESS and not endpoint.startswith("GET "):
         return BAD_ANSWER
     return next(row for row in _rows(facts, endpoint) if row.fits(facts))

@@ -1,4 +1,4 @@
-"""The door to X: a few verbs, small records out, errors named by what the caller may do next."""
+"""The one way to X: a few verbs, small records out, errors named by what the caller may do next."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Protocol
 
 from campaign.errors import WrongUsage
-from campaign.x.http import silence
 from campaign.x.keys import Keys
 from campaign.x.types import (
     Account,
@@ -25,12 +24,10 @@ from campaign.x.v1 import GatewayV1
 from campaign.x.v2 import GatewayV2
 from models import WindowName
 
-silence()
-
 
 @dataclass(frozen=True, slots=True)
 class MessageTerms:
-    """What direct messages cost and which limits hold, with one version of the API; known without keys."""
+    """Prices and limits of direct messages with one version of the API; known without keys."""
 
     message_endpoint: str
     message_price: Price
@@ -39,14 +36,14 @@ class MessageTerms:
 
 
 class Gateway(Protocol):
-    """One X account's way to X.
+    """X for one account.
 
     Every verb raises XError; the error carries the receipts of all calls that were answered.
     A page of followers holds at most `follower_page_size`, each at `follower_price`; it calls `follower_endpoints`.
     A page of the own timeline holds from `shortest_timeline_page` to `longest_timeline_page` posts, each at
     `own_post_price`. A look-up of `post_counts` holds at most `longest_lookup` posts, each at `post_read_price`. A
     message costs `message_price`, each event shown `event_price`, at most `longest_event_page` of
-    them on a page; `message_limits` are the documented limits of sending, for as long as X told no others.
+    them on a page; `message_limits` are the documented limits of sending, until X names others.
     Endpoints are written as in receipts.
     """
 
@@ -72,22 +69,22 @@ class Gateway(Protocol):
     longest_event_page: int
 
     def me(self) -> Answer[Account]:
-        """The account the keys belong to, for one `account_price`."""
+        """Reads the account of the keys, for one `account_price`."""
         ...
 
     def followers(self, user_id: str, token: str | None, page_size: int) -> Answer[FollowerPage]:
-        """A page of at most `page_size` followers, newest first; `token` is the page before's `next_token`.
+        """Reads a page of at most `page_size` followers, newest first; `token` is the `next_token` of the page before.
 
         Raises Refused with reason `page_token` when X no longer accepts the token.
         """
         ...
 
     def post_price(self, *, has_link: bool) -> Price:
-        """What a post costs; the caller decides whether its text has a link."""
+        """Returns the price of a post; the caller decides whether its text has a link."""
         ...
 
     def publish(self, post: NewPost, price: Price | None = None) -> Answer[str]:
-        """Publish a post and return X's id of it; one call, never repeated.
+        """Publishes a post and returns X's id of it; one call, never repeated.
 
         The receipt is over `price`, or over a post with a link when none is given. Uncertain: the post may be
         out; look for it in `own_posts` before trying again.
@@ -95,14 +92,14 @@ class Gateway(Protocol):
         ...
 
     def delete_post(self, x_id: str) -> Answer[bool]:
-        """Delete one of the account's posts: True when that was done now, False when it was not there any more.
+        """Deletes one of the account's posts: True when that was done now, False when the post was gone.
 
         Repeating it is harmless, after Uncertain too.
         """
         ...
 
     def own_posts(self, user_id: str, since: datetime, at_most: int) -> Answer[list[OwnPost]]:
-        """The account's own posts and replies since `since`, newest first, without reposts.
+        """Reads the account's own posts and replies since `since`, newest first, without reposts.
 
         X shows no more than `at_most` posts, at least `shortest_timeline_page`, or ValueError is raised. There may
         be older ones when the receipts count more than `at_most - shortest_timeline_page` resources.
@@ -110,35 +107,35 @@ class Gateway(Protocol):
         ...
 
     def post_counts(self, ids: Sequence[str]) -> Answer[list[PostCounts]]:
-        """What X counts of the account's posts with these ids, in their order, without those that are gone.
+        """Reads the figures of the account's posts with these ids, in their order, without those that are gone.
 
         At most `longest_lookup` ids. A post that X neither shows nor calls gone comes without figures.
         """
         ...
 
     def timeline_counts(self, user_id: str, since: datetime, at_most: int) -> Answer[list[PostCounts]]:
-        """What X counts of the account's own posts, read as by `own_posts`; nothing says which of them are gone."""
+        """Reads the figures of the account's own posts, as `own_posts` reads them; X does not say which are gone."""
         ...
 
     def upload(self, file: MediaFile, on_progress: Callable[[int, int], None]) -> Answer[UploadedMedia]:
-        """Upload a file and its description; `on_progress` hears how many bytes of how many X has.
+        """Uploads a file and its description; `on_progress` gets how many bytes of how many X has.
 
-        Waits for X's work on the file. Repeating it is harmless, after Uncertain too. Raises Refused with reason
-        `media` when X cannot use the file, Unsent with reason `processing` when X works on it for too long.
+        Waits until X has processed the file. Repeating it is harmless, after Uncertain too. Raises Refused with reason
+        `media` when X cannot use the file, Unsent with reason `processing` when that takes too long.
         """
         ...
 
     def send_message(self, message: NewMessage) -> Answer[str]:
-        """Send a direct message and return X's id of its event; one call, never repeated.
+        """Sends a direct message and returns X's id of its event; one call, never repeated.
 
         Uncertain: it may be out; look for it in `message_events` before trying again. Refused with one of
-        campaign.x.refusals.RECIPIENT_REASONS: this person does not get messages of the account. Safe in several
-        threads.
+        campaign.x.error_table.RECIPIENT_REASONS: X delivers no messages of the account to this person. Safe in
+        several threads.
         """
         ...
 
     def message_events(self, user_id: str, after_id: str, at_most: int) -> Answer[MessageEvents]:
-        """The messages between the account `user_id` and single persons, its own too, newer than `after_id`.
+        """Reads the messages between the account `user_id` and single persons, its own too, newer than `after_id`.
 
         Newest first, a call for each page; X shows no more than `at_most` events, and none older than 30 days.
         """
@@ -149,7 +146,7 @@ _VERSIONS: dict[str, type[GatewayV1 | GatewayV2]] = {"1.1": GatewayV1, "2": Gate
 
 
 def connect(keys: Keys, *, api_version: str, owned: bool, base_url: str) -> Gateway:
-    """The gateway for the account of `keys`; calls nothing yet. `api_version` is "2" or "1.1".
+    """Returns the gateway for the account of `keys`; calls nothing yet. `api_version` is "2" or "1.1".
 
     `owned` says that this account owns the developer app, which makes its followers ten times cheaper to read.
     """
@@ -159,6 +156,6 @@ def connect(keys: Keys, *, api_version: str, owned: bool, base_url: str) -> Gate
 
 
 def message_terms(api_version: str) -> MessageTerms:
-    """The terms of direct messages with API version "2" or "1.1"."""
+    """Returns the terms of direct messages with API version "2" or "1.1"."""
     version = _VERSIONS[api_version]
     return MessageTerms(version.message_endpoint, version.message_price, version.message_limits, version.event_price)

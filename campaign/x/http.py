@@ -1,116 +1,259 @@
-"""Connections to X, and calls without an answer: which of them X surely never saw."""
+"""Calls to X: a session under one base URL, tweepy's two clients on it, and which failed calls X surely never saw."""
 
-import json
 import logging
 import re
-from collections.abc import Mapping
-from http.client import IncompleteRead
-from io import BytesIO
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from ipaddress import ip_address
 from pathlib import Path
 from socket import create_connection
-from typing import Any, cast
-from urllib.parse import urlencode, urlsplit
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
+import pendulum
 import requests
 import tweepy
-from requests import PreparedRequest
 from requests.adapters import HTTPAdapter
-from requests.structures import CaseInsensitiveDict
-from urllib3 import BaseHTTPResponse, HTTPConnectionPool, Timeout
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, DecodeError, HTTPError, NewConnectionError, ProxyError
+from requests.auth import AuthBase
+from requests.exceptions import ChunkedEncodingError, ContentDecodingError, InvalidSchema, InvalidURL
 
 from campaign.errors import Uncertain, Unsent, WrongUsage, XError
+from campaign.x.error_table import parse
+from campaign.x.errors import translate, windows_of
 from campaign.x.keys import Keys
-from campaign.x.replies import Reply, reply_to
-from campaign.x.signing import Signer
+from campaign.x.types import Price, Receipt
+
+T = TypeVar("T")
+
+CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
+"""How long to wait for a connection, and for each next part of a response."""
+
+_ID = re.compile(r"(?<=[^/]/)[\d-]+(?=/|$)")
+_OWN_HOST = re.compile(r"^(https://)api\.(?=(x|twitter)\.com$)")
 
 
-class _Unconnected:
-    """Makes every failure before the first byte of a request one kind of error.
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """X's response to one call, and when it came."""
 
-    Otherwise a TLS handshake that fails looks like an answer that breaks off.
+    endpoint: str
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    received_at: datetime
+
+    def document(self) -> Any:
+        """Returns the JSON in the body; raises ValueError when there is none."""
+        return parse(self.body)
+
+    def read(self, reader: Callable[["Reply"], T]) -> T:
+        """Returns what `reader` makes of the reply; raises XError when the reply lacks what `reader` looks for."""
+        try:
+            return reader(self)
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError):
+            raise self.error() from None
+
+    @property
+    def access_level(self) -> str | None:
+        """X's word for the app's permission: "read", "read-write" or "read-write-directmessages"."""
+        return self.headers.get("x-access-level")
+
+    def receipt(self, price: Price, resources: int) -> Receipt:
+        """Returns the receipt of the call for `resources` units at `price`."""
+        return Receipt(self.endpoint, price, resources, windows_of(self.headers, self.received_at))
+
+    def error(self) -> XError:
+        """Returns the error that a reply without the wanted data means."""
+        return translate(self.status, self.headers, self.body, endpoint=self.endpoint, now=self.received_at)
+
+
+def endpoint_of(method: str, route: str) -> str:
+    """Returns the endpoint as X's documentation writes it, the same for all ids: "GET /2/users/:id/followers"."""
+    return f"{method} {_ID.sub(':id', route.removesuffix('.json'))}"
+
+
+def id_in(record: Mapping[str, Any], *names: str) -> str:
+    """Returns the id under the first of `names` that is there; raises ValueError when it is not made of digits."""
+    found = next((str(record[name]) for name in names if record.get(name)), "")
+    if not (found.isascii() and found.isdecimal()):
+        raise ValueError("no id")
+    return found
+
+
+class _NotConnectedError(Exception):
+    """No connection, so that not one byte of the request was sent."""
+
+
+class _Connecting:
+    """Makes every failure to connect (name, socket, proxy, tunnel, TLS) one error that no library rewrites.
+
+    Otherwise a TLS handshake that times out or is reset looks like a response that does.
     """
 
     def connect(self) -> None:
         try:
             super().connect()  # type: ignore[misc]
-        except ConnectTimeoutError:
-            raise
         except Exception as error:
-            raise NewConnectionError(self, type(error).__name__) from error  # type: ignore[arg-type]
+            raise _NotConnectedError from error
 
 
-class _InOnePiece:
-    """Sends the head of a request together with the first part of its body: a small request is one packet."""
+class _Adapter(HTTPAdapter):
+    """Keeps connections open and makes no call twice."""
 
-    _is_head = False
-    _head = b""
-
-    def request(self, *args: Any, **kwargs: Any) -> None:
-        self._head = b""
-        super().request(*args, **kwargs)  # type: ignore[misc]
-        if self._head:
-            self.send(b"")
-
-    def endheaders(self, *args: Any, **kwargs: Any) -> None:
-        self._is_head = True
-        try:
-            super().endheaders(*args, **kwargs)  # type: ignore[misc]
-        finally:
-            self._is_head = False
-
-    def send(self, data: Any) -> None:
-        if self._is_head:
-            self._head += data
-            return
-        head, self._head = self._head, b""
-        super().send(b"".join((head, data)) if head else data)  # type: ignore[misc]
-
-
-class _PlainConnection(_Unconnected, _InOnePiece, HTTPConnection):
-    pass
-
-
-class _SecureConnection(_Unconnected, _InOnePiece, HTTPSConnection):
-    pass
-
-
-class Connections(HTTPAdapter):
-    """Open connections, with what requests knows of proxies and certificates.
-
-    A call goes through urllib3 alone, in half the time: a request and a response of requests' are of no use to it.
-    """
-
-    def __init__(self, verify: bool | str, proxies: Mapping[str, str]) -> None:
+    def __init__(self) -> None:
         super().__init__(pool_maxsize=10, max_retries=0)
-        self._verify, self._proxies = verify, proxies
-        self._pools: dict[str, HTTPConnectionPool] = {}
 
-    def exchange(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | str | None, timeout: Timeout
-    ) -> BaseHTTPResponse:
-        """The answer to a call, read to its end; never tried again. Raises OSError and urllib3's HTTPError."""
-        host, _, path = url.partition("://")[2].partition("/")
-        pool = self._pools.get(host) or self._open(host, url)
-        target = url if pool.proxy and url.startswith("http:") else f"/{path}"
-        return pool.urlopen(
-            method, target, body, headers, retries=False, redirect=False, assert_same_host=False, timeout=timeout
-        )
-
-    def _open(self, host: str, url: str) -> HTTPConnectionPool:
-        asked = PreparedRequest()
-        asked.url = url
-        pool = cast("HTTPConnectionPool", self.get_connection_with_tls_context(asked, self._verify, self._proxies))
-        self.cert_verify(pool, url, self._verify, None)  # type: ignore[no-untyped-call]
-        pool.ConnectionCls = _SecureConnection if pool.scheme == "https" else _PlainConnection
-        self._pools[host] = pool
+    def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
+        """Returns the pool of connections for a request."""
+        pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
+        if not issubclass(pool.ConnectionCls, _Connecting):
+            pool.ConnectionCls = type("Connection", (_Connecting, pool.ConnectionCls), {})
         return pool
 
 
+class Session(requests.Session):
+    """Calls X's API under `base_url`, for both versions ("{base_url}/2/...", "{base_url}/1.1/...").
+
+    Safe in several threads. Follows no redirect: a signed call is not repeated elsewhere.
+    """
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__()
+        if not is_address(base_url):
+            raise WrongUsage("Invalid CAMPAIGN_X_API_URL: it must look like https://api.x.com.")
+        self.base_url = base_url.rstrip("/")
+        # v1.1 takes files at a host of its own; a simulator has one host for all.
+        self.upload_url = _OWN_HOST.sub(r"\1upload.", self.base_url)
+        # The consent screen is not at the API's host either.
+        self.people_url = _OWN_HOST.sub(r"\1", self.base_url)
+        self.timeout = (CONNECT_SECONDS, READ_SECONDS)
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, _Adapter())
+        self._read_environment()
+
+    def call(self, method: str, route: str, *, is_upload: bool = False, **content: Any) -> Reply:
+        """Makes one call and returns a reply with status 2xx; raises XError for everything else.
+
+        `content` is as for `requests.request`: `auth`, `params`, and `json` or `data` and `files`.
+        """
+        url = (self.upload_url if is_upload else self.base_url) + route
+        try:
+            # Prepared without the session: no call carries cookies of earlier ones.
+            request = requests.Request(method, url, headers=self.headers, **content).prepare()
+            response = self.send(request, timeout=self.timeout, proxies=self.proxies)
+        except (_NotConnectedError, InvalidURL, InvalidSchema):
+            failure: XError = Unsent(_unreachable(self.base_url), reason="unreachable")
+        except (ChunkedEncodingError, ContentDecodingError):
+            failure = Uncertain("X's answer broke off.", reason="bad_answer")
+        except OSError:  # all other errors of requests
+            failure = Uncertain("X did not answer.", reason="no_answer")
+        else:
+            endpoint, now = endpoint_of(method, route), pendulum.now("UTC")
+            reply = Reply(endpoint, response.status_code, response.headers, response.content, now)
+            if response.status_code // 100 == 2:  # noqa: PLR2004
+                return reply
+            failure = reply.error()
+        # Raised out here, because an error raised while another is handled keeps it, with the signed request in it.
+        raise failure
+
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002
+        """Returns no target: a redirect is a response like any other."""
+        return
+
+    def _read_environment(self) -> None:
+        """Takes proxies and certificates from the environment once; then nothing there can add credentials."""
+        environment = self.merge_environment_settings(self.base_url, {}, None, None, None)
+        self.verify = environment["verify"]
+        if isinstance(self.verify, str) and not Path(self.verify).exists():
+            raise WrongUsage(f"There are no certificates at {self.verify}: correct REQUESTS_CA_BUNDLE.")
+        # A proxy elsewhere would look for the simulator on its own machine.
+        self.proxies = {} if is_loopback(self.base_url) else environment["proxies"]
+        self.trust_env = False
+
+
+class ClientV2(tweepy.Client):  # type: ignore[misc]
+    """Calls X's API v2 in the name of the keys' account; every verb of tweepy's returns a Reply or raises XError."""
+
+    uses_post_fields = False
+    """Whether fields of posts are asked for by the names of X's OpenAPI 2.167 (2026-08-07), `post.fields` and so on.
+
+    X's documentation shows the old ones everywhere, tweepy knows no others.
+    """
+
+    def __init__(self, keys: Keys, base_url: str) -> None:
+        super().__init__(return_type=requests.Response)  # with this type, a verb returns what `request` does
+        self.session = Session(base_url)
+        self.session.headers["User-Agent"] = self.user_agent
+        self._auth = _signature(keys)
+
+    def request(
+        self,
+        method: str,
+        route: str,
+        params: dict[str, Any] | None = None,
+        json: Any = None,
+        user_auth: bool = True,  # noqa: ARG002  # the keys are an account's: every call is signed with them
+        **content: Any,
+    ) -> Reply:
+        """Makes one call; `content` is what tweepy's own `request` cannot send: `data` and `files`."""
+        if self.uses_post_fields and params and "tweet.fields" in params:
+            params["post.fields"] = params.pop("tweet.fields").replace("tweet", "post")
+        reply: Reply = self.session.call(method, route, auth=self._auth, params=params, json=json, **content)
+        return reply
+
+
+class ClientV1(tweepy.API):  # type: ignore[misc]
+    """Calls X's API v1.1 in the name of the keys' account; every verb of tweepy's returns a Reply or raises XError."""
+
+    def __init__(self, keys: Keys, base_url: str) -> None:
+        super().__init__()
+        self.session = Session(base_url)
+        self.session.headers["User-Agent"] = self.user_agent
+        self._auth = _signature(keys)
+
+    def request(
+        self,
+        method: str,
+        endpoint: str,
+        *,
+        json_payload: Any = None,
+        post_data: Mapping[str, Any] | None = None,
+        files: Any = None,
+        upload_api: bool = False,
+        **given: Any,
+    ) -> Reply:
+        """Makes one call; the parameters of a POST go in its body, where no log of addresses shows them."""
+        given = {name: value for name, value in given.items() if value is not None and name not in _OF_TWEEPYS_PARSER}
+        content = {"params": given} if method == "GET" else {"data": {**(post_data or {}), **given}}
+        reply: Reply = self.session.call(
+            method,
+            f"/1.1/{endpoint}.json",
+            auth=self._auth,
+            is_upload=upload_api,
+            json=json_payload,
+            files=files,
+            **content,
+        )
+        return reply
+
+
+_OF_TWEEPYS_PARSER = {"endpoint_parameters", "headers", "payload_list", "payload_type"}
+
+
+def _signature(keys: Keys) -> AuthBase:
+    """Returns what signs calls with the keys by OAuth 1.0a; each call gets a signature of its own."""
+    auth: AuthBase = tweepy.OAuth1UserHandler(
+        keys.consumer_key.get_secret_value(),
+        keys.consumer_secret.get_secret_value(),
+        keys.access_token.get_secret_value(),
+        keys.access_token_secret.get_secret_value(),
+    ).apply_auth()
+    return auth
+
+
 def is_address(url: str) -> bool:
-    """Whether this is the address of an HTTP server."""
+    """Returns whether this is the address of an HTTP server."""
     try:
         parts = urlsplit(url)
         return parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
@@ -119,7 +262,7 @@ def is_address(url: str) -> bool:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether the address is this computer's own."""
+    """Returns whether the address is this computer's own."""
     host = urlsplit(url).hostname or ""
     try:
         return ip_address(host).is_loopback
@@ -128,7 +271,7 @@ def is_loopback(url: str) -> bool:
 
 
 def check_simulator(base_url: str) -> None:
-    """Raise WrongUsage when X's place is taken by an address of this computer at which nothing answers."""
+    """Raises WrongUsage when X's place is taken by an address of this computer at which nothing answers."""
     parts = urlsplit(base_url)
     if not is_loopback(base_url):
         return
@@ -136,16 +279,6 @@ def check_simulator(base_url: str) -> None:
         create_connection((parts.hostname, parts.port or 80), timeout=5).close()
     except OSError:
         raise WrongUsage(_unreachable(base_url)) from None
-
-
-def unanswered(error: Exception, base_url: str) -> XError:
-    """What a failed call to `base_url` means; `error` is what `Connections.exchange` raised."""
-    # An address that is none is a ValueError, found before anything is sent.
-    if isinstance(error, ConnectTimeoutError | ProxyError | ValueError):
-        return Unsent(_unreachable(base_url), reason="unreachable")
-    if isinstance(error, DecodeError) or any(isinstance(cause, IncompleteRead) for cause in error.args):
-        return Uncertain("X's answer broke off.", reason="bad_answer")
-    return Uncertain("X did not answer.", reason="no_answer")
 
 
 def _unreachable(base_url: str) -> str:
@@ -156,144 +289,7 @@ def _unreachable(base_url: str) -> str:
     return f"X cannot be reached at {address}: check the network and CAMPAIGN_X_API_URL."
 
 
-CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
-"""How long to wait for a connection, and for each next part of an answer."""
-
-_SUCCESS = range(200, 300)
-_DECIDED_HERE = frozenset({"timeout", "allow_redirects", "stream", "verify", "cert", "proxies"})
-_OWN_HOST = re.compile(r"^(https://)api\.(?=(x|twitter)\.com$)")
-
-
-class Response(requests.Response):
-    """A reply in the shape that tweepy passes on."""
-
-    def __init__(self, reply: Reply) -> None:
-        super().__init__()
-        self.reply = reply
-        self.status_code, self.headers = reply.status, CaseInsensitiveDict(reply.headers)
-        self.raw = BytesIO(reply.body)
-
-
-class Session(requests.Session):
-    """A requests session for X's API under `base_url`, for both versions ("{base_url}/2/...", "{base_url}/1.1/...").
-
-    `request` and `call` return answers with status 2xx only and raise XError for everything else.
-    """
-
-    def __init__(self, base_url: str) -> None:
-        super().__init__()
-        if not is_address(base_url):
-            raise WrongUsage("CAMPAIGN_X_API_URL is no address: it must look like https://api.x.com.")
-        self.base_url = base_url.rstrip("/")
-        # v1.1 takes files at a host of its own; what stands in X's place has one host for all.
-        self.upload_url = _OWN_HOST.sub(r"\1upload.", self.base_url)
-        # What people see themselves, such as the consent screen, is not at the API's host either.
-        self.people_url = _OWN_HOST.sub(r"\1", self.base_url)
-        self.timeout = (CONNECT_SECONDS, READ_SECONDS)
-        self._read_environment()
-        self._connections = Connections(True if self.verify is None else self.verify, self.proxies)
-
-    def request(self, method: str, url: str, **content: Any) -> Response:  # type: ignore[override]
-        """Call X at the path of `url`, whatever its host; OAuth 1.0a then signs the address really called."""
-        content = {name: value for name, value in content.items() if name not in _DECIDED_HERE}
-        request = self._prepared(method, self._here(url), **content)
-        return Response(self.call(request.method or "", request.url or "", request.headers, request.body))
-
-    def call(self, method: str, url: str, headers: Mapping[str, str], body: bytes | str | None = None) -> Reply:
-        """Make a call that is signed already, at an address under `base_url`."""
-        connect, read = self.timeout
-        try:
-            answer = self._connections.exchange(method, url, headers, body, Timeout(connect=connect, read=read))
-        except (OSError, HTTPError) as error:
-            failure = unanswered(error, self.base_url)
-        else:
-            reply = reply_to(method, url, answer.status, answer.headers, answer.data)
-            if answer.status in _SUCCESS:
-                return reply
-            failure = reply.error()
-        # Raised out here, because an error raised while another is handled keeps it, with the signed request in it.
-        raise failure
-
-    def _prepared(
-        self,
-        method: str,
-        url: str,
-        *,
-        params: Any = None,
-        headers: Mapping[str, str] | None = None,
-        auth: Any = None,
-        json: Any = None,
-        data: Any = None,
-        files: Any = None,
-    ) -> requests.PreparedRequest:
-        """The call as it goes out: without cookies, redirects and hooks, which take time and are of no use to X."""
-        call = requests.PreparedRequest()
-        call.prepare_method(method)
-        call.prepare_url(url, params)
-        call.prepare_headers({**self.headers, **(headers or {})})
-        call.prepare_body(data, files, json)
-        call.prepare_auth(auth, url)
-        return call
-
-    def _here(self, url: str) -> str:
-        parts = urlsplit(url)
-        base_url = self.upload_url if parts.netloc.startswith("upload.") else self.base_url
-        return base_url + parts.path + (f"?{parts.query}" if parts.query else "")
-
-    def _read_environment(self) -> None:
-        """Take proxies and certificates from the environment once; then nothing there can add credentials."""
-        environment = self.merge_environment_settings(self.base_url, {}, None, None, None)
-        self.verify = environment["verify"]
-        if isinstance(self.verify, str) and not Path(self.verify).exists():
-            raise WrongUsage(f"There are no certificates at {self.verify}: correct REQUESTS_CA_BUNDLE.")
-        # A proxy elsewhere would look for the simulator on its own machine.
-        self.proxies = {} if is_loopback(self.base_url) else environment["proxies"]
-        self.trust_env = False
-
-
-API, UPLOADS = "https://api.twitter.com", "https://upload.twitter.com"
-"""tweepy's two hosts, which the session replaces."""
-_JSON = {"Content-Type": "application/json"}
-
-
-def client_of(keys: Keys, base_url: str) -> tweepy.Client:
-    """A client that signs with `keys`, calls `base_url` and returns responses as they come."""
-    client = tweepy.Client(
-        consumer_key=keys.consumer_key.get_secret_value(),
-        consumer_secret=keys.consumer_secret.get_secret_value(),
-        access_token=keys.access_token.get_secret_value(),
-        access_token_secret=keys.access_token_secret.get_secret_value(),
-        return_type=requests.Response,
-    )
-    client.session = Session(base_url)
-    client.signer = Signer(client.consumer_key, client.consumer_secret, client.access_token, client.access_token_secret)
-    return client
-
-
-def ask(
-    client: tweepy.Client, method: str, route: str, *, query: Mapping[str, Any] | None = None, document: Any = None
-) -> Reply:
-    """One call with a query, but for what is None in it, or with JSON, in the name of the keys' account."""
-    session: Session = client.session
-    given = urlencode({name: value for name, value in (query or {}).items() if value is not None})
-    url = f"{session.base_url}{route}{given and '?'}{given}"
-    headers = {**session.headers, "User-Agent": client.user_agent, "Authorization": client.signer.sign(method, url)}
-    if document is None:
-        return session.call(method, url, headers)
-    return session.call(method, url, headers | _JSON, json.dumps(document).encode())
-
-
-def send(client: tweepy.Client, route: str, *, method: str = "POST", host: str = API, **content: Any) -> Reply:
-    """One call with a form (`data`) or a file (`files`) or to `host`, none of which tweepy's own `request` can do."""
-    signer = tweepy.OAuth1UserHandler(
-        client.consumer_key, client.consumer_secret, client.access_token, client.access_token_secret
-    )
-    headers = {"User-Agent": client.user_agent}
-    session: Session = client.session
-    return session.request(method, host + route, headers=headers, auth=signer.apply_auth(), **content).reply
-
-
-# At DEBUG tweepy prints headers and whole bodies, the OAuth libraries print signatures, urllib3 prints queries.
+# At DEBUG the OAuth libraries print signatures, urllib3 prints queries, tweepy prints whole bodies.
 _PACKAGES = ("oauthlib", "requests", "requests_oauthlib", "tweepy", "urllib3")
 
 
@@ -302,7 +298,7 @@ def _is_harmless(record: logging.LogRecord) -> bool:
 
 
 def silence() -> None:
-    """Drop every record below INFO of these packages, whatever level anybody sets now or later.
+    """Drops every record below INFO of these packages, whatever level is configured now or later.
 
     A level can be set back by any logging configuration; a filter stays. A parent's filter does not see its
     children's records, so each logger gets its own.
@@ -310,3 +306,6 @@ def silence() -> None:
     for name in (*_PACKAGES, *logging.root.manager.loggerDict):
         if name.partition(".")[0] in _PACKAGES:
             logging.getLogger(name).addFilter(_is_harmless)
+
+
+silence()

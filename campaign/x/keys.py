@@ -27,7 +27,7 @@ _CONSUMER_KEY_LENGTH, _CONSUMER_SECRET_LENGTH = 25, 50
 def problems_of(keys: Keys) -> list[str]:
     """Returns a sentence for everything by which the keys surely cannot work.
 
-    Only what is recognised for certain is refused: X never promised the shape of a key.
+    Only certain mistakes are refused: X never promised the shape of a key.
     """
     values = {label: getattr(keys, name).get_secret_value() for name, label in _LABELS.items()}
     confused = [_repeated(values), _token_elsewhere(values), _key_and_secret_swapped(values)]

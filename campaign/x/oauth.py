@@ -1,23 +1,23 @@
 """Signing in with X: OAuth 1.0a and 2.0, and the profile of the person who agreed."""
 
 import secrets
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlencode
 
+import tweepy
 from oauthlib.oauth2 import WebApplicationClient
 from pydantic import SecretStr
-from requests import PreparedRequest
 from requests.auth import AuthBase, HTTPBasicAuth
 from requests_oauthlib import OAuth1
 
 from campaign.errors import Refused, ServiceBlocked
 from campaign.x import prices
 from campaign.x.error_table import OVER, SIGN_IN_OVER
-from campaign.x.http import Session, silence
-from campaign.x.replies import Reply, id_in
+from campaign.x.http import Reply, Session, id_in
 from campaign.x.types import Answer, Person, Profile
 
 
@@ -33,7 +33,7 @@ class AppKeys:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A sign-in under way: the person goes to `url`; `kept` waits in that person's browser, readable by nobody else."""
+    """A sign-in under way: the person goes to `url`; `kept` is for that person's browser alone."""
 
     url: str = field(repr=False)
     kept: dict[str, str] = field(repr=False)
@@ -50,30 +50,39 @@ class Grant:
     """As X granted them, with blanks between; `oauth1` with OAuth 1.0a, which knows none."""
 
     def as_json(self) -> dict[str, str]:
-        """The grant for a store of secrets."""
+        """Returns the grant for a store of secrets."""
         return asdict(self)
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Grant":
-        """The grant that `as_json` gave."""
+        """Returns the grant that `as_json` gave."""
         return cls(stored["access_token"], stored["access_token_secret"], stored["scopes"])
 
 
 class Declined(Refused):
-    """The person said no on X's consent screen."""
+    """The person declined on X's consent screen."""
 
     def __init__(self) -> None:
         super().__init__("The person did not agree.", reason="declined")
 
 
 class NotOurs(Refused):
-    """What came back from X does not belong to the sign-in that was begun in this browser."""
+    """X's answer does not belong to the sign-in that was begun in this browser."""
 
     def __init__(self) -> None:
         super().__init__("This sign-in was not begun here: begin again.", reason="not_ours")
 
 
-class SignIn(Protocol):
+T = TypeVar("T")
+
+_FIELDS = "created_at,description,entities,location,profile_image_url,public_metrics,url,verified"
+# docs.x.com/fundamentals/authentication/oauth-2-0/authorization-code: with the scope users.email only.
+_EMAIL, _EMAIL_SCOPE = "confirmed_email", "users.email"
+_OAUTH1_SCOPES, _OAUTH2_SCOPES = "oauth1", "users.read tweet.read"
+_METHOD = "S256"
+
+
+class SignIn(ABC):
     """How people sign in with one app. Every verb but `begin` with OAuth 2 calls X, and raises XError.
 
     Refused with reason `sign_in_over`: X takes the code or the token no more, because it came late or a second time,
@@ -81,68 +90,165 @@ class SignIn(Protocol):
     X is away.
     """
 
-    def begin(self, callback_url: str) -> Begun:
-        """A new sign-in, after which X sends the person to `callback_url`, which the app must have registered."""
-        ...
+    def __init__(self, base_url: str) -> None:
+        self._session = Session(base_url)
 
+    @abstractmethod
+    def begin(self, callback_url: str) -> Begun:
+        """Begins a sign-in, after which X sends the person to `callback_url`, which the app must have registered."""
+
+    @abstractmethod
     def complete(self, kept: Mapping[str, str], query: Mapping[str, str], callback_url: str) -> Grant:
-        """What was granted: `query` is what came to `callback_url`. Raises Declined and NotOurs, too."""
-        ...
+        """Returns the grant: `query` is what came to `callback_url`. Raises Declined and NotOurs, too."""
+
+    @abstractmethod
+    def revoke(self, grant: Grant) -> None:
+        """Makes the token worthless; one call, harmless when it is so already."""
+
+    @abstractmethod
+    def _as(self, grant: Grant) -> AuthBase:
+        """Returns what makes a call in the name of the person."""
 
     def who(self, grant: Grant) -> Answer[Person]:
-        """Who granted it; one user read."""
-        ...
+        """Reads who granted it; one call, one user read."""
+        return self._me(grant, {}, _person)
 
     def profile(self, grant: Grant) -> Answer[Profile]:
-        """Everything X tells of the person; one user read."""
-        ...
+        """Reads everything that X shows of the person; one call, one user read."""
+        fields = f"{_FIELDS},{_EMAIL}" if _EMAIL_SCOPE in grant.scopes.split() else _FIELDS
+        return self._me(grant, {"user.fields": fields}, _profile)
+
+    def _me(self, grant: Grant, params: dict[str, str], reader: Callable[[Reply], T]) -> Answer[T]:
+        try:
+            reply = self._session.call("GET", "/2/users/me", params=params, auth=self._as(grant))
+        except ServiceBlocked as blocked:
+            if blocked.reason != "keys_wrong":
+                raise
+            receipts = blocked.receipts
+        else:
+            return Answer(reply.read(reader), (reply.receipt(prices.USER_READ, 1),))
+        # The keys of an account are another matter: here, one person's token is no longer valid.
+        raise Refused(OVER, reason=SIGN_IN_OVER, receipts=receipts)
+
+
+def sign_in_of(app: AppKeys, base_url: str, *, asks_email: bool) -> SignIn:
+    """Returns the way to sign in with this app at X's API under `base_url`; calls nothing yet.
+
+    `asks_email` asks for the confirmed address too, which only OAuth 2.0 can.
+    """
+    if app.client_id.get_secret_value() and app.client_secret.get_secret_value():
+        return _SignInOAuth2(app, base_url, asks_email=asks_email)
+    return _SignInOAuth1(app, base_url)
+
+
+class _SignInOAuth1(SignIn):
+    def __init__(self, app: AppKeys, base_url: str) -> None:
+        super().__init__(base_url)
+        self._app = app
+
+    def begin(self, callback_url: str) -> Begun:
+        signer = self._signer(callback=callback_url)
+        token, secret = self._session.call("POST", "/oauth/request_token", auth=signer).read(_pair)
+        url = f"{self._session.base_url}/oauth/authorize?{urlencode({'oauth_token': token})}"
+        return Begun(url, {"token": token, "secret": secret})
+
+    def complete(self, kept: Mapping[str, str], query: Mapping[str, str], callback_url: str) -> Grant:  # noqa: ARG002
+        token = kept.get("token")
+        if token and query.get("denied") == token:
+            raise Declined
+        if not token or query.get("oauth_token") != token or not query.get("oauth_verifier"):
+            raise NotOurs
+        signer = self._signer(token, kept.get("secret", ""), verifier=query["oauth_verifier"])
+        return Grant(*self._session.call("POST", "/oauth/access_token", auth=signer).read(_pair), _OAUTH1_SCOPES)
 
     def revoke(self, grant: Grant) -> None:
-        """Make the token worthless; harmless when it is so already."""
-        ...
+        try:
+            self._session.call("POST", "/1.1/oauth/invalidate_token", auth=self._as(grant))
+        except Refused as refused:
+            if refused.reason != SIGN_IN_OVER:
+                raise
+
+    def _as(self, grant: Grant) -> AuthBase:
+        return self._signer(grant.access_token, grant.access_token_secret)
+
+    def _signer(
+        self, token: str = "", secret: str = "", *, callback: str | None = None, verifier: str = ""
+    ) -> AuthBase:
+        return OAuth1(
+            self._app.consumer_key.get_secret_value(),
+            self._app.consumer_secret.get_secret_value(),
+            token or None,
+            secret or None,
+            callback_uri=callback,
+            verifier=verifier or None,
+        )
 
 
-T = TypeVar("T")
-
-_FIELDS = "created_at,description,entities,location,profile_image_url,public_metrics,url,verified"
-# docs.x.com/fundamentals/authentication/oauth-2-0/authorization-code: with the scope users.email only.
-_EMAIL = "confirmed_email"
-
-
-class BearerToken(AuthBase):
-    """Calls in the name of the person who granted this OAuth 2.0 token."""
-
-    def __init__(self, token: str) -> None:
-        self._token = token
-
-    def __call__(self, request: PreparedRequest) -> PreparedRequest:
-        """Add the token to a call."""
-        request.headers["Authorization"] = f"Bearer {self._token}"
-        return request
+def _pair(reply: Reply) -> tuple[str, str]:
+    """Reads the token and its secret in a form; raises ValueError when there are none."""
+    form = parse_qs(reply.body.decode(), strict_parsing=True)
+    return form["oauth_token"][0], form["oauth_token_secret"][0]
 
 
-def person_of(session: Session, token: AuthBase) -> Answer[Person]:
-    """Who granted the token."""
-    return _me(session, token, {}, _person)
+class _SignInOAuth2(SignIn):
+    def __init__(self, app: AppKeys, base_url: str, *, asks_email: bool) -> None:
+        super().__init__(base_url)
+        client_id = app.client_id.get_secret_value()
+        self._client = WebApplicationClient(client_id)
+        self._app = HTTPBasicAuth(client_id, app.client_secret.get_secret_value())
+        self._scopes = f"{_OAUTH2_SCOPES} {_EMAIL_SCOPE}" if asks_email else _OAUTH2_SCOPES
+
+    def begin(self, callback_url: str) -> Begun:
+        # A state and a verifier that only this browser keeps.
+        state, verifier = secrets.token_urlsafe(24), self._client.create_code_verifier(64)
+        query = {
+            "response_type": "code",
+            "client_id": self._client.client_id,
+            "redirect_uri": callback_url,
+            "scope": self._scopes,
+            "state": state,
+            "code_challenge": self._client.create_code_challenge(verifier, _METHOD),
+            "code_challenge_method": _METHOD,
+        }
+        url = f"{self._session.people_url}/i/oauth2/authorize?{urlencode(query)}"
+        return Begun(url, {"state": state, "code_verifier": verifier})
+
+    def complete(self, kept: Mapping[str, str], query: Mapping[str, str], callback_url: str) -> Grant:
+        # X takes a code once and within 30 seconds.
+        if not _is_same(kept.get("state"), query.get("state")):
+            raise NotOurs
+        if query.get("error") == "access_denied":
+            raise Declined
+        if "error" in query:
+            raise Refused("X could not ask the person: begin again.", reason="sign_in_failed")
+        if not query.get("code"):
+            raise NotOurs
+        form = {
+            "grant_type": "authorization_code",
+            "code": query["code"],
+            "redirect_uri": callback_url,
+            "code_verifier": kept.get("code_verifier", ""),
+        }
+        return self._session.call("POST", "/2/oauth2/token", data=form, auth=self._app).read(self._grant)
+
+    def revoke(self, grant: Grant) -> None:
+        form = {"token": grant.access_token, "token_type_hint": "access_token"}
+        self._session.call("POST", "/2/oauth2/revoke", data=form, auth=self._app)
+
+    def _as(self, grant: Grant) -> AuthBase:
+        auth: AuthBase = tweepy.OAuth2BearerHandler(grant.access_token)
+        return auth
+
+    def _grant(self, reply: Reply) -> Grant:
+        document: dict[str, Any] = reply.document()
+        token, scopes = document["access_token"], document.get("scope") or self._scopes
+        if not (isinstance(token, str) and token and isinstance(scopes, str)):
+            raise TypeError("no token")
+        return Grant(token, "", scopes)
 
 
-def profile_of(session: Session, token: AuthBase, *, asks_email: bool) -> Answer[Profile]:
-    """Everything X tells of the one who granted the token."""
-    fields = f"{_FIELDS},{_EMAIL}" if asks_email else _FIELDS
-    return _me(session, token, {"user.fields": fields}, _profile)
-
-
-def _me(session: Session, token: AuthBase, params: dict[str, str], reader: Callable[[Reply], T]) -> Answer[T]:
-    try:
-        reply = session.request("GET", "/2/users/me", params=params, auth=token).reply
-    except ServiceBlocked as blocked:
-        if blocked.reason != "keys_wrong":
-            raise
-        receipts = blocked.receipts
-    else:
-        return Answer(reply.read(reader), (reply.receipt(prices.USER_READ, 1),))
-    # The keys of an account are another matter: here, it is one person's token that is good no more.
-    raise Refused(OVER, reason=SIGN_IN_OVER, receipts=receipts)
+def _is_same(begun: str | None, returned: str | None) -> bool:
+    return bool(begun and returned) and secrets.compare_digest(str(begun).encode(), str(returned).encode())
 
 
 def _person(reply: Reply) -> Person:
@@ -174,166 +280,6 @@ def _names(user: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def _website(user: dict[str, Any]) -> str | None:
-    """The address behind X's short link, where X tells it."""
+    """Returns the address behind X's short link, where X shows it."""
     links = ((user.get("entities") or {}).get("url") or {}).get("urls") or [{}]
     return links[0].get("expanded_url") or user.get("url") or None
-
-
-SCOPES = "oauth1"
-
-
-class SignInOAuth1:
-    """One app's way with OAuth 1.0a, see campaign.x.grants.SignIn."""
-
-    def __init__(self, app: AppKeys, base_url: str) -> None:
-        self._app = app
-        self._session = Session(base_url)
-
-    def begin(self, callback_url: str) -> Begun:
-        """A request token; one call."""
-        token, secret = self._ask("/oauth/request_token", self._signer(callback=callback_url)).read(_pair)
-        url = f"{self._session.base_url}/oauth/authorize?{urlencode({'oauth_token': token})}"
-        return Begun(url, {"token": token, "secret": secret})
-
-    def complete(self, kept: Mapping[str, str], query: Mapping[str, str], callback_url: str) -> Grant:  # noqa: ARG002
-        """Exchange the request token; the callback was told when it was asked for."""
-        token = kept.get("token")
-        if token and query.get("denied") == token:
-            raise Declined
-        if not token or query.get("oauth_token") != token or not query.get("oauth_verifier"):
-            raise NotOurs
-        signer = self._signer(token, kept.get("secret", ""), verifier=query["oauth_verifier"])
-        return Grant(*self._ask("/oauth/access_token", signer).read(_pair), SCOPES)
-
-    def who(self, grant: Grant) -> Answer[Person]:
-        """Who granted it; one call."""
-        return person_of(self._session, self._as(grant))
-
-    def profile(self, grant: Grant) -> Answer[Profile]:
-        """Everything X tells of the person; one call. The address can be asked for with OAuth 2.0 only."""
-        return profile_of(self._session, self._as(grant), asks_email=False)
-
-    def revoke(self, grant: Grant) -> None:
-        """Make the token worthless; one call."""
-        try:
-            self._ask("/1.1/oauth/invalidate_token", self._as(grant))
-        except Refused as refused:
-            if refused.reason != SIGN_IN_OVER:
-                raise
-
-    def _ask(self, route: str, signer: OAuth1) -> Reply:
-        return self._session.request("POST", route, auth=signer).reply
-
-    def _as(self, grant: Grant) -> OAuth1:
-        return self._signer(grant.access_token, grant.access_token_secret)
-
-    def _signer(self, token: str = "", secret: str = "", *, callback: str | None = None, verifier: str = "") -> OAuth1:
-        key, key_secret = self._app.consumer_key, self._app.consumer_secret
-        return OAuth1(
-            key.get_secret_value(),
-            key_secret.get_secret_value(),
-            token or None,
-            secret or None,
-            callback_uri=callback,
-            verifier=verifier or None,
-        )
-
-
-def _pair(reply: Reply) -> tuple[str, str]:
-    """The token and its secret in a form; raises ValueError when there are none."""
-    told = parse_qs(reply.body.decode(), strict_parsing=True)
-    return told["oauth_token"][0], told["oauth_token_secret"][0]
-
-
-_SCOPES, _EMAIL_SCOPE = "users.read tweet.read", "users.email"
-_METHOD = "S256"
-
-
-class SignInOAuth2:
-    """One app's way with OAuth 2.0, see campaign.x.grants.SignIn."""
-
-    def __init__(self, app: AppKeys, base_url: str, *, asks_email: bool) -> None:
-        self._client = WebApplicationClient(app.client_id.get_secret_value())
-        self._app = HTTPBasicAuth(app.client_id.get_secret_value(), app.client_secret.get_secret_value())
-        self._scopes = f"{_SCOPES} {_EMAIL_SCOPE}" if asks_email else _SCOPES
-        self._session = Session(base_url)
-
-    def begin(self, callback_url: str) -> Begun:
-        """A state and a verifier that only this browser keeps; calls nothing."""
-        state, verifier = secrets.token_urlsafe(24), self._client.create_code_verifier(64)
-        asked = {
-            "response_type": "code",
-            "client_id": self._client.client_id,
-            "redirect_uri": callback_url,
-            "scope": self._scopes,
-            "state": state,
-            "code_challenge": self._client.create_code_challenge(verifier, _METHOD),
-            "code_challenge_method": _METHOD,
-        }
-        return Begun(
-            f"{self._session.people_url}/i/oauth2/authorize?{urlencode(asked)}",
-            {"state": state, "code_verifier": verifier},
-        )
-
-    def complete(self, kept: Mapping[str, str], query: Mapping[str, str], callback_url: str) -> Grant:
-        """Exchange the code, which X takes once and within 30 seconds."""
-        if not _is_same(kept.get("state"), query.get("state")):
-            raise NotOurs
-        if query.get("error") == "access_denied":
-            raise Declined
-        if "error" in query:
-            raise Refused("X could not ask the person: begin again.", reason="sign_in_failed")
-        if not query.get("code"):
-            raise NotOurs
-        form = {
-            "grant_type": "authorization_code",
-            "code": query["code"],
-            "redirect_uri": callback_url,
-            "code_verifier": kept.get("code_verifier", ""),
-        }
-        return self._send("/2/oauth2/token", form).read(self._grant)
-
-    def who(self, grant: Grant) -> Answer[Person]:
-        """Who granted it; one call."""
-        return person_of(self._session, _token(grant))
-
-    def profile(self, grant: Grant) -> Answer[Profile]:
-        """Everything X tells of the person; one call."""
-        return profile_of(self._session, _token(grant), asks_email=_EMAIL_SCOPE in grant.scopes.split())
-
-    def revoke(self, grant: Grant) -> None:
-        """Make the token worthless; one call."""
-        self._send("/2/oauth2/revoke", {"token": grant.access_token, "token_type_hint": "access_token"})
-
-    def _send(self, route: str, form: dict[str, str]) -> Reply:
-        return self._session.request("POST", route, data=form, auth=self._app).reply
-
-    def _grant(self, reply: Reply) -> Grant:
-        told: dict[str, Any] = reply.document()
-        token, scopes = told["access_token"], told.get("scope") or self._scopes
-        if not (isinstance(token, str) and token and isinstance(scopes, str)):
-            raise TypeError("no token")
-        return Grant(token, "", scopes)
-
-
-def _token(grant: Grant) -> AuthBase:
-    return BearerToken(grant.access_token)
-
-
-def _is_same(begun: str | None, returned: str | None) -> bool:
-    return bool(begun and returned) and secrets.compare_digest(str(begun).encode(), str(returned).encode())
-
-
-__all__ = ["AppKeys", "Begun", "Declined", "Grant", "NotOurs", "Person", "SignIn", "sign_in_of"]
-
-silence()
-
-
-def sign_in_of(app: AppKeys, base_url: str, *, asks_email: bool) -> SignIn:
-    """The way to sign in with this app at X's API under `base_url`; calls nothing yet.
-
-    `asks_email` asks for the confirmed address too, which only OAuth 2.0 can.
-    """
-    if app.client_id.get_secret_value() and app.client_secret.get_secret_value():
-        return SignInOAuth2(app, base_url, asks_email=asks_email)
-    return SignInOAuth1(app, base_url)

@@ -1,4 +1,4 @@
-"""Pages of direct message events, and receipts of work that takes several calls."""
+"""Pages of direct message events, texts as they were written, and receipts of work that takes several calls."""
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from campaign.errors import XError
-from campaign.x.replies import Reply
+from campaign.x.http import Reply
 from campaign.x.types import Answer, MessageEvent, MessageEvents, Price, Receipt
 
 
 @contextmanager
 def kept(receipts: list[Receipt]) -> Iterator[None]:
-    """Let an error tell of the calls answered before it, too."""
+    """Adds the receipts of the calls before it to an error."""
     try:
         yield
     except XError as error:
@@ -21,7 +21,7 @@ def kept(receipts: list[Receipt]) -> Iterator[None]:
 
 
 class Page(NamedTuple):
-    """What a page shows: the ids of all its events, those that are messages between two persons, and the way on."""
+    """A page of events: the ids of all of them, those that are messages between two persons, and the next token."""
 
     ids: Sequence[int]
     events: Sequence[MessageEvent]
@@ -36,9 +36,9 @@ def read_events(
     after_id: str,
     at_most: int,
 ) -> Answer[MessageEvents]:
-    """Pages until an event is not newer than `after_id`, X's list ends, or it has shown `at_most` events.
+    """Reads pages until an event is not newer than `after_id`, X's list ends, or `at_most` events were shown.
 
-    `ask` gets the size of a page and the token of the page before.
+    `ask` gets the size of a page and the `next_token` of the page before.
     """
     after, left, token = int(after_id), at_most, None
     events, receipts, is_complete = list[MessageEvent](), list[Receipt](), False
@@ -54,13 +54,13 @@ def read_events(
     return Answer(MessageEvents(events, is_complete), tuple(receipts))
 
 
-# X escapes these three and nothing else; all others are what somebody wrote.
+# X escapes these three and nothing else; all others are part of the text.
 _ESCAPED = re.compile("&(amp|lt|gt);")
 _CHARACTERS = {"amp": "&", "lt": "<", "gt": ">"}
 
 
 def as_written(shown: str, links: Mapping[str, str], media_links: Collection[str]) -> str:
-    """`shown` with its short links replaced by what they stand for, and without the links to its own media.
+    """Returns `shown` with its short links replaced by the full ones, and without the links to its own media.
 
     `links` maps short links to full ones: `expanded_url`, in which X completes `example.com` to
     `http://example.com`. X puts `media_links` at the end. Other text stays as it is.
@@ -71,3 +71,8 @@ def as_written(shown: str, links: Mapping[str, str], media_links: Collection[str
     # In one go, longest first: no link is looked for inside another, nor in what was put in already.
     short = "|".join(re.escape(each) for each in sorted(links, key=len, reverse=True) if each)
     return re.sub(short, lambda found: links[found[0]], text) if short else text
+
+
+def full_links(urls: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """Returns the full links by the short ones of `entities.urls`."""
+    return {each["url"]: each["expanded_url"] for each in urls if each.get("expanded_url")}

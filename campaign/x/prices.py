@@ -1,4 +1,4 @@
-"""What X charges for a call, as written in its documentation."""
+"""X's prices, as written in its documentation."""
 
 from dataclasses import replace
 from datetime import date
@@ -15,7 +15,7 @@ def _price(item: str, usd: str) -> Price:
 
 
 USER_READ = _price("User: Read", "0.010")
-"""A user read, whoever reads; `GET /2/users/me` is not among the owned reads."""
+"""A user read with any keys; `GET /2/users/me` is not among the owned reads."""
 OWNED_USER_READ = _price("Owned Read: user", "0.001")
 """A follower of the account that owns the developer app, read with that account's keys."""
 POST_READ = _price("Post: Read", "0.005")
@@ -34,20 +34,20 @@ NOT_CHARGED = _price("Answer without resources", "0")
 
 
 def follower_price(*, owned: bool) -> Price:
-    """What one follower costs; `owned` when the account read is the one that owns the developer app."""
+    """Returns the price of one follower; `owned` when the account read is the one that owns the developer app."""
     return OWNED_USER_READ if owned else USER_READ
 
 
 def own_post_price(*, owned: bool) -> Price:
-    """What one post of the own timeline costs; `owned` when the account is the one that owns the developer app."""
+    """Returns the price of one post of the own timeline; `owned` when the account owns the developer app."""
     return OWNED_POST_READ if owned else POST_READ
 
 
 def post_price(*, has_link: bool) -> Price:
-    """What a post costs; which texts X takes to have a link is not written, so the caller decides."""
+    """Returns the price of a post; X does not document which texts have a link, so the caller decides."""
     return POST_WITH_LINK_CREATE if has_link else POST_CREATE
 
 
 def as_on_legacy(price: Price) -> Price:
-    """The same price for a v1.1 call: X's price list has no v1.1 rows, so v2's are counted."""
+    """Returns the same price for a v1.1 call: X's price list has no v1.1 rows, so v2's are counted."""
     return replace(price, source=f"{price.source} (v2's price: v1.1 has no rows)")

@@ -7,9 +7,8 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.logging.handlers import APILogWorker
 
-from tests.flows.conftest import Connect
-from tests.flows.running import sync
-from tests.simulated_x import SimulatedX
+from tests.simulated_x import Connect, SimulatedX
+from tests.steps.running import sync
 
 CHATTY = [
     "tweepy",
@@ -68,7 +67,7 @@ def test_no_key_and_no_signature_is_ever_logged_and_no_traceback_of_an_error_rai
 
     outcome = sync(wait=False)
 
-    assert outcome.state.is_failed()
+    assert outcome.is_failed
     assert well.table() == well.truth()
     in_process, in_the_ui = "\n".join(everything_logged.lines), "\n".join(run_logs())
     assert "revoked" in in_process

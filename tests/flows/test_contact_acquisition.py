@@ -24,11 +24,9 @@ from flows.contact_acquisition import contact_acquisition
 from models import Contact, Delivery, DeliveryState
 from tasks.forms import MessageInvitationForm, PostInvitationForm
 from tests.flows.marketer import a_prefect_server, an_empty_x, answer, artifacts, form_of, start, wait_for
-from tests.flows.running import sync
 from tests.simulated_x import Brand, SimulatedX
+from tests.steps.running import sync
 from tests.web_visits import Browser, House, serving
-
-pytestmark = pytest.mark.long
 
 SETTINGS = {
     "CAMPAIGN_SETTLE_SECONDS": "2",

@@ -26,8 +26,6 @@ from flows.post_publication import post_publication
 from tests.flows.marketer import pressed
 from tests.servers import fresh_server
 
-pytestmark = pytest.mark.long
-
 ACCOUNT_SYNC = f"{account_sync.name}/account-sync"
 POST_PUBLICATION = f"{post_publication.name}/post-publication"
 DM_BROADCAST = f"{dm_broadcast.name}/dm-broadcast"

@@ -16,8 +16,8 @@ from deployments.server import Server
 from models import Delivery, DeliveryState, MessageState
 from tests.brevity import share_of
 from tests.flows.marketer import a_prefect_server, an_empty_x, answer, artifacts, form_of, start, wait_for
-from tests.flows.running import sync
 from tests.simulated_x import Brand, SimulatedX
+from tests.steps.running import sync
 
 DEPLOYMENT = "dm-broadcast/dm-broadcast"
 FOLLOWERS = share_of(5_000)

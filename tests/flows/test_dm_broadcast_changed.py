@@ -17,10 +17,8 @@ from campaign.settings import load_settings
 from deployments.server import Server
 from models import Delivery, DeliveryState
 from tests.flows.marketer import a_prefect_server, answer, form_of, start, wait_for
-from tests.flows.running import sync
 from tests.simulated_x import SimulatedX
-
-pytestmark = pytest.mark.long
+from tests.steps.running import sync
 
 YES: dict[str, Any] = {"answer": "Confirm", "confirm_as": "Ana", "accept_unconsented": True}
 

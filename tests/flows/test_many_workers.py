@@ -24,8 +24,6 @@ from tasks.services import TwitterService
 from tests.databases import PostgresqlServer
 from tests.servers import own_environment
 
-pytestmark = pytest.mark.long
-
 BRANDS = {"acme": 2_500, "bolt": 1_200, "crux": 300, "dune": 0}
 PASSWORD = "admin:s3cret"
 

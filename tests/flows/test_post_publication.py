@@ -19,8 +19,6 @@ from tests.flows.marketer import start as start_run
 from tests.pictures import picture
 from tests.simulated_x import Brand, SimulatedX
 
-pytestmark = pytest.mark.long
-
 DEPLOYMENT = "post-publication/post-publication"
 
 

@@ -18,8 +18,6 @@ import pytest
 from deployments.server import free_port
 from tests.servers import make_fresh_home
 
-pytestmark = pytest.mark.long
-
 CAMPAIGN = [sys.executable, "-c", "from campaign.cli.main import main; main()"]
 
 

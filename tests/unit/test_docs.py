@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer import Context
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -31,11 +32,12 @@ CONTROL = (*accounts.COMMANDS, *followers.COMMANDS, *conduct.COMMANDS)
 
 def commands(command: Any, *path: str) -> Iterator[tuple[str, Any]]:
     """Every command that does something, with the words that call it."""
-    parts = getattr(command, "commands", None)
-    if parts is None:
+    if not hasattr(command, "list_commands"):
         yield " ".join(path), command
-    for name, part in (parts or {}).items():
-        yield from commands(part, *path, name)
+        return
+    context = Context(command)
+    for name in command.list_commands(context):
+        yield from commands(command.get_command(context, name), *path, name)
 
 
 COMMANDS = dict(commands(get_command(app), "campaign"))
@@ -78,7 +80,7 @@ def test_every_option_is_documented(option: str) -> None:
 def test_every_command_has_help(name: str) -> None:
     result = CliRunner().invoke(app, [*name.split()[1:], "--help"])
     assert result.exit_code == 0
-    assert COMMANDS[name].help.split()[:5] == result.output.split("\n\n")[1].split()[:5]
+    assert " ".join(COMMANDS[name].help.split()[:5]) in " ".join(result.output.replace("│", " ").split())
 
 
 @pytest.mark.parametrize("call", calls())

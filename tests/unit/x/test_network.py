@@ -1,4 +1,6 @@
 import socket
+import struct
+import threading
 import traceback
 from collections.abc import Callable
 from pathlib import Path
@@ -56,7 +58,31 @@ def test_a_tls_handshake_without_answer_sent_nothing() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         session = Session(f"https://127.0.0.1:{listener.getsockname()[1]}")
         session.timeout = (0.05, 0.05)
-        assert isinstance(failure_of(lambda: session.get("https://api.twitter.com/2/users/me")), Unsent)
+        assert isinstance(failure_of(lambda: session.call("GET", "/2/users/me")), Unsent)
+
+
+def test_a_reset_in_a_tls_handshake_sent_nothing(keys: Keys) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def reset() -> None:
+            client, _ = listener.accept()
+            client.recv(1)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+            client.close()
+
+        threading.Thread(target=reset, daemon=True).start()
+        assert isinstance(failure_at(f"https://127.0.0.1:{listener.getsockname()[1]}", keys), Unsent)
+
+
+def test_a_secure_connection_lost_after_the_request_leaves_it_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with https_server(tmp_path) as server:
+        server.does("/2/tweets", lambda client: client.close())
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "server.pem"))
+        session = Session(f"https://127.0.0.1:{server.port}")
+        assert isinstance(failure_of(lambda: session.call("POST", "/2/tweets", json={"text": "Hello"})), Uncertain)
+        assert len(server.asked) == 1
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -72,7 +98,7 @@ def test_a_proxy_that_refuses_the_tunnel_sent_nothing(monkeypatch: pytest.Monkey
         monkeypatch.setenv(name, little_x.base_url)
     monkeypatch.setenv("NO_PROXY", "")
     session = Session("https://x.invalid")
-    assert isinstance(failure_of(lambda: session.post("https://api.twitter.com/2/tweets")), Unsent)
+    assert isinstance(failure_of(lambda: session.call("POST", "/2/tweets")), Unsent)
 
 
 def test_a_plain_call_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch, little_x: Any) -> None:
@@ -80,7 +106,7 @@ def test_a_plain_call_goes_through_the_proxy(monkeypatch: pytest.MonkeyPatch, li
         monkeypatch.setenv(name, little_x.base_url)
     monkeypatch.setenv("NO_PROXY", "")
     little_x.answers(b"{}")
-    assert Session("http://x.invalid").get("https://api.twitter.com/2/users/me").content == b"{}"
+    assert Session("http://x.invalid").call("GET", "/2/users/me").body == b"{}"
     assert little_x.requests[0].path == "http://x.invalid/2/users/me"
 
 
@@ -94,9 +120,9 @@ def test_only_a_server_with_a_trusted_certificate_is_called(
             monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "server.pem"))
         session = Session(f"https://127.0.0.1:{server.port}")
         if is_trusted:
-            assert session.get("https://api.twitter.com/2/users/me").content == b"{}"
+            assert session.call("GET", "/2/users/me").body == b"{}"
         else:
-            assert isinstance(failure_of(lambda: session.get("https://api.twitter.com/2/users/me")), Unsent)
+            assert isinstance(failure_of(lambda: session.call("GET", "/2/users/me")), Unsent)
         assert len(server.asked) == is_trusted
 
 
@@ -111,7 +137,7 @@ def test_a_reset_leaves_it_open(v2: Gateway, little_x: Any) -> None:
 def test_silence_leaves_it_open(session: Session, little_x: Any) -> None:
     little_x.stays_silent()
     session.timeout = (1, 0.05)
-    failure = failure_of(lambda: session.post("https://api.twitter.com/2/tweets"))
+    failure = failure_of(lambda: session.call("POST", "/2/tweets"))
     assert isinstance(failure, Uncertain)
     assert failure.reason == "no_answer"
     assert len(little_x.requests) == 1
@@ -139,7 +165,7 @@ def test_an_answer_cut_off_leaves_it_open(v2: Gateway, little_x: Any, answer: by
 
 def test_an_answer_that_contradicts_itself_leaves_it_open(session: Session, little_x: Any) -> None:
     little_x.script.append(b"HTTP/1.1 201 Created\r\nContent-Length: 2\r\nContent-Length: 3\r\n\r\n{}")
-    failure = failure_of(lambda: session.post("https://api.twitter.com/2/tweets"))
+    failure = failure_of(lambda: session.call("POST", "/2/tweets"))
     assert isinstance(failure, Uncertain)
     assert len(little_x.requests) == 1
 

@@ -1,28 +1,27 @@
 """What X refuses of a broadcast: one person, one account, too many people; and what its validity ends."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pendulum
 import pytest
-from prefect import tags
-from prefect.client.schemas.objects import State
 
 from campaign.broadcasts import waves
 from campaign.broadcasts.prepare import Aim, aim
+from campaign.broadcasts.report import report_on
+from campaign.broadcasts.send import describe_outcome, due_broadcasts, send_broadcast
 from campaign.db.engine import reading, writing
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Audience, Broadcast, Content, Draft, MediaItem, Part
-from campaign.deliveries.edit import compose, resume
+from campaign.deliveries.edit import compose, resume, resume_if_paused
+from campaign.errors import NotPossible, WrongUsage
 from campaign.kinds import confirm
 from campaign.settings import load_settings
-from flows.dm_broadcast import dm_broadcast
 from models import DeliveryKind, DeliveryState, MessageState
-from tasks.continuation import NO_WAIT
-from tests.flows.conftest import Connect
-from tests.flows.running import sync
 from tests.pictures import picture
-from tests.simulated_x import Brand, SimulatedX
+from tests.simulated_x import Brand, Connect, SimulatedX
+from tests.steps.running import sync
 
 MANY = {"messages": 1_000}
 ALL_DAY = {"messages": {"user": 100_000, "app": 100_000}}
@@ -53,8 +52,22 @@ def confirmed(*brands: Brand, **more: Any) -> str:
     return name
 
 
-def run(name: str = "") -> State:
-    return dm_broadcast(delivery=name, return_state=True)
+@dataclass(frozen=True)
+class Outcome:
+    is_completed: bool
+    message: str
+
+
+def send(name: str, *, wait: bool = True) -> Outcome:
+    """Send one broadcast as a command does it."""
+    try:
+        resume_if_paused(name, "a test")
+        delivery, ends, until = send_broadcast(name, "a test", wait=wait)
+    except (NotPossible, WrongUsage) as error:
+        return Outcome(is_completed=False, message=str(error))
+    report = report_on(delivery, until)
+    unhappy = [f"{report.name}: {report.reason}"] if report.is_unhappy else []
+    return Outcome(*describe_outcome(unhappy, ends, [], until))
 
 
 def state_of(name: str) -> DeliveryState:
@@ -78,9 +91,9 @@ def test_the_old_api_sends_a_picture_to_everybody_too(x: SimulatedX, connect: Co
     file = tmp_path / "shop.png"
     file.write_bytes(picture("PNG"))
 
-    state = run(confirmed(acme, media=[MediaItem(source=str(file), alt_text="A shop")]))
+    outcome = send(confirmed(acme, media=[MediaItem(source=str(file), alt_text="A shop")]))
 
-    assert state.is_completed(), state.message
+    assert outcome.is_completed, outcome.message
     assert sorted(recipients_of(acme)) == sorted(acme.truth())
     messages = x.command("GET", "accounts/acme/messages")["messages"]
     assert {len(one["media"]) for one in messages} == {1}
@@ -94,16 +107,16 @@ def test_a_locked_account_pauses_its_broadcasts_and_no_others_and_goes_on_after_
     locked, other = confirmed(acme), confirmed(bolt, label="Other")
     acme.become(condition="locked")
 
-    state = run()
+    outcomes = [send(name) for name in due_broadcasts()]
 
-    assert state.is_failed()
-    assert "logs in at x.com" in str(state.message)
+    assert [outcome.is_completed for outcome in outcomes] == [False, True]
+    assert "logs in at x.com" in outcomes[0].message
     assert (state_of(locked), state_of(other)) == (DeliveryState.PAUSED, DeliveryState.FINISHED)
     assert recipients_of(acme) == []
 
     acme.become(condition="ok")
     resume(locked, "ana")
-    assert run(locked).is_completed()
+    assert send(locked).is_completed
     assert sorted(recipients_of(acme)) == sorted(acme.truth())
     assert state_of(locked) is DeliveryState.FINISHED
 
@@ -116,7 +129,7 @@ def test_who_is_refused_is_left_out_of_the_next_broadcast_until_a_sync_says_othe
     closed = sorted(acme.truth())[:2]
     x.command("PUT", "recipients", state="closed", users=closed)
     first = confirmed(acme)
-    assert run(first).is_completed()
+    assert send(first).is_completed
     assert numbers_of(first) == {MessageState.SENT: 28, MessageState.REFUSED: 2}
 
     assert analysed(acme, label="Second").analysis.excluded == {"does_not_receive": 2}
@@ -131,10 +144,10 @@ def test_too_many_refusals_pause_the_broadcast_and_ask_a_person(x: SimulatedX, c
     x.command("PUT", "recipients", state="closed", followers_of="acme")
     name = confirmed(acme)
 
-    state = run(name)
+    outcome = send(name)
 
-    assert state.is_failed()
-    assert "X refused" in str(state.message)
+    assert not outcome.is_completed
+    assert "X refused" in outcome.message
     assert state_of(name) is DeliveryState.PAUSED
     assert numbers_of(name)[MessageState.PENDING] > 0
 
@@ -144,13 +157,12 @@ def test_what_is_pending_when_the_validity_ends_is_cancelled(x: SimulatedX, conn
     assert sync("acme").is_completed
     x.command("PUT", "limits", limits={"messages": 8}, day_limits=ALL_DAY)
     name = confirmed(acme)
-    with tags(NO_WAIT):
-        assert run(name).is_completed()
+    assert send(name, wait=False).is_completed
     assert numbers_of(name) == {MessageState.SENT: 8, MessageState.PENDING: 12}
     with writing() as session:
         deliveries.named(session, name).confirmed_at = pendulum.now("UTC").subtract(days=6)
 
-    run()
+    send(name)
 
     assert state_of(name) is DeliveryState.EXPIRED
     assert numbers_of(name) == {MessageState.SENT: 8, MessageState.CANCELLED: 12}
@@ -160,4 +172,4 @@ def test_what_is_pending_when_the_validity_ends_is_cancelled(x: SimulatedX, conn
 def test_a_delivery_of_the_other_kind_is_refused_in_one_sentence(connect: Connect) -> None:
     connect("acme")
     post = compose(Draft(label="Post", services=["acme"], content=Content(parts=[Part(text="Hi")])), actor="ana").name
-    assert run(post).message == f"{post} is a post; run post-publication for it."
+    assert send(post).message == f"{post} is a post; run post-publication for it."

@@ -5,9 +5,8 @@ from typing import Any
 import pytest
 
 from tests.command import Done, here
-from tests.flows.conftest import Connect
-from tests.flows.test_cli_service_messages import options
-from tests.simulated_x import SimulatedX
+from tests.simulated_x import Connect, SimulatedX
+from tests.steps.cli.test_service_messages import options
 
 PURPOSE = "To greet you by your name."
 

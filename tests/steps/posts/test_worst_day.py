@@ -15,11 +15,11 @@ from campaign.deliveries.edit import compose, recompose, stop
 from campaign.kinds import confirm
 from campaign.posts.prepare import prepare, record
 from models import Charge, DeliveryState, Message, MessageState
-from tests.flows.conftest import Connect
-from tests.flows.running import both_databases
-from tests.forking import Started, fork, forked
+from tests.command import here
+from tests.forking import Started, fork
 from tests.pictures import picture
-from tests.simulated_x import Brand, SimulatedX
+from tests.simulated_x import Brand, Connect, SimulatedX
+from tests.steps.running import both_databases
 
 TEXTS = ["One of four", "Two of four", "Three of four", "Four of four"]
 POSTS = "/2/tweets"
@@ -79,7 +79,7 @@ def test_after_lost_answers_a_kill_503s_and_429s_each_part_is_out_exactly_once(x
     x.fault(POSTS, "unavailable_after", method="POST", times=1)
     x.fault(POSTS, "unavailable_before", method="POST", times=2)
     x.limit(3, posts=2)
-    done = send(name).end(seconds=110)
+    done = here("delivery", "send", name, "--json", **SETTLE)
 
     assert done.status == 0, done.err
     assert state_of(name) is DeliveryState.FINISHED
@@ -101,7 +101,7 @@ def test_after_a_refusal_a_correction_goes_on_without_repeating_what_is_out(x: S
     refusal = {"title": "Forbidden", "detail": "You are not permitted to perform this action.", "status": 403}
     x.fault(POSTS, "literal", method="POST", after=1, status=403, body=refusal | {"type": "about:blank"})
 
-    failed = forked("delivery", "send", name, "--json", **SETTLE)
+    failed = here("delivery", "send", name, "--json", **SETTLE)
 
     assert failed.status == 1
     assert "Part 2 on acme was refused" in failed.sentence
@@ -118,7 +118,7 @@ def test_after_a_refusal_a_correction_goes_on_without_repeating_what_is_out(x: S
     recompose(name, Draft(label="Launch", services=["acme"], content=content), actor="ana")
     record(prepare(name), "ana")
     confirm(name, "ana")
-    done = forked("delivery", "send", name, "--json", **SETTLE)
+    done = here("delivery", "send", name, "--json", **SETTLE)
 
     assert done.status == 0, done.err
     assert [post["text"] for post in posts_of(acme)] == corrected
@@ -131,7 +131,7 @@ def test_what_was_changed_behind_the_back_after_the_yes_does_not_go_out(x: Simul
         delivery = deliveries.named(session, name)
         delivery.content = delivery.content.replace("As agreed", "Something else")
 
-    refused = forked("delivery", "send", name, "--json", **SETTLE)
+    refused = here("delivery", "send", name, "--json", **SETTLE)
 
     assert refused.status == 1
     assert "changed after its confirmation" in refused.sentence
@@ -150,7 +150,7 @@ def test_the_old_api_publishes_a_thread_with_a_picture_too(x: SimulatedX, connec
     confirm(name, "ana")
     x.fault("/1.1/statuses/update.json", "answer_lost", after=1)
 
-    done = forked("delivery", "send", name, "--json", **SETTLE)
+    done = here("delivery", "send", name, "--json", **SETTLE)
 
     assert done.status == 0, done.err
     first, second = posts_of(acme)
@@ -169,7 +169,7 @@ def test_what_may_be_out_of_a_stopped_delivery_is_looked_up_by_the_next_run(x: S
     x.be_well()
     stop(name, "ana")
 
-    assert forked("delivery", "send", other, "--json", **SETTLE).status == 0
+    assert here("delivery", "send", other, "--json", **SETTLE).status == 0
 
     assert [message.state for message in log_of(name)] == [
         MessageState.SENT,

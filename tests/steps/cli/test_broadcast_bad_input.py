@@ -3,7 +3,7 @@
 import pytest
 
 from tests.command import here
-from tests.flows.conftest import Connect
+from tests.simulated_x import Connect
 
 DM = ["create", "--kind", "dm", "--service", "acme", "--text", "Hello"]
 BAD: list[tuple[list[str], str]] = [

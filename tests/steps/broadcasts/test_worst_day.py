@@ -22,15 +22,14 @@ from campaign.x.error_table import SENDING_V2
 from campaign.x.prices import DIRECT_MESSAGE_CREATE
 from campaign.x.types import Receipt, Window
 from models import Charge, DeliveryKind, DeliveryState, MessageState, WindowName
-from tests.brevity import IS_CI
-from tests.flows.conftest import Connect
-from tests.flows.running import sync
-from tests.forking import Started, fork, forked
-from tests.simulated_x import Brand, SimulatedX
+from tests.command import here
+from tests.forking import Started, fork
+from tests.simulated_x import Brand, Connect, SimulatedX
+from tests.steps.running import sync
 
 SEND = "/2/dm_conversations/*"
 PER_WINDOW, WINDOW_SECONDS = 30, 3
-FOLLOWERS, KILLS = (250, 10) if IS_CI else (500, 20)
+FOLLOWERS, KILLS = 500, 20
 """Each time one of two processes that send at once is killed; there is something left to send to the last time."""
 PATIENCE = {"CAMPAIGN_SETTLE_SECONDS": "2", "CAMPAIGN_INBOX_SECONDS": "1"}
 _RATE_LIMITED = {"title": "Too Many Requests", "detail": "Too Many Requests", "type": "about:blank", "status": 429}
@@ -77,7 +76,7 @@ def messages_of(brand: Brand) -> list[dict[str, Any]]:
 
 
 @pytest.mark.timeout(280)
-@pytest.mark.parametrize("database", [pytest.param("sqlite", marks=pytest.mark.long), "postgresql"], indirect=True)
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
 def test_everybody_gets_it_exactly_once_and_nobody_after_their_stop(
     x: SimulatedX, connect: Connect, request: pytest.FixtureRequest
 ) -> None:
@@ -134,10 +133,10 @@ def finish_it(x: SimulatedX, name: str) -> None:
     # A run may end before the 429, where it waits for what nobody knows.
     while not was_limited(x) and state_of(name) is not DeliveryState.FINISHED:
         assert time.monotonic() < deadline, said
-        first = forked("delivery", "send", name, "--json", "--no-wait", **PATIENCE)
+        first = here("delivery", "send", name, "--json", "--no-wait", **PATIENCE)
         said = first.err
         assert "continues" in said.lower() or state_of(name) is DeliveryState.FINISHED, said
-    done = fork("delivery", "send", name, "--json", environment=PATIENCE).end(seconds=120)
+    done = here("delivery", "send", name, "--json", **PATIENCE)
     assert done.status == 0, done.err
 
 

@@ -1,4 +1,4 @@
-"""The command with a Prefect server: services, a sync, and the list of visitors."""
+"""The command: services, a sync, and the list of visitors."""
 
 import csv
 import io
@@ -11,11 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from models import SyncState
-from tests.command import COMMAND
-from tests.flows.conftest import Connect
-from tests.flows.running import sync
-from tests.forking import fork, forked
-from tests.simulated_x import KEYS, Brand, SimulatedX
+from tests.command import COMMAND, here
+from tests.simulated_x import KEYS, Brand, Connect, SimulatedX
+from tests.steps.running import sync
 
 
 def in_environment(keys: Mapping[str, str]) -> dict[str, str]:
@@ -30,7 +28,7 @@ def assert_no_key_in(text: str, brand: Brand) -> None:
 def test_a_service_from_its_creation_to_its_removal(x: SimulatedX) -> None:
     brand = x.make("acme", 1_234)
     done = [
-        forked(
+        here(
             *("service", "create", "acme", "--label", "Acme!", "--visitor-folder", "Fans", "--spend-cap", "12.5"),
             *("--no-synchronize", "--json"),
             **in_environment(brand.keys),
@@ -43,16 +41,16 @@ def test_a_service_from_its_creation_to_its_removal(x: SimulatedX) -> None:
     assert x.calls() == []
 
     options = [word for name in KEYS for word in (f"--{name.replace('_', '-')}", brand.keys[name])]
-    done.append(forked("service", "create", "ACME", *options))
+    done.append(here("service", "create", "ACME", *options))
     assert (done[-1].status, done[-1].out) == (2, "")
-    assert done[-1].sentence == "The service ACME exists; change it with: campaign service edit ACME"
+    assert done[-1].sentence == "The service acme exists; change it with: campaign service edit acme"
 
-    done.append(forked("service", "edit", "acme", "--label", "Acme", "--synchronize", "--json"))
+    done.append(here("service", "edit", "acme", "--label", "Acme", "--synchronize", "--json"))
     assert done[-1].document["label"] == "Acme"
     assert done[-1].document["visitor_folder"] == "Fans"
     assert done[-1].document["synchronize"] is True
 
-    done.append(forked("service", "check", "acme", "--json"))
+    done.append(here("service", "check", "acme", "--json"))
     assert done[-1].status == 0, done[-1].err
     assert done[-1].document == {
         "state": "ok",
@@ -62,18 +60,18 @@ def test_a_service_from_its_creation_to_its_removal(x: SimulatedX) -> None:
         "problems": [],
     }
 
-    done.append(forked("service", "list", "--json"))
+    done.append(here("service", "list", "--json"))
     [listed] = done[-1].document
     assert (listed["service"], listed["state"], listed["followers"]) == ("acme", "ok", 1_234)
     assert (listed["spent_usd"], listed["spend_cap_usd"]) == ("0.01", "12.50")
 
     brand.become(condition="revoked")
-    done.append(forked("service", "check", "acme", "--json"))
+    done.append(here("service", "check", "acme", "--json"))
     assert (done[-1].status, done[-1].document["state"]) == (1, "needs_attention")
     assert "new keys" in done[-1].document["problems"][0]
     assert done[-1].sentence == "acme needs attention."
 
-    done.append(forked("service", "remove", "acme", "--yes", "--json"))
+    done.append(here("service", "remove", "acme", "--yes", "--json"))
     assert done[-1].document["state"] == "removed"
     assert sync("acme").message == "There is no service acme; there are: none yet."
     for each in done:
@@ -133,12 +131,8 @@ UNUSABLE_KEYS: list[tuple[dict[str, str], str]] = [
 def test_keys_that_cannot_work_are_refused(x: SimulatedX) -> None:
     brand = x.make("acme", 10)
 
-    started = [
-        fork("service", "create", "acme", environment=in_environment(brand.keys | changes))
-        for changes, _ in UNUSABLE_KEYS
-    ]
-
-    for (_, sentence), done in zip(UNUSABLE_KEYS, [process.end() for process in started], strict=True):
+    for changes, sentence in UNUSABLE_KEYS:
+        done = here("service", "create", "acme", **in_environment(brand.keys | changes))
         assert (done.status, done.out) == (2, "")
         assert done.sentence.startswith(sentence)
         assert_no_key_in(done.err, brand)
@@ -146,13 +140,13 @@ def test_keys_that_cannot_work_are_refused(x: SimulatedX) -> None:
 
 
 def test_a_sync_prints_one_document_and_says_what_failed(x: SimulatedX, connect: Connect) -> None:
-    missing, nothing = (one.end() for one in [fork("sync", "acme", "--json"), fork("sync")])
+    missing, nothing = here("sync", "acme", "--json"), here("sync")
     assert (missing.status, missing.out) == (2, "")
     assert missing.sentence == "There is no service acme; there are: none yet."
     assert nothing.sentence.startswith("There is no service yet; make one with `campaign service create")
     brand, poor = connect("acme", 2_345), connect("poor", 500, spend_cap=0.1)
 
-    done = forked("sync", "--json")
+    done = here("sync", "--json")
 
     assert done.status == 1
     lines = {line["service"]: line for line in done.document}
@@ -164,7 +158,7 @@ def test_a_sync_prints_one_document_and_says_what_failed(x: SimulatedX, connect:
     assert brand.table() == brand.truth()
     assert poor.pages_asked() == []
     x.limit(900, followers=0)
-    waiting = forked("sync", "acme", "--no-wait", "--mode", "incremental", "--json")
+    waiting = here("sync", "acme", "--no-wait", "--mode", "incremental", "--json")
     assert (waiting.status, waiting.document[0]["state"]) == (0, "waiting")
     assert waiting.document[0]["goes_on_at"] is not None
 
@@ -188,8 +182,7 @@ def test_visitors_are_listed_by_what_was_asked_for(connect: Connect) -> None:
     one.gain(users=[{"username": "formula", "name": '=1+1, "quoted"\n@you'}, {"username": "sun", "name": "🌻 ليلى"}])
     sync("acme")
 
-    started = {words: fork("visitors", *words.split()) for words in LISTINGS}
-    listed = {words: process.end() for words, process in started.items()}
+    listed = {words: here("visitors", *words.split()) for words in LISTINGS}
     assert {words: done.status for words, done in listed.items()} == dict.fromkeys(LISTINGS, 0)
 
     def people(words: str) -> list[dict[str, Any]]:

@@ -8,13 +8,9 @@ import pytest
 
 from campaign.settings import load_settings
 from models import SyncState
-from tests.command import campaign, finish, processes_with, start
-from tests.flows.conftest import Connect
-from tests.forking import fork, forked
-from tests.servers import make_fresh_home
-from tests.simulated_x import Brand, SimulatedX
-
-pytestmark = pytest.mark.long
+from tests.command import finish, here, processes_with, start
+from tests.forking import fork
+from tests.simulated_x import Brand, Connect, SimulatedX
 
 FOLLOWERS, PAGES = 14_200, 15
 
@@ -39,7 +35,7 @@ def test_a_sync_killed_again_and_again_goes_on_from_its_last_page(x: SimulatedX,
         assert process.end().out == ""
     x.be_well()
 
-    done = forked("sync", "acme", "--json")
+    done = here("sync", "acme", "--json")
 
     assert done.status == 0, done.err
     [line] = done.document
@@ -59,7 +55,7 @@ def test_of_two_at_once_the_second_says_so_and_the_first_finishes(x: SimulatedX,
     first = fork("sync", "acme", "--json")
     wait_for_pages(brand, 1)
 
-    second = forked("sync", "acme", "--json")
+    second = here("sync", "acme", "--json")
 
     assert second.status == 1
     assert second.sentence == (
@@ -74,25 +70,14 @@ def test_of_two_at_once_the_second_says_so_and_the_first_finishes(x: SimulatedX,
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="finds processes by their environment in /proc")
-def test_a_command_with_a_server_of_its_own_leaves_no_process_when_it_is_killed(
-    x: SimulatedX, connect: Connect
-) -> None:
-    brand, home = connect("acme", 5_500), str(make_fresh_home(load_settings().home))
-    keys = {f"CAMPAIGN_{name.upper()}": value for name, value in brand.keys.items()}
-    own = {"PREFECT_API_URL": "", "PREFECT_HOME": ""}
-    done = campaign("service", "create", "acme", "--json", **own, **keys)
-    assert done.status == 0, done.err
-    assert "Starting a Prefect server" in done.err
-    assert processes_with("CAMPAIGN_HOME", home) == []
+def test_a_sync_starts_no_server_and_leaves_no_process_when_it_is_killed(x: SimulatedX, connect: Connect) -> None:
+    brand, home = connect("acme", 5_500), str(load_settings().home)
     x.fault(brand.pages_path, "slow", seconds=0.5, times=None)
-    process = start("sync", "acme", environment=own)
+    process = start("sync", "acme")
     wait_for_pages(brand, 1)
-    assert len(processes_with("CAMPAIGN_HOME", home)) > 1
+    assert processes_with("CAMPAIGN_HOME", home) == [process.pid]
 
     process.kill()
     finish(process)
 
-    deadline = time.monotonic() + 12
-    while left := processes_with("CAMPAIGN_HOME", home):
-        assert time.monotonic() < deadline, left
-        time.sleep(0.1)
+    assert processes_with("CAMPAIGN_HOME", home) == []

@@ -6,8 +6,7 @@ import pytest
 
 from models import OPT_OUT_LINE, MessagePolicy
 from tests.command import Done, here
-from tests.flows.conftest import Connect
-from tests.simulated_x import KEYS, SimulatedX
+from tests.simulated_x import KEYS, Connect, SimulatedX
 
 BY_DEFAULT = {
     "message_policy": "all_followers",
@@ -70,9 +69,9 @@ def test_an_edit_changes_what_is_given_and_empties_what_is_given_empty(connect: 
     ("option", "value", "named"),
     [
         ("--message-policy", "everybody", "'--message-policy'"),
-        ("--opt-out-line", "x" * 501, "Opt-out line cannot be used"),
+        ("--opt-out-line", "x" * 501, "Opt-out line cannot be 'xxx"),
         ("--frequency-cap", "-1", "'--frequency-cap'"),
-        ("--frequency-cap", "10001", "Frequency cap cannot be used"),
+        ("--frequency-cap", "10001", "Frequency cap cannot be '10001'"),
         ("--frequency-days", "0", "'--frequency-days'"),
         ("--quiet-hours", "at night", "The quiet hours 'at night' cannot be read"),
         ("--timezone", "Brussels", "The time zone 'Brussels' is not known"),

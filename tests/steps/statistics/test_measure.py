@@ -3,37 +3,34 @@
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pendulum
-from prefect import tags
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import State
 
 from campaign.db.engine import reading, writing
 from campaign.deliveries import log
+from campaign.reporting.markdown import as_markdown
+from campaign.running import wait_until
 from campaign.services.connection import gateway_of
-from campaign.services.store import find_service
+from campaign.services.store import connected_services, find_service
 from campaign.statistics import followers
 from campaign.statistics import numbers as engagement_deliveries
 from campaign.statistics.counts import CountReport, CountState
+from campaign.statistics.measure import measure
 from campaign.statistics.numbers import TARIFF
-from flows.engagement_statistics import engagement_statistics
+from campaign.statistics.reports import list_reports
 from models import Delivery
-from tasks.continuation import NO_WAIT
 from tests.engaging import click, link, went_out
-from tests.flows.conftest import Connect
-from tests.flows.running import sync
-from tests.simulated_x import Brand, SimulatedX
+from tests.simulated_x import Brand, Connect, SimulatedX
+from tests.steps.running import sync
 
 TRUTH = {"reposts": 1, "likes": 5, "replies": 2, "quotes": 0, "bookmarks": 2, "impressions": 200, "link_visits": 7}
 DAY = 86_400
 
 
-def count(*services: str, wait: bool = True) -> tuple[State[Any], list[CountReport]]:
-    with tags(*[] if wait else [NO_WAIT]):
-        state: State[Any] = engagement_statistics(list(services), return_state=True)
-    found = state.result(raise_on_failure=False)
-    return state, found if isinstance(found, list) else []
+def count(*services: str) -> list[CountReport]:
+    """Count the posts of some services, or of all."""
+    now = pendulum.now("UTC")
+    chosen = [find_service(name) for name in services] or connected_services().services
+    return [measure(service, now) for service in chosen]
 
 
 def on_x(brand: Brand, days_ago: float = 1, **counts: int) -> str:
@@ -66,13 +63,6 @@ def asked(brand: Brand) -> list[str]:
     return [call["path"] for call in brand.x.calls() if call["path"].endswith("tweets")]
 
 
-def shown(run_id: Any) -> dict[str, str]:
-    with get_client(sync_client=True) as client:
-        wanted = {"flow_runs": {"id": {"any_": [str(run_id)]}}}
-        found = httpx.post(f"{client.api_url}artifacts/filter", json=wanted).raise_for_status().json()
-    return {one["key"]: one["data"] for one in found}
-
-
 def test_the_numbers_are_the_truth_of_x_a_deleted_post_ends_and_robots_do_not_count(connect: Connect) -> None:
     acme, legacy = connect("acme", 30), connect("legacy", api_version="1.1")
     sync("acme")
@@ -90,9 +80,9 @@ def test_the_numbers_are_the_truth_of_x_a_deleted_post_ends_and_robots_do_not_co
         click(session, shop, one, pendulum.now("UTC"))
         click(session, shop, one, pendulum.now("UTC"), robot=True)
 
-    state, reports = count()
+    reports = count()
 
-    assert state.is_completed(), state.message
+    assert {one.state for one in reports} == {CountState.FINISHED}
     found = report(launch)
     assert [numbers(post) for post in found["posts"]] == [TRUTH, TRUTH | {"likes": 9}]
     assert (found["clicks"], found["robot_clicks"], found["engagement_rate"]) == (1, 1, 0.06)
@@ -106,21 +96,22 @@ def test_the_numbers_are_the_truth_of_x_a_deleted_post_ends_and_robots_do_not_co
     with reading() as session:
         [day] = followers.days_since(session, acme.service.id)
     assert (day.followers, day.gained, day.lost) == (len(acme.truth()), 3, 1)
-    pages = shown(state.state_details.flow_run_id)
+    with reading() as session:
+        pages = {key: as_markdown(one) for key, one in list_reports(session, [acme.service, legacy.service])}
     assert "deleted" not in pages["engagement-launch"]
     assert "data:image/svg+xml" in pages["engagement-launch"]
     assert {"engagement-all", "engagement-service-acme", "engagement-service-legacy"} <= pages.keys()
 
     gateway_of(acme.service).delete_post(second)
     change(acme, first, **TRUTH | {"likes": 50})
-    _, reports = count("acme")
+    reports = count("acme")
 
     found = report(launch)
     assert [post["likes"] for post in found["posts"]] == [50, 9]
     assert [bool(post["deleted_at"]) for post in found["posts"]] == [False, True]
     assert (reports[0].posts, reports[0].deleted) == (1, 1)
     calls = len(asked(acme))
-    _, reports = count("acme")
+    reports = count("acme")
     assert (reports[0].posts, reports[0].deleted) == (1, 0)
     assert asked(acme)[calls:] == ["/2/tweets"]  # one post: looking it up costs no more than a page
 
@@ -132,10 +123,9 @@ def test_a_service_over_its_cap_is_refused_before_anything_is_spent_and_the_othe
     launch = out(acme, "launch", on_x(acme))
     out(poor, "second", *[on_x(poor) for _ in range(4)])
 
-    state, reports = count()
+    reports = count()
 
-    assert state.is_failed()
-    assert "Reading the numbers of 4 posts costs about $0.02" in (state.message or "")
+    assert "Reading the numbers of 4 posts costs about $0.02" in {one.service: one.reason for one in reports}["poor"]
     assert {one.service: one.state for one in reports} == {"acme": CountState.FINISHED, "poor": CountState.REFUSED}
     assert report(launch)["likes"] == 5
     assert not [call for call in asked(poor) if poor.made["user_id"] in call]
@@ -147,17 +137,14 @@ def test_what_x_does_not_allow_now_is_left_for_later_and_not_asked_for_twice(x: 
     x.limit(2, **{"posts/lookup": 1})
     out(acme, "launch", *[on_x(acme) for _ in range(101)])
 
-    state, [line] = count(wait=False)
+    began = pendulum.now("UTC")
 
-    assert state.is_completed()
+    [line] = count()
+
     assert (line.state, line.posts) == (CountState.WAITING, 100)
-    assert "acme continues at" in (state.message or "")
-    _, [line] = count()
+    assert line.goes_on_at is not None
+    assert began < line.goes_on_at
+    wait_until(line.goes_on_at)
+    line = measure(acme.service, began).after(line)
     assert (line.state, line.posts) == (CountState.FINISHED, 101)
-
-
-def test_an_unknown_service_is_one_sentence(connect: Connect) -> None:
-    connect("acme")
-    state, _ = count("nobody")
-    assert state.is_failed()
-    assert "There is no service nobody" in (state.message or "")
+    assert len(asked(acme)) == 2

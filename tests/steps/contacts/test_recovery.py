@@ -1,6 +1,5 @@
-"""Profiles are recovered with tokens that the Prefect server keeps, and the tokens end, whatever happens."""
+"""Profiles are recovered with tokens that the vault keeps, and the tokens end, whatever happens."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,17 +8,15 @@ import pendulum
 import pytest
 import requests
 from sqlmodel import col, select
-from tasks.grants import hand_over
-from tasks.twitter_service import app_keys_of
 
 from campaign.consent import agreements
+from campaign.contacts.recovery import keep_grant, recover_profiles
+from campaign.db import vault
 from campaign.db.engine import reading, writing
+from campaign.services.connection import app_keys_of
 from campaign.settings import load_settings
 from campaign.x.oauth import Grant, sign_in_of
-from models import Agreement, AgreementState, Contact, ReconciledBy
-from tasks import grants
-from tasks.contact_acquisition import recover_profiles
-from tasks.services import saved_services
+from models import Agreement, AgreementState, Contact, ReconciledBy, Secret, SecretKind
 from tests.simulated_x import Brand, SimulatedX
 from tests.web_visits import query_of
 
@@ -34,14 +31,10 @@ ANA = {
 
 
 @pytest.fixture
-def acme(x: SimulatedX) -> Iterator[Brand]:
+def acme(x: SimulatedX) -> Brand:
     brand = x.make("acme", 3, callbacks=[CALLBACK])
     brand.connect(join_purpose="To greet you.", asks_email=True, **app_of(brand))
-    saved_services()
-    yield brand
-    brand.x.be_well()
-    for document_id in grants.kept().values():
-        grants.forget(document_id)
+    return brand
 
 
 def app_of(brand: Brand) -> dict[str, str]:
@@ -49,7 +42,7 @@ def app_of(brand: Brand) -> dict[str, str]:
 
 
 def signed_in(brand: Brand, person: dict[str, Any]) -> Grant:
-    sign_in = sign_in_of(app_keys_of(str(brand.service.block_id)), load_settings().x_api_url, asks_email=True)
+    sign_in = sign_in_of(app_keys_of(brand.service), load_settings().x_api_url, asks_email=True)
     begun = sign_in.begin(CALLBACK)
     answer = {"answer": "authorize", "username": person["username"]}
     back = requests.post(begun.url, data=answer, allow_redirects=False, timeout=10).headers["location"]
@@ -72,14 +65,20 @@ def say_yes(brand: Brand, number: int = 0, *, hours_ago: float = 0, token: bool 
             at=pendulum.now("UTC") - timedelta(hours=hours_ago),
         )
         row, _ = agreements.keep(session, yes)
-    if token:
-        hand_over(row, grant)
-    return row.id
+        if token:
+            keep_grant(session, row, grant, yes.at)
+        return row.id
 
 
 def agreement(row: int) -> Agreement:
     with reading() as session:
         return session.get_one(Agreement, row)
+
+
+def kept() -> list[int]:
+    """The agreements whose tokens are in the vault."""
+    with reading() as session:
+        return vault.list_owners(session, SecretKind.CONTACT_GRANT)
 
 
 def contacts() -> list[Contact]:
@@ -104,7 +103,7 @@ def test_a_profile_becomes_a_contact_and_the_token_is_gone_everywhere(acme: Bran
     assert contact.joined_x_at == pendulum.datetime(2012, 3, 4, 5, 6, 7)
     assert agreement(row).contact_id == contact.id
     assert (agreement(row).state, agreement(row).reconciled_by) == (AgreementState.RECOVERED, ReconciledBy.NOTHING)
-    assert grants.kept() == {}
+    assert kept() == []
     assert tokens_alive(acme) == 0
     assert acme.booked() == Decimal("0.010")
     assert recover_profiles().recovered == 0
@@ -128,7 +127,7 @@ def test_while_x_is_away_everything_waits_and_goes_on_later(acme: Brand, kind: s
     assert (found.recovered, found.waiting) == (0, 1)
     assert found.again_at
     assert found.again_at > pendulum.now()
-    assert list(grants.kept()) == [row]
+    assert kept() == [row]
     assert tokens_alive(acme) == 1
     acme.x.be_well()
     assert recover_profiles().recovered == 1
@@ -143,17 +142,17 @@ def test_a_token_that_x_does_not_take_fails_its_agreement_alone(acme: Brand) -> 
     assert agreement(first).state is AgreementState.FAILED
     assert "X takes this sign-in no more" in agreement(first).reason
     assert agreement(second).state is AgreementState.RECOVERED
-    assert grants.kept() == {}
+    assert kept() == []
 
 
 def test_a_token_that_x_could_not_end_is_ended_the_next_time(acme: Brand) -> None:
     say_yes(acme)
     acme.x.fault("/2/oauth2/revoke", "unavailable_before")
     assert recover_profiles().recovered == 1
-    assert (len(grants.kept()), tokens_alive(acme)) == (1, 1)
+    assert (len(kept()), tokens_alive(acme)) == (1, 1)
     acme.x.be_well()
     recover_profiles()
-    assert (grants.kept(), tokens_alive(acme)) == ({}, 0)
+    assert (kept(), tokens_alive(acme)) == ([], 0)
 
 
 def test_what_was_withdrawn_meanwhile_is_not_read_and_its_token_ends(acme: Brand) -> None:
@@ -162,17 +161,16 @@ def test_what_was_withdrawn_meanwhile_is_not_read_and_its_token_ends(acme: Brand
         agreements.withdraw(session, acme.service.id, agreement(row).external_id, pendulum.now("UTC"))
     assert recover_profiles().recovered == 0
     assert contacts() == []
-    assert (grants.kept(), tokens_alive(acme)) == ({}, 0)
+    assert (kept(), tokens_alive(acme)) == ([], 0)
 
 
 def test_above_the_cap_everything_waits_for_the_operator(acme: Brand) -> None:
     row = say_yes(acme)
     acme.connect(spend_cap=Decimal("0.005"), **app_of(acme))
-    saved_services()
     found = recover_profiles()
     assert (found.waiting, found.again_at) == (1, None)
     assert "spend cap" in found.problems[0]
-    assert list(grants.kept()) == [row]
+    assert kept() == [row]
     assert acme.booked() == 0
 
 
@@ -190,10 +188,12 @@ def test_the_profile_of_somebody_else_is_not_kept(acme: Brand) -> None:
     assert contacts() == []
 
 
-def test_no_token_can_be_read_from_the_server_without_asking_for_secrets(acme: Brand) -> None:
+def test_no_token_can_be_read_in_the_database(acme: Brand) -> None:
     row = say_yes(acme)
-    token = grants.read(grants.kept()[row])
-    assert token
-    assert token.service_id == acme.service.id
-    assert token.grant.access_token not in repr(token)
-    assert token.grant.access_token not in str(grants._documents())
+    with reading() as session:
+        values = vault.read(session, SecretKind.CONTACT_GRANT, row)
+        stored = session.exec(select(Secret).where(Secret.kind == SecretKind.CONTACT_GRANT)).one()
+    assert values
+    assert values["service_id"] == str(acme.service.id)
+    assert len(values["access_token"]) > 10
+    assert values["access_token"] not in str(stored.model_dump())

@@ -12,10 +12,9 @@ from campaign.statistics import clicks
 from campaign.statistics.clicks import Clicks
 from campaign.x.text import weigh
 from tests.command import here
-from tests.flows.conftest import Connect
-from tests.flows.running import sync
 from tests.short_links import visited
-from tests.simulated_x import Brand
+from tests.simulated_x import Brand, Connect
+from tests.steps.running import sync
 
 OURS = "https://social.example.com"
 SHOP, TERMS = "https://shop.example.com/winter?from=x", "shop.example.com/terms"

@@ -12,9 +12,8 @@ from sqlmodel import col, select
 from campaign.db.engine import writing
 from models import MAIN, Message, MessageState, Visitor
 from tests.command import Done, here
-from tests.flows.conftest import Connect
-from tests.flows.running import both_databases, sync
-from tests.simulated_x import Brand
+from tests.simulated_x import Brand, Connect
+from tests.steps.running import both_databases, sync
 
 NO_DAY_LIMITS = {"messages": {"user": None, "app": None}}
 TEXT = "Hello {{ visitor.full_name | default('there') }}"

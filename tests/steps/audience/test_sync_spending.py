@@ -3,8 +3,8 @@
 from decimal import Decimal
 
 from models import SyncMode, SyncState
-from tests.flows.conftest import Connect
-from tests.flows.running import sync
+from tests.simulated_x import Connect
+from tests.steps.running import sync
 
 
 def test_a_reading_that_the_cap_cannot_pay_is_refused_with_the_figures_and_three_ways_out(connect: Connect) -> None:
@@ -13,7 +13,7 @@ def test_a_reading_that_the_cap_cannot_pay_is_refused_with_the_figures_and_three
     outcome = sync()
 
     line = outcome.of("acme")
-    assert outcome.state.is_failed()
+    assert not outcome.is_completed
     assert outcome.message == f"acme: {line.reason}"
     assert line.state is SyncState.REFUSED
     for word in ("2,345 followers", "$2.345", "$0.001 each", "$1.99", "$2.00"):
@@ -43,7 +43,7 @@ def test_a_cap_reached_in_the_middle_stops_and_a_higher_one_goes_on(connect: Con
     outcome = sync()
 
     line = outcome.of("acme")
-    assert outcome.state.is_failed()
+    assert not outcome.is_completed
     assert "acme: This month's spend cap of $2.00 is reached; raise it" in outcome.message
     assert (line.state, line.ended) == (SyncState.STOPPED, 0)
     assert line.cost == Decimal("1.89")
@@ -75,7 +75,7 @@ def test_a_cap_of_nothing_does_not_even_ask_for_the_account(connect: Connect) ->
 
     outcome = sync()
 
-    assert outcome.state.is_failed()
+    assert not outcome.is_completed
     assert "acme" in outcome.message
     assert "spend cap" in outcome.message
     assert brand.x.calls() == []

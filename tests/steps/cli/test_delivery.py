@@ -1,4 +1,4 @@
-"""`campaign delivery` and `campaign template` with a Prefect server and the simulated X, as processes of their own."""
+"""`campaign delivery` and `campaign template` against the simulated X."""
 
 import hashlib
 import os
@@ -17,16 +17,14 @@ from campaign.deliveries.draft import Content, Draft, MediaItem, Part, PollConte
 from campaign.settings import load_settings
 from models import Message, MessageState
 from tests.command import Done, here
-from tests.flows.conftest import Connect
-from tests.forking import forked
 from tests.pictures import picture
-from tests.simulated_x import Brand
+from tests.simulated_x import Brand, Connect
 
 ZONE = {"CAMPAIGN_TIMEZONE": "Europe/Brussels"}
 
 
 def delivery(*words: str, **environment: str) -> Done:
-    return forked("delivery", *words, **environment) if environment else here("delivery", *words)
+    return here("delivery", *words, **environment)
 
 
 def document(*words: str) -> Any:

@@ -3,10 +3,9 @@
 from decimal import Decimal
 
 from models import SyncMode, SyncState
-from tests.flows.conftest import Connect
-from tests.flows.running import both_databases, sync
 from tests.readings import everybody, followings, past_of
-from tests.simulated_x import SimulatedX
+from tests.simulated_x import Connect, SimulatedX
+from tests.steps.running import both_databases, sync
 
 
 def test_everybody_who_follows_is_in_the_table_with_the_right_profile(connect: Connect) -> None:
