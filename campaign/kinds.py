@@ -1,18 +1,19 @@
-"""The two kinds of delivery, by what is done with both."""
+"""The two kinds of delivery, by what is done with both; each is imported where a delivery is of that kind."""
+
+from typing import TYPE_CHECKING
 
 import pendulum
 
-from campaign.broadcasts.prepare import marked
-from campaign.broadcasts.proof import send_broadcast_proof
 from campaign.db.engine import reading, writing
 from campaign.deliveries import approval
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.findings import Analysis
 from campaign.deliveries.progress import Progress
 from campaign.errors import NotPossible
-from campaign.posts import publish
-from campaign.posts.prepare import prepare
 from models import Delivery, DeliveryKind, DeliveryState
+
+if TYPE_CHECKING:
+    from campaign.posts.publish import Steps
 
 
 def fingerprint_of(name: str) -> tuple[str, str]:
@@ -20,8 +21,12 @@ def fingerprint_of(name: str) -> tuple[str, str]:
     with reading() as session:
         is_broadcast = deliveries.named(session, name).kind is DeliveryKind.DM
     if is_broadcast:
+        from campaign.broadcasts.prepare import marked
+
         broadcast = marked(name)
         return broadcast.mark, broadcast.stamp
+    from campaign.posts.prepare import prepare
+
     prepared = prepare(name)
     return prepared.fingerprint, prepared.stamp
 
@@ -58,7 +63,7 @@ def _check_accepted(delivery: Delivery, *, accept_unconsented: bool) -> None:
         )
 
 
-def send_proof(name: str, actor: str, *, like: str = "", steps: publish.Steps = publish.DIRECT) -> Progress:
+def send_proof(name: str, actor: str, *, like: str = "", steps: "Steps | None" = None) -> Progress:
     """Sends the next proof of a delivery; `like` is the handle of the person as whom a broadcast is rendered.
 
     Raises NotPossible when it cannot be proved as it is, WrongUsage when a handle is unknown.
@@ -66,5 +71,10 @@ def send_proof(name: str, actor: str, *, like: str = "", steps: publish.Steps = 
     with reading() as session:
         is_broadcast = deliveries.named(session, name).kind is DeliveryKind.DM
     if is_broadcast:
+        from campaign.broadcasts.proof import send_broadcast_proof
+
         return send_broadcast_proof(name, actor, like=like)
-    return publish.send_proof(prepare(name), actor, steps)
+    from campaign.posts import publish
+    from campaign.posts.prepare import prepare
+
+    return publish.send_proof(prepare(name), actor, steps or publish.DIRECT)

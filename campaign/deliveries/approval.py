@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pendulum
 from sqlmodel import Session, col, select
@@ -15,10 +15,12 @@ from campaign.db.engine import reading, writing
 from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Draft, LoadedFile, RenderedPart
-from campaign.deliveries.findings import Analysis
 from campaign.deliveries.store import EDITABLE, move, note, void
 from campaign.errors import NotPossible
 from models import Delivery, DeliveryState
+
+if TYPE_CHECKING:
+    from campaign.deliveries.findings import Analysis
 
 #: A question that nobody answered for so long is taken back.
 ANSWER_WITHIN = timedelta(days=3)
@@ -193,7 +195,7 @@ def _take_back(session: Session, delivery: Delivery, now: datetime) -> None:
         deliveries.move(session, delivery, DeliveryState.FAILED, "campaign", now, _CHANGED)
 
 
-def refuse_errors(name: str, analysis: Analysis) -> None:
+def refuse_errors(name: str, analysis: "Analysis") -> None:
     """Raise NotPossible with every error that an analysis found."""
     if analysis.errors:
         raise NotPossible(f"{name} cannot go out: {' '.join(finding.sentence for finding in analysis.errors)}")
