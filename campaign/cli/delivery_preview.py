@@ -13,7 +13,8 @@ from models import DeliveryKind
 
 if TYPE_CHECKING:
     from campaign.broadcasts.prepare import Seen
-    from campaign.posts.prepare import Prepared
+    from campaign.deliveries.kind import Analysed
+    from campaign.posts.prepare import RenderedPost
 
 
 def preview(
@@ -27,11 +28,11 @@ def preview(
         preview_broadcast(name, like, html, as_json=as_json)
         return
     refuse_like(name, like)
-    from campaign.posts.prepare import prepare, preview_document
+    from campaign.posts.prepare import as_analysed, preview_document
     from campaign.reporting import html as pages
     from campaign.reporting.terminal import print_document
 
-    prepared = prepare(name)
+    prepared = as_analysed(name)
     if html:
         output.write_page(html, pages.as_page(preview_document(prepared)))
     if as_json:
@@ -40,26 +41,26 @@ def preview(
         print_document(preview_document(prepared))
 
 
-def _posts_as_json(prepared: "Prepared") -> list[dict[str, Any]]:
+def _posts_as_json(analysed: "Analysed[RenderedPost]") -> list[dict[str, Any]]:
     from campaign.x.text import weigh
 
-    targets = {target.service_id: target for target in prepared.targets}
-    times = {(one.service, one.part): one.at for one in prepared.analysis.timetable}
+    times = {(one.service, one.part): one.at for one in analysed.analysis.timetable}
     return [
         {
-            "service": targets[part.service_id].internal_name,
+            "service": one.target.internal_name,
             "part": part.part,
-            "parts": len(prepared.draft.content.parts),
+            "parts": one.of,
             "text": part.text,
             "weight": weigh(part.text),
-            "limit": targets[part.service_id].longest_post,
+            "limit": one.target.longest_post,
             "files": [{"file": file.source, "alt_text": file.alt_text, "kind": file.kind.value} for file in part.files],
             "poll": part.poll and part.poll.model_dump(),
             "reply_settings": part.reply_settings and part.reply_settings.value,
             "paid_partnership": part.paid_partnership,
-            "at": iso(times.get((targets[part.service_id].internal_name, part.part))),
+            "at": iso(times.get((one.target.internal_name, part.part))),
         }
-        for part in prepared.rendered
+        for one in analysed.rendered.placed
+        for part in [one.rendered]
     ]
 
 

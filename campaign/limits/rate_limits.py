@@ -5,17 +5,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, exists, func, text
 from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 
 from campaign.limits.quiet_hours import QuietHours
-from campaign.x.gateway import Gateway, MessageTerms
 from campaign.x.types import Receipt, Window, opens_at
 from models import MAIN, NOBODY, Budget, Delivery, DeliveryState, Message, MessageState, Service, WindowName
 from models.base import Moment
 from models.message import TRIED
+
+if TYPE_CHECKING:
+    from campaign.x.gateway import Gateway, MessageTerms
 
 _BUDGETS = sa_select(Budget).where(
     col(Budget.service_id) == bindparam("service"), col(Budget.endpoint).in_(bindparam("endpoints", expanding=True))
@@ -271,7 +274,7 @@ _A_MOMENT = timedelta(seconds=5)
 
 
 def allowance_of(
-    session: Session, service: Service, gateway: MessageTerms | Gateway, quiet: QuietHours | None, now: datetime
+    session: Session, service: Service, gateway: "MessageTerms | Gateway", quiet: QuietHours | None, now: datetime
 ) -> Allowance:
     """How many messages a service may send now, by what X said, its own settings, and what it tried lately."""
     windows = windows_of(session, service, gateway.message_endpoint)
