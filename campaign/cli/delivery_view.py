@@ -14,7 +14,8 @@ from campaign.services import store as services
 from models import MAIN, AuditEntry, Delivery, DeliveryKind, Message, MessageState
 
 if TYPE_CHECKING:
-    from campaign.broadcasts.report import BroadcastReport, MessageLine
+    from campaign.broadcasts.log import MessageLine
+    from campaign.broadcasts.report import BroadcastReport
     from campaign.deliveries.draft import Broadcast, Draft, NamedLink, Part, Waves, WaveSize
     from campaign.deliveries.findings import Analysis, WavePlan
     from campaign.posts.report import LogLine
@@ -267,7 +268,7 @@ def lines_of_broadcast(
     session: Session, delivery: Delivery, *, failed: bool = False, proofs: bool = False
 ) -> Iterator[Numbered]:
     """Yields the log of a broadcast, its proofs first; with `failed` everybody in the target who did not get it."""
-    from campaign.broadcasts import report as broadcast_log
+    from campaign.broadcasts import log as broadcast_log
 
     tried = broadcast_log.of_proofs(session, delivery) if proofs else ()
     read = broadcast_log.not_reached if failed else broadcast_log.lines
