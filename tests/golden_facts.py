@@ -19,10 +19,10 @@ from campaign.statistics.numbers import (
     DeliveryNumbers,
     LinkNumbers,
     Overview,
-    PostNumbers,
     ServiceLine,
     ServiceStatistics,
 )
+from campaign.statistics.posts import PostNumbers
 from campaign.x.types import ReplySettings
 from models import DeliveryKind, DeliveryState, MessageState, SyncState
 from tests.analysing import draft

@@ -29,21 +29,21 @@ from models import (
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """How far people came; a post invites whoever reads it, so that nobody knows how many, or who opened it."""
+    """How many people reached each step; the number invited by a post, and who opened it, are unknown."""
 
     invited: int = 0
     """Messages that are out, or may be."""
     opened: int = 0
     """People who opened their personal link at least once."""
     agreed: int = 0
-    """People who said yes, whether or not they took it back later."""
+    """People who agreed, also those who withdrew later."""
     recovered: int = 0
     """Agreements whose profile X gave."""
     reconciled: int = 0
     """Profiles that belong to a contact who was known before."""
 
     def as_rows(self) -> list[tuple[str, int]]:
-        """The steps in their order, each with its number."""
+        """Returns the steps in their order, each with its number."""
         return [
             ("Invited", self.invited),
             ("Opened", self.opened),
@@ -53,14 +53,14 @@ class Funnel:
         ]
 
     def __add__(self, other: "Funnel") -> "Funnel":
-        """Both together."""
+        """Adds two funnels."""
         pairs = zip(self.as_rows(), other.as_rows(), strict=True)
         return Funnel(*(ours + theirs for (_, ours), (_, theirs) in pairs))
 
 
 @dataclass(frozen=True, slots=True)
 class InvitationReport:
-    """What came of one invitation on one service; without a name those who found the page alone."""
+    """The outcome of one invitation on one service; without a name the people who found the page alone."""
 
     name: str
     """The internal name of the delivery."""
@@ -93,13 +93,26 @@ class Acquisition:
 
     @property
     def rate(self) -> float | None:
-        """Contacts by followers; None where nobody follows."""
+        """Contacts by followers; None without followers."""
         return self.contacts / self.followers if self.followers else None
 
     @property
     def funnel(self) -> Funnel:
         """All its invitations together, and those who found the page alone."""
         return sum((one.funnel for one in self.invitations), Funnel())
+
+    def as_json(self) -> dict[str, object]:
+        """Returns the report for scripts."""
+        invitations = [
+            {"name": one.name, "label": one.label} | {step.lower(): count for step, count in one.funnel.as_rows()}
+            for one in self.invitations
+        ]
+        return {
+            "contacts": self.contacts,
+            "withdrawn": self.withdrawn,
+            "rate": None if self.rate is None else round(self.rate, 6),
+            "invitations": invitations,
+        }
 
 
 _MOST_INVITATIONS = 50
@@ -140,7 +153,7 @@ _PERSON = func.count(distinct(col(Agreement.external_id)))
 
 
 def acquisition_of(session: Session, service: Service) -> Acquisition:
-    """The contacts that a service won, and what came of each of its invitations."""
+    """Reads the contacts that a service won, and the outcome of each of its invitations."""
     running = col(Agreement.state) == AgreementState.RECOVERED
     contacts = session.scalar(_agreements(service.id, _PERSON).where(running)) or 0
     still = select(col(Agreement.external_id)).where(

@@ -18,12 +18,11 @@ from campaign.statistics.numbers import (
     LAST_DAYS,
     TARIFF,
     DeliveryNumbers,
-    Hour,
     Overview,
-    PostNumbers,
     ServiceLine,
     ServiceStatistics,
 )
+from campaign.statistics.posts import Hour, PostNumbers
 from models import Delivery, DeliveryKind, Service
 
 WORDS = {
