@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from campaign.broadcasts.log import MessageLine
     from campaign.broadcasts.report import BroadcastReport
     from campaign.deliveries.draft import Broadcast, Draft, NamedLink, Part, Waves, WaveSize
-    from campaign.deliveries.findings import Analysis, WavePlan
+    from campaign.deliveries.findings import Analysis
     from campaign.posts.report import LogLine
 
 
@@ -186,13 +186,12 @@ def broadcast_as_json(analysis: "Analysis") -> dict[str, Any]:
         "targeted": analysis.targeted,
         "unconsented": analysis.unconsented,
         "samples": [sample.model_dump() for sample in analysis.samples],
-        "waves": [_wave_as_json(wave) for wave in analysis.waves],
+        "waves": [
+            wave.model_dump() | {"begins_at": iso(wave.begins_at), "ends_at": iso(wave.ends_at)}
+            for wave in analysis.waves
+        ],
     }
     return findings_as_json(analysis) | more
-
-
-def _wave_as_json(wave: "WavePlan") -> dict[str, Any]:
-    return wave.model_dump() | {"begins_at": iso(wave.begins_at), "ends_at": iso(wave.ends_at)}
 
 
 def show_broadcast_findings(analysis: "Analysis") -> None:
@@ -288,18 +287,10 @@ def print_lines(lines: Iterable[Numbered], *, as_csv: bool, as_json: bool) -> No
     elif as_csv:
         output.print_csv(_BROADCAST_COLUMNS, (line_as_json(*one) for one in lines))
     else:
-        _show_first(lines)
-
-
-def _show_first(lines: Iterable[Numbered]) -> None:
-    first = list(islice(lines, SHOWN + 1))
-    output.print_table([_row(*one) for one in first[:SHOWN]])
-    if not first:
-        output.say("There is no such message.")
-    if len(first) > SHOWN:
-        output.say(f"The first {SHOWN} are shown; --csv or --json gives all of them.")
-
-
-def _row(proof_number: int, line: "MessageLine") -> dict[str, str]:
-    row = {"Proof": str(proof_number or ""), **line.as_row()}
-    return {name: plain(text) for name, text in row.items()}
+        first = list(islice(lines, SHOWN + 1))
+        rows = ({"Proof": str(proof or ""), **line.as_row()} for proof, line in first[:SHOWN])
+        output.print_table([{name: plain(text) for name, text in row.items()} for row in rows])
+        if not first:
+            output.say("There is no such message.")
+        if len(first) > SHOWN:
+            output.say(f"The first {SHOWN} are shown; --csv or --json gives all of them.")
