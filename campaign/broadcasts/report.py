@@ -340,24 +340,21 @@ def document_of(report: BroadcastReport) -> Document:
     state = report.state.value.replace("_", " ")
     lead = f"{report.name} is {state}. {report.reason}".strip()
     costs = f"The messages sent cost {usd(report.cost)}; the monthly spend cap is {usd(report.spend_cap)}."
+    until = f" to {written(report.finished_at)}" if report.finished_at else ""
+    length = f"{until}, {lasting(report.duration)}."
+    times = (
+        f"Went out from {written(report.started_at)}{length}" if report.started_at else "",
+        f"Continues at {written(report.goes_on_at)}." if report.goes_on_at else "",
+        f"Ends about {written(report.ends_about)}." if report.ends_about else "",
+    )
     blocks = (
         Section(bold=report.numbers.in_words()),
         Section(text=f"{report.targeted:,} people were targeted. {costs}"),
-        *_times(report),
+        *(Section(text=sentence) for sentence in filter(None, times)),
         *([Section(chart=chart_of(report.per_hour))] if report.per_hour else []),
         *_tables(report),
     )
     return Document(report.label or report.name, lead, blocks)
-
-
-def _times(report: BroadcastReport) -> Iterator[Section]:
-    if report.started_at:
-        until = f" to {written(report.finished_at)}" if report.finished_at else ""
-        yield Section(text=f"Went out from {written(report.started_at)}{until}, {lasting(report.duration)}.")
-    if report.goes_on_at:
-        yield Section(text=f"Continues at {written(report.goes_on_at)}.")
-    if report.ends_about:
-        yield Section(text=f"Ends about {written(report.ends_about)}.")
 
 
 def _tables(report: BroadcastReport) -> Iterator[Section]:

@@ -16,7 +16,7 @@ from models import MAIN, AuditEntry, Delivery, DeliveryKind, Message, MessageSta
 if TYPE_CHECKING:
     from campaign.broadcasts.log import MessageLine
     from campaign.broadcasts.report import BroadcastReport
-    from campaign.deliveries.draft import Broadcast, Draft, NamedLink, Part, Waves, WaveSize
+    from campaign.deliveries.draft import Draft, WaveSize
     from campaign.deliveries.findings import Analysis
     from campaign.posts.report import LogLine
 
@@ -110,46 +110,45 @@ def iso(moment: datetime | None) -> str | None:
 
 def show_settings(draft: "Draft") -> None:
     """Prints the settings and parts of a delivery or a template."""
+    links = [
+        f"{link.url} ({', '.join(filter(None, [link.label, link.category, '' if link.tracked else 'not counted']))})"
+        for link in draft.content.links
+    ]
     settings = {
         "Label": draft.label,
         "Code": draft.code,
         "Description": draft.description,
         "Accounts": ", ".join(f"@{name}" for name in draft.services),
-        **(_of_broadcast(draft) if draft.kind is DeliveryKind.DM else _of_post(draft)),
+        **(_broadcast_settings(draft) if draft.kind is DeliveryKind.DM else {}),
+        "Proof service": f"@{draft.proof_service}" if draft.proof_service else "",
+        "Who may answer": draft.content.reply_settings or "everybody" if draft.kind is DeliveryKind.POST else "",
+        "Paid partnership": "yes" if draft.content.paid_partnership else "",
         "Invitation": "yes, to become a contact" if draft.is_invitation else "",
         "Approval": draft.approval.value.replace("_", " "),
         "Validity": f"{draft.validity_days} day{'' if draft.validity_days == 1 else 's'}",
         "Tracking": "yes" if draft.tracking else "no",
-        "Links": "\n".join(map(_link, draft.content.links)),
+        "Links": "\n".join(links),
     }
     output.print_table([{"Setting": name, "Value": plain(value)} for name, value in settings.items() if value])
-    output.print_table([_part_row(number, part) for number, part in enumerate(draft.content.parts, start=1)])
+    parts = [
+        {
+            "Part": str(number),
+            "Text": plain(part.text),
+            "Files": "\n".join(plain(file.source) for file in part.media),
+            "Poll": "\n".join(plain(answer) for answer in part.poll.options) if part.poll else "",
+        }
+        for number, part in enumerate(draft.content.parts, start=1)
+    ]
+    output.print_table(parts)
 
 
-def _link(link: "NamedLink") -> str:
-    facts = filter(None, [link.label, link.category, "" if link.tracked else "not counted"])
-    return f"{link.url} ({', '.join(facts)})"
-
-
-def _of_post(draft: "Draft") -> dict[str, str]:
-    return {
-        "Proof service": f"@{draft.proof_service}" if draft.proof_service else "",
-        "Who may answer": draft.content.reply_settings or "everybody",
-        "Paid partnership": "yes" if draft.content.paid_partnership else "",
-    }
-
-
-def _of_broadcast(draft: "Draft") -> dict[str, str]:
-    return {
-        **_audience(draft.broadcast),
-        "Waves": _waves(draft.broadcast.waves),
-        "Priority": draft.priority.value.replace("_", " "),
-        "Proof recipients": ", ".join(draft.broadcast.proof_recipients),
-    }
-
-
-def _audience(broadcast: "Broadcast") -> dict[str, str]:
-    audience = broadcast.audience
+def _broadcast_settings(draft: "Draft") -> dict[str, str]:
+    audience, waves = draft.broadcast.audience, draft.broadcast.waves
+    if waves.same:
+        planned = [f"{_size(waves.same)} every {lasting(timedelta(seconds=waves.same.period_seconds))}"]
+    else:
+        after = [(wave, timedelta(seconds=wave.after_seconds)) for wave in waves.calendar]
+        planned = [f"{_size(wave)} {f'after {lasting(time)}' if time else 'at first'}" for wave, time in after]
     return {
         "Only where": audience.where,
         "Except where": audience.except_where,
@@ -157,27 +156,14 @@ def _audience(broadcast: "Broadcast") -> dict[str, str]:
         "Only recipients of": audience.recipients_of,
         "Not if received": ", ".join(audience.not_if_received),
         "At most": f"{audience.limit:,} in all" if audience.limit else "",
+        "Waves": ", ".join(planned),
+        "Priority": draft.priority.value.replace("_", " "),
+        "Proof recipients": ", ".join(draft.broadcast.proof_recipients),
     }
-
-
-def _waves(waves: "Waves") -> str:
-    if waves.same:
-        return f"{_size(waves.same)} every {lasting(timedelta(seconds=waves.same.period_seconds))}"
-    after = [(wave, timedelta(seconds=wave.after_seconds)) for wave in waves.calendar]
-    return ", ".join(f"{_size(wave)} {f'after {lasting(time)}' if time else 'at first'}" for wave, time in after)
 
 
 def _size(size: "WaveSize") -> str:
     return f"{size.amount:,}{' %' if size.is_percentage else ''}"
-
-
-def _part_row(number: int, part: "Part") -> dict[str, str]:
-    return {
-        "Part": str(number),
-        "Text": plain(part.text),
-        "Files": "\n".join(plain(file.source) for file in part.media),
-        "Poll": "\n".join(plain(answer) for answer in part.poll.options) if part.poll else "",
-    }
 
 
 def broadcast_as_json(analysis: "Analysis") -> dict[str, Any]:

@@ -127,19 +127,17 @@ def document_of(reports: Sequence[Acquisition]) -> Document:
 def section_of(report: Acquisition, title: str) -> Section:
     """Makes the table of the newest invitations of a service and the sum of all of them."""
     steps = tuple(step for step, _ in report.funnel.as_rows())
-    rows = [_invitation_row(one) for one in report.invitations[:_MOST_INVITATIONS]]
+    rows: list[tuple[Cell, ...]] = []
+    for one in report.invitations[:_MOST_INVITATIONS]:
+        # Who saw or opened a post is unknown.
+        unknown = () if one.is_personal else ("Invited", "Opened")
+        times = (moment.date() if moment else None for moment in (one.started_at, one.finished_at))
+        counts = (None if step in unknown else count for step, count in one.funnel.as_rows())
+        rows.append((one.label or one.name, *times, *counts))
     if not rows:
         return Section(title, bold=in_words(report), text="There are no invitations yet.")
     total: tuple[Cell, ...] = ("All", None, None, *(count for _, count in report.funnel.as_rows()))
     return Section(title, ("Invitation", "Started", "Ended", *steps), (*rows, total), bold=in_words(report))
-
-
-def _invitation_row(one: InvitationReport) -> tuple[Cell, ...]:
-    """Of a post it is not known who saw or opened it."""
-    unknown = () if one.is_personal else ("Invited", "Opened")
-    times = (moment.date() if moment else None for moment in (one.started_at, one.finished_at))
-    counts = (None if step in unknown else count for step, count in one.funnel.as_rows())
-    return (one.label or one.name, *times, *counts)
 
 
 def in_words(report: Acquisition) -> str:
@@ -177,7 +175,12 @@ def _agreements(service_id: int, *columns: Any) -> Any:
 
 
 def _invitations(session: Session, service_id: int) -> list[InvitationReport]:
-    funnels = _funnels(session, service_id)
+    steps: dict[int, dict[str, int]] = defaultdict(dict)
+    for name, counted in _steps(service_id).items():
+        for delivery_id, count in session.execute(counted):
+            if count:
+                steps[delivery_id][name] = count
+    funnels = {delivery_id: Funnel(**counts) for delivery_id, counts in steps.items()}
     aimed = select(Delivery).join(DeliveryTarget, col(DeliveryTarget.delivery_id) == col(Delivery.id))
     chosen = aimed.where(col(DeliveryTarget.service_id) == service_id, col(Delivery.is_invitation))
     rows = [
@@ -186,19 +189,9 @@ def _invitations(session: Session, service_id: int) -> list[InvitationReport]:
         )
         for each in session.scalars(chosen.order_by(col(Delivery.id).desc()))
     ]
-    # Whatever has no invitation of this service: who found the page alone, or came with the link of another one.
+    # The rest has no invitation of this service: people who found the page alone, or used the link of another one.
     alone = sum(funnels.values(), Funnel())
     return [*rows, InvitationReport("", "Without an invitation", None, alone)] if alone != Funnel() else rows
-
-
-def _funnels(session: Session, service_id: int) -> dict[int, Funnel]:
-    """How far people came, by delivery."""
-    steps: dict[int, dict[str, int]] = defaultdict(dict)
-    for name, counted in _steps(service_id).items():
-        for delivery_id, count in session.execute(counted):
-            if count:
-                steps[delivery_id][name] = count
-    return {delivery_id: Funnel(**counts) for delivery_id, counts in steps.items()}
 
 
 def _steps(service_id: int) -> dict[str, Any]:

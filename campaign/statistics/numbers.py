@@ -288,9 +288,23 @@ def in_short(session: Session, deliveries: Sequence[Delivery], tariff: Tariff) -
     """Reads the reports of several deliveries, without their links and hours; each figure is one statement for all."""
     ids = [one.id for one in deliveries]
     post_ids = [one.id for one in deliveries if one.kind is DeliveryKind.POST]
-    all_states, texts = _states(session, ids), _texts(session, post_ids)
-    services, posts = _services(session, ids), of_deliveries(session, post_ids)
-    all_clicks = clicks.of_deliveries(session, ids)
+    is_main, is_sent = col(Message.proof_number) == MAIN, col(Message.state) == MessageState.SENT
+    counted = select(col(Message.delivery_id), col(Message.state), func.count()).where(
+        col(Message.delivery_id).in_(ids), is_main
+    )
+    all_states: dict[int, Counter[MessageState]] = defaultdict(Counter[MessageState])
+    for delivery_id, state, count in session.execute(counted.group_by(col(Message.delivery_id), col(Message.state))):
+        all_states[delivery_id][state] = count
+    # The texts of the published posts, for a link makes them dearer.
+    published = select(Message.delivery_id, Message.text).where(
+        col(Message.delivery_id).in_(post_ids), is_main, is_sent
+    )
+    named = select(DeliveryTarget.delivery_id, Service.internal_name).join(
+        Service, col(Service.id) == col(DeliveryTarget.service_id)
+    )
+    of_them = named.where(col(DeliveryTarget.delivery_id).in_(ids)).order_by(col(Service.id))
+    texts, services = _grouped(session.exec(published)), _grouped(session.exec(of_them))
+    posts, all_clicks = of_deliveries(session, post_ids), clicks.of_deliveries(session, ids)
     found = []
     for one in deliveries:
         states, clicked = all_states[one.id], all_clicks.get(one.id, Clicks())
@@ -316,33 +330,6 @@ def in_short(session: Session, deliveries: Sequence[Delivery], tariff: Tariff) -
             )
         )
     return found
-
-
-def _states(session: Session, delivery_ids: Sequence[int]) -> Mapping[int, Counter[MessageState]]:
-    counted = select(col(Message.delivery_id), col(Message.state), func.count())
-    of_them = counted.where(col(Message.delivery_id).in_(delivery_ids), col(Message.proof_number) == MAIN)
-    found: dict[int, Counter[MessageState]] = defaultdict(Counter[MessageState])
-    for delivery_id, state, count in session.execute(of_them.group_by(col(Message.delivery_id), col(Message.state))):
-        found[delivery_id][state] = count
-    return found
-
-
-def _services(session: Session, delivery_ids: Sequence[int]) -> Mapping[int, list[str]]:
-    named = select(DeliveryTarget.delivery_id, Service.internal_name).join(
-        Service, col(Service.id) == col(DeliveryTarget.service_id)
-    )
-    of_them = named.where(col(DeliveryTarget.delivery_id).in_(delivery_ids)).order_by(col(Service.id))
-    return _grouped(session.exec(of_them))
-
-
-def _texts(session: Session, delivery_ids: Sequence[int]) -> Mapping[int, list[str]]:
-    """The texts of the published posts, for a link makes them dearer."""
-    sent = select(Message.delivery_id, Message.text).where(
-        col(Message.delivery_id).in_(delivery_ids),
-        col(Message.proof_number) == MAIN,
-        col(Message.state) == MessageState.SENT,
-    )
-    return _grouped(session.exec(sent))
 
 
 def _grouped(pairs: Iterable[tuple[int, str]]) -> Mapping[int, list[str]]:
