@@ -1,29 +1,33 @@
-"""The two kinds of delivery, by what is done with both."""
+"""The two kinds of delivery, by what is done with both; each is imported where a delivery is of that kind."""
+
+from typing import TYPE_CHECKING
 
 import pendulum
 
-from campaign.broadcasts.prepare import marked
-from campaign.broadcasts.proof import send_broadcast_proof
 from campaign.db.engine import reading, writing
 from campaign.deliveries import approval
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.findings import Analysis
+from campaign.deliveries.kind import Rendered
 from campaign.deliveries.progress import Progress
 from campaign.errors import NotPossible
-from campaign.posts import publish
-from campaign.posts.prepare import prepare
 from models import Delivery, DeliveryKind, DeliveryState
 
+if TYPE_CHECKING:
+    from campaign.posts.publish import Steps
 
-def fingerprint_of(name: str) -> tuple[str, str]:
-    """Returns the fingerprint of a delivery as it would go out now, and the version of its description."""
+
+def render(name: str) -> Rendered:
+    """Renders a delivery as it would go out now, without analysing it."""
     with reading() as session:
         is_broadcast = deliveries.named(session, name).kind is DeliveryKind.DM
     if is_broadcast:
-        broadcast = marked(name)
-        return broadcast.mark, broadcast.stamp
-    prepared = prepare(name)
-    return prepared.fingerprint, prepared.stamp
+        from campaign.broadcasts.prepare import render_broadcast
+
+        return render_broadcast(name)
+    from campaign.posts.prepare import render_post
+
+    return render_post(name)
 
 
 def confirm(name: str, actor: str, comment: str = "", *, accept_unconsented: bool = False) -> Delivery:
@@ -31,12 +35,13 @@ def confirm(name: str, actor: str, comment: str = "", *, accept_unconsented: boo
 
     People in it who never agreed to be written to have to be accepted as such.
     """
-    mark, stamp = fingerprint_of(name)
+    rendered = render(name)
     with writing() as session:
         delivery = deliveries.named(session, name)
         _check_accepted(delivery, accept_unconsented=accept_unconsented)
-        is_same = deliveries.stamp_of(session, delivery) == stamp
-        approval.confirm(session, delivery, mark if is_same else "", actor, comment, pendulum.now("UTC"))
+        is_same = deliveries.stamp_of(session, delivery) == rendered.version
+        fingerprint = rendered.fingerprint if is_same else ""
+        approval.confirm(session, delivery, fingerprint, actor, comment, pendulum.now("UTC"))
         if unconsented := unconsented_in(delivery):
             detail = f"{unconsented:,} recipients who never agreed were accepted."
             deliveries.note(session, delivery, "accepted", actor, pendulum.now("UTC"), detail)
@@ -58,7 +63,7 @@ def _check_accepted(delivery: Delivery, *, accept_unconsented: bool) -> None:
         )
 
 
-def send_proof(name: str, actor: str, *, like: str = "", steps: publish.Steps = publish.DIRECT) -> Progress:
+def send_proof(name: str, actor: str, *, like: str = "", steps: "Steps | None" = None) -> Progress:
     """Sends the next proof of a delivery; `like` is the handle of the person as whom a broadcast is rendered.
 
     Raises NotPossible when it cannot be proved as it is, WrongUsage when a handle is unknown.
@@ -66,5 +71,9 @@ def send_proof(name: str, actor: str, *, like: str = "", steps: publish.Steps = 
     with reading() as session:
         is_broadcast = deliveries.named(session, name).kind is DeliveryKind.DM
     if is_broadcast:
+        from campaign.broadcasts.proof import send_broadcast_proof
+
         return send_broadcast_proof(name, actor, like=like)
-    return publish.send_proof(prepare(name), actor, steps)
+    from campaign.posts import publish
+
+    return publish.send_proof(name, actor, steps or publish.DIRECT)

@@ -26,7 +26,6 @@ from campaign.deliveries.findings import Analysis
 from campaign.formatting import lasting, usd, written
 from campaign.reporting.charts import chart_of, drawn
 from campaign.reporting.markdown import picture, strange_line, table
-from campaign.x.gateway import message_terms
 from models import (
     MAIN,
     Delivery,
@@ -714,6 +713,8 @@ def analysis_of(delivery: Delivery) -> Analysis:
 
 def price_of(services: Sequence[Service]) -> Decimal:
     """What a message costs in US dollars, at most."""
+    from campaign.x.gateway import message_terms
+
     return max((message_terms(service.api_version.value).message_price.usd for service in services), default=Decimal(0))
 
 

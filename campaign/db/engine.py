@@ -1,17 +1,14 @@
 """The database: one engine per address, transactions, and its schema."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlmodel import Session
@@ -19,8 +16,13 @@ from sqlmodel import Session
 from campaign.errors import NotPossible, WrongUsage
 from campaign.settings import ROOT, load_settings
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 #: How long a write waits for the one before it: SQLite takes one writer at a time.
 BUSY_SECONDS = 60
+#: A revision, or the one before it, in a file of `migrations/versions`.
+_REVISION = re.compile(r'^(revision|down_revision) = "(\w+)"$', re.MULTILINE)
 
 
 def _address(text: str) -> URL:
@@ -157,8 +159,10 @@ def _reason(error: DBAPIError) -> str:
     return str(error.orig).strip().splitlines()[0]
 
 
-def configuration(connection: Connection | None = None) -> Config:
-    """Build Alembic's configuration for the migrations of this repository."""
+def configuration(connection: Connection | None = None) -> "Config":
+    """Builds Alembic's configuration for the migrations of this repository."""
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(ROOT / "migrations"))
     config.set_main_option("file_template", "%%(year)d_%%(month).2d_%%(day).2d_%%(slug)s")
@@ -166,29 +170,47 @@ def configuration(connection: Connection | None = None) -> Config:
     return config
 
 
-def newest_revision() -> str | None:
-    """The revision that this code is written for."""
-    return ScriptDirectory.from_config(configuration()).get_current_head()
+@lru_cache
+def _revisions() -> dict[str, str | None]:
+    """Each revision with the one before it, read without importing Alembic, which costs more than most commands."""
+    found: dict[str, str | None] = {}
+    for file in (ROOT / "migrations" / "versions").glob("*.py"):
+        names = dict(_REVISION.findall(file.read_text()))
+        found[names["revision"]] = names.get("down_revision")
+    return found
+
+
+def newest_revision() -> str:
+    """Returns the revision that this code is written for."""
+    [newest] = _revisions().keys() - set(_revisions().values())
+    return newest
 
 
 def known_revisions() -> set[str]:
-    """All revisions that this code knows."""
-    return {script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()}
+    """Returns all revisions that this code knows."""
+    return set(_revisions())
 
 
 def current_revision(connection: Connection) -> str | None:
-    """The revision the database is at; None when it is empty."""
-    return MigrationContext.configure(connection).get_current_revision()
+    """Returns the revision of the database; None when it is empty."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
 
 
 def upgrade(database: Engine | None = None, revision: str = "head") -> None:
-    """Bring the database to a revision; does nothing where it is there already."""
+    """Migrates the database to a revision; does nothing where it is there already."""
+    from alembic import command
+
     with _writer(database or engine()).begin() as connection:
         command.upgrade(configuration(connection), revision)
 
 
 def downgrade(database: Engine, revision: str = "base") -> None:
-    """Take the database back to a revision."""
+    """Migrates the database back to a revision."""
+    from alembic import command
+
     with _writer(database).begin() as connection:
         command.downgrade(configuration(connection), revision)
 

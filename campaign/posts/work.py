@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from sqlmodel import Session
 
@@ -10,17 +11,19 @@ from campaign.db.engine import reading
 from campaign.deliveries import log
 from campaign.deliveries.draft import RenderedPart
 from campaign.deliveries.progress import Clock, End, Progress
-from campaign.x.gateway import Gateway
 from campaign.x.text import has_link
 from campaign.x.types import Price
 from models import MAIN, Message, MessageState, Service
+
+if TYPE_CHECKING:
+    from campaign.x.gateway import Gateway
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
     """What is published where: the parts by their number, and the stamp of the delivery they were rendered from."""
 
-    gateway: Gateway
+    gateway: "Gateway"
     service: Service
     delivery_id: int
     parts: Mapping[int, RenderedPart]
