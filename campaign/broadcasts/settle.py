@@ -258,7 +258,7 @@ def lose(session: Session, service_id: int, now: datetime) -> list[tuple[int, in
 
 def uncertain(session: Session, service_id: int) -> list[Doubt]:
     """The messages of a service of which nobody knows, the earliest first."""
-    rows = session.execute(_UNCERTAIN, {"service_id": service_id}).tuples()
+    rows = session.connection().execute(_UNCERTAIN, {"service_id": service_id}).tuples()
     return [Doubt(MessageAttempt(*row[:5]), *row[5:]) for row in rows]
 
 
