@@ -179,7 +179,8 @@ def current_revision(connection: Connection) -> str | None:
     """Returns the revision of the database; None when it is empty."""
     if not inspect(connection).has_table("alembic_version"):
         return None
-    return connection.scalar(text("SELECT version_num FROM alembic_version"))
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
 
 
 def upgrade(database: Engine | None = None, revision: str = "head") -> None:

@@ -3,7 +3,7 @@
 from hypothesis import given
 from rich.console import Console
 
-from campaign.cli.delivery_view import show_broadcast
+from campaign.cli.delivery_preview import show_broadcast
 from campaign.deliveries.draft import MediaItem, Part
 from campaign.deliveries.findings import Analysis, Sample
 from tests.broadcasting import analysed, broadcast, receiver, same

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from rich.console import Console
 
-from campaign.cli.delivery_view import show_posts
+from campaign.cli.delivery_preview import show_posts
 from campaign.deliveries.draft import PollContent
 from tests.unit.posts.test_preview_samples import TEXTS, Finding, head, loaded, post
 
