@@ -44,7 +44,7 @@ def begun(brand: Brand) -> str:
     sync_once(brand)
     name = composed([brand.username])
     confirmed(name)
-    begin_broadcast.fn(name, _ACTOR)
+    begin_broadcast(name, _ACTOR)
     return name
 
 

@@ -1,17 +1,12 @@
 """Registering the workflows, the form of a service and the automations, without touching what people set in the UI."""
 
-import subprocess
-import sys
-import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 import httpx
-import orjson
-from filelock import FileLock
 from prefect.automations import (
     ChangeFlowRunState,
     EventTrigger,
@@ -20,21 +15,36 @@ from prefect.automations import (
     RunDeployment,
 )
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import BlockDocumentUpdate
-from prefect.client.schemas.objects import StateType
-from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.actions import BlockDocumentUpdate, DeploymentScheduleCreate, DeploymentUpdate
+from prefect.client.schemas.objects import ConcurrencyOptions, StateType
+from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.schemas.automations import Automation, AutomationCore
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectHTTPStatusError
+from prefect.flows import Flow, load_flow_from_entrypoint
+from prefect.utilities.callables import parameter_schema
 from ruamel.yaml import YAML
 
 from campaign.errors import NotPossible
 from campaign.settings import ROOT, Settings
-from deployments.processes import HEARTBEAT_SECONDS, child_environment, make_home
+from deployments.processes import HEARTBEAT_SECONDS
 from deployments.worker import make_pool
 from tasks.contact_acquisition import AGREED
 from tasks.services import SLUG, TwitterService
 
 PREFECT_FILE = ROOT / "prefect.yaml"
+
+DEAD_RUNS = "Mark dead runs as crashed"
+#: On every deployment in prefect.yaml: other workflows on the same server may have fewer heartbeats.
+TAG = "campaign"
+#: One heartbeat may be lost and one late before a run counts as dead.
+SILENCE = timedelta(seconds=4 * HEARTBEAT_SECONDS)
+
+ON_AGREEMENT = "Recover profiles after an agreement"
+ACQUISITION = "contact-acquisition/contact-acquisition"
+#: After the first agreement others start no run for so long; the run that begins after it finds them all.
+TOGETHER = timedelta(seconds=10)
+#: Longer by what two clocks may differ.
+_BEGINS_AFTER = TOGETHER + timedelta(seconds=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,88 +57,114 @@ class Deployed:
     """When its schedule starts it next; None also for the first minute after it was enabled."""
 
 
-def deploy(settings: Settings) -> list[Deployed]:
-    """Register everything with the server in use: new workflows stopped, known ones as people left them."""
-    make_home(settings)
-    with FileLock(settings.home / "deploy.lock"), get_client(sync_client=True) as client:
-        register_forms(client)
-        make_pool()
-        _run_prefect_deploy(settings, client, _plan())
-        mark_dead_runs(client)
-        recover_on_agreement(client)
-        return deployed(client)
+@dataclass(frozen=True, slots=True)
+class Workflow:
+    """A flow as prefect.yaml deploys it."""
+
+    flow_name: str
+    entry: dict[str, Any]
+    definition: dict[str, Any]
+    """What each deployment of it sends: nothing that people enable, pause or edit."""
+
+    @property
+    def name(self) -> str:
+        """What Prefect calls the deployment."""
+        return f"{self.flow_name}/{self.entry['name']}"
+
+    def schedules(self, timezone: str) -> list[DeploymentScheduleCreate]:
+        """Builds the schedules that it begins with."""
+        return [
+            DeploymentScheduleCreate(
+                slug=one["slug"], schedule=CronSchedule(cron=one["cron"], timezone=timezone), active=one["active"]
+            )
+            for one in self.entry["schedules"]
+        ]
 
 
-def deployed(client: SyncPrefectClient) -> list[Deployed]:
-    """The workflows as they are on the server."""
-    entries = _plan()["deployments"]
-    known = (_known(client, entry) for entry in entries)
-    return [
-        _state_of(client, deployment, full_name(entry))
-        for entry, deployment in zip(entries, known, strict=True)
-        if deployment
-    ]
+@cache
+def load_workflows() -> list[Workflow]:
+    """Reads prefect.yaml and imports its flows, which takes seconds and needs no server."""
+    return [_load(entry) for entry in YAML(typ="safe").load(PREFECT_FILE)["deployments"]]
 
 
-def full_name(entry: dict[str, Any]) -> str:
-    """What Prefect calls a deployment of prefect.yaml; a flow is named like its function."""
-    return f"{entry['entrypoint'].rpartition('.')[2].replace('_', '-')}/{entry['name']}"
+def _load(entry: dict[str, Any]) -> Workflow:
+    flow: Flow[..., Any] = load_flow_from_entrypoint(entry["entrypoint"])
+    limit = entry["concurrency_limit"]
+    definition = {
+        "entrypoint": entry["entrypoint"],
+        "version": flow.version,
+        "description": entry["description"],
+        "tags": entry["tags"],
+        "work_pool_name": entry["work_pool"]["name"],
+        "pull_steps": [],  # as in prefect.yaml: nothing is fetched before a run
+        "concurrency_limit": limit["limit"],
+        "concurrency_options": ConcurrencyOptions(collision_strategy=limit["collision_strategy"]),
+        "parameter_openapi_schema": parameter_schema(flow).model_dump(exclude_unset=True),
+        "enforce_parameter_schema": entry["enforce_parameter_schema"],
+    }
+    return Workflow(flow.name, entry, definition)
 
 
-def _run_prefect_deploy(settings: Settings, client: SyncPrefectClient, plan: dict[str, Any]) -> None:
-    plan["deployments"] = [_prepared(entry, _known(client, entry), settings) for entry in plan["deployments"]]
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "prefect.yaml"
-        file.write_bytes(orjson.dumps(plan))  # all JSON is YAML
-        environment = child_environment(settings) | {"PREFECT_API_URL": str(client.api_url)}
-        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all", "--prefect-file", str(file)]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        log = settings.home / "logs" / "deploy.log"
-        log.write_text(done.stdout + done.stderr)
-        raise NotPossible(f"The workflows could not be deployed; what Prefect said is in {log}.")
+def deploy(settings: Settings) -> None:
+    """Registers everything with the server in use: new workflows stopped, known ones as people left them."""
+    workflows = load_workflows()
+    with get_client(sync_client=True) as client:
+        try:
+            make_pool(client)
+            register_forms(client)
+            for workflow in workflows:
+                _register(client, workflow, settings)
+            mark_dead_runs(client)
+            recover_on_agreement(client)
+        except httpx.HTTPError as error:
+            raise NotPossible(
+                f"Could not deploy the workflows to {client.api_url}: {' '.join(str(error).split())}. Run it again."
+            ) from error
 
 
-def _plan() -> dict[str, Any]:
-    return dict(YAML(typ="safe").load(PREFECT_FILE))
+def deployed_workflows() -> list[Deployed]:
+    """Reads the workflows as they are on the server in use."""
+    with get_client(sync_client=True) as client:
+        return [_state_of(client, workflow) for workflow in load_workflows()]
 
 
-def _known(client: SyncPrefectClient, entry: dict[str, Any]) -> DeploymentResponse | None:
+def _register(client: SyncPrefectClient, workflow: Workflow, settings: Settings) -> None:
     try:
-        return client.read_deployment_by_name(full_name(entry))
+        known = client.read_deployment_by_name(workflow.name)
     except ObjectNotFound:
-        return None
+        client.create_deployment(
+            client.create_flow_from_name(workflow.flow_name),
+            workflow.entry["name"],
+            parameters=workflow.entry["parameters"],
+            schedules=workflow.schedules(settings.timezone),
+            **workflow.definition,
+        )
+        return
+    # What is not sent stays: schedules, paused or not, job variables.
+    parameters = {name: known.parameters.get(name, value) for name, value in workflow.entry["parameters"].items()}
+    client.update_deployment(known.id, DeploymentUpdate(parameters=parameters, **workflow.definition))
 
 
-def _prepared(entry: dict[str, Any], known: DeploymentResponse | None, settings: Settings) -> dict[str, Any]:
-    """What is sent for one deployment: of a known one nothing that people enable, stop or edit."""
-    if known is None:
-        return entry | {"schedules": [one | {"timezone": settings.timezone} for one in entry["schedules"]]}
-    kept = {name: known.parameters.get(name, value) for name, value in entry["parameters"].items()}
-    rest = {name: value for name, value in entry.items() if name != "schedules"}
-    # Left out, `paused` would be reset; left out, `schedules` stay as they are.
-    return rest | {"parameters": kept, "paused": known.paused}
-
-
-def _state_of(client: SyncPrefectClient, deployment: DeploymentResponse, name: str) -> Deployed:
+def _state_of(client: SyncPrefectClient, workflow: Workflow) -> Deployed:
+    deployment = client.read_deployment_by_name(workflow.name)
     upcoming = client.get_scheduled_flow_runs_for_deployments([deployment.id])
     times = [run.next_scheduled_start_time for run in upcoming if run.auto_scheduled and run.next_scheduled_start_time]
     enabled = not deployment.paused and any(schedule.active for schedule in deployment.schedules)
-    return Deployed(name, enabled, min(times, default=None))
+    return Deployed(workflow.name, enabled, min(times, default=None))
 
 
 def register_forms(client: SyncPrefectClient) -> None:
-    """Make the form known as it is now; a saved one keeps what it says and is shown with the new fields."""
+    """Registers the form as it is now; a saved one keeps its values and is shown with the new fields."""
     try:
         TwitterService.register_type_and_schema()
-    except ObjectAlreadyExists:  # somebody else did so at the same moment; now it is an update
+    except ObjectAlreadyExists:  # another process did so at the same moment; now it is an update
         TwitterService.register_type_and_schema()
     try:
         _renew_saved_ones(client)
     except PrefectHTTPStatusError as error:
         if error.response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
             raise
-        # It cannot decrypt them. Whoever needs a service is told what to do; the workflows are deployed all the same.
+        # It cannot decrypt them. What needs a service reports that; the workflows are deployed all the same.
 
 
 def _renew_saved_ones(client: SyncPrefectClient) -> None:
@@ -138,38 +174,14 @@ def _renew_saved_ones(client: SyncPrefectClient) -> None:
         if current and document.block_schema_id != current.id:
             # No data is nothing new: the server keeps what it has, and the keys stay there.
             change = BlockDocumentUpdate(block_schema_id=current.id, data={}, merge_existing_data=True)
-            with suppress(ObjectNotFound):  # somebody removed it at this moment
+            with suppress(ObjectNotFound):  # removed at this moment
                 client.update_block_document(document.id, change)
 
 
-def keep_automation(client: SyncPrefectClient, wanted: AutomationCore) -> None:
-    """Make or update an automation; there is one of its name however often and by how many this is called."""
-    if not client.read_automations_by_name(wanted.name):
-        client.create_automation(wanted)
-    # Two who made it at the same time agree on which one stays.
-    first, *others = sorted(client.read_automations_by_name(wanted.name), key=lambda one: one.id)
-    for other in others:
-        with suppress(PrefectHTTPStatusError):  # the other one deletes it too
-            client.delete_automation(other.id)
-    if not _is_same(first, wanted):  # an update forgets what is being watched
-        client.update_automation(first.id, wanted.model_copy(update={"enabled": first.enabled}))
-
-
-def _is_same(one: Automation, other: AutomationCore) -> bool:
-    return all(getattr(one, part) == getattr(other, part) for part in ("description", "trigger", "actions"))
-
-
-DEAD_RUNS = "Mark dead runs as crashed"
-#: On every deployment in prefect.yaml: runs of others on the same server may give signs of life more rarely.
-TAG = "campaign"
-#: One sign of life may be lost and one late before a run counts as dead.
-SILENCE = timedelta(seconds=4 * HEARTBEAT_SECONDS)
-
-
 def mark_dead_runs(client: SyncPrefectClient) -> None:
-    """Make or update the automation; there is one of it however often and by how many this is called.
+    """Makes or updates the automation that marks runs as crashed whose process died, so that the next may begin.
 
-    A run that suspends itself within a second of its start would be taken for dead: its sign of life arrives last.
+    A run that suspends itself within a second of its start would be taken for dead: its heartbeat arrives last.
     """
     keep_automation(client, _dead_runs_automation())
 
@@ -191,31 +203,20 @@ def _dead_runs_automation() -> AutomationCore:
         actions=[
             ChangeFlowRunState(
                 state=StateType.CRASHED,
-                message=f"No sign of life for {SILENCE.seconds} s: its process or machine died. Run it again.",
+                message=f"No heartbeat for {SILENCE.seconds} s: its process or machine died. Run it again.",
             )
         ],
     )
 
 
-ON_AGREEMENT = "Recover profiles when somebody agrees"
-WORKFLOW = "contact-acquisition/contact-acquisition"
-#: After the first yes others are not told for so long; the run that begins after it finds them all.
-TOGETHER = timedelta(seconds=10)
-#: Longer by what two clocks may differ.
-_BEGINS_AFTER = TOGETHER + timedelta(seconds=5)
-
-
 def recover_on_agreement(client: SyncPrefectClient) -> None:
-    """Make or update the automation, once the workflow is deployed."""
-    try:
-        deployment = client.read_deployment_by_name(WORKFLOW)
-    except ObjectNotFound:
-        return
+    """Makes or updates the automation that recovers profiles after an agreement; its workflow must be deployed."""
+    deployment = client.read_deployment_by_name(ACQUISITION)
     keep_automation(
         client,
         AutomationCore(
             name=ON_AGREEMENT,
-            description="Starts contact-acquisition when somebody agreed to share a profile.",
+            description="Starts contact-acquisition after a person agreed to share a profile.",
             trigger=EventTrigger(
                 posture=Posture.Reactive,
                 expect={AGREED},
@@ -227,10 +228,27 @@ def recover_on_agreement(client: SyncPrefectClient) -> None:
                 RunDeployment(
                     source="selected",
                     deployment_id=deployment.id,
-                    # Not what somebody set as the defaults of the workflow: an event never sends an invitation.
+                    # Not the defaults that people set for the workflow: an event never sends an invitation.
                     parameters={"message": None, "post": None},
                     schedule_after=_BEGINS_AFTER,
                 )
             ],
         ),
     )
+
+
+def keep_automation(client: SyncPrefectClient, wanted: AutomationCore) -> None:
+    """Makes or updates an automation; there is one of its name however often this is called, and by how many."""
+    if not client.read_automations_by_name(wanted.name):
+        client.create_automation(wanted)
+    # Two processes that made it at the same time agree on which one stays.
+    first, *others = sorted(client.read_automations_by_name(wanted.name), key=lambda one: one.id)
+    for other in others:
+        with suppress(PrefectHTTPStatusError):  # the other one deletes it too
+            client.delete_automation(other.id)
+    if not _is_same(first, wanted):  # an update forgets what is being watched
+        client.update_automation(first.id, wanted.model_copy(update={"enabled": first.enabled}))
+
+
+def _is_same(one: Automation, other: AutomationCore) -> bool:
+    return all(getattr(one, part) == getattr(other, part) for part in ("description", "trigger", "actions"))

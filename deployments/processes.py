@@ -1,4 +1,4 @@
-"""Processes that end when this one does, and the settings of Prefect in every one of them.
+"""Processes that end when this one does, and the settings that Prefect has in each of them.
 
 Prefect reads its settings when it is imported, so this module does not import it.
 """
@@ -18,7 +18,7 @@ from campaign.errors import WrongUsage
 from campaign.settings import Settings
 from deployments.keeper import GRACE_SECONDS
 
-#: Seconds between two signs of life of a flow run; the shortest that Prefect allows.
+#: Seconds between two heartbeats of a flow run; the shortest that Prefect allows.
 HEARTBEAT_SECONDS = 30
 
 _QUIET = {
@@ -31,10 +31,10 @@ _QUIET = {
 
 
 def prefect_environment(settings: Settings) -> dict[str, str]:
-    """What Prefect is told in every process of this home: where it lives, to send nothing home, and its pace."""
+    """Builds Prefect's settings for every process of this home: its folders, its pace, and no telemetry."""
     return _QUIET | {
         "PREFECT_HOME": str(settings.prefect_home),
-        # Its default is inside the installed package, which not everybody may write to.
+        # Its default is inside the installed package, which may be read-only.
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(settings.prefect_home / "ui"),
         "PREFECT_LOGGING_EXTRA_LOGGERS": "campaign",
         # The default of 10 makes a person who started a run wait for nothing.
@@ -44,7 +44,7 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
 
 
 def adopt(settings: Settings) -> None:
-    """Put them into this process, before Prefect is imported; what the operator set stays."""
+    """Puts them into this process, before Prefect is imported; what the operator set stays."""
     for name, value in prefect_environment(settings).items():
         os.environ.setdefault(name, value)
     # A proxy cannot reach this machine's loopback addresses, where the server of `campaign up` is.
@@ -53,7 +53,7 @@ def adopt(settings: Settings) -> None:
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
-    """The environment of a process of this home: the operator's, with the settings of both spelt out.
+    """Builds the environment of a process of this home: the operator's, with the settings of both spelt out.
 
     The encryption key is not part of it: only the server needs it.
     """
@@ -70,7 +70,7 @@ def _spelt(value: object) -> str:
 
 
 def make_home(settings: Settings) -> None:
-    """Make the home, for its owner only; raises WrongUsage when it cannot be written to."""
+    """Makes the home, for its owner only; raises WrongUsage when it cannot be written to."""
     home = settings.home
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def make_home(settings: Settings) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A module that runs beside us, and where it writes what it has to say."""
+    """A module that runs beside this process, and its log."""
 
     popen: subprocess.Popen[bytes]
     log: Path
@@ -97,18 +97,18 @@ class Process:
         return self.popen.poll() is not None
 
     def last_words(self) -> str:
-        """The last line it wrote, or what is known instead."""
+        """Reads the last line of its log."""
         lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
-        return lines[-1] if lines else "it said nothing"
+        return lines[-1] if lines else "it printed nothing."
 
 
 @contextmanager
 def running(
     settings: Settings, name: str, command: Sequence[str], environment: Mapping[str, str], *, restarted: bool = False
 ) -> Iterator[Process]:
-    """Run `python -m COMMAND` for as long as the block; call it in the main thread, whose end would end it too.
+    """Runs `python -m COMMAND` for as long as the block; call it in the main thread, whose end would end it too.
 
-    What it starts ends with it; it hears none of the terminal's signals, so that the order of ending is ours.
+    What it starts ends with it; the terminal's signals do not reach it, so that the order of ending is ours.
     """
     log = _fresh_log(settings, name)
     keeper = [sys.executable, "-m", "deployments.keeper", str(os.getpid()), str(log)]

@@ -1,4 +1,4 @@
-"""The Prefect server of a home: the one that runs, one for as long as it is wanted, and the key it encrypts with.
+"""The Prefect server of a home: starting it, finding the one that runs, and the key it encrypts with.
 
 `python -m deployments.server` prints the key, for a server that is not started by `campaign up`.
 """
@@ -35,67 +35,110 @@ from campaign.settings import Settings, load_settings
 from deployments.processes import Process, child_environment, make_home, running
 from models import SecretKind, Service
 
+ENCRYPTION_VARIABLE = "PREFECT_SERVER_ENCRYPTION_KEY"
+
 #: A first start makes Prefect's tables, on a slow machine for half a minute.
 _START_SECONDS = 120
+_RESPONSE_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """A Prefect server that we started."""
+    """A Prefect server that was started here."""
 
     url: str
     process: Process
+    lock: FileLock
+    """Held until the server is ready: two servers must not make or migrate the same tables at the same time."""
 
     @property
     def api_url(self) -> str:
         """What PREFECT_API_URL must be to use it."""
         return f"{self.url}/api"
 
+    def wait_until_healthy(self) -> None:
+        """Waits for the first response; raises NotPossible with the reason when there is none."""
+        deadline = time.monotonic() + _START_SECONDS
+        with httpx.Client() as client:  # each new client loads the certificates of the machine
+            while not is_healthy(self.api_url, client):
+                self._check_starting(deadline)
+                time.sleep(0.05)
+
+    def _check_starting(self, deadline: float) -> None:
+        log = self.process.log
+        if self.process.has_ended:
+            raise NotPossible(f"The Prefect server did not start: {self.process.last_words()} More is in {log}.")
+        if time.monotonic() > deadline:
+            raise NotPossible(f"The Prefect server did not start within {_START_SECONDS} s; see {log}.")
+
 
 @contextmanager
 def running_server(settings: Settings, port: int, *, ui: bool = True) -> Iterator[Server]:
-    """Run this home's server, on loopback only, and let the other commands find it; raises WrongUsage, NotPossible."""
-    with _started(settings, "server", port, ui=ui) as server, _published(settings, server.api_url):
+    """Runs this home's server for as long as the block; raises WrongUsage, NotPossible."""
+    with starting_server(settings, port, ui=ui) as server:
+        server.wait_until_healthy()
+        with published(settings, server):
+            yield server
+
+
+@contextmanager
+def starting_server(settings: Settings, port: int, *, ui: bool = True) -> Iterator[Server]:
+    """Starts this home's server, on loopback only, and does not wait for it: `wait_until_healthy`, then `published`."""
+    with _started(settings, "server", port, ui=ui) as server:
+        address_file(settings).unlink(missing_ok=True)  # a killed command leaves it behind
         yield server
 
 
+@contextmanager
+def published(settings: Settings, server: Server) -> Iterator[None]:
+    """Writes where the server is, so that its worker begins and other commands find it."""
+    file = address_file(settings)
+    file.write_text(f"{server.api_url} {os.getpid()}\n")
+    server.lock.release()
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def address_file(settings: Settings) -> Path:
+    """The file that says where the server of this home is, while one is ready for use."""
+    return settings.home / "server.url"
+
+
 def drain_prefect() -> None:
-    """Lets Prefect send its last log lines and events, which it does in the background, before the server ends."""
+    """Lets Prefect send the log lines and events that it sends in the background, before this process ends."""
     for module, worker in (("prefect.logging.handlers", "APILogWorker"), ("prefect.events.worker", "EventsWorker")):
         if module in sys.modules:
             getattr(sys.modules[module], worker).drain_all(timeout=5)
-
-
-def free_port() -> int:
-    """A port of this machine that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @contextmanager
 def _started(settings: Settings, name: str, port: int, *, ui: bool) -> Iterator[Server]:
     make_home(settings)
     url = f"http://127.0.0.1:{port}"
-    environment = child_environment(settings) | {VARIABLE: server_key(settings), "PREFECT_API_URL": f"{url}/api"}
+    environment = child_environment(settings) | {
+        ENCRYPTION_VARIABLE: server_key(settings),
+        "PREFECT_API_URL": f"{url}/api",
+    }
     command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--ui" if ui else "--no-ui"]
-    # One after the other: two servers that make or migrate the tables at the same time get in each other's way.
-    turn = FileLock(settings.home / "server.lock", timeout=_START_SECONDS)
-    turn.acquire()
-    try:
+    lock = FileLock(settings.home / "server.lock")
+    with lock.acquire(timeout=_START_SECONDS):
         check_free(port)
         with running(settings, name, command, environment) as process:
-            server = Server(url, process)
-            _wait_until_healthy(server)
-            turn.release()
-            yield server
-    finally:
-        turn.release()
+            yield Server(url, process, lock)
+
+
+def free_port() -> int:
+    """Finds a port of this machine that is not in use now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def is_free(port: int) -> bool:
-    """Whether a server of ours could listen on this port of this machine."""
+    """Tests whether a server could listen on this port of this machine."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -106,80 +149,33 @@ def is_free(port: int) -> bool:
 
 
 def check_free(port: int) -> None:
-    """Raise WrongUsage when something else listens on this port."""
+    """Raises WrongUsage when another program listens on this port."""
     if not is_free(port):
         raise WrongUsage(
             f"Port {port} cannot be used; stop what uses it, or name another one with --port or CAMPAIGN_SERVER_PORT."
         )
 
 
-def _wait_until_healthy(server: Server) -> None:
-    deadline = time.monotonic() + _START_SECONDS
-    while not is_healthy(server.api_url):
-        log = server.process.log
-        if server.process.has_ended:
-            raise NotPossible(f"The Prefect server did not start: {server.process.last_words()} More is in {log}.")
-        if time.monotonic() > deadline:
-            raise NotPossible(f"The Prefect server did not start within {_START_SECONDS} s; see {log}.")
-        time.sleep(0.1)
-
-
-@contextmanager
-def _published(settings: Settings, api_url: str) -> Iterator[None]:
-    file = settings.home / "server.url"
-    file.write_text(f"{api_url} {os.getpid()}\n")
-    try:
-        yield
-    finally:
-        file.unlink(missing_ok=True)
-
-
-@contextmanager
-def used_by_prefect(api_url: str) -> Iterator[None]:
-    """Have Prefect in this process and in those it starts use that server, imported already or not."""
-    before = os.environ.get("PREFECT_API_URL")
-    os.environ["PREFECT_API_URL"] = api_url
-    _reread_settings()
-    try:
-        yield
-    finally:
-        os.environ.pop("PREFECT_API_URL")
-        if before is not None:
-            os.environ["PREFECT_API_URL"] = before
-        _reread_settings()
-
-
-def _reread_settings() -> None:
-    """Prefect reads the environment when it is imported: once it is, it must look again."""
-    if "prefect.context" in sys.modules:
-        from prefect.context import refresh_global_settings_context
-
-        refresh_global_settings_context()
-
-
-_ANSWER_SECONDS = 5
-
-
 def server_of(settings: Settings) -> str | None:
-    """The API address that PREFECT_API_URL names, or that of this home's server while it runs."""
+    """Finds the API address: the one in PREFECT_API_URL, or that of this home's server while it runs."""
     if given := os.environ.get("PREFECT_API_URL"):
         return given.rstrip("/")
     try:
-        api_url, owner = (settings.home / "server.url").read_text().split()
+        api_url, owner = address_file(settings).read_text().split()
         os.kill(int(owner), 0)
-    except (OSError, ValueError):  # there is none, or it was left behind: another home's server may be there now
+    except (OSError, ValueError):  # no file, or one left behind: another home's server may be there now
         return None
     return api_url if is_healthy(api_url) else None
 
 
 def check_version(api_url: str) -> None:
-    """Make sure that the server answers and is of the version that is installed here; raises WrongUsage."""
+    """Raises WrongUsage unless a Prefect server of the version installed here responds."""
     ours = version("prefect")
     auth = os.environ.get("PREFECT_API_AUTH_STRING", "")
     headers = {"Authorization": f"Basic {b64encode(auth.encode()).decode()}"} if auth else {}
     try:
-        answer = httpx.get(f"{api_url}/admin/version", headers=headers, timeout=_ANSWER_SECONDS)
-        theirs = answer.raise_for_status().json()
+        response = httpx.get(f"{api_url}/admin/version", headers=headers, timeout=_RESPONSE_SECONDS)
+        theirs = response.raise_for_status().json()
     except httpx.HTTPStatusError as error:
         raise WrongUsage(_refusal(api_url, error.response.status_code)) from None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
@@ -196,20 +192,42 @@ def check_version(api_url: str) -> None:
 def _refusal(api_url: str, status: int) -> str:
     if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
         return (
-            f"The Prefect server at {api_url} wants to know who asks; set PREFECT_API_AUTH_STRING to its user:password."
+            f"The Prefect server at {api_url} requires a password (status {status});"
+            " set PREFECT_API_AUTH_STRING to its user:password."
         )
-    return f"What answers at {api_url} is no Prefect server (status {status}); correct or unset PREFECT_API_URL."
+    return f"No Prefect server is at {api_url} (status {status}); correct or unset PREFECT_API_URL."
 
 
-def is_healthy(api_url: str) -> bool:
-    """Whether a Prefect server answers there."""
+def is_healthy(api_url: str, client: httpx.Client | None = None) -> bool:
+    """Tests whether a Prefect server responds there."""
+    get = client.get if client else httpx.get
     try:
-        return httpx.get(f"{api_url}/health", timeout=_ANSWER_SECONDS).is_success
+        return get(f"{api_url}/health", timeout=_RESPONSE_SECONDS).is_success
     except (httpx.HTTPError, httpx.InvalidURL):
         return False
 
 
-VARIABLE = "PREFECT_SERVER_ENCRYPTION_KEY"
+@contextmanager
+def used_by_prefect(api_url: str) -> Iterator[None]:
+    """Makes Prefect in this process and its children use that server, whether it is imported already or not."""
+    before = os.environ.get("PREFECT_API_URL")
+    os.environ["PREFECT_API_URL"] = api_url
+    _reread_settings()
+    try:
+        yield
+    finally:
+        os.environ.pop("PREFECT_API_URL")
+        if before is not None:
+            os.environ["PREFECT_API_URL"] = before
+        _reread_settings()
+
+
+def _reread_settings() -> None:
+    # Prefect reads the environment when it is imported, and then only when asked to.
+    if "prefect.context" in sys.modules:
+        from prefect.context import refresh_global_settings_context
+
+        refresh_global_settings_context()
 
 
 def key_file(settings: Settings) -> Path:
@@ -223,15 +241,16 @@ def fingerprint_file(settings: Settings) -> Path:
 
 
 def server_key(settings: Settings) -> str:
-    """Give the key for the server: the operator's own, or the home's, made at the first start.
+    """Returns the key that encrypts the services' keys: the operator's own, or the home's, made at the first start.
 
-    Raises WrongUsage when it is not the key that the services of this home were saved with.
+    It is a file of the home, so that no copy of Prefect's database holds it. Raises WrongUsage when it is not the key
+    that the services of this home were saved with.
     """
-    given = os.environ.get(VARIABLE)
+    given = os.environ.get(ENCRYPTION_VARIABLE)
     key = given or _home_key(settings)
-    source = VARIABLE if given else str(key_file(settings))
+    source = ENCRYPTION_VARIABLE if given else str(key_file(settings))
     if not _is_key(key):
-        raise WrongUsage(f"{source} is no encryption key any more. {_remedy(settings)}")
+        raise WrongUsage(f"Invalid encryption key in {source}. {_remedy(settings)}")
     fingerprint = hashlib.sha256(key.encode()).hexdigest()
     if write_once(fingerprint_file(settings), fingerprint) != fingerprint:
         raise WrongUsage(f"{source} is not the key that the services were saved with. {_remedy(settings)}")

@@ -1,55 +1,66 @@
-"""What `campaign up` runs beside the server: the worker, which starts the runs of the workflows, and the web pages."""
+"""What `campaign up` runs beside the server: the worker, which starts the runs of the workflows, and the web pages.
 
+`python -m deployments.worker NAME` is `prefect worker start` for the server of this home, once that is ready.
+"""
+
+import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.client.schemas.filters import WorkerFilter, WorkerFilterStatus
 from prefect.client.schemas.objects import Worker, WorkerStatus
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from campaign.errors import NotPossible
-from campaign.settings import Settings
+from campaign.settings import Settings, load_settings
 from deployments.processes import Process, child_environment, running
+from deployments.server import address_file
 
 #: The work pool of all workflows, as in prefect.yaml.
 POOL = "campaign"
 _START_SECONDS = 60
 
 
-def make_pool() -> None:
-    """Make the work pool, unless it is there already, as it is or as people changed it."""
-    pool = WorkPoolCreate(name=POOL, type="process", description="The workers that run the workflows.")
-    with get_client(sync_client=True) as client:
-        try:
-            client.create_work_pool(pool)
-        except ObjectAlreadyExists:
-            return
+def make_pool(client: SyncPrefectClient) -> None:
+    """Makes the work pool, unless it is there already, as it is or as people changed it."""
+    with suppress(ObjectAlreadyExists):
+        client.create_work_pool(
+            WorkPoolCreate(name=POOL, type="process", description="The workers that run the workflows.")
+        )
 
 
 @contextmanager
 def running_worker(settings: Settings, api_url: str, name: str = "worker") -> Iterator[Process]:
-    """Run a worker of the pool; it is started again when it dies, and its runs end with the block."""
+    """Runs a worker of the pool; it is started again when it dies, and its runs end with the block."""
     environment = child_environment(settings) | {"PREFECT_API_URL": api_url}
-    command = ["prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", name]
-    with running(settings, name, command, environment, restarted=True) as process:
+    with running(settings, name, ["deployments.worker", name], environment, restarted=True) as process:
+        yield process
+
+
+@contextmanager
+def running_web(settings: Settings, api_url: str, port: int) -> Iterator[Process]:
+    """Serves the pages at a port of this machine; they are started again when they die, and end with the block."""
+    environment = child_environment(settings) | {"PREFECT_API_URL": api_url}
+    command = ["campaign.cli", "web", "--port", str(port)]
+    with running(settings, "web", command, environment, restarted=True) as process:
         yield process
 
 
 def wait_for_worker(since: datetime, name: str = "worker") -> None:
-    """Wait until a worker has given a sign of life since then; raises NotPossible after a minute."""
+    """Waits for a heartbeat of a worker after that time; raises NotPossible after a minute."""
     deadline = time.monotonic() + _START_SECONDS
-    while not any(worker.name == name and _heard(worker) >= since for worker in online_workers()):
+    while not any(worker.name == name and _last_heartbeat(worker) >= since for worker in online_workers()):
         if time.monotonic() > deadline:
             raise NotPossible(f"The worker did not start within {_START_SECONDS} s; see logs/{name}.log of the home.")
-        time.sleep(0.2)
+        time.sleep(0.1)
 
 
 def online_workers() -> list[Worker]:
-    """The workers of the pool that gave a sign of life lately."""
+    """Lists the workers of the pool with a recent heartbeat."""
     online = WorkerFilter(status=WorkerFilterStatus(any_=[WorkerStatus.ONLINE]))
     with get_client(sync_client=True) as client:
         try:
@@ -58,14 +69,25 @@ def online_workers() -> list[Worker]:
             return []
 
 
-def _heard(worker: Worker) -> datetime:
+def _last_heartbeat(worker: Worker) -> datetime:
     return worker.last_heartbeat_time or datetime.min.replace(tzinfo=UTC)
 
 
-@contextmanager
-def running_web(settings: Settings, api_url: str, port: int) -> Iterator[Process]:
-    """Serve the pages at a port of this machine; they are started again when they die, and end with the block."""
-    environment = child_environment(settings) | {"PREFECT_API_URL": api_url}
-    command = ["campaign.cli", "web", "--port", str(port)]
-    with running(settings, "web", command, environment, restarted=True) as process:
-        yield process
+def main(name: str) -> None:
+    """Imports what `prefect worker start` needs, waits until the server of this home is ready, and becomes it.
+
+    Importing takes seconds, which pass while the server starts. The worker must not connect before everything is
+    deployed: together they can lock the SQLite database of Prefect 3.8.8 for a minute.
+    """
+    import prefect.cli.worker
+    import prefect.workers.process
+
+    address = address_file(load_settings())
+    while not address.exists():
+        time.sleep(0.05)
+    sys.argv = ["prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", name]
+    prefect.cli.app()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -212,6 +212,7 @@ def _shown(service: Service) -> dict[str, Any]:
     taken_over = f"{TAKEN_OVER}{service.saved_at:%Y-%m-%d %H:%M:%S} UTC"
     values |= {name: taken_over if name in has else "" for name in SECRETS}
     return values | {
+        "service_type": "Twitter",
         "spend_cap": float(service.spend_cap),
         "opt_out_line": service.opt_out_line or "-",
         "reconciliation": service.reconciliation or "-",

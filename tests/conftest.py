@@ -23,7 +23,6 @@ atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 
 from campaign.db import engine  # noqa: E402
 from campaign.settings import load_settings  # noqa: E402
-from tests.brevity import IS_CI  # noqa: E402
 from tests.databases import Database, PostgresqlServer, in_use  # noqa: E402
 from tests.simulated_x import Brand, Connect, SimulatedX  # noqa: E402
 
@@ -34,11 +33,11 @@ KINDS = ["sqlite", "postgresql"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip the long tests where it has to be short; what a file prepares for its tests is prepared in one process."""
+    """What a file prepares for its tests is prepared in one process, and the Prefect server for all of them in one."""
     for item in items:
-        if IS_CI and item.get_closest_marker("long"):
-            item.add_marker(pytest.mark.skip(reason="long: without CI=true it runs"))
-        if not item.get_closest_marker("apart"):
+        if "prefect_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("prefect"))
+        elif not item.get_closest_marker("apart"):
             item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
@@ -46,8 +45,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def postgresql_server() -> PostgresqlServer:
     server = PostgresqlServer(os.environ.get(TEST_POSTGRESQL_URL, "postgresql://postgres@127.0.0.1:5432/postgres"))
     problem = server.problem()
-    if problem and IS_CI:
-        pytest.fail(problem)
     if problem:
         pytest.skip(problem)
     return server

@@ -1,15 +1,13 @@
-"""Homes with a Prefect server for tests: made once, copied for each module that wants a fresh one."""
+"""Prefect servers for tests, and homes in which Prefect's tables are made already."""
 
+import os
 import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
-
-import pytest
-from prefect.events.worker import EventsWorker
-from prefect.logging.handlers import APILogWorker
+from unittest.mock import patch
 
 from campaign.settings import Settings, load_settings
 from deployments.processes import adopt, make_home
@@ -32,7 +30,7 @@ class _Empty:
     def copy_to(cls, folder: Path) -> None:
         """Put one into a home; it is made now when there was none yet."""
         if cls.file is None:
-            with tempfile.TemporaryDirectory(prefix="campaign-prefect-") as home, fresh_server(Path(home)):
+            with tempfile.TemporaryDirectory(prefix="campaign-prefect-") as home, started_server(Path(home)):
                 pass
         assert cls.file
         shutil.copy(cls.file, folder)
@@ -41,11 +39,10 @@ class _Empty:
 @contextmanager
 def own_environment(home: Path, **more: str) -> Iterator[Settings]:
     """Settings as in a new shell that only names the home."""
-    with pytest.MonkeyPatch.context() as environment:
-        environment.delenv("PREFECT_HOME", raising=False)
-        environment.delenv("PREFECT_API_URL", raising=False)
-        for name, value in ({"CAMPAIGN_HOME": str(home)} | more).items():
-            environment.setenv(name, value)
+    with patch.dict(os.environ):
+        for name in ("PREFECT_HOME", "PREFECT_API_URL"):
+            os.environ.pop(name, None)
+        os.environ.update({"CAMPAIGN_HOME": str(home)} | more)
         load_settings.cache_clear()
         try:
             yield load_settings()
@@ -60,27 +57,44 @@ def make_fresh_home(home: Path) -> Path:
     return home
 
 
-def _drain() -> None:
+@contextmanager
+def started_server(home: Path) -> Iterator[Server]:
+    """An empty server of a home, which this process does not use yet."""
+    is_first = _Empty.file is None
+    if not is_first:
+        make_fresh_home(home)
+    with ExitStack() as stack:
+        with own_environment(home) as settings:
+            os.environ.pop("PREFECT_SERVER_ANALYTICS_ENABLED", None)
+            adopt(settings)
+            server = stack.enter_context(running_server(settings, free_port(), ui=False))
+        if is_first:
+            _Empty.keep(settings.prefect_home / "prefect.db")
+        yield server
+
+
+def drain() -> None:
+    """Let Prefect send what it has to say: it goes to the server that it began with, for minutes after its end."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
     APILogWorker.drain_all(timeout=10)
     EventsWorker.drain_all(timeout=10)
 
 
 @contextmanager
+def used(server: Server) -> Iterator[Server]:
+    """Let Prefect in this process and its children use a server."""
+    with used_by_prefect(server.api_url):
+        drain()
+        yield server
+        drain()
+
+
+@contextmanager
 def fresh_server(home: Path) -> Iterator[Server]:
     """An empty server, used by Prefect in this process and its children."""
-    is_first = _Empty.file is None
-    if is_first:
-        make_home(Settings(home=home))
-    else:
-        make_fresh_home(home)
-    with own_environment(home) as settings, pytest.MonkeyPatch.context() as environment:
-        for name in ("PREFECT_HOME", "PREFECT_SERVER_ANALYTICS_ENABLED"):
-            environment.delenv(name, raising=False)
+    with started_server(home) as server, own_environment(home) as settings:
         adopt(settings)
-        with running_server(settings, free_port(), ui=False) as server, used_by_prefect(server.api_url):
-            if is_first:
-                _Empty.keep(settings.prefect_home / "prefect.db")
-            # What this process tells Prefect goes to the server it began with, until it is drained.
-            _drain()
+        with used(server):
             yield server
-            _drain()  # before it ends: Prefect would try for minutes afterwards

@@ -75,13 +75,13 @@ def _database(_settings: Settings) -> str:
 
 
 def _encryption(settings: Settings) -> str:
-    from deployments.server import VARIABLE, key_file, server_key
+    from deployments.server import ENCRYPTION_VARIABLE, key_file, server_key
 
     if os.environ.get("PREFECT_API_URL"):
         return "It is with the server that PREFECT_API_URL names."
     server_key(settings)
-    if os.environ.get(VARIABLE):
-        return f"{VARIABLE} is set; keep a copy of it with your backups."
+    if os.environ.get(ENCRYPTION_VARIABLE):
+        return f"{ENCRYPTION_VARIABLE} is set; keep a copy of it with your backups."
     return f"{key_file(settings)} is the one the services were saved with; keep a copy of it with your backups."
 
 

@@ -5,6 +5,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 
 #: How often forms that were saved in the UI are looked for, in seconds.
-_FORMS_EVERY = 3.0
+_FORMS_EVERY = 2.0
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -59,33 +60,32 @@ def _run(settings: Settings, port: int) -> None:
 
 def start_everything(settings: Settings, port: int, stack: ExitStack) -> "Server":
     """Starts server and worker and deploys the workflows, with a line per step; all of it ends with the stack."""
-    from campaign.db import engine as schema
-    from deployments.server import running_server, used_by_prefect
+    from deployments.server import published, starting_server, used_by_prefect
 
-    with step("Preparing the database"):
-        schema.make_ready()
     # It ends in reverse order: first the worker with its runs, which can then still report their end.
     with step("Starting the Prefect server"):
-        server = stack.enter_context(running_server(settings, port))
+        server = stack.enter_context(starting_server(settings, port))
         stack.enter_context(used_by_prefect(server.api_url))
-    _start_worker(settings, server.api_url, stack)
-    _start_web(settings, server.api_url, stack)
-    return server
+        # Meanwhile, one after the other: a third busy process would delay the server on two processors.
+        from campaign.db.engine import make_ready
 
+        make_ready()
+        from deployments.deploying import deploy, load_workflows
+        from deployments.worker import running_worker, wait_for_worker
+        from tasks.services import take_over
 
-def _start_worker(settings: Settings, api_url: str, stack: ExitStack) -> None:
-    from datetime import UTC, datetime
-
-    from deployments.deploying import deploy
-    from deployments.worker import make_pool, running_worker, wait_for_worker
-
-    make_pool()
-    begin = datetime.now(UTC)
-    stack.enter_context(running_worker(settings, api_url))  # it starts while the workflows are deployed
+        load_workflows()
+        stack.enter_context(running_worker(settings, server.api_url))
+        server.wait_until_healthy()
     with step("Deploying the workflows"):
         deploy(settings)
+        take_over()
     with step("Starting the worker"):
-        wait_for_worker(begin)
+        began = datetime.now(UTC)
+        stack.enter_context(published(settings, server))
+        wait_for_worker(began)
+    _start_web(settings, server.api_url, stack)
+    return server
 
 
 def _start_web(settings: Settings, api_url: str, stack: ExitStack) -> None:
@@ -262,11 +262,12 @@ def deploy_command(as_json: Annotated[bool, typer.Option("--json", help="Print o
                 "No Prefect server runs for this home; start it with `campaign up`, which deploys the workflows too, or"
                 " set PREFECT_API_URL."
             )
-        from deployments.deploying import deploy
+        from deployments.deploying import deploy, deployed_workflows
         from tasks.services import take_over
 
         with output.working("Deploying the workflows…"):
-            workflows = deploy(load_settings())
+            deploy(load_settings())
+            workflows = deployed_workflows()
         take_over()
     if as_json:
         output.print_json([_described(workflow) for workflow in workflows])
@@ -479,13 +480,12 @@ def _connect(brand: SimulatedBrand) -> None:
 
 
 def _show_sync(title: str) -> None:
-    import pendulum
 
     from campaign.audience import sync as sync_runs
     from campaign.db.engine import reading
     from campaign.services.store import find_service
 
-    service, began = find_service(BRAND), pendulum.now("UTC")
+    service, began = find_service(BRAND), datetime.now(UTC)
     with step(f"{title}, by an ad hoc run of the deployment"), output.progress([service]):
         _run_deployment()
     with reading() as session:
@@ -508,7 +508,6 @@ def _run_deployment() -> None:
 
 
 def _show_visitors() -> None:
-    import pendulum
 
     from campaign.audience import visitors
     from campaign.db.engine import reading
@@ -521,6 +520,6 @@ def _show_visitors() -> None:
         everybody = visitors.selection_of(session, BRAND, None, ended=False)
         count = visitors.count_visitors(session, everybody)
         sample = list(visitors.select_visitors(session, everybody, limit=5))
-        spent = ledgers.spent(session, service.id, pendulum.now("UTC"))
+        spent = ledgers.spent(session, service.id, datetime.now(UTC))
     output.say(f"{count:,} visitors, {usd(spent)} of this month's {usd(service.spend_cap)}; five of them:")
     output.print_table([row.as_row() for row in sample])

@@ -1,68 +1,55 @@
-"""A fresh database and an empty simulated X for each test; a Prefect server only for tests that ask for one."""
+"""One Prefect server for all tests that have Prefect as their subject; they run in one process, one after the other."""
 
 from collections.abc import Iterator
-from typing import Any, Protocol
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 
-from campaign.settings import load_settings
-from campaign.simulator.server import running
 from deployments.server import Server
 from tests.databases import Database
-from tests.servers import fresh_server
-from tests.simulated_x import Brand, SimulatedX
-
-
-class Connect(Protocol):
-    """Makes an account on the simulated X and saves its service."""
-
-    def __call__(self, username: str, followers: int = 0, **form: Any) -> Brand: ...
+from tests.flows.house import House, open_house
+from tests.servers import started_server, used
+from tests.simulated_x import SimulatedX
 
 
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with fresh_server(tmp_path_factory.mktemp("prefect")) as server:
+    with started_server(tmp_path_factory.mktemp("prefect")) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def simulator_url() -> Iterator[str]:
-    with running() as url:
-        yield url
-
-
-@pytest.fixture(params=["sqlite"])
-def database(request: pytest.FixtureRequest) -> Database:
-    """SQLite; a test that is about both databases names them: `@both_databases`."""
-    found: Database = request.getfixturevalue(f"{request.param}_database")
-    return found
+def open_for_all(
+    prefect_server: Server, simulator_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[House]:
+    with open_house(tmp_path_factory.mktemp("house"), prefect_server, simulator_url) as house:
+        yield house
 
 
 @pytest.fixture
-def x(simulator_url: str, database: Database, monkeypatch: pytest.MonkeyPatch) -> SimulatedX:
-    """An empty X in the place of the real one, no saved services, and a database without rows."""
-    assert database
-    monkeypatch.setenv("CAMPAIGN_X_API_URL", simulator_url)
-    load_settings.cache_clear()
-    simulated = SimulatedX(simulator_url)
-    simulated.command("POST", "reset")
-    return simulated
+def house(open_for_all: House) -> Iterator[House]:
+    """The server with its worker, an empty simulated X and a database without rows, in use by this process."""
+    with open_for_all.in_use():
+        open_for_all.tidy_up()
+        yield open_for_all
 
 
 @pytest.fixture
-def client(server: Server) -> Iterator[SyncPrefectClient]:
-    """A client of the `server` that the module has for its tests."""
-    assert server
+def x(house: House) -> SimulatedX:
+    return house.x
+
+
+@pytest.fixture
+def client(house: House) -> Iterator[SyncPrefectClient]:
+    """A client of the server, as the UI has one."""
     with get_client(sync_client=True) as client:
+        assert str(client.api_url).startswith(house.server.api_url)
         yield client
 
 
 @pytest.fixture
-def connect(x: SimulatedX) -> Connect:
-    def make_and_save(username: str, followers: int = 0, **form: Any) -> Brand:
-        brand = x.make(username, followers)
-        brand.connect(**form)
-        return brand
-
-    return make_and_save
+def in_prefect(prefect_server: Server, sqlite_database: Database) -> Iterator[Server]:
+    """A database without rows, and the server for flows that run in this process."""
+    assert sqlite_database
+    with used(prefect_server):
+        yield prefect_server

@@ -1,9 +1,6 @@
-"""What a marketer does in the Prefect UI, through the API that the UI uses, against a server with a worker."""
+"""What a marketer does in the Prefect UI, through the API that the UI uses."""
 
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -11,53 +8,18 @@ import httpx
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 
-from campaign.db import engine
 from campaign.services.fields import block_name
-from campaign.settings import Settings, load_settings
-from campaign.simulator.server import running as simulator_running
-from deployments.deploying import deploy
-from deployments.processes import child_environment, running
-from deployments.server import Server
-from deployments.worker import POOL
-from tests.servers import fresh_server, own_environment
+from tasks.services import TwitterService, take_over
 from tests.simulated_x import Brand, SimulatedX
 
 
-@contextmanager
-def a_prefect_server(home: Path, **settings: str) -> Iterator[Server]:
-    """A Prefect server, a worker and a simulated X, as `campaign up` starts them."""
-    with ExitStack() as stack:
-        x_url = stack.enter_context(simulator_running())
-        server = stack.enter_context(fresh_server(home))
-        own = own_environment(home, CAMPAIGN_X_API_URL=x_url, PREFECT_API_URL=server.api_url, **settings)
-        stack.enter_context(own)
-        engine.upgrade()
-        deploy(load_settings())
-        stack.enter_context(_worker(load_settings(), server, settings))
-        yield server
-
-
-def _worker(settings: Settings, server: Server, more: dict[str, str]) -> Any:
-    environment = child_environment(settings) | {"PREFECT_API_URL": server.api_url} | more
-    command = ["prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", "worker"]
-    return running(settings, "worker", command, environment)
-
-
-def an_empty_x() -> SimulatedX:
-    """The simulated X of the settings, with nothing in it."""
-    simulated = SimulatedX(load_settings().x_api_url)
-    simulated.command("POST", "reset")
-    return simulated
-
-
-def form_of(
-    client: SyncPrefectClient, x: SimulatedX, username: str, followers: int = 0, **more: Any
-) -> tuple[Brand, dict[str, Any]]:
+def form_of(x: SimulatedX, username: str, followers: int = 0, **more: Any) -> tuple[Brand, dict[str, Any]]:
     """An account with a saved form, and the reference to the form that the UI's drop-down sends."""
     brand = x.make(username, followers, **more)
-    brand.connect(proof=bool(more), synchronize=followers > 0, spend_cap=1_000)
-    document = client.read_block_document_by_name(block_name(username), "twitter-service")
-    return brand, {"$ref": {"block_document_id": str(document.id)}}
+    filled_in = brand.form(proof=bool(more), synchronize=followers > 0, spend_cap=1_000)
+    document_id = TwitterService(**filled_in).save(block_name(username))
+    take_over()
+    return brand, {"$ref": {"block_document_id": str(document_id)}}
 
 
 def start(client: SyncPrefectClient, deployment: str, **parameters: Any) -> UUID:

@@ -2,13 +2,18 @@
 
 import logging
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
+from prefect import tags
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+from prefect.client.schemas.objects import State
 from prefect.logging.handlers import APILogWorker
 
+from flows.account_sync import account_sync
+from tasks.continuation import NO_WAIT
 from tests.simulated_x import Connect, SimulatedX
-from tests.steps.running import sync
 
 CHATTY = [
     "tweepy",
@@ -46,12 +51,14 @@ def everything_logged() -> Iterator[Keeper]:
         logging.getLogger(name).setLevel(level)
 
 
-def run_logs() -> list[str]:
-    """What the server keeps of all runs so far, as the UI shows it."""
+def logs_of(run_id: UUID | None) -> list[str]:
+    """What the server keeps of a run, as the UI shows it."""
     APILogWorker.drain_all(timeout=10)
+    assert run_id
+    of_run = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run_id]))
     with get_client(sync_client=True) as client:
         found: list[str] = []
-        while page := client.read_logs(limit=200, offset=len(found)):
+        while page := client.read_logs(of_run, limit=200, offset=len(found)):
             found += [log.message for log in page]
     return found
 
@@ -65,11 +72,12 @@ def test_no_key_and_no_signature_is_ever_logged_and_no_traceback_of_an_error_rai
     x.fault(well.pages_path, "answer_lost", after=1)
     x.fault(limited.pages_path, "literal", status=429, body={"title": "Too Many Requests"})
 
-    outcome = sync(wait=False)
+    with tags(NO_WAIT):
+        state: State = account_sync(return_state=True)
 
-    assert outcome.is_failed
+    assert state.is_failed()
     assert well.table() == well.truth()
-    in_process, in_the_ui = "\n".join(everything_logged.lines), "\n".join(run_logs())
+    in_process, in_the_ui = "\n".join(everything_logged.lines), "\n".join(logs_of(state.state_details.flow_run_id))
     assert "revoked" in in_process
     assert "Beginning flow run" in in_the_ui
     for brand in (well, revoked, old, limited):

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
@@ -14,16 +14,15 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import Artifact
 
 from campaign.broadcasts.prepare import Aim
-from campaign.broadcasts.report import WaveNumbers
+from campaign.broadcasts.report import WaveNumbers, report_on
 from campaign.db.engine import writing
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.findings import Analysis, Sample
-from deployments.server import Server, used_by_prefect
+from deployments.server import Server
 from models import Delivery, DeliveryState, Message, MessageState
 from tasks import dm_broadcast
-from tasks.dm_broadcast import BroadcastProgress, publish_preview, publish_report, report_on
+from tasks.dm_broadcast import BroadcastProgress, publish_preview, publish_report
 from tests.broadcasting import broadcast
-from tests.databases import Database
 from tests.factories import NOW, service
 
 SENT, PENDING = MessageState.SENT, MessageState.PENDING
@@ -31,9 +30,9 @@ ONE_SENT = Counter({SENT: 1, PENDING: -1})
 
 
 @pytest.fixture
-def going(prefect_server: Server, database: Database) -> Iterator[Delivery]:
+def going(in_prefect: Server) -> Delivery:
     """A broadcast to a thousand people that has begun, and a Prefect to show it in."""
-    assert database
+    assert in_prefect
     with writing() as session:
         acme = service()
         session.add(acme)
@@ -42,8 +41,7 @@ def going(prefect_server: Server, database: Database) -> Iterator[Delivery]:
         delivery.state, delivery.started_at = DeliveryState.IN_PROGRESS, pendulum.now("UTC")
         for person in range(1, 1001):
             session.add(Message(delivery_id=delivery.id, service_id=acme.id, visitor_id=person, text=""))
-    with used_by_prefect(prefect_server.api_url):
-        yield delivery
+    return delivery
 
 
 def _new_name() -> str:

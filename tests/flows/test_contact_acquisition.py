@@ -9,48 +9,36 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from sqlmodel import select
-from tasks.twitter_service import TwitterService, block_name
 
 from campaign.broadcasts.prepare import aim
-from campaign.cli.server import make_whole_app
 from campaign.consent.agreements import invitation_of
 from campaign.contacts import report as acquisitions
 from campaign.db.engine import reading
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.edit import compose
-from deployments.deploying import WORKFLOW
-from deployments.server import Server, free_port
+from campaign.services.fields import block_name
+from campaign.web.app import make_site
+from deployments.deploying import ACQUISITION
 from flows.contact_acquisition import contact_acquisition
 from models import Contact, Delivery, DeliveryState
+from tasks.contact_acquisition import announce_agreement
 from tasks.forms import MessageInvitationForm, PostInvitationForm
-from tests.flows.marketer import a_prefect_server, an_empty_x, answer, artifacts, form_of, start, wait_for
+from tasks.services import TwitterService
+from tests.flows.house import House as Home
+from tests.flows.marketer import answer, artifacts, form_of, start, wait_for
 from tests.simulated_x import Brand, SimulatedX
 from tests.steps.running import sync
 from tests.web_visits import Browser, House, serving
 
-SETTINGS = {
-    "CAMPAIGN_SETTLE_SECONDS": "2",
-    "CAMPAIGN_INBOX_SECONDS": "1",
-    "CAMPAIGN_TERMS_URL": "https://example.com/terms",
-    "CAMPAIGN_PRIVACY_URL": "https://example.com/privacy",
-}
-PAGES_PORT = free_port()
+WORKFLOW = "contact-acquisition/contact-acquisition"
 FOLLOWERS = 12
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Prefect server, a worker, a simulated X and the pages, as `campaign up` starts them."""
-    settings = {**SETTINGS, "CAMPAIGN_PUBLIC_URL": f"http://127.0.0.1:{PAGES_PORT}"}
-    home = tmp_path_factory.mktemp("home")
-    with a_prefect_server(home, **settings) as server, serving(make_whole_app(), PAGES_PORT):
-        yield server
-
-
 @pytest.fixture
-def x(server: Server) -> SimulatedX:
-    assert server
-    return an_empty_x()
+def pages(house: Home) -> Iterator[str]:
+    """Where the pages for the public are."""
+    with serving(make_site(announce_agreement), house.pages_port):
+        yield house.pages_url
 
 
 def invitation(form: dict[str, Any], label: str, **more: Any) -> dict[str, Any]:
@@ -99,14 +87,14 @@ def link_in(text: str) -> str:
 
 @pytest.mark.timeout(400)
 def test_people_are_invited_once_and_a_yes_brings_the_profile_by_itself(
-    client: SyncPrefectClient, x: SimulatedX
+    client: SyncPrefectClient, x: SimulatedX, pages: str
 ) -> None:
-    url = f"http://127.0.0.1:{PAGES_PORT}"
-    acme, form = form_of(client, x, "acme", FOLLOWERS, callbacks=[f"{url}/join/callback"])
+    url = pages
+    acme, form = form_of(x, "acme", FOLLOWERS, callbacks=[f"{url}/join/callback"])
     acme.connect(join_purpose="To greet you by your name.", spend_cap=1_000, **acme.client)
     assert sync("acme").is_completed
 
-    run_id = start(client, WORKFLOW, message=invitation(form, "Come closer"))
+    run_id = start(client, ACQUISITION, message=invitation(form, "Come closer"))
     wait_for(client, run_id, "Suspended")
     assert not messages_of(acme)
     shown = artifacts(client, run_id)["markdown"].replace("\\", "").replace("\N{WORD JOINER}", "")
@@ -142,17 +130,17 @@ def test_people_are_invited_once_and_a_yes_brings_the_profile_by_itself(
 
 
 @pytest.mark.timeout(200)
-def test_a_post_invites_everybody_who_reads_it(client: SyncPrefectClient, x: SimulatedX) -> None:
-    _, form = form_of(client, x, "acme")
-    run_id = start(client, WORKFLOW, post=invitation(form, "Public") | {"approval": "automatic"})
+def test_a_post_invites_everybody_who_reads_it(client: SyncPrefectClient, x: SimulatedX, house: Home) -> None:
+    _, form = form_of(x, "acme")
+    run_id = start(client, ACQUISITION, post=invitation(form, "Public") | {"approval": "automatic"})
     wait_for(client, run_id, "Completed")
     wait_until(lambda: finished("Public"))
     (post,) = x.command("GET", "accounts/acme/posts")["posts"]
-    assert f"http://127.0.0.1:{PAGES_PORT}/join/acme?i=" in post["text"]
+    assert f"{house.pages_url}/join/acme?i=" in post["text"]
 
 
-def test_what_invites_nobody_is_refused_in_one_sentence(client: SyncPrefectClient, x: SimulatedX) -> None:
-    form_of(client, x, "acme")
+def test_what_invites_nobody_is_refused_in_one_sentence(x: SimulatedX) -> None:
+    form_of(x, "acme")
     given: dict[str, Any] = {"label": "Silent", "services": [TwitterService.load(block_name("acme"))]}
     silent = PostInvitationForm(**given, text="Come!")
     refused = contact_acquisition(post=silent, return_state=True)

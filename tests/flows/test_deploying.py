@@ -1,30 +1,27 @@
 """Deploying to a real server: what is new is stopped, what people changed stays."""
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.responses import DeploymentResponse
 
-from campaign.settings import ROOT, Settings, load_settings
-from deployments.deploying import NAME as AUTOMATION
-from deployments.deploying import NAME as ON_AGREEMENT
-from deployments.deploying import TAG, Deployed, deploy
+from campaign.settings import ROOT, load_settings
+from deployments.deploying import DEAD_RUNS as AUTOMATION
+from deployments.deploying import ON_AGREEMENT, TAG, Deployed, deploy, deployed_workflows
 from deployments.processes import HEARTBEAT_SECONDS
-from deployments.server import Server
-from deployments.worker import POOL, make_pool
+from deployments.worker import POOL
 from flows.account_sync import account_sync
 from flows.contact_acquisition import contact_acquisition
 from flows.dm_broadcast import dm_broadcast
 from flows.engagement_statistics import engagement_statistics
 from flows.post_publication import post_publication
+from tests.flows.house import House
 from tests.flows.marketer import pressed
-from tests.servers import fresh_server
 
 ACCOUNT_SYNC = f"{account_sync.name}/account-sync"
 POST_PUBLICATION = f"{post_publication.name}/post-publication"
@@ -33,17 +30,20 @@ CONTACT_ACQUISITION = f"{contact_acquisition.name}/contact-acquisition"
 ENGAGEMENT_STATISTICS = f"{engagement_statistics.name}/engagement-statistics"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with fresh_server(tmp_path_factory.mktemp("home")) as server:
-        yield server
+@pytest.fixture(scope="module", autouse=True)
+def _as_before(open_for_all: House) -> Iterator[None]:
+    """Workflows of which nothing was enabled or stopped, for the tests that follow."""
+    yield
+    with open_for_all.in_use(), get_client(sync_client=True) as client:
+        _forget_deployments(client)
+        deploy(load_settings())
 
 
-@pytest.fixture
-def client(server: Server) -> Iterator[SyncPrefectClient]:
-    with get_client(sync_client=True) as client:
-        assert str(client.api_url).startswith(server.api_url)
-        yield client
+def _forget_deployments(client: SyncPrefectClient) -> None:
+    for deployment in client.read_deployments():
+        client.delete_deployment(deployment.id)
+    for automation in client.read_automations():
+        client.delete_automation(automation.id)
 
 
 def deployment_of(client: SyncPrefectClient) -> DeploymentResponse:
@@ -57,18 +57,16 @@ def change_schedule(client: SyncPrefectClient, **changes: Any) -> None:
     pressed("PATCH", address, changes)
 
 
-def test_at_first_everything_is_stopped_however_many_deploy_at_once(client: SyncPrefectClient, tmp_path: Path) -> None:
-    homes = [tmp_path / "one", tmp_path / "two"]
-    with ThreadPoolExecutor() as pool:
-        results = list(pool.map(lambda home: deploy(Settings(home=home)), homes))
-
+def test_at_first_everything_is_stopped_however_many_deploy_at_once(house: House) -> None:
     names = (ACCOUNT_SYNC, POST_PUBLICATION, DM_BROADCAST, CONTACT_ACQUISITION, ENGAGEMENT_STATISTICS)
     stopped = [Deployed(name, is_enabled=False, next_run=None) for name in names]
-    assert results == [stopped] * 2
-    assert [pool.name for pool in client.read_work_pools()] == [POOL]
-    assert sorted(automation.name for automation in client.read_automations()) == [AUTOMATION, ON_AGREEMENT]
-    assert client.read_flow_runs() == []
-    assert len(client.read_deployments()) == len(stopped)
+    assert house.at_first == {
+        "workflows": stopped,
+        "pools": [POOL],
+        "automations": [AUTOMATION, ON_AGREEMENT],
+        "runs": [],
+        "deployments": len(stopped),
+    }
 
 
 def test_a_workflow_is_deployed_as_prefect_yaml_says(client: SyncPrefectClient) -> None:
@@ -90,7 +88,7 @@ def test_a_workflow_is_deployed_as_prefect_yaml_says(client: SyncPrefectClient) 
     assert list(properties) == ["services", "mode"]
 
 
-def test_dead_runs_are_marked_only_after_several_missing_signs_of_life(client: SyncPrefectClient) -> None:
+def test_dead_runs_are_marked_only_after_several_missing_heartbeats(client: SyncPrefectClient) -> None:
     [automation] = client.read_automations_by_name(AUTOMATION)
 
     assert automation.enabled
@@ -101,10 +99,10 @@ def test_what_a_person_enabled_and_edited_stays(client: SyncPrefectClient) -> No
     hourly = {"cron": "0 * * * *", "timezone": "Europe/Brussels", "day_or": True}
     change_schedule(client, active=True, schedule=hourly)
 
-    workflow, *_ = deploy(load_settings())
+    deploy(load_settings())
 
     [schedule] = deployment_of(client).schedules
-    assert workflow.is_enabled
+    assert deployed_workflows()[0].is_enabled
     assert schedule.active
     assert schedule.schedule.model_dump() == hourly
 
@@ -112,9 +110,9 @@ def test_what_a_person_enabled_and_edited_stays(client: SyncPrefectClient) -> No
 def test_what_a_person_stopped_stays_stopped(client: SyncPrefectClient) -> None:
     change_schedule(client, active=False)
 
-    workflow, *_ = deploy(load_settings())
+    deploy(load_settings())
 
-    assert not workflow.is_enabled
+    assert not deployed_workflows()[0].is_enabled
     assert [schedule.active for schedule in deployment_of(client).schedules] == [False]
 
 
@@ -122,7 +120,10 @@ def test_what_a_person_paused_filled_in_or_deleted_stays(client: SyncPrefectClie
     deployment = deployment_of(client)
     client.pause_deployment(deployment.id)
     client.delete_deployment_schedule(deployment.id, deployment.schedules[0].id)
-    changes = {"parameters": {"services": ["acme"], "mode": "incremental"}}
+    changes = {
+        "parameters": {"services": ["acme"], "mode": "incremental"},
+        "job_variables": {"working_dir": "/srv/campaign"},
+    }
     pressed("PATCH", f"{client.api_url}deployments/{deployment.id}", changes)
 
     deploy(load_settings())
@@ -131,6 +132,7 @@ def test_what_a_person_paused_filled_in_or_deleted_stays(client: SyncPrefectClie
     assert deployment.paused
     assert deployment.schedules == []
     assert deployment.parameters == changes["parameters"]
+    assert deployment.job_variables == changes["job_variables"]
 
 
 def test_an_automation_that_a_person_switched_off_stays_off(client: SyncPrefectClient) -> None:
@@ -152,17 +154,39 @@ def test_an_agreement_starts_the_recovery_of_profiles_once_for_many(client: Sync
     assert trigger.expect == {"campaign.contact.agreed"}  # type: ignore[union-attr]
     assert action.deployment_id == client.read_deployment_by_name(CONTACT_ACQUISITION).id  # type: ignore[union-attr]
     assert action.parameters == {"message": None, "post": None}  # type: ignore[union-attr]
-    # Whoever agrees while others are not told for is found by the run that begins after that.
+    # An agreement that starts no run of its own is found by the run that begins after it.
     assert action.schedule_after > trigger.within  # type: ignore[union-attr, operator]
 
 
-def test_prefects_own_command_gives_stopped_workflows_too(tmp_path: Path) -> None:
-    with fresh_server(tmp_path / "home"), get_client(sync_client=True) as client:
-        make_pool()
-        command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
-        subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+def without_identity(client: SyncPrefectClient) -> list[dict[str, Any]]:
+    """Every deployment without ids and times; Prefect's command also makes the commit its version."""
+    own = {"id": True, "created": True, "updated": True}
+    schedule = {"__all__": own | {"deployment_id": True}}
+    rest = {"flow_id": True, "labels": True, "version": True, "last_polled": True, "status": True}
+    exclude: Any = own | rest | {"schedules": schedule, "global_concurrency_limit": own | {"name": True}}
+    return [one.model_dump(mode="json", exclude=exclude) for one in sorted(client.read_deployments(), key=by_name)]
 
-        [schedule] = deployment_of(client).schedules
-        assert not schedule.active
-        assert schedule.schedule.cron == "30 7 * * 4"  # type: ignore[union-attr]
-        assert client.read_flow_runs() == []
+
+def by_name(deployment: DeploymentResponse) -> str:
+    return deployment.name
+
+
+def delete_deployments(client: SyncPrefectClient) -> None:
+    for deployment in client.read_deployments():
+        client.delete_deployment(deployment.id)
+
+
+def test_prefects_own_command_deploys_the_same(client: SyncPrefectClient) -> None:
+    zone = "Europe/Brussels"
+    delete_deployments(client)
+    deploy(load_settings().model_copy(update={"timezone": zone}))
+    ours = without_identity(client)
+    delete_deployments(client)
+
+    command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
+    subprocess.run(command, cwd=ROOT, env=os.environ | {"CAMPAIGN_TIMEZONE": zone}, check=True, capture_output=True)
+
+    assert without_identity(client) == ours
+    schedules = [schedule for one in ours for schedule in one["schedules"]]
+    assert [(one["active"], one["schedule"]["timezone"]) for one in schedules] == [(False, zone)] * 5
+    assert client.read_flow_runs() == []

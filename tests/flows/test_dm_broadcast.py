@@ -2,7 +2,6 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -12,29 +11,13 @@ from prefect.client.orchestration import SyncPrefectClient
 from campaign.broadcasts import waves
 from campaign.db.engine import reading
 from campaign.deliveries import store as deliveries
-from deployments.server import Server
 from models import Delivery, DeliveryState, MessageState
-from tests.brevity import share_of
-from tests.flows.marketer import a_prefect_server, an_empty_x, answer, artifacts, form_of, start, wait_for
+from tests.flows.marketer import answer, artifacts, form_of, start, wait_for
 from tests.simulated_x import Brand, SimulatedX
 from tests.steps.running import sync
 
 DEPLOYMENT = "dm-broadcast/dm-broadcast"
-FOLLOWERS = share_of(5_000)
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Prefect server, a worker and a simulated X, as `campaign up` starts them."""
-    settings = {"CAMPAIGN_SETTLE_SECONDS": "2", "CAMPAIGN_INBOX_SECONDS": "1"}
-    with a_prefect_server(tmp_path_factory.mktemp("home"), **settings) as server:
-        yield server
-
-
-@pytest.fixture
-def x(server: Server) -> SimulatedX:
-    assert server
-    return an_empty_x()
+FOLLOWERS = 5_000
 
 
 def messages_of(brand: Brand) -> list[dict[str, Any]]:
@@ -77,7 +60,7 @@ def wait_until_nothing_is_scheduled(client: SyncPrefectClient) -> None:
 def test_a_broadcast_goes_out_over_several_windows_after_proof_and_yes_and_stop_is_honoured(
     client: SyncPrefectClient, x: SimulatedX
 ) -> None:
-    acme, form = form_of(client, x, "acme", FOLLOWERS)
+    acme, form = form_of(x, "acme", FOLLOWERS)
     assert sync("acme").is_completed
     truth = acme.truth()
     wanted = [user for user in acme.users() if user["id"] in truth and (truth[user["id"]][2] or 0) > 1_500]

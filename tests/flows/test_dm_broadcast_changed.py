@@ -1,6 +1,5 @@
 """A broadcast that is changed while its question waits: a yes is about what was shown, and about nothing else."""
 
-from collections.abc import Iterator
 from typing import Any
 from uuid import UUID
 
@@ -13,20 +12,12 @@ from campaign.db.engine import reading
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Content, Part
 from campaign.deliveries.edit import recompose
-from campaign.settings import load_settings
-from deployments.server import Server
 from models import Delivery, DeliveryState
-from tests.flows.marketer import a_prefect_server, answer, form_of, start, wait_for
+from tests.flows.marketer import answer, form_of, start, wait_for
 from tests.simulated_x import SimulatedX
 from tests.steps.running import sync
 
 YES: dict[str, Any] = {"answer": "Confirm", "confirm_as": "Ana", "accept_unconsented": True}
-
-
-@pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with a_prefect_server(tmp_path_factory.mktemp("home")) as server:
-        yield server
 
 
 def shown(client: SyncPrefectClient, run_id: UUID) -> str:
@@ -50,8 +41,8 @@ def change_text(text: str) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_a_yes_to_what_was_shown_before_a_change_is_none(client: SyncPrefectClient) -> None:
-    acme, form = form_of(client, SimulatedX(load_settings().x_api_url), "acme", 3)
+def test_a_yes_to_what_was_shown_before_a_change_is_none(client: SyncPrefectClient, x: SimulatedX) -> None:
+    acme, form = form_of(x, "acme", 3)
     assert sync("acme").is_completed
     run_id = start(client, "dm-broadcast/dm-broadcast", broadcast={"label": "x", "services": [form], "text": "Old"})
     wait_for(client, run_id, "Suspended")

@@ -1,6 +1,5 @@
 """Post publication as a marketer uses it: the form, the question, the answer, through the API that the UI uses."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -12,9 +11,8 @@ from prefect.exceptions import PrefectHTTPStatusError
 
 from campaign.db.engine import reading
 from campaign.deliveries import store as deliveries
-from deployments.server import Server
 from models import DeliveryState
-from tests.flows.marketer import a_prefect_server, an_empty_x, answer, artifacts, form_of, wait_for
+from tests.flows.marketer import answer, artifacts, form_of, wait_for
 from tests.flows.marketer import start as start_run
 from tests.pictures import picture
 from tests.simulated_x import Brand, SimulatedX
@@ -22,22 +20,9 @@ from tests.simulated_x import Brand, SimulatedX
 DEPLOYMENT = "post-publication/post-publication"
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A Prefect server, a worker and a simulated X, as `campaign up` starts them."""
-    with a_prefect_server(tmp_path_factory.mktemp("home")) as server:
-        yield server
-
-
-@pytest.fixture
-def x(server: Server) -> SimulatedX:
-    assert server
-    return an_empty_x()
-
-
-def connect(client: SyncPrefectClient, x: SimulatedX, username: str, **more: Any) -> tuple[Brand, dict[str, Any]]:
+def connect(x: SimulatedX, username: str, **more: Any) -> tuple[Brand, dict[str, Any]]:
     """An account with a saved form, and the reference to the form that the UI's drop-down sends."""
-    return form_of(client, x, username, **more)
+    return form_of(x, username, **more)
 
 
 def start(client: SyncPrefectClient, **parameters: Any) -> UUID:
@@ -52,8 +37,8 @@ def posts_of(brand: Brand) -> list[dict[str, Any]]:
 def test_a_thread_with_a_picture_goes_out_on_two_accounts_after_proof_and_yes(
     client: SyncPrefectClient, x: SimulatedX, tmp_path: Path
 ) -> None:
-    (acme, acme_form), (bolt, bolt_form) = connect(client, x, "acme"), connect(client, x, "bolt")
-    proof, proof_form = connect(client, x, "acme_test", protected=True)
+    (acme, acme_form), (bolt, bolt_form) = connect(x, "acme"), connect(x, "bolt")
+    proof, proof_form = connect(x, "acme_test", protected=True)
     file = tmp_path / "launch.png"
     file.write_bytes(picture("PNG"))
     form = {
@@ -93,7 +78,7 @@ def test_a_thread_with_a_picture_goes_out_on_two_accounts_after_proof_and_yes(
 
 
 def test_after_a_no_nothing_goes_out_and_the_run_says_so(client: SyncPrefectClient, x: SimulatedX) -> None:
-    acme, form = connect(client, x, "acme")
+    acme, form = connect(x, "acme")
     run_id = start(client, post={"label": "Rejected", "services": [form], "text": "Not this."})
     wait_for(client, run_id, "Suspended")
 
@@ -105,7 +90,7 @@ def test_after_a_no_nothing_goes_out_and_the_run_says_so(client: SyncPrefectClie
 
 
 def test_a_post_with_an_error_is_told_in_one_sentence_and_asks_nobody(client: SyncPrefectClient, x: SimulatedX) -> None:
-    acme, form = connect(client, x, "acme")
+    acme, form = connect(x, "acme")
     run_id = start(client, post={"label": "Long", "services": [form], "text": "x" * 281})
     failed = wait_for(client, run_id, "Failed")
     assert "281" in str(failed.state and failed.state.message)
@@ -115,7 +100,7 @@ def test_a_post_with_an_error_is_told_in_one_sentence_and_asks_nobody(client: Sy
 def test_what_x_does_not_allow_now_goes_on_by_itself_in_a_run_of_its_own(
     client: SyncPrefectClient, x: SimulatedX
 ) -> None:
-    acme, form = connect(client, x, "acme")
+    acme, form = connect(x, "acme")
     x.limit(8, posts=1)
     thread = {"label": "Slow", "services": [form], "text": "First", "more_parts": ["Second"], "approval": "automatic"}
 
@@ -130,7 +115,7 @@ def test_what_x_does_not_allow_now_goes_on_by_itself_in_a_run_of_its_own(
 
 
 def test_a_contact_date_ahead_schedules_a_run_for_that_time(client: SyncPrefectClient, x: SimulatedX) -> None:
-    acme, form = connect(client, x, "acme")
+    acme, form = connect(x, "acme")
     at = pendulum.now("Europe/Brussels").add(days=1)
     post = {
         "label": "Tomorrow",
@@ -150,7 +135,7 @@ def test_a_contact_date_ahead_schedules_a_run_for_that_time(client: SyncPrefectC
 
 
 def test_a_form_with_a_wrong_type_starts_no_run(client: SyncPrefectClient, x: SimulatedX) -> None:
-    _, form = connect(client, x, "acme")
+    _, form = connect(x, "acme")
     with pytest.raises(PrefectHTTPStatusError) as refused:
         start(client, post={"label": "Wrong", "services": [form], "text": ["not", "a", "text"]})
     assert refused.value.response.status_code == 409

@@ -28,7 +28,7 @@ def home(tmp_path: Path) -> Path:
 
 def environment_of(home: Path) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CAMPAIGN_", "PREFECT_"))}
-    # Nobody listens there, and nobody may be asked over the network in a test.
+    # No service listens there: a test sends nothing over the network.
     return kept | {"CAMPAIGN_HOME": str(home), "CAMPAIGN_X_API_URL": "http://127.0.0.1:9"}
 
 
@@ -40,12 +40,12 @@ def campaign(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def up(home: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    said = home / "said.txt"
-    with said.open("wb") as file:
+    output = home / "output.txt"
+    with output.open("wb") as file:
         process = subprocess.Popen([*CAMPAIGN, "up", "--port", str(port)], env=environment_of(home), stderr=file)
     try:
-        while "The UI is at" not in said.read_text():
-            assert process.poll() is None, said.read_text()
+        while "The UI is at" not in output.read_text():
+            assert process.poll() is None, output.read_text()
             time.sleep(0.1)
         yield process
     finally:
@@ -72,12 +72,12 @@ def wait_until_gone(home: Path) -> None:
     assert processes_of(home) == []
 
 
-def test_it_serves_the_ui_says_what_is_missing_and_ends_everything_it_started(home: Path) -> None:
+def test_it_serves_the_ui_and_ends_everything_it_started(home: Path) -> None:
     port = free_port()
     with up(home, port) as process:
-        said = (home / "said.txt").read_text()
-        assert "There is no service yet" in said
-        assert f"http://127.0.0.1:{port}" in said
+        output = (home / "output.txt").read_text()
+        assert "There is no service yet" in output
+        assert f"http://127.0.0.1:{port}" in output
         assert "<html" in httpx.get(f"http://127.0.0.1:{port}/v2/").text
 
         found = {one["check"]: one for one in json.loads(campaign(home, "doctor", "--json").stdout)}
@@ -91,7 +91,7 @@ def test_it_serves_the_ui_says_what_is_missing_and_ends_everything_it_started(ho
 
         process.send_signal(signal.SIGINT)
         assert process.wait(20) == 0
-    assert "Stopped" in (home / "said.txt").read_text()
+    assert "Stopped" in (home / "output.txt").read_text()
     assert not (home / "server.url").exists()
     wait_until_gone(home)
 
@@ -114,7 +114,7 @@ def test_without_a_server_each_command_has_one_of_its_own_even_two_at_once(home:
     wait_until_gone(home)
 
 
-def test_a_port_in_use_is_said_before_anything_is_started(home: Path) -> None:
+def test_a_port_in_use_is_reported_before_anything_is_started(home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         result = campaign(home, "up", "--port", str(taken.getsockname()[1]))
 
@@ -123,7 +123,7 @@ def test_a_port_in_use_is_said_before_anything_is_started(home: Path) -> None:
     assert not (home / "logs" / "server.log").exists()
 
 
-def test_a_home_that_cannot_be_written_to_is_said(tmp_path: Path) -> None:
+def test_a_home_that_cannot_be_written_to_is_reported(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
 
     result = campaign(tmp_path / "file" / "home", "up")

@@ -1,4 +1,4 @@
-"""What Prefect is told in every process of a home, and the key that its server encrypts with."""
+"""The settings of Prefect in every process of a home, its server, and the key that the server encrypts with."""
 
 import os
 import stat
@@ -16,7 +16,7 @@ from campaign.errors import NotPossible, WrongUsage
 from campaign.settings import Settings
 from deployments.processes import adopt, child_environment, make_home, prefect_environment
 from deployments.server import (
-    VARIABLE,
+    ENCRYPTION_VARIABLE,
     check_version,
     fingerprint_file,
     free_port,
@@ -35,7 +35,7 @@ def settings(tmp_path: Path) -> Settings:
     return settings
 
 
-def test_nothing_is_sent_home(settings: Settings) -> None:
+def test_there_is_no_telemetry(settings: Settings) -> None:
     environment = prefect_environment(settings)
 
     assert environment["DO_NOT_TRACK"] == "1"
@@ -63,17 +63,17 @@ def test_children_read_the_same_opt_out_words(settings: Settings, monkeypatch: p
     assert Settings().opt_out_words == settings.opt_out_words
 
 
-def test_children_are_told_the_settings_but_not_the_key(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(VARIABLE, Fernet.generate_key().decode())
+def test_children_have_the_settings_but_not_the_key(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ENCRYPTION_VARIABLE, Fernet.generate_key().decode())
 
     environment = child_environment(settings)
 
     assert environment["CAMPAIGN_HOME"] == str(settings.home)
     assert environment["CAMPAIGN_DATABASE_URL"] == settings.database_url
-    assert VARIABLE not in environment
+    assert ENCRYPTION_VARIABLE not in environment
 
 
-def test_the_key_is_made_once_for_its_owner_only_however_many_begin_at_once(settings: Settings) -> None:
+def test_the_key_is_made_once_by_many_processes_for_its_owner_only(settings: Settings) -> None:
     with ThreadPoolExecutor(8) as pool:
         keys = set(pool.map(lambda _: server_key(settings), range(8)))
 
@@ -84,19 +84,27 @@ def test_the_key_is_made_once_for_its_owner_only_however_many_begin_at_once(sett
 
 
 @pytest.mark.parametrize("loss", ["missing", "changed", "malformed"])
-def test_a_lost_key_is_told_with_both_ways_out(settings: Settings, loss: str) -> None:
+def test_a_lost_key_is_reported_with_both_remedies(settings: Settings, loss: str) -> None:
     server_key(settings)
     contents = {"changed": Fernet.generate_key().decode(), "malformed": "no key"}
     key_file(settings).unlink()
     if loss in contents:
         key_file(settings).write_text(contents[loss])
 
-    with pytest.raises(WrongUsage) as told:
+    with pytest.raises(WrongUsage) as raised:
         server_key(settings)
 
-    assert str(key_file(settings)) in str(told.value)
-    assert "from your backup" in str(told.value)
-    assert f"delete {fingerprint_file(settings)}" in str(told.value)
+    assert str(key_file(settings)) in str(raised.value)
+    assert "from your backup" in str(raised.value)
+    assert f"delete {fingerprint_file(settings)}" in str(raised.value)
+
+
+def test_the_key_is_printed_by_a_command(settings: Settings) -> None:
+    command = [sys.executable, "-m", "deployments.server"]
+    with own_environment(settings.home):
+        printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+    assert printed == key_file(settings).read_text()
 
 
 def test_beginning_anew_is_possible(settings: Settings) -> None:
@@ -109,13 +117,13 @@ def test_beginning_anew_is_possible(settings: Settings) -> None:
 
 def test_the_operators_own_key_wins_and_makes_no_file(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     own = Fernet.generate_key().decode()
-    monkeypatch.setenv(VARIABLE, own)
+    monkeypatch.setenv(ENCRYPTION_VARIABLE, own)
 
     assert server_key(settings) == own
     assert not key_file(settings).exists()
 
-    monkeypatch.setenv(VARIABLE, Fernet.generate_key().decode())
-    with pytest.raises(WrongUsage, match=VARIABLE):
+    monkeypatch.setenv(ENCRYPTION_VARIABLE, Fernet.generate_key().decode())
+    with pytest.raises(WrongUsage, match=ENCRYPTION_VARIABLE):
         server_key(settings)
 
 
@@ -138,7 +146,7 @@ def test_a_server_is_found_checked_and_forgotten(tmp_path: Path, monkeypatch: py
 
 
 class OtherVersion(BaseHTTPRequestHandler):
-    """Answers every question as a server of another version does."""
+    """Responds to every request as a server of another version does."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -165,7 +173,7 @@ def test_an_address_without_a_server_is_refused() -> None:
         check_version(f"http://127.0.0.1:{free_port()}/api")
 
 
-def test_a_server_that_does_not_start_says_why(tmp_path: Path) -> None:
+def test_a_server_that_does_not_start_gives_the_reason(tmp_path: Path) -> None:
     database = f"sqlite+aiosqlite:///{tmp_path}/missing/prefect.db"
     home = tmp_path / "home"
     with (

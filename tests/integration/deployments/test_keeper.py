@@ -1,4 +1,4 @@
-"""Whatever ends a command, what it started ends too."""
+"""What a command started ends with it, however it ends."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ run = subprocess.Popen([sys.executable, "-c", stubborn if "stubborn" in sys.argv
 import os
 with place.open("a") as file:
     print(os.getpid(), run.pid, file=file)
-print("said something", flush=True)
+print("one line", flush=True)
 time.sleep(60)
 """
 
@@ -59,16 +59,16 @@ def test_a_block_ends_what_it_runs_and_what_that_started(settings: Settings) -> 
         pids = pids_of(settings)
         assert not process.has_ended
     assert are_gone(pids)
-    assert process.last_words() == "said something"
+    assert process.last_words() == "one line"
 
 
-def test_what_does_not_listen_is_killed(settings: Settings) -> None:
+def test_a_process_that_ignores_the_signal_is_killed(settings: Settings) -> None:
     with running(settings, "restless", ["restless", "stubborn"], child_environment(settings)):
         pids = pids_of(settings)
     assert are_gone(pids)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent died")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux signals the end of a parent")
 def test_kill_minus_nine_of_the_parent_leaves_nothing_behind(settings: Settings) -> None:
     parent = (
         "from campaign.settings import Settings; from deployments.processes import running; import os, time\n"
@@ -96,6 +96,6 @@ def test_a_child_that_dies_is_started_again_and_what_it_left_behind_goes_on(
 def test_the_log_of_the_last_start_is_kept_beside_that_of_this_one(settings: Settings) -> None:
     for _ in range(2):
         with running(settings, "restless", ["restless"], child_environment(settings)) as process:
-            while "said something" not in process.last_words():
+            while "one line" not in process.last_words():
                 time.sleep(0.02)
-    assert process.log.read_text() == process.log.with_suffix(".log.1").read_text() == "said something\n"
+    assert process.log.read_text() == process.log.with_suffix(".log.1").read_text() == "one line\n"
