@@ -5,10 +5,11 @@ from collections.abc import Sequence
 from benchmarks.brand import Brand
 from benchmarks.syncing import sync_once
 from campaign.broadcasts.context import Desk, OnChange, desk_of
-from campaign.broadcasts.prepare import Aim, aim
+from campaign.broadcasts.prepare import analyse_delivery
 from campaign.broadcasts.send import begin_broadcast, letters_for, records_of, under_way
 from campaign.deliveries.draft import Audience, Broadcast, Content, Draft, Part
 from campaign.deliveries.edit import compose
+from campaign.deliveries.kind import Analysed, Rendered
 from campaign.kinds import confirm
 from campaign.services.store import find_service
 from models import DeliveryKind
@@ -32,9 +33,9 @@ def composed(services: Sequence[str], audience: Audience | None = None) -> str:
     return compose(draft, actor=_ACTOR).name
 
 
-def confirmed(name: str) -> Aim:
+def confirmed(name: str) -> Analysed[Rendered]:
     """Analyse a broadcast and say yes to it."""
-    found = aim(name, _ACTOR)
+    found = analyse_delivery(name, _ACTOR)
     confirm(name, _ACTOR, accept_unconsented=True)
     return found
 

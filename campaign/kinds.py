@@ -8,6 +8,7 @@ from campaign.db.engine import reading, writing
 from campaign.deliveries import approval
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.findings import Analysis
+from campaign.deliveries.kind import Rendered
 from campaign.deliveries.progress import Progress
 from campaign.errors import NotPossible
 from models import Delivery, DeliveryKind, DeliveryState
@@ -16,19 +17,17 @@ if TYPE_CHECKING:
     from campaign.posts.publish import Steps
 
 
-def fingerprint_of(name: str) -> tuple[str, str]:
-    """Returns the fingerprint of a delivery as it would go out now, and the version of its description."""
+def render(name: str) -> Rendered:
+    """Renders a delivery as it would go out now, without analysing it."""
     with reading() as session:
         is_broadcast = deliveries.named(session, name).kind is DeliveryKind.DM
     if is_broadcast:
-        from campaign.broadcasts.prepare import marked
+        from campaign.broadcasts.prepare import render_broadcast
 
-        broadcast = marked(name)
-        return broadcast.mark, broadcast.stamp
-    from campaign.posts.prepare import prepare
+        return render_broadcast(name)
+    from campaign.posts.prepare import render_post
 
-    prepared = prepare(name)
-    return prepared.fingerprint, prepared.stamp
+    return render_post(name)
 
 
 def confirm(name: str, actor: str, comment: str = "", *, accept_unconsented: bool = False) -> Delivery:
@@ -36,12 +35,13 @@ def confirm(name: str, actor: str, comment: str = "", *, accept_unconsented: boo
 
     People in it who never agreed to be written to have to be accepted as such.
     """
-    mark, stamp = fingerprint_of(name)
+    rendered = render(name)
     with writing() as session:
         delivery = deliveries.named(session, name)
         _check_accepted(delivery, accept_unconsented=accept_unconsented)
-        is_same = deliveries.stamp_of(session, delivery) == stamp
-        approval.confirm(session, delivery, mark if is_same else "", actor, comment, pendulum.now("UTC"))
+        is_same = deliveries.stamp_of(session, delivery) == rendered.version
+        fingerprint = rendered.fingerprint if is_same else ""
+        approval.confirm(session, delivery, fingerprint, actor, comment, pendulum.now("UTC"))
         if unconsented := unconsented_in(delivery):
             detail = f"{unconsented:,} recipients who never agreed were accepted."
             deliveries.note(session, delivery, "accepted", actor, pendulum.now("UTC"), detail)
@@ -75,6 +75,5 @@ def send_proof(name: str, actor: str, *, like: str = "", steps: "Steps | None" =
 
         return send_broadcast_proof(name, actor, like=like)
     from campaign.posts import publish
-    from campaign.posts.prepare import prepare
 
-    return publish.send_proof(prepare(name), actor, steps or publish.DIRECT)
+    return publish.send_proof(name, actor, steps or publish.DIRECT)

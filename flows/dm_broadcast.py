@@ -10,7 +10,6 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from campaign.broadcasts.context import STOPPING
-from campaign.broadcasts.prepare import Marked
 from campaign.broadcasts.report import BroadcastReport, report_on
 from campaign.broadcasts.send import (
     describe_outcome,
@@ -24,6 +23,7 @@ from campaign.broadcasts.send import (
 )
 from campaign.deliveries.approval import opens_at
 from campaign.deliveries.edit import resume_if_paused
+from campaign.deliveries.kind import Rendered
 from campaign.deliveries.progress import Progress
 from campaign.errors import NotPossible, WrongUsage
 from campaign.running import SIDE_BY_SIDE, wait_until
@@ -98,8 +98,8 @@ def _send(names: Sequence[str]) -> State:
     begun, left, problems = list[str](), list(names), list[str]()
     while True:
         more, waiting = _begin(left, problems)
-        begun += more
-        going = under_way()
+        begun += [one.delivery.name for one in more]
+        going = under_way(more)
         ends = _send_side_by_side(going, begun)
         moments = [*waiting.values(), *(end.until for end in ends if end.until)]
         until = min(moments, default=None)
@@ -117,21 +117,20 @@ def _send(names: Sequence[str]) -> State:
     return _outcome(reports, ends, problems, until)
 
 
-def _begin(names: Sequence[str], problems: list[str]) -> tuple[list[str], dict[str, datetime]]:
+def _begin(names: Sequence[str], problems: list[str]) -> tuple[list[Rendered], dict[str, datetime]]:
     """Let what is confirmed go out; what has a later contact date waits, and what may not is told."""
     waiting = {name: at for name in names if (at := opens_at(name))}
     begun = []
     for name in names:
         try:
             if name not in waiting:
-                begin_broadcast(name, "dm-broadcast")
-                begun.append(name)
+                begun.append(begin_broadcast(name, "dm-broadcast"))
         except (NotPossible, WrongUsage) as error:
             problems.append(str(error))
     return begun, waiting
 
 
-def _send_side_by_side(going: Sequence[Marked], begun: Sequence[str]) -> list[Progress]:
+def _send_side_by_side(going: Sequence[Rendered], begun: Sequence[str]) -> list[Progress]:
     """Let every service of these broadcasts send, several at a time; one that cannot does not hold up the others."""
     records, progress = records_of(going), BroadcastProgress([one.delivery.name for one in going])
     services = services_at_work(going, begun)

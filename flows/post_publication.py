@@ -92,9 +92,9 @@ def _publish(name: str) -> tuple[DeliveryReport, list[Progress]]:
     if until:
         go_on_later(name, until, {"delivery": name})
         return conclude(name), [Progress(0, End.WAITING, "Its contact date has not come.", until)]
-    prepared = begin(name, "post-publication")
+    rendered = begin(name, "post-publication")
     while True:
-        futures = [work_on.submit(service, prepared) for service in targets_left(prepared)]
+        futures = [work_on.submit(service, rendered) for service in targets_left(rendered)]
         ends = [future.result() for future in futures]
         until = min((end.until for end in ends if end.until), default=None)
         if until is None or not should_wait_here():

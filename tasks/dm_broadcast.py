@@ -22,17 +22,13 @@ from prefect.logging import get_logger, get_run_logger
 from campaign.broadcasts import send as sending
 from campaign.broadcasts import waves
 from campaign.broadcasts.context import Letter, OnChange
-from campaign.broadcasts.prepare import (
-    Aim,
-    aim,
-    analysis_of,
-    preview_markdown,
-)
+from campaign.broadcasts.prepare import analyse_delivery, last_analysed, preview_text
 from campaign.broadcasts.proof import send_broadcast_proof
 from campaign.broadcasts.report import BroadcastReport, Numbers, Standing, progress_line, standing_of
 from campaign.db.engine import reading
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import refuse_errors
+from campaign.deliveries.kind import Analysed, Rendered
 from campaign.deliveries.progress import Progress
 from campaign.errors import WrongUsage
 from models import Delivery, MessageState, Service
@@ -147,12 +143,12 @@ def _counts(delivery: Delivery) -> Counter[MessageState]:
         return waves.count_by_state(session, delivery.id)
 
 
-def publish_preview(aim: Aim) -> str:
+def publish_preview(broadcast: Analysed[Rendered]) -> str:
     """Show the preview as an artifact of this run; returns it."""
-    text = preview_markdown(aim)
+    text, name = preview_text(broadcast), broadcast.rendered.delivery.name
     if _is_run():
-        description = f"{aim.delivery.name} as people will get it. Nothing of it is out yet."
-        create_markdown_artifact(text, key=f"preview-{aim.delivery.name}", description=description)
+        description = f"{name} as people will get it. Nothing of it is out yet."
+        create_markdown_artifact(text, key=f"preview-{name}", description=description)
     return text
 
 
@@ -194,9 +190,9 @@ def _is_run() -> bool:
 
 
 @task(name="begin", task_run_name="begin {name}")
-def begin_broadcast(name: str, actor: str) -> None:
+def begin_broadcast(name: str, actor: str) -> Rendered:
     """Lets a confirmed broadcast go out; raises NotPossible when it is not, or no longer, what was confirmed."""
-    sending.begin_broadcast(name, actor)
+    return sending.begin_broadcast(name, actor)
 
 
 @task(name="send", task_run_name="send from {service.internal_name}", cache_policy=NO_CACHE, **RETRIES)
@@ -217,24 +213,16 @@ def conclude_broadcast(name: str) -> Delivery:
 @task(name="analyse", task_run_name="analyse {name}")
 def analyse_recipients(name: str) -> Looked:
     """Find out who gets it and who does not, show what, and keep what was found. Sends nothing."""
-    found = aim(name, f"the run {runtime.flow_run.name}")
-    publish_preview(found)
-    refuse_errors(name, found.analysis)
-    return looked_at(found)
-
-
-def looked_at(found: Aim) -> Looked:
-    """A broadcast as it was analysed, and as a person is shown it."""
-    return Looked(found.delivery, found.draft, found.analysis, preview_markdown(found))
+    broadcast = analyse_delivery(name, f"the run {runtime.flow_run.name}")
+    preview = publish_preview(broadcast)
+    refuse_errors(name, broadcast.analysis)
+    return Looked(broadcast.rendered.delivery, broadcast.rendered.draft, broadcast.analysis, preview)
 
 
 def look_again(name: str) -> Looked:
     """A broadcast as its last analysis found it: its recipients are not looked for anew."""
-    with reading() as session:
-        delivery = deliveries.named(session, name)
-        draft, services = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
-        analysis = analysis_of(session, delivery)
-    return looked_at(Aim(delivery, draft, services, analysis, []))
+    broadcast = last_analysed(name)
+    return Looked(broadcast.rendered.delivery, broadcast.rendered.draft, broadcast.analysis, preview_text(broadcast))
 
 
 def _prove(looked: Looked) -> Progress | None:

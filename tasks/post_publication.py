@@ -24,9 +24,10 @@ from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import refuse_errors
 from campaign.deliveries.draft import Draft
 from campaign.deliveries.edit import compose
+from campaign.deliveries.kind import Analysed
 from campaign.deliveries.progress import Progress
 from campaign.posts import publish as publishing
-from campaign.posts.prepare import Prepared, look_at, prepare, preview_text
+from campaign.posts.prepare import RenderedPost, analyse_delivery, as_analysed, preview_text
 from campaign.posts.publish import send_proof
 from campaign.posts.report import DeliveryReport
 from campaign.services.fields import block_name
@@ -36,11 +37,11 @@ from tasks.deliveries import Looked, Steps
 from tasks.services import check_service, take_over_forms
 
 
-def publish_preview(prepared: Prepared) -> str:
+def publish_preview(post: Analysed[RenderedPost]) -> str:
     """Show the preview as an artifact of this run; returns it."""
-    text = preview_text(prepared)
-    description = f"{prepared.delivery.name} as X will show it. Nothing of it is out yet."
-    create_markdown_artifact(text, key=f"preview-{prepared.delivery.name}", description=description)
+    text, name = preview_text(post), post.rendered.delivery.name
+    description = f"{name} as X will show it. Nothing of it is out yet."
+    create_markdown_artifact(text, key=f"preview-{name}", description=description)
     return text
 
 
@@ -102,15 +103,15 @@ def settle_left_behind() -> None:
 
 
 @task(name="work on", task_run_name="{service.internal_name}")
-def work_on(service: Service, prepared: Prepared) -> Progress:
+def work_on(service: Service, post: RenderedPost) -> Progress:
     """Does for one account all that can be done now; never fails the others."""
-    return publishing.work_on(service, prepared, PUBLISHING)
+    return publishing.work_on(service, post, PUBLISHING)
 
 
 @task(name="publish", task_run_name="publish on {service.internal_name}", **RETRIES)
-def publish_on(service: Service, prepared: Prepared, proof_number: int) -> Progress:
+def publish_on(service: Service, post: RenderedPost, proof_number: int) -> Progress:
     """Publishes what is not out yet on one account, part by part; what X may have done is looked up first."""
-    return publishing.publish_on(service, prepared, proof_number, UploadProgress(service.internal_name).show)
+    return publishing.publish_on(service, post, proof_number, UploadProgress(service.internal_name).show)
 
 
 PUBLISHING = publishing.Steps(check_service, publish_on)
@@ -132,26 +133,24 @@ def compose_from(form: Form) -> str:
 @task(name="analyse", task_run_name="analyse {name}")
 def analyse_post(name: str) -> Looked:
     """Look at every part for every account, show the preview, and keep what was found. Sends nothing."""
-    prepared = look_at(name, f"the run {runtime.flow_run.name}")
-    publish_preview(prepared)
-    refuse_errors(name, prepared.analysis)
-    return _looked(prepared)
+    post = analyse_delivery(name, f"the run {runtime.flow_run.name}")
+    preview = publish_preview(post)
+    refuse_errors(name, post.analysis)
+    return Looked(post.rendered.delivery, post.rendered.draft, post.analysis, preview)
 
 
-def _looked(prepared: Prepared) -> Looked:
-    return Looked(prepared.delivery, prepared.draft, prepared.analysis, preview_text(prepared))
+def _look_again(name: str) -> Looked:
+    post = as_analysed(name)
+    return Looked(post.rendered.delivery, post.rendered.draft, post.analysis, preview_text(post))
 
 
 def _prove(looked: Looked) -> Progress | None:
     if not looked.draft.proof_service:
         return None
-    name = looked.delivery.name
-    progress = send_proof(prepare(name), f"the run {runtime.flow_run.name}", PUBLISHING)
-    analyse_post(name)  # what it says of proofs is another thing now
-    return progress
+    return send_proof(looked.delivery.name, f"the run {runtime.flow_run.name}", PUBLISHING)
 
 
-POST_STEPS = Steps(analyse=analyse_post, look_again=lambda name: _looked(prepare(name)), prove=_prove)
+POST_STEPS = Steps(analyse=analyse_post, look_again=_look_again, prove=_prove)
 
 
 def name_run_after(names: Sequence[str]) -> None:

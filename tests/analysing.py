@@ -6,6 +6,7 @@ from typing import Any
 
 from campaign.deliveries.draft import Content, Draft, FileProblem, LoadedFile, MediaItem, Part, RenderedPart, Target
 from campaign.posts.analysis import Analysis, analyse
+from campaign.posts.render import render_parts
 from campaign.x.types import MediaKind
 from tests.factories import NOW
 
@@ -56,7 +57,9 @@ def analysed(
     proofs_sent: int = 1,
 ) -> tuple[Analysis, list[RenderedPart]]:
     chosen: Sequence[Target] = targets or [target()]
-    return analyse(described, chosen, files or {}, proof=proof, proofs_sent=proofs_sent, now=NOW)
+    placed, remarks = render_parts(described, chosen, files or {})
+    analysis = analyse(described, chosen, files or {}, placed, remarks, proof=proof, proofs_sent=proofs_sent, now=NOW)
+    return analysis, [one.rendered for one in placed]
 
 
 def sentences(analysis: Analysis) -> dict[str, str]:

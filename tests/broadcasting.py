@@ -9,9 +9,9 @@ from campaign.broadcasts.analysis import BroadcastTarget, analyse_broadcast
 from campaign.broadcasts.schedule import split
 from campaign.deliveries.draft import Audience, Broadcast, Draft, Part, PlannedWave, SameWaves, Waves
 from campaign.deliveries.findings import Sample
+from campaign.deliveries.kind import Files
 from campaign.limits.rate_limits import Allowance
 from campaign.posts.analysis import Analysis
-from campaign.posts.render import Files
 from models import DeliveryKind, WindowName
 from tests import analysing
 from tests.factories import NOW

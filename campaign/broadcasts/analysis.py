@@ -31,8 +31,8 @@ from campaign.deliveries.findings import (
     start_of,
     warning,
 )
+from campaign.deliveries.kind import Files
 from campaign.formatting import listed, usd, written
-from campaign.posts.render import Files
 from campaign.x.text import is_similar
 from campaign.x.types import LONGEST_MESSAGE
 from models import DeliveryKind, MessagePolicy, WindowName

@@ -1,6 +1,6 @@
 """A broadcast as it stands: its texts, its fingerprint, the figures of its services, and one person's message."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,7 +9,6 @@ from sqlmodel import Session
 
 from campaign.audience import visitors
 from campaign.broadcasts import report, waves
-from campaign.broadcasts import report as broadcast_log
 from campaign.broadcasts.analysis import BroadcastTarget, analyse_broadcast
 from campaign.broadcasts.context import quiet_hours_of
 from campaign.broadcasts.exclusions import EXCLUSION_SENTENCES
@@ -25,8 +24,9 @@ from campaign.db.locks import Claim, claim
 from campaign.deliveries import approval, media
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import broadcast_fingerprint
-from campaign.deliveries.draft import Draft, FileProblem, LoadedFile
+from campaign.deliveries.draft import Draft, LoadedFile
 from campaign.deliveries.findings import NO_JOIN_LINK, NO_PUBLIC_ADDRESS, Analysis, Sample
+from campaign.deliveries.kind import Analysed, Files, Rendered
 from campaign.deliveries.templating import BroadcastText, JoinLink, service_fields
 from campaign.errors import NotPossible
 from campaign.limits import rate_limits, spend_cap
@@ -102,50 +102,34 @@ def _unconsented(session: Session, delivery: Delivery, service: Service) -> int:
     return waves.unconsented(session, delivery.id, service.id)
 
 
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """A broadcast as it stands in the database: `mark` is that of its recipients as they were written down."""
-
-    delivery: Delivery
-    draft: Draft
-    services: list[Service]
-    files: list[LoadedFile]
-    mark: str
-    stamp: str
-
-
-def marked(name: str) -> Marked:
-    """Read a broadcast, and its file; raises WrongUsage when there is no such delivery."""
+def render_broadcast(name: str) -> Rendered:
+    """Reads a broadcast, its file and how many recipients were selected; raises WrongUsage for an unknown name."""
     with reading() as session:
         delivery = deliveries.named(session, name)
         draft, services = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
-        loaded = [file for file in load_files(draft).values() if isinstance(file, LoadedFile)]
-        unconsented = Analysis.model_validate_json(delivery.analysis).unconsented if delivery.analysis else 0
-        mark = mark_of(session, delivery, draft, services, loaded, unconsented)
-        return Marked(delivery, draft, services, loaded, mark, deliveries.stamp_of(session, delivery))
+        files = media.load_all(item for part in draft.content.parts for item in part.media)
+        return _rendered(session, delivery, draft, services, files, deliveries.stamp_of(session, delivery))
 
 
-def mark_of(
+def _rendered(
     session: Session,
     delivery: Delivery,
     draft: Draft,
-    services: Sequence[Service],
-    loaded: Sequence[LoadedFile],
-    unconsented: int,
-) -> str:
-    """The mark of a broadcast whose recipients are written down."""
-    return broadcast_fingerprint(
+    services: list[Service],
+    files: Files,
+    version: str,
+    unconsented: int | None = None,
+) -> Rendered:
+    if unconsented is None:
+        unconsented = approval.kept_analysis(delivery, has_proof=False).unconsented
+    fingerprint = broadcast_fingerprint(
         draft,
         {service.id: waves.recipients(session, delivery.id, service.id) for service in services},
         unconsented,
-        files=loaded,
+        files=[file for file in files.values() if isinstance(file, LoadedFile)],
         opt_out_lines={service.id: service.opt_out_line for service in services},
     )
-
-
-def load_files(draft: Draft) -> Mapping[str, LoadedFile | FileProblem]:
-    """The files of a broadcast, by their source."""
-    return media.load_all(item for part in draft.content.parts for item in part.media)
+    return Rendered(delivery, draft, services, files, fingerprint, version)
 
 
 def text_for(draft: Draft, service: Service, delivery_id: int) -> BroadcastText:
@@ -165,10 +149,6 @@ def _join_link(service: Service, delivery_id: int) -> JoinLink:
     if not load_settings().public_url:
         raise NotPossible(NO_PUBLIC_ADDRESS)
     return lambda person: agreements.join_link(service.internal_name, delivery_id, int(person.get("visitor_id") or 0))
-
-
-#: What an analysis says before a proof, and no longer after it.
-_BEFORE_A_PROOF = "no_proof_sent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,11 +173,14 @@ def as_analysed(name: str) -> Seen:
 
 def analysis_of(session: Session, delivery: Delivery) -> Analysis:
     """What the last analysis found, without what a proof has put right since."""
-    analysis = Analysis.model_validate_json(delivery.analysis)
-    if not report.count_sent_proofs(session, delivery):
-        return analysis
-    kept = [finding for finding in analysis.findings if finding.code != _BEFORE_A_PROOF]
-    return analysis.model_copy(update={"findings": kept})
+    return approval.kept_analysis(delivery, has_proof=bool(report.count_sent_proofs(session, delivery)))
+
+
+def last_analysed(name: str) -> Analysed[Rendered]:
+    """A broadcast with its last analysis: its recipients are not selected anew."""
+    rendered = render_broadcast(name)
+    with reading() as session:
+        return Analysed(rendered, analysis_of(session, rendered.delivery))
 
 
 def _is_changed(delivery: Delivery) -> bool:
@@ -243,19 +226,8 @@ def _message(text: BroadcastText, service: Service, visitor: Visitor, person: di
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Aim:
-    """A broadcast as it would go out now, and what the analysis says of it."""
-
-    delivery: Delivery
-    draft: Draft
-    services: list[Service]
-    analysis: Analysis
-    texts: list[BroadcastText | None]
-
-
-def aim(name: str, actor: str) -> Aim:
-    """Analyse a broadcast: write down who gets it and who does not, and keep what was found. Sends nothing.
+def analyse_delivery(name: str, actor: str) -> Analysed[Rendered]:
+    """Selects the recipients of a broadcast, analyses it and keeps the result. Sends nothing.
 
     What people wrote to its services is read first, where that is due: it says who agreed and who wants no more.
 
@@ -267,42 +239,40 @@ def aim(name: str, actor: str) -> Aim:
     for service in services:
         hear(service)
     with claim(delivery.id, name, Claim.ANALYSIS):
-        return _aim(name, actor)
+        return _analyse(name, actor)
 
 
-def _aim(name: str, actor: str) -> Aim:
+def _analyse(name: str, actor: str) -> Analysed[Rendered]:
     now = pendulum.now("UTC")
     with writing() as session:
         delivery = deliveries.named(session, name)
         _take_back(session, delivery, actor, now)
         session.flush()
         draft, services = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
-        stamp = deliveries.stamp_of(session, delivery)
+        version = deliveries.stamp_of(session, delivery)
     texts, problem = _texts(draft, services, delivery.id)
     aimed = write_recipients(delivery, services, draft.broadcast.audience, texts, now)
     shares = split(draft.broadcast.waves, [one.recipients for one in aimed])
-    loaded = load_files(draft)
+    files = media.load_all(item for part in draft.content.parts for item in part.media)
     with writing() as session:
         expect_many(session)
         for one, share in zip(aimed, shares, strict=True):
             waves.write(session, delivery.id, one.service.id, share)
-        targets = [figures_of(session, delivery, one, share, now) for one, share in zip(aimed, shares, strict=True)]
-        samples = samples_of(session, delivery, services, texts)
         analysis = analyse_broadcast(
             draft,
-            targets,
+            [figures_of(session, delivery, one, share, now) for one, share in zip(aimed, shares, strict=True)],
             problem,
-            samples,
-            proofs_sent=broadcast_log.count_sent_proofs(session, delivery),
+            samples_of(session, delivery, services, texts),
+            proofs_sent=report.count_sent_proofs(session, delivery),
             now=now,
-            files=loaded,
+            files=files,
             public_url=load_settings().public_url,
         )
-        found = Aim(deliveries.get(session, delivery.id), draft, services, analysis, texts)
-        sendable = [file for file in loaded.values() if isinstance(file, LoadedFile)]
-        mark = mark_of(session, found.delivery, draft, services, sendable, analysis.unconsented)
-        _record(session, found, mark, stamp, actor, now)
-        return found
+        known = deliveries.get(session, delivery.id)
+        rendered = _rendered(session, known, draft, services, files, version, analysis.unconsented)
+        analysed = Analysed(rendered, analysis)
+        approval.keep_analysis(session, analysed, actor, now)
+        return analysed
 
 
 def _take_back(session: Session, delivery: Delivery, actor: str, now: datetime) -> None:
@@ -325,16 +295,8 @@ def _texts(
         return [None] * len(services), str(error)
 
 
-def _record(session: Session, aim: Aim, mark: str, stamp: str, actor: str, now: datetime) -> None:
-    """Keep the analysis: without errors the broadcast waits for a yes, unless it changed meanwhile."""
-    delivery = aim.delivery
-    is_ok = aim.analysis.is_ok and deliveries.stamp_of(session, delivery) == stamp
-    analysis = aim.analysis.model_dump_json()
-    approval.record_analysis(session, delivery, analysis, mark, is_ok=is_ok, actor=actor, now=now)
-
-
-def preview_markdown(aim: Aim) -> str:
+def preview_text(analysed: Analysed[Rendered]) -> str:
     """The preview as Markdown."""
-    loaded = load_files(aim.draft).values()
-    found = [media.thumbnail(file) for file in loaded if isinstance(file, LoadedFile)]
-    return as_markdown(aim.delivery.name, aim.draft, aim.analysis, [small or b"" for small in found])
+    rendered = analysed.rendered
+    found = [media.thumbnail(file) or b"" for file in rendered.usable_files]
+    return as_markdown(rendered.delivery.name, rendered.draft, analysed.analysis, found)

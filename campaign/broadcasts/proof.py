@@ -8,11 +8,12 @@ from campaign.broadcasts.arm import arm, media_id_of
 from campaign.broadcasts.context import Desk, Letter, desk_of
 from campaign.broadcasts.inbox import recover
 from campaign.broadcasts.outbox import Span
-from campaign.broadcasts.prepare import Marked, marked, text_for
+from campaign.broadcasts.prepare import render_broadcast, text_for
 from campaign.broadcasts.send import letters_for, records_of, send
 from campaign.db.engine import reading, writing
 from campaign.db.locks import Claim, claim
 from campaign.deliveries import store as deliveries
+from campaign.deliveries.kind import Rendered
 from campaign.deliveries.progress import End, Progress
 from campaign.errors import NotPossible
 from campaign.services.connection import check_if_due
@@ -24,7 +25,7 @@ def send_broadcast_proof(name: str, actor: str, *, like: str = "") -> Progress:
 
     Raises NotPossible when there is nobody to send it to, WrongUsage when a handle is unknown.
     """
-    broadcast = marked(name)
+    broadcast = render_broadcast(name)
     if not broadcast.draft.broadcast.proof_recipients:
         raise NotPossible(f"{name} has no proof recipients; name some, or confirm it without a proof.")
     if not broadcast.services or not broadcast.draft.content.parts:
@@ -36,7 +37,7 @@ def send_broadcast_proof(name: str, actor: str, *, like: str = "") -> Progress:
         return _send(broadcast, service, span, expected)
 
 
-def proof_text(broadcast: Marked, service: Service, like: str) -> str:
+def proof_text(broadcast: Rendered, service: Service, like: str) -> str:
     """The message as one person gets it."""
     with reading() as session:
         if like:
@@ -49,7 +50,7 @@ def proof_text(broadcast: Marked, service: Service, like: str) -> str:
     return text_for(broadcast.draft, service, broadcast.delivery.id).render(people.example_of(person))
 
 
-def _plan(broadcast: Marked, service: Service, text: str, actor: str) -> tuple[Span, int]:
+def _plan(broadcast: Rendered, service: Service, text: str, actor: str) -> tuple[Span, int]:
     """Give the proof its number and write its log."""
     with writing() as session:
         delivery = session.get_one(Delivery, broadcast.delivery.id, with_for_update=True)
@@ -62,7 +63,7 @@ def _plan(broadcast: Marked, service: Service, text: str, actor: str) -> tuple[S
         return Span(delivery.id, service.id, proof_number=delivery.proofs), len(visitors)
 
 
-def _send(broadcast: Marked, service: Service, span: Span, expected: int) -> Progress:
+def _send(broadcast: Rendered, service: Service, span: Span, expected: int) -> Progress:
     letters = letters_for(service, [broadcast], records_of([broadcast]))
     desk = desk_of(service, letters)
     recover(desk)

@@ -16,14 +16,14 @@ from campaign.broadcasts import waves
 from campaign.broadcasts.arm import Armed, Next, arm, media_id_of, next_up
 from campaign.broadcasts.context import STOPPING, Call, Desk, Letter, OnChange, Record, Told, desk_of, pause_all
 from campaign.broadcasts.inbox import read_inbox, recover, waits_until
-from campaign.broadcasts.prepare import Marked, marked, text_for
+from campaign.broadcasts.prepare import render_broadcast, text_for
 from campaign.broadcasts.settle import settle
 from campaign.db.engine import reading, writing
 from campaign.db.locks import Claim, claim
 from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import open_up, opens_at
-from campaign.deliveries.draft import LoadedFile
+from campaign.deliveries.kind import Rendered
 from campaign.deliveries.links import links_in
 from campaign.deliveries.progress import End, Progress
 from campaign.errors import NotPossible, ServiceBlocked, Uncertain, Unsent, WrongUsage, XError
@@ -227,32 +227,37 @@ def due_broadcasts() -> list[str]:
         return [delivery.name for delivery in waves.due(session, pendulum.now("UTC"))]
 
 
-def begin_broadcast(name: str, actor: str) -> None:
-    """Let a confirmed broadcast go out; raises NotPossible when it is not, or no longer, what somebody said yes to."""
-    broadcast = marked(name)
+def begin_broadcast(name: str, actor: str) -> Rendered:
+    """Lets a confirmed broadcast go out; raises NotPossible when it is not, or no longer, what was confirmed."""
+    broadcast = render_broadcast(name)
     if broadcast.delivery.kind is not DeliveryKind.DM:
         raise WrongUsage(f"{name} is a post; run post-publication for it.")
     with writing() as session:
         delivery = deliveries.named(session, name)
-        reason = open_up(session, delivery, broadcast.mark, actor, pendulum.now("UTC"))
+        reason = open_up(session, delivery, broadcast.fingerprint, actor, pendulum.now("UTC"))
     if reason is not None:
         raise NotPossible(reason)
+    return broadcast
 
 
-def under_way() -> list[Marked]:
-    """The broadcasts that go out now; one that was changed behind the back of its confirmation fails instead."""
+def under_way(begun: Sequence[Rendered] = ()) -> list[Rendered]:
+    """The broadcasts that go out now; one that was changed after its confirmation by other means fails instead.
+
+    Those in `begun` were rendered a moment ago, and their files are not read again.
+    """
+    fresh = {one.delivery.name: one for one in begun}
     with reading() as session:
         names = [delivery.name for delivery in waves.under_way(session)]
     going = []
-    for broadcast in map(marked, names):
+    for broadcast in (fresh.get(name) or render_broadcast(name) for name in names):
         with writing() as session:
             delivery = deliveries.get(session, broadcast.delivery.id)
-            if open_up(session, delivery, broadcast.mark, "dm-broadcast", pendulum.now("UTC")) is None:
+            if open_up(session, delivery, broadcast.fingerprint, "dm-broadcast", pendulum.now("UTC")) is None:
                 going.append(broadcast)
     return going
 
 
-def services_at_work(going: Sequence[Marked], names: Sequence[str]) -> list[Service]:
+def services_at_work(going: Sequence[Rendered], names: Sequence[str]) -> list[Service]:
     """The services of these broadcasts, and those with messages of which nobody knows what came."""
     wanted = {service.id for broadcast in going if broadcast.delivery.name in names for service in broadcast.services}
     with reading() as session:
@@ -260,15 +265,15 @@ def services_at_work(going: Sequence[Marked], names: Sequence[str]) -> list[Serv
         return [services.get(session, service_id) for service_id in sorted(wanted)]
 
 
-def letters_for(service: Service, going: Sequence[Marked], records: dict[int, Record]) -> dict[int, Letter]:
+def letters_for(service: Service, going: Sequence[Rendered], records: dict[int, Record]) -> dict[int, Letter]:
     """What a service sends: its part of each broadcast."""
     return {
         one.delivery.id: Letter(
             one.delivery.id,
             one.delivery.name,
-            one.stamp,
+            one.version,
             text_for(one.draft, service, one.delivery.id),
-            _file(one.files),
+            next(iter(one.usable_files), None),
             records[one.delivery.id],
             links_in(one.draft, service),
         )
@@ -277,11 +282,7 @@ def letters_for(service: Service, going: Sequence[Marked], records: dict[int, Re
     }
 
 
-def _file(files: Sequence[LoadedFile]) -> LoadedFile | None:
-    return files[0] if files else None
-
-
-def records_of(going: Sequence[Marked]) -> dict[int, Record]:
+def records_of(going: Sequence[Rendered]) -> dict[int, Record]:
     """What X said lately of each broadcast."""
     with reading() as session:
         return {
@@ -366,9 +367,9 @@ def send_broadcast(name: str, started_by: str, *, wait: bool) -> tuple[Delivery,
         if not wait:
             return conclude_broadcast(name), [], opens
         wait_until(opens)
-    begin_broadcast(name, started_by)
+    begun = [begin_broadcast(name, started_by)]
     while True:
-        going = under_way()
+        going, begun = under_way(begun), []
         ends = _send_side_by_side(services_at_work(going, [name]), going)
         until = min((end.until for end in ends if end.until), default=None)
         if until is None or not wait:
@@ -378,7 +379,7 @@ def send_broadcast(name: str, started_by: str, *, wait: bool) -> tuple[Delivery,
     return concluded.get(name) or conclude_broadcast(name), ends, until
 
 
-def _send_side_by_side(services: Sequence[Service], going: Sequence[Marked]) -> list[Progress]:
+def _send_side_by_side(services: Sequence[Service], going: Sequence[Rendered]) -> list[Progress]:
     records, send = records_of(going), retried(work_for)
 
     def run(service: Service) -> Progress:

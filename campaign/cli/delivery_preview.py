@@ -66,10 +66,10 @@ def preview(
 
 
 def _preview_posts(name: str, html: Path | None, *, as_json: bool) -> None:
-    from campaign.posts.prepare import head_of, prepare, views_of
+    from campaign.posts.prepare import as_analysed, head_of, views_of
 
-    prepared = prepare(name)
-    head, views = head_of(prepared), views_of(prepared)
+    post = as_analysed(name)
+    head, views = head_of(post), views_of(post)
     if html:
         from campaign.web.preview import render_page
 
@@ -118,11 +118,11 @@ def _look_at_broadcast(name: str, like: str | None) -> "Seen":
 
 
 def _page(name: str, seen: "Seen") -> str:
-    from campaign.broadcasts.prepare import load_files
     from campaign.deliveries import media as files
     from campaign.web.preview import render_broadcast
 
-    loaded = [file for file in load_files(seen.draft).values() if isinstance(file, LoadedFile)]
+    items = [item for part in seen.draft.content.parts for item in part.media]
+    loaded = [file for file in files.load_all(items).values() if isinstance(file, LoadedFile)]
     return render_broadcast(name, seen.draft, seen.analysis, [(file, files.thumbnail(file)) for file in loaded])
 
 

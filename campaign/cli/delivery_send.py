@@ -65,17 +65,17 @@ def _look(name: str, kind: DeliveryKind) -> "Analysis":
 
     if kind is DeliveryKind.DM:
         return aim_at_people(name, current_user())
-    from campaign.posts.prepare import look_at
+    from campaign.posts.prepare import analyse_delivery
 
-    return look_at(name, current_user()).analysis
+    return analyse_delivery(name, current_user()).analysis
 
 
 def aim_at_people(name: str, actor: str) -> "Analysis":
     """Selects the recipients of a broadcast, while a terminal shows that this takes its time."""
-    from campaign.broadcasts.prepare import aim
+    from campaign.broadcasts.prepare import analyse_delivery
 
     with output.working(f"Selecting the recipients of {name}"):
-        return aim(name, actor).analysis
+        return analyse_delivery(name, actor).analysis
 
 
 def proof(

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pendulum
 from sqlmodel import Session, col, select
@@ -15,13 +15,14 @@ from campaign.db.engine import reading, writing
 from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Draft, LoadedFile, RenderedPart
+from campaign.deliveries.findings import Analysis
+from campaign.deliveries.kind import Analysed, Rendered
 from campaign.deliveries.store import EDITABLE, move, note, void
 from campaign.errors import NotPossible
 from models import Delivery, DeliveryState
 
-if TYPE_CHECKING:
-    from campaign.deliveries.findings import Analysis
-
+#: The finding that is no longer true once a proof is out.
+NO_PROOF_SENT = "no_proof_sent"
 #: A question that nobody answered for so long is taken back.
 ANSWER_WITHIN = timedelta(days=3)
 
@@ -39,6 +40,26 @@ def record_analysis(
     if is_ok:
         delivery.analysed_fingerprint = fingerprint
         move(session, delivery, DeliveryState.ANALYSED, actor, now)
+
+
+def keep_analysis(session: Session, analysed: Analysed[Rendered], actor: str, now: datetime) -> Delivery:
+    """Keeps what an analysis found; a delivery that changed meanwhile is not ready for a confirmation."""
+    rendered, analysis = analysed.rendered, analysed.analysis
+    delivery = deliveries.get(session, rendered.delivery.id)
+    is_ok = analysis.is_ok and deliveries.stamp_of(session, delivery) == rendered.version
+    record_analysis(
+        session, delivery, analysis.model_dump_json(), rendered.fingerprint, is_ok=is_ok, actor=actor, now=now
+    )
+    return delivery
+
+
+def kept_analysis(delivery: Delivery, *, has_proof: bool) -> Analysis:
+    """Returns what the last analysis found, without the warning that a proof has settled since."""
+    analysis = Analysis.model_validate_json(delivery.analysis) if delivery.analysis else Analysis()
+    if not has_proof:
+        return analysis
+    kept = [finding for finding in analysis.findings if finding.code != NO_PROOF_SENT]
+    return analysis.model_copy(update={"findings": kept})
 
 
 def ask(session: Session, delivery: Delivery, actor: str, now: datetime) -> None:

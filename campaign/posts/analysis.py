@@ -16,7 +16,6 @@ from campaign.deliveries.draft import (
     LoadedFile,
     Part,
     PollContent,
-    RenderedPart,
     Target,
 )
 from campaign.deliveries.findings import (
@@ -39,8 +38,9 @@ from campaign.deliveries.findings import (
     timetable_of,
     warning,
 )
+from campaign.deliveries.kind import Files
 from campaign.formatting import listed, usd
-from campaign.posts.render import Files, loaded, render_parts
+from campaign.posts.render import loaded
 from campaign.x.text import ORDINARY_POST, has_link, is_same_text, is_similar, spans, weigh
 from campaign.x.types import MediaKind, ReplySettings
 from models import ApiVersion, DeliveryKind
@@ -363,18 +363,19 @@ def analyse(
     draft: Draft,
     targets: Sequence[Target],
     files: Files,
+    placed: Sequence[PlacedPart],
+    remarks: Sequence[Remark],
     *,
     proof: Target | None,
     proofs_sent: int,
     now: datetime,
     public_url: str = "",
-) -> tuple[Analysis, list[RenderedPart]]:
-    """Look at everything that will go out; the parts are those of all accounts that could be rendered.
+) -> Analysis:
+    """Finds what is wrong with the rendered parts, what they cost, and when each goes out.
 
-    `recent_texts` of a target are those of other deliveries: what this one posted already is no duplicate of itself.
-    Without a `public_url` no link is replaced by one whose clicks are counted.
+    `remarks` are about the parts that could not be rendered. `recent_texts` of a target are those of other deliveries:
+    what this one posted already is no duplicate of itself. Without a `public_url` no link is replaced by a counted one.
     """
-    placed, remarks = render_parts(draft, targets, files, public_url)
     planned = timetable_of(placed, draft, now)
     of = len(draft.content.parts)
     findings = [
@@ -390,7 +391,7 @@ def analyse(
         *timetable_findings(targets, planned, draft, now),
         *_audience(draft, targets),
     ]
-    analysis = Analysis(
+    return Analysis(
         findings=sorted(findings, key=lambda one: _ORDER.index(one.level)),
         messages=len(placed),
         calls=calls_of(placed),
@@ -398,7 +399,6 @@ def analyse(
         timetable=planned,
         ends_at=max((post.at for post in planned), default=None),
     )
-    return analysis, [one.rendered for one in placed]
 
 
 def _target_findings(draft: Draft, targets: Sequence[Target], proof: Target | None) -> Iterator[Finding]:

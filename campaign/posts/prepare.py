@@ -1,8 +1,9 @@
-"""What went out on an account before."""
+"""A post rendered, analysed, and shown before it goes out."""
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pendulum
 from sqlmodel import Session, col, select
@@ -12,12 +13,14 @@ from campaign.db.engine import reading, writing
 from campaign.deliveries import approval, links, media
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import fingerprint
-from campaign.deliveries.draft import Draft, RenderedPart, Target
-from campaign.deliveries.findings import Analysis
+from campaign.deliveries.draft import RenderedPart, Target
+from campaign.deliveries.findings import Analysis, PlacedPart, Remark
+from campaign.deliveries.kind import Analysed, Rendered
 from campaign.errors import NotPossible, XError
 from campaign.limits import rate_limits, spend_cap
 from campaign.posts.analysis import analyse
 from campaign.posts.preview import PostView, PreviewHead, as_markdown, view_of
+from campaign.posts.render import render_parts
 from campaign.services.connection import check_if_due
 from campaign.settings import load_settings
 from campaign.x import prices
@@ -43,20 +46,58 @@ _POST_ENDPOINTS = {ApiVersion.V2: "POST /2/tweets", ApiVersion.V1_1: "POST /1.1/
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
-    """A delivery as it would go out now, and what the analysis says of it."""
+class RenderedPost(Rendered):
+    """A post as it would go out now: every part on every account, and what could not be rendered."""
 
-    delivery: Delivery
-    draft: Draft
     targets: list[Target]
-    rendered: list[RenderedPart]
-    analysis: Analysis
-    fingerprint: str
-    stamp: str
+    placed: list[PlacedPart]
+    remarks: list[Remark]
+
+    @property
+    def parts(self) -> list[RenderedPart]:
+        """The parts of all accounts that could be rendered."""
+        return [one.rendered for one in self.placed]
 
 
-def look_at(name: str, actor: str) -> Prepared:
-    """Analyse a delivery and keep what was found; accounts that were not looked at for a day are looked at first."""
+def render_post(name: str) -> RenderedPost:
+    """Renders a post and reads its files, without analysing it; raises WrongUsage for an unknown name."""
+    with reading() as session:
+        delivery = deliveries.named(session, name)
+        draft, version = deliveries.draft_of(session, delivery), deliveries.stamp_of(session, delivery)
+        services = deliveries.targets_of(session, delivery)
+    files = media.load_all(item for part in draft.content.parts for item in part.media)
+    targets = [_target(service, delivery) for service in services]
+    placed, remarks = render_parts(draft, targets, files, load_settings().public_url)
+    mark = fingerprint(draft, [one.rendered for one in placed])
+    return RenderedPost(delivery, draft, services, files, mark, version, targets, placed, remarks)
+
+
+def analyse_post(post: RenderedPost) -> Analysis:
+    """Finds what is wrong with a rendered post, what it costs and when it goes out; keeps and sends nothing."""
+    delivery, now = post.delivery, pendulum.now("UTC")
+    with reading() as session:
+        targets = [
+            replace(target, **_figures(session, service, delivery, now))
+            for target, service in zip(post.targets, post.services, strict=True)
+        ]
+        service = session.get(Service, delivery.proof_service_id) if delivery.proof_service_id else None
+        proof = replace(_target(service, delivery), **_figures(session, service, delivery, now)) if service else None
+    by_id = {target.service_id: target for target in targets}
+    return analyse(
+        post.draft,
+        targets,
+        post.files,
+        [replace(one, target=by_id[one.target.service_id]) for one in post.placed],
+        post.remarks,
+        proof=proof,
+        proofs_sent=delivery.proofs,
+        now=now,
+        public_url=load_settings().public_url,
+    )
+
+
+def analyse_delivery(name: str, actor: str) -> Analysed[RenderedPost]:
+    """Analyses a post and keeps the result; accounts that were not checked for a day are checked first."""
     with reading() as session:
         delivery = deliveries.named(session, name)
         proof = session.get(Service, delivery.proof_service_id) if delivery.proof_service_id else None
@@ -64,51 +105,38 @@ def look_at(name: str, actor: str) -> Prepared:
     for service in services:
         with suppress(XError, NotPossible):  # what is wrong with it is kept on its row, and found by the analysis
             check_if_due(service)
-    prepared = prepare(name)
-    record(prepared, actor)
-    return prepared
+    rendered = render_post(name)
+    analysed = Analysed(rendered, analyse_post(rendered))
+    with writing() as session:
+        approval.keep_analysis(session, analysed, actor, pendulum.now("UTC"))
+    return analysed
 
 
-def prepare(name: str) -> Prepared:
-    """Look at a delivery as a whole, without changing or sending anything; raises WrongUsage when there is none."""
-    now = pendulum.now("UTC")
-    with reading() as session:
-        delivery = deliveries.named(session, name)
-        draft, stamp = deliveries.draft_of(session, delivery), deliveries.stamp_of(session, delivery)
-        services = deliveries.targets_of(session, delivery)
-        targets = [_target(session, service, delivery, now) for service in services]
-        proof = session.get(Service, delivery.proof_service_id) if delivery.proof_service_id else None
-        proof_target = _target(session, proof, delivery, now) if proof else None
-    loaded = media.load_all(item for part in draft.content.parts for item in part.media)
-    analysis, rendered = analyse(
-        draft,
-        targets,
-        loaded,
-        proof=proof_target,
-        proofs_sent=delivery.proofs,
-        now=now,
-        public_url=load_settings().public_url,
-    )
-    return Prepared(delivery, draft, targets, rendered, analysis, fingerprint(draft, rendered), stamp)
+def as_analysed(name: str) -> Analysed[RenderedPost]:
+    """Renders a post, with its last analysis if that was about the same fingerprint, otherwise with a new one."""
+    post = render_post(name)
+    return Analysed(post, analysis_of(post))
 
 
-def _target(session: Session, service: Service, delivery: Delivery, now: datetime) -> Target:
+def analysis_of(post: RenderedPost) -> Analysis:
+    """Returns the last analysis if it was about the same fingerprint; otherwise analyses, and keeps nothing."""
+    if post.delivery.analysis and post.delivery.analysed_fingerprint == post.fingerprint:
+        return approval.kept_analysis(post.delivery, has_proof=bool(post.delivery.proofs))
+    return analyse_post(post)
+
+
+def _target(service: Service, delivery: Delivery) -> Target:
     name = service.x_name or service.label
+    removed = "" if service.is_connected else f"The service {service.internal_name} has been removed."
     return Target(
         service_id=service.id,
         internal_name=service.internal_name,
         label=service.label,
         name=name,
         longest_post=service.longest_post,
-        blocked_because=service.problems if service.blocked else _removed(service),
+        blocked_because=service.problems if service.blocked else removed,
         protected=service.protected,
         api_version=service.api_version.value,
-        recent_texts=recent_texts(session, service.id, now - _RECENTLY, delivery),
-        left=spend_cap.left(session, service.id, now),
-        link_price=prices.POST_WITH_LINK_CREATE.usd,
-        plain_price=prices.POST_CREATE.usd,
-        alt_text_price=prices.MEDIA_METADATA.usd,
-        open_at=rate_limits.calls_open_at(session, service.id, [_POST_ENDPOINTS[service.api_version]], now),
         fields=(
             ("label", service.label),
             ("internal_name", service.internal_name),
@@ -119,51 +147,39 @@ def _target(session: Session, service: Service, delivery: Delivery, now: datetim
     )
 
 
-def _removed(service: Service) -> str:
-    return "" if service.is_connected else f"The service {service.internal_name} has been removed."
+def _figures(session: Session, service: Service, delivery: Delivery, now: datetime) -> dict[str, Any]:
+    """What only an analysis asks of an account: what it posted lately, what it may spend, when X allows posts."""
+    return {
+        "recent_texts": recent_texts(session, service.id, now - _RECENTLY, delivery),
+        "left": spend_cap.left(session, service.id, now),
+        "link_price": prices.POST_WITH_LINK_CREATE.usd,
+        "plain_price": prices.POST_CREATE.usd,
+        "alt_text_price": prices.MEDIA_METADATA.usd,
+        "open_at": rate_limits.calls_open_at(session, service.id, [_POST_ENDPOINTS[service.api_version]], now),
+    }
 
 
-def record(prepared: Prepared, actor: str) -> Delivery:
-    """Keep an analysis: without errors the delivery waits for a yes, unless it changed meanwhile."""
-    with writing() as session:
-        delivery = deliveries.get(session, prepared.delivery.id)
-        is_ok = prepared.analysis.is_ok and deliveries.stamp_of(session, delivery) == prepared.stamp
-        approval.record_analysis(
-            session,
-            delivery,
-            prepared.analysis.model_dump_json(),
-            prepared.fingerprint,
-            is_ok=is_ok,
-            actor=actor,
-            now=pendulum.now("UTC"),
-        )
-        return delivery
-
-
-def head_of(prepared: Prepared) -> PreviewHead:
+def head_of(analysed: Analysed[RenderedPost]) -> PreviewHead:
     """What is said of the delivery as a whole."""
-    analysis = prepared.analysis
-    label = prepared.delivery.label or prepared.delivery.name
-    return PreviewHead(label, prepared.delivery.name, analysis.cost, tuple(analysis.findings))
+    delivery, analysis = analysed.rendered.delivery, analysed.analysis
+    return PreviewHead(delivery.label or delivery.name, delivery.name, analysis.cost, tuple(analysis.findings))
 
 
-def views_of(prepared: Prepared) -> list[PostView]:
+def views_of(analysed: Analysed[RenderedPost]) -> list[PostView]:
     """Every part on every account as X will show it."""
-    targets = {target.service_id: target for target in prepared.targets}
-    parts = len(prepared.draft.content.parts)
-    times = {(one.service, one.part): one.at for one in prepared.analysis.timetable}
+    times = {(one.service, one.part): one.at for one in analysed.analysis.timetable}
     return [
         view_of(
-            targets[part.service_id],
-            part,
-            parts=parts,
-            thumbnails=[media.thumbnail(file) for file in part.files],
-            at=times.get((targets[part.service_id].internal_name, part.part)),
+            one.target,
+            one.rendered,
+            parts=one.of,
+            thumbnails=[media.thumbnail(file) for file in one.rendered.files],
+            at=times.get((one.target.internal_name, one.rendered.part)),
         )
-        for part in prepared.rendered
+        for one in analysed.rendered.placed
     ]
 
 
-def preview_text(prepared: Prepared) -> str:
+def preview_text(analysed: Analysed[RenderedPost]) -> str:
     """The preview as Markdown."""
-    return as_markdown(head_of(prepared), views_of(prepared))
+    return as_markdown(head_of(analysed), views_of(analysed))

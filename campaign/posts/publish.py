@@ -24,7 +24,7 @@ from campaign.formatting import usd
 from campaign.limits import rate_limits, spend_cap
 from campaign.limits.spend_cap import book_failed_call, settle_failed_call
 from campaign.posts.lookup import look_for
-from campaign.posts.prepare import Prepared, prepare
+from campaign.posts.prepare import RenderedPost, analysis_of, render_post
 from campaign.posts.report import DeliveryReport, report_of
 from campaign.posts.work import Work, first_unfinished, price_of, reply_to
 from campaign.running import retried, run_side_by_side, wait_until
@@ -266,40 +266,39 @@ def why_failed(messages: Iterable[Logged], names: dict[int, str]) -> str:
     return " ".join(f"Part {one.part} on {names[one.service_id]} was refused: {one.reason}" for one in refused)
 
 
-def begin(name: str, actor: str) -> Prepared:
-    """Let a confirmed delivery go out: its log is written. Raises NotPossible when it may not go out now."""
-    prepared, now = prepare(name), pendulum.now("UTC")
-    if prepared.delivery.kind is not DeliveryKind.POST:
+def begin(name: str, actor: str) -> RenderedPost:
+    """Lets a confirmed post go out and writes its log; raises NotPossible when it may not go out now."""
+    post, now = render_post(name), pendulum.now("UTC")
+    if post.delivery.kind is not DeliveryKind.POST:
         raise WrongUsage(f"{name} is a broadcast of direct messages; run dm-broadcast for it.")
     with writing() as session:
-        delivery = deliveries.get(session, prepared.delivery.id)
+        delivery = deliveries.get(session, post.delivery.id)
         is_new = delivery.state is not DeliveryState.IN_PROGRESS
-        reason = open_up(session, delivery, prepared.fingerprint, actor, now)
+        reason = open_up(session, delivery, post.fingerprint, actor, now)
         if reason is None:
             if is_new:
-                messages.plan(session, delivery, prepared.rendered)
-                shorten_posts(session, delivery, prepared.rendered, now)
-            session.flush()
-            return replace(prepared, delivery=delivery, stamp=deliveries.stamp_of(session, delivery))
+                messages.plan(session, delivery, post.parts)
+                shorten_posts(session, delivery, post.parts, now)
+            return replace(post, delivery=delivery)
     raise NotPossible(reason)
 
 
 def publish_on(
     service: Service,
-    prepared: Prepared,
+    post: RenderedPost,
     proof_number: int = MAIN,
     on_progress: OnProgress = lambda _done, _all: None,
 ) -> Progress:
     """Publishes what is not out yet on one account, part by part; what X may have done is looked up first."""
     with claim(service.id, service.internal_name, Claim.POSTS):
-        return publish_parts(work_of(service, prepared, proof_number), on_progress)
+        return publish_parts(work_of(service, post, proof_number), on_progress)
 
 
-def work_of(service: Service, prepared: Prepared, proof_number: int = MAIN) -> Work:
+def work_of(service: Service, post: RenderedPost, proof_number: int = MAIN) -> Work:
     """What is to be done on one account; a proof shows what the first account gets."""
-    shown = service.id if proof_number == MAIN else prepared.rendered[0].service_id
-    parts = {part.part: replace(part, service_id=service.id) for part in prepared.rendered if part.service_id == shown}
-    return _work(service, prepared.delivery, parts, prepared.stamp, proof_number)
+    shown = service.id if proof_number == MAIN else post.parts[0].service_id
+    parts = {part.part: replace(part, service_id=service.id) for part in post.parts if part.service_id == shown}
+    return _work(service, post.delivery, parts, post.version, proof_number)
 
 
 def _work(
@@ -326,16 +325,16 @@ class Steps:
     """How the steps of publishing on an account are run: here and now, or as tasks of a Prefect run."""
 
     check: Callable[[Service], Service]
-    publish: Callable[[Service, Prepared, int], Progress]
+    publish: Callable[[Service, RenderedPost, int], Progress]
 
 
 DIRECT = Steps(retried(check_if_due), retried(publish_on))
 
 
-def work_on(service: Service, prepared: Prepared, steps: Steps = DIRECT) -> Progress:
+def work_on(service: Service, post: RenderedPost, steps: Steps = DIRECT) -> Progress:
     """Does for one account all that can be done now; never fails the others."""
     try:
-        return steps.publish(steps.check(service), prepared, MAIN)
+        return steps.publish(steps.check(service), post, MAIN)
     except (XError, NotPossible) as error:
         return Progress(service.id, End.BLOCKED, f"{service.internal_name}: {error}")
 
@@ -353,10 +352,10 @@ def settle_left_behind() -> None:
                 messages.cancel_pending(session, deliveries.get(session, delivery.id), _now())
 
 
-def targets_left(prepared: Prepared) -> list[Service]:
+def targets_left(post: RenderedPost) -> list[Service]:
     """The accounts on which something is not out."""
     with reading() as session:
-        log = messages.of_delivery(session, deliveries.get(session, prepared.delivery.id))
+        log = messages.of_delivery(session, deliveries.get(session, post.delivery.id))
         open_ids = {one.service_id for one in log if one.state not in {MessageState.SENT, MessageState.CANCELLED}}
         return [services.get(session, service_id) for service_id in sorted(open_ids)]
 
@@ -388,29 +387,30 @@ def report_on(session: Session, delivery: Delivery) -> DeliveryReport:
     return report_of(delivery, messages.of_delivery(session, delivery), known)
 
 
-def send_proof(prepared: Prepared, actor: str, steps: Steps = DIRECT) -> Progress:
-    """Sends the next proof of an analysed delivery; raises NotPossible when there is no proof service or an error."""
-    if prepared.draft.proof_service is None:
-        raise NotPossible(f"{prepared.delivery.name} has no proof service; choose one, or confirm it without a proof.")
-    if not prepared.analysis.is_ok or not prepared.rendered:
-        raise NotPossible(f"{prepared.delivery.name} has errors; put them right, then send a proof.")
-    service, number, stamp = _plan(prepared, actor)
-    return steps.publish(steps.check(service), replace(prepared, stamp=stamp), number)
+def send_proof(name: str, actor: str, steps: Steps = DIRECT) -> Progress:
+    """Sends the next proof of a post; raises NotPossible when it has no proof service, or errors."""
+    post = render_post(name)
+    if post.draft.proof_service is None:
+        raise NotPossible(f"{name} has no proof service; choose one, or confirm it without a proof.")
+    if not post.parts or not analysis_of(post).is_ok:
+        raise NotPossible(f"{name} has errors; put them right, then send a proof.")
+    service, number = _plan_proof(post, actor)
+    return steps.publish(steps.check(service), post, number)
 
 
-def _plan(prepared: Prepared, actor: str) -> tuple[Service, int, str]:
-    """Give the proof its number and write its log."""
+def _plan_proof(post: RenderedPost, actor: str) -> tuple[Service, int]:
+    """Gives the proof its number and writes its log."""
     with writing() as session:
-        delivery = deliveries.get(session, prepared.delivery.id)
+        delivery, now = deliveries.get(session, post.delivery.id), pendulum.now("UTC")
         service = services.get(session, delivery.proof_service_id or 0)
         delivery.proofs += 1
-        shown = [part for part in prepared.rendered if part.service_id == prepared.rendered[0].service_id]
-        parts, now = [replace(part, service_id=service.id) for part in shown], pendulum.now("UTC")
+        shown = [part for part in post.parts if part.service_id == post.parts[0].service_id]
+        parts = [replace(part, service_id=service.id) for part in shown]
         messages.plan(session, delivery, parts, delivery.proofs)
         shorten_posts(session, delivery, parts, now, delivery.proofs)
-        number, to = delivery.proofs, service.internal_name
-        deliveries.note(session, delivery, "proof", actor, now, f"Proof #{number} to {to}.")
-        return service, delivery.proofs, deliveries.stamp_of(session, delivery)
+        detail = f"Proof #{delivery.proofs} to {service.internal_name}."
+        deliveries.note(session, delivery, "proof", actor, now, detail)
+        return service, delivery.proofs
 
 
 def withdraw(name: str, actor: str, *, proofs: bool) -> int:
@@ -454,9 +454,9 @@ def publish_delivery(name: str, started_by: str, *, wait: bool) -> tuple[Deliver
     while until := opens_at(name):
         wait_until(until)
     settle_left_behind()
-    prepared = begin(name, started_by)
+    post = begin(name, started_by)
     while True:
-        ends = run_side_by_side(lambda service: work_on(service, prepared), targets_left(prepared))
+        ends = run_side_by_side(lambda service: work_on(service, post), targets_left(post))
         until = min((end.until for end in ends if end.until), default=None)
         if until is None or not wait:
             return conclude(name), ends

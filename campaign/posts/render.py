@@ -1,15 +1,13 @@
 """Every part of a delivery for every account. Pure: the files were looked at before."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from campaign.deliveries.draft import Draft, FileProblem, LoadedFile, NamedLink, Part, RenderedPart, Target
+from campaign.deliveries.draft import Draft, LoadedFile, NamedLink, Part, RenderedPart, Target
 from campaign.deliveries.findings import Level, PlacedPart, Remark
+from campaign.deliveries.kind import Files
 from campaign.deliveries.links import countable
 from campaign.deliveries.templating import JOIN_LINK, BrokenTemplate, Fields, UnknownField, render
-
-Files = Mapping[str, LoadedFile | FileProblem]
-"""What became of the files, by their source."""
 
 
 def render_parts(

@@ -13,11 +13,11 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import Artifact
 
-from campaign.broadcasts.prepare import Aim
 from campaign.broadcasts.report import WaveNumbers, report_on
 from campaign.db.engine import writing
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.findings import Analysis, Sample
+from campaign.deliveries.kind import Analysed, Rendered
 from deployments.server import Server
 from models import Delivery, DeliveryState, Message, MessageState
 from tasks import dm_broadcast
@@ -118,13 +118,13 @@ def test_without_a_run_nothing_is_shown(going: Delivery) -> None:
 
 def test_the_preview_is_an_artifact_and_given_back(going: Delivery) -> None:
     sample = Sample(why="shortest", service="acme", handle="ann", full_name="Ann", text="Hello Ann")
-    aim = Aim(going, broadcast(), [], Analysis(samples=[sample]), [])
+    analysed = Analysed(Rendered(going, broadcast(), [], {}, "", ""), Analysis(samples=[sample]))
     given: list[str] = []
-    in_a_run(lambda: given.append(publish_preview(aim)))
+    in_a_run(lambda: given.append(publish_preview(analysed)))
     (artifact,) = shown(f"preview-{going.name}")
     assert artifact.data == given[0]
     assert "> Hello Ann" in given[0]
-    assert publish_preview(aim) == given[0]
+    assert publish_preview(analysed) == given[0]
 
 
 def test_the_report_is_a_table_and_a_page_and_the_waves_are_a_table(going: Delivery) -> None:

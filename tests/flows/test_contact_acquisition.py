@@ -10,7 +10,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from sqlmodel import select
 
-from campaign.broadcasts.prepare import aim
+from campaign.broadcasts.prepare import analyse_delivery
 from campaign.consent.agreements import invitation_of
 from campaign.contacts import report as acquisitions
 from campaign.db.engine import reading
@@ -117,7 +117,7 @@ def test_people_are_invited_once_and_a_yes_brings_the_profile_by_itself(
 
     # The next invitation leaves out whoever was asked, and says why; the report tells how far people came.
     form_again = MessageInvitationForm(label="Once more", services=[TwitterService.load(block_name("acme"))])
-    again = aim(compose(form_again.draft(), actor="ana").name, "ana").analysis
+    again = analyse_delivery(compose(form_again.draft(), actor="ana").name, "ana").analysis
     assert again.excluded == {"already_contact": 1, "already_invited": len(received) - 1}
     with reading() as session:
         report = acquisitions.acquisition_of(session, acme.service)

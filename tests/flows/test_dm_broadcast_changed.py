@@ -7,7 +7,7 @@ import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
-from campaign.broadcasts.prepare import aim
+from campaign.broadcasts.prepare import analyse_delivery
 from campaign.db.engine import reading
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Content, Part
@@ -37,7 +37,7 @@ def change_text(text: str) -> None:
         delivery = deliveries.named(session, the_delivery().name)
         draft = deliveries.draft_of(session, delivery)
     recompose(delivery.name, draft.model_copy(update={"content": Content(parts=[Part(text=text)])}), actor="ana")
-    aim(delivery.name, "ana")
+    analyse_delivery(delivery.name, "ana")
 
 
 @pytest.mark.timeout(240)

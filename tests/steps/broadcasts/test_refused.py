@@ -8,13 +8,14 @@ import pendulum
 import pytest
 
 from campaign.broadcasts import waves
-from campaign.broadcasts.prepare import Aim, aim
+from campaign.broadcasts.prepare import analyse_delivery
 from campaign.broadcasts.report import report_on
 from campaign.broadcasts.send import describe_outcome, due_broadcasts, send_broadcast
 from campaign.db.engine import reading, writing
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Audience, Broadcast, Content, Draft, MediaItem, Part
 from campaign.deliveries.edit import compose, resume, resume_if_paused
+from campaign.deliveries.kind import Analysed, Rendered
 from campaign.errors import NotPossible, WrongUsage
 from campaign.kinds import confirm
 from campaign.settings import load_settings
@@ -35,7 +36,9 @@ def _quick(x: SimulatedX, monkeypatch: pytest.MonkeyPatch) -> None:
     load_settings.cache_clear()
 
 
-def analysed(*brands: Brand, label: str = "Hello", media: list[MediaItem] | None = None, where: str = "") -> Aim:
+def analysed(
+    *brands: Brand, label: str = "Hello", media: list[MediaItem] | None = None, where: str = ""
+) -> Analysed[Rendered]:
     draft = Draft(
         kind=DeliveryKind.DM,
         label=label,
@@ -43,11 +46,11 @@ def analysed(*brands: Brand, label: str = "Hello", media: list[MediaItem] | None
         content=Content(parts=[Part(text="Hello {{ visitor.username | default('there') }}", media=media or [])]),
         broadcast=Broadcast(audience=Audience(where=where)),
     )
-    return aim(compose(draft, actor="ana").name, "ana")
+    return analyse_delivery(compose(draft, actor="ana").name, "ana")
 
 
 def confirmed(*brands: Brand, **more: Any) -> str:
-    name = analysed(*brands, **more).delivery.name
+    name = analysed(*brands, **more).rendered.delivery.name
     confirm(name, "ana", accept_unconsented=True)
     return name
 

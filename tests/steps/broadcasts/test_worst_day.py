@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlmodel import select
 
 from campaign.broadcasts import waves
-from campaign.broadcasts.prepare import aim
+from campaign.broadcasts.prepare import analyse_delivery
 from campaign.db.engine import engine, reading, writing
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Audience, Broadcast, Content, Draft, Part
@@ -45,7 +45,7 @@ def confirmed(brand: Brand, where: str = "") -> str:
         broadcast=Broadcast(audience=Audience(where=where)),
     )
     name = compose(draft, actor="ana").name
-    aim(name, "ana")
+    analyse_delivery(name, "ana")
     confirm(name, "ana", accept_unconsented=True)
     return name
 

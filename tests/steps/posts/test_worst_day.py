@@ -13,7 +13,7 @@ from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Content, Draft, MediaItem, Part
 from campaign.deliveries.edit import compose, recompose, stop
 from campaign.kinds import confirm
-from campaign.posts.prepare import prepare, record
+from campaign.posts.prepare import analyse_delivery
 from models import Charge, DeliveryState, Message, MessageState
 from tests.command import here
 from tests.forking import Started, fork
@@ -31,7 +31,7 @@ def confirmed(*brands: Brand, texts: list[str] = TEXTS) -> str:
     """A thread that a person said yes to."""
     content = Content(parts=[Part(text=text) for text in texts])
     name = compose(Draft(label="Launch", services=[brand.name for brand in brands], content=content), actor="ana").name
-    record(prepare(name), "ana")
+    analyse_delivery(name, "ana")
     confirm(name, "ana")
     return name
 
@@ -116,7 +116,7 @@ def test_after_a_refusal_a_correction_goes_on_without_repeating_what_is_out(x: S
     corrected = [TEXTS[0], "Two, said better", *TEXTS[2:]]
     content = Content(parts=[Part(text=text) for text in corrected])
     recompose(name, Draft(label="Launch", services=["acme"], content=content), actor="ana")
-    record(prepare(name), "ana")
+    analyse_delivery(name, "ana")
     confirm(name, "ana")
     done = here("delivery", "send", name, "--json", **SETTLE)
 
@@ -146,7 +146,7 @@ def test_the_old_api_publishes_a_thread_with_a_picture_too(x: SimulatedX, connec
     file.write_bytes(picture("PNG"))
     parts = [Part(text="One", media=[MediaItem(source=str(file), alt_text="A shop")]), Part(text="Two")]
     name = compose(Draft(label="Old", services=["acme"], content=Content(parts=parts)), actor="ana").name
-    record(prepare(name), "ana")
+    analyse_delivery(name, "ana")
     confirm(name, "ana")
     x.fault("/1.1/statuses/update.json", "answer_lost", after=1)
 

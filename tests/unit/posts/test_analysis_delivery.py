@@ -27,9 +27,8 @@ def test_a_delivery_needs_something_to_say_and_somewhere_to_say_it() -> None:
 
 
 def test_no_account_is_an_error() -> None:
-    analysis, rendered = analyse(draft("Hello"), [], {}, proof=PROOF, proofs_sent=1, now=NOW)
+    analysis = analyse(draft("Hello"), [], {}, [], [], proof=PROOF, proofs_sent=1, now=NOW)
     assert sentences(analysis) == {"no_target": "The delivery goes to no account: choose a service."}
-    assert not rendered
     assert analysis.ends_at is None
 
 
