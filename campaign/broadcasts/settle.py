@@ -11,7 +11,7 @@ from sqlalchemy import Select, Update, bindparam, case, func, null, select, upda
 from sqlmodel import Session, col
 
 from campaign.broadcasts.arm import Armed
-from campaign.broadcasts.context import SENDING, Call, Desk, Told, moved, pause, pause_all
+from campaign.broadcasts.context import SENDING, BroadcastSender, Call, LatestLimits, moved, pause, pause_all
 from campaign.consent import store as consent
 from campaign.db.engine import writing
 from campaign.db.json_rows import as_ids, as_rows, ids_given, is_on_postgresql, rows_of
@@ -275,22 +275,22 @@ FILE_UNKNOWN = "media_unknown"
 _Written = Sequence[tuple[MessageState, Outcome]]
 
 
-def settle(desk: Desk, armed: Armed, calls: Sequence[Call], told: Told) -> bool:
+def settle(sender: BroadcastSender, armed: Armed, calls: Sequence[Call], latest: LatestLimits) -> bool:
     """Commit what came of some calls, and what follows for the broadcast; whether the batch has to halt."""
     with writing(durable=True) as session:
-        now = desk.clock()
+        now = sender.clock()
         written = record_outcomes(session, [outcome_of(call, armed.at) for call in calls], now)
-        _book(session, desk, written, told.hear(calls), now)
-        _remember_unreachable(session, desk, armed, written, now)
-        is_unknown = _forget_file(session, desk, armed, calls)
+        _book(session, sender, written, latest.update(calls), now)
+        _remember_unreachable(session, sender, armed, written, now)
+        is_unknown = _forget_file(session, sender, armed, calls)
         reason = _why_pause(armed, written, is_unknown=is_unknown)
         if reason is not None:
-            pause(session, armed.letter.delivery_id, reason, now)
+            pause(session, armed.broadcast.delivery_id, reason, now)
     if armed.span.proof_number == MAIN:
-        desk.on_change(armed.letter.delivery_id, moved(MessageState.PENDING, *(one.state for _, one in written)))
+        sender.on_change(armed.broadcast.delivery_id, moved(MessageState.PENDING, *(one.state for _, one in written)))
     blocked = next((call.result for call in calls if isinstance(call.result, ServiceBlocked)), None)
     if blocked is not None:
-        pause_all(desk.service, blocked, desk.clock())
+        pause_all(sender.service, blocked, sender.clock())
     return reason is not None or is_unknown or blocked is not None
 
 
@@ -307,14 +307,16 @@ def outcome_of(call: Call, armed_at: datetime) -> Outcome:
     return Outcome(message_id, armed_at, MessageState.PENDING, is_tried=is_tried)
 
 
-def _book(session: Session, desk: Desk, written: _Written, windows: tuple[Window, ...], now: datetime) -> None:
+def _book(
+    session: Session, sender: BroadcastSender, written: _Written, windows: tuple[Window, ...], now: datetime
+) -> None:
     """Charge what was sent; money for what may be out stays aside, message by message."""
-    service_id, price, endpoint = desk.service.id, desk.gateway.message_price, desk.gateway.message_endpoint
+    service_id, price, endpoint = sender.service.id, sender.gateway.message_price, sender.gateway.message_endpoint
     sent = sum(one.state is MessageState.SENT for _, one in written)
     still_out = rate_limits.being_sent(session, [service_id]).total()
     spend_cap.settle(session, service_id, SENDING, [Receipt(endpoint, price, sent, windows)], now, keep=still_out)
     doubted = [purpose_of(one.message_id) for before, one in written if _is_new_doubt(before, one)]
-    spend_cap.keep_aside(session, desk.service, endpoint, doubted, price, now)
+    spend_cap.keep_aside(session, sender.service, endpoint, doubted, price, now)
     # Another process took them for lost meanwhile.
     known = [one for before, one in written if before is MessageState.UNCERTAIN and one.state is not before]
     spend_cap.release_lost(session, service_id, [purpose_of(one.message_id) for one in known])
@@ -324,25 +326,27 @@ def _is_new_doubt(before: MessageState, outcome: Outcome) -> bool:
     return outcome.state is MessageState.UNCERTAIN and before is not MessageState.UNCERTAIN
 
 
-def _remember_unreachable(session: Session, desk: Desk, armed: Armed, written: _Written, now: datetime) -> None:
+def _remember_unreachable(
+    session: Session, sender: BroadcastSender, armed: Armed, written: _Written, now: datetime
+) -> None:
     for _, one in written:
         if one.state is MessageState.REFUSED and one.reason_code in RECIPIENT_REASONS:
             visitor_id = armed.recipients[one.message_id].visitor_id
-            consent.remember_unreachable(session, desk.service.id, visitor_id, one.reason_code, now)
+            consent.remember_unreachable(session, sender.service.id, visitor_id, one.reason_code, now)
 
 
-def _forget_file(session: Session, desk: Desk, armed: Armed, calls: Sequence[Call]) -> bool:
+def _forget_file(session: Session, sender: BroadcastSender, armed: Armed, calls: Sequence[Call]) -> bool:
     """Whether X did not know the file: it is uploaded again."""
     is_unknown = any(isinstance(call.result, Refused) and call.result.reason == FILE_UNKNOWN for call in calls)
-    if is_unknown and armed.letter.file:
-        log.forget_uploads(session, desk.service.id, [armed.letter.file.sha256])
+    if is_unknown and armed.broadcast.file:
+        log.forget_uploads(session, sender.service.id, [armed.broadcast.file.sha256])
     return is_unknown
 
 
 def _why_pause(armed: Armed, written: _Written, *, is_unknown: bool) -> str | None:
     """Why the broadcast pauses: X refuses too much of it, or does not take its file."""
     answered = {MessageState.SENT, MessageState.REFUSED}
-    record = armed.letter.record
+    record = armed.broadcast.record
     reason = record.add([one.state is MessageState.SENT for _, one in written if one.state in answered])
     if is_unknown and record.file_is_unknown():
         return "X does not take its file any more: choose another one."

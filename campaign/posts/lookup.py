@@ -9,11 +9,10 @@ from sqlmodel import Session
 from campaign.db.engine import reading, writing
 from campaign.deliveries import log
 from campaign.deliveries.log import purpose_of
-from campaign.deliveries.progress import End, Progress, stop_for
+from campaign.deliveries.progress import End, Progress
 from campaign.errors import XError
 from campaign.limits import rate_limits, spend_cap
-from campaign.limits.spend_cap import settle_failed_call
-from campaign.posts.work import Work, price_of, reply_to
+from campaign.posts.sender import PostSender, price_of, reply_to
 from campaign.x.text import is_same_text
 from campaign.x.types import CLOCK_SKEW, Answer, OwnPost, Receipt
 from models import Message, MessageState
@@ -61,53 +60,53 @@ def is_proof_of_absence(look: Look, attempt: Attempt, settle: timedelta) -> bool
     return look.is_complete and look.at >= attempt.armed_at + settle
 
 
-def look_for(work: Work, message: Message) -> Progress | None:
+def look_for(sender: PostSender, message: Message) -> Progress | None:
     """Settle a part that may or may not be out; None when it is settled now."""
-    attempt = _attempt_of(work, message)
-    answer = _look(work, message, attempt)
+    attempt = _attempt_of(sender, message)
+    answer = _look(sender, message, attempt)
     if isinstance(answer, Progress):
         return answer
-    return _settle(work, message, attempt, answer)
+    return _settle(sender, message, attempt, answer)
 
 
-def _attempt_of(work: Work, message: Message) -> Attempt:
+def _attempt_of(sender: PostSender, message: Message) -> Attempt:
     with reading() as session:
-        before = reply_to(work, session, message.part)
-    armed_at = message.armed_at or work.clock()
+        before = reply_to(sender, session, message.part)
+    armed_at = message.armed_at or sender.clock()
     return Attempt(message.text, before, message.first_armed_at or armed_at, armed_at)
 
 
-def _look(work: Work, message: Message, attempt: Attempt) -> Look | Progress:
-    gateway, purpose, service_id = work.gateway, f"looking for message {message.id}", work.service.id
+def _look(sender: PostSender, message: Message, attempt: Attempt) -> Look | Progress:
+    gateway, purpose, service_id = sender.gateway, f"looking for message {message.id}", sender.service.id
     with writing() as session:
-        now = work.clock()
+        now = sender.clock()
         if opens_at := rate_limits.calls_open_at(session, service_id, [gateway.timeline_endpoint], now):
-            return work.progress(End.WAITING, "X allows no more calls for now.", opens_at)
+            return sender.progress(End.WAITING, "X allows no more calls for now.", opens_at)
         wanted = gateway.longest_timeline_page
         at_most = spend_cap.reserve(session, service_id, purpose, gateway.own_post_price, wanted, now)
         if at_most < gateway.shortest_timeline_page:
             spend_cap.release(session, service_id, purpose)
             reason = "Whether it is out cannot be looked up: this month's spend cap is reached."
-            return work.progress(End.CAPPED, reason)
+            return sender.progress(End.CAPPED, reason)
     try:
-        answer = gateway.own_posts(work.service.x_user_id or "", since_of(attempt), at_most)
+        answer = gateway.own_posts(sender.service.x_user_id or "", since_of(attempt), at_most)
     except XError as error:
-        settle_failed_call(service_id, purpose, error)
-        if stop := stop_for(work, error):
+        sender.book_failure(purpose, error)
+        if stop := sender.stop_for(error):
             return stop
         raise
-    return _paid(work, purpose, answer, at_most, now)
+    return _paid(sender, purpose, answer, at_most, now)
 
 
-def _paid(work: Work, purpose: str, answer: Answer[list[OwnPost]], at_most: int, asked_at: datetime) -> Look:
+def _paid(sender: PostSender, purpose: str, answer: Answer[list[OwnPost]], at_most: int, asked_at: datetime) -> Look:
     """A look is as old as its question: what X did after that is perhaps not in the answer."""
     with writing() as session:
-        spend_cap.settle(session, work.service.id, purpose, answer.receipts, work.clock())
+        spend_cap.settle(session, sender.service.id, purpose, answer.receipts, sender.clock())
     read = sum(receipt.resources for receipt in answer.receipts)
-    return Look(answer.value, asked_at, is_complete=read <= at_most - work.gateway.shortest_timeline_page)
+    return Look(answer.value, asked_at, is_complete=read <= at_most - sender.gateway.shortest_timeline_page)
 
 
-def _settle(work: Work, message: Message, attempt: Attempt, look: Look) -> Progress | None:
+def _settle(sender: PostSender, message: Message, attempt: Attempt, look: Look) -> Progress | None:
     with writing() as session:
         known = log.get(session, message.id)
         if known.state is MessageState.SENDING:
@@ -115,17 +114,17 @@ def _settle(work: Work, message: Message, attempt: Attempt, look: Look) -> Progr
             session.flush()
         found = found_in(look, attempt, log.owned_ids(session, [post.x_id for post in look.posts]))
         if found:
-            _book(work, session, known)
+            _book(sender, session, known)
             log.settle(session, known, MessageState.SENT, look.at, x_id=found)
             return None
-        return _absent(work, session, known, attempt, look)
+        return _absent(sender, session, known, attempt, look)
 
 
-def _absent(work: Work, session: Session, message: Message, attempt: Attempt, look: Look) -> Progress | None:
+def _absent(sender: PostSender, session: Session, message: Message, attempt: Attempt, look: Look) -> Progress | None:
     is_refused_at_once = message.reason_code == "duplicate" and message.attempts == 1
-    if not is_refused_at_once and not is_proof_of_absence(look, attempt, work.settle_after):
-        return _wait(work, attempt, look)
-    spend_cap.release(session, work.service.id, purpose_of(message.id))
+    if not is_refused_at_once and not is_proof_of_absence(look, attempt, sender.settle_after):
+        return _wait(sender, attempt, look)
+    spend_cap.release(session, sender.service.id, purpose_of(message.id))
     if message.reason_code == "duplicate":
         log.settle(session, message, MessageState.REFUSED, look.at, reason=message.reason, reason_code="duplicate")
     else:
@@ -133,15 +132,15 @@ def _absent(work: Work, session: Session, message: Message, attempt: Attempt, lo
     return None
 
 
-def _wait(work: Work, attempt: Attempt, look: Look) -> Progress:
-    shows_by = attempt.armed_at + work.settle_after
+def _wait(sender: PostSender, attempt: Attempt, look: Look) -> Progress:
+    shows_by = attempt.armed_at + sender.settle_after
     if look.at < shows_by:
-        return work.progress(End.WAITING, "X's answer was lost, and X may show a post late.", shows_by)
+        return sender.progress(End.WAITING, "X's answer was lost, and X may show a post late.", shows_by)
     reason = "Whether it is out cannot be told: the account posted too much since. `campaign delivery settle` decides."
-    return work.progress(End.HALTED, reason)
+    return sender.progress(End.HALTED, reason)
 
 
-def _book(work: Work, session: Session, message: Message) -> None:
+def _book(sender: PostSender, session: Session, message: Message) -> None:
     """Charge what a lost answer would have charged."""
-    receipt = Receipt(work.gateway.post_endpoint, price_of(work, message.text), 1)
-    spend_cap.settle(session, work.service.id, purpose_of(message.id), [receipt], work.clock())
+    receipt = Receipt(sender.gateway.post_endpoint, price_of(sender, message.text), 1)
+    spend_cap.settle(session, sender.service.id, purpose_of(message.id), [receipt], sender.clock())

@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from campaign.audience import erased
 from campaign.broadcasts import outbox, send, settle
 from campaign.broadcasts.arm import Armed, arm
-from campaign.broadcasts.context import Desk, Letter
+from campaign.broadcasts.context import BroadcastSender, OutgoingBroadcast
 from campaign.broadcasts.inbox import read_inbox, waits_until
 from campaign.broadcasts.outbox import Span
 from campaign.broadcasts.settle import UNTOLD, Outcome
@@ -63,10 +63,12 @@ def x() -> VirtualMessages:
     return VirtualMessages(seed=1, trouble=0)
 
 
-def desk(acme: Service, x: VirtualMessages, gateway: type[MessageGateway] = MessageGateway, **changes: Any) -> Desk:
-    options: dict[str, Any] = {"letters": {}, "inbox_every": timedelta(0), "at_once": 1, **changes}
+def desk(
+    acme: Service, x: VirtualMessages, gateway: type[MessageGateway] = MessageGateway, **changes: Any
+) -> BroadcastSender:
+    options: dict[str, Any] = {"broadcasts": {}, "inbox_every": timedelta(0), "at_once": 1, **changes}
     found = cast("Any", gateway(x, "1"))
-    return Desk(found, acme, clock=x.clock, settle_after=SETTLE, words=STOP, **options)
+    return BroadcastSender(found, acme, clock=x.clock, settle_after=SETTLE, words=STOP, **options)
 
 
 def a_lost_message(acme: Service) -> int:
@@ -175,10 +177,10 @@ def test_nothing_is_kept_of_what_somebody_writes_who_was_erased(acme: Service, x
     assert not any("2001" in line for line in said)
 
 
-def armed_for(acme: Service, news: Delivery, at: Desk) -> Armed:
+def armed_for(acme: Service, news: Delivery, at: BroadcastSender) -> Armed:
     with reading() as session:
         stamp = deliveries.stamp_of(session, news)
-    letter = Letter(news.id, news.name, stamp, BroadcastText("Hello", {}, "", STOP))
+    letter = OutgoingBroadcast(news.id, news.name, stamp, BroadcastText("Hello", {}, "", STOP))
     found = arm(at, letter, Span(news.id, acme.id))
     assert isinstance(found, Armed)
     return found

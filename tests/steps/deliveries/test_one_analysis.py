@@ -47,7 +47,7 @@ def counted() -> Iterator[Callable[[], int]]:
         yield lambda: len(calls)
     finally:
         sys.setprofile(None)
-        threading.setprofile(None)  # type: ignore[arg-type]
+        threading.setprofile(None)
 
 
 @pytest.fixture
