@@ -62,7 +62,7 @@ def _prepare(seed: int, accounts: int, parts: int) -> tuple[list[Service], Deliv
         rendered = [_rendered(service.id, part, seed) for service in services for part in range(1, parts + 1)]
         messages.plan(session, delivery, rendered)
         shorten_posts(session, delivery, rendered, NOW)
-        return services, delivery, deliveries.stamp_of(session, delivery)
+        return services, delivery, deliveries.version_of(session, delivery)
 
 
 def _text(part: int, seed: int) -> str:

@@ -42,7 +42,7 @@ def next_up(session: Session, sender: BroadcastSender, now: datetime) -> Next:
         broadcast = sender.broadcasts.get(delivery.id)
         if broadcast is None or deliveries.is_expired(delivery, now):
             continue
-        if broadcast.version != deliveries.stamp_of(session, delivery):
+        if broadcast.version != deliveries.version_of(session, delivery):
             continue
         known = waves.of_service(session, delivery.id, sender.service.id)
         found = _first_pending(session, sender, broadcast, known)

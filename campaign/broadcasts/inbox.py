@@ -12,10 +12,9 @@ from campaign.broadcasts import waves
 from campaign.broadcasts.context import SENDING, BroadcastSender, moved, pause_all, sender_for
 from campaign.broadcasts.settle import (
     UNTOLD,
-    Doubt,
-    MessageLook,
-    Outcome,
+    MessageLookup,
     SettledMessage,
+    UnknownOutcome,
     Verdict,
     after_id_for,
     settle_messages,
@@ -25,7 +24,7 @@ from campaign.consent.opt_out import is_opt_out
 from campaign.db.engine import reading, writing
 from campaign.db.locks import Claim, claim
 from campaign.deliveries import log
-from campaign.deliveries.log import purpose_of
+from campaign.deliveries.log import Outcome, purpose_of
 from campaign.deliveries.progress import End, Progress
 from campaign.errors import NotPossible, ServiceBlocked, XError
 from campaign.limits import rate_limits, spend_cap
@@ -74,7 +73,7 @@ _UNTOLD = "Whether it is out cannot be told: the account had too many messages s
 
 
 def keep(
-    sender: BroadcastSender, found: MessageEvents, doubts: Sequence[Doubt], before: str, asked_at: datetime
+    sender: BroadcastSender, found: MessageEvents, unknown: Sequence[UnknownOutcome], before: str, asked_at: datetime
 ) -> None:
     """Keep what the events say, in one transaction with how far they were read."""
     account, service_id = sender.service.x_user_id or "", sender.service.id
@@ -86,8 +85,8 @@ def keep(
         for message in new:
             _take(session, sender, message, now)
         owned = log.owned_ids(session, [event.x_id for event in found.events])
-        look = MessageLook(account, _since_first(found, doubts), asked_at, owned)
-        written = _settle(session, sender, look, doubts, now)
+        look = MessageLookup(account, _since_first(found, unknown), asked_at, owned)
+        written = _settle(session, sender, look, unknown, now)
         session.merge(
             Inbox(service_id=service_id, read_to_id=_read_to(sender, found, before, asked_at), read_at=asked_at)
         )
@@ -114,22 +113,22 @@ def _take(session: Session, sender: BroadcastSender, message: Incoming, now: dat
     consent.agree(session, sender.service.id, visitor_id, source, message.event_id, message.at)
 
 
-def _since_first(found: MessageEvents, doubts: Sequence[Doubt]) -> MessageEvents:
+def _since_first(found: MessageEvents, unknown: Sequence[UnknownOutcome]) -> MessageEvents:
     """The same events, complete when they reach back to the first of these attempts."""
-    if found.is_complete or not doubts:
+    if found.is_complete or not unknown:
         return found
-    first = int(after_id_for([doubt.attempt for doubt in doubts]))
+    first = int(after_id_for([one.attempt for one in unknown]))
     return MessageEvents(found.events, any(int(event.x_id) <= first for event in found.events))
 
 
 def _settle(
-    session: Session, sender: BroadcastSender, look: MessageLook, doubts: Sequence[Doubt], now: datetime
+    session: Session, sender: BroadcastSender, look: MessageLookup, unknown: Sequence[UnknownOutcome], now: datetime
 ) -> list[tuple[MessageState, Outcome]]:
     """Write what the events prove; what went out is charged, for nothing is kept aside any more."""
-    by_id = {doubt.attempt.message_id: doubt for doubt in doubts}
-    verdicts = settle_messages([doubt.attempt for doubt in doubts], look, sender.settle_after)
+    by_id = {one.attempt.message_id: one for one in unknown}
+    verdicts = settle_messages([one.attempt for one in unknown], look, sender.settle_after)
     known = [_outcome(one, by_id[one.message_id], is_complete=look.events.is_complete) for one in verdicts]
-    written = outcomes.record_outcomes(session, [one for one in known if one], now)
+    written = log.record_outcomes(session, [one for one in known if one], now)
     over = [one for _, one in written if one.state is not MessageState.UNCERTAIN]
     spend_cap.release_lost(session, sender.service.id, [purpose_of(one.message_id) for one in over])
     sent = sum(one.state is MessageState.SENT for one in over)
@@ -139,16 +138,16 @@ def _settle(
     return written
 
 
-def _outcome(settled: SettledMessage, doubt: Doubt, *, is_complete: bool) -> Outcome | None:
+def _outcome(settled: SettledMessage, one: UnknownOutcome, *, is_complete: bool) -> Outcome | None:
     """What a verdict means for a message; None when it is looked for again later."""
-    message_id, armed_at = settled.message_id, doubt.armed_at
+    message_id, armed_at = settled.message_id, one.armed_at
     if settled.verdict is Verdict.FOUND:
         return Outcome(message_id, armed_at, MessageState.SENT, settled.x_id)
     if settled.verdict is Verdict.UNKNOWN:
         return None if is_complete else Outcome(message_id, armed_at, MessageState.UNCERTAIN, None, _UNTOLD, UNTOLD)
-    if doubt.reason_code == "already_said":
+    if one.reason_code == "already_said":
         # X would say so again and again.
-        return Outcome(message_id, armed_at, MessageState.REFUSED, None, doubt.reason, doubt.reason_code)
+        return Outcome(message_id, armed_at, MessageState.REFUSED, None, one.reason, one.reason_code)
     return Outcome(message_id, armed_at, MessageState.PENDING)
 
 
@@ -170,11 +169,11 @@ _SHOWN_FOR = timedelta(days=30)
 _PAGES = (1, 4, 10)
 
 
-def read_events(sender: BroadcastSender, before: str, doubts: Sequence[Doubt]) -> Progress | None:
-    """Read what came after the event `before`, and whatever settles the doubts; None when it is read."""
+def read_events(sender: BroadcastSender, before: str, unknown: Sequence[UnknownOutcome]) -> Progress | None:
+    """Read what came after the event `before`, and whatever settles the unknown; None when it is read."""
     starts = [before] if before else []
-    if doubts:
-        starts.append(after_id_for([doubt.attempt for doubt in doubts]))
+    if unknown:
+        starts.append(after_id_for([one.attempt for one in unknown]))
     after_id = min(starts, key=int) if starts else first_id_at(sender.clock() - _SHOWN_FOR)
     for pages in _PAGES:
         answer = _ask(sender, after_id, pages * sender.gateway.longest_event_page)
@@ -183,7 +182,7 @@ def read_events(sender: BroadcastSender, before: str, doubts: Sequence[Doubt]) -
         found, asked_at = answer
         if found.is_complete or not starts:
             break
-    keep(sender, found, doubts, before, asked_at)
+    keep(sender, found, unknown, before, asked_at)
     return None
 
 
@@ -232,24 +231,26 @@ def read_inbox(sender: BroadcastSender) -> Progress | None:
     with reading() as session:
         now = sender.clock()
         inbox = session.get(Inbox, sender.service.id)
-        doubts = outcomes.uncertain(session, sender.service.id)
+        unknown = outcomes.uncertain(session, sender.service.id)
         is_due = inbox is None or inbox.read_at + sender.inbox_every <= now
-        if not is_due and not _can_be_settled(sender, inbox, doubts, now):
+        if not is_due and not _can_be_settled(sender, inbox, unknown, now):
             return None
         shut = rate_limits.calls_open_at(session, sender.service.id, [sender.gateway.events_endpoint], now)
     if shut:
         return sender.progress(End.WAITING, "X does not let the inbox be read for now.", shut) if is_due else None
     # Whatever keeps the inbox from being read keeps messages from going out: it is not known whom to leave alone.
-    return read_events(sender, inbox.read_to_id if inbox else "", doubts)
+    return read_events(sender, inbox.read_to_id if inbox else "", unknown)
 
 
-def _can_be_settled(sender: BroadcastSender, inbox: Inbox | None, doubts: Sequence[Doubt], now: datetime) -> bool:
+def _can_be_settled(
+    sender: BroadcastSender, inbox: Inbox | None, unknown: Sequence[UnknownOutcome], now: datetime
+) -> bool:
     """Whether a look would settle something: not before X had time to show it, and not again and again."""
-    return any(_next_look(sender, inbox, doubt) <= now for doubt in doubts)
+    return any(_next_look(sender, inbox, one) <= now for one in unknown)
 
 
-def _next_look(sender: BroadcastSender, inbox: Inbox | None, doubt: Doubt) -> datetime:
-    shows_by = doubt.attempt.armed_at + sender.settle_after
+def _next_look(sender: BroadcastSender, inbox: Inbox | None, one: UnknownOutcome) -> datetime:
+    shows_by = one.attempt.armed_at + sender.settle_after
     if inbox is None or inbox.read_at < shows_by:
         return shows_by
     return inbox.read_at + sender.inbox_every
@@ -258,18 +259,18 @@ def _next_look(sender: BroadcastSender, inbox: Inbox | None, doubt: Doubt) -> da
 def waits_until(sender: BroadcastSender) -> datetime | None:
     """When a look can settle the messages of which nobody knows; None when there are none."""
     with reading() as session:
-        doubts = outcomes.uncertain(session, sender.service.id)
-        if not doubts:
+        unknown = outcomes.uncertain(session, sender.service.id)
+        if not unknown:
             return None
         inbox = session.get(Inbox, sender.service.id)
         opens_at = rate_limits.calls_open_at(
             session, sender.service.id, [sender.gateway.events_endpoint], sender.clock()
         )
-    looks = min(_next_look(sender, inbox, doubt) for doubt in doubts)
+    looks = min(_next_look(sender, inbox, one) for one in unknown)
     return max(looks, opens_at) if opens_at else looks
 
 
-def hear(service: Service) -> None:
+def process_dm_events(service: Service) -> None:
     """Check the keys of a service and read what people wrote to it, where that is due: who agreed, who wants no more.
 
     What keeps it from that is kept on its row or found again before anything is sent: nothing is raised.

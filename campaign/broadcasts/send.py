@@ -27,12 +27,12 @@ from campaign.broadcasts.context import (
 )
 from campaign.broadcasts.inbox import read_inbox, recover, waits_until
 from campaign.broadcasts.prepare import render_broadcast, text_for
-from campaign.broadcasts.settle import settle
+from campaign.broadcasts.settle import record_calls
 from campaign.db.engine import reading, writing
 from campaign.db.locks import Claim, claim
 from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
-from campaign.deliveries.approval import open_up, opens_at
+from campaign.deliveries.approval import opens_at, start_delivery
 from campaign.deliveries.kind import Rendered
 from campaign.deliveries.links import links_in
 from campaign.deliveries.progress import End, Progress
@@ -109,7 +109,7 @@ def send(sender: BroadcastSender, armed: Armed, media_id: str | None) -> Progres
         for calls in groups:
             failed += [each.result for each in calls if isinstance(each.result, XError)]
             watch.hear(calls)
-            if settle(sender, armed, calls, latest):
+            if record_calls(sender, armed, calls, latest):
                 watch.halt()
     return _end(sender, failed, is_away=watch.is_away)
 
@@ -138,7 +138,7 @@ def _side_by_side(
 ) -> Iterator[list[Call]]:
     """What came of the calls, in groups: what was answered between two looks is committed together.
 
-    With quick answers that is all of a batch, with X's usual ones a few messages: a crash leaves those in doubt.
+    With quick answers that is all of a batch, with X's usual ones a few messages: a crash leaves those in one.
     """
     waiting: set[Future[Call]] = {pool.submit(call, message_id) for message_id in armed.texts}
     while waiting:
@@ -244,7 +244,7 @@ def begin_broadcast(name: str, actor: str) -> Rendered:
         raise WrongUsage(f"{name} is a post; run post-publication for it.")
     with writing() as session:
         delivery = deliveries.named(session, name)
-        reason = open_up(session, delivery, broadcast.fingerprint, actor, pendulum.now("UTC"))
+        reason = start_delivery(session, delivery, broadcast.fingerprint, actor, pendulum.now("UTC"))
     if reason is not None:
         raise NotPossible(reason)
     return broadcast
@@ -262,7 +262,7 @@ def under_way(begun: Sequence[Rendered] = ()) -> list[Rendered]:
     for broadcast in (fresh.get(name) or render_broadcast(name) for name in names):
         with writing() as session:
             delivery = deliveries.get(session, broadcast.delivery.id)
-            if open_up(session, delivery, broadcast.fingerprint, "dm-broadcast", pendulum.now("UTC")) is None:
+            if start_delivery(session, delivery, broadcast.fingerprint, "dm-broadcast", pendulum.now("UTC")) is None:
                 going.append(broadcast)
     return going
 

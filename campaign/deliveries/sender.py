@@ -50,7 +50,7 @@ class Sender:
 
 def why_halted(session: Session, delivery: Delivery, version: str, proof_number: int, now: datetime) -> str | None:
     """Returns why a delivery may go out no more, asked when it is armed; of a proof only a change of it counts."""
-    if deliveries.stamp_of(session, delivery) != version:
+    if deliveries.version_of(session, delivery) != version:
         return f"{delivery.name} changed after its confirmation."
     if proof_number != MAIN:
         return None

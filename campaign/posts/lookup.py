@@ -29,7 +29,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Lookup:
     """The account's own posts as X showed them at `at`; `is_complete` says that none since the attempt is left out."""
 
     posts: Sequence[OwnPost]
@@ -42,11 +42,11 @@ def since_of(attempt: Attempt) -> datetime:
     return attempt.first_armed_at - CLOCK_SKEW
 
 
-def found_in(look: Look, attempt: Attempt, owned: Collection[str]) -> str | None:
+def found_in(lookup: Lookup, attempt: Attempt, owned: Collection[str]) -> str | None:
     """The X id of what an attempt published: the oldest post that fits and that no other message owns."""
     fitting = [
         post
-        for post in look.posts
+        for post in lookup.posts
         if post.x_id not in owned
         and post.created_at >= since_of(attempt)
         and post.reply_to == attempt.reply_to
@@ -55,15 +55,15 @@ def found_in(look: Look, attempt: Attempt, owned: Collection[str]) -> str | None
     return min(fitting, key=lambda post: post.created_at).x_id if fitting else None
 
 
-def is_proof_of_absence(look: Look, attempt: Attempt, settle: timedelta) -> bool:
+def is_proof_of_absence(lookup: Lookup, attempt: Attempt, settle: timedelta) -> bool:
     """Whether what the look does not show was not published: X may show a post late."""
-    return look.is_complete and look.at >= attempt.armed_at + settle
+    return lookup.is_complete and lookup.at >= attempt.armed_at + settle
 
 
 def look_for(sender: PostSender, message: Message) -> Progress | None:
     """Settle a part that may or may not be out; None when it is settled now."""
     attempt = _attempt_of(sender, message)
-    answer = _look(sender, message, attempt)
+    answer = _ask_x(sender, message, attempt)
     if isinstance(answer, Progress):
         return answer
     return _settle(sender, message, attempt, answer)
@@ -76,7 +76,7 @@ def _attempt_of(sender: PostSender, message: Message) -> Attempt:
     return Attempt(message.text, before, message.first_armed_at or armed_at, armed_at)
 
 
-def _look(sender: PostSender, message: Message, attempt: Attempt) -> Look | Progress:
+def _ask_x(sender: PostSender, message: Message, attempt: Attempt) -> Lookup | Progress:
     gateway, purpose, service_id = sender.gateway, f"looking for message {message.id}", sender.service.id
     with writing() as session:
         now = sender.clock()
@@ -98,43 +98,47 @@ def _look(sender: PostSender, message: Message, attempt: Attempt) -> Look | Prog
     return _paid(sender, purpose, answer, at_most, now)
 
 
-def _paid(sender: PostSender, purpose: str, answer: Answer[list[OwnPost]], at_most: int, asked_at: datetime) -> Look:
+def _paid(sender: PostSender, purpose: str, answer: Answer[list[OwnPost]], at_most: int, asked_at: datetime) -> Lookup:
     """A look is as old as its question: what X did after that is perhaps not in the answer."""
     with writing() as session:
         spend_cap.settle(session, sender.service.id, purpose, answer.receipts, sender.clock())
     read = sum(receipt.resources for receipt in answer.receipts)
-    return Look(answer.value, asked_at, is_complete=read <= at_most - sender.gateway.shortest_timeline_page)
+    return Lookup(answer.value, asked_at, is_complete=read <= at_most - sender.gateway.shortest_timeline_page)
 
 
-def _settle(sender: PostSender, message: Message, attempt: Attempt, look: Look) -> Progress | None:
+def _settle(sender: PostSender, message: Message, attempt: Attempt, lookup: Lookup) -> Progress | None:
     with writing() as session:
         known = log.get(session, message.id)
         if known.state is MessageState.SENDING:
-            log.settle(session, known, MessageState.UNCERTAIN, look.at, reason="X's answer was lost.")
+            log.record_outcome(session, known, MessageState.UNCERTAIN, lookup.at, reason="X's answer was lost.")
             session.flush()
-        found = found_in(look, attempt, log.owned_ids(session, [post.x_id for post in look.posts]))
+        found = found_in(lookup, attempt, log.owned_ids(session, [post.x_id for post in lookup.posts]))
         if found:
             _book(sender, session, known)
-            log.settle(session, known, MessageState.SENT, look.at, x_id=found)
+            log.record_outcome(session, known, MessageState.SENT, lookup.at, x_id=found)
             return None
-        return _absent(sender, session, known, attempt, look)
+        return _absent(sender, session, known, attempt, lookup)
 
 
-def _absent(sender: PostSender, session: Session, message: Message, attempt: Attempt, look: Look) -> Progress | None:
+def _absent(
+    sender: PostSender, session: Session, message: Message, attempt: Attempt, lookup: Lookup
+) -> Progress | None:
     is_refused_at_once = message.reason_code == "duplicate" and message.attempts == 1
-    if not is_refused_at_once and not is_proof_of_absence(look, attempt, sender.settle_after):
-        return _wait(sender, attempt, look)
+    if not is_refused_at_once and not is_proof_of_absence(lookup, attempt, sender.settle_after):
+        return _wait(sender, attempt, lookup)
     spend_cap.release(session, sender.service.id, purpose_of(message.id))
     if message.reason_code == "duplicate":
-        log.settle(session, message, MessageState.REFUSED, look.at, reason=message.reason, reason_code="duplicate")
+        log.record_outcome(
+            session, message, MessageState.REFUSED, lookup.at, reason=message.reason, reason_code="duplicate"
+        )
     else:
-        log.settle(session, message, MessageState.PENDING, look.at)
+        log.record_outcome(session, message, MessageState.PENDING, lookup.at)
     return None
 
 
-def _wait(sender: PostSender, attempt: Attempt, look: Look) -> Progress:
+def _wait(sender: PostSender, attempt: Attempt, lookup: Lookup) -> Progress:
     shows_by = attempt.armed_at + sender.settle_after
-    if look.at < shows_by:
+    if lookup.at < shows_by:
         return sender.progress(End.WAITING, "X's answer was lost, and X may show a post late.", shows_by)
     reason = "Whether it is out cannot be told: the account posted too much since. `campaign delivery settle` decides."
     return sender.progress(End.HALTED, reason)

@@ -14,7 +14,7 @@ from campaign.db.locks import Claim, claim
 from campaign.deliveries import links
 from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
-from campaign.deliveries.approval import open_up, opens_at
+from campaign.deliveries.approval import opens_at, start_delivery
 from campaign.deliveries.draft import RenderedPart
 from campaign.deliveries.links import shorten_posts
 from campaign.deliveries.log import purpose_of
@@ -101,7 +101,7 @@ def _settle_sent(sender: PostSender, message: Message, answer: Answer[str]) -> N
     with writing(durable=True) as session:
         now, known = sender.clock(), messages.get(session, message.id)
         spend_cap.settle(session, sender.service.id, purpose_of(known.id), answer.receipts, now)
-        messages.settle(session, known, MessageState.SENT, now, x_id=answer.value)
+        messages.record_outcome(session, known, MessageState.SENT, now, x_id=answer.value)
 
 
 def _settle_failure(sender: PostSender, message: Message, error: XError) -> Progress | None:
@@ -110,7 +110,7 @@ def _settle_failure(sender: PostSender, message: Message, error: XError) -> Prog
         now, known = sender.clock(), messages.get(session, message.id)
         state = _state_after(known, error)
         book_failed_call(session, sender.service.id, purpose_of(known.id), error, now)
-        messages.settle(session, known, state, now, reason=str(error), reason_code=error.reason)
+        messages.record_outcome(session, known, state, now, reason=str(error), reason_code=error.reason)
         if error.reason == "media_unknown":
             sha256s = [file.sha256 for file in sender.parts[known.part].files]
             messages.forget_uploads(session, sender.service.id, sha256s)
@@ -142,7 +142,7 @@ def _upload(sender: PostSender, message: Message, on_progress: OnUpload) -> tupl
         reason = f"X does not take one of its files: {error}"
         with writing() as session:
             known, refused = messages.get(session, message.id), MessageState.REFUSED
-            messages.settle(session, known, refused, sender.clock(), reason=reason, reason_code=error.reason)
+            messages.record_outcome(session, known, refused, sender.clock(), reason=reason, reason_code=error.reason)
         return sender.progress(End.REFUSED, f"Part {message.part}: {reason}")
     except XError as error:
         if stop := sender.stop_for(error):
@@ -230,7 +230,7 @@ def begin(name: str, actor: str) -> RenderedPost:
     with writing() as session:
         delivery = deliveries.get(session, post.delivery.id)
         is_new = delivery.state is not DeliveryState.IN_PROGRESS
-        reason = open_up(session, delivery, post.fingerprint, actor, now)
+        reason = start_delivery(session, delivery, post.fingerprint, actor, now)
         if reason is None:
             if is_new:
                 messages.plan(session, delivery, post.parts)
