@@ -204,7 +204,7 @@ def _ask(sender: BroadcastSender, after_id: str, wanted: int) -> tuple[MessageEv
 
 
 def _failed(sender: BroadcastSender, error: XError) -> Progress:
-    sender.book_failure(_READING, error)
+    sender.book_failure(_READING, error, sender.clock())
     if isinstance(error, ServiceBlocked):
         pause_all(sender.service, error, sender.clock())
     if stop := sender.stop_for(error):

@@ -42,10 +42,10 @@ class Sender:
             return self.progress(End.WAITING, "X allows no more calls for now.", error.retry_at)
         return None
 
-    def book_failure(self, purpose: str, error: XError) -> None:
+    def book_failure(self, purpose: str, error: XError, now: datetime) -> None:
         """Books what a failed call cost, in a transaction of its own."""
         with writing() as session:
-            book_failed_call(session, self.service.id, purpose, error, self.clock())
+            book_failed_call(session, self.service.id, purpose, error, now)
 
 
 def why_halted(session: Session, delivery: Delivery, version: str, proof_number: int, now: datetime) -> str | None:
@@ -81,7 +81,7 @@ def media_id_of(
     try:
         answer = sender.gateway.upload(media, on_progress)
     except XError as error:
-        sender.book_failure(purpose, error)
+        sender.book_failure(purpose, error, sender.clock())
         raise
     with writing() as session:
         spend_cap.settle(session, service_id, purpose, answer.receipts, sender.clock())

@@ -91,7 +91,7 @@ def _ask_x(sender: PostSender, message: Message, attempt: Attempt) -> Lookup | P
     try:
         answer = gateway.own_posts(sender.service.x_user_id or "", since_of(attempt), at_most)
     except XError as error:
-        sender.book_failure(purpose, error)
+        sender.book_failure(purpose, error, now)
         if stop := sender.stop_for(error):
             return stop
         raise
