@@ -82,7 +82,7 @@ def _write(plan: Plan, services: int, deliveries_: int) -> None:
         for delivery in plan.broadcasts:
             _aim(plan, session, delivery)
         session.flush()
-        plan.stamps = {one.id: deliveries.stamp_of(session, one) for one in plan.broadcasts}
+        plan.stamps = {one.id: deliveries.version_of(session, one) for one in plan.broadcasts}
 
 
 def _service(plan: Plan, number: int) -> Service:
