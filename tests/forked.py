@@ -9,7 +9,7 @@ from pathlib import Path
 
 import campaign.audience.sync
 import campaign.broadcasts.send
-import campaign.cli.delivery
+import campaign.cli.delivery_send
 import campaign.cli.service
 import campaign.kinds
 import campaign.posts.publish  # noqa: F401

@@ -12,7 +12,7 @@ from campaign.broadcasts import log, waves
 from campaign.broadcasts.analysis import BroadcastTarget, analyse_broadcast
 from campaign.broadcasts.context import quiet_hours_of
 from campaign.broadcasts.exclusions import EXCLUSION_SENTENCES
-from campaign.broadcasts.inbox import hear
+from campaign.broadcasts.inbox import process_dm_events
 from campaign.broadcasts.preview import preview_of
 from campaign.broadcasts.recipients import Aimed, write_recipients
 from campaign.broadcasts.schedule import WaveShare, split
@@ -111,7 +111,7 @@ def render_broadcast(name: str) -> Rendered:
         delivery = deliveries.named(session, name)
         draft, services = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
         files = media.load_all(item for part in draft.content.parts for item in part.media)
-        return _rendered(session, delivery, draft, services, files, deliveries.stamp_of(session, delivery))
+        return _rendered(session, delivery, draft, services, files, deliveries.version_of(session, delivery))
 
 
 def _rendered(
@@ -240,7 +240,7 @@ def analyse_delivery(name: str, actor: str) -> Analysed[Rendered]:
         delivery = deliveries.named(session, name)
         services = deliveries.targets_of(session, delivery)
     for service in services:
-        hear(service)
+        process_dm_events(service)
     with claim(delivery.id, name, Claim.ANALYSIS):
         return _analyse(name, actor)
 
@@ -252,7 +252,7 @@ def _analyse(name: str, actor: str) -> Analysed[Rendered]:
         _take_back(session, delivery, actor, now)
         session.flush()
         draft, services = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
-        version = deliveries.stamp_of(session, delivery)
+        version = deliveries.version_of(session, delivery)
     texts, problem = _texts(draft, services, delivery.id)
     aimed = write_recipients(delivery, services, draft.broadcast.audience, texts, now)
     shares = split(draft.broadcast.waves, [one.recipients for one in aimed])

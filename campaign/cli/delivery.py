@@ -184,11 +184,10 @@ def create(
 
 
 def _check_complete(draft: Draft) -> None:
-    verb = "post" if draft.kind is DeliveryKind.POST else "send"
     if not draft.services:
-        raise WrongUsage(f"No account is given to {verb} it; name one with --service.")
+        raise WrongUsage("The account is missing; name it with --service.")
     if not draft.content.parts:
-        raise WrongUsage(f"The text is empty, so there is nothing to {verb}; write it with --text.")
+        raise WrongUsage("The text is missing; write it with --text.")
 
 
 def edit(
@@ -249,7 +248,9 @@ def edit(
 
 def _check_same(name: str, kind: DeliveryKind, wanted: DeliveryKind | None) -> None:
     if wanted not in {None, kind}:
-        raise WrongUsage(f"{name} is a {kind.value}, which cannot be changed; create another delivery with --kind.")
+        raise WrongUsage(
+            f"The kind of {name} is {kind.value} and cannot be changed; create another delivery with --kind."
+        )
 
 
 def list_deliveries(

@@ -23,7 +23,7 @@ def preview(
     html: Annotated[Path | None, typer.Option(help="Write a page for the browser, in one file.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show each post as X will show it, or the messages of a broadcast as people get them."""
+    """Show posts as X will show them, or messages as people get them."""
     if find(name).kind is DeliveryKind.DM:
         preview_broadcast(name, like, html, as_json=as_json)
         return

@@ -65,7 +65,7 @@ def render_post(name: str) -> RenderedPost:
     """Renders a post and reads its files, without analysing it; raises WrongUsage for an unknown name."""
     with reading() as session:
         delivery = deliveries.named(session, name)
-        draft, version = deliveries.draft_of(session, delivery), deliveries.stamp_of(session, delivery)
+        draft, version = deliveries.draft_of(session, delivery), deliveries.version_of(session, delivery)
         services = deliveries.targets_of(session, delivery)
     files = media.load_all(item for part in draft.content.parts for item in part.media)
     targets = [_target(service, delivery) for service in services]
