@@ -379,51 +379,48 @@ def report_on(delivery: Delivery, goes_on_at: datetime | None = None) -> Broadca
     """Reads the report of a broadcast as it stands now; `goes_on_at` is when sending continues, where that is known."""
     now = pendulum.now("UTC")
     with reading() as session:
-        return _report(session, deliveries.get(session, delivery.id), goes_on_at, now)
-
-
-def _report(session: Session, delivery: Delivery, goes_on_at: datetime | None, now: datetime) -> BroadcastReport:
-    services, analysis = deliveries.targets_of(session, delivery), analysis_of(delivery)
-    counts, names = by_service(session, delivery.id), {service.id: service.internal_name for service in services}
-    numbers = {service.id: Numbers(counts.get(service.id, Counter())) for service in services}
-    # X charges what it accepted: the number sent by the price.
-    shares = tuple(
-        ServiceNumbers(
-            service.internal_name,
-            numbers[service.id],
-            price_of([service]) * numbers[service.id].of(MessageState.SENT),
+        delivery = deliveries.get(session, delivery.id)
+        services, analysis = deliveries.targets_of(session, delivery), analysis_of(delivery)
+        counts, names = by_service(session, delivery.id), {service.id: service.internal_name for service in services}
+        numbers = {service.id: Numbers(counts.get(service.id, Counter())) for service in services}
+        # X charges what it accepted: the number sent by the price.
+        shares = tuple(
+            ServiceNumbers(
+                service.internal_name,
+                numbers[service.id],
+                price_of([service]) * numbers[service.id].of(MessageState.SENT),
+            )
+            for service in services
         )
-        for service in services
-    )
-    all_numbers = Numbers(sum(counts.values(), Counter[MessageState]()))
-    started_at, finished_at = delivery.started_at, delivery.finished_at
-    planned = planned_end(analysis, started_at)
-    times = ((wave, sent, waves.begins_at(delivery, wave)) for wave, sent in sent_by_wave(session, delivery.id))
-    begun = [(wave, sent, at if at and at <= now else None) for wave, sent, at in times]
-    return BroadcastReport(
-        name=delivery.name,
-        label=delivery.label,
-        state=delivery.state,
-        reason=delivery.reason,
-        targeted=analysis.targeted,
-        excluded=dict(analysis.excluded),
-        numbers=all_numbers,
-        refusals=reasons(session, delivery.id, MessageState.REFUSED),
-        dropped=reasons(session, delivery.id, MessageState.CANCELLED),
-        cost=sum((share.cost for share in shares), Decimal(0)),
-        spend_cap=sum((service.spend_cap for service in services), Decimal(0)),
-        started_at=started_at,
-        finished_at=finished_at,
-        duration=(finished_at or now) - started_at if started_at else timedelta(),
-        services=shares,
-        waves=tuple(
-            WaveNumbers(names.get(wave.service_id, ""), wave.number, wave.recipients, sent, at)
-            for wave, sent, at in begun
-        ),
-        per_hour=sent_per_hour(session, delivery.id),
-        goes_on_at=None if delivery.is_over else goes_on_at,
-        ends_about=None if delivery.is_over else ends_about(all_numbers, planned, started_at=started_at, now=now),
-    )
+        all_numbers = Numbers(sum(counts.values(), Counter[MessageState]()))
+        started_at, finished_at = delivery.started_at, delivery.finished_at
+        planned = planned_end(analysis, started_at)
+        times = ((wave, sent, waves.begins_at(delivery, wave)) for wave, sent in sent_by_wave(session, delivery.id))
+        begun = [(wave, sent, at if at and at <= now else None) for wave, sent, at in times]
+        return BroadcastReport(
+            name=delivery.name,
+            label=delivery.label,
+            state=delivery.state,
+            reason=delivery.reason,
+            targeted=analysis.targeted,
+            excluded=dict(analysis.excluded),
+            numbers=all_numbers,
+            refusals=reasons(session, delivery.id, MessageState.REFUSED),
+            dropped=reasons(session, delivery.id, MessageState.CANCELLED),
+            cost=sum((share.cost for share in shares), Decimal(0)),
+            spend_cap=sum((service.spend_cap for service in services), Decimal(0)),
+            started_at=started_at,
+            finished_at=finished_at,
+            duration=(finished_at or now) - started_at if started_at else timedelta(),
+            services=shares,
+            waves=tuple(
+                WaveNumbers(names.get(wave.service_id, ""), wave.number, wave.recipients, sent, at)
+                for wave, sent, at in begun
+            ),
+            per_hour=sent_per_hour(session, delivery.id),
+            goes_on_at=None if delivery.is_over else goes_on_at,
+            ends_about=None if delivery.is_over else ends_about(all_numbers, planned, started_at=started_at, now=now),
+        )
 
 
 def standing_of(session: Session, delivery: Delivery) -> Standing:

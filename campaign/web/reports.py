@@ -2,7 +2,7 @@
 
 import hmac
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from typing import Any
 
 import pendulum
@@ -121,41 +121,24 @@ def _purpose(key: str) -> str:
     return f"reports {key}"
 
 
-_Read = Callable[[str], Document | None]
-
-
 def routes() -> list[Route]:
     """Returns the addresses of the pages; all but the login need the key."""
-    places: list[tuple[str, _Read]] = [
-        ("/reports", _everything),
-        ("/reports/delivery/{name}", _delivery),
-        ("/reports/service/{name}", _service),
-    ]
     found = Login().routes()
-    for place, read in places:
-        found += [Route(f"{place}.csv", _answering(read, _as_file)), Route(place, _answering(read, _as_page))]
+    for place in (HOME, f"{HOME}/{{kind}}/{{name}}"):
+        found += [Route(f"{place}.csv", _as_file), Route(place, _as_page)]
     return found
 
 
-def _answering(read: _Read, write: Callable[[Request, Document], Response]) -> Callable[[Request], Awaitable[Response]]:
-    def answer_with_report(request: Request) -> Response:
-        document = read(request.path_params.get("name", ""))
-        if document is None:
-            return told("There is no such report", "Begin with the page of all services, at /reports.", status=404)
-        return write(request, document)
+async def _as_page(request: Request) -> Response:
+    def write() -> Response:
+        if (document := _document(request.path_params)) is None:
+            return _unknown()
+        visit, facts = visit_of(request), facts_of(document)
+        return with_form(page("report.html.jinja", token=form_token(visit), path=request.url.path, **facts), visit)
 
-    async def answer(request: Request) -> Response:
-        if outside := refusal(request):
-            return outside
-        return await run_in_threadpool(answer_with_report, request)
-
-    return answer
-
-
-def _as_page(request: Request, document: Document) -> Response:
-    visit = visit_of(request)
-    facts = facts_of(document)
-    return with_form(page("report.html.jinja", token=form_token(visit), path=request.url.path, **facts), visit)
+    if outside := refusal(request):
+        return outside
+    return await run_in_threadpool(write)
 
 
 def facts_of(document: Document) -> dict[str, Any]:
@@ -163,7 +146,12 @@ def facts_of(document: Document) -> dict[str, Any]:
     return {"document": document, "sections": [table(section) for section in document.sections]}
 
 
-def _as_file(request: Request, document: Document) -> Response:
+async def _as_file(request: Request) -> Response:
+    if outside := refusal(request):
+        return outside
+    document = await run_in_threadpool(_document, request.path_params)
+    if document is None:
+        return _unknown()
     # The address without the characters that a file name cannot have.
     name = re.sub(r"[^A-Za-z0-9._-]", "-", request.url.path).strip("-")
     # A mark at the beginning, for spreadsheets would else not read it as UTF-8.
@@ -171,22 +159,24 @@ def _as_file(request: Request, document: Document) -> Response:
     return Response(as_csv(document).encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers)
 
 
-def _everything(_name: str) -> Document:
+def _document(path: Mapping[str, str]) -> Document | None:
+    name = path.get("name", "")
     with reading() as session:
-        return reports.overview_of(numbers.overview(session, TARIFF, pendulum.now("UTC")))
-
-
-def _delivery(name: str) -> Document | None:
-    with reading() as session:
-        try:
-            delivery = deliveries.named(session, name)
-        except WrongUsage:
-            return None
-        return reports.delivery_report_of(numbers.delivery_numbers(session, delivery, TARIFF))
-
-
-def _service(name: str) -> Document | None:
-    with reading() as session:
-        if service := services.find(session, name):
-            return reports.service_report_of(numbers.service_numbers(session, service, load_settings().timezone))
+        match path.get("kind", ""):
+            case "":
+                return reports.overview_of(numbers.overview(session, TARIFF, pendulum.now("UTC")))
+            case "delivery":
+                try:
+                    delivery = deliveries.named(session, name)
+                except WrongUsage:
+                    return None
+                return reports.delivery_report_of(numbers.delivery_numbers(session, delivery, TARIFF))
+            case "service":
+                if service := services.find(session, name):
+                    figures = numbers.service_numbers(session, service, load_settings().timezone)
+                    return reports.service_report_of(figures)
     return None
+
+
+def _unknown() -> Response:
+    return told("There is no such report", "Begin with the page of all services, at /reports.", status=404)
