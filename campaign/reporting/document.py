@@ -95,7 +95,7 @@ class Section:
     bold: str = ""
 
     def is_figures(self, place: int) -> bool:
-        """Whether a column holds figures, which stand on the right."""
+        """Returns whether a column holds figures, which stand on the right."""
         return any(isinstance(row[place], int | float | Decimal) for row in self.rows)
 
 
