@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import Select, Update, bindparam, case, func, null, select, update
 from sqlmodel import Session, col
@@ -258,7 +259,7 @@ def lose(session: Session, service_id: int, now: datetime) -> list[tuple[int, in
 
 def uncertain(session: Session, service_id: int) -> list[Doubt]:
     """The messages of a service of which nobody knows, the earliest first."""
-    rows = session.connection().execute(_UNCERTAIN, {"service_id": service_id}).tuples()
+    rows: Iterable[Any] = session.connection().execute(_UNCERTAIN, {"service_id": service_id})
     return [Doubt(MessageAttempt(*row[:5]), *row[5:]) for row in rows]
 
 
