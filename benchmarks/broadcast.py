@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from benchmarks.brand import Brand
 from benchmarks.syncing import sync_once
-from campaign.broadcasts.context import Desk, OnChange, desk_of
+from campaign.broadcasts.context import BroadcastSender, OnChange, sender_for
 from campaign.broadcasts.prepare import analyse_delivery
-from campaign.broadcasts.send import begin_broadcast, letters_for, records_of, under_way
+from campaign.broadcasts.send import begin_broadcast, outgoing_broadcasts, records_of, under_way
 from campaign.deliveries.draft import Audience, Broadcast, Content, Draft, Part
 from campaign.deliveries.edit import compose
 from campaign.deliveries.kind import Analysed, Rendered
@@ -49,7 +49,7 @@ def begun(brand: Brand) -> str:
     return name
 
 
-def desk_for(brand: Brand, on_change: OnChange) -> Desk:
-    """The desk that a run sends from."""
+def desk_for(brand: Brand, on_change: OnChange) -> BroadcastSender:
+    """The sender that a run sends from."""
     service, going = find_service(brand.username), under_way()
-    return desk_of(service, letters_for(service, going, records_of(going)), on_change)
+    return sender_for(service, outgoing_broadcasts(service, going, records_of(going)), on_change)

@@ -24,8 +24,8 @@ def send(brand: Brand) -> list[float]:
 
     begun(brand)
     sent: Counter[MessageState] = Counter()
-    desk = desk_for(brand, lambda _delivery_id, change: sent.update(change))
-    taken = _timed(lambda: send_what_is_due(desk))
+    sender = desk_for(brand, lambda _delivery_id, change: sent.update(change))
+    taken = _timed(lambda: send_what_is_due(sender))
     _check(sent[MessageState.SENT], MESSAGES)
     return taken
 

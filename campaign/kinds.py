@@ -39,7 +39,7 @@ def confirm(name: str, actor: str, comment: str = "", *, accept_unconsented: boo
     with writing() as session:
         delivery = deliveries.named(session, name)
         _check_accepted(delivery, accept_unconsented=accept_unconsented)
-        is_same = deliveries.stamp_of(session, delivery) == rendered.version
+        is_same = deliveries.version_of(session, delivery) == rendered.version
         fingerprint = rendered.fingerprint if is_same else ""
         approval.confirm(session, delivery, fingerprint, actor, comment, pendulum.now("UTC"))
         if unconsented := unconsented_in(delivery):

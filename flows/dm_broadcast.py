@@ -15,7 +15,7 @@ from campaign.broadcasts.send import (
     describe_outcome,
     due_broadcasts,
     end_of,
-    letters_for,
+    outgoing_broadcasts,
     records_of,
     services_at_work,
     under_way,
@@ -134,7 +134,7 @@ def _send_side_by_side(going: Sequence[Rendered], begun: Sequence[str]) -> list[
     """Let every service of these broadcasts send, several at a time; one that cannot does not hold up the others."""
     records, progress = records_of(going), BroadcastProgress([one.delivery.name for one in going])
     services = services_at_work(going, begun)
-    futures = [work_for.submit(one, letters_for(one, going, records), progress.change) for one in services]
+    futures = [work_for.submit(one, outgoing_broadcasts(one, going, records), progress.change) for one in services]
     results = [future.result(raise_on_failure=False) for future in futures]
     ends = [end_of(service, result) for service, result in zip(services, results, strict=True)]
     progress.goes_on(min((end.until for end in ends if end.until), default=None))

@@ -21,16 +21,17 @@ from prefect.logging import get_logger, get_run_logger
 
 from campaign.broadcasts import send as sending
 from campaign.broadcasts import waves
-from campaign.broadcasts.context import Letter, OnChange
+from campaign.broadcasts.context import OnChange, OutgoingBroadcast
 from campaign.broadcasts.prepare import analyse_delivery, last_analysed, preview_text
 from campaign.broadcasts.proof import send_broadcast_proof
-from campaign.broadcasts.report import BroadcastReport, Numbers, Standing, progress_line, standing_of
+from campaign.broadcasts.report import BroadcastReport, Numbers, Standing, document_of, progress_line, standing_of
 from campaign.db.engine import reading
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import refuse_errors
 from campaign.deliveries.kind import Analysed, Rendered
 from campaign.deliveries.progress import Progress
 from campaign.errors import WrongUsage
+from campaign.reporting.markdown import as_markdown
 from models import Delivery, MessageState, Service
 from tasks.continuation import RETRIES
 from tasks.deliveries import Looked, Steps
@@ -181,7 +182,7 @@ def publish_reports(reports: Sequence[BroadcastReport]) -> None:
     for report in reports:
         publish_wave_table(report)
         description = f"What came of {report.name}."
-        create_markdown_artifact(report.as_markdown(), key=f"report-{report.name}", description=description)
+        create_markdown_artifact(as_markdown(document_of(report)), key=f"report-{report.name}", description=description)
 
 
 def _is_run() -> bool:
@@ -196,12 +197,12 @@ def begin_broadcast(name: str, actor: str) -> Rendered:
 
 
 @task(name="send", task_run_name="send from {service.internal_name}", cache_policy=NO_CACHE, **RETRIES)
-def work_for(service: Service, letters: dict[int, Letter], on_change: OnChange) -> Progress:
+def work_for(service: Service, broadcasts: dict[int, OutgoingBroadcast], on_change: OnChange) -> Progress:
     """Reads a service's inbox, then sends as many of its messages as X allows now; never fails other services.
 
     One step of the run for each service: a thousand services are a thousand steps.
     """
-    return sending.work_for(service, letters, on_change, get_run_logger().info)
+    return sending.work_for(service, broadcasts, on_change, get_run_logger().info)
 
 
 @task(name="conclude", task_run_name="conclude {name}")

@@ -7,7 +7,7 @@ from typing import Any, cast
 from sqlmodel import col, select
 
 from campaign.broadcasts import waves
-from campaign.broadcasts.context import Desk, Letter, Record
+from campaign.broadcasts.context import BroadcastSender, OutgoingBroadcast, Record
 from campaign.broadcasts.send import send_what_is_due
 from campaign.db.engine import reading
 from campaign.deliveries.draft import NamedLink
@@ -50,12 +50,12 @@ def _text(label: str, *, has_links: bool) -> BroadcastText:
     return BroadcastText(text, {"label": "Acme"}, "Reply STOP.", WORDS)
 
 
-def _desk(plan: Plan, service: Service) -> Desk:
+def _desk(plan: Plan, service: Service) -> BroadcastSender:
     """What a new process begins with."""
     ids = [one.id for one in plan.services]
     with reading() as session:
-        letters = {
-            one.id: Letter(
+        broadcasts = {
+            one.id: OutgoingBroadcast(
                 one.id,
                 one.name,
                 plan.stamps[one.id],
@@ -66,7 +66,9 @@ def _desk(plan: Plan, service: Service) -> Desk:
             for one in plan.broadcasts
         }
     gateway = cast("Any", MessageGateway(plan.x, service.x_user_id or ""))
-    return Desk(gateway, service, letters, plan.x.clock, SETTLE, plan.inbox_every, WORDS, at_once=1, look_every=0)
+    return BroadcastSender(
+        gateway, service, plan.x.clock, SETTLE, broadcasts, plan.inbox_every, WORDS, at_once=1, look_every=0
+    )
 
 
 def _run(plan: Plan) -> bool:

@@ -22,7 +22,7 @@ from campaign.deliveries.links import shorten_posts
 from campaign.deliveries.progress import End, Progress
 from campaign.errors import XError
 from campaign.posts.publish import publish_parts, state_after
-from campaign.posts.work import Work
+from campaign.posts.sender import PostSender
 from models import Charge, Delivery, DeliveryState, MessageState, Service
 from tests import factories
 from tests.databases import Database, in_use
@@ -62,7 +62,7 @@ def _prepare(seed: int, accounts: int, parts: int) -> tuple[list[Service], Deliv
         rendered = [_rendered(service.id, part, seed) for service in services for part in range(1, parts + 1)]
         messages.plan(session, delivery, rendered)
         shorten_posts(session, delivery, rendered, NOW)
-        return services, delivery, deliveries.stamp_of(session, delivery)
+        return services, delivery, deliveries.version_of(session, delivery)
 
 
 def _text(part: int, seed: int) -> str:
@@ -79,15 +79,15 @@ def _rendered(service_id: int, part: int, seed: int) -> RenderedPart:
     return RenderedPart(service_id, part, _text(part, seed), links=named)
 
 
-def _work(x: VirtualX, service: Service, delivery: Delivery, stamp: str) -> Work:
+def _work(x: VirtualX, service: Service, delivery: Delivery, stamp: str) -> PostSender:
     with reading() as session:
         log = messages.of_account(session, delivery.id, service.id)
     parts = {one.part: _rendered(service.id, one.part, x.seed) for one in log}
     gateway = cast("Any", VirtualGateway(x, service.x_user_id or ""))
-    return Work(gateway, service, delivery.id, parts, stamp, x.clock, SETTLE)
+    return PostSender(gateway, service, x.clock, SETTLE, delivery.id, parts, stamp)
 
 
-def _run(x: VirtualX, works: list[Work]) -> bool:
+def _run(x: VirtualX, works: list[PostSender]) -> bool:
     """One run of the flow, as far as it gets; whether nothing is left to do."""
     ends: list[Progress] = []
     try:

@@ -15,7 +15,7 @@ from campaign.consent.opt_out import opt_out_words
 from campaign.db.engine import writing
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import LoadedFile, NamedLink
-from campaign.deliveries.progress import Clock, End, Progress
+from campaign.deliveries.sender import Sender
 from campaign.deliveries.templating import BroadcastText
 from campaign.errors import ServiceBlocked, XError
 from campaign.limits.quiet_hours import QuietHours, parse_quiet_hours
@@ -23,7 +23,6 @@ from campaign.services import store as services
 from campaign.services.check import sentence_of
 from campaign.services.connection import gateway_of
 from campaign.settings import load_settings
-from campaign.x.gateway import Gateway
 from campaign.x.types import Answer, Window
 from models import DeliveryState, MessageState, Service, WindowName
 
@@ -39,30 +38,30 @@ class Call:
     result: Result
 
 
-class Told:
-    """What X said last of each window: calls that run side by side come back in any order."""
+class LatestLimits:
+    """The latest limits of each window: calls that run side by side come back in any order."""
 
     def __init__(self) -> None:
         self._windows: dict[WindowName, Window] = {}
 
-    def hear(self, calls: Sequence[Call]) -> tuple[Window, ...]:
-        """The newest of what was said up to now; nothing when these calls said nothing."""
-        said = [
+    def update(self, calls: Sequence[Call]) -> tuple[Window, ...]:
+        """Takes in what these calls brought; returns the newest limits, or nothing when they brought none."""
+        brought = [
             window
             for call in calls
             if call.result is not None
             for receipt in call.result.receipts
             for window in receipt.windows
         ]
-        for window in said:
+        for window in brought:
             known = self._windows.get(window.name)
             if known is None or _age(window) >= _age(known):
                 self._windows[window.name] = window
-        return tuple(self._windows.values()) if said else ()
+        return tuple(self._windows.values()) if brought else ()
 
 
 def _age(window: Window) -> tuple[float, int]:
-    """Larger for what was said later: within a window fewer and fewer calls are left."""
+    """Larger for what came later: within a window fewer and fewer calls are left."""
     return window.reset_at.timestamp(), -window.remaining
 
 
@@ -144,12 +143,12 @@ class Record:
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
-    """A broadcast on one service: its text, its file, and the stamp of what somebody said yes to."""
+class OutgoingBroadcast:
+    """A broadcast on one service: its text, its file, and the version that was confirmed."""
 
     delivery_id: int
     name: str
-    stamp: str
+    version: str
     text: BroadcastText
     file: LoadedFile | None = None
     record: Record = field(default_factory=Record)
@@ -158,27 +157,19 @@ class Letter:
 
 
 @dataclass(frozen=True)
-class Desk:
-    """Everything that sending for one service needs; `letters` by delivery id."""
+class BroadcastSender(Sender):
+    """A service that sends direct messages: its part of each broadcast, by delivery id."""
 
-    gateway: Gateway
-    service: Service
-    letters: dict[int, Letter]
-    clock: Clock
-    settle_after: timedelta
+    broadcasts: dict[int, OutgoingBroadcast]
     inbox_every: timedelta
     words: frozenset[str]
     quiet: QuietHours | None = None
     at_once: int = AT_ONCE
     is_stopped: Callable[[], bool] = lambda: False
     on_change: Callable[[int, Counter[MessageState]], None] = lambda _delivery_id, _change: None
-    """Hears by how much the numbers of a broadcast's messages change, by state."""
+    """Is given by how much the numbers of a broadcast's messages change, by state."""
     log: Callable[[str], None] = lambda _line: None
     look_every: float = LOOK_EVERY
-
-    def progress(self, end: End, reason: str = "", until: datetime | None = None) -> Progress:
-        """Where the service stands."""
-        return Progress(self.service.id, end, reason, until)
 
 
 def moved(before: MessageState, *after: MessageState) -> Counter[MessageState]:
@@ -200,21 +191,20 @@ OnChange = Callable[[int, Counter[MessageState]], None]
 STOPPING = Event()
 
 
-def _ignore(*_: object) -> None:
-    """Nobody watches."""
-
-
-def desk_of(
-    service: Service, letters: dict[int, Letter], on_change: OnChange = _ignore, log: Callable[[str], None] = _ignore
-) -> Desk:
-    """Everything that sending for a service needs."""
+def sender_for(
+    service: Service,
+    broadcasts: dict[int, OutgoingBroadcast],
+    on_change: OnChange = lambda _delivery_id, _change: None,
+    log: Callable[[str], None] = lambda _line: None,
+) -> BroadcastSender:
+    """Returns everything that sending the messages of a service needs."""
     settings = load_settings()
-    return Desk(
+    return BroadcastSender(
         gateway=gateway_of(service),
         service=service,
-        letters=letters,
         clock=lambda: pendulum.now("UTC"),
         settle_after=timedelta(seconds=settings.settle_seconds),
+        broadcasts=broadcasts,
         inbox_every=timedelta(seconds=settings.inbox_seconds),
         words=opt_out_words(),
         quiet=quiet_hours_of(service),

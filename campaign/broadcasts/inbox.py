@@ -9,13 +9,12 @@ from sqlmodel import Session
 
 from campaign.broadcasts import settle as outcomes
 from campaign.broadcasts import waves
-from campaign.broadcasts.context import SENDING, Desk, desk_of, moved, pause_all
+from campaign.broadcasts.context import SENDING, BroadcastSender, moved, pause_all, sender_for
 from campaign.broadcasts.settle import (
     UNTOLD,
-    Doubt,
-    MessageLook,
-    Outcome,
+    MessageLookup,
     SettledMessage,
+    UnknownOutcome,
     Verdict,
     after_id_for,
     settle_messages,
@@ -25,11 +24,10 @@ from campaign.consent.opt_out import is_opt_out
 from campaign.db.engine import reading, writing
 from campaign.db.locks import Claim, claim
 from campaign.deliveries import log
-from campaign.deliveries.log import purpose_of
-from campaign.deliveries.progress import End, Progress, stop_for
+from campaign.deliveries.log import Outcome, purpose_of
+from campaign.deliveries.progress import End, Progress
 from campaign.errors import NotPossible, ServiceBlocked, XError
 from campaign.limits import rate_limits, spend_cap
-from campaign.limits.spend_cap import book_failed_call
 from campaign.services.connection import check_if_due
 from campaign.x.types import CLOCK_SKEW, NO_MESSAGES, MessageEvent, MessageEvents, Receipt, first_id_at
 from models import MAIN, ConsentSource, Inbox, MessageState, Service
@@ -74,91 +72,93 @@ def is_due(read_at: datetime | None, now: datetime, every: timedelta) -> bool:
 _UNTOLD = "Whether it is out cannot be told: the account had too many messages since. Somebody has to look."
 
 
-def keep(desk: Desk, found: MessageEvents, doubts: Sequence[Doubt], before: str, asked_at: datetime) -> None:
+def keep(
+    sender: BroadcastSender, found: MessageEvents, unknown: Sequence[UnknownOutcome], before: str, asked_at: datetime
+) -> None:
     """Keep what the events say, in one transaction with how far they were read."""
-    account, service_id = desk.service.x_user_id or "", desk.service.id
-    new = [each for each in judge(found.events, account, desk.words) if int(each.event_id) > int(before or 0)]
+    account, service_id = sender.service.x_user_id or "", sender.service.id
+    new = [each for each in judge(found.events, account, sender.words) if int(each.event_id) > int(before or 0)]
     with writing(durable=True) as session:
-        now = desk.clock()
+        now = sender.clock()
         if any(message.is_opt_out for message in new):
             waves.lock_under_way(session, service_id)
         for message in new:
-            _take(session, desk, message, now)
+            _take(session, sender, message, now)
         owned = log.owned_ids(session, [event.x_id for event in found.events])
-        look = MessageLook(account, _since_first(found, doubts), asked_at, owned)
-        written = _settle(session, desk, look, doubts, now)
+        look = MessageLookup(account, _since_first(found, unknown), asked_at, owned)
+        written = _settle(session, sender, look, unknown, now)
         session.merge(
-            Inbox(service_id=service_id, read_to_id=_read_to(desk, found, before, asked_at), read_at=asked_at)
+            Inbox(service_id=service_id, read_to_id=_read_to(sender, found, before, asked_at), read_at=asked_at)
         )
-    _tell(desk, [one for _, one in written])
+    _tell(sender, [one for _, one in written])
 
 
-def _read_to(desk: Desk, found: MessageEvents, before: str, asked_at: datetime) -> str:
+def _read_to(sender: BroadcastSender, found: MessageEvents, before: str, asked_at: datetime) -> str:
     """After which event the next reading begins: X may show an event late, by a clock of its own."""
-    settle = desk.settle_after + CLOCK_SKEW
+    settle = sender.settle_after + CLOCK_SKEW
     return read_to(found.events, asked_at, settle, before) or first_id_at(asked_at - settle)
 
 
-def _take(session: Session, desk: Desk, message: Incoming, now: datetime) -> None:
+def _take(session: Session, sender: BroadcastSender, message: Incoming, now: datetime) -> None:
     """Keep one person's word: an opt-out, or that the person wrote first."""
-    visitor_id = consent.visitor_of(session, message.sender, desk.service.visitor_folder, now)
+    visitor_id = consent.visitor_of(session, message.sender, sender.service.visitor_folder, now)
     if visitor_id is None:
-        desk.log(f"Message {message.event_id} is by somebody who was erased; nothing is kept of it.")
+        sender.log(f"Message {message.event_id} is by somebody who was erased; nothing is kept of it.")
         return
     if message.is_opt_out:
-        cancelled = consent.opt_out(session, desk.service.id, visitor_id, message.event_id, message.at)
-        desk.log(f"Message {message.event_id} is an opt-out; {cancelled} messages that were to go out do not.")
+        cancelled = consent.opt_out(session, sender.service.id, visitor_id, message.event_id, message.at)
+        sender.log(f"Message {message.event_id} is an opt-out; {cancelled} messages that were to go out do not.")
         return
     source = ConsentSource.WROTE_FIRST
-    consent.agree(session, desk.service.id, visitor_id, source, message.event_id, message.at)
+    consent.agree(session, sender.service.id, visitor_id, source, message.event_id, message.at)
 
 
-def _since_first(found: MessageEvents, doubts: Sequence[Doubt]) -> MessageEvents:
+def _since_first(found: MessageEvents, unknown: Sequence[UnknownOutcome]) -> MessageEvents:
     """The same events, complete when they reach back to the first of these attempts."""
-    if found.is_complete or not doubts:
+    if found.is_complete or not unknown:
         return found
-    first = int(after_id_for([doubt.attempt for doubt in doubts]))
+    first = int(after_id_for([one.attempt for one in unknown]))
     return MessageEvents(found.events, any(int(event.x_id) <= first for event in found.events))
 
 
 def _settle(
-    session: Session, desk: Desk, look: MessageLook, doubts: Sequence[Doubt], now: datetime
+    session: Session, sender: BroadcastSender, look: MessageLookup, unknown: Sequence[UnknownOutcome], now: datetime
 ) -> list[tuple[MessageState, Outcome]]:
     """Write what the events prove; what went out is charged, for nothing is kept aside any more."""
-    by_id = {doubt.attempt.message_id: doubt for doubt in doubts}
-    verdicts = settle_messages([doubt.attempt for doubt in doubts], look, desk.settle_after)
+    by_id = {one.attempt.message_id: one for one in unknown}
+    verdicts = settle_messages([one.attempt for one in unknown], look, sender.settle_after)
     known = [_outcome(one, by_id[one.message_id], is_complete=look.events.is_complete) for one in verdicts]
-    written = outcomes.record_outcomes(session, [one for one in known if one], now)
+    written = log.record_outcomes(session, [one for one in known if one], now)
     over = [one for _, one in written if one.state is not MessageState.UNCERTAIN]
-    spend_cap.release_lost(session, desk.service.id, [purpose_of(one.message_id) for one in over])
+    spend_cap.release_lost(session, sender.service.id, [purpose_of(one.message_id) for one in over])
     sent = sum(one.state is MessageState.SENT for one in over)
     spend_cap.charge(
-        session, desk.service.id, Receipt(desk.gateway.message_endpoint, desk.gateway.message_price, sent), now
+        session, sender.service.id, Receipt(sender.gateway.message_endpoint, sender.gateway.message_price, sent), now
     )
     return written
 
 
-def _outcome(settled: SettledMessage, doubt: Doubt, *, is_complete: bool) -> Outcome | None:
+def _outcome(settled: SettledMessage, one: UnknownOutcome, *, is_complete: bool) -> Outcome | None:
     """What a verdict means for a message; None when it is looked for again later."""
-    message_id, armed_at = settled.message_id, doubt.armed_at
+    message_id, armed_at = settled.message_id, one.armed_at
     if settled.verdict is Verdict.FOUND:
         return Outcome(message_id, armed_at, MessageState.SENT, settled.x_id)
     if settled.verdict is Verdict.UNKNOWN:
         return None if is_complete else Outcome(message_id, armed_at, MessageState.UNCERTAIN, None, _UNTOLD, UNTOLD)
-    if doubt.reason_code == "already_said":
+    if one.reason_code == "already_said":
         # X would say so again and again.
-        return Outcome(message_id, armed_at, MessageState.REFUSED, None, doubt.reason, doubt.reason_code)
+        return Outcome(message_id, armed_at, MessageState.REFUSED, None, one.reason, one.reason_code)
     return Outcome(message_id, armed_at, MessageState.PENDING)
 
 
-def _tell(desk: Desk, settled: Sequence[Outcome]) -> None:
+def _tell(sender: BroadcastSender, settled: Sequence[Outcome]) -> None:
     if not settled:
         return
     with reading() as session:
         places = outcomes.deliveries_of(session, [one.message_id for one in settled])
     for one in settled:
         if delivery_id := places.get(one.message_id):
-            desk.on_change(delivery_id, moved(MessageState.UNCERTAIN, one.state))
+            sender.on_change(delivery_id, moved(MessageState.UNCERTAIN, one.state))
 
 
 _READING = "reading message events"
@@ -169,105 +169,108 @@ _SHOWN_FOR = timedelta(days=30)
 _PAGES = (1, 4, 10)
 
 
-def read_events(desk: Desk, before: str, doubts: Sequence[Doubt]) -> Progress | None:
-    """Read what came after the event `before`, and whatever settles the doubts; None when it is read."""
+def read_events(sender: BroadcastSender, before: str, unknown: Sequence[UnknownOutcome]) -> Progress | None:
+    """Read what came after the event `before`, and whatever settles the unknown; None when it is read."""
     starts = [before] if before else []
-    if doubts:
-        starts.append(after_id_for([doubt.attempt for doubt in doubts]))
-    after_id = min(starts, key=int) if starts else first_id_at(desk.clock() - _SHOWN_FOR)
+    if unknown:
+        starts.append(after_id_for([one.attempt for one in unknown]))
+    after_id = min(starts, key=int) if starts else first_id_at(sender.clock() - _SHOWN_FOR)
     for pages in _PAGES:
-        answer = _ask(desk, after_id, pages * desk.gateway.longest_event_page)
+        answer = _ask(sender, after_id, pages * sender.gateway.longest_event_page)
         if isinstance(answer, Progress):
             return answer
         found, asked_at = answer
         if found.is_complete or not starts:
             break
-    keep(desk, found, doubts, before, asked_at)
+    keep(sender, found, unknown, before, asked_at)
     return None
 
 
-def _ask(desk: Desk, after_id: str, wanted: int) -> tuple[MessageEvents, datetime] | Progress:
+def _ask(sender: BroadcastSender, after_id: str, wanted: int) -> tuple[MessageEvents, datetime] | Progress:
     """The events, and the moment before they were asked for: what X took later is perhaps not among them."""
-    service_id = desk.service.id
+    service_id = sender.service.id
     with writing() as session:
-        asked_at = desk.clock()
-        if spend_cap.reserve(session, service_id, _READING, desk.gateway.event_price, wanted, asked_at) < wanted:
+        asked_at = sender.clock()
+        if spend_cap.reserve(session, service_id, _READING, sender.gateway.event_price, wanted, asked_at) < wanted:
             spend_cap.release(session, service_id, _READING)
-            return desk.progress(End.CAPPED, "The inbox cannot be read: this month's spend cap is reached.")
+            return sender.progress(End.CAPPED, "The inbox cannot be read: this month's spend cap is reached.")
     try:
-        answer = desk.gateway.message_events(desk.service.x_user_id or "", after_id, wanted)
+        answer = sender.gateway.message_events(sender.service.x_user_id or "", after_id, wanted)
     except XError as error:
-        return _failed(desk, error)
+        return _failed(sender, error)
     with writing() as session:
-        spend_cap.settle(session, service_id, _READING, answer.receipts, desk.clock())
+        spend_cap.settle(session, service_id, _READING, answer.receipts, sender.clock())
     return answer.value, asked_at
 
 
-def _failed(desk: Desk, error: XError) -> Progress:
-    with writing() as session:
-        book_failed_call(session, desk.service.id, _READING, error, desk.clock())
+def _failed(sender: BroadcastSender, error: XError) -> Progress:
+    sender.book_failure(_READING, error, sender.clock())
     if isinstance(error, ServiceBlocked):
-        pause_all(desk.service, error, desk.clock())
-    if stop := stop_for(desk, error):
+        pause_all(sender.service, error, sender.clock())
+    if stop := sender.stop_for(error):
         return stop
     raise error
 
 
-def recover(desk: Desk) -> None:
+def recover(sender: BroadcastSender) -> None:
     """Take over what an earlier process left in the middle of a call; only one process sends for a service."""
-    service, gateway = desk.service, desk.gateway
+    service, gateway = sender.service, sender.gateway
     with writing(durable=True) as session:
-        now = desk.clock()
+        now = sender.clock()
         lost = outcomes.lose(session, service.id, now)
         spend_cap.release(session, service.id, SENDING)
         purposes = [purpose_of(message_id) for message_id, _, _ in lost]
         spend_cap.keep_aside(session, service, gateway.message_endpoint, purposes, gateway.message_price, now)
     for _, delivery_id, proof_number in lost:
         if proof_number == MAIN:
-            desk.on_change(delivery_id, moved(MessageState.SENDING, MessageState.UNCERTAIN))
+            sender.on_change(delivery_id, moved(MessageState.SENDING, MessageState.UNCERTAIN))
 
 
-def read_inbox(desk: Desk) -> Progress | None:
+def read_inbox(sender: BroadcastSender) -> Progress | None:
     """Read new message events when it is time to, and settle lost answers; None when sending may go on."""
     with reading() as session:
-        now = desk.clock()
-        inbox = session.get(Inbox, desk.service.id)
-        doubts = outcomes.uncertain(session, desk.service.id)
-        is_due = inbox is None or inbox.read_at + desk.inbox_every <= now
-        if not is_due and not _can_be_settled(desk, inbox, doubts, now):
+        now = sender.clock()
+        inbox = session.get(Inbox, sender.service.id)
+        unknown = outcomes.uncertain(session, sender.service.id)
+        is_due = inbox is None or inbox.read_at + sender.inbox_every <= now
+        if not is_due and not _can_be_settled(sender, inbox, unknown, now):
             return None
-        shut = rate_limits.calls_open_at(session, desk.service.id, [desk.gateway.events_endpoint], now)
+        shut = rate_limits.calls_open_at(session, sender.service.id, [sender.gateway.events_endpoint], now)
     if shut:
-        return desk.progress(End.WAITING, "X does not let the inbox be read for now.", shut) if is_due else None
+        return sender.progress(End.WAITING, "X does not let the inbox be read for now.", shut) if is_due else None
     # Whatever keeps the inbox from being read keeps messages from going out: it is not known whom to leave alone.
-    return read_events(desk, inbox.read_to_id if inbox else "", doubts)
+    return read_events(sender, inbox.read_to_id if inbox else "", unknown)
 
 
-def _can_be_settled(desk: Desk, inbox: Inbox | None, doubts: Sequence[Doubt], now: datetime) -> bool:
+def _can_be_settled(
+    sender: BroadcastSender, inbox: Inbox | None, unknown: Sequence[UnknownOutcome], now: datetime
+) -> bool:
     """Whether a look would settle something: not before X had time to show it, and not again and again."""
-    return any(_next_look(desk, inbox, doubt) <= now for doubt in doubts)
+    return any(_next_look(sender, inbox, one) <= now for one in unknown)
 
 
-def _next_look(desk: Desk, inbox: Inbox | None, doubt: Doubt) -> datetime:
-    shows_by = doubt.attempt.armed_at + desk.settle_after
+def _next_look(sender: BroadcastSender, inbox: Inbox | None, one: UnknownOutcome) -> datetime:
+    shows_by = one.attempt.armed_at + sender.settle_after
     if inbox is None or inbox.read_at < shows_by:
         return shows_by
-    return inbox.read_at + desk.inbox_every
+    return inbox.read_at + sender.inbox_every
 
 
-def waits_until(desk: Desk) -> datetime | None:
+def waits_until(sender: BroadcastSender) -> datetime | None:
     """When a look can settle the messages of which nobody knows; None when there are none."""
     with reading() as session:
-        doubts = outcomes.uncertain(session, desk.service.id)
-        if not doubts:
+        unknown = outcomes.uncertain(session, sender.service.id)
+        if not unknown:
             return None
-        inbox = session.get(Inbox, desk.service.id)
-        opens_at = rate_limits.calls_open_at(session, desk.service.id, [desk.gateway.events_endpoint], desk.clock())
-    looks = min(_next_look(desk, inbox, doubt) for doubt in doubts)
+        inbox = session.get(Inbox, sender.service.id)
+        opens_at = rate_limits.calls_open_at(
+            session, sender.service.id, [sender.gateway.events_endpoint], sender.clock()
+        )
+    looks = min(_next_look(sender, inbox, one) for one in unknown)
     return max(looks, opens_at) if opens_at else looks
 
 
-def hear(service: Service) -> None:
+def process_dm_events(service: Service) -> None:
     """Check the keys of a service and read what people wrote to it, where that is due: who agreed, who wants no more.
 
     What keeps it from that is kept on its row or found again before anything is sent: nothing is raised.
@@ -276,4 +279,4 @@ def hear(service: Service) -> None:
         checked = check_if_due(service)
         if checked.access_level not in NO_MESSAGES:
             with claim(checked.id, checked.internal_name, Claim.MESSAGES):
-                read_inbox(desk_of(checked, {}))
+                read_inbox(sender_for(checked, {}))

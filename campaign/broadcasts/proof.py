@@ -4,12 +4,12 @@ import pendulum
 
 from campaign.audience import visitors as people
 from campaign.broadcasts import outbox, waves
-from campaign.broadcasts.arm import arm, media_id_of
-from campaign.broadcasts.context import Desk, Letter, desk_of
+from campaign.broadcasts.arm import arm, upload_file
+from campaign.broadcasts.context import sender_for
 from campaign.broadcasts.inbox import recover
 from campaign.broadcasts.outbox import Span
 from campaign.broadcasts.prepare import render_broadcast, text_for
-from campaign.broadcasts.send import letters_for, records_of, send
+from campaign.broadcasts.send import outgoing_broadcasts, records_of, send
 from campaign.db.engine import reading, writing
 from campaign.db.locks import Claim, claim
 from campaign.deliveries import store as deliveries
@@ -64,24 +64,21 @@ def _plan(broadcast: Rendered, service: Service, text: str, actor: str) -> tuple
 
 
 def _send(broadcast: Rendered, service: Service, span: Span, expected: int) -> Progress:
-    letters = letters_for(service, [broadcast], records_of([broadcast]))
-    desk = desk_of(service, letters)
-    recover(desk)
-    letter = letters[broadcast.delivery.id]
-    media_id = media_id_of(desk, letter)
+    outgoing = outgoing_broadcasts(service, [broadcast], records_of([broadcast]))
+    sender, proof = sender_for(service, outgoing), outgoing[broadcast.delivery.id]
+    recover(sender)
+    media_id = upload_file(sender, proof)
     if isinstance(media_id, Progress):
         return media_id
-    armed = arm(desk, letter, span)
+    armed = arm(sender, proof, span)
     if isinstance(armed, Progress):
         return armed
-    return send(desk, armed, media_id) or _result(desk, letter, span, expected)
-
-
-def _result(desk: Desk, letter: Letter, span: Span, expected: int) -> Progress:
+    if stop := send(sender, armed, media_id):
+        return stop
     with reading() as session:
         log = outbox.log_of(session, span)
     sent = sum(one.state is MessageState.SENT for one in log)
     if sent == expected:
-        return desk.progress(End.OUT)
+        return sender.progress(End.OUT)
     reasons = " ".join(dict.fromkeys(one.reason for one in log if one.reason))
-    return desk.progress(End.REFUSED, f"{sent} of {expected} proofs of {letter.name} are out. {reasons}".strip())
+    return sender.progress(End.REFUSED, f"{sent} of {expected} proofs of {proof.name} are out. {reasons}".strip())

@@ -13,16 +13,26 @@ import pendulum
 from sqlmodel import Session
 
 from campaign.broadcasts import waves
-from campaign.broadcasts.arm import Armed, Next, arm, media_id_of, next_up
-from campaign.broadcasts.context import STOPPING, Call, Desk, Letter, OnChange, Record, Told, desk_of, pause_all
+from campaign.broadcasts.arm import Armed, Next, arm, next_up, upload_file
+from campaign.broadcasts.context import (
+    STOPPING,
+    BroadcastSender,
+    Call,
+    LatestLimits,
+    OnChange,
+    OutgoingBroadcast,
+    Record,
+    pause_all,
+    sender_for,
+)
 from campaign.broadcasts.inbox import read_inbox, recover, waits_until
 from campaign.broadcasts.prepare import render_broadcast, text_for
-from campaign.broadcasts.settle import settle
+from campaign.broadcasts.settle import record_calls
 from campaign.db.engine import reading, writing
 from campaign.db.locks import Claim, claim
 from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
-from campaign.deliveries.approval import open_up, opens_at
+from campaign.deliveries.approval import opens_at, start_delivery
 from campaign.deliveries.kind import Rendered
 from campaign.deliveries.links import links_in
 from campaign.deliveries.progress import End, Progress
@@ -42,11 +52,11 @@ MOST_UNCERTAIN = 3
 class Watch:
     """Halts a batch when the run is stopped, the broadcast paused or stopped, or the batch taken over by another."""
 
-    def __init__(self, desk: Desk, armed: Armed) -> None:
-        self._desk, self._armed = desk, armed
+    def __init__(self, sender: BroadcastSender, armed: Armed) -> None:
+        self._desk, self._armed = sender, armed
         self._left = set(armed.texts)
         self._halt = Event()
-        self._next = time.monotonic() + desk.look_every
+        self._next = time.monotonic() + sender.look_every
         self._uncertain = 0
 
     @property
@@ -89,19 +99,19 @@ class Watch:
 _CallOne = Callable[[int], Call]
 
 
-def send(desk: Desk, armed: Armed, media_id: str | None) -> Progress | None:
+def send(sender: BroadcastSender, armed: Armed, media_id: str | None) -> Progress | None:
     """Send a batch; None when the next one can follow at once. Raises XError when trying again at once may help."""
-    watch, told, failed = Watch(desk, armed), Told(), list[XError]()
-    call = partial(_call, desk, armed, media_id, watch)
-    pool = ThreadPoolExecutor(desk.at_once) if desk.at_once > 1 else None
+    watch, latest, failed = Watch(sender, armed), LatestLimits(), list[XError]()
+    call = partial(_call, sender, armed, media_id, watch)
+    pool = ThreadPoolExecutor(sender.at_once) if sender.at_once > 1 else None
     with pool or nullcontext(), _halted_at_the_end(watch):
-        groups = _side_by_side(pool, armed, call, watch, desk.look_every) if pool else _one_by_one(armed, call, watch)
+        groups = _side_by_side(pool, armed, call, watch, sender.look_every) if pool else _one_by_one(armed, call, watch)
         for calls in groups:
             failed += [each.result for each in calls if isinstance(each.result, XError)]
             watch.hear(calls)
-            if settle(desk, armed, calls, told):
+            if record_calls(sender, armed, calls, latest):
                 watch.halt()
-    return _end(desk, failed, is_away=watch.is_away)
+    return _end(sender, failed, is_away=watch.is_away)
 
 
 @contextmanager
@@ -128,7 +138,7 @@ def _side_by_side(
 ) -> Iterator[list[Call]]:
     """What came of the calls, in groups: what was answered between two looks is committed together.
 
-    With quick answers that is all of a batch, with X's usual ones a few messages: a crash leaves those in doubt.
+    With quick answers that is all of a batch, with X's usual ones a few messages: a crash leaves those in one.
     """
     waiting: set[Future[Call]] = {pool.submit(call, message_id) for message_id in armed.texts}
     while waiting:
@@ -138,58 +148,58 @@ def _side_by_side(
             yield [future.result() for future in done]
 
 
-def _call(desk: Desk, armed: Armed, media_id: str | None, watch: Watch, message_id: int) -> Call:
+def _call(sender: BroadcastSender, armed: Armed, media_id: str | None, watch: Watch, message_id: int) -> Call:
     """Send one message, unless the batch was halted; what stops the account stops the other threads at once."""
     if watch.is_halted:
         return Call(message_id, None)
     message = NewMessage(armed.recipients[message_id].recipient, armed.texts[message_id], media_id)
     try:
-        return Call(message_id, desk.gateway.send_message(message))
+        return Call(message_id, sender.gateway.send_message(message))
     except XError as error:
         if isinstance(error, ServiceBlocked | Unsent):
             watch.halt()
         return Call(message_id, error)
 
 
-def _end(desk: Desk, failed: Sequence[XError], *, is_away: bool) -> Progress | None:
+def _end(sender: BroadcastSender, failed: Sequence[XError], *, is_away: bool) -> Progress | None:
     """How the service goes on after a batch."""
     blocked = next((error for error in failed if isinstance(error, ServiceBlocked)), None)
     if blocked is not None:
-        return desk.progress(End.BLOCKED, f"{desk.service.internal_name}: {sentence_of(blocked)}")
+        return sender.progress(End.BLOCKED, f"{sender.service.internal_name}: {sentence_of(blocked)}")
     unsent = [error for error in failed if isinstance(error, Unsent)]
     limited = [error.retry_at for error in unsent if error.retry_at]
     if limited:
-        return desk.progress(End.WAITING, "X allows no more messages for now.", max(limited))
+        return sender.progress(End.WAITING, "X allows no more messages for now.", max(limited))
     if unsent:
         raise unsent[0]
     if is_away:
-        return desk.progress(End.WAITING, "X does not answer.", desk.clock() + desk.settle_after)
+        return sender.progress(End.WAITING, "X does not answer.", sender.clock() + sender.settle_after)
     return None
 
 
-def send_what_is_due(desk: Desk) -> Progress:
+def send_what_is_due(sender: BroadcastSender) -> Progress:
     """Send until nothing is left, X allows no more, or somebody stops it.
 
     Raises XError when X was away and trying again at once may help.
     """
-    recover(desk)
-    while not desk.is_stopped():
-        if end := read_inbox(desk) or _one_batch(desk):
-            return _with_looks(desk, end)
-    return desk.progress(End.HALTED, "The run was stopped.")
+    recover(sender)
+    while not sender.is_stopped():
+        if end := read_inbox(sender) or _one_batch(sender):
+            return _with_looks(sender, end)
+    return sender.progress(End.HALTED, "The run was stopped.")
 
 
-def _one_batch(desk: Desk) -> Progress | None:
+def _one_batch(sender: BroadcastSender) -> Progress | None:
     """Send the next batch; what no longer may go out is left to others, and the next broadcast follows."""
     with reading() as session:
-        following = next_up(session, desk, desk.clock())
-    if following.letter is None or following.span is None:
-        return _nothing_now(desk, following)
-    media_id = media_id_of(desk, following.letter)
+        following = next_up(session, sender, sender.clock())
+    if following.broadcast is None or following.span is None:
+        return _nothing_now(sender, following)
+    media_id = upload_file(sender, following.broadcast)
     if isinstance(media_id, Progress):
         return _unless_only_that(media_id)
-    armed = arm(desk, following.letter, following.span)
-    return send(desk, armed, media_id) if isinstance(armed, Armed) else _unless_only_that(armed)
+    armed = arm(sender, following.broadcast, following.span)
+    return send(sender, armed, media_id) if isinstance(armed, Armed) else _unless_only_that(armed)
 
 
 def _unless_only_that(end: Progress) -> Progress | None:
@@ -197,20 +207,20 @@ def _unless_only_that(end: Progress) -> Progress | None:
     return None if end.end in {End.HALTED, End.REFUSED} else end
 
 
-def _nothing_now(desk: Desk, following: Next) -> Progress:
+def _nothing_now(sender: BroadcastSender, following: Next) -> Progress:
     """Nothing can be sent at this moment."""
     if following.begins_at:
-        return desk.progress(End.WAITING, "The next wave has not begun.", following.begins_at)
-    return desk.progress(End.OUT)
+        return sender.progress(End.WAITING, "The next wave has not begun.", following.begins_at)
+    return sender.progress(End.OUT)
 
 
-def _with_looks(desk: Desk, end: Progress) -> Progress:
+def _with_looks(sender: BroadcastSender, end: Progress) -> Progress:
     """Nothing is out before lost answers are settled: whoever waits goes on when one can be, if that is sooner."""
-    looks = waits_until(desk) if end.end in {End.WAITING, End.OUT} else None
+    looks = waits_until(sender) if end.end in {End.WAITING, End.OUT} else None
     if looks is None:
         return end
     if end.end is End.OUT:
-        return desk.progress(End.WAITING, "X may show late what it took.", looks)
+        return sender.progress(End.WAITING, "X may show late what it took.", looks)
     return replace(end, until=min(end.until or looks, looks))
 
 
@@ -234,7 +244,7 @@ def begin_broadcast(name: str, actor: str) -> Rendered:
         raise WrongUsage(f"{name} is a post; run post-publication for it.")
     with writing() as session:
         delivery = deliveries.named(session, name)
-        reason = open_up(session, delivery, broadcast.fingerprint, actor, pendulum.now("UTC"))
+        reason = start_delivery(session, delivery, broadcast.fingerprint, actor, pendulum.now("UTC"))
     if reason is not None:
         raise NotPossible(reason)
     return broadcast
@@ -252,7 +262,7 @@ def under_way(begun: Sequence[Rendered] = ()) -> list[Rendered]:
     for broadcast in (fresh.get(name) or render_broadcast(name) for name in names):
         with writing() as session:
             delivery = deliveries.get(session, broadcast.delivery.id)
-            if open_up(session, delivery, broadcast.fingerprint, "dm-broadcast", pendulum.now("UTC")) is None:
+            if start_delivery(session, delivery, broadcast.fingerprint, "dm-broadcast", pendulum.now("UTC")) is None:
                 going.append(broadcast)
     return going
 
@@ -265,10 +275,12 @@ def services_at_work(going: Sequence[Rendered], names: Sequence[str]) -> list[Se
         return [services.get(session, service_id) for service_id in sorted(wanted)]
 
 
-def letters_for(service: Service, going: Sequence[Rendered], records: dict[int, Record]) -> dict[int, Letter]:
+def outgoing_broadcasts(
+    service: Service, going: Sequence[Rendered], records: dict[int, Record]
+) -> dict[int, OutgoingBroadcast]:
     """What a service sends: its part of each broadcast."""
     return {
-        one.delivery.id: Letter(
+        one.delivery.id: OutgoingBroadcast(
             one.delivery.id,
             one.delivery.name,
             one.version,
@@ -295,7 +307,7 @@ def records_of(going: Sequence[Rendered]) -> dict[int, Record]:
 
 def work_for(
     service: Service,
-    letters: dict[int, Letter],
+    broadcasts: dict[int, OutgoingBroadcast],
     on_change: OnChange = lambda _delivery_id, _change: None,
     log: Callable[[str], None] = lambda _line: None,
 ) -> Progress:
@@ -306,7 +318,7 @@ def work_for(
     try:
         with claim(service.id, service.internal_name, Claim.MESSAGES):
             checked = check_if_due(service)
-            return send_what_is_due(desk_of(checked, dict(letters), on_change, log))
+            return send_what_is_due(sender_for(checked, dict(broadcasts), on_change, log))
     except ServiceBlocked as error:
         end = End.CAPPED if error.reason == "cap" else End.BLOCKED
         if end is End.BLOCKED:
@@ -384,7 +396,7 @@ def _send_side_by_side(services: Sequence[Service], going: Sequence[Rendered]) -
 
     def run(service: Service) -> Progress:
         try:
-            return send(service, letters_for(service, going, records))
+            return send(service, outgoing_broadcasts(service, going, records))
         except XError as error:
             return end_of(service, error)
 

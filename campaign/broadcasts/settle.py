@@ -2,27 +2,26 @@
 
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import Select, Update, bindparam, case, func, null, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlmodel import Session, col
 
 from campaign.broadcasts.arm import Armed
-from campaign.broadcasts.context import SENDING, Call, Desk, Told, moved, pause, pause_all
+from campaign.broadcasts.context import SENDING, BroadcastSender, Call, LatestLimits, moved, pause, pause_all
 from campaign.consent import store as consent
 from campaign.db.engine import writing
-from campaign.db.json_rows import as_ids, as_rows, ids_given, is_on_postgresql, rows_of
 from campaign.deliveries import log
-from campaign.deliveries.log import purpose_of
+from campaign.deliveries.log import Outcome, purpose_of
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent
 from campaign.limits import rate_limits, spend_cap
 from campaign.x.error_table import RECIPIENT_REASONS
 from campaign.x.text import comparable
 from campaign.x.types import CLOCK_SKEW, Answer, MessageEvent, MessageEvents, Receipt, Window, first_id_at
-from models import MAIN, NOBODY, OVER, Delivery, DeliveryState, Message, MessageState, Visitor
+from models import MAIN, NOBODY, Message, MessageState, Visitor
 from models.base import Moment
 
 
@@ -39,7 +38,7 @@ class MessageAttempt:
 
 
 @dataclass(frozen=True, slots=True)
-class MessageLook:
+class MessageLookup:
     """The account's messages as X showed them at `at`, asked for from `after_id_for` on."""
 
     account_id: str
@@ -81,7 +80,7 @@ def after_id_for(attempts: Collection[MessageAttempt]) -> str:
     return first_id_at(min(_since(attempt) for attempt in attempts))
 
 
-def settle_messages(attempts: Iterable[MessageAttempt], look: MessageLook, settle: timedelta) -> list[SettledMessage]:
+def settle_messages(attempts: Iterable[MessageAttempt], look: MessageLookup, settle: timedelta) -> list[SettledMessage]:
     """What the look proves of each attempt, earliest first.
 
     Each gets the oldest event that fits and that no message has; one event goes to one attempt. What does not show
@@ -98,7 +97,7 @@ def _since(attempt: MessageAttempt) -> datetime:
     return attempt.first_armed_at - CLOCK_SKEW
 
 
-def _sent(look: MessageLook) -> dict[_Key, deque[MessageEvent]]:
+def _sent(look: MessageLookup) -> dict[_Key, deque[MessageEvent]]:
     """The account's own events that no message has, oldest first."""
     sent: dict[_Key, deque[MessageEvent]] = defaultdict(deque)
     for event in _oldest_first(look.events.events):
@@ -122,7 +121,7 @@ def _take(sent: dict[_Key, deque[MessageEvent]], attempt: MessageAttempt) -> str
     return fitting.popleft().x_id if fitting else None
 
 
-def _settled(attempt: MessageAttempt, x_id: str | None, look: MessageLook, settle: timedelta) -> SettledMessage:
+def _settled(attempt: MessageAttempt, x_id: str | None, look: MessageLookup, settle: timedelta) -> SettledMessage:
     if x_id is not None:
         return SettledMessage(attempt.message_id, Verdict.FOUND, x_id)
     is_proof = look.events.is_complete and look.at >= attempt.armed_at + settle
@@ -131,25 +130,10 @@ def _settled(attempt: MessageAttempt, x_id: str | None, look: MessageLook, settl
 
 UNTOLD = "untold"
 """The reason code of what no look can tell: a person decides it."""
-_OPEN = (MessageState.SENDING, MessageState.UNCERTAIN)
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of one attempt to send a message; the attempt is known by the moment it was armed."""
-
-    message_id: int
-    armed_at: datetime
-    state: MessageState
-    x_id: str | None = None
-    reason: str = ""
-    reason_code: str = ""
-    is_tried: bool = True
-    """False when X surely heard nothing of it: it uses up no limit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
+class UnknownOutcome:
     """A message of which nobody knows whether it is out."""
 
     attempt: MessageAttempt
@@ -192,74 +176,15 @@ _UNCERTAIN = (
 )
 
 
-def record_outcomes(session: Session, outcomes: Sequence[Outcome], now: datetime) -> list[tuple[MessageState, Outcome]]:
-    """Write what came of attempts; returns the state before and the outcome of those that were written.
-
-    An attempt that is settled already is left alone: a newer one may be under way. What did not go out of a delivery
-    that is over never does.
-    """
-    if not outcomes:
-        return []
-    wanted = {each.message_id: each for each in outcomes}
-    held = session.execute(_held(on_postgresql=is_on_postgresql(session)), as_ids(list(wanted)))
-    written = [
-        (before, _closed(wanted[message_id], delivery_state))
-        for message_id, before, armed_at, delivery_state in held
-        if armed_at == wanted[message_id].armed_at
-    ]
-    _write(session, [outcome for _, outcome in written], now)
-    return written
-
-
-@lru_cache
-def _held(*, on_postgresql: bool) -> Select[tuple[int, MessageState, datetime | None, DeliveryState]]:
-    given = ids_given(on_postgresql=on_postgresql)
-    return (
-        select(col(Message.id), col(Message.state), col(Message.armed_at), col(Delivery.state))
-        .join(given, given.c.id == col(Message.id))
-        .join(Delivery, col(Delivery.id) == col(Message.delivery_id))
-        .where(col(Message.state).in_(_OPEN))
-        .order_by(col(Message.id))
-        # The delivery too: whoever stops it cancels what is pending either before or after this, never between.
-        .with_for_update(of=[Message, Delivery])
-    )
-
-
-def _closed(outcome: Outcome, delivery: DeliveryState) -> Outcome:
-    if outcome.state is MessageState.PENDING and delivery in OVER:
-        return replace(outcome, state=MessageState.CANCELLED, reason="The delivery is over.")
-    return outcome
-
-
-def _write(session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
-    rows = [[one.message_id, one.state, one.x_id, one.reason, one.reason_code, int(one.is_tried)] for one in outcomes]
-    if rows:
-        statement = _writing(on_postgresql=is_on_postgresql(session))
-        session.connection().execute(statement, as_rows(rows) | {"now": now})
-
-
-@lru_cache
-def _writing(*, on_postgresql: bool) -> Update:
-    names = ["id", "state", "x_id", "reason", "reason_code", "is_tried"]
-    given = rows_of(names, on_postgresql=on_postgresql)
-    is_tried = given.c.is_tried == "1"
-    values = {name: given.c[name] for name in names[1:-1]} | {
-        "armed_at": case((is_tried, col(Message.armed_at)), else_=null()),
-        "attempts": col(Message.attempts) - case((is_tried, 0), else_=1),
-        "settled_at": bindparam("now"),
-    }
-    return update(Message).values(values).where(col(Message.id) == given.c.id)
-
-
 def lose(session: Session, service_id: int, now: datetime) -> list[tuple[int, int, int]]:
     """Take what an earlier process left in the middle of a call for uncertain: each one's id, delivery and proof."""
     return list(session.connection().execute(_LOST, {"service": service_id, "now": now}).tuples())
 
 
-def uncertain(session: Session, service_id: int) -> list[Doubt]:
+def uncertain(session: Session, service_id: int) -> list[UnknownOutcome]:
     """The messages of a service of which nobody knows, the earliest first."""
-    rows = session.execute(_UNCERTAIN, {"service_id": service_id}).tuples()
-    return [Doubt(MessageAttempt(*row[:5]), *row[5:]) for row in rows]
+    rows: Any = session.connection().execute(_UNCERTAIN, {"service_id": service_id}).tuples()
+    return [UnknownOutcome(MessageAttempt(*row[:5]), *row[5:]) for row in rows]
 
 
 def deliveries_of(session: Session, message_ids: Sequence[int]) -> dict[int, int]:
@@ -275,22 +200,22 @@ FILE_UNKNOWN = "media_unknown"
 _Written = Sequence[tuple[MessageState, Outcome]]
 
 
-def settle(desk: Desk, armed: Armed, calls: Sequence[Call], told: Told) -> bool:
+def record_calls(sender: BroadcastSender, armed: Armed, calls: Sequence[Call], latest: LatestLimits) -> bool:
     """Commit what came of some calls, and what follows for the broadcast; whether the batch has to halt."""
     with writing(durable=True) as session:
-        now = desk.clock()
-        written = record_outcomes(session, [outcome_of(call, armed.at) for call in calls], now)
-        _book(session, desk, written, told.hear(calls), now)
-        _remember_unreachable(session, desk, armed, written, now)
-        is_unknown = _forget_file(session, desk, armed, calls)
+        now = sender.clock()
+        written = log.record_outcomes(session, [outcome_of(call, armed.at) for call in calls], now)
+        _book(session, sender, written, latest.update(calls), now)
+        _remember_unreachable(session, sender, armed, written, now)
+        is_unknown = _forget_file(session, sender, armed, calls)
         reason = _why_pause(armed, written, is_unknown=is_unknown)
         if reason is not None:
-            pause(session, armed.letter.delivery_id, reason, now)
+            pause(session, armed.broadcast.delivery_id, reason, now)
     if armed.span.proof_number == MAIN:
-        desk.on_change(armed.letter.delivery_id, moved(MessageState.PENDING, *(one.state for _, one in written)))
+        sender.on_change(armed.broadcast.delivery_id, moved(MessageState.PENDING, *(one.state for _, one in written)))
     blocked = next((call.result for call in calls if isinstance(call.result, ServiceBlocked)), None)
     if blocked is not None:
-        pause_all(desk.service, blocked, desk.clock())
+        pause_all(sender.service, blocked, sender.clock())
     return reason is not None or is_unknown or blocked is not None
 
 
@@ -307,42 +232,46 @@ def outcome_of(call: Call, armed_at: datetime) -> Outcome:
     return Outcome(message_id, armed_at, MessageState.PENDING, is_tried=is_tried)
 
 
-def _book(session: Session, desk: Desk, written: _Written, windows: tuple[Window, ...], now: datetime) -> None:
+def _book(
+    session: Session, sender: BroadcastSender, written: _Written, windows: tuple[Window, ...], now: datetime
+) -> None:
     """Charge what was sent; money for what may be out stays aside, message by message."""
-    service_id, price, endpoint = desk.service.id, desk.gateway.message_price, desk.gateway.message_endpoint
+    service_id, price, endpoint = sender.service.id, sender.gateway.message_price, sender.gateway.message_endpoint
     sent = sum(one.state is MessageState.SENT for _, one in written)
     still_out = rate_limits.being_sent(session, [service_id]).total()
     spend_cap.settle(session, service_id, SENDING, [Receipt(endpoint, price, sent, windows)], now, keep=still_out)
-    doubted = [purpose_of(one.message_id) for before, one in written if _is_new_doubt(before, one)]
-    spend_cap.keep_aside(session, desk.service, endpoint, doubted, price, now)
+    purposes = [purpose_of(one.message_id) for before, one in written if _is_newly_unknown(before, one)]
+    spend_cap.keep_aside(session, sender.service, endpoint, purposes, price, now)
     # Another process took them for lost meanwhile.
     known = [one for before, one in written if before is MessageState.UNCERTAIN and one.state is not before]
     spend_cap.release_lost(session, service_id, [purpose_of(one.message_id) for one in known])
 
 
-def _is_new_doubt(before: MessageState, outcome: Outcome) -> bool:
+def _is_newly_unknown(before: MessageState, outcome: Outcome) -> bool:
     return outcome.state is MessageState.UNCERTAIN and before is not MessageState.UNCERTAIN
 
 
-def _remember_unreachable(session: Session, desk: Desk, armed: Armed, written: _Written, now: datetime) -> None:
+def _remember_unreachable(
+    session: Session, sender: BroadcastSender, armed: Armed, written: _Written, now: datetime
+) -> None:
     for _, one in written:
         if one.state is MessageState.REFUSED and one.reason_code in RECIPIENT_REASONS:
             visitor_id = armed.recipients[one.message_id].visitor_id
-            consent.remember_unreachable(session, desk.service.id, visitor_id, one.reason_code, now)
+            consent.remember_unreachable(session, sender.service.id, visitor_id, one.reason_code, now)
 
 
-def _forget_file(session: Session, desk: Desk, armed: Armed, calls: Sequence[Call]) -> bool:
+def _forget_file(session: Session, sender: BroadcastSender, armed: Armed, calls: Sequence[Call]) -> bool:
     """Whether X did not know the file: it is uploaded again."""
     is_unknown = any(isinstance(call.result, Refused) and call.result.reason == FILE_UNKNOWN for call in calls)
-    if is_unknown and armed.letter.file:
-        log.forget_uploads(session, desk.service.id, [armed.letter.file.sha256])
+    if is_unknown and armed.broadcast.file:
+        log.forget_uploads(session, sender.service.id, [armed.broadcast.file.sha256])
     return is_unknown
 
 
 def _why_pause(armed: Armed, written: _Written, *, is_unknown: bool) -> str | None:
     """Why the broadcast pauses: X refuses too much of it, or does not take its file."""
     answered = {MessageState.SENT, MessageState.REFUSED}
-    record = armed.letter.record
+    record = armed.broadcast.record
     reason = record.add([one.state is MessageState.SENT for _, one in written if one.state in answered])
     if is_unknown and record.file_is_unknown():
         return "X does not take its file any more: choose another one."

@@ -297,9 +297,9 @@ def settle(
     delivery = find(name)
     if to is not None and delivery.kind is DeliveryKind.POST:
         raise WrongUsage(f"{name} is a post, which has no recipient; leave out --to.")
-    from campaign.deliveries.edit import current_user, settle_by_hand
+    from campaign.deliveries.edit import current_user, record_by_hand
 
-    _show_settled(delivery, settle_by_hand(name, current_user(), sent, to or ""), as_json=as_json)
+    _show_settled(delivery, record_by_hand(name, current_user(), sent, to or ""), as_json=as_json)
     output.say(f"Settled. Continue with: campaign delivery send {name}")
 
 

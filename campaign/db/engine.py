@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,21 +47,31 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
     # Ids come in no order, so a page of followers touches the whole index: checkpointing after every 256 MB instead
     # of every 4 MB writes each part of it once instead of many times (almost twice as fast at a million).
     # A page of followers is one statement, whose undo log SQLite would otherwise write to a file.
+    connection.create_function("lowered", 1, _in_small_letters, deterministic=True)
     connection.executescript(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
         "PRAGMA cache_size=-20000; PRAGMA wal_autocheckpoint=65536; PRAGMA temp_store=MEMORY;"
     )
 
 
-def _begin(connection: Connection) -> None:
+def _in_small_letters(text: object) -> str | None:
+    """Does what `lower` of SQLite does for A to Z only."""
+    return None if text is None else str(text).lower()
+
+
+def _begin_with(dialect: Any, *, writes: bool, durable: bool) -> None:
+    """Begins the transactions of a dialect of SQLite like this; as an event it would make every statement slower."""
     # A call to X cannot be taken back: what was noted of it survives a power failure, unlike a page that is read again.
-    durable = connection.get_execution_options().get("durable", False)
-    # Straight to the driver, for it is said with every transaction: SQLAlchemy takes as long for it as for a question.
-    driver: Any = connection.connection.dbapi_connection
-    driver.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    synchronous = f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}"
     # A reader that turns into a writer is refused at once, however long it would wait: writers say so at the start.
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+
+    def do_begin(connection: Any) -> None:
+        driver = connection.dbapi_connection
+        driver.execute(synchronous)
+        driver.execute(begin)
+
+    dialect.do_begin = do_begin
 
 
 @lru_cache
@@ -71,7 +82,7 @@ def _engine(text: str) -> Engine:
     _writable(Path(url.database or "").parent)
     engine = create_engine(url, pool_size=10, max_overflow=20, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _configure_sqlite)
-    event.listen(engine, "begin", _begin)
+    _begin_with(engine.dialect, writes=False, durable=False)
     return engine
 
 
@@ -112,8 +123,13 @@ def reading() -> Iterator[Session]:
 
 
 @lru_cache
-def _writer(database: Engine, *, durable: bool) -> Engine:
-    return database.execution_options(writes=True, durable=durable)
+def _writer(database: Engine, *, durable: bool = False) -> Engine:
+    writer = database.execution_options()
+    if writer.dialect.name == "sqlite":
+        database.connect().close()  # the first connection completes the dialect
+        writer.dialect = copy(database.dialect)
+        _begin_with(writer.dialect, writes=True, durable=durable)
+    return writer
 
 
 @contextmanager
@@ -187,7 +203,7 @@ def upgrade(database: Engine | None = None, revision: str = "head") -> None:
     """Migrates the database to a revision; does nothing where it is there already."""
     from alembic import command
 
-    with (database or engine()).execution_options(writes=True).begin() as connection:
+    with _writer(database or engine()).begin() as connection:
         command.upgrade(configuration(connection), revision)
 
 
@@ -195,7 +211,7 @@ def downgrade(database: Engine, revision: str = "base") -> None:
     """Migrates the database back to a revision."""
     from alembic import command
 
-    with database.execution_options(writes=True).begin() as connection:
+    with _writer(database).begin() as connection:
         command.downgrade(configuration(connection), revision)
 
 

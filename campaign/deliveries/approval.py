@@ -46,7 +46,7 @@ def keep_analysis(session: Session, analysed: Analysed[Rendered], actor: str, no
     """Keeps what an analysis found; a delivery that changed meanwhile is not ready for a confirmation."""
     rendered, analysis = analysed.rendered, analysed.analysis
     delivery = deliveries.get(session, rendered.delivery.id)
-    is_ok = analysis.is_ok and deliveries.stamp_of(session, delivery) == rendered.version
+    is_ok = analysis.is_ok and deliveries.version_of(session, delivery) == rendered.version
     record_analysis(
         session, delivery, analysis.model_dump_json(), rendered.fingerprint, is_ok=is_ok, actor=actor, now=now
     )
@@ -192,7 +192,7 @@ def _file(file: LoadedFile) -> dict[str, Any]:
 _CHANGED = "It changed after its confirmation; look at it again, then confirm it."
 
 
-def open_up(session: Session, delivery: Delivery, fingerprint: str, actor: str, now: datetime) -> str | None:
+def start_delivery(session: Session, delivery: Delivery, fingerprint: str, actor: str, now: datetime) -> str | None:
     """Let a confirmed delivery go out, or say in one sentence why it may not."""
     if delivery.state not in {DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS}:
         words = delivery.state.value.replace("_", " ")

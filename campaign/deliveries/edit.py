@@ -108,7 +108,7 @@ def _move(name: str, state: DeliveryState, actor: str) -> Delivery:
         return delivery
 
 
-def settle_by_hand(name: str, actor: str, sent_id: str | None, to: str = "") -> Message:
+def record_by_hand(name: str, actor: str, sent_id: str | None, to: str = "") -> Message:
     """Decide the one part or message that nobody could find: it is out under `sent_id`, or (None) it is not.
 
     `to` says whose message it is; without it the first one is decided.
@@ -119,11 +119,11 @@ def settle_by_hand(name: str, actor: str, sent_id: str | None, to: str = "") -> 
         now = pendulum.now("UTC")
         if sent_id is None:
             spend_cap.release(session, message.service_id, purpose_of(message.id))
-            log.settle(session, message, MessageState.PENDING, now)
+            log.record_outcome(session, message, MessageState.PENDING, now)
         else:
             _check_id(session, sent_id)
             spend_cap.keep(session, message.service_id, purpose_of(message.id))
-            log.settle(session, message, MessageState.SENT, now, x_id=sent_id)
+            log.record_outcome(session, message, MessageState.SENT, now, x_id=sent_id)
         what = f"Message {message.id}" if message.visitor_id != NOBODY else f"Part {message.part}"
         detail = f"{what} is {'on X as ' + sent_id if sent_id else 'not on X'}."
         deliveries.note(session, delivery, "settled", actor, now, detail)

@@ -1,17 +1,35 @@
 """The delivery log: planned, armed, settled."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 
-from sqlalchemy import update
+from sqlalchemy import Select, Update, bindparam, case, null, update
+from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 
+from campaign.db.json_rows import as_ids, as_rows, ids_given, is_on_postgresql, rows_of
 from campaign.deliveries.draft import RenderedPart
-from models import MAIN, NOBODY, Delivery, DeliveryState, Message, MessageState, UploadedFile
+from models import MAIN, NOBODY, OVER, Delivery, DeliveryState, Message, MessageState, UploadedFile
 
 #: A file that X forgets so soon is uploaded again.
 _STILL_GOOD = timedelta(minutes=10)
 _UNSETTLED = (MessageState.SENDING, MessageState.UNCERTAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of one attempt to send a message; the attempt is known by the moment it was armed."""
+
+    message_id: int
+    armed_at: datetime
+    state: MessageState
+    x_id: str | None = None
+    reason: str = ""
+    reason_code: str = ""
+    is_tried: bool = True
+    """False when X surely heard nothing of it: it uses up no limit."""
 
 
 def plan(session: Session, delivery: Delivery, parts: Iterable[RenderedPart], proof_number: int = MAIN) -> None:
@@ -49,14 +67,22 @@ def of_delivery(session: Session, delivery: Delivery, proof_number: int | None =
     return list(session.exec(rows.order_by(col(Message.proof_number), col(Message.service_id), col(Message.part))))
 
 
+#: Built once, for it is looked for with every part.
+_OF_ACCOUNT = (
+    select(Message)
+    .where(
+        col(Message.delivery_id) == bindparam("delivery_id"),
+        col(Message.proof_number) == bindparam("proof_number"),
+        col(Message.service_id) == bindparam("service_id"),
+    )
+    .order_by(col(Message.part))
+)
+
+
 def of_account(session: Session, delivery_id: int, service_id: int, proof_number: int = MAIN) -> list[Message]:
     """The log of one account, by part."""
-    rows = select(Message).where(
-        col(Message.delivery_id) == delivery_id,
-        col(Message.proof_number) == proof_number,
-        col(Message.service_id) == service_id,
-    )
-    return list(session.exec(rows.order_by(col(Message.part))))
+    given = {"delivery_id": delivery_id, "proof_number": proof_number, "service_id": service_id}
+    return list(session.scalars(_OF_ACCOUNT, given))
 
 
 def get(session: Session, message_id: int) -> Message:
@@ -74,7 +100,7 @@ def arm(session: Session, message: Message, now: datetime) -> None:
     session.add(message)
 
 
-def settle(
+def record_outcome(
     session: Session,
     message: Message,
     state: MessageState,
@@ -84,16 +110,78 @@ def settle(
     reason: str = "",
     reason_code: str = "",
 ) -> None:
-    """Write what came of it."""
+    """Records what came of one message that is held."""
     message.become(state)
     message.x_id, message.settled_at = x_id, now
     message.reason, message.reason_code = reason, reason_code
     session.add(message)
 
 
+def record_outcomes(session: Session, outcomes: Sequence[Outcome], now: datetime) -> list[tuple[MessageState, Outcome]]:
+    """Records what came of attempts; returns the state before and the outcome of those that were written.
+
+    An attempt that is settled already is left alone: a newer one may be under way. What did not go out of a delivery
+    that is over never does.
+    """
+    if not outcomes:
+        return []
+    wanted = {each.message_id: each for each in outcomes}
+    held = session.execute(_held(on_postgresql=is_on_postgresql(session)), as_ids(list(wanted)))
+    written = [
+        (before, _closed(wanted[message_id], delivery_state))
+        for message_id, before, armed_at, delivery_state in held
+        if armed_at == wanted[message_id].armed_at
+    ]
+    _write(session, [outcome for _, outcome in written], now)
+    return written
+
+
+@lru_cache
+def _held(*, on_postgresql: bool) -> Select[tuple[int, MessageState, datetime | None, DeliveryState]]:
+    given = ids_given(on_postgresql=on_postgresql)
+    return (
+        sa_select(col(Message.id), col(Message.state), col(Message.armed_at), col(Delivery.state))
+        .join(given, given.c.id == col(Message.id))
+        .join(Delivery, col(Delivery.id) == col(Message.delivery_id))
+        .where(col(Message.state).in_(_UNSETTLED))
+        .order_by(col(Message.id))
+        # The delivery too: stopping it cancels what is pending either before or after this, never between.
+        .with_for_update(of=[Message, Delivery])
+    )
+
+
+def _closed(outcome: Outcome, delivery: DeliveryState) -> Outcome:
+    if outcome.state is MessageState.PENDING and delivery in OVER:
+        return replace(outcome, state=MessageState.CANCELLED, reason="The delivery is over.")
+    return outcome
+
+
+def _write(session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
+    rows = [[one.message_id, one.state, one.x_id, one.reason, one.reason_code, int(one.is_tried)] for one in outcomes]
+    if rows:
+        statement = _writing(on_postgresql=is_on_postgresql(session))
+        session.connection().execute(statement, as_rows(rows) | {"now": now})
+
+
+@lru_cache
+def _writing(*, on_postgresql: bool) -> Update:
+    names = ["id", "state", "x_id", "reason", "reason_code", "is_tried"]
+    given = rows_of(names, on_postgresql=on_postgresql)
+    is_tried = given.c.is_tried == "1"
+    values = {name: given.c[name] for name in names[1:-1]} | {
+        "armed_at": case((is_tried, col(Message.armed_at)), else_=null()),
+        "attempts": col(Message.attempts) - case((is_tried, 0), else_=1),
+        "settled_at": bindparam("now"),
+    }
+    return update(Message).values(values).where(col(Message.id) == given.c.id)
+
+
+_OWNED = select(Message.x_id).where(col(Message.x_id).in_(bindparam("x_ids", expanding=True)))
+
+
 def owned_ids(session: Session, x_ids: Sequence[str]) -> set[str]:
     """Which of these X ids are a message of ours already."""
-    return {x_id for x_id in session.exec(select(Message.x_id).where(col(Message.x_id).in_(x_ids))) if x_id}
+    return {x_id for x_id in session.scalars(_OWNED, {"x_ids": list(x_ids)}) if x_id}
 
 
 def cancel_pending(session: Session, delivery: Delivery, now: datetime, reason: str = "") -> int:

@@ -1,16 +1,14 @@
-"""How far a delivery got on one account, and which errors end the work there for now."""
+"""How far a delivery got on one service."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
-
-from campaign.errors import ServiceBlocked, Unsent, XError
-from campaign.services.check import sentence_of
 
 Clock = Callable[[], datetime]
 """Tells the time, aware; a step asks again after each call."""
+OnUpload = Callable[[int, int], None]
+"""Is given how many bytes of a file are uploaded, of how many."""
 
 
 class End(StrEnum):
@@ -23,7 +21,7 @@ class End(StrEnum):
     REFUSED = "refused"
     """X said no to a part; the parts after it wait."""
     BLOCKED = "blocked"
-    """X lets this account do nothing; somebody has to act."""
+    """X lets this account do nothing; an operator has to act."""
     CAPPED = "capped"
     """The month's spend cap is reached."""
     HALTED = "halted"
@@ -38,22 +36,3 @@ class Progress:
     end: End
     reason: str = ""
     until: datetime | None = None
-
-
-class Stands(Protocol):
-    """Something that says where its account stands."""
-
-    def progress(self, end: End, reason: str = "", until: datetime | None = None) -> Progress:
-        """Where the account stands."""
-        ...
-
-
-def stop_for(work: Stands, error: XError) -> Progress | None:
-    """Whether an error ends the work on this account for now; raises it when trying again may help at once."""
-    if isinstance(error, ServiceBlocked):
-        return work.progress(End.BLOCKED, sentence_of(error))
-    if isinstance(error, Unsent):
-        if error.retry_at is None:
-            raise error
-        return work.progress(End.WAITING, "X allows no more calls for now.", error.retry_at)
-    return None

@@ -25,7 +25,7 @@ def targets_of(session: Session, delivery: Delivery) -> list[Service]:
     return list(session.exec(chosen.where(col(DeliveryTarget.delivery_id) == delivery.id).order_by(col(Service.id))))
 
 
-def stamp_of(session: Session, delivery: Delivery) -> str:
+def version_of(session: Session, delivery: Delivery) -> str:
     """A short text that is another one as soon as anything is changed that goes out, whichever way it was changed."""
     targets = list(session.scalars(_TARGET_IDS, {"delivery_id": delivery.id}))
     parts = (

@@ -112,20 +112,22 @@ def tried_since(session: Session, service_ids: Sequence[int], since: datetime) -
     given = {"service_ids": list(service_ids), "since": since - _LONGEST_BATCH}
     return [
         max(armed_at, settled_at or armed_at)
-        for armed_at, settled_at, attempts in session.execute(_TRIED_SINCE, given)
+        for armed_at, settled_at, attempts in session.connection().execute(_TRIED_SINCE, given)
         for _ in range(attempts)
     ]
 
 
 def being_sent(session: Session, service_ids: Sequence[int]) -> Counter[int]:
     """How many messages each of these services is sending at this moment."""
-    return Counter(dict(session.execute(_BEING_SENT, {"service_ids": list(service_ids)}).tuples().all()))
+    rows = session.connection().execute(_BEING_SENT, {"service_ids": list(service_ids)})
+    return Counter(dict(rows.tuples().all()))
 
 
 def may_go_on(session: Session, message_ids: Collection[int], armed_at: datetime) -> bool:
     """Whether an attempt still has all of these messages, and nobody paused or stopped their broadcast."""
     given = {"message_ids": list(message_ids), "armed_at": armed_at}
-    return session.scalar(_OURS, given) == len(message_ids)
+    found: int | None = session.connection().scalar(_OURS, given)
+    return found == len(message_ids)
 
 
 def with_unsettled(session: Session) -> list[int]:
@@ -260,12 +262,12 @@ _SERVICES_OF_APP_LOCKED = _SERVICES_OF_APP.with_for_update()
 
 def lock_app(session: Session, service: Service) -> None:
     """Let the services of one developer app arm their messages one after the other: they share X's limit per app."""
-    session.execute(_SERVICES_OF_APP_LOCKED, {"app": service.app, "service_id": service.id})
+    session.connection().execute(_SERVICES_OF_APP_LOCKED, {"app": service.app, "service_id": service.id})
 
 
 def of_same_app(session: Session, service: Service) -> list[int]:
     """The services that share the developer app of this one, itself included."""
-    return list(session.scalars(_SERVICES_OF_APP, {"app": service.app, "service_id": service.id}))
+    return list(session.connection().scalars(_SERVICES_OF_APP, {"app": service.app, "service_id": service.id}))
 
 
 _DAY = timedelta(hours=24)

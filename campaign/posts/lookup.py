@@ -9,11 +9,10 @@ from sqlmodel import Session
 from campaign.db.engine import reading, writing
 from campaign.deliveries import log
 from campaign.deliveries.log import purpose_of
-from campaign.deliveries.progress import End, Progress, stop_for
+from campaign.deliveries.progress import End, Progress
 from campaign.errors import XError
 from campaign.limits import rate_limits, spend_cap
-from campaign.limits.spend_cap import settle_failed_call
-from campaign.posts.work import Work, price_of, reply_to
+from campaign.posts.sender import PostSender, price_of, reply_to
 from campaign.x.text import is_same_text
 from campaign.x.types import CLOCK_SKEW, Answer, OwnPost, Receipt
 from models import Message, MessageState
@@ -30,7 +29,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Lookup:
     """The account's own posts as X showed them at `at`; `is_complete` says that none since the attempt is left out."""
 
     posts: Sequence[OwnPost]
@@ -43,11 +42,11 @@ def since_of(attempt: Attempt) -> datetime:
     return attempt.first_armed_at - CLOCK_SKEW
 
 
-def found_in(look: Look, attempt: Attempt, owned: Collection[str]) -> str | None:
+def found_in(lookup: Lookup, attempt: Attempt, owned: Collection[str]) -> str | None:
     """The X id of what an attempt published: the oldest post that fits and that no other message owns."""
     fitting = [
         post
-        for post in look.posts
+        for post in lookup.posts
         if post.x_id not in owned
         and post.created_at >= since_of(attempt)
         and post.reply_to == attempt.reply_to
@@ -56,92 +55,96 @@ def found_in(look: Look, attempt: Attempt, owned: Collection[str]) -> str | None
     return min(fitting, key=lambda post: post.created_at).x_id if fitting else None
 
 
-def is_proof_of_absence(look: Look, attempt: Attempt, settle: timedelta) -> bool:
+def is_proof_of_absence(lookup: Lookup, attempt: Attempt, settle: timedelta) -> bool:
     """Whether what the look does not show was not published: X may show a post late."""
-    return look.is_complete and look.at >= attempt.armed_at + settle
+    return lookup.is_complete and lookup.at >= attempt.armed_at + settle
 
 
-def look_for(work: Work, message: Message) -> Progress | None:
+def look_for(sender: PostSender, message: Message) -> Progress | None:
     """Settle a part that may or may not be out; None when it is settled now."""
-    attempt = _attempt_of(work, message)
-    answer = _look(work, message, attempt)
+    attempt = _attempt_of(sender, message)
+    answer = _ask_x(sender, message, attempt)
     if isinstance(answer, Progress):
         return answer
-    return _settle(work, message, attempt, answer)
+    return _settle(sender, message, attempt, answer)
 
 
-def _attempt_of(work: Work, message: Message) -> Attempt:
+def _attempt_of(sender: PostSender, message: Message) -> Attempt:
     with reading() as session:
-        before = reply_to(work, session, message.part)
-    armed_at = message.armed_at or work.clock()
+        before = reply_to(sender, session, message.part)
+    armed_at = message.armed_at or sender.clock()
     return Attempt(message.text, before, message.first_armed_at or armed_at, armed_at)
 
 
-def _look(work: Work, message: Message, attempt: Attempt) -> Look | Progress:
-    gateway, purpose, service_id = work.gateway, f"looking for message {message.id}", work.service.id
+def _ask_x(sender: PostSender, message: Message, attempt: Attempt) -> Lookup | Progress:
+    gateway, purpose, service_id = sender.gateway, f"looking for message {message.id}", sender.service.id
     with writing() as session:
-        now = work.clock()
+        now = sender.clock()
         if opens_at := rate_limits.calls_open_at(session, service_id, [gateway.timeline_endpoint], now):
-            return work.progress(End.WAITING, "X allows no more calls for now.", opens_at)
+            return sender.progress(End.WAITING, "X allows no more calls for now.", opens_at)
         wanted = gateway.longest_timeline_page
         at_most = spend_cap.reserve(session, service_id, purpose, gateway.own_post_price, wanted, now)
         if at_most < gateway.shortest_timeline_page:
             spend_cap.release(session, service_id, purpose)
             reason = "Whether it is out cannot be looked up: this month's spend cap is reached."
-            return work.progress(End.CAPPED, reason)
+            return sender.progress(End.CAPPED, reason)
     try:
-        answer = gateway.own_posts(work.service.x_user_id or "", since_of(attempt), at_most)
+        answer = gateway.own_posts(sender.service.x_user_id or "", since_of(attempt), at_most)
     except XError as error:
-        settle_failed_call(service_id, purpose, error)
-        if stop := stop_for(work, error):
+        sender.book_failure(purpose, error, now)
+        if stop := sender.stop_for(error):
             return stop
         raise
-    return _paid(work, purpose, answer, at_most, now)
+    return _paid(sender, purpose, answer, at_most, now)
 
 
-def _paid(work: Work, purpose: str, answer: Answer[list[OwnPost]], at_most: int, asked_at: datetime) -> Look:
+def _paid(sender: PostSender, purpose: str, answer: Answer[list[OwnPost]], at_most: int, asked_at: datetime) -> Lookup:
     """A look is as old as its question: what X did after that is perhaps not in the answer."""
     with writing() as session:
-        spend_cap.settle(session, work.service.id, purpose, answer.receipts, work.clock())
+        spend_cap.settle(session, sender.service.id, purpose, answer.receipts, sender.clock())
     read = sum(receipt.resources for receipt in answer.receipts)
-    return Look(answer.value, asked_at, is_complete=read <= at_most - work.gateway.shortest_timeline_page)
+    return Lookup(answer.value, asked_at, is_complete=read <= at_most - sender.gateway.shortest_timeline_page)
 
 
-def _settle(work: Work, message: Message, attempt: Attempt, look: Look) -> Progress | None:
+def _settle(sender: PostSender, message: Message, attempt: Attempt, lookup: Lookup) -> Progress | None:
     with writing() as session:
         known = log.get(session, message.id)
         if known.state is MessageState.SENDING:
-            log.settle(session, known, MessageState.UNCERTAIN, look.at, reason="X's answer was lost.")
+            log.record_outcome(session, known, MessageState.UNCERTAIN, lookup.at, reason="X's answer was lost.")
             session.flush()
-        found = found_in(look, attempt, log.owned_ids(session, [post.x_id for post in look.posts]))
+        found = found_in(lookup, attempt, log.owned_ids(session, [post.x_id for post in lookup.posts]))
         if found:
-            _book(work, session, known)
-            log.settle(session, known, MessageState.SENT, look.at, x_id=found)
+            _book(sender, session, known)
+            log.record_outcome(session, known, MessageState.SENT, lookup.at, x_id=found)
             return None
-        return _absent(work, session, known, attempt, look)
+        return _absent(sender, session, known, attempt, lookup)
 
 
-def _absent(work: Work, session: Session, message: Message, attempt: Attempt, look: Look) -> Progress | None:
+def _absent(
+    sender: PostSender, session: Session, message: Message, attempt: Attempt, lookup: Lookup
+) -> Progress | None:
     is_refused_at_once = message.reason_code == "duplicate" and message.attempts == 1
-    if not is_refused_at_once and not is_proof_of_absence(look, attempt, work.settle_after):
-        return _wait(work, attempt, look)
-    spend_cap.release(session, work.service.id, purpose_of(message.id))
+    if not is_refused_at_once and not is_proof_of_absence(lookup, attempt, sender.settle_after):
+        return _wait(sender, attempt, lookup)
+    spend_cap.release(session, sender.service.id, purpose_of(message.id))
     if message.reason_code == "duplicate":
-        log.settle(session, message, MessageState.REFUSED, look.at, reason=message.reason, reason_code="duplicate")
+        log.record_outcome(
+            session, message, MessageState.REFUSED, lookup.at, reason=message.reason, reason_code="duplicate"
+        )
     else:
-        log.settle(session, message, MessageState.PENDING, look.at)
+        log.record_outcome(session, message, MessageState.PENDING, lookup.at)
     return None
 
 
-def _wait(work: Work, attempt: Attempt, look: Look) -> Progress:
-    shows_by = attempt.armed_at + work.settle_after
-    if look.at < shows_by:
-        return work.progress(End.WAITING, "X's answer was lost, and X may show a post late.", shows_by)
+def _wait(sender: PostSender, attempt: Attempt, lookup: Lookup) -> Progress:
+    shows_by = attempt.armed_at + sender.settle_after
+    if lookup.at < shows_by:
+        return sender.progress(End.WAITING, "X's answer was lost, and X may show a post late.", shows_by)
     reason = "Whether it is out cannot be told: the account posted too much since. `campaign delivery settle` decides."
-    return work.progress(End.HALTED, reason)
+    return sender.progress(End.HALTED, reason)
 
 
-def _book(work: Work, session: Session, message: Message) -> None:
+def _book(sender: PostSender, session: Session, message: Message) -> None:
     """Charge what a lost answer would have charged."""
-    receipt = Receipt(work.gateway.post_endpoint, price_of(work, message.text), 1)
-    spend_cap.settle(session, work.service.id, purpose_of(message.id), [receipt], work.clock())
+    receipt = Receipt(sender.gateway.post_endpoint, price_of(sender, message.text), 1)
+    spend_cap.settle(session, sender.service.id, purpose_of(message.id), [receipt], sender.clock())

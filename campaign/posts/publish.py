@@ -14,11 +14,12 @@ from campaign.db.locks import Claim, claim
 from campaign.deliveries import links
 from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
-from campaign.deliveries.approval import open_up, opens_at
-from campaign.deliveries.draft import LoadedFile, RenderedPart
+from campaign.deliveries.approval import opens_at, start_delivery
+from campaign.deliveries.draft import RenderedPart
 from campaign.deliveries.links import shorten_posts
 from campaign.deliveries.log import purpose_of
-from campaign.deliveries.progress import End, Progress, stop_for
+from campaign.deliveries.progress import End, OnUpload, Progress
+from campaign.deliveries.sender import media_id_of, why_halted
 from campaign.errors import NotPossible, Refused, ServiceBlocked, Uncertain, WrongUsage, XError
 from campaign.formatting import usd
 from campaign.limits import rate_limits, spend_cap
@@ -26,33 +27,33 @@ from campaign.limits.spend_cap import book_failed_call, settle_failed_call
 from campaign.posts.lookup import look_for
 from campaign.posts.prepare import RenderedPost, analysis_of, render_post
 from campaign.posts.report import DeliveryReport, report_of
-from campaign.posts.work import Work, first_unfinished, price_of, reply_to
+from campaign.posts.sender import PostSender, first_unfinished, price_of, reply_to
 from campaign.running import retried, run_side_by_side, wait_until
 from campaign.services import store as services
 from campaign.services.check import sentence_of
 from campaign.services.connection import check_if_due, gateway_of
 from campaign.settings import load_settings
-from campaign.x.types import Answer, MediaFile, NewPost, Poll
-from models import MAIN, Delivery, DeliveryKind, DeliveryState, Message, MessageState, Service, UploadedFile
+from campaign.x.types import Answer, NewPost, Poll
+from models import MAIN, Delivery, DeliveryKind, DeliveryState, Message, MessageState, Service
 
 #: X is asked to publish a part again after it did not know a file's id, once.
 _MOST_ATTEMPTS_FOR_FILES = 2
 
 
-def publish_next(work: Work, message: Message, media_ids: tuple[str, ...]) -> Progress | None:
+def publish_next(sender: PostSender, message: Message, media_ids: tuple[str, ...]) -> Progress | None:
     """Publish one pending part; None when the next step can follow at once."""
-    part = work.parts.get(message.part)
+    part = sender.parts.get(message.part)
     if part is None or part.text != _as_written(message):
-        return work.progress(End.HALTED, "The delivery changed after its confirmation.")
-    armed = _arm(work, message)
+        return sender.progress(End.HALTED, "The delivery changed after its confirmation.")
+    armed = _arm(sender, message)
     if isinstance(armed, Progress):
         return armed
     post = _new_post(part, message.text, armed, media_ids)
     try:
-        answer = work.gateway.publish(post, price_of(work, message.text))
+        answer = sender.gateway.publish(post, price_of(sender, message.text))
     except XError as error:
-        return _settle_failure(work, message, error)
-    _settle_sent(work, message, answer)
+        return _settle_failure(sender, message, error)
+    _settle_sent(sender, message, answer)
     return None
 
 
@@ -78,56 +79,44 @@ class _Armed:
     reply_to: str | None
 
 
-def _arm(work: Work, message: Message) -> _Armed | Progress:
+def _arm(sender: PostSender, message: Message) -> _Armed | Progress:
     """Commit that the call is about to be made, after a last look at whether it still may."""
     with writing(durable=True) as session:
-        now = work.clock()
-        if halted := _halted(work, session, now):
-            return halted
+        now = sender.clock()
+        delivery = deliveries.get(session, sender.delivery_id)
+        if reason := why_halted(session, delivery, sender.version, sender.proof_number, now):
+            return sender.progress(End.HALTED, reason)
         known = messages.get(session, message.id)
         if known.state is not MessageState.PENDING:
-            return work.progress(End.HALTED, "Another run publishes this.")
-        price = price_of(work, known.text)
-        if not spend_cap.reserve(session, work.service.id, purpose_of(known.id), price, 1, now):
-            cap = usd(services.get(session, work.service.id).spend_cap)
-            return work.progress(End.CAPPED, f"This month's spend cap of {cap} is reached; raise it or wait.")
+            return sender.progress(End.HALTED, "Another run publishes this.")
+        price = price_of(sender, known.text)
+        if not spend_cap.reserve(session, sender.service.id, purpose_of(known.id), price, 1, now):
+            cap = usd(services.get(session, sender.service.id).spend_cap)
+            return sender.progress(End.CAPPED, f"This month's spend cap of {cap} is reached; raise it or wait.")
         messages.arm(session, known, now)
-        return _Armed(reply_to(work, session, known.part))
+        return _Armed(reply_to(sender, session, known.part))
 
 
-def _halted(work: Work, session: Session, now: datetime) -> Progress | None:
-    delivery = deliveries.get(session, work.delivery_id)
-    if deliveries.stamp_of(session, delivery) != work.stamp:
-        return work.progress(End.HALTED, "The delivery changed after its confirmation.")
-    if work.proof_number != MAIN:
-        return None
-    if delivery.state is not DeliveryState.IN_PROGRESS:
-        return work.progress(End.HALTED, f"The delivery is {delivery.state.value.replace('_', ' ')}.")
-    if deliveries.is_expired(delivery, now):
-        return work.progress(End.HALTED, "The validity of the delivery ended.")
-    return None
-
-
-def _settle_sent(work: Work, message: Message, answer: Answer[str]) -> None:
+def _settle_sent(sender: PostSender, message: Message, answer: Answer[str]) -> None:
     with writing(durable=True) as session:
-        now, known = work.clock(), messages.get(session, message.id)
-        spend_cap.settle(session, work.service.id, purpose_of(known.id), answer.receipts, now)
-        messages.settle(session, known, MessageState.SENT, now, x_id=answer.value)
+        now, known = sender.clock(), messages.get(session, message.id)
+        spend_cap.settle(session, sender.service.id, purpose_of(known.id), answer.receipts, now)
+        messages.record_outcome(session, known, MessageState.SENT, now, x_id=answer.value)
 
 
-def _settle_failure(work: Work, message: Message, error: XError) -> Progress | None:
+def _settle_failure(sender: PostSender, message: Message, error: XError) -> Progress | None:
     """Write what a failed call means for the part, and say how to go on."""
     with writing(durable=True) as session:
-        now, known = work.clock(), messages.get(session, message.id)
+        now, known = sender.clock(), messages.get(session, message.id)
         state = _state_after(known, error)
-        book_failed_call(session, work.service.id, purpose_of(known.id), error, now)
-        messages.settle(session, known, state, now, reason=str(error), reason_code=error.reason)
+        book_failed_call(session, sender.service.id, purpose_of(known.id), error, now)
+        messages.record_outcome(session, known, state, now, reason=str(error), reason_code=error.reason)
         if error.reason == "media_unknown":
-            sha256s = [file.sha256 for file in work.parts[known.part].files]
-            messages.forget_uploads(session, work.service.id, sha256s)
+            sha256s = [file.sha256 for file in sender.parts[known.part].files]
+            messages.forget_uploads(session, sender.service.id, sha256s)
         if isinstance(error, ServiceBlocked):
-            services.mark_blocked(session, services.get(session, work.service.id), sentence_of(error))
-    return stop_for(work, error)
+            services.mark_blocked(session, services.get(session, sender.service.id), sentence_of(error))
+    return sender.stop_for(error)
 
 
 def _state_after(message: Message, error: XError) -> MessageState:
@@ -140,95 +129,62 @@ def _state_after(message: Message, error: XError) -> MessageState:
     return MessageState.PENDING
 
 
-OnProgress = Callable[[int, int], None]
-
-
-def media_ids_of(work: Work, message: Message, on_progress: OnProgress) -> tuple[str, ...] | Progress:
-    """X's ids of the files of a part, in their order."""
-    ids, part = [], work.parts.get(message.part)
-    for file in part.files if part else ():
-        media_id = _known(work, file) or _upload(work, message, file, on_progress)
-        if isinstance(media_id, Progress):
-            return media_id
-        ids.append(media_id)
-    return tuple(ids)
-
-
-def _known(work: Work, file: LoadedFile) -> str | None:
-    with reading() as session:
-        return messages.uploaded(session, work.service.id, file.sha256, file.kind.value, file.alt_text, work.clock())
-
-
-def _upload(work: Work, message: Message, file: LoadedFile, on_progress: OnProgress) -> str | Progress:
-    purpose, service_id = f"uploading {file.sha256[:12]}", work.service.id
-    price, paid = work.gateway.alt_text_price, 1 if file.alt_text else 0
-    with writing() as session:
-        if paid and not spend_cap.reserve(session, service_id, purpose, price, paid, work.clock()):
-            return work.progress(End.CAPPED, "This month's spend cap is reached; raise it or wait.")
+def _upload(sender: PostSender, message: Message, on_progress: OnUpload) -> tuple[str, ...] | Progress:
+    """Returns X's ids of the files of a part, in their order."""
+    ids, part = [], sender.parts.get(message.part)
     try:
-        answer = work.gateway.upload(MediaFile(file.path, file.media_type, file.kind, file.alt_text), on_progress)
+        for file in part.files if part else ():
+            media_id = media_id_of(sender, file, on_progress)
+            if isinstance(media_id, Progress):
+                return media_id
+            ids.append(media_id)
+    except Refused as error:
+        reason = f"X does not take one of its files: {error}"
+        with writing() as session:
+            known, refused = messages.get(session, message.id), MessageState.REFUSED
+            messages.record_outcome(session, known, refused, sender.clock(), reason=reason, reason_code=error.reason)
+        return sender.progress(End.REFUSED, f"Part {message.part}: {reason}")
     except XError as error:
-        settle_failed_call(service_id, purpose, error)
-        if isinstance(error, Refused):
-            return _refused(work, message, f"X does not take one of its files: {error}", error.reason)
-        if stop := stop_for(work, error):
+        if stop := sender.stop_for(error):
             return stop
         raise
-    with writing() as session:
-        spend_cap.settle(session, service_id, purpose, answer.receipts, work.clock())
-        uploaded = UploadedFile(
-            service_id=service_id,
-            sha256=file.sha256,
-            category=file.kind.value,
-            alt_text=file.alt_text,
-            media_id=answer.value.media_id,
-            expires_at=answer.value.expires_at,
-        )
-        messages.remember_upload(session, uploaded)
-    return answer.value.media_id
-
-
-def _refused(work: Work, message: Message, reason: str, code: str) -> Progress:
-    with writing() as session:
-        known = messages.get(session, message.id)
-        messages.settle(session, known, MessageState.REFUSED, work.clock(), reason=reason, reason_code=code)
-    return work.progress(End.REFUSED, f"Part {message.part}: {reason}")
+    return tuple(ids)
 
 
 _UNSETTLED = frozenset({MessageState.SENDING, MessageState.UNCERTAIN})
 
 
-def publish_parts(work: Work, on_progress: OnProgress = lambda _done, _all: None) -> Progress:
+def publish_parts(sender: PostSender, on_progress: OnUpload = lambda _done, _all: None) -> Progress:
     """Bring every part out that is not, each answering the one before; safe to repeat at any time.
 
     Raises XError when X was away and trying again at once may help.
     """
-    while message := first_unfinished(work):
-        stop = _one_step(work, message, on_progress)
+    while message := first_unfinished(sender):
+        stop = _one_step(sender, message, on_progress)
         if stop:
             return stop
-    return work.progress(End.OUT)
+    return sender.progress(End.OUT)
 
 
-def _one_step(work: Work, message: Message, on_progress: OnProgress) -> Progress | None:
+def _one_step(sender: PostSender, message: Message, on_progress: OnUpload) -> Progress | None:
     if message.state in _UNSETTLED:
-        return look_for(work, message)
+        return look_for(sender, message)
     if message.state is MessageState.REFUSED:
-        return work.progress(End.REFUSED, f"Part {message.part}: {message.reason}")
+        return sender.progress(End.REFUSED, f"Part {message.part}: {message.reason}")
     if message.state is MessageState.CANCELLED:
-        return work.progress(End.HALTED, "The delivery was stopped.")
-    if stop := _closed(work):
+        return sender.progress(End.HALTED, "The delivery was stopped.")
+    if stop := _closed(sender):
         return stop
-    media_ids = media_ids_of(work, message, on_progress)
-    return media_ids if isinstance(media_ids, Progress) else publish_next(work, message, media_ids)
+    media_ids = _upload(sender, message, on_progress)
+    return media_ids if isinstance(media_ids, Progress) else publish_next(sender, message, media_ids)
 
 
-def _closed(work: Work) -> Progress | None:
+def _closed(sender: PostSender) -> Progress | None:
     """Whether X said that it takes no posts for now."""
     with reading() as session:
-        endpoints = [work.gateway.post_endpoint]
-        opens_at = rate_limits.calls_open_at(session, work.service.id, endpoints, work.clock())
-    return work.progress(End.WAITING, "X allows no more calls for now.", opens_at) if opens_at else None
+        endpoints = [sender.gateway.post_endpoint]
+        opens_at = rate_limits.calls_open_at(session, sender.service.id, endpoints, sender.clock())
+    return sender.progress(End.WAITING, "X allows no more calls for now.", opens_at) if opens_at else None
 
 
 _OPEN = frozenset({MessageState.SENDING, MessageState.UNCERTAIN})
@@ -274,7 +230,7 @@ def begin(name: str, actor: str) -> RenderedPost:
     with writing() as session:
         delivery = deliveries.get(session, post.delivery.id)
         is_new = delivery.state is not DeliveryState.IN_PROGRESS
-        reason = open_up(session, delivery, post.fingerprint, actor, now)
+        reason = start_delivery(session, delivery, post.fingerprint, actor, now)
         if reason is None:
             if is_new:
                 messages.plan(session, delivery, post.parts)
@@ -287,32 +243,26 @@ def publish_on(
     service: Service,
     post: RenderedPost,
     proof_number: int = MAIN,
-    on_progress: OnProgress = lambda _done, _all: None,
+    on_progress: OnUpload = lambda _done, _all: None,
 ) -> Progress:
     """Publishes what is not out yet on one account, part by part; what X may have done is looked up first."""
     with claim(service.id, service.internal_name, Claim.POSTS):
-        return publish_parts(work_of(service, post, proof_number), on_progress)
+        return publish_parts(sender_of(service, post, proof_number), on_progress)
 
 
-def work_of(service: Service, post: RenderedPost, proof_number: int = MAIN) -> Work:
+def sender_of(service: Service, post: RenderedPost, proof_number: int = MAIN) -> PostSender:
     """What is to be done on one account; a proof shows what the first account gets."""
     shown = service.id if proof_number == MAIN else post.parts[0].service_id
     parts = {part.part: replace(part, service_id=service.id) for part in post.parts if part.service_id == shown}
-    return _work(service, post.delivery, parts, post.version, proof_number)
+    return _sender(service, post.delivery, parts, post.version, proof_number)
 
 
-def _work(
-    service: Service, delivery: Delivery, parts: Mapping[int, RenderedPart], stamp: str, proof_number: int
-) -> Work:
-    return Work(
-        gateway=gateway_of(service),
-        service=service,
-        delivery_id=delivery.id,
-        parts=parts,
-        stamp=stamp,
-        clock=_now,
-        settle_after=timedelta(seconds=load_settings().settle_seconds),
-        proof_number=proof_number,
+def _sender(
+    service: Service, delivery: Delivery, parts: Mapping[int, RenderedPart], version: str, proof_number: int
+) -> PostSender:
+    settle_after = timedelta(seconds=load_settings().settle_seconds)
+    return PostSender(
+        gateway_of(service), service, _now, settle_after, delivery.id, parts, version, proof_number=proof_number
     )
 
 
@@ -346,7 +296,7 @@ def settle_left_behind() -> None:
         found = [(deliveries.get(session, one.delivery_id), services.get(session, one.service_id), one) for one in left]
     for delivery, service, message in found:
         with suppress(XError, NotPossible), claim(service.id, service.internal_name, Claim.POSTS):
-            look_for(_work(service, delivery, {}, "", message.proof_number), message)
+            look_for(_sender(service, delivery, {}, "", message.proof_number), message)
         if delivery.is_over:
             with writing() as session:
                 messages.cancel_pending(session, deliveries.get(session, delivery.id), _now())

@@ -9,14 +9,16 @@ import pytest
 from sqlmodel import col, select
 
 from campaign.audience import erased
-from campaign.broadcasts import outbox, send, settle
+from campaign.broadcasts import outbox, send
 from campaign.broadcasts.arm import Armed, arm
-from campaign.broadcasts.context import Desk, Letter
+from campaign.broadcasts.context import BroadcastSender, OutgoingBroadcast
 from campaign.broadcasts.inbox import read_inbox, waits_until
 from campaign.broadcasts.outbox import Span
-from campaign.broadcasts.settle import UNTOLD, Outcome
+from campaign.broadcasts.settle import UNTOLD
 from campaign.db.engine import reading, writing
+from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
+from campaign.deliveries.log import Outcome
 from campaign.deliveries.templating import BroadcastText
 from campaign.errors import NotPossible
 from campaign.x.types import Answer, MessageEvents, NewMessage
@@ -63,10 +65,12 @@ def x() -> VirtualMessages:
     return VirtualMessages(seed=1, trouble=0)
 
 
-def desk(acme: Service, x: VirtualMessages, gateway: type[MessageGateway] = MessageGateway, **changes: Any) -> Desk:
-    options: dict[str, Any] = {"letters": {}, "inbox_every": timedelta(0), "at_once": 1, **changes}
+def desk(
+    acme: Service, x: VirtualMessages, gateway: type[MessageGateway] = MessageGateway, **changes: Any
+) -> BroadcastSender:
+    options: dict[str, Any] = {"broadcasts": {}, "inbox_every": timedelta(0), "at_once": 1, **changes}
     found = cast("Any", gateway(x, "1"))
-    return Desk(found, acme, clock=x.clock, settle_after=SETTLE, words=STOP, **options)
+    return BroadcastSender(found, acme, clock=x.clock, settle_after=SETTLE, words=STOP, **options)
 
 
 def a_lost_message(acme: Service) -> int:
@@ -74,7 +78,7 @@ def a_lost_message(acme: Service) -> int:
     message_id = planned.message_to(planned.broadcast(acme), acme, person)
     with writing() as session:
         outbox.arm(session, {message_id: "Hello"}, [], NOW)
-        settle.record_outcomes(session, [Outcome(message_id, NOW, MessageState.UNCERTAIN)], NOW)
+        log.record_outcomes(session, [Outcome(message_id, NOW, MessageState.UNCERTAIN)], NOW)
     return message_id
 
 
@@ -143,7 +147,7 @@ def test_a_look_need_not_reach_further_back_than_what_it_is_for(acme: Service, x
     lost = planned.message_to(planned.broadcast(acme), acme, person)
     with writing() as session:
         outbox.arm(session, {lost: "Hello"}, [], x.now)
-        settle.record_outcomes(session, [Outcome(lost, x.now, MessageState.UNCERTAIN)], x.now)
+        log.record_outcomes(session, [Outcome(lost, x.now, MessageState.UNCERTAIN)], x.now)
     x.now += SETTLE
     read_inbox(desk(acme, x))
     assert row(lost).state is MessageState.PENDING
@@ -175,10 +179,10 @@ def test_nothing_is_kept_of_what_somebody_writes_who_was_erased(acme: Service, x
     assert not any("2001" in line for line in said)
 
 
-def armed_for(acme: Service, news: Delivery, at: Desk) -> Armed:
+def armed_for(acme: Service, news: Delivery, at: BroadcastSender) -> Armed:
     with reading() as session:
-        stamp = deliveries.stamp_of(session, news)
-    letter = Letter(news.id, news.name, stamp, BroadcastText("Hello", {}, "", STOP))
+        stamp = deliveries.version_of(session, news)
+    letter = OutgoingBroadcast(news.id, news.name, stamp, BroadcastText("Hello", {}, "", STOP))
     found = arm(at, letter, Span(news.id, acme.id))
     assert isinstance(found, Armed)
     return found

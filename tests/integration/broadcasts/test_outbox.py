@@ -9,10 +9,11 @@ from sqlmodel import col, select
 
 from campaign.broadcasts import outbox, settle, waves
 from campaign.broadcasts.outbox import Candidate, Span
-from campaign.broadcasts.settle import Outcome
 from campaign.consent import permission
 from campaign.consent import store as consent
 from campaign.db.engine import engine, reading, writing
+from campaign.deliveries import log
+from campaign.deliveries.log import Outcome
 from campaign.limits import rate_limits
 from models import (
     Consent,
@@ -67,7 +68,7 @@ def armed(service: Service, message_ids: list[int], after: timedelta = timedelta
 
 def settled(*known: Outcome) -> list[tuple[MessageState, Outcome]]:
     with writing() as session:
-        return settle.record_outcomes(session, known, NOW + A_MINUTE)
+        return log.record_outcomes(session, known, NOW + A_MINUTE)
 
 
 def row(message_id: int) -> Message:

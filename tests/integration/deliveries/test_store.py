@@ -141,10 +141,10 @@ def test_a_question_nobody_answered_for_three_days_is_taken_back(
 def test_the_stamp_changes_whichever_way_the_delivery_was_changed(acme: Service, change: str) -> None:
     delivery = confirm(analysed(acme))
     with writing() as session:
-        before = deliveries.stamp_of(session, deliveries.get(session, delivery.id))
+        before = deliveries.version_of(session, deliveries.get(session, delivery.id))
         session.connection().execute(text(change))
     with reading() as session:
-        assert deliveries.stamp_of(session, deliveries.get(session, delivery.id)) != before
+        assert deliveries.version_of(session, deliveries.get(session, delivery.id)) != before
 
 
 @pytest.mark.parametrize(
@@ -190,7 +190,7 @@ def test_a_correction_changes_only_what_is_not_out(acme: Service) -> None:
         first, second, _ = messages.of_delivery(session, deliveries.get(session, delivery.id))
         for message, state, x_id in ((first, MessageState.SENT, "1"), (second, MessageState.REFUSED, None)):
             messages.arm(session, message, NOW)
-            messages.settle(session, message, state, NOW, x_id=x_id)
+            messages.record_outcome(session, message, state, NOW, x_id=x_id)
     plan(delivery, *parts(acme, "One!", "Two!"))
     assert log(delivery) == [
         (1, "One", MessageState.SENT),
@@ -206,7 +206,7 @@ def test_one_post_on_x_is_one_message(acme: Service) -> None:
     def claim_the_same(session: Session) -> None:
         for message in messages.of_delivery(session, deliveries.get(session, delivery.id)):
             messages.arm(session, message, NOW)
-            messages.settle(session, message, MessageState.SENT, NOW, x_id="1")
+            messages.record_outcome(session, message, MessageState.SENT, NOW, x_id="1")
 
     with pytest.raises(IntegrityError), writing() as session:
         claim_the_same(session)

@@ -173,7 +173,7 @@ def test_what_nobody_could_find_is_settled_by_hand(connect: Connect) -> None:
     with writing() as session:
         for message in session.exec(select(Message)):
             message.state = MessageState.SENDING
-            log.settle(session, message, MessageState.UNCERTAIN, message.settled_at or datetime.now(UTC))
+            log.record_outcome(session, message, MessageState.UNCERTAIN, message.settled_at or datetime.now(UTC))
 
     assert delivery("settle", name, "--sent", "elsewhere").status == 2
     settled = [document("settle", name, *words.split()) for words in (f"--sent {x_id}", "--not-sent")]

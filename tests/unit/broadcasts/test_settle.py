@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from campaign.broadcasts.settle import (
     MessageAttempt,
-    MessageLook,
+    MessageLookup,
     SettledMessage,
     Verdict,
     after_id_for,
@@ -30,8 +30,8 @@ def shown(x_id: str = "1", text: str = "Hello", after: int = 1, recipient: str =
     return MessageEvent(x_id, "42", recipient, text, NOW + after * SECOND)
 
 
-def look(events: Sequence[MessageEvent], at: int = 1, is_complete: bool = True, owned: str = "") -> MessageLook:
-    return MessageLook("42", MessageEvents(events, is_complete), NOW + at * SECOND, frozenset(owned.split()))
+def look(events: Sequence[MessageEvent], at: int = 1, is_complete: bool = True, owned: str = "") -> MessageLookup:
+    return MessageLookup("42", MessageEvents(events, is_complete), NOW + at * SECOND, frozenset(owned.split()))
 
 
 def settled(events: Sequence[MessageEvent], *attempts: MessageAttempt) -> list[str | None]:

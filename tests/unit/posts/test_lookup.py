@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from campaign.posts.lookup import Attempt, Look, found_in, is_proof_of_absence, since_of
+from campaign.posts.lookup import Attempt, Lookup, found_in, is_proof_of_absence, since_of
 from campaign.x.types import CLOCK_SKEW, OwnPost
 from tests.factories import NOW
 
@@ -17,8 +17,8 @@ def shown(x_id: str = "1", text: str = "Hello", after: timedelta = SECOND, reply
     return OwnPost(x_id, text, NOW + after, reply_to)
 
 
-def look(*posts: OwnPost, at: timedelta = SECOND, is_complete: bool = True) -> Look:
-    return Look(posts, NOW + at, is_complete)
+def look(*posts: OwnPost, at: timedelta = SECOND, is_complete: bool = True) -> Lookup:
+    return Lookup(posts, NOW + at, is_complete)
 
 
 def test_a_post_that_fits_is_what_the_attempt_published() -> None:

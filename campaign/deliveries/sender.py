@@ -1,0 +1,97 @@
+"""Sending from one service: what posts and direct messages have in common."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlmodel import Session
+
+from campaign.db.engine import reading, writing
+from campaign.deliveries import log
+from campaign.deliveries import store as deliveries
+from campaign.deliveries.draft import LoadedFile
+from campaign.deliveries.progress import Clock, End, OnUpload, Progress
+from campaign.errors import ServiceBlocked, Unsent, XError
+from campaign.limits import spend_cap
+from campaign.limits.spend_cap import book_failed_call
+from campaign.services.check import sentence_of
+from campaign.x.gateway import Gateway
+from campaign.x.types import MediaFile
+from models import MAIN, Delivery, DeliveryState, Service, UploadedFile
+
+
+@dataclass(frozen=True)
+class Sender:
+    """A service that sends, whatever it sends; `settle_after` is how long X may take to show what it did."""
+
+    gateway: Gateway
+    service: Service
+    clock: Clock
+    settle_after: timedelta
+
+    def progress(self, end: End, reason: str = "", until: datetime | None = None) -> Progress:
+        """Where the service stands."""
+        return Progress(self.service.id, end, reason, until)
+
+    def stop_for(self, error: XError) -> Progress | None:
+        """Whether an error ends the work of the service for now; raises it when trying again may help at once."""
+        if isinstance(error, ServiceBlocked):
+            return self.progress(End.BLOCKED, sentence_of(error))
+        if isinstance(error, Unsent):
+            if error.retry_at is None:
+                raise error
+            return self.progress(End.WAITING, "X allows no more calls for now.", error.retry_at)
+        return None
+
+    def book_failure(self, purpose: str, error: XError, now: datetime) -> None:
+        """Books what a failed call cost, in a transaction of its own."""
+        with writing() as session:
+            book_failed_call(session, self.service.id, purpose, error, now)
+
+
+def why_halted(session: Session, delivery: Delivery, version: str, proof_number: int, now: datetime) -> str | None:
+    """Returns why a delivery may go out no more, asked when it is armed; of a proof only a change of it counts."""
+    if deliveries.version_of(session, delivery) != version:
+        return f"{delivery.name} changed after its confirmation."
+    if proof_number != MAIN:
+        return None
+    if delivery.state is not DeliveryState.IN_PROGRESS:
+        return f"{delivery.name} is {delivery.state.value.replace('_', ' ')}."
+    if deliveries.is_expired(delivery, now):
+        return f"The validity of {delivery.name} ended."
+    return None
+
+
+def media_id_of(
+    sender: Sender, file: LoadedFile, on_progress: OnUpload = lambda _done, _all: None, *, for_messages: bool = False
+) -> str | Progress:
+    """Returns X's id of a file, which is uploaded unless X still keeps it.
+
+    Raises XError when the call fails: Refused when X does not take the file. What the call cost is booked.
+    """
+    media = MediaFile(file.path, file.media_type, file.kind, file.alt_text, for_messages=for_messages)
+    service_id, purpose = sender.service.id, f"uploading {file.sha256[:12]}"
+    with reading() as session:
+        known = log.uploaded(session, service_id, file.sha256, media.category, file.alt_text, sender.clock())
+    if known:
+        return known
+    with writing() as session:
+        price = sender.gateway.alt_text_price
+        if file.alt_text and not spend_cap.reserve(session, service_id, purpose, price, 1, sender.clock()):
+            return sender.progress(End.CAPPED, "This month's spend cap is reached; raise it or wait.")
+    try:
+        answer = sender.gateway.upload(media, on_progress)
+    except XError as error:
+        sender.book_failure(purpose, error, sender.clock())
+        raise
+    with writing() as session:
+        spend_cap.settle(session, service_id, purpose, answer.receipts, sender.clock())
+        uploaded = UploadedFile(
+            service_id=service_id,
+            sha256=file.sha256,
+            category=media.category,
+            alt_text=file.alt_text,
+            media_id=answer.value.media_id,
+            expires_at=answer.value.expires_at,
+        )
+        log.remember_upload(session, uploaded)
+    return answer.value.media_id
