@@ -6,7 +6,8 @@ from datetime import date, timedelta
 from decimal import Decimal
 
 from campaign.audience.sync import SyncReport
-from campaign.broadcasts.report import BroadcastReport, MessageLine, Numbers, ReasonCount, ServiceNumbers, WaveNumbers
+from campaign.broadcasts.log import MessageLine
+from campaign.broadcasts.report import BroadcastReport, Numbers, ReasonCount, ServiceNumbers, WaveNumbers
 from campaign.contacts.report import Acquisition, Funnel, InvitationReport
 from campaign.deliveries.draft import MediaItem, Part, PollContent
 from campaign.deliveries.findings import Analysis, Sample, error, info, warning
@@ -18,10 +19,10 @@ from campaign.statistics.numbers import (
     DeliveryNumbers,
     LinkNumbers,
     Overview,
-    PostNumbers,
     ServiceLine,
     ServiceStatistics,
 )
+from campaign.statistics.posts import PostNumbers
 from campaign.x.types import ReplySettings
 from models import DeliveryKind, DeliveryState, MessageState, SyncState
 from tests.analysing import draft

@@ -8,7 +8,7 @@ import pendulum
 from sqlmodel import Session
 
 from campaign.audience import visitors
-from campaign.broadcasts import report, waves
+from campaign.broadcasts import log, waves
 from campaign.broadcasts.analysis import BroadcastTarget, analyse_broadcast
 from campaign.broadcasts.context import quiet_hours_of
 from campaign.broadcasts.exclusions import EXCLUSION_SENTENCES
@@ -176,7 +176,7 @@ def as_analysed(name: str) -> Seen:
 
 def analysis_of(session: Session, delivery: Delivery) -> Analysis:
     """What the last analysis found, without what a proof has put right since."""
-    return approval.kept_analysis(delivery, has_proof=bool(report.count_sent_proofs(session, delivery)))
+    return approval.kept_analysis(delivery, has_proof=bool(log.count_sent_proofs(session, delivery)))
 
 
 def last_analysed(name: str) -> Analysed[Rendered]:
@@ -201,9 +201,9 @@ def as_person(name: str, handle: str) -> Seen:
         draft, targets = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
         visitor = visitors.named(session, handle)
         person = visitors.example_of(visitors.person_of(session, visitor.id))
-        sender = report.service_of(session, delivery, visitor.id)
+        sender = log.service_of(session, delivery, visitor.id)
         is_known = bool(delivery.analysis) and not _is_changed(delivery) and not sender
-        excluded = report.exclusion_of(session, delivery, visitor.id) if is_known else None
+        excluded = log.exclusion_of(session, delivery, visitor.id) if is_known else None
     chosen = sender or (excluded[0] if excluded else None)
     service = next((one for one in targets if one.id == chosen), targets[0] if targets else None)
     if service is None or not draft.content.parts:
@@ -266,7 +266,7 @@ def _analyse(name: str, actor: str) -> Analysed[Rendered]:
             [figures_of(session, delivery, one, share, now) for one, share in zip(aimed, shares, strict=True)],
             problem,
             samples_of(session, delivery, services, texts),
-            proofs_sent=report.count_sent_proofs(session, delivery),
+            proofs_sent=log.count_sent_proofs(session, delivery),
             now=now,
             files=files,
             public_url=load_settings().public_url,

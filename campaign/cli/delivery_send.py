@@ -312,7 +312,7 @@ def _show_settled(delivery: Delivery, message: Message, *, as_json: bool) -> Non
         else:
             show_log([part], as_json=False)
         return
-    from campaign.broadcasts.report import line_of
+    from campaign.broadcasts.log import line_of
 
     with reading() as session:
         line = (message.proof_number, line_of(session, message))

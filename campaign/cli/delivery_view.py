@@ -14,9 +14,10 @@ from campaign.services import store as services
 from models import MAIN, AuditEntry, Delivery, DeliveryKind, Message, MessageState
 
 if TYPE_CHECKING:
-    from campaign.broadcasts.report import BroadcastReport, MessageLine
-    from campaign.deliveries.draft import Broadcast, Draft, NamedLink, Part, Waves, WaveSize
-    from campaign.deliveries.findings import Analysis, WavePlan
+    from campaign.broadcasts.log import MessageLine
+    from campaign.broadcasts.report import BroadcastReport
+    from campaign.deliveries.draft import Draft, WaveSize
+    from campaign.deliveries.findings import Analysis
     from campaign.posts.report import LogLine
 
 
@@ -109,46 +110,45 @@ def iso(moment: datetime | None) -> str | None:
 
 def show_settings(draft: "Draft") -> None:
     """Prints the settings and parts of a delivery or a template."""
+    links = [
+        f"{link.url} ({', '.join(filter(None, [link.label, link.category, '' if link.tracked else 'not counted']))})"
+        for link in draft.content.links
+    ]
     settings = {
         "Label": draft.label,
         "Code": draft.code,
         "Description": draft.description,
         "Accounts": ", ".join(f"@{name}" for name in draft.services),
-        **(_of_broadcast(draft) if draft.kind is DeliveryKind.DM else _of_post(draft)),
+        **(_broadcast_settings(draft) if draft.kind is DeliveryKind.DM else {}),
+        "Proof service": f"@{draft.proof_service}" if draft.proof_service else "",
+        "Who may answer": draft.content.reply_settings or "everybody" if draft.kind is DeliveryKind.POST else "",
+        "Paid partnership": "yes" if draft.content.paid_partnership else "",
         "Invitation": "yes, to become a contact" if draft.is_invitation else "",
         "Approval": draft.approval.value.replace("_", " "),
         "Validity": f"{draft.validity_days} day{'' if draft.validity_days == 1 else 's'}",
         "Tracking": "yes" if draft.tracking else "no",
-        "Links": "\n".join(map(_link, draft.content.links)),
+        "Links": "\n".join(links),
     }
     output.print_table([{"Setting": name, "Value": plain(value)} for name, value in settings.items() if value])
-    output.print_table([_part_row(number, part) for number, part in enumerate(draft.content.parts, start=1)])
+    parts = [
+        {
+            "Part": str(number),
+            "Text": plain(part.text),
+            "Files": "\n".join(plain(file.source) for file in part.media),
+            "Poll": "\n".join(plain(answer) for answer in part.poll.options) if part.poll else "",
+        }
+        for number, part in enumerate(draft.content.parts, start=1)
+    ]
+    output.print_table(parts)
 
 
-def _link(link: "NamedLink") -> str:
-    facts = filter(None, [link.label, link.category, "" if link.tracked else "not counted"])
-    return f"{link.url} ({', '.join(facts)})"
-
-
-def _of_post(draft: "Draft") -> dict[str, str]:
-    return {
-        "Proof service": f"@{draft.proof_service}" if draft.proof_service else "",
-        "Who may answer": draft.content.reply_settings or "everybody",
-        "Paid partnership": "yes" if draft.content.paid_partnership else "",
-    }
-
-
-def _of_broadcast(draft: "Draft") -> dict[str, str]:
-    return {
-        **_audience(draft.broadcast),
-        "Waves": _waves(draft.broadcast.waves),
-        "Priority": draft.priority.value.replace("_", " "),
-        "Proof recipients": ", ".join(draft.broadcast.proof_recipients),
-    }
-
-
-def _audience(broadcast: "Broadcast") -> dict[str, str]:
-    audience = broadcast.audience
+def _broadcast_settings(draft: "Draft") -> dict[str, str]:
+    audience, waves = draft.broadcast.audience, draft.broadcast.waves
+    if waves.same:
+        planned = [f"{_size(waves.same)} every {lasting(timedelta(seconds=waves.same.period_seconds))}"]
+    else:
+        after = [(wave, timedelta(seconds=wave.after_seconds)) for wave in waves.calendar]
+        planned = [f"{_size(wave)} {f'after {lasting(time)}' if time else 'at first'}" for wave, time in after]
     return {
         "Only where": audience.where,
         "Except where": audience.except_where,
@@ -156,27 +156,14 @@ def _audience(broadcast: "Broadcast") -> dict[str, str]:
         "Only recipients of": audience.recipients_of,
         "Not if received": ", ".join(audience.not_if_received),
         "At most": f"{audience.limit:,} in all" if audience.limit else "",
+        "Waves": ", ".join(planned),
+        "Priority": draft.priority.value.replace("_", " "),
+        "Proof recipients": ", ".join(draft.broadcast.proof_recipients),
     }
-
-
-def _waves(waves: "Waves") -> str:
-    if waves.same:
-        return f"{_size(waves.same)} every {lasting(timedelta(seconds=waves.same.period_seconds))}"
-    after = [(wave, timedelta(seconds=wave.after_seconds)) for wave in waves.calendar]
-    return ", ".join(f"{_size(wave)} {f'after {lasting(time)}' if time else 'at first'}" for wave, time in after)
 
 
 def _size(size: "WaveSize") -> str:
     return f"{size.amount:,}{' %' if size.is_percentage else ''}"
-
-
-def _part_row(number: int, part: "Part") -> dict[str, str]:
-    return {
-        "Part": str(number),
-        "Text": plain(part.text),
-        "Files": "\n".join(plain(file.source) for file in part.media),
-        "Poll": "\n".join(plain(answer) for answer in part.poll.options) if part.poll else "",
-    }
 
 
 def broadcast_as_json(analysis: "Analysis") -> dict[str, Any]:
@@ -185,13 +172,12 @@ def broadcast_as_json(analysis: "Analysis") -> dict[str, Any]:
         "targeted": analysis.targeted,
         "unconsented": analysis.unconsented,
         "samples": [sample.model_dump() for sample in analysis.samples],
-        "waves": [_wave_as_json(wave) for wave in analysis.waves],
+        "waves": [
+            wave.model_dump() | {"begins_at": iso(wave.begins_at), "ends_at": iso(wave.ends_at)}
+            for wave in analysis.waves
+        ],
     }
     return findings_as_json(analysis) | more
-
-
-def _wave_as_json(wave: "WavePlan") -> dict[str, Any]:
-    return wave.model_dump() | {"begins_at": iso(wave.begins_at), "ends_at": iso(wave.ends_at)}
 
 
 def show_broadcast_findings(analysis: "Analysis") -> None:
@@ -267,7 +253,7 @@ def lines_of_broadcast(
     session: Session, delivery: Delivery, *, failed: bool = False, proofs: bool = False
 ) -> Iterator[Numbered]:
     """Yields the log of a broadcast, its proofs first; with `failed` everybody in the target who did not get it."""
-    from campaign.broadcasts import report as broadcast_log
+    from campaign.broadcasts import log as broadcast_log
 
     tried = broadcast_log.of_proofs(session, delivery) if proofs else ()
     read = broadcast_log.not_reached if failed else broadcast_log.lines
@@ -287,18 +273,10 @@ def print_lines(lines: Iterable[Numbered], *, as_csv: bool, as_json: bool) -> No
     elif as_csv:
         output.print_csv(_BROADCAST_COLUMNS, (line_as_json(*one) for one in lines))
     else:
-        _show_first(lines)
-
-
-def _show_first(lines: Iterable[Numbered]) -> None:
-    first = list(islice(lines, SHOWN + 1))
-    output.print_table([_row(*one) for one in first[:SHOWN]])
-    if not first:
-        output.say("There is no such message.")
-    if len(first) > SHOWN:
-        output.say(f"The first {SHOWN} are shown; --csv or --json gives all of them.")
-
-
-def _row(proof_number: int, line: "MessageLine") -> dict[str, str]:
-    row = {"Proof": str(proof_number or ""), **line.as_row()}
-    return {name: plain(text) for name, text in row.items()}
+        first = list(islice(lines, SHOWN + 1))
+        rows = ({"Proof": str(proof or ""), **line.as_row()} for proof, line in first[:SHOWN])
+        output.print_table([{name: plain(text) for name, text in row.items()} for row in rows])
+        if not first:
+            output.say("There is no such message.")
+        if len(first) > SHOWN:
+            output.say(f"The first {SHOWN} are shown; --csv or --json gives all of them.")

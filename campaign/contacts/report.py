@@ -29,21 +29,21 @@ from models import (
 
 @dataclass(frozen=True, slots=True)
 class Funnel:
-    """How far people came; a post invites whoever reads it, so that nobody knows how many, or who opened it."""
+    """How many people reached each step; the number invited by a post, and who opened it, are unknown."""
 
     invited: int = 0
     """Messages that are out, or may be."""
     opened: int = 0
     """People who opened their personal link at least once."""
     agreed: int = 0
-    """People who said yes, whether or not they took it back later."""
+    """People who agreed, also those who withdrew later."""
     recovered: int = 0
     """Agreements whose profile X gave."""
     reconciled: int = 0
     """Profiles that belong to a contact who was known before."""
 
     def as_rows(self) -> list[tuple[str, int]]:
-        """The steps in their order, each with its number."""
+        """Returns the steps in their order, each with its number."""
         return [
             ("Invited", self.invited),
             ("Opened", self.opened),
@@ -53,14 +53,14 @@ class Funnel:
         ]
 
     def __add__(self, other: "Funnel") -> "Funnel":
-        """Both together."""
+        """Adds two funnels."""
         pairs = zip(self.as_rows(), other.as_rows(), strict=True)
         return Funnel(*(ours + theirs for (_, ours), (_, theirs) in pairs))
 
 
 @dataclass(frozen=True, slots=True)
 class InvitationReport:
-    """What came of one invitation on one service; without a name those who found the page alone."""
+    """The outcome of one invitation on one service; without a name the people who found the page alone."""
 
     name: str
     """The internal name of the delivery."""
@@ -93,13 +93,26 @@ class Acquisition:
 
     @property
     def rate(self) -> float | None:
-        """Contacts by followers; None where nobody follows."""
+        """Contacts by followers; None without followers."""
         return self.contacts / self.followers if self.followers else None
 
     @property
     def funnel(self) -> Funnel:
         """All its invitations together, and those who found the page alone."""
         return sum((one.funnel for one in self.invitations), Funnel())
+
+    def as_json(self) -> dict[str, object]:
+        """Returns the report for scripts."""
+        invitations = [
+            {"name": one.name, "label": one.label} | {step.lower(): count for step, count in one.funnel.as_rows()}
+            for one in self.invitations
+        ]
+        return {
+            "contacts": self.contacts,
+            "withdrawn": self.withdrawn,
+            "rate": None if self.rate is None else round(self.rate, 6),
+            "invitations": invitations,
+        }
 
 
 _MOST_INVITATIONS = 50
@@ -114,19 +127,17 @@ def document_of(reports: Sequence[Acquisition]) -> Document:
 def section_of(report: Acquisition, title: str) -> Section:
     """Makes the table of the newest invitations of a service and the sum of all of them."""
     steps = tuple(step for step, _ in report.funnel.as_rows())
-    rows = [_invitation_row(one) for one in report.invitations[:_MOST_INVITATIONS]]
+    rows: list[tuple[Cell, ...]] = []
+    for one in report.invitations[:_MOST_INVITATIONS]:
+        # Who saw or opened a post is unknown.
+        unknown = () if one.is_personal else ("Invited", "Opened")
+        times = (moment.date() if moment else None for moment in (one.started_at, one.finished_at))
+        counts = (None if step in unknown else count for step, count in one.funnel.as_rows())
+        rows.append((one.label or one.name, *times, *counts))
     if not rows:
         return Section(title, bold=in_words(report), text="There are no invitations yet.")
     total: tuple[Cell, ...] = ("All", None, None, *(count for _, count in report.funnel.as_rows()))
     return Section(title, ("Invitation", "Started", "Ended", *steps), (*rows, total), bold=in_words(report))
-
-
-def _invitation_row(one: InvitationReport) -> tuple[Cell, ...]:
-    """Of a post it is not known who saw or opened it."""
-    unknown = () if one.is_personal else ("Invited", "Opened")
-    times = (moment.date() if moment else None for moment in (one.started_at, one.finished_at))
-    counts = (None if step in unknown else count for step, count in one.funnel.as_rows())
-    return (one.label or one.name, *times, *counts)
 
 
 def in_words(report: Acquisition) -> str:
@@ -140,7 +151,7 @@ _PERSON = func.count(distinct(col(Agreement.external_id)))
 
 
 def acquisition_of(session: Session, service: Service) -> Acquisition:
-    """The contacts that a service won, and what came of each of its invitations."""
+    """Reads the contacts that a service won, and the outcome of each of its invitations."""
     running = col(Agreement.state) == AgreementState.RECOVERED
     contacts = session.scalar(_agreements(service.id, _PERSON).where(running)) or 0
     still = select(col(Agreement.external_id)).where(
@@ -164,7 +175,12 @@ def _agreements(service_id: int, *columns: Any) -> Any:
 
 
 def _invitations(session: Session, service_id: int) -> list[InvitationReport]:
-    funnels = _funnels(session, service_id)
+    steps: dict[int, dict[str, int]] = defaultdict(dict)
+    for name, counted in _steps(service_id).items():
+        for delivery_id, count in session.execute(counted):
+            if count:
+                steps[delivery_id][name] = count
+    funnels = {delivery_id: Funnel(**counts) for delivery_id, counts in steps.items()}
     aimed = select(Delivery).join(DeliveryTarget, col(DeliveryTarget.delivery_id) == col(Delivery.id))
     chosen = aimed.where(col(DeliveryTarget.service_id) == service_id, col(Delivery.is_invitation))
     rows = [
@@ -173,19 +189,9 @@ def _invitations(session: Session, service_id: int) -> list[InvitationReport]:
         )
         for each in session.scalars(chosen.order_by(col(Delivery.id).desc()))
     ]
-    # Whatever has no invitation of this service: who found the page alone, or came with the link of another one.
+    # The rest has no invitation of this service: people who found the page alone, or used the link of another one.
     alone = sum(funnels.values(), Funnel())
     return [*rows, InvitationReport("", "Without an invitation", None, alone)] if alone != Funnel() else rows
-
-
-def _funnels(session: Session, service_id: int) -> dict[int, Funnel]:
-    """How far people came, by delivery."""
-    steps: dict[int, dict[str, int]] = defaultdict(dict)
-    for name, counted in _steps(service_id).items():
-        for delivery_id, count in session.execute(counted):
-            if count:
-                steps[delivery_id][name] = count
-    return {delivery_id: Funnel(**counts) for delivery_id, counts in steps.items()}
 
 
 def _steps(service_id: int) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What came of a delivery, in the words of its report."""
+"""The report of a post: its log, part by part."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -22,11 +22,11 @@ class LogLine:
 
     @property
     def link(self) -> str:
-        """Where it is on X; empty while it is not out."""
+        """The address on X; empty while it is not out."""
         return f"https://x.com/{self.handle}/status/{self.x_id}" if self.x_id else ""
 
     def as_json(self) -> dict[str, object]:
-        """The line as scripts read it."""
+        """Returns the line for scripts."""
         return {
             "state": self.state,
             "service": self.service,
@@ -40,7 +40,7 @@ class LogLine:
         }
 
     def as_row(self) -> dict[str, str]:
-        """The line as people read it."""
+        """Returns the line for people."""
         return {
             "Account": f"@{self.handle}",
             "Part": str(self.part),
@@ -69,25 +69,24 @@ class DeliveryReport:
 
     @property
     def first_link(self) -> str:
-        """Where the first post is on X."""
+        """The address of the first post on X."""
         return next((line.link for line in self.lines if line.link), "")
 
 
 def report_of(delivery: Delivery, log: Sequence[Message], services: Mapping[int, Service]) -> DeliveryReport:
-    """Report on a delivery."""
-    lines = tuple(_line(message, services[message.service_id]) for message in log)
-    return DeliveryReport(delivery.name, delivery.label, delivery.state, delivery.reason, lines)
-
-
-def _line(message: Message, service: Service) -> LogLine:
-    state = "withdrawn" if message.withdrawn_at else message.state.value
-    return LogLine(
-        service=service.internal_name,
-        handle=service.x_username or service.internal_name,
-        part=message.part,
-        proof_number=message.proof_number,
-        state=state,
-        x_id=message.x_id,
-        at=message.withdrawn_at or message.settled_at,
-        reason=message.reason,
+    """Makes the report of a delivery."""
+    accounts = ((message, services[message.service_id]) for message in log)
+    lines = tuple(
+        LogLine(
+            service=service.internal_name,
+            handle=service.x_username or service.internal_name,
+            part=message.part,
+            proof_number=message.proof_number,
+            state="withdrawn" if message.withdrawn_at else message.state.value,
+            x_id=message.x_id,
+            at=message.withdrawn_at or message.settled_at,
+            reason=message.reason,
+        )
+        for message, service in accounts
     )
+    return DeliveryReport(delivery.name, delivery.label, delivery.state, delivery.reason, lines)

@@ -27,7 +27,7 @@ class Chart:
 
     @property
     def alt_text(self) -> str:
-        """What the picture shows, for those who do not see it: its title, from where to where, and the peak."""
+        """Describes the picture in words: its title, from where to where, and the peak."""
         figures = [figure for _, series in self.series for figure in series if figure is not None]
         if not figures:
             return f"{self.title}: nothing yet"
@@ -85,12 +85,16 @@ WIDE, NARROW = Size(760, 300, 90), Size(400, 300, 46)
 
 
 def drawn(chart: Chart, size: Size = WIDE, *, follows_page: bool = False) -> bytes:
-    """Draw a chart as SVG; with `follows_page` it is dark where the computer is."""
+    """Draws a chart as SVG; with `follows_page` it is dark where the computer is."""
     # Only a process that draws pays for loading it.
     from pygal import Bar, Line
     from pygal.style import Style
 
     kind: Callable[..., Any] = Line if chart.is_line else Bar
+    # Of how many labels one is shown, so that they do not run into each other.
+    most = min(_MOST_LABELS, max(1, size.across // max(map(len, chart.labels), default=1)))
+    figures = [figure for _, series in chart.series for figure in series if figure is not None]
+    is_few = figures and max(figures) <= _FEW and chart.measure is not Measure.RATE
     picture = kind(
         js=(),
         style=Style(**_STYLE),
@@ -103,7 +107,7 @@ def drawn(chart: Chart, size: Size = WIDE, *, follows_page: bool = False) -> byt
         print_values=False,
         truncate_label=-1,
         x_label_rotation=0,
-        x_labels_major_every=_every(chart.labels, size.across),
+        x_labels_major_every=-(-len(chart.labels) // most) or 1,
         show_minor_x_labels=False,
         value_formatter=chart.measure.value.format,
         min_scale=2,
@@ -113,53 +117,35 @@ def drawn(chart: Chart, size: Size = WIDE, *, follows_page: bool = False) -> byt
         no_data_text="Nothing yet",
     )
     picture.x_labels = chart.labels
-    picture.y_labels = _whole_numbers(chart)
+    picture.y_labels = list(range(int(max(figures)) + 2)) if is_few else None
     for name, series in chart.series:
         picture.add(name, list(series))
-    picture.add_xml_filter(_without_scripts)
-    picture.add_xml_filter(lambda root: _styled(root, _LINES + _DARK if follows_page else _LINES))
+    picture.add_xml_filter(lambda root: _finished(root, _LINES + _DARK if follows_page else _LINES))
     picture_as_svg: bytes = picture.render()
     return picture_as_svg
 
 
-def _without_scripts(root: Element) -> Element:
-    """Leave out what only a page could run, and would have to be let run."""
+def _finished(root: Element, style: str) -> Element:
+    """Adds the style, and leaves out scripts, which only a page could run, and would have to be let run."""
     for parent in list(root.iter()):
         for child in [each for each in parent if str(each.tag).endswith("script")]:
             parent.remove(child)
-    return root
-
-
-def _styled(root: Element, style: str) -> Element:
     SubElement(root, "style").text = style
     return root
 
 
-def _every(labels: Sequence[str], across: int) -> int:
-    """Of how many labels one is shown, so that they do not run into each other."""
-    most = min(_MOST_LABELS, max(1, across // max(map(len, labels), default=1)))
-    return -(-len(labels) // most) or 1
-
-
-def _whole_numbers(chart: Chart) -> list[int] | None:
-    figures = [figure for _, series in chart.series for figure in series if figure is not None]
-    if chart.measure is Measure.RATE or not figures or max(figures) > _FEW:
-        return None
-    return list(range(int(max(figures)) + 2))
-
-
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 MOST_HOURS = 96
-"""What takes longer is shown by the day."""
+"""A longer time is shown by the day."""
 
 
 def chart_of(per_hour: Sequence[tuple[datetime, int]]) -> Chart:
-    """The messages sent in each hour, or on each day of a long broadcast; one hour at least."""
+    """Makes the chart of the messages sent in each hour, or on each day of a long broadcast; one hour at least."""
     return over_time("Messages sent", "Sent", per_hour)
 
 
 def over_time(what: str, name: str, per_hour: Sequence[tuple[datetime, int]]) -> Chart:
-    """A chart of what there was in each hour, or on each day where there are many; one hour at least."""
+    """Makes a chart of the number in each hour, or on each day where there are many; one hour at least."""
     unit, bars = bars_of(per_hour)
     words, form = ("day", "%m-%d") if unit == _DAY else ("hour", "%m-%d %H:%M")
     if unit == _HOUR and bars[0][0].date() == bars[-1][0].date():
@@ -169,7 +155,7 @@ def over_time(what: str, name: str, per_hour: Sequence[tuple[datetime, int]]) ->
 
 
 def bars_of(per_hour: Sequence[tuple[datetime, int]]) -> tuple[timedelta, list[tuple[datetime, int]]]:
-    """How long a bar is, and all of them from the first message to the last, empty ones too."""
+    """Returns how long a bar is, and all of them from the first message to the last, empty ones too."""
     hours = [(hour.astimezone(UTC), sent) for hour, sent in per_hour]
     first, last = min(hours)[0], max(hours)[0]
     unit = _DAY if last - first >= MOST_HOURS * _HOUR else _HOUR

@@ -17,7 +17,6 @@ from campaign.reporting.document import (
     NO_ALT_TEXT,
     PAID_PARTNERSHIP,
     Attachment,
-    Cell,
     Document,
     Findings,
     Mark,
@@ -75,7 +74,15 @@ def as_page(document: Document) -> str:
 def table(section: Section) -> dict[str, Any]:
     """Returns what a template shows of a section."""
     heads = [(name, section.is_figures(place)) for place, name in enumerate(section.columns)]
-    rows = [[_cell(cell, is_figure=head[1]) for cell, head in zip(row, heads, strict=True)] for row in section.rows]
+    rows = []
+    for row in section.rows:
+        cells = []
+        for cell, (_, is_figure) in zip(row, heads, strict=True):
+            words = shown(cell)
+            is_time, is_long = isinstance(cell, date), len(words) > _LONG
+            kind = "figure" if is_figure else "time" if is_time else "long" if is_long else "words"
+            cells.append({"words": words, "address": cell.address if isinstance(cell, Place) else "", "kind": kind})
+        rows.append(cells)
     chart = section.chart and {
         "alt": section.chart.alt_text,
         "wide": _drawing(section.chart, WIDE),
@@ -83,12 +90,6 @@ def table(section: Section) -> dict[str, Any]:
     }
     is_beside = bool(chart and rows) and len(heads) <= _COLUMNS_BESIDE
     return {"section": section, "chart": chart, "heads": heads, "rows": rows, "is_beside": is_beside}
-
-
-def _cell(cell: Cell, *, is_figure: bool) -> dict[str, Any]:
-    words = shown(cell)
-    kind = "figure" if is_figure else "time" if isinstance(cell, date) else "long" if len(words) > _LONG else "words"
-    return {"words": words, "address": cell.address if isinstance(cell, Place) else "", "kind": kind}
 
 
 def _drawing(chart: Chart, size: Size) -> str:

@@ -12,18 +12,17 @@ from campaign.reporting.document import (
     Document,
     Findings,
     Message,
-    Piece,
     Post,
     Section,
     shown,
 )
 
 BREAK = re.compile(r"\r\n?|[\n\v\f\x85\u2028\u2029]")
-"""Whatever ends a line, or might for some reader."""
+"""Ends a line, for every reader or for some."""
 # The prefix of a line, or what would be shown as one space.
 _SPACES = re.compile(r"^[ \t]+|[ \t]{2,}|[ \t]+$", re.MULTILINE)
 SPACE = "\N{NO-BREAK SPACE}"
-"""What an empty line is made of, for it would end the paragraph. One of Prefect's two UIs shows its entity as it is."""
+"""Stands on an empty line, which would else end the paragraph. One of Prefect's two UIs shows its entity as it is."""
 # Entities for what HTML begins with, because some readers of Markdown look for tags first.
 _ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _ESCAPES = str.maketrans({**{mark: f"\\{mark}" for mark in "\\`*_{}[]()#+-.!|~:@/=$^"}, **_ENTITIES})
@@ -86,7 +85,7 @@ def _block(block: Block) -> Iterator[str]:
         case Post():
             part = f" · part {block.part} of {block.parts}" if block.parts > 1 else ""
             yield f"### {in_line(block.account_name)} · {in_line(f'@{block.handle}')}{part}"
-            yield quoted([*_sample(block), *_poll(block)])
+            yield quoted([*_sample(block)])
             yield " · ".join(map(in_line, filter(None, [block.length, block.who_may_reply, block.time])))
         case Message():
             to = f" · to {block.recipient} · from @{block.sender}" if block.recipient else ""
@@ -112,26 +111,24 @@ def _section(section: Section) -> Iterator[str]:
 
 
 def _sample(sample: Post | Message) -> Iterator[str]:
-    """The text, each of its lines on a line of its own, and the files; only a post has links."""
+    """The text, each of its lines on a line of its own, the files, the poll; only a post has links."""
     if isinstance(sample, Message):
         marked = escaped(unlinked("".join(piece.text for piece in sample.pieces)))
     else:
-        marked = "".join(_link(piece) if piece.address else escaped(piece.text) for piece in sample.pieces)
+        marked = "".join(
+            f"[{piece.text.translate(_ESCAPES_IN_LINK)}]({piece.address.replace('&', '&amp;')})"
+            if piece.address
+            else escaped(piece.text)
+            for piece in sample.pieces
+        )
     if marked.strip():
         yield "\\\n".join(with_spaces(each) or SPACE for each in BREAK.split(marked))
     for file in sample.files:
         alt_text, facts = file.alt_text or NO_ALT_TEXT, f" ({in_line(file.facts)})" if file.facts else ""
         words = f"{in_line(file.name)}{facts}: {in_line(alt_text)}"
         yield f"{picture(alt_text, file.thumbnail)}\n\n{words}" if file.thumbnail else words
-
-
-def _link(piece: Piece) -> str:
-    return f"[{piece.text.translate(_ESCAPES_IN_LINK)}]({piece.address.replace('&', '&amp;')})"
-
-
-def _poll(post: Post) -> Iterator[str]:
-    if post.answers:
-        yield "\n".join(f"* {in_line(answer)}" for answer in post.answers)
-        yield f"Poll, {post.poll_ends}"
-    if post.paid_partnership:
+    if isinstance(sample, Post) and sample.answers:
+        yield "\n".join(f"* {in_line(answer)}" for answer in sample.answers)
+        yield f"Poll, {sample.poll_ends}"
+    if isinstance(sample, Post) and sample.paid_partnership:
         yield f"*{PAID_PARTNERSHIP}*"

@@ -15,13 +15,11 @@ from campaign.formatting import printable
 from campaign.reporting.document import (
     NO_ALT_TEXT,
     PAID_PARTNERSHIP,
-    Attachment,
     Block,
     Document,
     Findings,
     Mark,
     Message,
-    Piece,
     Post,
     Section,
     shown,
@@ -89,7 +87,7 @@ def _panel(sample: Post | Message, width: int, *, plain: bool) -> Panel:
     if isinstance(sample, Post):
         part = f" {sample.part}/{sample.parts}" if sample.parts > 1 else ""
         title = Text.assemble(_words(sample.account_name, "bold"), " ", _words(f"@{sample.handle}", "dim"), part)
-        inside = [*_inside(sample), *_poll(sample), Text(), _foot(sample, plain=plain)]
+        inside = [*_inside(sample), Text(), _foot(sample, plain=plain)]
     else:
         to = f", to {sample.recipient}, from @{sample.sender}" if sample.recipient else ""
         title = _words(" ".join(f"{sample.kind}{to}".split()))
@@ -100,24 +98,16 @@ def _panel(sample: Post | Message, width: int, *, plain: bool) -> Panel:
 
 def _inside(sample: Post | Message) -> Iterator[Text]:
     if any(piece.text.strip() for piece in sample.pieces):
-        yield Text.assemble(*map(_piece, sample.pieces), overflow="fold")
-    yield from map(_file, sample.files)
-
-
-def _piece(piece: Piece) -> Text:
-    return _words(piece.text, _STYLES[piece.mark])
-
-
-def _file(file: Attachment) -> Text:
-    alt_text = _words(file.alt_text) if file.alt_text else _words(NO_ALT_TEXT, "yellow")
-    return Text.assemble(_words(f"[{file.facts or file.name}] ", "magenta"), alt_text)
-
-
-def _poll(post: Post) -> Iterator[Text]:
-    if post.answers:
-        yield from (_words(f"( ) {answer}") for answer in post.answers)
-        yield _words(f"Poll, {post.poll_ends}", "dim")
-    if post.paid_partnership:
+        yield Text.assemble(*(_words(piece.text, _STYLES[piece.mark]) for piece in sample.pieces), overflow="fold")
+    for file in sample.files:
+        alt_text = _words(file.alt_text) if file.alt_text else _words(NO_ALT_TEXT, "yellow")
+        yield Text.assemble(_words(f"[{file.facts or file.name}] ", "magenta"), alt_text)
+    if not isinstance(sample, Post):
+        return
+    if sample.answers:
+        yield from (_words(f"( ) {answer}") for answer in sample.answers)
+        yield _words(f"Poll, {sample.poll_ends}", "dim")
+    if sample.paid_partnership:
         yield _words(PAID_PARTNERSHIP, "italic")
 
 

@@ -1,31 +1,38 @@
 """The figures of reports: deliveries, posts, services, hours and costs."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from statistics import fmean
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Row, Select, exists, func, text
+from sqlalchemy import func, text
 from sqlmodel import Session, col, select
 
 from campaign.broadcasts.report import iso
-from campaign.contacts.report import Acquisition, Funnel, acquisition_of
+from campaign.contacts.report import Acquisition, acquisition_of
 from campaign.deliveries.findings import Analysis
 from campaign.formatting import usd
 from campaign.statistics import clicks
 from campaign.statistics import followers as statistics_audience
 from campaign.statistics.clicks import Clicks
-from campaign.statistics.counts import NUMBERS, Engagement, added, rate_of, rounded
+from campaign.statistics.counts import Engagement, added, rate_of, rounded
 from campaign.statistics.followers import Day
+from campaign.statistics.posts import (
+    Hour,
+    OfPosts,
+    PostNumbers,
+    best,
+    by_hour,
+    of_deliveries,
+    of_last_deliveries,
+    posts_since,
+)
 from campaign.x.prices import DIRECT_MESSAGE_CREATE, POST_CREATE, POST_WITH_LINK_CREATE
 from campaign.x.text import has_link
 from models import (
     MAIN,
-    NOBODY,
     Charge,
     Click,
     Delivery,
@@ -34,7 +41,6 @@ from models import (
     DeliveryTarget,
     Message,
     MessageState,
-    PostMetrics,
     Service,
 )
 from models.message import TRIED
@@ -49,72 +55,16 @@ class Tariff:
     message: Decimal
 
     def of_posts(self, texts: Iterable[str]) -> Decimal:
-        """What posts with these texts cost together."""
+        """Adds up the prices of posts with these texts."""
         return sum((self.post_with_link if has_link(text) else self.post for text in texts), Decimal(0))
 
     def of_messages(self, sent: int) -> Decimal:
-        """What so many direct messages cost."""
+        """Returns the price of so many direct messages."""
         return self.message * sent
 
 
 TARIFF = Tariff(POST_CREATE.usd, POST_WITH_LINK_CREATE.usd, DIRECT_MESSAGE_CREATE.usd)
 """The same for both versions of the API: X's price list has no rows for the old one."""
-
-
-@dataclass(frozen=True, slots=True)
-class PostNumbers:
-    """A post that went out, with what X counted when it was last asked."""
-
-    delivery: str
-    """The internal name of its delivery."""
-    label: str
-    service: str
-    handle: str
-    part: int
-    x_id: str
-    published_at: datetime | None = None
-    engagement: Engagement = field(default_factory=Engagement)
-    counted_at: datetime | None = None
-    """None while nobody asked X."""
-    deleted_at: datetime | None = None
-    """When it was deleted by us, or found missing on X; its last numbers stay."""
-
-    @property
-    def address(self) -> str:
-        """Where it is, or was, on X."""
-        return f"https://x.com/{self.handle}/status/{self.x_id}"
-
-    def as_json(self) -> dict[str, object]:
-        """The post as scripts read it."""
-        return {
-            "delivery": self.delivery,
-            "service": self.service,
-            "part": self.part,
-            "x_id": self.x_id,
-            "link": self.address,
-            "published_at": iso(self.published_at),
-            "counted_at": iso(self.counted_at),
-            "deleted_at": iso(self.deleted_at),
-            **self.engagement.as_json(),
-            "engagement_rate": rounded(self.engagement.rate),
-        }
-
-
-class OfPosts:
-    """What a report says of all its posts together."""
-
-    __slots__ = ()
-    posts: tuple[PostNumbers, ...]
-
-    @property
-    def engagement(self) -> Engagement:
-        """The numbers of all the posts."""
-        return added(post.engagement for post in self.posts)
-
-    @property
-    def rate(self) -> float | None:
-        """Reactions for each time shown, of the posts whose impressions X told."""
-        return rate_of(post.engagement for post in self.posts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +79,7 @@ class LinkNumbers:
     robots: int = 0
 
     def as_json(self) -> dict[str, object]:
-        """The link as scripts read it."""
+        """Returns the link for scripts."""
         return {
             "number": self.number,
             "url": self.url,
@@ -145,7 +95,7 @@ class DeliveryNumbers(OfPosts):
     """The report of a delivery; proofs count nowhere.
 
     `targeted` is people for a broadcast, and posts that were planned for a post. `clicked` is how many of its messages
-    a person followed a link of: one message is one person in a broadcast, and everybody in a post.
+    a person followed a link of: one message is one person in a broadcast, and all readers in a post.
     """
 
     name: str
@@ -170,7 +120,7 @@ class DeliveryNumbers(OfPosts):
 
     @property
     def title(self) -> str:
-        """What a marketer calls it."""
+        """The label, or else the name."""
         return self.label or self.name
 
     @property
@@ -180,13 +130,13 @@ class DeliveryNumbers(OfPosts):
 
     @property
     def funnel(self) -> tuple[tuple[str, int], ...]:
-        """What is left from step to step, with the word for it."""
+        """The steps with the number that reached each."""
         if self.kind is DeliveryKind.POST:
             return ("Posts planned", self.targeted), ("Posts published", self.sent), ("Clicks", self.clicks)
         return ("People targeted", self.targeted), ("Sent", self.sent), ("People who clicked", self.clicked)
 
     def as_json(self) -> dict[str, object]:
-        """The report as scripts read it."""
+        """Returns the report for scripts."""
         return self.in_short() | {
             "posts": [post.as_json() for post in self.posts],
             "links": [link.as_json() for link in self.links],
@@ -194,7 +144,7 @@ class DeliveryNumbers(OfPosts):
         }
 
     def in_short(self) -> dict[str, object]:
-        """Its line in a list of deliveries, as scripts read it."""
+        """Returns its line in a list of deliveries for scripts."""
         return {
             "name": self.name,
             "label": self.label,
@@ -213,44 +163,6 @@ class DeliveryNumbers(OfPosts):
             **self.engagement.as_json(),
             "engagement_rate": rounded(self.rate),
         }
-
-
-HOURS = range(24)
-MOST_BEST = 10
-
-
-@dataclass(frozen=True, slots=True)
-class Hour:
-    """The posts that went out in one hour of the day: how many, and the average of their rates."""
-
-    hour: int
-    posts: int = 0
-    rate: float | None = None
-
-    def as_json(self) -> dict[str, object]:
-        """The hour as scripts read it."""
-        return {"hour": self.hour, "posts": self.posts, "engagement_rate": rounded(self.rate)}
-
-
-def by_hour(posts: Sequence[PostNumbers], timezone: str) -> tuple[Hour, ...]:
-    """All 24 hours, by the clocks of a time zone; each post counts as much as any other, however often it was shown."""
-    zone, found = ZoneInfo(timezone), defaultdict[int, list[float | None]](list)
-    for post in posts:
-        if post.published_at:
-            found[post.published_at.astimezone(zone).hour].append(post.engagement.rate)
-    return tuple(Hour(hour, len(found[hour]), _average(found[hour])) for hour in HOURS)
-
-
-def _average(rates: Sequence[float | None]) -> float | None:
-    known = [rate for rate in rates if rate is not None]
-    return fmean(known) if known else None
-
-
-def best(posts: Sequence[PostNumbers], at_most: int = MOST_BEST) -> tuple[PostNumbers, ...]:
-    """The posts with the most reactions, and among equals those with the best rate; never one without any."""
-    liked = [post for post in posts if post.engagement.reactions]
-    liked.sort(key=lambda post: (post.engagement.reactions or 0, post.engagement.rate or 0), reverse=True)
-    return tuple(liked[:at_most])
 
 
 LAST_DELIVERIES = 100
@@ -284,7 +196,7 @@ class ServiceStatistics(OfPosts):
         return best(self.posts)
 
     def as_json(self) -> dict[str, object]:
-        """The report as scripts read it."""
+        """Returns the report for scripts."""
         return {
             "service": self.name,
             "label": self.label,
@@ -292,28 +204,12 @@ class ServiceStatistics(OfPosts):
             "deliveries": self.deliveries,
             **self.engagement.as_json(),
             "engagement_rate": rounded(self.rate),
-            "acquisition": _acquisition_as_json(self.acquisition),
+            "acquisition": self.acquisition and self.acquisition.as_json(),
             "audience": [day.as_json() for day in self.days],
             "hours": [hour.as_json() for hour in self.hours],
             "best_posts": [post.as_json() for post in self.best],
             "posts": [post.as_json() for post in self.posts],
         }
-
-
-def _acquisition_as_json(acquisition: Acquisition | None) -> dict[str, object] | None:
-    if acquisition is None:
-        return None
-    invitations = [{"name": one.name, "label": one.label, **_steps(one.funnel)} for one in acquisition.invitations]
-    return {
-        "contacts": acquisition.contacts,
-        "withdrawn": acquisition.withdrawn,
-        "rate": rounded(acquisition.rate),
-        "invitations": invitations,
-    }
-
-
-def _steps(funnel: Funnel) -> dict[str, int]:
-    return {step.lower(): count for step, count in funnel.as_rows()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -337,7 +233,7 @@ class ServiceLine:
     rate: float | None = None
 
     def as_json(self) -> dict[str, object]:
-        """The line as scripts read it."""
+        """Returns the line for scripts."""
         return {
             "service": self.name,
             "label": self.label,
@@ -365,94 +261,15 @@ class Overview:
     """The newest that went out, without their hours."""
 
     def as_json(self) -> dict[str, object]:
-        """The report as scripts read it."""
+        """Returns the report for scripts."""
         return {
             "services": [one.as_json() for one in self.services],
             "deliveries": [one.in_short() for one in self.deliveries],
         }
 
 
-def of_deliveries(session: Session, delivery_ids: list[int]) -> dict[int, list[PostNumbers]]:
-    """The posts of these deliveries, by account and part."""
-    found: dict[int, list[PostNumbers]] = {delivery_id: [] for delivery_id in delivery_ids}
-    for row in session.execute(_posts(col(Message.delivery_id).in_(delivery_ids))):
-        found[row.delivery_id].append(_post(row))
-    return found
-
-
-def of_last_deliveries(session: Session, service_id: int, last: int) -> dict[int, list[PostNumbers]]:
-    """The posts of the last deliveries of a service that had any there, by delivery, the newest first."""
-    of_it = col(Message.delivery_id) == col(Delivery.id), col(Message.service_id) == service_id
-    # From the deliveries to their messages: those of a service may be millions, of broadcasts nearly all of them.
-    newest = select(col(Delivery.id)).where(col(Delivery.kind) == DeliveryKind.POST, exists().where(*_out(*of_it)))
-    ids = list(session.scalars(newest.order_by(col(Delivery.id).desc()).limit(last)))
-    chosen = col(Message.delivery_id).in_(ids), col(Message.service_id) == service_id
-    found: dict[int, list[PostNumbers]] = {delivery_id: [] for delivery_id in ids}
-    for row in session.execute(_posts(*chosen)):
-        found[row.delivery_id].append(_post(row))
-    return found
-
-
-def posts_since(session: Session, moment: datetime) -> dict[int, list[PostNumbers]]:
-    """The posts of all services that went out since a moment, by service."""
-    found: dict[int, list[PostNumbers]] = {}
-    posts = select(col(Delivery.id)).where(col(Delivery.kind) == DeliveryKind.POST)
-    for row in session.execute(_posts(col(Message.delivery_id).in_(posts), col(Message.armed_at) >= moment)):
-        found.setdefault(row.service_id, []).append(_post(row))
-    return found
-
-
-def _out(*chosen: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:
-    return (
-        *chosen,
-        col(Message.proof_number) == MAIN,
-        col(Message.visitor_id) == NOBODY,
-        col(Message.state) == MessageState.SENT,
-        col(Message.x_id).is_not(None),
-    )
-
-
-def _posts(*chosen: ColumnElement[bool]) -> Select[Any]:
-    wanted = select(col(Message.id)).where(*_out(*chosen))
-    of_them = col(PostMetrics.message_id).in_(wanted)
-    newest = select(func.max(col(PostMetrics.id))).where(of_them, ~col(PostMetrics.is_gone))
-    missing = select(col(PostMetrics.message_id), func.min(col(PostMetrics.taken_at)).label("at"))
-    gone = missing.where(of_them, col(PostMetrics.is_gone)).group_by(col(PostMetrics.message_id)).subquery("gone")
-    is_last = col(PostMetrics.id).in_(newest.group_by(col(PostMetrics.message_id)))
-    columns = (
-        Message.delivery_id, Message.service_id, Message.part, Message.x_id, Message.armed_at, Message.withdrawn_at,
-        Delivery.name, Delivery.label, Service.internal_name, Service.x_username,
-        PostMetrics.taken_at, *(getattr(PostMetrics, name) for name in NUMBERS), gone.c.at,
-    )  # fmt: skip
-    posts: Select[Any] = (
-        select(*columns)
-        .join(Delivery, col(Delivery.id) == col(Message.delivery_id))
-        .join(Service, col(Service.id) == col(Message.service_id))
-        .outerjoin(PostMetrics, (col(PostMetrics.message_id) == col(Message.id)) & is_last)
-        .outerjoin(gone, gone.c.message_id == col(Message.id))
-        .where(*_out(*chosen))
-        .order_by(col(Message.delivery_id).desc(), col(Message.service_id), col(Message.part))
-    )
-    return posts
-
-
-def _post(row: Row[Any]) -> PostNumbers:
-    return PostNumbers(
-        delivery=row.name,
-        label=row.label,
-        service=row.internal_name,
-        handle=row.x_username or row.internal_name,
-        part=row.part,
-        x_id=row.x_id,
-        published_at=row.armed_at,
-        engagement=Engagement(**{name: getattr(row, name) for name in NUMBERS}),
-        counted_at=row.taken_at,
-        deleted_at=row.withdrawn_at or row.at,
-    )
-
-
 def delivery_numbers(session: Session, delivery: Delivery, tariff: Tariff) -> DeliveryNumbers:
-    """The report of one delivery."""
+    """Reads the report of one delivery."""
     [numbers] = in_short(session, [delivery], tariff)
     links = tuple(
         LinkNumbers(one.number, one.url, one.label, one.category, one.clicks.people, one.clicks.robots)
@@ -462,102 +279,68 @@ def delivery_numbers(session: Session, delivery: Delivery, tariff: Tariff) -> De
 
 
 def newest_deliveries(session: Session, at_most: int) -> list[Delivery]:
-    """The newest deliveries of which something went out or is about to."""
+    """Finds the newest deliveries of which something went out or is about to."""
     begun = select(Delivery).where(col(Delivery.started_at).is_not(None))
     return list(session.exec(begun.order_by(col(Delivery.started_at).desc(), col(Delivery.id).desc()).limit(at_most)))
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What several deliveries have in the log and elsewhere, by their ids."""
-
-    states: Mapping[int, Counter[MessageState]]
-    services: Mapping[int, list[str]]
-    texts: Mapping[int, list[str]]
-    posts: Mapping[int, list[PostNumbers]]
-    clicks: Mapping[int, Clicks]
-
-
 def in_short(session: Session, deliveries: Sequence[Delivery], tariff: Tariff) -> list[DeliveryNumbers]:
-    """The reports of several deliveries, without their links and hours; each figure is one statement for all."""
+    """Reads the reports of several deliveries, without their links and hours; each figure is one statement for all."""
     ids = [one.id for one in deliveries]
-    posts = [one.id for one in deliveries if one.kind is DeliveryKind.POST]
-    known = _Known(
-        states=_states(session, ids),
-        services=_services(session, ids),
-        texts=_texts(session, posts),
-        posts=of_deliveries(session, posts),
-        clicks=clicks.of_deliveries(session, ids),
+    post_ids = [one.id for one in deliveries if one.kind is DeliveryKind.POST]
+    is_main, is_sent = col(Message.proof_number) == MAIN, col(Message.state) == MessageState.SENT
+    counted = select(col(Message.delivery_id), col(Message.state), func.count()).where(
+        col(Message.delivery_id).in_(ids), is_main
     )
-    return [_numbers(delivery, known, tariff) for delivery in deliveries]
-
-
-def _numbers(delivery: Delivery, known: _Known, tariff: Tariff) -> DeliveryNumbers:
-    states, clicked = known.states.get(delivery.id, Counter()), known.clicks.get(delivery.id, Clicks())
-    return DeliveryNumbers(
-        name=delivery.name,
-        label=delivery.label,
-        kind=delivery.kind,
-        state=delivery.state,
-        services=tuple(known.services.get(delivery.id, ())),
-        started_at=delivery.started_at,
-        finished_at=delivery.finished_at,
-        targeted=_targeted(delivery, states),
-        sent=states[MessageState.SENT],
-        clicked=clicked.messages,
-        clicks=clicked.people,
-        robot_clicks=clicked.robots,
-        cost=_cost(delivery, states[MessageState.SENT], known.texts.get(delivery.id, ()), tariff),
-        posts=tuple(known.posts.get(delivery.id, ())),
+    all_states: dict[int, Counter[MessageState]] = defaultdict(Counter[MessageState])
+    for delivery_id, state, count in session.execute(counted.group_by(col(Message.delivery_id), col(Message.state))):
+        all_states[delivery_id][state] = count
+    # The texts of the published posts, for a link makes them dearer.
+    published = select(Message.delivery_id, Message.text).where(
+        col(Message.delivery_id).in_(post_ids), is_main, is_sent
     )
-
-
-def _targeted(delivery: Delivery, states: Counter[MessageState]) -> int:
-    """Of a broadcast also those who got nothing for a good reason."""
-    if delivery.kind is DeliveryKind.DM and delivery.analysis:
-        return max(Analysis.model_validate_json(delivery.analysis).targeted, states.total())
-    return states.total()
-
-
-def _cost(delivery: Delivery, sent: int, texts: Sequence[str], tariff: Tariff) -> Decimal:
-    return tariff.of_messages(sent) if delivery.kind is DeliveryKind.DM else tariff.of_posts(texts)
-
-
-def _states(session: Session, delivery_ids: Sequence[int]) -> Mapping[int, Counter[MessageState]]:
-    counted = select(col(Message.delivery_id), col(Message.state), func.count())
-    of_them = counted.where(col(Message.delivery_id).in_(delivery_ids), col(Message.proof_number) == MAIN)
-    found: dict[int, Counter[MessageState]] = defaultdict(Counter[MessageState])
-    for delivery_id, state, count in session.execute(of_them.group_by(col(Message.delivery_id), col(Message.state))):
-        found[delivery_id][state] = count
-    return found
-
-
-def _services(session: Session, delivery_ids: Sequence[int]) -> Mapping[int, list[str]]:
     named = select(DeliveryTarget.delivery_id, Service.internal_name).join(
         Service, col(Service.id) == col(DeliveryTarget.service_id)
     )
-    of_them = named.where(col(DeliveryTarget.delivery_id).in_(delivery_ids))
-    found: dict[int, list[str]] = defaultdict(list)
-    for delivery_id, name in session.exec(of_them.order_by(col(Service.id))):
-        found[delivery_id].append(name)
+    of_them = named.where(col(DeliveryTarget.delivery_id).in_(ids)).order_by(col(Service.id))
+    texts, services = _grouped(session.exec(published)), _grouped(session.exec(of_them))
+    posts, all_clicks = of_deliveries(session, post_ids), clicks.of_deliveries(session, ids)
+    found = []
+    for one in deliveries:
+        states, clicked = all_states[one.id], all_clicks.get(one.id, Clicks())
+        sent, is_broadcast = states[MessageState.SENT], one.kind is DeliveryKind.DM
+        # The target of a broadcast includes people who got nothing for a good reason.
+        analysis = Analysis.model_validate_json(one.analysis) if is_broadcast and one.analysis else Analysis()
+        found.append(
+            DeliveryNumbers(
+                name=one.name,
+                label=one.label,
+                kind=one.kind,
+                state=one.state,
+                services=tuple(services[one.id]),
+                started_at=one.started_at,
+                finished_at=one.finished_at,
+                targeted=max(analysis.targeted, states.total()),
+                sent=sent,
+                clicked=clicked.messages,
+                clicks=clicked.people,
+                robot_clicks=clicked.robots,
+                cost=tariff.of_messages(sent) if is_broadcast else tariff.of_posts(texts[one.id]),
+                posts=tuple(posts.get(one.id, ())),
+            )
+        )
     return found
 
 
-def _texts(session: Session, delivery_ids: Sequence[int]) -> Mapping[int, list[str]]:
-    """What the published posts say, for a link makes them dearer."""
-    sent = select(Message.delivery_id, Message.text).where(
-        col(Message.delivery_id).in_(delivery_ids),
-        col(Message.proof_number) == MAIN,
-        col(Message.state) == MessageState.SENT,
-    )
+def _grouped(pairs: Iterable[tuple[int, str]]) -> Mapping[int, list[str]]:
     found: dict[int, list[str]] = defaultdict(list)
-    for delivery_id, written_text in session.exec(sent):
-        found[delivery_id].append(written_text)
+    for key, value in pairs:
+        found[key].append(value)
     return found
 
 
 def service_numbers(session: Session, service: Service, timezone: str) -> ServiceStatistics:
-    """The report of one service; `timezone` is that of the hours where the service has none of its own."""
+    """Reads the report of one service; `timezone` is that of the hours where the service has none of its own."""
     posts = of_last_deliveries(session, service.id, LAST_DELIVERIES)
     return ServiceStatistics(
         name=service.internal_name,
@@ -571,63 +354,49 @@ def service_numbers(session: Session, service: Service, timezone: str) -> Servic
 
 
 def overview(session: Session, tariff: Tariff, now: datetime) -> Overview:
-    """All services that are saved, and the newest deliveries; each figure is one statement for all of them."""
+    """Reads all services that are saved, and the newest deliveries; each figure is one statement for all of them."""
     saved = session.exec(select(Service).where(col(Service.removed_at).is_(None)).order_by(col(Service.internal_name)))
-    figures = _Figures(session, now)
-    newest = newest_deliveries(session, NEWEST_DELIVERIES)
-    return Overview(
-        services=tuple(figures.line_of(service) for service in saved),
-        deliveries=tuple(in_short(session, newest, tariff)),
+    since = now - timedelta(days=LAST_DAYS)
+    audience = statistics_audience.changes_of_all(session, now, LAST_DAYS)
+    all_posts, sums = (
+        posts_since(session, since),
+        [dict(session.execute(one).tuples().all()) for one in _sums_since(since)],
     )
-
-
-class _Figures:
-    """The last days of all services, by service."""
-
-    def __init__(self, session: Session, now: datetime) -> None:
-        since = now - timedelta(days=LAST_DAYS)
-        self._audience = statistics_audience.changes_of_all(session, now, LAST_DAYS)
-        self._posts: Mapping[int, list[PostNumbers]] = posts_since(session, since)
-        self._messages = _by_service(session, _messages_since(since))
-        self._clicks = _by_service(session, _clicks_since(since))
-        self._spent = _by_service(session, _spent_since(since))
-
-    def line_of(self, service: Service) -> ServiceLine:
-        """One service."""
-        followers, gained, lost = self._audience.get(service.id, (None, 0, 0))
-        posts = [post.engagement for post in self._posts.get(service.id, ())]
-        return ServiceLine(
-            name=service.internal_name,
-            label=service.label,
-            followers=followers,
-            gained=gained,
-            lost=lost,
-            posts=len(posts),
-            messages=self._messages.get(service.id, 0),
-            clicks=self._clicks.get(service.id, 0),
-            spent=self._spent.get(service.id) or Decimal(0),
-            engagement=added(posts),
-            rate=rate_of(posts),
+    lines = []
+    for service in saved:
+        followers, gained, lost = audience.get(service.id, (None, 0, 0))
+        posts = [post.engagement for post in all_posts.get(service.id, ())]
+        sent, clicked, spent = (one.get(service.id) for one in sums)
+        lines.append(
+            ServiceLine(
+                name=service.internal_name,
+                label=service.label,
+                followers=followers,
+                gained=gained,
+                lost=lost,
+                posts=len(posts),
+                messages=sent or 0,
+                clicks=clicked or 0,
+                spent=spent or Decimal(0),
+                engagement=added(posts),
+                rate=rate_of(posts),
+            )
         )
+    newest = newest_deliveries(session, NEWEST_DELIVERIES)
+    return Overview(services=tuple(lines), deliveries=tuple(in_short(session, newest, tariff)))
 
 
-def _by_service(session: Session, counted: Any) -> dict[int, Any]:
-    return dict(session.execute(counted).tuples().all())
-
-
-def _messages_since(moment: datetime) -> Any:
+def _sums_since(moment: datetime) -> Iterator[Any]:
+    """The messages sent, the clicks of people, and the US dollars spent since a moment, by service."""
     # In the very words of the index that holds what was tried lately.
     sent = text(TRIED), col(Message.proof_number) == MAIN, col(Message.state) == MessageState.SENT
-    counted = select(col(Message.service_id), func.count()).where(*sent, col(Message.armed_at) >= moment)
-    return counted.group_by(col(Message.service_id))
-
-
-def _clicks_since(moment: datetime) -> Any:
+    yield (
+        select(col(Message.service_id), func.count())
+        .where(*sent, col(Message.armed_at) >= moment)
+        .group_by(col(Message.service_id))
+    )
     clicked = select(col(Message.service_id), func.count()).join(Click, col(Click.message_id) == col(Message.id))
     people = col(Click.is_robot).is_(False), col(Message.proof_number) == MAIN, col(Click.clicked_at) >= moment
-    return clicked.where(*people).group_by(col(Message.service_id))
-
-
-def _spent_since(moment: datetime) -> Any:
+    yield clicked.where(*people).group_by(col(Message.service_id))
     charged = select(col(Charge.service_id), func.sum(col(Charge.amount))).where(col(Charge.at) >= moment)
-    return charged.group_by(col(Charge.service_id))
+    yield charged.group_by(col(Charge.service_id))

@@ -11,20 +11,18 @@ from campaign.reporting.charts import Chart, Measure, bars_of, over_time
 from campaign.reporting.document import Cell, Document, Place, Section, rate
 from campaign.services.fields import block_name
 from campaign.settings import load_settings
-from campaign.statistics import numbers as engagement_deliveries
+from campaign.statistics import numbers as figures
 from campaign.statistics.counts import KINDS, Engagement, added, asked_since, rate_of
 from campaign.statistics.followers import Day
 from campaign.statistics.numbers import (
     LAST_DAYS,
     TARIFF,
     DeliveryNumbers,
-    Hour,
     Overview,
-    PostNumbers,
-    ServiceLine,
     ServiceStatistics,
 )
-from models import Delivery, DeliveryKind, Service
+from campaign.statistics.posts import Hour, PostNumbers
+from models import DeliveryKind, Service
 
 WORDS = {
     "reposts": "Reposts",
@@ -39,7 +37,7 @@ _SHORT = 40
 
 
 def reactions_section(posts: Sequence[PostNumbers], engagement: Engagement, figure: float | None) -> Section:
-    """Reactions by their kind, impressions and the rate, and when they were counted."""
+    """Makes the table of reactions by kind, of impressions and of the rate."""
     counts: list[tuple[Cell, ...]] = [(WORDS[name], getattr(engagement, name)) for name in WORDS]
     rows = [*counts, ("Reactions", engagement.reactions), ("Engagement rate", rate(figure))]
     known = tuple(getattr(engagement, kind) for kind in KINDS)
@@ -54,88 +52,58 @@ def reactions_section(posts: Sequence[PostNumbers], engagement: Engagement, figu
 
 
 def posts_section(title: str, posts: Sequence[PostNumbers], *, with_delivery: bool = False) -> Section:
-    """One line for each post; one that is deleted says when that was found."""
-    columns = ["Post", "Delivery", "Published", "Remark", "Reactions", "Engagement rate", *WORDS.values()]
-    left_out = set() if with_delivery else {columns.index("Delivery")}
-    if not any(map(_remark, posts)):
-        left_out.add(columns.index("Remark"))
-    kept = [place for place in range(len(columns)) if place not in left_out]
-    rows = [_post_row(post) for post in posts]
-    return Section(title, tuple(columns[place] for place in kept), tuple(tuple(row[at] for at in kept) for row in rows))
-
-
-def _post_row(post: PostNumbers) -> tuple[Cell, ...]:
-    counts = [getattr(post.engagement, name) for name in WORDS]
-    success = post.engagement.reactions, rate(post.engagement.rate)
-    place = Place(f"@{post.handle} {post.x_id}", post.address)
-    delivery = delivery_place(post.delivery, post.label)
-    return (place, delivery, post.published_at, _remark(post), *success, *counts)
-
-
-def _remark(post: PostNumbers) -> str:
-    if post.deleted_at:
-        return f"deleted on {post.deleted_at:%Y-%m-%d}"
-    return "" if post.counted_at else "not counted yet"
+    """Makes the table of posts, one row for each; a deleted one says when that was found."""
+    remarks = [
+        f"deleted on {post.deleted_at:%Y-%m-%d}" if post.deleted_at else "" if post.counted_at else "not counted yet"
+        for post in posts
+    ]
+    columns: dict[str, list[Cell]] = {"Post": [Place(f"@{post.handle} {post.x_id}", post.address) for post in posts]}
+    if with_delivery:
+        columns["Delivery"] = [delivery_place(post.delivery, post.label) for post in posts]
+    columns["Published"] = [post.published_at for post in posts]
+    if any(remarks):
+        columns["Remark"] = [*remarks]
+    columns["Reactions"] = [post.engagement.reactions for post in posts]
+    columns["Engagement rate"] = [rate(post.engagement.rate) for post in posts]
+    columns |= {label: [getattr(post.engagement, name) for post in posts] for name, label in WORDS.items()}
+    return Section(title, tuple(columns), tuple(zip(*columns.values(), strict=True)))
 
 
 def delivery_place(name: str, label: str) -> Place:
-    """The words for a delivery, and its page."""
+    """Returns the words for a delivery, and the address of its page."""
     words = label or name
     return Place(words if len(words) <= _SHORT else f"{words[:_SHORT]}…", f"/reports/delivery/{name}")
 
 
 def delivery_report_of(numbers: DeliveryNumbers) -> Document:
-    """Who got it, what they did, when they clicked, and what it cost."""
-    return Document(numbers.title, _about(numbers), tuple(_sections(numbers)))
-
-
-def _about(numbers: DeliveryNumbers) -> str:
+    """Makes the report of a delivery: its recipients, their reactions and clicks, and its cost."""
     what = "Post" if numbers.kind is DeliveryKind.POST else "Direct messages"
     whom = ", ".join(f"@{name}" for name in numbers.services) or "no service"
-    return f"{what} on {whom} · {numbers.name} · {numbers.state.value.replace('_', ' ')}"
+    lead = f"{what} on {whom} · {numbers.name} · {numbers.state.value.replace('_', ' ')}"
+    return Document(numbers.title, lead, tuple(_sections(numbers)))
 
 
 def _sections(numbers: DeliveryNumbers) -> Iterator[Section]:
-    yield _funnel(numbers)
-    yield Section("Cost", ("What", "US dollars"), _cost(numbers))
+    first, last = numbers.funnel[0][1], numbers.funnel[-1][0]
+    # Any number of people click in one post.
+    open_ended = last if numbers.kind is DeliveryKind.POST else ""
+    funnel: list[tuple[Cell, ...]] = [
+        (step, count, rate(count / first) if first and step != open_ended else None) for step, count in numbers.funnel
+    ]
+    yield Section("Funnel", ("Step", "Number", "Of the first"), tuple(funnel))
+    costs = ("What went out", numbers.cost), ("For each click", numbers.cost_per_click)
+    yield Section("Cost", ("What", "US dollars"), costs)
     if numbers.posts:
         yield reactions_section(numbers.posts, numbers.engagement, numbers.rate)
         yield posts_section("Posts", numbers.posts)
-    yield from _clicks(numbers)
-
-
-def _funnel(numbers: DeliveryNumbers) -> Section:
-    first = numbers.funnel[0][1]
-    rows: list[tuple[Cell, ...]] = [
-        (step, count, rate(count / first) if first and not _is_open_ended(numbers, step) else None)
-        for step, count in numbers.funnel
-    ]
-    return Section("Funnel", ("Step", "Number", "Of the first"), tuple(rows))
-
-
-def _is_open_ended(numbers: DeliveryNumbers, step: str) -> bool:
-    """Any number of people click in one post."""
-    return numbers.kind is DeliveryKind.POST and step == numbers.funnel[-1][0]
-
-
-def _cost(numbers: DeliveryNumbers) -> tuple[tuple[Cell, ...], ...]:
-    return ("What went out", numbers.cost), ("For each click", numbers.cost_per_click)
-
-
-def _clicks(numbers: DeliveryNumbers) -> Iterator[Section]:
-    if not numbers.links:
-        return
-    links = tuple((link.label or link.url, link.category, link.url, link.clicks, link.robots) for link in numbers.links)
-    text = "Robots such as X's own look at links too; they are counted apart and nowhere else."
-    yield Section("Links", ("Link", "Category", "Address", "Clicks", "Robots"), links, None, text)
-    if numbers.clicks_by_hour:
-        yield _over_time(numbers)
-
-
-def _over_time(numbers: DeliveryNumbers) -> Section:
-    chart = over_time("Clicks", "Clicks", numbers.clicks_by_hour)
-    _, bars = bars_of(numbers.clicks_by_hour)
-    return Section("Clicks over time", ("Since", "Clicks"), tuple(bar for bar in bars if bar[1]), chart)
+    if numbers.links:
+        links = tuple((one.label or one.url, one.category, one.url, one.clicks, one.robots) for one in numbers.links)
+        text = "Robots such as X's own look at links too; they are counted apart and nowhere else."
+        yield Section("Links", ("Link", "Category", "Address", "Clicks", "Robots"), links, text=text)
+    if numbers.links and numbers.clicks_by_hour:
+        _, bars = bars_of(numbers.clicks_by_hour)
+        chart = over_time("Clicks", "Clicks", numbers.clicks_by_hour)
+        yield Section("Clicks over time", ("Since", "Clicks"), tuple(bar for bar in bars if bar[1]), chart)
 
 
 _DAYS_DRAWN = 90
@@ -143,7 +111,7 @@ _KINDS = {DeliveryKind.POST: "post", DeliveryKind.DM: "messages"}
 
 
 def service_report_of(numbers: ServiceStatistics) -> Document:
-    """How its audience grows, what people do with its posts and when, and which posts did best."""
+    """Makes the report of a service: its audience, the reactions to its posts by hour, and its best posts."""
     about = f"@{numbers.name} · the last {numbers.deliveries:,} deliveries with posts"
     return Document(numbers.label or f"@{numbers.name}", about, tuple(_service_sections(numbers)))
 
@@ -167,23 +135,17 @@ def _audience(days: Sequence[Day]) -> Iterator[Section]:
         return
     drawn = days[-_DAYS_DRAWN:]
     labels = tuple(f"{day.day:%m-%d}" for day in drawn)
-    growth = Chart("Followers at the end of each day (UTC)", labels, (("Followers", _of(drawn, "followers")),))
+    followers, gained, lost = (tuple(getattr(day, name) for day in drawn) for name in ("followers", "gained", "lost"))
+    title, is_line = "Followers at the end of each day (UTC)", len(labels) > 1
+    growth = Chart(title, labels, (("Followers", followers),), is_line=is_line)
     changed = tuple((day.day, day.followers, day.gained, day.lost) for day in reversed(days) if day.gained or day.lost)
     first, last = days[0], days[-1]
     text = f"{last.followers:,} followers on {last.day}; {first.followers:,} on {first.day}, when they were first read."
-    yield Section("Audience", chart=_as_line(growth), text=text)
+    yield Section("Audience", chart=growth, text=text)
     if changed:
-        pair = ("Gained", _of(drawn, "gained")), ("Lost", _of(drawn, "lost"))
+        pair = ("Gained", gained), ("Lost", lost)
         chart = Chart("Followers gained and lost on each day (UTC)", labels, pair)
         yield Section("Days with changes", ("Day", "Followers", "Gained", "Lost"), changed[:_DAYS_DRAWN], chart)
-
-
-def _of(days: Sequence[Day], name: str) -> tuple[float | None, ...]:
-    return tuple(getattr(day, name) for day in days)
-
-
-def _as_line(chart: Chart) -> Chart:
-    return Chart(chart.title, chart.labels, chart.series, chart.measure, is_line=len(chart.labels) > 1)
 
 
 def _hours(hours: Sequence[Hour], timezone: str) -> Section:
@@ -203,47 +165,47 @@ def _deliveries(posts: Sequence[PostNumbers]) -> Section:
     by_name: dict[str, list[PostNumbers]] = {}
     for post in posts:
         by_name.setdefault(post.delivery, []).append(post)
+    rows: list[tuple[Cell, ...]] = []
+    for each in by_name.values():
+        numbers, first = [post.engagement for post in each], each[0]
+        together, place = added(numbers), delivery_place(first.delivery, first.label)
+        counts = len(each), together.impressions, together.reactions, rate(rate_of(numbers))
+        rows.append((place, first.published_at, *counts))
     columns = "Delivery", "Published", "Posts", "Impressions", "Reactions", "Engagement rate"
-    return Section("Last deliveries", columns, tuple(_last_row(each) for each in by_name.values()))
-
-
-def _last_row(posts: Sequence[PostNumbers]) -> tuple[Cell, ...]:
-    numbers = [post.engagement for post in posts]
-    together, first = added(numbers), posts[0]
-    place = delivery_place(first.delivery, first.label)
-    return (place, first.published_at, len(posts), together.impressions, together.reactions, rate(rate_of(numbers)))
+    return Section("Last deliveries", columns, tuple(rows))
 
 
 def overview_of(numbers: Overview) -> Document:
-    """All services with their last 30 days, and the newest deliveries."""
-    services = tuple(_service_row(one) for one in numbers.services)
+    """Makes the report of all services with their last 30 days, and of the newest deliveries."""
+    services: list[tuple[Cell, ...]] = [
+        (
+            Place(f"@{one.name}", f"/reports/service/{one.name}"),
+            *(one.followers, one.gained, one.lost, one.posts, one.messages),
+            *(one.engagement.reactions, one.engagement.impressions, rate(one.rate), one.clicks, one.spent),
+        )
+        for one in numbers.services
+    ]
     columns = (
         "Service", "Followers", "Gained", "Lost", "Posts", "Messages", "Reactions", "Impressions", "Engagement rate",
         "Clicks", "Spent",
     )  # fmt: skip
-    deliveries = tuple(_delivery_row(one) for one in numbers.deliveries)
+    deliveries: list[tuple[Cell, ...]] = [
+        (
+            delivery_place(one.name, one.label),
+            *(_KINDS[one.kind], ", ".join(f"@{name}" for name in one.services), one.started_at),
+            *(one.targeted, one.sent, one.clicks, one.engagement.reactions, rate(one.rate)),
+            *(one.cost, one.cost_per_click),
+        )
+        for one in numbers.deliveries
+    ]
     newest = ("Delivery", "Kind", "Services", "Began", "Targeted", "Sent", "Clicks", "Reactions", "Engagement rate")
     none = "" if services else "There is no service yet."
     nothing = "" if deliveries else "Nothing went out yet."
     sections = (
-        Section("Services", columns, services, None, none),
-        Section("Deliveries", (*newest, "Cost", "For each click"), deliveries, None, nothing),
+        Section("Services", columns, tuple(services), text=none),
+        Section("Deliveries", (*newest, "Cost", "For each click"), tuple(deliveries), text=nothing),
     )
     return Document("All services", f"The last {LAST_DAYS} days, and the newest deliveries", sections)
-
-
-def _service_row(one: ServiceLine) -> tuple[Cell, ...]:
-    place = Place(f"@{one.name}", f"/reports/service/{one.name}")
-    audience = one.followers, one.gained, one.lost
-    figures = one.engagement.reactions, one.engagement.impressions, rate(one.rate)
-    return (place, *audience, one.posts, one.messages, *figures, one.clicks, one.spent)
-
-
-def _delivery_row(one: DeliveryNumbers) -> tuple[Cell, ...]:
-    whom = ", ".join(f"@{name}" for name in one.services)
-    counts = one.targeted, one.sent, one.clicks, one.engagement.reactions, rate(one.rate)
-    place = delivery_place(one.name, one.label)
-    return (place, _KINDS[one.kind], whom, one.started_at, *counts, one.cost, one.cost_per_click)
 
 
 #: Deliveries with a report of their own in a run: more would bury the rest, and the pages have them all.
@@ -252,18 +214,12 @@ MOST_DELIVERIES = 20
 
 def list_reports(session: Session, services: Sequence[Service]) -> Iterator[tuple[str, Document]]:
     """Makes the reports of all services, of each of these, and of the newest deliveries, each with its key."""
-    overview = engagement_deliveries.overview(session, TARIFF, pendulum.now("UTC"))
-    yield "engagement-all", overview_of(overview)
+    now = pendulum.now("UTC")
+    yield "engagement-all", overview_of(figures.overview(session, TARIFF, now))
     for service in services:
-        numbers = engagement_deliveries.service_numbers(session, service, load_settings().timezone)
-        name = block_name(service.internal_name)
-        yield f"engagement-service-{name}", service_report_of(numbers)
-    for delivery in _recent(session):
-        found = engagement_deliveries.delivery_numbers(session, delivery, TARIFF)
-        yield f"engagement-{delivery.name}", delivery_report_of(found)
-
-
-def _recent(session: Session) -> list[Delivery]:
-    since = asked_since(pendulum.now("UTC"))
-    newest = engagement_deliveries.newest_deliveries(session, MOST_DELIVERIES)
-    return [delivery for delivery in newest if delivery.started_at and delivery.started_at >= since]
+        found = figures.service_numbers(session, service, load_settings().timezone)
+        yield f"engagement-service-{block_name(service.internal_name)}", service_report_of(found)
+    for delivery in figures.newest_deliveries(session, MOST_DELIVERIES):
+        if delivery.started_at and delivery.started_at >= asked_since(now):
+            found_there = figures.delivery_numbers(session, delivery, TARIFF)
+            yield f"engagement-{delivery.name}", delivery_report_of(found_there)

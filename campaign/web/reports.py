@@ -1,6 +1,7 @@
 """The reports as pages, behind a key."""
 
 import hmac
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -21,8 +22,7 @@ from campaign.reporting.document import Document
 from campaign.reporting.html import table
 from campaign.services import store as services
 from campaign.settings import load_settings
-from campaign.statistics import numbers as engagement_deliveries
-from campaign.statistics import reports
+from campaign.statistics import numbers, reports
 from campaign.statistics.numbers import TARIFF
 from campaign.web.pages import page, told
 from campaign.web.security import forget, form_token, keep, kept, read_form, visit_of, visitor_of, with_form
@@ -35,13 +35,13 @@ _COOKIE, _INSIDE = "reports", "inside"
 
 
 class Login:
-    """The page that asks for the key, and what remembers that it was given."""
+    """The page that asks for the key, and the cookie that remembers it."""
 
     def __init__(self) -> None:
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     def routes(self) -> list[Route]:
-        """Where the pages are."""
+        """Returns the addresses of the pages."""
         return [
             Route(LOGIN, self.ask, methods=["GET"]),
             Route(LOGIN, self.enter, methods=["POST"]),
@@ -50,11 +50,11 @@ class Login:
 
     @staticmethod
     async def ask(request: Request) -> Response:
-        """Ask for the key."""
+        """Asks for the key."""
         return _form(request, request.query_params.get("to", "")) if _key() else closed()
 
     async def enter(self, request: Request) -> Response:
-        """Let in whoever gives the key."""
+        """Lets in the visitor who gives the key."""
         form, key = await read_form(request), _key()
         if not key:
             return closed()
@@ -72,7 +72,7 @@ class Login:
 
     @staticmethod
     async def leave(request: Request) -> Response:
-        """Forget this browser."""
+        """Forgets this browser."""
         if await read_form(request) is None:
             return RedirectResponse(HOME, 303)
         response = RedirectResponse(LOGIN, 303)
@@ -81,7 +81,7 @@ class Login:
 
 
 def refusal(request: Request) -> Response | None:
-    """What whoever is not inside gets instead of a report; None for all others."""
+    """Returns the answer to a visitor who has not given the key; None for all others."""
     key = _key()
     if not key:
         return closed()
@@ -91,7 +91,7 @@ def refusal(request: Request) -> Response | None:
 
 
 def closed() -> Response:
-    """The page that says what to set."""
+    """Answers with the page that says what to set."""
     return told(
         "The reports are closed",
         "Set CAMPAIGN_REPORTS_KEY to a long secret, start campaign web again, and open this page with it.",
@@ -117,16 +117,15 @@ def _key() -> str:
 
 
 def _purpose(key: str) -> str:
-    """With another key, everybody is asked again."""
+    """With another key, all visitors are asked again."""
     return f"reports {key}"
 
 
 _Read = Callable[[str], Document | None]
-_Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def routes() -> list[Route]:
-    """Where the pages are; all but the login are only for those who gave the key."""
+    """Returns the addresses of the pages; all but the login need the key."""
     places: list[tuple[str, _Read]] = [
         ("/reports", _everything),
         ("/reports/delivery/{name}", _delivery),
@@ -134,47 +133,29 @@ def routes() -> list[Route]:
     ]
     found = Login().routes()
     for place, read in places:
-        found += [Route(f"{place}.csv", _file(read)), Route(place, _page(read))]
+        found += [Route(f"{place}.csv", _answering(read, _as_file)), Route(place, _answering(read, _as_page))]
     return found
 
 
-def _page(read: _Read) -> _Endpoint:
+def _answering(read: _Read, write: Callable[[Request, Document], Response]) -> Callable[[Request], Awaitable[Response]]:
+    def answer_with_report(request: Request) -> Response:
+        document = read(request.path_params.get("name", ""))
+        if document is None:
+            return told("There is no such report", "Begin with the page of all services, at /reports.", status=404)
+        return write(request, document)
+
     async def answer(request: Request) -> Response:
         if outside := refusal(request):
             return outside
-        name = request.path_params.get("name", "")
-        visit = visit_of(request)
-        facts = await run_in_threadpool(_facts, read, name)
-        if facts is None:
-            return _unknown()
-        return with_form(page("report.html.jinja", token=form_token(visit), path=request.url.path, **facts), visit)
+        return await run_in_threadpool(answer_with_report, request)
 
     return answer
 
 
-def _file(read: _Read) -> _Endpoint:
-    async def answer(request: Request) -> Response:
-        if outside := refusal(request):
-            return outside
-        name = request.path_params.get("name", "")
-        report = await run_in_threadpool(read, name)
-        if report is None:
-            return _unknown()
-        # With a mark at its beginning, for spreadsheets would else take it for no UTF-8.
-        headers = {"Content-Disposition": f'attachment; filename="{_file_name(request.url.path)}"'}
-        return Response(as_csv(report).encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers)
-
-    return answer
-
-
-def _file_name(path: str) -> str:
-    """The address without what no file name may have."""
-    kept = "".join(letter if letter.isascii() and (letter.isalnum() or letter in "._-") else "-" for letter in path)
-    return kept.strip("-")
-
-
-def _facts(read: _Read, name: str) -> dict[str, Any] | None:
-    return facts_of(document) if (document := read(name)) else None
+def _as_page(request: Request, document: Document) -> Response:
+    visit = visit_of(request)
+    facts = facts_of(document)
+    return with_form(page("report.html.jinja", token=form_token(visit), path=request.url.path, **facts), visit)
 
 
 def facts_of(document: Document) -> dict[str, Any]:
@@ -182,27 +163,30 @@ def facts_of(document: Document) -> dict[str, Any]:
     return {"document": document, "sections": [table(section) for section in document.sections]}
 
 
+def _as_file(request: Request, document: Document) -> Response:
+    # The address without the characters that a file name cannot have.
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", request.url.path).strip("-")
+    # A mark at the beginning, for spreadsheets would else not read it as UTF-8.
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(as_csv(document).encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers)
+
+
 def _everything(_name: str) -> Document:
     with reading() as session:
-        overview = engagement_deliveries.overview(session, TARIFF, pendulum.now("UTC"))
-    return reports.overview_of(overview)
+        return reports.overview_of(numbers.overview(session, TARIFF, pendulum.now("UTC")))
 
 
 def _delivery(name: str) -> Document | None:
     with reading() as session:
         try:
-            numbers = engagement_deliveries.delivery_numbers(session, deliveries.named(session, name), TARIFF)
+            delivery = deliveries.named(session, name)
         except WrongUsage:
             return None
-    return reports.delivery_report_of(numbers)
+        return reports.delivery_report_of(numbers.delivery_numbers(session, delivery, TARIFF))
 
 
 def _service(name: str) -> Document | None:
     with reading() as session:
-        service = services.find(session, name)
-        numbers = engagement_deliveries.service_numbers(session, service, load_settings().timezone) if service else None
-    return reports.service_report_of(numbers) if numbers else None
-
-
-def _unknown() -> Response:
-    return told("There is no such report", "Begin with the page of all services, at /reports.", status=404)
+        if service := services.find(session, name):
+            return reports.service_report_of(numbers.service_numbers(session, service, load_settings().timezone))
+    return None

@@ -81,7 +81,7 @@ def test_it_is_shown_when_sending_goes_on_and_in_the_end_what_the_database_says(
     in_a_run(act)
     (artifact,) = shown(f"progress-{going.name}")
     assert "sent 0, refused 0, uncertain 0, pending 1,000 of 1,000" in str(artifact.description)
-    assert "goes on at 20" in str(artifact.description)
+    assert "continues at 20" in str(artifact.description)
 
 
 def test_showing_never_holds_up_nor_fails_a_message(going: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import pytest
 from sqlmodel import Session, SQLModel, col, select
 
 from campaign.audience import erased as erasures
-from campaign.broadcasts import report, waves
+from campaign.broadcasts import log, waves
 from campaign.consent import store as consent
 from campaign.contacts import erasure
 from campaign.contacts import store as contacts
@@ -221,7 +221,7 @@ def test_the_lines_of_proofs_stay_without_a_name(acme: Service) -> None:
     erase(external_id="1")
     with reading() as session:
         proof = session.get_one(Message, messages["proof"])
-        lines = list(report.of_proofs(session, session.get_one(Delivery, proof.delivery_id)))
+        lines = list(log.of_proofs(session, session.get_one(Delivery, proof.delivery_id)))
     assert [(number, line.state, line.external_id, line.username) for number, line in lines] == [(1, "sent", "", "")]
 
 

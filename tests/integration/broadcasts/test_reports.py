@@ -3,12 +3,13 @@
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 
 import pytest
 from sqlmodel import Session, select
 
+from campaign.broadcasts import log, waves
 from campaign.broadcasts import report as broadcast_reports
-from campaign.broadcasts import waves
 from campaign.broadcasts.report import ReasonCount, document_of, report_on, standing_of
 from campaign.db.engine import reading, writing
 from campaign.deliveries import store as deliveries
@@ -141,7 +142,7 @@ def test_what_was_sent_is_counted_by_wave(sent: Delivery) -> None:
 
 def test_the_log_has_a_line_for_each_message_in_their_order(sent: Delivery) -> None:
     with reading() as session:
-        lines = list(broadcast_reports.lines(session, sent))
+        lines = list(log.lines(session, sent))
     assert [line.state for line in lines] == [state.value for state in STATES]
     assert [line.wave for line in lines] == [1, 1, 1, 2, 2, 2, 1, 1]
     assert [line.service for line in lines] == ["acme"] * 6 + ["acme_de"] * 2
@@ -152,9 +153,9 @@ def test_the_log_has_a_line_for_each_message_in_their_order(sent: Delivery) -> N
 
 def test_the_log_of_those_who_got_nothing_is_shorter(sent: Delivery) -> None:
     with reading() as session:
-        failed = [line.state for line in broadcast_reports.lines(session, sent, failed=True)]
+        failed = [line.state for line in log.lines(session, sent, failed=True)]
         assert failed == ["refused", "cancelled", "uncertain"]
-        assert len(list(broadcast_reports.lines(session, sent, limit=2))) == 2
+        assert len(list(islice(log.lines(session, sent), 2))) == 2
 
 
 def test_the_report_has_all_of_it(sent: Delivery) -> None:

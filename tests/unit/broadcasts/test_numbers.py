@@ -38,7 +38,7 @@ def test_a_broadcast_stands_in_one_line() -> None:
     )
     assert said == (
         "sent 1,204, refused 3, uncertain 0, pending 3,793 of 5,000 · wave 2 of 4 · $18.06 of $50.00 cap"
-        " · goes on at 14:15 UTC · ends about 2026-11-27 09:00 UTC"
+        " · continues at 14:15 UTC · ends about 2026-11-27 09:00 UTC"
     )
 
 
@@ -55,7 +55,7 @@ def test_what_is_cancelled_and_what_is_on_its_way_is_counted() -> None:
 
 def test_another_day_is_named() -> None:
     said = progress_line(numbers(pending=1), standing(), started_at=None, goes_on_at=NOW + 24 * HOUR, now=NOW)
-    assert said.endswith("· goes on at 2026-11-27 07:30 UTC")
+    assert said.endswith("· continues at 2026-11-27 07:30 UTC")
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from campaign.broadcasts.log import MessageLine
 from campaign.broadcasts.report import (
     BroadcastReport,
-    MessageLine,
     Numbers,
     ReasonCount,
     ServiceNumbers,

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from campaign.statistics import counts as engagement_reading
 from campaign.statistics.counts import NUMBERS, Engagement, Prices, added, rate_of
 from campaign.statistics.followers import days_of
-from campaign.statistics.numbers import PostNumbers, best, by_hour
+from campaign.statistics.posts import PostNumbers, best, by_hour
 from tests.factories import NOW
 
 OWNED = Prices(look_up=Decimal("0.005"), timeline=Decimal("0.001"))

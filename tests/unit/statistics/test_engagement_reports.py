@@ -22,10 +22,10 @@ from campaign.statistics.numbers import (
     DeliveryNumbers,
     LinkNumbers,
     Overview,
-    PostNumbers,
     ServiceLine,
     ServiceStatistics,
 )
+from campaign.statistics.posts import PostNumbers
 from models import DeliveryKind, DeliveryState
 from tests.factories import NOW
 
