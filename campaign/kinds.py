@@ -1,34 +1,107 @@
-"""The two kinds of delivery, by what is done with both."""
+"""The two kinds of delivery, posts and broadcasts of direct messages, and what is done with both alike."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pendulum
 
-from campaign.broadcasts.prepare import render_broadcast
+from campaign.broadcasts import prepare as broadcasts
+from campaign.broadcasts import send as sending
 from campaign.broadcasts.proof import send_broadcast_proof
+from campaign.broadcasts.report import report_on
 from campaign.db.engine import reading, writing
-from campaign.deliveries import approval
+from campaign.deliveries import approval, edit
 from campaign.deliveries import store as deliveries
-from campaign.deliveries.findings import Analysis
-from campaign.deliveries.kind import Rendered
+from campaign.deliveries.draft import Draft
+from campaign.deliveries.kind import Analysed, Kind, Rendered, Sent
 from campaign.deliveries.progress import Progress
 from campaign.errors import NotPossible
+from campaign.posts import prepare as posts
 from campaign.posts import publish
-from campaign.posts.prepare import render_post
+from campaign.posts.prepare import RenderedPost
 from models import Delivery, DeliveryKind, DeliveryState
 
 
-def render(name: str) -> Rendered:
-    """Renders a delivery as it would go out now, without analysing it."""
+@dataclass
+class PostKind:
+    """Posts and threads; `steps` run here and now, or as tasks of a Prefect run."""
+
+    steps: publish.Steps = publish.DIRECT
+    workflow: str = "post-publication/post-publication"
+    shown_as: str = "as X will show it"
+
+    def render(self, name: str) -> Rendered:
+        return posts.render_post(name)
+
+    def analyse(self, name: str, actor: str) -> Analysed[RenderedPost]:
+        return posts.analyse_delivery(name, actor)
+
+    def last_analysed(self, name: str) -> Analysed[RenderedPost]:
+        return posts.as_analysed(name)
+
+    def preview(self, analysed: Analysed[RenderedPost]) -> str:
+        return posts.preview_text(analysed)
+
+    def can_be_proved(self, draft: Draft) -> bool:
+        return bool(draft.proof_service)
+
+    def send_proof(self, name: str, actor: str, *, like: str = "") -> Progress:  # noqa: ARG002  a post has no recipient
+        return publish.send_proof(name, actor, self.steps)
+
+    def send(self, name: str, started_by: str, *, wait: bool) -> Sent:
+        report, ends = publish.publish_delivery(name, started_by, wait=wait)
+        return Sent(report, *publish.describe_outcome([(report, ends)], []))
+
+
+@dataclass
+class BroadcastKind:
+    """Broadcasts of direct messages."""
+
+    workflow: str = "dm-broadcast/dm-broadcast"
+    shown_as: str = "as people will get it"
+
+    def render(self, name: str) -> Rendered:
+        return broadcasts.render_broadcast(name)
+
+    def analyse(self, name: str, actor: str) -> Analysed[Rendered]:
+        return broadcasts.analyse_delivery(name, actor)
+
+    def last_analysed(self, name: str) -> Analysed[Rendered]:
+        return broadcasts.last_analysed(name)
+
+    def preview(self, analysed: Analysed[Rendered]) -> str:
+        return broadcasts.preview_text(analysed)
+
+    def can_be_proved(self, draft: Draft) -> bool:
+        return bool(draft.broadcast.proof_recipients)
+
+    def send_proof(self, name: str, actor: str, *, like: str = "") -> Progress:
+        return send_broadcast_proof(name, actor, like=like)
+
+    def send(self, name: str, started_by: str, *, wait: bool) -> Sent:
+        edit.resume_if_paused(name, started_by)
+        delivery, ends, until = sending.send_broadcast(name, started_by, wait=wait)
+        report = report_on(delivery, until)
+        unhappy = [f"{report.name}: {report.reason}"] if report.is_unhappy else []
+        return Sent(report, *sending.describe_outcome(unhappy, ends, [], until))
+
+
+Kinds = Mapping[DeliveryKind, Kind]
+KINDS: Kinds = {DeliveryKind.POST: PostKind(), DeliveryKind.DM: BroadcastKind()}
+
+
+def kind_of(name: str, kinds: Kinds = KINDS) -> Kind:
+    """Returns the kind of a delivery; raises WrongUsage for an unknown name."""
     with reading() as session:
-        is_broadcast = deliveries.named(session, name).kind is DeliveryKind.DM
-    return render_broadcast(name) if is_broadcast else render_post(name)
+        return kinds[deliveries.named(session, name).kind]
 
 
 def confirm(name: str, actor: str, comment: str = "", *, accept_unconsented: bool = False) -> Delivery:
-    """Say yes to a delivery as it was analysed; raises NotPossible when it was not, or has changed since.
+    """Confirms a delivery as it was analysed; raises NotPossible when it was not, or has changed since.
 
     People in it who never agreed to be written to have to be accepted as such.
     """
-    rendered = render(name)
+    rendered = kind_of(name).render(name)
     with writing() as session:
         delivery = deliveries.named(session, name)
         _check_accepted(delivery, accept_unconsented=accept_unconsented)
@@ -42,8 +115,8 @@ def confirm(name: str, actor: str, comment: str = "", *, accept_unconsented: boo
 
 
 def unconsented_in(delivery: Delivery) -> int:
-    """How many recipients of an analysed delivery never agreed to be written to."""
-    return Analysis.model_validate_json(delivery.analysis).unconsented if delivery.analysis else 0
+    """Counts the recipients of an analysed delivery who never agreed to be written to."""
+    return approval.kept_analysis(delivery, has_proof=False).unconsented
 
 
 def _check_accepted(delivery: Delivery, *, accept_unconsented: bool) -> None:
@@ -54,15 +127,3 @@ def _check_accepted(delivery: Delivery, *, accept_unconsented: bool) -> None:
             " to people who wrote first or agreed: accept exactly that (--accept-unconsented), or set the service's"
             " message policy to consented_only and analyse again."
         )
-
-
-def send_proof(name: str, actor: str, *, like: str = "", steps: publish.Steps = publish.DIRECT) -> Progress:
-    """Sends the next proof of a delivery; `like` is the handle of the person as whom a broadcast is rendered.
-
-    Raises NotPossible when it cannot be proved as it is, WrongUsage when a handle is unknown.
-    """
-    with reading() as session:
-        is_broadcast = deliveries.named(session, name).kind is DeliveryKind.DM
-    if is_broadcast:
-        return send_broadcast_proof(name, actor, like=like)
-    return publish.send_proof(name, actor, steps)

@@ -22,18 +22,13 @@ from prefect.logging import get_logger, get_run_logger
 from campaign.broadcasts import send as sending
 from campaign.broadcasts import waves
 from campaign.broadcasts.context import OnChange, OutgoingBroadcast
-from campaign.broadcasts.prepare import analyse_delivery, last_analysed, preview_text
-from campaign.broadcasts.proof import send_broadcast_proof
 from campaign.broadcasts.report import BroadcastReport, Numbers, Standing, progress_line, standing_of
 from campaign.db.engine import reading
 from campaign.deliveries import store as deliveries
-from campaign.deliveries.approval import refuse_errors
-from campaign.deliveries.kind import Analysed, Rendered
+from campaign.deliveries.kind import Rendered
 from campaign.deliveries.progress import Progress
-from campaign.errors import WrongUsage
 from models import Delivery, MessageState, Service
 from tasks.continuation import RETRIES
-from tasks.deliveries import Looked, Steps
 
 _EVERY_SECONDS = 1.0
 
@@ -143,15 +138,6 @@ def _counts(delivery: Delivery) -> Counter[MessageState]:
         return waves.count_by_state(session, delivery.id)
 
 
-def publish_preview(broadcast: Analysed[Rendered]) -> str:
-    """Show the preview as an artifact of this run; returns it."""
-    text, name = preview_text(broadcast), broadcast.rendered.delivery.name
-    if _is_run():
-        description = f"{name} as people will get it. Nothing of it is out yet."
-        create_markdown_artifact(text, key=f"preview-{name}", description=description)
-    return text
-
-
 def publish_wave_table(report: BroadcastReport) -> None:
     """Show how far each wave is, one a row; there is no table of a single wave."""
     if len(report.waves) > 1 and _is_run():
@@ -208,30 +194,3 @@ def work_for(service: Service, broadcasts: dict[int, OutgoingBroadcast], on_chan
 def conclude_broadcast(name: str) -> Delivery:
     """Brings the state of a broadcast in line with its log."""
     return sending.conclude_broadcast(name)
-
-
-@task(name="analyse", task_run_name="analyse {name}")
-def analyse_recipients(name: str) -> Looked:
-    """Find out who gets it and who does not, show what, and keep what was found. Sends nothing."""
-    broadcast = analyse_delivery(name, f"the run {runtime.flow_run.name}")
-    preview = publish_preview(broadcast)
-    refuse_errors(name, broadcast.analysis)
-    return Looked(broadcast.rendered.delivery, broadcast.rendered.draft, broadcast.analysis, preview)
-
-
-def look_again(name: str) -> Looked:
-    """A broadcast as its last analysis found it: its recipients are not looked for anew."""
-    broadcast = last_analysed(name)
-    return Looked(broadcast.rendered.delivery, broadcast.rendered.draft, broadcast.analysis, preview_text(broadcast))
-
-
-def _prove(looked: Looked) -> Progress | None:
-    if not looked.draft.broadcast.proof_recipients:
-        return None
-    try:
-        return send_broadcast_proof(looked.delivery.name, f"the run {runtime.flow_run.name}")
-    except WrongUsage as error:
-        raise WrongUsage(f"Proof recipients: {error}") from None
-
-
-BROADCAST_STEPS = Steps(analyse=analyse_recipients, look_again=look_again, prove=_prove)

@@ -9,7 +9,6 @@ import pendulum
 from prefect import runtime, task
 from prefect.artifacts import (
     create_link_artifact,
-    create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
@@ -21,28 +20,17 @@ from campaign.db import engine
 from campaign.db.engine import reading, writing
 from campaign.deliveries import approval
 from campaign.deliveries import store as deliveries
-from campaign.deliveries.approval import refuse_errors
 from campaign.deliveries.draft import Draft
 from campaign.deliveries.edit import compose
-from campaign.deliveries.kind import Analysed
 from campaign.deliveries.progress import Progress
+from campaign.kinds import KINDS, Kinds, PostKind
 from campaign.posts import publish as publishing
-from campaign.posts.prepare import RenderedPost, analyse_delivery, as_analysed, preview_text
-from campaign.posts.publish import send_proof
+from campaign.posts.prepare import RenderedPost
 from campaign.posts.report import DeliveryReport
 from campaign.services.fields import block_name
-from models import Service
+from models import DeliveryKind, Service
 from tasks.continuation import RETRIES
-from tasks.deliveries import Looked, Steps
 from tasks.services import check_service, take_over_forms
-
-
-def publish_preview(post: Analysed[RenderedPost]) -> str:
-    """Show the preview as an artifact of this run; returns it."""
-    text, name = preview_text(post), post.rendered.delivery.name
-    description = f"{name} as X will show it. Nothing of it is out yet."
-    create_markdown_artifact(text, key=f"preview-{name}", description=description)
-    return text
 
 
 class UploadProgress:
@@ -105,7 +93,7 @@ def settle_left_behind() -> None:
 @task(name="work on", task_run_name="{service.internal_name}")
 def work_on(service: Service, post: RenderedPost) -> Progress:
     """Does for one account all that can be done now; never fails the others."""
-    return publishing.work_on(service, post, PUBLISHING)
+    return publishing.work_on(service, post, STEPS)
 
 
 @task(name="publish", task_run_name="publish on {service.internal_name}", **RETRIES)
@@ -114,7 +102,9 @@ def publish_on(service: Service, post: RenderedPost, proof_number: int) -> Progr
     return publishing.publish_on(service, post, proof_number, UploadProgress(service.internal_name).show)
 
 
-PUBLISHING = publishing.Steps(check_service, publish_on)
+STEPS = publishing.Steps(check_service, publish_on)
+IN_A_RUN: Kinds = {**KINDS, DeliveryKind.POST: PostKind(STEPS)}
+"""The kinds of delivery, whose steps are tasks of this run."""
 
 
 @task(name="conclude", task_run_name="conclude {name}")
@@ -128,29 +118,6 @@ def compose_from(form: Form) -> str:
     """Make the delivery that the form describes, once however often this run is started."""
     actor = f"the run {runtime.flow_run.name}"
     return compose(form.draft(), actor=actor, flow_run_id=str(runtime.flow_run.id)).name
-
-
-@task(name="analyse", task_run_name="analyse {name}")
-def analyse_post(name: str) -> Looked:
-    """Look at every part for every account, show the preview, and keep what was found. Sends nothing."""
-    post = analyse_delivery(name, f"the run {runtime.flow_run.name}")
-    preview = publish_preview(post)
-    refuse_errors(name, post.analysis)
-    return Looked(post.rendered.delivery, post.rendered.draft, post.analysis, preview)
-
-
-def _look_again(name: str) -> Looked:
-    post = as_analysed(name)
-    return Looked(post.rendered.delivery, post.rendered.draft, post.analysis, preview_text(post))
-
-
-def _prove(looked: Looked) -> Progress | None:
-    if not looked.draft.proof_service:
-        return None
-    return send_proof(looked.delivery.name, f"the run {runtime.flow_run.name}", PUBLISHING)
-
-
-POST_STEPS = Steps(analyse=analyse_post, look_again=_look_again, prove=_prove)
 
 
 def name_run_after(names: Sequence[str]) -> None:
