@@ -1,4 +1,4 @@
-"""DM broadcast: from a form or a confirmed delivery to one personal message for everybody, exactly once."""
+"""DM broadcast: from a form or a confirmed delivery to one personal message for each recipient, exactly once."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -117,7 +117,7 @@ def _send(names: Sequence[str]) -> State:
 
 
 def _begin(names: Sequence[str], problems: list[str]) -> tuple[list[Rendered], dict[str, datetime]]:
-    """Let what is confirmed go out; what has a later contact date waits, and what may not is told."""
+    """Starts what is confirmed; what has a later contact date waits, and what may not start is a problem."""
     waiting = {name: at for name in names if (at := opens_at(name))}
     begun = []
     for name in names:

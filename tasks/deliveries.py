@@ -28,12 +28,12 @@ from models import (
     DeliveryState,
 )
 
-#: What is said first when a yes left out what belongs to it.
+#: Shown first when a confirmation lacked the acceptance that belongs to it.
 ASKED_AGAIN = (
     "**Nothing is confirmed yet.** Some of them never agreed to be written to: switch on *Write to people who never"
     " agreed*, or answer Reject."
 )
-#: What is said first when a yes was about something else.
+#: Shown first when a confirmation was about something else.
 CHANGED = "**Look at it again.** It is no longer what was shown when you were asked: it was changed, or analysed anew."
 
 
@@ -48,12 +48,12 @@ class Answer(RunInput):
 
     @property
     def is_lacking(self) -> bool:
-        """Whether the question has to be asked again."""
+        """Returns whether the question has to be asked again."""
         return False
 
     @property
     def is_yes(self) -> bool:
-        """Whether it may go out."""
+        """Returns whether it may go out."""
         return self.answer == "Confirm"
 
 
@@ -71,7 +71,7 @@ class AnswerForUnconsented(Answer):
 
     @property
     def is_lacking(self) -> bool:
-        """Whether it is a yes that leaves out what belongs to it."""
+        """Returns whether it is a yes that leaves out what belongs to it."""
         return self.is_yes and not self.accept_unconsented
 
 
@@ -133,7 +133,7 @@ def _analyse_and_prove(name: str, kind: Kind) -> Analysed[Rendered]:
 
 
 def _must_ask(analysed: Analysed[Rendered]) -> bool:
-    """Whether a person has to be asked; whoever never agreed to be written to is accepted by nobody else."""
+    """Returns whether a person has to be asked; only a person accepts recipients without consent."""
     if analysed.analysis.unconsented:
         return True
     approval_mode = analysed.rendered.draft.approval
@@ -162,13 +162,13 @@ def _ask(name: str, kind: Kind) -> None:
 
 
 def _is_new(about: str) -> bool:
-    """Whether this run has not asked about anything else."""
+    """Returns whether this run has not asked about anything else."""
     asked = get_run_context().flow_run.empirical_policy.pause_keys or set()  # type: ignore[union-attr]
     return all(key.startswith(about) for key in asked)
 
 
 def _answer_to(form: type[Answer], shown: str, key: str) -> Answer:
-    """Suspend the run until somebody answers; a run that is resumed finds each of its answers again."""
+    """Suspends the run until it is answered; a run that is resumed finds each of its answers again."""
     question = form.with_initial_data(description=shown, answer="Confirm")
     return suspend_flow_run(wait_for_input=question, timeout=int(ANSWER_WITHIN.total_seconds()), key=key)
 

@@ -47,10 +47,10 @@ class _Bar:
 
     def words(self) -> tuple[float, str]:
         numbers, now = Numbers(self.counts), pendulum.now("UTC")
-        said = progress_line(
+        line = progress_line(
             numbers, self.standing, started_at=self.delivery.started_at, goes_on_at=self.goes_on_at, now=now
         )
-        return numbers.percentage, said
+        return numbers.percentage, line
 
 
 class BroadcastProgress:
@@ -70,7 +70,7 @@ class BroadcastProgress:
             self._show()
 
     def change(self, delivery_id: int, change: Counter[MessageState]) -> None:
-        """Take in by how much the numbers of a broadcast's messages change, by state."""
+        """Takes in by how much the numbers of a broadcast's messages change, by state."""
         bar = self._bars.get(delivery_id)
         if bar is None:
             return
@@ -81,7 +81,7 @@ class BroadcastProgress:
             self._show_soon()
 
     def goes_on(self, at: datetime | None) -> None:
-        """Say when sending goes on."""
+        """Says when sending goes on."""
         with self._lock:
             for bar in self._bars.values():
                 bar.goes_on_at, bar.is_new = at, True
@@ -89,7 +89,7 @@ class BroadcastProgress:
                 self._show_soon()
 
     def finish(self) -> None:
-        """Show the last numbers, as they are in the database."""
+        """Shows the last numbers, as they are in the database."""
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()
@@ -109,20 +109,20 @@ class BroadcastProgress:
         with self._showing:
             with self._lock:
                 self._timer = None
-                told = [(bar, *bar.words()) for bar in self._bars.values() if bar.is_new or bar.artifact is None]
-                for bar, _, _ in told:
+                changed = [(bar, *bar.words()) for bar in self._bars.values() if bar.is_new or bar.artifact is None]
+                for bar, _, _ in changed:
                     bar.is_new = False
-            for bar, percentage, said in told:
-                _tell(bar, percentage, said)
+            for bar, percentage, line in changed:
+                _show_bar(bar, percentage, line)
 
 
-def _tell(bar: _Bar, percentage: float, said: str) -> None:
+def _show_bar(bar: _Bar, percentage: float, line: str) -> None:
     try:
         if bar.artifact is None:
             key = f"progress-{bar.delivery.name}"
-            bar.artifact = create_progress_artifact(percentage, key=key, description=said)  # type: ignore[assignment]
+            bar.artifact = create_progress_artifact(percentage, key=key, description=line)  # type: ignore[assignment]
         else:
-            update_progress_artifact(bar.artifact, percentage, said)
+            update_progress_artifact(bar.artifact, percentage, line)
     except Exception as error:  # noqa: BLE001 - whatever it is, messages go on
         get_logger(__name__).debug("The progress of %s is not shown: %s", bar.delivery.name, error)
 
@@ -139,7 +139,7 @@ def _counts(delivery: Delivery) -> Counter[MessageState]:
 
 
 def publish_wave_table(report: BroadcastReport) -> None:
-    """Show how far each wave is, one a row; there is no table of a single wave."""
+    """Shows how far each wave is, one a row; there is no table of a single wave."""
     if len(report.waves) > 1 and _is_run():
         create_table_artifact(
             key=f"waves-{report.name}",
@@ -149,12 +149,12 @@ def publish_wave_table(report: BroadcastReport) -> None:
 
 
 def publish_report(report: BroadcastReport) -> None:
-    """Show what came of one broadcast: its figures, its waves, and all of it with a picture."""
+    """Shows what came of one broadcast: its figures, its waves, and all of it with a picture."""
     publish_reports([report])
 
 
 def publish_reports(reports: Sequence[BroadcastReport]) -> None:
-    """Show what came of the broadcasts of this run."""
+    """Shows what came of the broadcasts of this run."""
     rows = [row for report in reports for row in report.as_rows()]
     columns = [name for name in (rows[0] if rows else {}) if any(row[name] for row in rows)]
     if not _is_run():
@@ -171,7 +171,7 @@ def publish_reports(reports: Sequence[BroadcastReport]) -> None:
 
 
 def _is_run() -> bool:
-    """Without a run around there is nobody to show an artifact to."""
+    """Returns whether a run is there to show an artifact in."""
     return runtime.flow_run.id is not None
 
 

@@ -41,7 +41,7 @@ class UploadProgress:
         self._artifact: UUID | None = None
 
     def show(self, done: int, of: int) -> None:
-        """Move the bar to so many bytes, at most once a second until all are there."""
+        """Moves the bar to so many bytes, at most once a second until all are there."""
         percent = round(100 * done / of, 1) if of else 100.0
         if self._artifact is None:
             key = f"upload-{block_name(self._handle)}"
@@ -53,7 +53,7 @@ class UploadProgress:
 
 
 def publish_reports(reports: Sequence[DeliveryReport]) -> None:
-    """Show what came of the deliveries of this run, and where the first post is."""
+    """Shows what came of the deliveries of this run, and where the first post is."""
     rows = [{"Delivery": report.name, **line.as_row()} for report in reports for line in report.lines]
     columns = [name for name in (rows[0] if rows else {}) if any(row[name] for row in rows)]
     create_table_artifact(
@@ -72,12 +72,12 @@ class Form(Protocol):
     label: str
 
     def draft(self) -> Draft:
-        """The delivery that the form describes."""
+        """Returns the delivery that the form describes."""
         ...
 
 
 def make_ready() -> None:
-    """Bring the tables up to date and take back questions that nobody answered."""
+    """Brings the tables up to date and takes back unanswered questions."""
     engine.make_ready()
     take_over_forms.fn()
     with writing() as session:
@@ -86,7 +86,7 @@ def make_ready() -> None:
 
 @task(name="settle what is left", task_run_name="look for what may be out")
 def settle_left_behind() -> None:
-    """Looks on X for parts that may be out of deliveries that do not go on: stopped, paused, over, or their proofs."""
+    """Looks up unknown outcomes of deliveries that do not go on: stopped, paused, over, or their proofs."""
     publishing.settle_left_behind()
 
 
@@ -115,13 +115,13 @@ def conclude(name: str) -> DeliveryReport:
 
 @task(name="compose", task_run_name="compose {form.label}")
 def compose_from(form: Form) -> str:
-    """Make the delivery that the form describes, once however often this run is started."""
+    """Makes the delivery that the form describes, once however often this run is started."""
     actor = f"the run {runtime.flow_run.name}"
     return compose(form.draft(), actor=actor, flow_run_id=str(runtime.flow_run.id)).name
 
 
 def name_run_after(names: Sequence[str]) -> None:
-    """Call this run after what it publishes: `post-2026-11-26-launch · 2 accounts`."""
+    """Calls this run after what it publishes: `post-2026-11-26-launch · 2 accounts`."""
     if not names or not runtime.flow_run.id:
         return
     with reading() as session:

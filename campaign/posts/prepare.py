@@ -28,7 +28,7 @@ from models import NOBODY, ApiVersion, Delivery, Message, MessageState, Service
 
 
 def recent_texts(session: Session, service_id: int, since: datetime, but: Delivery) -> tuple[str, ...]:
-    """What went out on an account since a moment, other than by this delivery; with the links as they were written."""
+    """Returns what other deliveries sent on an account since a moment, with the links as they were written."""
     sent = select(Message.text).where(
         col(Message.service_id) == service_id,
         col(Message.state) == MessageState.SENT,
@@ -55,7 +55,7 @@ class RenderedPost(Rendered):
 
     @property
     def parts(self) -> list[RenderedPart]:
-        """The parts of all accounts that could be rendered."""
+        """Returns the parts of all accounts that could be rendered."""
         return [one.rendered for one in self.placed]
 
 
@@ -148,7 +148,7 @@ def _target(service: Service, delivery: Delivery) -> Target:
 
 
 def _figures(session: Session, service: Service, delivery: Delivery, now: datetime) -> dict[str, Any]:
-    """What only an analysis asks of an account: what it posted lately, what it may spend, when X allows posts."""
+    """Returns what only an analysis needs: what the account posted lately, may spend, and when X allows posts."""
     return {
         "recent_texts": recent_texts(session, service.id, now - _RECENTLY, delivery),
         "left": spend_cap.left(session, service.id, now),
@@ -160,13 +160,13 @@ def _figures(session: Session, service: Service, delivery: Delivery, now: dateti
 
 
 def head_of(analysed: Analysed[RenderedPost]) -> PreviewHead:
-    """What is said of the delivery as a whole."""
+    """Returns what is shown of the delivery as a whole."""
     delivery, analysis = analysed.rendered.delivery, analysed.analysis
     return PreviewHead(delivery.label or delivery.name, delivery.name, analysis.cost, tuple(analysis.findings))
 
 
 def views_of(analysed: Analysed[RenderedPost]) -> list[PostView]:
-    """Every part on every account as X will show it."""
+    """Returns every part on every account as X will show it."""
     times = {(one.service, one.part): one.at for one in analysed.analysis.timetable}
     return [
         view_of(
@@ -181,5 +181,5 @@ def views_of(analysed: Analysed[RenderedPost]) -> list[PostView]:
 
 
 def preview_text(analysed: Analysed[RenderedPost]) -> str:
-    """The preview as Markdown."""
+    """Returns the preview as Markdown."""
     return as_markdown(head_of(analysed), views_of(analysed))
