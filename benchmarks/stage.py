@@ -71,19 +71,22 @@ class Stage:
 
 @contextmanager
 def stage() -> Iterator[Stage]:
-    """Start everything; it ends with the block, and nothing is left."""
+    """Starts everything; it ends with the block, and nothing is left."""
     with TemporaryDirectory(prefix="campaign-bench-", ignore_cleanup_errors=True) as home:
-        port = free_port()
-        settings = Settings(home=Path(home), x_api_url=f"http://127.0.0.1:{port}")
+        settings = Settings(home=Path(home), x_api_url=f"http://127.0.0.1:{free_port()}")
         make_home(settings)
-        simulator = ["campaign.simulator", "--port", str(port)]
-        with (
-            running(settings, "simulator", simulator, child_environment(settings)) as process,
-            running_server(settings, free_port(), ui=False) as server,
-        ):
-            _wait_for(process)
-            _lift_limits(settings.x_api_url)
+        with simulator(settings), running_server(settings, free_port(), ui=False) as server:
             yield Stage(settings, server.api_url)
+
+
+@contextmanager
+def simulator(settings: Settings) -> Iterator[None]:
+    """Starts a simulated X at the address that the settings name, without limits."""
+    command = ["campaign.simulator", "--port", settings.x_api_url.rpartition(":")[2]]
+    with running(settings, "simulator", command, child_environment(settings)) as process:
+        _wait_for(process)
+        _lift_limits(settings.x_api_url)
+        yield
 
 
 def _wait_for(simulator: Process) -> None:

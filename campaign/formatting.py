@@ -1,8 +1,17 @@
 """Money, times and lists as people read them."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+
+#: What a terminal obeys instead of showing it: a text could move the cursor or colour what follows.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def printable(text: str) -> str:
+    """Replaces what could move a terminal's cursor or colour what follows."""
+    return _CONTROL.sub("\ufffd", text)
 
 
 def written(moment: datetime) -> str:

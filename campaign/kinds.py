@@ -1,99 +1,30 @@
-"""The two kinds of delivery, posts and broadcasts of direct messages, and what is done with both alike."""
-
-from collections.abc import Mapping
-from dataclasses import dataclass
+"""The two kinds of delivery; each is imported where a delivery is of that kind."""
 
 import pendulum
 
-from campaign.broadcasts import prepare as broadcasts
-from campaign.broadcasts import send as sending
-from campaign.broadcasts.proof import send_broadcast_proof
-from campaign.broadcasts.report import report_on
 from campaign.db.engine import reading, writing
-from campaign.deliveries import approval, edit
+from campaign.deliveries import approval
 from campaign.deliveries import store as deliveries
-from campaign.deliveries.draft import Draft
-from campaign.deliveries.kind import Analysed, Kind, Rendered, Sent
-from campaign.deliveries.progress import Progress
+from campaign.deliveries.kind import Kind
 from campaign.errors import NotPossible
-from campaign.posts import prepare as posts
-from campaign.posts import publish
-from campaign.posts.prepare import RenderedPost
 from models import Delivery, DeliveryKind, DeliveryState
 
 
-@dataclass
-class PostKind:
-    """Posts and threads; `steps` run here and now, or as tasks of a Prefect run."""
+def kind_for(kind: DeliveryKind) -> Kind:
+    """Returns what can be done with deliveries of a kind."""
+    if kind is DeliveryKind.DM:
+        from campaign.broadcasts.kind import BroadcastKind
 
-    steps: publish.Steps = publish.DIRECT
-    workflow: str = "post-publication/post-publication"
-    shown_as: str = "as X will show it"
+        return BroadcastKind()
+    from campaign.posts.kind import PostKind
 
-    def render(self, name: str) -> Rendered:
-        return posts.render_post(name)
-
-    def analyse(self, name: str, actor: str) -> Analysed[RenderedPost]:
-        return posts.analyse_delivery(name, actor)
-
-    def last_analysed(self, name: str) -> Analysed[RenderedPost]:
-        return posts.as_analysed(name)
-
-    def preview(self, analysed: Analysed[RenderedPost]) -> str:
-        return posts.preview_text(analysed)
-
-    def can_be_proved(self, draft: Draft) -> bool:
-        return bool(draft.proof_service)
-
-    def send_proof(self, name: str, actor: str, *, like: str = "") -> Progress:  # noqa: ARG002  a post has no recipient
-        return publish.send_proof(name, actor, self.steps)
-
-    def send(self, name: str, started_by: str, *, wait: bool) -> Sent:
-        report, ends = publish.publish_delivery(name, started_by, wait=wait)
-        return Sent(report, *publish.describe_outcome([(report, ends)], []))
+    return PostKind()
 
 
-@dataclass
-class BroadcastKind:
-    """Broadcasts of direct messages."""
-
-    workflow: str = "dm-broadcast/dm-broadcast"
-    shown_as: str = "as people will get it"
-
-    def render(self, name: str) -> Rendered:
-        return broadcasts.render_broadcast(name)
-
-    def analyse(self, name: str, actor: str) -> Analysed[Rendered]:
-        return broadcasts.analyse_delivery(name, actor)
-
-    def last_analysed(self, name: str) -> Analysed[Rendered]:
-        return broadcasts.last_analysed(name)
-
-    def preview(self, analysed: Analysed[Rendered]) -> str:
-        return broadcasts.preview_text(analysed)
-
-    def can_be_proved(self, draft: Draft) -> bool:
-        return bool(draft.broadcast.proof_recipients)
-
-    def send_proof(self, name: str, actor: str, *, like: str = "") -> Progress:
-        return send_broadcast_proof(name, actor, like=like)
-
-    def send(self, name: str, started_by: str, *, wait: bool) -> Sent:
-        edit.resume_if_paused(name, started_by)
-        delivery, ends, until = sending.send_broadcast(name, started_by, wait=wait)
-        report = report_on(delivery, until)
-        unhappy = [f"{report.name}: {report.reason}"] if report.is_unhappy else []
-        return Sent(report, *sending.describe_outcome(unhappy, ends, [], until))
-
-
-Kinds = Mapping[DeliveryKind, Kind]
-KINDS: Kinds = {DeliveryKind.POST: PostKind(), DeliveryKind.DM: BroadcastKind()}
-
-
-def kind_of(name: str, kinds: Kinds = KINDS) -> Kind:
+def kind_of(name: str) -> Kind:
     """Returns the kind of a delivery; raises WrongUsage for an unknown name."""
     with reading() as session:
-        return kinds[deliveries.named(session, name).kind]
+        return kind_for(deliveries.named(session, name).kind)
 
 
 def confirm(name: str, actor: str, comment: str = "", *, accept_unconsented: bool = False) -> Delivery:

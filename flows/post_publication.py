@@ -8,10 +8,11 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from campaign.db.engine import reading
+from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import due_deliveries, opens_at
 from campaign.deliveries.progress import End, Progress
 from campaign.errors import NotPossible, WrongUsage
-from campaign.kinds import kind_of
 from campaign.posts.publish import begin, describe_outcome, targets_left
 from campaign.posts.report import DeliveryReport
 from campaign.running import SIDE_BY_SIDE, wait_until
@@ -119,4 +120,6 @@ def delivery_proof(delivery: str, like: str = "") -> Progress:
         like: For a broadcast: the handle of the follower as whom the message is written.
     """
     configure_run_logs()
-    return kind_of(delivery, IN_A_RUN).send_proof(delivery, f"the run {runtime.flow_run.name}", like=like)
+    with reading() as session:
+        kind = IN_A_RUN[deliveries.named(session, delivery).kind]
+    return kind.send_proof(delivery, f"the run {runtime.flow_run.name}", like=like)

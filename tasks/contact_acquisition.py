@@ -8,11 +8,11 @@ from prefect.exceptions import ObjectNotFound
 
 from campaign.contacts import report as acquisitions
 from campaign.contacts.recovery import Recovered, recover_profiles
-from campaign.contacts.report import Acquisition, as_markdown
+from campaign.contacts.report import Acquisition, document_of
 from campaign.db.engine import reading
 from campaign.deliveries import store as deliveries
 from campaign.errors import NotPossible
-from campaign.kinds import KINDS
+from campaign.reporting.markdown import as_markdown
 from campaign.services import store as services
 from models import Agreement, Delivery
 from tasks.deliveries import ask_where_needed
@@ -54,7 +54,7 @@ def hand_over(delivery: Delivery) -> str:
 
     Raises NotPossible where that workflow was never deployed.
     """
-    workflow = KINDS[delivery.kind].workflow
+    workflow = IN_A_RUN[delivery.kind].workflow
     try:
         run_deployment(
             workflow,
@@ -78,7 +78,7 @@ def report() -> list[Acquisition]:
         everything = [acquisitions.acquisition_of(session, service) for service in services.list_known(session)]
     found = [one for one in everything if one.contacts or one.invitations]
     create_markdown_artifact(
-        markdown=as_markdown(found),
+        markdown=as_markdown(document_of(found)),
         key="contact-acquisition",
         description="Contacts won, and what invitations brought.",
     )

@@ -1,6 +1,7 @@
 """Deliveries composed, analysed, asked about, answered, paused and stopped."""
 
 import time
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import pendulum
@@ -21,10 +22,11 @@ from campaign.deliveries.edit import reject
 from campaign.deliveries.kind import Analysed, Kind, Rendered
 from campaign.deliveries.progress import End
 from campaign.errors import NotPossible, WrongUsage
-from campaign.kinds import Kinds, confirm
+from campaign.kinds import confirm
 from models import (
     ApprovalMode,
     Delivery,
+    DeliveryKind,
     DeliveryState,
 )
 
@@ -97,7 +99,7 @@ def analyse(name: str, kind: Kind) -> Analysed[Rendered]:
     return analysed
 
 
-def ask_where_needed(name: str, kinds: Kinds) -> None:
+def ask_where_needed(name: str, kinds: Mapping[DeliveryKind, Kind]) -> None:
     """Brings a delivery from its draft to a confirmation, by a person unless its approval mode says otherwise.
 
     Raises NotPossible when the answer is no. The first answer is final, wherever it was given.

@@ -22,11 +22,12 @@ from prefect.logging import get_logger, get_run_logger
 from campaign.broadcasts import send as sending
 from campaign.broadcasts import waves
 from campaign.broadcasts.context import OnChange, OutgoingBroadcast
-from campaign.broadcasts.report import BroadcastReport, Numbers, Standing, progress_line, standing_of
+from campaign.broadcasts.report import BroadcastReport, Numbers, Standing, document_of, progress_line, standing_of
 from campaign.db.engine import reading
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.kind import Rendered
 from campaign.deliveries.progress import Progress
+from campaign.reporting.markdown import as_markdown
 from models import Delivery, MessageState, Service
 from tasks.continuation import RETRIES
 
@@ -167,7 +168,7 @@ def publish_reports(reports: Sequence[BroadcastReport]) -> None:
     for report in reports:
         publish_wave_table(report)
         description = f"What came of {report.name}."
-        create_markdown_artifact(report.as_markdown(), key=f"report-{report.name}", description=description)
+        create_markdown_artifact(as_markdown(document_of(report)), key=f"report-{report.name}", description=description)
 
 
 def _is_run() -> bool:

@@ -68,4 +68,4 @@ def publish_statistics(services: Sequence[Service]) -> None:
     with reading() as session:
         reports = list(list_reports(session, services))
     for key, report in reports:
-        create_markdown_artifact(as_markdown(report), key=key, description=f"{report.title}: {report.about}")
+        create_markdown_artifact(as_markdown(report), key=key, description=f"{report.title}: {report.lead}")

@@ -16,15 +16,17 @@ from prefect.artifacts import (
 from prefect.client.orchestration import get_client
 from sqlmodel import Session
 
+from campaign.broadcasts.kind import BroadcastKind
 from campaign.db import engine
 from campaign.db.engine import reading, writing
 from campaign.deliveries import approval
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Draft
 from campaign.deliveries.edit import compose
+from campaign.deliveries.kind import Kind
 from campaign.deliveries.progress import Progress
-from campaign.kinds import KINDS, Kinds, PostKind
 from campaign.posts import publish as publishing
+from campaign.posts.kind import PostKind
 from campaign.posts.prepare import RenderedPost
 from campaign.posts.report import DeliveryReport
 from campaign.services.fields import block_name
@@ -103,7 +105,7 @@ def publish_on(service: Service, post: RenderedPost, proof_number: int) -> Progr
 
 
 STEPS = publishing.Steps(check_service, publish_on)
-IN_A_RUN: Kinds = {**KINDS, DeliveryKind.POST: PostKind(STEPS)}
+IN_A_RUN: dict[DeliveryKind, Kind] = {DeliveryKind.POST: PostKind(STEPS), DeliveryKind.DM: BroadcastKind()}
 """The kinds of delivery, whose steps are tasks of this run."""
 
 

@@ -7,11 +7,10 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import campaign.cli.service
-
 import campaign.audience.sync
 import campaign.broadcasts.send
-import campaign.cli.delivery
+import campaign.cli.delivery_send
+import campaign.cli.service
 import campaign.kinds
 import campaign.posts.publish  # noqa: F401
 from campaign.cli.main import main

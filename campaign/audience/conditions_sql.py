@@ -5,7 +5,7 @@ from datetime import datetime
 from operator import eq, ge, gt, le, lt
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Connection, Engine, Text, and_, event, false, func, literal, not_, or_
+from sqlalchemy import BigInteger, ColumnElement, Text, and_, false, func, literal, not_, or_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import GenericFunction
@@ -45,18 +45,6 @@ def _lowered(element: lowered, compiler: SQLCompiler, **options: Any) -> str:
 def _lowered_postgresql(element: lowered, compiler: SQLCompiler, **options: Any) -> str:
     # Without the collation it would be the database's, and that of a database made with LC_CTYPE=C knows A to Z only.
     return f'lower({compiler.process(element.clauses, **options)} COLLATE "und-x-icu")'
-
-
-@event.listens_for(Engine, "engine_connect")
-def _teach(connection: Connection) -> None:
-    """Give SQLite the function: its own `lower` knows A to Z only."""
-    driver = connection.connection.dbapi_connection
-    if connection.dialect.driver == "pysqlite" and driver is not None:
-        driver.create_function("lowered", 1, _in_small_letters, deterministic=True)
-
-
-def _in_small_letters(text: object) -> str | None:
-    return None if text is None else str(text).lower()
 
 
 def compared(column: ColumnElement[str | None], operator: Operator, text: str) -> ColumnElement[bool]:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pendulum
 from sqlalchemy import BigInteger, ColumnElement, Select, SQLColumnExpression, String, cast, exists, func, or_
@@ -12,12 +12,13 @@ from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from campaign.audience import conditions_sql
-from campaign.audience.conditions import Condition
 from campaign.db.json_rows import among
 from campaign.errors import WrongUsage
 from campaign.services import store as services
 from models import ORIGIN, Consent, Service, Subscription, Visitor
+
+if TYPE_CHECKING:
+    from campaign.audience.conditions import Condition
 
 _FORMULA = ("=", "+", "-", "@")
 
@@ -95,8 +96,10 @@ def selection_of(session: Session, service: str | None, new_since: datetime | No
     return Selection(row.id if row else None, since, ended)
 
 
-def narrowed(selection: Selection, condition: Condition, now: datetime) -> Selection:
-    """Of a selection, those who fulfil the condition."""
+def narrowed(selection: Selection, condition: "Condition", now: datetime) -> Selection:
+    """Narrows a selection to those who fulfil a condition."""
+    from campaign.audience import conditions_sql
+
     return replace(selection, fulfilling=conditions_sql.where(condition, now, consented=_CONSENTED))
 
 

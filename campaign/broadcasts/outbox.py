@@ -76,7 +76,7 @@ def _within(span: Span) -> dict[str, int]:
 
 def pending(session: Session, span: Span) -> int | None:
     """Returns the first message of a span that has not gone out; None when there is none."""
-    first: int | None = session.scalar(_FIRST, _within(span))
+    first: int | None = session.connection().scalar(_FIRST, _within(span))
     return first
 
 

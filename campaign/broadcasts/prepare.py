@@ -13,7 +13,7 @@ from campaign.broadcasts.analysis import BroadcastTarget, analyse_broadcast
 from campaign.broadcasts.context import quiet_hours_of
 from campaign.broadcasts.exclusions import EXCLUSION_SENTENCES
 from campaign.broadcasts.inbox import process_dm_events
-from campaign.broadcasts.preview import as_markdown
+from campaign.broadcasts.preview import preview_of
 from campaign.broadcasts.recipients import Aimed, write_recipients
 from campaign.broadcasts.schedule import WaveShare, split
 from campaign.consent import agreements
@@ -31,6 +31,9 @@ from campaign.deliveries.templating import BroadcastText, JoinLink, service_fiel
 from campaign.errors import NotPossible
 from campaign.limits import rate_limits, spend_cap
 from campaign.limits.rate_limits import allowance_of
+from campaign.posts.preview import attachment
+from campaign.reporting.document import Attachment
+from campaign.reporting.markdown import as_markdown
 from campaign.settings import load_settings
 from campaign.x.gateway import message_terms
 from campaign.x.types import NO_MESSAGES
@@ -296,7 +299,13 @@ def _texts(
 
 
 def preview_text(analysed: Analysed[Rendered]) -> str:
-    """Returns the preview as Markdown."""
+    """Writes the preview as Markdown, with the files of the messages."""
     rendered = analysed.rendered
-    found = [media.thumbnail(file) or b"" for file in rendered.usable_files]
-    return as_markdown(rendered.delivery.name, rendered.draft, analysed.analysis, found)
+    files = [attachment(file, media.thumbnail(file)) for file in rendered.usable_files]
+    return as_markdown(preview_of(rendered.delivery.name, rendered.draft, analysed.analysis, files))
+
+
+def attachments_of(draft: Draft) -> list[Attachment]:
+    """Loads the files of the messages, with their thumbnails."""
+    loaded = media.load_all([item for part in draft.content.parts for item in part.media]).values()
+    return [attachment(file, media.thumbnail(file)) for file in loaded if isinstance(file, LoadedFile)]

@@ -17,16 +17,15 @@ from sqlmodel import Session, col
 from campaign.audience.visitors import ids_and_handles
 from campaign.broadcasts import waves
 from campaign.broadcasts.exclusions import EXCLUSION_SENTENCES
-from campaign.broadcasts.preview import MOST_WAVES_SHOWN, exclusions, sent_in
+from campaign.broadcasts.preview import exclusions_section, time_of
 from campaign.db.engine import reading
 from campaign.db.json_rows import among
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Broadcast
 from campaign.deliveries.findings import Analysis
 from campaign.formatting import lasting, usd, written
-from campaign.reporting.charts import chart_of, drawn
-from campaign.reporting.markdown import picture, strange_line, table
-from campaign.x.gateway import message_terms
+from campaign.reporting.charts import chart_of
+from campaign.reporting.document import Cell, Document, Section, shortened
 from models import (
     MAIN,
     Delivery,
@@ -105,7 +104,7 @@ def progress_line(
     told = [numbers.in_words(), _wave(standing, now)]
     told.append(f"{usd(standing.price * sent)} of {usd(standing.spend_cap)} cap")
     if goes_on_at and goes_on_at > now:
-        told.append(f"goes on at {sent_in(goes_on_at, now)}")
+        told.append(f"goes on at {time_of(goes_on_at, now)}")
     if ends := ends_about(numbers, standing.planned_end, started_at=started_at, now=now):
         told.append(f"ends about {written(ends)}")
     return " · ".join(each for each in told if each)
@@ -537,12 +536,6 @@ class BroadcastReport:
         """The report as people read it in a table, one service a row."""
         return [self._row(one) for one in self.services]
 
-    def as_markdown(self) -> str:
-        """The report as the Prefect UI shows it, with a picture."""
-        # Only now: what draws it is not loaded by those who draw nothing.
-
-        return as_markdown(self)
-
     def _row(self, one: ServiceNumbers) -> dict[str, str]:
         numbers = {state.value.capitalize(): f"{one.numbers.of(state):,}" for state in _SHOWN}
         return {
@@ -562,26 +555,23 @@ class BroadcastReport:
         }
 
 
-def as_markdown(report: BroadcastReport) -> str:
-    """Write what came of it, first of all, then why it did not come of some, when, and on which service."""
-    blocks = [
-        f"## {strange_line(report.label or report.name)}",
-        strange_line(f"{report.name} is {report.state.value.replace('_', ' ')}. {report.reason}".strip()),
-        f"**{strange_line(report.numbers.in_words())}**",
-        strange_line(f"{report.targeted:,} people were targeted. {_cost(report)}"),
-        *(strange_line(said) for said in _times(report)),
-        *_picture(report),
-        *_services(report.services),
+def document_of(report: BroadcastReport) -> Document:
+    """Makes the report of a broadcast: its outcome first, then the reasons, the times and the services."""
+    state = report.state.value.replace("_", " ")
+    lead = f"{report.name} is {state}. {report.reason}".strip()
+    costs = f"The messages sent cost {usd(report.cost)}; the monthly spend cap is {usd(report.spend_cap)}."
+    blocks = (
+        Section(bold=report.numbers.in_words()),
+        Section(text=f"{report.targeted:,} people were targeted. {costs}"),
+        *(Section(text=sentence) for sentence in _times(report)),
+        *([Section(chart=chart_of(report.per_hour))] if report.per_hour else []),
+        _services(report.services),
         *_reasons("Refused by X", report.refusals),
         *_reasons("Cancelled", report.dropped),
-        *_excluded_table(report.excluded),
-        *_waves(report),
-    ]
-    return "\n\n".join(blocks) + "\n"
-
-
-def _cost(report: BroadcastReport) -> str:
-    return f"What was sent costs {usd(report.cost)}; the monthly spend cap is {usd(report.spend_cap)}."
+        *exclusions_section(report.excluded),
+        *_waves(report.waves),
+    )
+    return Document(report.label or report.name, lead, blocks)
 
 
 def _times(report: BroadcastReport) -> Iterator[str]:
@@ -589,46 +579,30 @@ def _times(report: BroadcastReport) -> Iterator[str]:
         until = f" to {written(report.finished_at)}" if report.finished_at else ""
         yield f"Went out from {written(report.started_at)}{until}, {lasting(report.duration)}."
     if report.goes_on_at:
-        yield f"Goes on at {written(report.goes_on_at)}."
+        yield f"Continues at {written(report.goes_on_at)}."
     if report.ends_about:
         yield f"Ends about {written(report.ends_about)}."
 
 
-def _picture(report: BroadcastReport) -> Iterator[str]:
-    if report.per_hour:
-        busiest = max(sent for _, sent in report.per_hour)
-        alt_text = f"Messages sent over time, {busiest:,} in the busiest hour"
-        yield picture(alt_text, drawn(chart_of(report.per_hour)), "image/svg+xml")
+def _services(services: Sequence[ServiceNumbers]) -> Section:
+    columns = ("Service", "People", *(state.value.capitalize() for state in _SHOWN), "Pending", "Cost")
+    rows: tuple[tuple[Cell, ...], ...] = tuple(
+        (f"@{one.service}", one.numbers.total, *map(one.numbers.of, _SHOWN), one.numbers.pending, one.cost)
+        for one in services
+    )
+    return Section("Services" if rows else "", columns, rows)
 
 
-def _services(services: Sequence[ServiceNumbers]) -> Iterator[str]:
-    if len(services) > 1:
-        rows = [
-            {"Service": f"@{one.service}", "Messages": one.numbers.in_words(), "Cost": usd(one.cost)}
-            for one in services
-        ]
-        yield table(rows, numbers=["Cost"])
+def _reasons(title: str, reasons: Sequence[ReasonCount]) -> Iterator[Section]:
+    if reasons:
+        rows = tuple((one.sentence or one.code or "Without a reason", one.count) for one in reasons)
+        yield Section(title, ("Reason", "Messages"), rows)
 
 
-def _reasons(title: str, reasons: Sequence[ReasonCount]) -> Iterator[str]:
-    rows = [{title: one.sentence or one.code or "Without a reason", "Messages": f"{one.count:,}"} for one in reasons]
-    if rows:
-        yield table(rows, numbers=["Messages"])
-
-
-def _excluded_table(excluded: Mapping[str, int]) -> Iterator[str]:
-    rows = [{"Nothing went to those who": words, "People": f"{count:,}"} for words, count in exclusions(excluded)]
-    if rows:
-        yield table(rows, numbers=["People"])
-
-
-def _waves(report: BroadcastReport) -> Iterator[str]:
-    rows = [wave.as_row() for wave in report.waves]
-    if len(rows) > MOST_WAVES_SHOWN + 1:
-        more = dict.fromkeys(rows[0], "") | {"Wave": f"{len(rows) - MOST_WAVES_SHOWN - 1:,} more"}
-        rows = [*rows[:MOST_WAVES_SHOWN], more, rows[-1]]
-    if rows:
-        yield table(rows, numbers=["Wave", "People", "Sent"])
+def _waves(waves: Sequence[WaveNumbers]) -> Iterator[Section]:
+    if waves:
+        rows = [(one.number, f"@{one.service}", one.recipients, one.sent, one.begun) for one in waves]
+        yield Section("Waves", ("Wave", "Service", "People", "Sent", "Begun"), shortened(rows))
 
 
 def report_on(delivery: Delivery, goes_on_at: datetime | None = None) -> BroadcastReport:
@@ -714,6 +688,8 @@ def analysis_of(delivery: Delivery) -> Analysis:
 
 def price_of(services: Sequence[Service]) -> Decimal:
     """What a message costs in US dollars, at most."""
+    from campaign.x.gateway import message_terms
+
     return max((message_terms(service.api_version.value).message_price.usd for service in services), default=Decimal(0))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from sqlalchemy import bindparam, func, select, update
 from sqlmodel import Session, col
@@ -182,7 +183,7 @@ def lose(session: Session, service_id: int, now: datetime) -> list[tuple[int, in
 
 def uncertain(session: Session, service_id: int) -> list[UnknownOutcome]:
     """Returns the messages of a service whose outcome is unknown, the earliest first."""
-    rows = session.execute(_UNCERTAIN, {"service_id": service_id}).tuples()
+    rows: Any = session.connection().execute(_UNCERTAIN, {"service_id": service_id}).tuples()
     return [UnknownOutcome(MessageAttempt(*row[:5]), *row[5:]) for row in rows]
 
 

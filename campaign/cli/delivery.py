@@ -1,6 +1,9 @@
 """`campaign delivery` and `campaign template`: created, edited, listed and shown."""
 
+from ipaddress import ip_address
+from socket import create_connection
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
 import pendulum
 import typer
@@ -81,7 +84,7 @@ from campaign.deliveries import templates
 from campaign.deliveries.draft import Draft
 from campaign.errors import WrongUsage
 from campaign.services import store as services
-from campaign.settings import load_settings
+from campaign.settings import X_API_URL, load_settings
 from models import MAIN, Delivery, DeliveryKind, DeliveryTemplate
 
 if TYPE_CHECKING:
@@ -99,9 +102,24 @@ def make_ready() -> None:
 
 def check_x() -> None:
     """Raises WrongUsage when a simulator is in X's place and does not answer."""
+    url = load_settings().x_api_url
+    if url == X_API_URL or _is_listening(url):
+        return
     from campaign.x.http import check_simulator
 
-    check_simulator(load_settings().x_api_url)
+    check_simulator(url)
+
+
+def _is_listening(url: str) -> bool:
+    """Whether this machine listens there; asked without importing what calls X, which takes longer than an analysis."""
+    parts = urlsplit(url)
+    try:
+        if parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback:
+            create_connection((parts.hostname, parts.port or 80), timeout=5).close()
+            return True
+    except (OSError, ValueError):
+        pass
+    return False
 
 
 def find(name: str) -> Delivery:
@@ -166,11 +184,10 @@ def create(
 
 
 def _check_complete(draft: Draft) -> None:
-    verb = "post" if draft.kind is DeliveryKind.POST else "send"
     if not draft.services:
-        raise WrongUsage(f"No account is given to {verb} it; name one with --service.")
+        raise WrongUsage("The account is missing; name it with --service.")
     if not draft.content.parts:
-        raise WrongUsage(f"The text is empty, so there is nothing to {verb}; write it with --text.")
+        raise WrongUsage("The text is missing; write it with --text.")
 
 
 def edit(
@@ -231,7 +248,9 @@ def edit(
 
 def _check_same(name: str, kind: DeliveryKind, wanted: DeliveryKind | None) -> None:
     if wanted not in {None, kind}:
-        raise WrongUsage(f"{name} is a {kind.value}, which cannot be changed; create another delivery with --kind.")
+        raise WrongUsage(
+            f"The kind of {name} is {kind.value} and cannot be changed; create another delivery with --kind."
+        )
 
 
 def list_deliveries(

@@ -62,10 +62,10 @@ def analyse(name: Name, as_json: AsJson = False) -> None:
 
 def _analyse(name: str, kind: DeliveryKind) -> "Analysis":
     from campaign.deliveries.edit import current_user
-    from campaign.kinds import KINDS
+    from campaign.kinds import kind_for
 
     with output.working(f"Analysing {name}"):
-        return KINDS[kind].analyse(name, current_user()).analysis
+        return kind_for(kind).analyse(name, current_user()).analysis
 
 
 def proof(
@@ -192,9 +192,9 @@ def send(
 
 
 def _send_here(delivery: Delivery, *, no_wait: bool) -> tuple[list[Any], str, bool]:
-    from campaign.kinds import KINDS
+    from campaign.kinds import kind_for
 
-    sent = KINDS[delivery.kind].send(delivery.name, "campaign delivery send", wait=not no_wait)
+    sent = kind_for(delivery.kind).send(delivery.name, "campaign delivery send", wait=not no_wait)
     return [sent.report], sent.sentence, sent.is_well
 
 

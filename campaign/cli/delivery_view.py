@@ -14,7 +14,7 @@ from campaign.services import store as services
 from models import MAIN, AuditEntry, Delivery, DeliveryKind, Message, MessageState
 
 if TYPE_CHECKING:
-    from campaign.broadcasts.report import BroadcastReport, MessageLine, ReasonCount
+    from campaign.broadcasts.report import BroadcastReport, MessageLine
     from campaign.deliveries.draft import Broadcast, Draft, NamedLink, Part, Waves, WaveSize
     from campaign.deliveries.findings import Analysis, WavePlan
     from campaign.posts.report import LogLine
@@ -196,7 +196,9 @@ def _wave_as_json(wave: "WavePlan") -> dict[str, Any]:
 
 def show_broadcast_findings(analysis: "Analysis") -> None:
     """Prints the findings and figures of the analysis of a broadcast."""
-    from campaign.broadcasts.preview import different, to_whom
+    from campaign.broadcasts.preview import exclusions_section, messages_of, waves_section
+    from campaign.deliveries.draft import Draft
+    from campaign.reporting.terminal import print_blocks
 
     figures = {
         "Messages": f"{analysis.messages:,}",
@@ -207,53 +209,17 @@ def show_broadcast_findings(analysis: "Analysis") -> None:
         "Out at": written(analysis.ends_at) if analysis.ends_at else "",
     }
     output.print_table([figures])
-    _show_excluded(analysis.excluded)
+    print_blocks(exclusions_section(analysis.excluded))
     show_found(analysis)
-    _show_waves(analysis)
-    messages = [(kinds, to_whom(sample), sample.text) for kinds, sample in different(analysis.samples)]
-    output.print_table([{"Message": kinds, "To": plain(to), "Text": plain(text)} for kinds, to, text in messages])
-
-
-def _show_excluded(excluded: dict[str, int]) -> None:
-    from campaign.broadcasts.preview import exclusions
-
-    rows = [{"Nothing goes to those who": words, "People": f"{count:,}"} for words, count in exclusions(excluded)]
-    output.print_table(rows)
-
-
-def _show_waves(analysis: "Analysis") -> None:
-    from campaign.broadcasts.preview import waves_shown
-
-    first, left_out, last = waves_shown(analysis)
-    rows = [_wave(wave) for wave in first]
-    if last:
-        rows += [dict.fromkeys(rows[0], "") | {"Wave": f"{left_out:,} more"}, _wave(last)]
-    output.print_table(rows)
-
-
-def _wave(wave: "WavePlan") -> dict[str, str]:
-    return {
-        "Wave": f"{wave.number:,}",
-        "Service": f"@{wave.service}",
-        "People": f"{wave.recipients:,}",
-        "Begins": written(wave.begins_at),
-        "Ends": written(wave.ends_at),
-    }
+    print_blocks([*waves_section(analysis), *messages_of(Draft(), analysis)])
 
 
 def show_report(report: "BroadcastReport") -> None:
-    """Prints the report of a broadcast: counts by state, exclusions, reasons of failures, waves."""
-    output.print_table(report.as_rows())
-    _show_excluded(dict(report.excluded))
-    output.print_table([*_reasons("refused", report.refusals), *_reasons("cancelled", report.dropped)])
-    if len(report.waves) > 1:
-        output.print_table([wave.as_row() for wave in report.waves])
+    """Prints the report of a broadcast."""
+    from campaign.broadcasts.report import document_of
+    from campaign.reporting.terminal import print_document
 
-
-def _reasons(state: str, counted: tuple["ReasonCount", ...]) -> list[dict[str, str]]:
-    return [
-        {"State": state, "Messages": f"{one.count:,}", "Reason": plain(one.sentence or one.code)} for one in counted
-    ]
+    print_document(document_of(report))
 
 
 #: A person reads no more; scripts get everything.

@@ -1,6 +1,5 @@
 """How commands speak: results on standard output, everything else on standard error."""
 
-import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,6 +9,7 @@ from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from campaign.errors import WrongUsage
+from campaign.formatting import printable
 
 if TYPE_CHECKING:
     import csv
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 #: What a spreadsheet would take for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-#: What a terminal obeys instead of showing it: a text could move the cursor or colour what follows.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+plain = printable
 
 
 @lru_cache
@@ -35,12 +36,7 @@ def console() -> "Console":
 
 def say(sentence: str) -> None:
     """Prints a sentence for a person, in one line however narrow the terminal."""
-    print(plain(sentence), file=sys.stderr)  # noqa: T201
-
-
-def plain(text: str) -> str:
-    """Replaces what could move a terminal's cursor or colour what follows."""
-    return _CONTROL.sub("\ufffd", text)
+    print(printable(sentence), file=sys.stderr)  # noqa: T201
 
 
 def print_json(document: Any) -> None:

@@ -17,7 +17,7 @@ from campaign.statistics import numbers, reports
 from campaign.statistics.numbers import TARIFF
 
 if TYPE_CHECKING:
-    from campaign.reporting.document import Report, Section
+    from campaign.reporting.document import Document
 
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
@@ -69,7 +69,7 @@ def everything(as_json: AsJson = False, as_csv: AsCsv = False) -> None:
 
 
 def _show(
-    read: Callable[[Session], _Numbers], report_of: Callable[[Any], "Report"], *, as_json: bool, as_csv: bool
+    read: Callable[[Session], _Numbers], report_of: Callable[[Any], "Document"], *, as_json: bool, as_csv: bool
 ) -> None:
     if as_json and as_csv:
         raise WrongUsage("Choose --csv or --json; both do not fit into one output.")
@@ -79,26 +79,10 @@ def _show(
     if as_json:
         output.print_json(found.as_json())
     elif as_csv:
-        _print_csv(report_of(found))
+        from campaign.reporting import csv_file
+
+        print(csv_file.as_csv(report_of(found)), end="")  # noqa: T201
     else:
-        _print(report_of(found))
+        from campaign.reporting.terminal import print_document
 
-
-def _print_csv(found: "Report") -> None:
-    from campaign.reporting import csv_file
-
-    print(csv_file.as_csv(found), end="")  # noqa: T201
-
-
-def _print(found: "Report") -> None:
-    output.say(f"{found.title} ({found.about})")
-    for section in found.sections:
-        _print_section(section)
-
-
-def _print_section(section: "Section") -> None:
-    from campaign.reporting.document import shown
-
-    output.say("")
-    output.say(f"{section.title}. {section.said}".rstrip())
-    output.print_table([dict(zip(section.columns, map(shown, row), strict=True)) for row in section.rows])
+        print_document(report_of(found))

@@ -34,7 +34,7 @@ def up(
         typer.Option(min=1, max=65535, help="Port of the UI.", show_default="CAMPAIGN_SERVER_PORT, or 4200"),
     ] = None,
 ) -> None:
-    """Start the Prefect server with its UI, a worker and the web pages on this machine, until Ctrl-C.
+    """Start the Prefect server with its UI, a worker and the web pages. They run until Ctrl-C.
 
     Existing data is kept, the database is migrated and the workflows are deployed: stopped, until you enable them.
     """

@@ -1,7 +1,7 @@
 """The report of contact acquisition: invited, opened, agreed, recovered."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -11,7 +11,7 @@ from sqlmodel import Session, col
 
 from campaign.audience.followers import count_followers
 from campaign.consent import permission
-from campaign.reporting.markdown import strange_line, table
+from campaign.reporting.document import Cell, Document, Section
 from models import (
     MAIN,
     NOBODY,
@@ -102,48 +102,38 @@ class Acquisition:
         return sum((one.funnel for one in self.invitations), Funnel())
 
 
-#: Invitations of a service in its table: the newest.
-MOST_SHOWN = 50
-_UNTOLD = "-"
-_NUMBERS = ("Invited", "Opened", "Agreed", "Recovered", "Reconciled")
+_MOST_INVITATIONS = 50
 
 
-def as_markdown(reports: Sequence[Acquisition]) -> str:
-    """Write how many contacts each service has, and how far people came with each invitation."""
-    blocks = [block for report in reports for block in _service(report)]
-    return "\n\n".join(blocks or ["No service has invited anybody yet."]) + "\n"
+def document_of(reports: Sequence[Acquisition]) -> Document:
+    """Makes the report of the contacts of each service, and of how far people came with each invitation."""
+    sections = tuple(section_of(report, f"{report.label} (@{report.service})") for report in reports)
+    return Document("Contacts", "" if sections else "No service has sent an invitation yet.", sections)
+
+
+def section_of(report: Acquisition, title: str) -> Section:
+    """Makes the table of the newest invitations of a service and the sum of all of them."""
+    steps = tuple(step for step, _ in report.funnel.as_rows())
+    rows = [_invitation_row(one) for one in report.invitations[:_MOST_INVITATIONS]]
+    if not rows:
+        return Section(title, bold=in_words(report), text="There are no invitations yet.")
+    total: tuple[Cell, ...] = ("All", None, None, *(count for _, count in report.funnel.as_rows()))
+    return Section(title, ("Invitation", "Started", "Ended", *steps), (*rows, total), bold=in_words(report))
+
+
+def _invitation_row(one: InvitationReport) -> tuple[Cell, ...]:
+    """Of a post it is not known who saw or opened it."""
+    unknown = () if one.is_personal else ("Invited", "Opened")
+    times = (moment.date() if moment else None for moment in (one.started_at, one.finished_at))
+    counts = (None if step in unknown else count for step, count in one.funnel.as_rows())
+    return (one.label or one.name, *times, *counts)
 
 
 def in_words(report: Acquisition) -> str:
-    """The contacts of a service in one sentence."""
+    """Writes the contacts of a service in one sentence."""
     rate = "" if report.rate is None else f", {report.rate:.1%} of its {report.followers:,} followers"
     gone = f" {report.withdrawn:,} took their agreement back." if report.withdrawn else ""
     return f"{report.contacts:,} contact{'' if report.contacts == 1 else 's'}{rate}.{gone}"
-
-
-def as_row(report: InvitationReport) -> dict[str, str]:
-    """What came of one invitation, under the labels of the table; of a post it is not known who saw or opened it."""
-    steps = {name: f"{count:,}" for name, count in report.funnel.as_rows()}
-    if not report.is_personal:
-        steps |= {"Invited": _UNTOLD, "Opened": _UNTOLD}
-    return {
-        "Invitation": report.label or report.name,
-        "Started": f"{report.started_at:%Y-%m-%d}" if report.started_at else "",
-        "Ended": f"{report.finished_at:%Y-%m-%d}" if report.finished_at else "",
-        **steps,
-    }
-
-
-def _service(report: Acquisition) -> Iterator[str]:
-    yield f"## {strange_line(report.label)} (@{strange_line(report.service)})"
-    yield f"**{strange_line(in_words(report))}**"
-    rows = [as_row(one) for one in report.invitations[:MOST_SHOWN]]
-    if rows:
-        total = {"Invitation": "All", "Started": "", "Ended": ""}
-        total |= {name: f"{count:,}" for name, count in report.funnel.as_rows()}
-        yield table([*rows, total], numbers=_NUMBERS)
-    else:
-        yield "Nobody was invited yet."
 
 
 _PERSON = func.count(distinct(col(Agreement.external_id)))

@@ -1,16 +1,14 @@
 """The database: one engine per address, transactions, and its schema."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlmodel import Session
@@ -18,8 +16,13 @@ from sqlmodel import Session
 from campaign.errors import NotPossible, WrongUsage
 from campaign.settings import ROOT, load_settings
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 #: How long a write waits for the one before it: SQLite takes one writer at a time.
 BUSY_SECONDS = 60
+#: A revision, or the one before it, in a file of `migrations/versions`.
+_REVISION = re.compile(r'^(revision|down_revision) = "(\w+)"$', re.MULTILINE)
 
 
 def _address(text: str) -> URL:
@@ -44,21 +47,31 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
     # Ids come in no order, so a page of followers touches the whole index: checkpointing after every 256 MB instead
     # of every 4 MB writes each part of it once instead of many times (almost twice as fast at a million).
     # A page of followers is one statement, whose undo log SQLite would otherwise write to a file.
+    connection.create_function("lowered", 1, _in_small_letters, deterministic=True)
     connection.executescript(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
         "PRAGMA cache_size=-20000; PRAGMA wal_autocheckpoint=65536; PRAGMA temp_store=MEMORY;"
     )
 
 
-def _begin(connection: Connection) -> None:
+def _in_small_letters(text: object) -> str | None:
+    """Does what `lower` of SQLite does for A to Z only."""
+    return None if text is None else str(text).lower()
+
+
+def _begin_with(dialect: Any, *, writes: bool, durable: bool) -> None:
+    """Begins the transactions of a dialect of SQLite like this; as an event it would make every statement slower."""
     # A call to X cannot be taken back: what was noted of it survives a power failure, unlike a page that is read again.
-    durable = connection.get_execution_options().get("durable", False)
-    # Straight to the driver, for it is said with every transaction: SQLAlchemy takes as long for it as for a question.
-    driver: Any = connection.connection.dbapi_connection
-    driver.execute(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
+    synchronous = f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}"
     # A reader that turns into a writer is refused at once, however long it would wait: writers say so at the start.
-    writes = connection.get_execution_options().get("writes", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
+
+    def do_begin(connection: Any) -> None:
+        driver = connection.dbapi_connection
+        driver.execute(synchronous)
+        driver.execute(begin)
+
+    dialect.do_begin = do_begin
 
 
 @lru_cache
@@ -69,7 +82,7 @@ def _engine(text: str) -> Engine:
     _writable(Path(url.database or "").parent)
     engine = create_engine(url, pool_size=10, max_overflow=20, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _configure_sqlite)
-    event.listen(engine, "begin", _begin)
+    _begin_with(engine.dialect, writes=False, durable=False)
     return engine
 
 
@@ -110,8 +123,13 @@ def reading() -> Iterator[Session]:
 
 
 @lru_cache
-def _writer(database: Engine, *, durable: bool) -> Engine:
-    return database.execution_options(writes=True, durable=durable)
+def _writer(database: Engine, *, durable: bool = False) -> Engine:
+    writer = database.execution_options()
+    if writer.dialect.name == "sqlite":
+        database.connect().close()  # the first connection completes the dialect
+        writer.dialect = copy(database.dialect)
+        _begin_with(writer.dialect, writes=True, durable=durable)
+    return writer
 
 
 @contextmanager
@@ -141,8 +159,10 @@ def _reason(error: DBAPIError) -> str:
     return str(error.orig).strip().splitlines()[0]
 
 
-def configuration(connection: Connection | None = None) -> Config:
-    """Build Alembic's configuration for the migrations of this repository."""
+def configuration(connection: Connection | None = None) -> "Config":
+    """Builds Alembic's configuration for the migrations of this repository."""
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(ROOT / "migrations"))
     config.set_main_option("file_template", "%%(year)d_%%(month).2d_%%(day).2d_%%(slug)s")
@@ -150,30 +170,48 @@ def configuration(connection: Connection | None = None) -> Config:
     return config
 
 
-def newest_revision() -> str | None:
-    """The revision that this code is written for."""
-    return ScriptDirectory.from_config(configuration()).get_current_head()
+@lru_cache
+def _revisions() -> dict[str, str | None]:
+    """Each revision with the one before it, read without importing Alembic, which costs more than most commands."""
+    found: dict[str, str | None] = {}
+    for file in (ROOT / "migrations" / "versions").glob("*.py"):
+        names = dict(_REVISION.findall(file.read_text()))
+        found[names["revision"]] = names.get("down_revision")
+    return found
+
+
+def newest_revision() -> str:
+    """Returns the revision that this code is written for."""
+    [newest] = _revisions().keys() - set(_revisions().values())
+    return newest
 
 
 def known_revisions() -> set[str]:
-    """All revisions that this code knows."""
-    return {script.revision for script in ScriptDirectory.from_config(configuration()).walk_revisions()}
+    """Returns all revisions that this code knows."""
+    return set(_revisions())
 
 
 def current_revision(connection: Connection) -> str | None:
-    """The revision the database is at; None when it is empty."""
-    return MigrationContext.configure(connection).get_current_revision()
+    """Returns the revision of the database; None when it is empty."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+    return revision
 
 
 def upgrade(database: Engine | None = None, revision: str = "head") -> None:
-    """Bring the database to a revision; does nothing where it is there already."""
-    with (database or engine()).execution_options(writes=True).begin() as connection:
+    """Migrates the database to a revision; does nothing where it is there already."""
+    from alembic import command
+
+    with _writer(database or engine()).begin() as connection:
         command.upgrade(configuration(connection), revision)
 
 
 def downgrade(database: Engine, revision: str = "base") -> None:
-    """Take the database back to a revision."""
-    with database.execution_options(writes=True).begin() as connection:
+    """Migrates the database back to a revision."""
+    from alembic import command
+
+    with _writer(database).begin() as connection:
         command.downgrade(configuration(connection), revision)
 
 

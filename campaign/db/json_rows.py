@@ -21,7 +21,6 @@ from sqlalchemy import (
     select,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
 from sqlmodel import Session
 
@@ -39,7 +38,12 @@ def among(
 def rows_of(names: Sequence[str], *, on_postgresql: bool) -> Subquery:
     """Rows to be written, as a table of what `as_rows` made; the first column is a number, the others are texts."""
     given = bindparam("rows", type_=Text())
-    each = func.jsonb_array_elements(cast(given, JSONB)) if on_postgresql else func.json_each(given)
+    if on_postgresql:
+        from sqlalchemy.dialects.postgresql import JSONB
+
+        each = func.jsonb_array_elements(cast(given, JSONB))
+    else:
+        each = func.json_each(given)
     row = each.table_valued("value", name="given").c.value
     first, *others = (row.op("->>")(literal_column(str(place))) for place, _ in enumerate(names))
     texts = (cast(other, Text).label(name) for other, name in zip(others, names[1:], strict=True))

@@ -14,9 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from sqlalchemy import bindparam, text
 from sqlalchemy import delete as delete_from
 from sqlmodel import Session, col, select
@@ -27,6 +26,9 @@ from campaign.errors import WrongUsage
 from campaign.settings import load_settings, split_keys
 from models import Secret, SecretKind
 from models.base import Moment
+
+if TYPE_CHECKING:
+    from cryptography.fernet import MultiFernet
 
 _VARIABLE = "CAMPAIGN_ENCRYPTION_KEY"
 #: The owner of the key check, which is the vault itself.
@@ -119,7 +121,7 @@ def _encrypt_all_again(session: Session, now: datetime) -> int:
     keys = _load_keys()
     decrypting = _check(_fernet(keys), row)
     if not _is_key_given():
-        keys = [Fernet.generate_key().decode(), *keys]
+        keys = [_make_key(), *keys]
     encrypting = _fernet(keys)
     rows = []
     for kind, owner_id, token in session.exec(_ROWS):
@@ -144,7 +146,7 @@ def _drop_unused_keys(session: Session) -> None:
         _replace_key_file(used)
 
 
-def _lock_to_write(session: Session, now: datetime) -> MultiFernet:
+def _lock_to_write(session: Session, now: datetime) -> "MultiFernet":
     """Lets no rotation begin before this transaction ends; gives the keys to encrypt with."""
     row = _lock(session) or _begin(session, now)
     return _check(_fernet(_load_keys()), row)
@@ -160,7 +162,7 @@ def _lock(session: Session, *, alone: bool = False) -> _Row | None:
     return row or session.exec(_ROWS.limit(1).with_for_update(read=not alone)).first()
 
 
-def _check(fernet: MultiFernet, row: _Row) -> MultiFernet:
+def _check(fernet: "MultiFernet", row: _Row) -> "MultiFernet":
     """Raises WrongUsage unless these keys decrypt the row; checked before anything is written with them."""
     if _decrypt(fernet, *row) is None:
         raise _unreadable(SecretKind.KEY_CHECK, _VAULT)
@@ -172,7 +174,7 @@ def _begin(session: Session, now: datetime) -> _Row:
     if not _is_key_given():
         with _writing_keys():
             _key_file().parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            write_once(_key_file(), Fernet.generate_key().decode())
+            write_once(_key_file(), _make_key())
             _sync_folder()
     session.execute(_BEGIN, _encrypt(_fernet(_load_keys()), SecretKind.KEY_CHECK, _VAULT, {}, now))
     # Read again: another machine may have been first, with a key of its own.
@@ -185,15 +187,19 @@ def _token(session: Session, kind: SecretKind, owner_id: int) -> str | None:
     return session.exec(query).first()
 
 
-def _encrypt(fernet: MultiFernet, kind: str, owner_id: int, values: Mapping[str, str], now: datetime) -> dict[str, Any]:
+def _encrypt(
+    fernet: "MultiFernet", kind: str, owner_id: int, values: Mapping[str, str], now: datetime
+) -> dict[str, Any]:
     # The owner is encrypted too: a token that was moved to another row is not taken for that one's.
     content = json.dumps({"kind": kind, "owner_id": owner_id, "values": dict(values)})
     token = fernet.encrypt_at_time(content.encode(), int(now.timestamp())).decode()
     return {"kind": str(kind), "owner_id": owner_id, "value": token, "now": now}
 
 
-def _decrypt(fernet: MultiFernet, kind: str, owner_id: int, token: str) -> dict[str, str] | None:
+def _decrypt(fernet: "MultiFernet", kind: str, owner_id: int, token: str) -> dict[str, str] | None:
     """Gives the values; None when the token is damaged, another row's, or made with a key that is not among these."""
+    from cryptography.fernet import InvalidToken
+
     try:
         content = json.loads(fernet.decrypt(token))
     except (InvalidToken, ValueError):
@@ -202,8 +208,16 @@ def _decrypt(fernet: MultiFernet, kind: str, owner_id: int, token: str) -> dict[
     return values if (content["kind"], content["owner_id"]) == (kind, owner_id) else None
 
 
-def _fernet(keys: Sequence[str]) -> MultiFernet:
+def _fernet(keys: Sequence[str]) -> "MultiFernet":
+    from cryptography.fernet import Fernet, MultiFernet
+
     return MultiFernet([Fernet(key) for key in keys])
+
+
+def _make_key() -> str:
+    from cryptography.fernet import Fernet
+
+    return Fernet.generate_key().decode()
 
 
 def _is_key_given() -> bool:

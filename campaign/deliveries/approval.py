@@ -216,7 +216,7 @@ def _take_back(session: Session, delivery: Delivery, now: datetime) -> None:
         deliveries.move(session, delivery, DeliveryState.FAILED, "campaign", now, _CHANGED)
 
 
-def refuse_errors(name: str, analysis: Analysis) -> None:
+def refuse_errors(name: str, analysis: "Analysis") -> None:
     """Raises NotPossible with every error that an analysis found."""
     if analysis.errors:
         raise NotPossible(f"{name} cannot go out: {' '.join(finding.sentence for finding in analysis.errors)}")

@@ -67,14 +67,22 @@ def of_delivery(session: Session, delivery: Delivery, proof_number: int | None =
     return list(session.exec(rows.order_by(col(Message.proof_number), col(Message.service_id), col(Message.part))))
 
 
+#: Built once, for it is looked for with every part.
+_OF_ACCOUNT = (
+    select(Message)
+    .where(
+        col(Message.delivery_id) == bindparam("delivery_id"),
+        col(Message.proof_number) == bindparam("proof_number"),
+        col(Message.service_id) == bindparam("service_id"),
+    )
+    .order_by(col(Message.part))
+)
+
+
 def of_account(session: Session, delivery_id: int, service_id: int, proof_number: int = MAIN) -> list[Message]:
     """Returns the log of one account, by part."""
-    rows = select(Message).where(
-        col(Message.delivery_id) == delivery_id,
-        col(Message.proof_number) == proof_number,
-        col(Message.service_id) == service_id,
-    )
-    return list(session.exec(rows.order_by(col(Message.part))))
+    given = {"delivery_id": delivery_id, "proof_number": proof_number, "service_id": service_id}
+    return list(session.scalars(_OF_ACCOUNT, given))
 
 
 def get(session: Session, message_id: int) -> Message:
@@ -168,9 +176,12 @@ def _writing(*, on_postgresql: bool) -> Update:
     return update(Message).values(values).where(col(Message.id) == given.c.id)
 
 
+_OWNED = select(Message.x_id).where(col(Message.x_id).in_(bindparam("x_ids", expanding=True)))
+
+
 def owned_ids(session: Session, x_ids: Sequence[str]) -> set[str]:
     """Returns which of these X ids are a message of ours already."""
-    return {x_id for x_id in session.exec(select(Message.x_id).where(col(Message.x_id).in_(x_ids))) if x_id}
+    return {x_id for x_id in session.scalars(_OWNED, {"x_ids": list(x_ids)}) if x_id}
 
 
 def cancel_pending(session: Session, delivery: Delivery, now: datetime, reason: str = "") -> int:

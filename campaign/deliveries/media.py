@@ -12,16 +12,17 @@ from hashlib import sha256
 from io import BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import IO, BinaryIO
-
-import httpx
-from PIL import Image, ImageOps
+from typing import IO, TYPE_CHECKING, BinaryIO
 
 from campaign.deliveries.draft import FileProblem, LoadedFile, MediaItem
-from campaign.deliveries.fetch import Fetcher
 from campaign.deliveries.media_types import FORMATS, SIGN_BYTES, Arriving, FileType, Unusable, check_size, type_of
 from campaign.settings import load_settings
 from campaign.x.types import MediaKind
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from campaign.deliveries.fetch import Fetcher
 
 KEPT_FOR = timedelta(days=7)
 """How long a copy that nothing needs is kept after it was last loaded."""
@@ -124,20 +125,22 @@ _SHOWN_CHARACTERS = 80
 _JPEG_QUALITY = 80
 
 
-def load_all(items: Iterable[MediaItem], fetcher: Fetcher | None = None) -> dict[str, LoadedFile | FileProblem]:
+def load_all(items: Iterable[MediaItem], fetcher: "Fetcher | None" = None) -> dict[str, LoadedFile | FileProblem]:
     """Returns what each source holds, read once; the alternative text is that of its first item."""
-    fetcher, found = fetcher or Fetcher(), dict[str, LoadedFile | FileProblem]()
+    found = dict[str, LoadedFile | FileProblem]()
     for item in items:
+        fetcher = fetcher or _fetcher_of(item)
         if item.source not in found:
             found[item.source] = load(item, fetcher)
     return found
 
 
-def load(item: MediaItem, fetcher: Fetcher | None = None) -> LoadedFile | FileProblem:
+def load(item: MediaItem, fetcher: "Fetcher | None" = None) -> LoadedFile | FileProblem:
     """Copies a file into the home and returns what it is; a path is absolute, relative, or has a ~."""
     is_address = _ADDRESS.match(item.source)
+    fetcher = fetcher or _fetcher_of(item)
     try:
-        with (fetcher or Fetcher()).open(item.source) if is_address else _opened(item.source) as arriving:
+        with fetcher.open(item.source) if fetcher and is_address else _opened(item.source) as arriving:
             copy = keep(arriving)
     except Unusable as problem:
         return FileProblem(item.source, problem.code, f"{_shown(item.source)} {problem}")
@@ -154,10 +157,21 @@ def load(item: MediaItem, fetcher: Fetcher | None = None) -> LoadedFile | FilePr
     )
 
 
+def _fetcher_of(item: MediaItem) -> "Fetcher | None":
+    """Makes what fetches an address; None for a path."""
+    if not _ADDRESS.match(item.source):
+        return None
+    from campaign.deliveries.fetch import Fetcher
+
+    return Fetcher()
+
+
 def thumbnail(file: LoadedFile, width: int = 160) -> bytes | None:
     """Returns a JPEG of a picture (a GIF's first), at most `width` pixels wide and twice as high; None for a video."""
     if file.kind is MediaKind.VIDEO:
         return None
+    from PIL import Image
+
     try:
         with Image.open(file.path, formats=FORMATS) as image:
             return _small_jpeg(image, (width, 2 * width))
@@ -166,7 +180,9 @@ def thumbnail(file: LoadedFile, width: int = 160) -> bytes | None:
         return None
 
 
-def _small_jpeg(image: Image.Image, size: tuple[int, int]) -> bytes:
+def _small_jpeg(image: "Image", size: tuple[int, int]) -> bytes:
+    from PIL import Image, ImageOps
+
     # Roughly first: what follows makes copies, of which those of a large picture would take hundreds of megabytes.
     image.thumbnail((8 * max(size), 8 * max(size)), Image.Resampling.NEAREST)
     small = ImageOps.exif_transpose(image).convert("RGBA")
@@ -221,6 +237,8 @@ def _shown(source: str) -> str:
 
 
 def _without_keys(source: str) -> str:
+    import httpx
+
     try:
         url = httpx.URL(source.strip())
     except (httpx.InvalidURL, ValueError):

@@ -8,11 +8,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import NamedTuple
-
-from PIL import Image
+from typing import TYPE_CHECKING, NamedTuple
 
 from campaign.x.types import MediaKind
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 MEGABYTE = 1 << 20
 MOST_BYTES = {MediaKind.IMAGE: 5 * MEGABYTE, MediaKind.GIF: 15 * MEGABYTE, MediaKind.VIDEO: 512 * MEGABYTE}
@@ -106,6 +107,8 @@ def _video(beginning: bytes) -> FileType:
 
 
 def _decoded(file: Path, found: FileType) -> tuple[int, int]:
+    from PIL import Image
+
     try:
         with Image.open(file, formats=FORMATS) as image:
             size = image.size
@@ -122,7 +125,7 @@ def _decoded(file: Path, found: FileType) -> tuple[int, int]:
     return size
 
 
-def _check_picture(image: Image.Image, found: FileType) -> None:
+def _check_picture(image: "Image", found: FileType) -> None:
     if max(image.size) > LONGEST_SIDE:
         width, height = image.size
         most = f"at most {LONGEST_SIDE:,} x {LONGEST_SIDE:,}"

@@ -5,17 +5,20 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import TYPE_CHECKING
 
 from sqlalchemy import bindparam, exists, func, text
 from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 
 from campaign.limits.quiet_hours import QuietHours
-from campaign.x.gateway import Gateway, MessageTerms
 from campaign.x.types import Receipt, Window, opens_at
 from models import MAIN, NOBODY, Budget, Delivery, DeliveryState, Message, MessageState, Service, WindowName
 from models.base import Moment
 from models.message import TRIED
+
+if TYPE_CHECKING:
+    from campaign.x.gateway import Gateway, MessageTerms
 
 _BUDGETS = sa_select(Budget).where(
     col(Budget.service_id) == bindparam("service"), col(Budget.endpoint).in_(bindparam("endpoints", expanding=True))
@@ -109,20 +112,22 @@ def tried_since(session: Session, service_ids: Sequence[int], since: datetime) -
     given = {"service_ids": list(service_ids), "since": since - _LONGEST_BATCH}
     return [
         max(armed_at, settled_at or armed_at)
-        for armed_at, settled_at, attempts in session.execute(_TRIED_SINCE, given)
+        for armed_at, settled_at, attempts in session.connection().execute(_TRIED_SINCE, given)
         for _ in range(attempts)
     ]
 
 
 def being_sent(session: Session, service_ids: Sequence[int]) -> Counter[int]:
     """How many messages each of these services is sending at this moment."""
-    return Counter(dict(session.execute(_BEING_SENT, {"service_ids": list(service_ids)}).tuples().all()))
+    rows = session.connection().execute(_BEING_SENT, {"service_ids": list(service_ids)})
+    return Counter(dict(rows.tuples().all()))
 
 
 def may_go_on(session: Session, message_ids: Collection[int], armed_at: datetime) -> bool:
     """Whether an attempt still has all of these messages, and nobody paused or stopped their broadcast."""
     given = {"message_ids": list(message_ids), "armed_at": armed_at}
-    return session.scalar(_OURS, given) == len(message_ids)
+    found: int | None = session.connection().scalar(_OURS, given)
+    return found == len(message_ids)
 
 
 def with_unsettled(session: Session) -> list[int]:
@@ -257,12 +262,12 @@ _SERVICES_OF_APP_LOCKED = _SERVICES_OF_APP.with_for_update()
 
 def lock_app(session: Session, service: Service) -> None:
     """Let the services of one developer app arm their messages one after the other: they share X's limit per app."""
-    session.execute(_SERVICES_OF_APP_LOCKED, {"app": service.app, "service_id": service.id})
+    session.connection().execute(_SERVICES_OF_APP_LOCKED, {"app": service.app, "service_id": service.id})
 
 
 def of_same_app(session: Session, service: Service) -> list[int]:
     """The services that share the developer app of this one, itself included."""
-    return list(session.scalars(_SERVICES_OF_APP, {"app": service.app, "service_id": service.id}))
+    return list(session.connection().scalars(_SERVICES_OF_APP, {"app": service.app, "service_id": service.id}))
 
 
 _DAY = timedelta(hours=24)
@@ -271,7 +276,7 @@ _A_MOMENT = timedelta(seconds=5)
 
 
 def allowance_of(
-    session: Session, service: Service, gateway: MessageTerms | Gateway, quiet: QuietHours | None, now: datetime
+    session: Session, service: Service, gateway: "MessageTerms | Gateway", quiet: QuietHours | None, now: datetime
 ) -> Allowance:
     """How many messages a service may send now, by what X said, its own settings, and what it tried lately."""
     windows = windows_of(session, service, gateway.message_endpoint)

@@ -89,14 +89,15 @@ _BOOK = insert(_CHARGE)
 
 def spent(session: Session, service_id: int, now: datetime) -> Decimal:
     """Sum what a service was charged in this calendar month (UTC), in US dollars; what is set aside counts."""
-    return session.scalar(_SPENT, {"service": service_id, "month": month_of(now)}) or Decimal(0)
+    sum_: Decimal | None = session.connection().scalar(_SPENT, {"service": service_id, "month": month_of(now)})
+    return sum_ or Decimal(0)
 
 
 def left(session: Session, service_id: int, now: datetime) -> Decimal:
     """What the spend cap of a service still allows this month; never negative."""
     # The lock makes two processes that spend for one service do so one after the other; the sum is a statement of its
     # own, because only then it sees what the other one wrote meanwhile.
-    cap: Decimal | None = session.scalar(_CAP, {"service": service_id})
+    cap: Decimal | None = session.connection().scalar(_CAP, {"service": service_id})
     return max(Decimal(0), (cap or Decimal(0)) - spent(session, service_id, now))
 
 

@@ -19,8 +19,10 @@ from campaign.deliveries.kind import Analysed, Rendered
 from campaign.errors import NotPossible, XError
 from campaign.limits import rate_limits, spend_cap
 from campaign.posts.analysis import analyse
-from campaign.posts.preview import PostView, PreviewHead, as_markdown, view_of
+from campaign.posts.preview import post_of, preview_of
 from campaign.posts.render import render_parts
+from campaign.reporting.document import Document
+from campaign.reporting.markdown import as_markdown
 from campaign.services.connection import check_if_due
 from campaign.settings import load_settings
 from campaign.x import prices
@@ -159,17 +161,12 @@ def _figures(session: Session, service: Service, delivery: Delivery, now: dateti
     }
 
 
-def head_of(analysed: Analysed[RenderedPost]) -> PreviewHead:
-    """Returns what is shown of the delivery as a whole."""
+def preview_document(analysed: Analysed[RenderedPost]) -> Document:
+    """Makes the preview of the delivery: every part on every account as X will show it."""
     delivery, analysis = analysed.rendered.delivery, analysed.analysis
-    return PreviewHead(delivery.label or delivery.name, delivery.name, analysis.cost, tuple(analysis.findings))
-
-
-def views_of(analysed: Analysed[RenderedPost]) -> list[PostView]:
-    """Returns every part on every account as X will show it."""
-    times = {(one.service, one.part): one.at for one in analysed.analysis.timetable}
-    return [
-        view_of(
+    times = {(one.service, one.part): one.at for one in analysis.timetable}
+    posts = [
+        post_of(
             one.target,
             one.rendered,
             parts=one.of,
@@ -178,8 +175,9 @@ def views_of(analysed: Analysed[RenderedPost]) -> list[PostView]:
         )
         for one in analysed.rendered.placed
     ]
+    return preview_of(delivery.label or delivery.name, delivery.name, posts, analysis.cost, analysis.findings)
 
 
 def preview_text(analysed: Analysed[RenderedPost]) -> str:
-    """Returns the preview as Markdown."""
-    return as_markdown(head_of(analysed), views_of(analysed))
+    """Writes the preview as Markdown."""
+    return as_markdown(preview_document(analysed))

@@ -1,23 +1,30 @@
-"""A post as X will show it, before it is there. Pure."""
+"""The preview of a post, as X will show it. Pure."""
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import Protocol
 from urllib.parse import quote, urlsplit
 
-from campaign.deliveries.draft import LoadedFile, PollContent, RenderedPart, Target
+from campaign.deliveries.draft import LoadedFile, RenderedPart, Target
 from campaign.formatting import usd
-from campaign.reporting.markdown import BREAK, SPACE, escaped, escaped_in_link, line, picture, quoted, with_spaces
+from campaign.reporting.document import Attachment, Document, Findings, Mark, Piece, Post, Section
 from campaign.x.text import spans, weigh
 from campaign.x.types import MediaKind, ReplySettings
 
 _HAS_SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _ADDRESS_CHARACTERS = "/:?#@!$&'*+,;=%~[]"
+_WHO_MAY_REPLY = {
+    None: "Everyone can reply",
+    ReplySettings.FOLLOWING: "Only accounts that @{} follows or mentions can reply",
+    ReplySettings.MENTIONED: "Only accounts that @{} mentions can reply",
+    ReplySettings.SUBSCRIBERS: "Only subscribers of @{} and accounts it mentions can reply",
+    ReplySettings.VERIFIED: "Only verified accounts and those that @{} mentions can reply",
+}
+_KINDS = {MediaKind.IMAGE: "image", MediaKind.GIF: "GIF", MediaKind.VIDEO: "video"}
+_KILOBYTE, _MEGABYTE = 1_000, 1_000_000
 
 
 class Found(Protocol):
@@ -28,99 +35,49 @@ class Found(Protocol):
         """One of error, warning, info."""
 
     @property
-    def code(self) -> str:
-        """The name scripts know it by."""
-
-    @property
     def sentence(self) -> str:
         """What is the matter and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class PreviewHead:
-    """What is said of the delivery as a whole: `cost` in US dollars, and what its analysis found."""
-
-    label: str
-    name: str
-    cost: Decimal
-    findings: tuple[Found, ...] = ()
+def preview_of(label: str, name: str, posts: Sequence[Post], cost: Decimal, findings: Iterable[Found] = ()) -> Document:
+    """Makes the preview of a delivery: its posts, their cost in US dollars, and what its analysis found."""
+    price = Section(bold="Cost:", text=usd(cost))
+    return Document(label, name, (*posts, price, *by_level(findings)))
 
 
-@dataclass(frozen=True, slots=True)
-class PostView:
-    """One post on one account; `thumbnails` are small JPEGs, one for each file, None where there is none."""
-
-    account_name: str
-    handle: str
-    label: str
-    part: int
-    parts: int
-    text: str
-    weight: int
-    limit: int
-    files: tuple[LoadedFile, ...] = ()
-    thumbnails: tuple[bytes | None, ...] = ()
-    poll: PollContent | None = None
-    reply_settings: ReplySettings | None = None
-    paid_partnership: bool = False
-    at: datetime | None = None
-    """None is as soon as it is confirmed."""
-
-    @property
-    def pictured(self) -> list[tuple[LoadedFile, bytes | None]]:
-        """Each file with its thumbnail."""
-        missing = (None,) * len(self.files)
-        return list(zip(self.files, (*self.thumbnails, *missing), strict=False))
-
-
-class Mark(StrEnum):
-    """How X shows a piece of a text; all but plain ones lead somewhere."""
-
-    PLAIN = ""
-    LINK = "link"
-    MENTION = "mention"
-    HASHTAG = "hashtag"
-    CASHTAG = "cashtag"
-
-
-@dataclass(frozen=True, slots=True)
-class Piece:
-    """A stretch of a text that is shown one way; `address` is where it leads, http or https."""
-
-    text: str
-    mark: Mark = Mark.PLAIN
-    address: str = ""
-
-
-def view_of(
+def post_of(
     target: Target,
     part: RenderedPart,
     *,
     parts: int,
     thumbnails: Sequence[bytes | None] = (),
     at: datetime | None = None,
-) -> PostView:
-    """See a part, one of so many, as the account will show it."""
-    return PostView(
+) -> Post:
+    """Makes a post of a part, one of so many, as the account will show it; without a time once it is confirmed."""
+    missing = (None,) * len(part.files)
+    # The parts after the first repeat who may reply only where they say so themselves.
+    says_who_may_reply = part.part == 1 or part.reply_settings is not None
+    return Post(
         account_name=target.name or target.internal_name,
         handle=target.internal_name,
         label=target.label,
         part=part.part,
         parts=parts,
-        text=part.text,
+        pieces=tuple(pieces(part.text)),
         weight=weigh(part.text),
         limit=target.longest_post,
-        files=part.files,
-        thumbnails=tuple(thumbnails),
-        poll=part.poll,
-        reply_settings=part.reply_settings,
+        time=f"{at:%A %d %B %Y, %H:%M %Z}" if at else "As soon as it is confirmed",
+        who_may_reply=_WHO_MAY_REPLY[part.reply_settings].format(target.internal_name) if says_who_may_reply else "",
+        everyone_may_reply=part.reply_settings is None,
+        files=tuple(map(attachment, part.files, (*thumbnails, *missing))),
+        answers=tuple(part.poll.options) if part.poll else (),
+        poll_ends=poll_ends(part.poll.minutes) if part.poll else "",
         paid_partnership=part.paid_partnership,
-        at=at,
     )
 
 
 def pieces(text: str) -> list[Piece]:
-    """Cut a text where X begins and ends a link, a mention, a hashtag or a cashtag; nothing of it is lost."""
+    """Cuts a text where X begins and ends a link, a mention, a hashtag or a cashtag; nothing of it is lost."""
     found, end = [], 0
     for span in spans(text):
         marked = text[span.start : span.end]
@@ -141,125 +98,41 @@ def _address(mark: Mark, text: str) -> str:
     return quote(text if _HAS_SCHEME.match(text) else f"https://{text}", safe=_ADDRESS_CHARACTERS)
 
 
-NO_ALT_TEXT = "No alternative text"
-PAID_PARTNERSHIP = "Paid partnership"
-
-_WHO_MAY_REPLY = {
-    None: "Everyone can reply",
-    ReplySettings.FOLLOWING: "Only accounts that @{} follows or mentions can reply",
-    ReplySettings.MENTIONED: "Only accounts that @{} mentions can reply",
-    ReplySettings.SUBSCRIBERS: "Only subscribers of @{} and accounts it mentions can reply",
-    ReplySettings.VERIFIED: "Only verified accounts and those that @{} mentions can reply",
-}
-_KINDS = {MediaKind.IMAGE: "image", MediaKind.GIF: "GIF", MediaKind.VIDEO: "video"}
-_LEVELS = {"error": ("Error", "Errors"), "warning": ("Warning", "Warnings"), "info": ("Note", "Notes")}
-
-
-def length_of(view: PostView) -> str:
-    """The length as X counts it, beside what the account may write: `123 of 280`."""
-    return f"{view.weight:,} of {view.limit:,}"
-
-
-def time_of(view: PostView) -> str:
-    """When it goes out."""
-    return f"{view.at:%A %d %B %Y, %H:%M %Z}" if view.at else "As soon as it is confirmed"
+def attachment(file: LoadedFile, thumbnail: bytes | None = None) -> Attachment:
+    """Makes an attachment of a file, with what it is: an image, 1200 by 800, 85 kB."""
+    measured = f" {file.width}\N{MULTIPLICATION SIGN}{file.height}" if file.width and file.height else ""
+    is_large = file.size >= _MEGABYTE
+    size = f"{file.size / _MEGABYTE:.1f} MB" if is_large else f"{max(1, round(file.size / _KILOBYTE))} kB"
+    return Attachment(
+        name=file_name(file.source),
+        facts=f"{_KINDS[file.kind]}{measured}, {size}",
+        alt_text=file.alt_text,
+        thumbnail=thumbnail or b"",
+        kind=_KINDS[file.kind],
+        path=str(file.path),
+        media_type=file.media_type,
+        size=file.size,
+        width=file.width,
+        height=file.height,
+    )
 
 
-def who_may_reply(view: PostView) -> str:
-    """X's line under a post; the parts after the first have one only where they say so themselves."""
-    if view.part > 1 and view.reply_settings is None:
-        return ""
-    return _WHO_MAY_REPLY[view.reply_settings].format(view.handle)
+def file_name(source: str) -> str:
+    """Returns the name of a file without the folders or the address that it came from."""
+    return PurePosixPath(urlsplit(source).path if "://" in source else source).name or source
 
 
 def poll_ends(minutes: int) -> str:
-    """How long a poll is open, in the largest unit that is not left empty: `1 day 3 hours left`."""
+    """Formats how long a poll is open, in the largest units that are not empty: `1 day 3 hours left`."""
     left = timedelta(minutes=minutes)
     hours, rest = divmod(left.seconds // 60, 60)
     units = (("day", left.days), ("hour", hours), ("minute", rest))
     return " ".join(f"{count} {unit}{'s' * (count != 1)}" for unit, count in units if count) + " left"
 
 
-def name_of(file: LoadedFile) -> str:
-    """The file's name, without the folders or the address it came from."""
-    return PurePosixPath(urlsplit(file.source).path if "://" in file.source else file.source).name or file.source
-
-
-def facts_of(file: LoadedFile) -> str:
-    """What the file is: an image, 1200 by 800, 85 kB."""
-    measured = f" {file.width}\N{MULTIPLICATION SIGN}{file.height}" if file.width and file.height else ""
-    return f"{_KINDS[file.kind]}{measured}, {_size(file.size)}"
-
-
-def by_level(findings: Iterable[Found]) -> list[tuple[str, list[str]]]:
-    """The sentences under the name of their level, errors first; a level without any is left out."""
-    said: dict[str, list[str]] = {level: [] for level in _LEVELS}
+def by_level(findings: Iterable[Found]) -> list[Findings]:
+    """Collects the sentences of each level, errors first; a level without any is left out."""
+    found: dict[str, list[str]] = {"error": [], "warning": [], "info": []}
     for finding in findings:
-        said[str(finding.level)].append(finding.sentence)
-    return [(_LEVELS[level][len(sentences) != 1], sentences) for level, sentences in said.items() if sentences]
-
-
-def _size(count: int) -> str:
-    kilobyte, megabyte = 1_000, 1_000_000
-    return f"{count / megabyte:.1f} MB" if count >= megabyte else f"{max(1, round(count / kilobyte))} kB"
-
-
-def as_markdown(head: PreviewHead, views: Sequence[PostView]) -> str:
-    """Write each post as X will show it, then what all of it costs and what the analysis found."""
-    blocks = [f"## {line(head.label)}", line(head.name)]
-    for view in views:
-        blocks += [_heading(view), quoted(_inside(view)), _footer(view)]
-    blocks += ["---", f"**Cost:** {line(usd(head.cost))}", *_findings(head)]
-    return "\n\n".join(blocks) + "\n"
-
-
-def _heading(view: PostView) -> str:
-    part = f" · part {view.part} of {view.parts}" if view.parts > 1 else ""
-    return f"### {line(view.account_name)} · {line(f'@{view.handle}')}{part}"
-
-
-def _inside(view: PostView) -> list[str]:
-    blocks = [_text(view.text)] if view.text.strip() else []
-    blocks += [_file(file, thumbnail) for file, thumbnail in view.pictured]
-    blocks += [_poll(view.poll)] if view.poll else []
-    return [*blocks, f"*{PAID_PARTNERSHIP}*"] if view.paid_partnership else blocks
-
-
-def _footer(view: PostView) -> str:
-    words = (length_of(view), who_may_reply(view), time_of(view))
-    return " · ".join(line(sentence) for sentence in words if sentence)
-
-
-def _findings(head: PreviewHead) -> Iterable[str]:
-    for title, sentences in by_level(head.findings):
-        yield f"**{title}**"
-        yield "\n".join(f"* {line(sentence)}" for sentence in sentences)
-
-
-def _file(file: LoadedFile, thumbnail: bytes | None) -> str:
-    words = f"{line(name_of(file))} ({line(facts_of(file))}): {line(file.alt_text or NO_ALT_TEXT)}"
-    if thumbnail is None:
-        return words
-    return f"{picture(file.alt_text or NO_ALT_TEXT, thumbnail)}\n\n{words}"
-
-
-def _poll(poll: PollContent) -> str:
-    answers = "\n".join(f"* {line(option)}" for option in poll.options)
-    return f"{answers}\n\nPoll, {poll_ends(poll.minutes)}"
-
-
-def _text(text: str) -> str:
-    """A text with its marks, each of its lines on a line of its own."""
-    marked = "".join(
-        escaped(piece.text) if piece.mark is Mark.PLAIN else _link(piece)
-        for piece in pieces("\n".join(BREAK.split(text)))
-    )
-    return "\\\n".join(with_spaces(each) or SPACE for each in marked.split("\n"))
-
-
-def _link(piece: Piece) -> str:
-    return f"[{escaped_in_link(piece.text)}]({_destination(piece.address)})"
-
-
-def _destination(address: str) -> str:
-    return address.replace("&", "&amp;")
+        found[str(finding.level)].append(finding.sentence)
+    return [Findings(level, tuple(sentences)) for level, sentences in found.items() if sentences]

@@ -1,8 +1,10 @@
-"""A report: its sections, their figures, and how each figure is written."""
+"""The document: what every report and preview is before it is written as Markdown, a page, a table or a file."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import NamedTuple
 
 from campaign.formatting import usd, written
@@ -10,6 +12,7 @@ from campaign.reporting.charts import Chart
 
 #: What a spreadsheet would take for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_MOST_ROWS = 10
 
 
 class Rate(float):
@@ -24,11 +27,11 @@ class Place(NamedTuple):
 
 
 Cell = str | int | Decimal | Rate | Place | datetime | date | None
-"""None is what nobody knows, and is shown as nothing."""
+"""None is an unknown figure, and is shown as nothing."""
 
 
 def shown(cell: Cell) -> str:
-    """A figure as people read it: 1,204 or 3.25 % or $0.20 or 2026-11-26 07:30 UTC."""
+    """Formats a figure for people: 1,204 or 3.25 % or $0.20 or 2026-11-26 07:30 UTC."""
     match cell:
         case Rate():
             return f"{100 * cell:.2f} %"
@@ -44,7 +47,7 @@ def shown(cell: Cell) -> str:
 
 
 def plain(cell: Cell) -> str:
-    """A figure as a spreadsheet reads it, with nothing in it that would be taken for a formula."""
+    """Formats a figure for spreadsheets, with nothing in it that would be taken for a formula."""
     match cell:
         case Rate():
             return f"{cell:.6f}"
@@ -60,31 +63,150 @@ def plain(cell: Cell) -> str:
 
 
 def harmless(words: str) -> str:
-    """Words that a spreadsheet takes for words."""
+    """Returns words that a spreadsheet takes for words."""
     return f"'{words}" if words.startswith(_FORMULA) else words
 
 
 def rate(figure: float | None) -> Rate | None:
-    """A rate as a cell."""
+    """Returns a rate as a cell."""
     return None if figure is None else Rate(figure)
+
+
+def shortened(rows: Sequence[tuple[Cell, ...]]) -> tuple[tuple[Cell, ...], ...]:
+    """Returns the first ten rows and the last; a row between them says how many are left out."""
+    left_out = len(rows) - _MOST_ROWS - 1
+    if left_out <= 0:
+        return tuple(rows)
+    return (*rows[:_MOST_ROWS], (f"{left_out:,} more", *[None] * (len(rows[0]) - 1)), rows[-1])
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a report. The columns of `rows` are named; the first of each row says what the row is about."""
+    """A paragraph, a chart and a table under a title; each may be missing.
 
-    title: str
+    The columns of `rows` are named; the first cell of each row names its subject. `text` begins with `bold`.
+    """
+
+    title: str = ""
     columns: tuple[str, ...] = ()
     rows: tuple[tuple[Cell, ...], ...] = ()
     chart: Chart | None = None
-    said: str = ""
-    """A sentence for people below the title."""
+    text: str = ""
+    bold: str = ""
+
+    def is_figures(self, place: int) -> bool:
+        """Whether a column holds figures, which stand on the right."""
+        return any(isinstance(row[place], int | float | Decimal) for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
-    """What is shown: a title, what it is about in one line, and its sections."""
+class Findings:
+    """The sentences of one level of an analysis; `level` is error, warning or info."""
+
+    level: str
+    sentences: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The word for one finding of the level."""
+        return {"error": "Error", "warning": "Warning", "info": "Note"}[self.level]
+
+    @property
+    def title(self) -> str:
+        """The heading of the list."""
+        return self.name if len(self.sentences) == 1 else f"{self.name}s"
+
+
+class Mark(StrEnum):
+    """How X shows a piece of a text; all but plain ones lead somewhere."""
+
+    PLAIN = ""
+    LINK = "link"
+    MENTION = "mention"
+    HASHTAG = "hashtag"
+    CASHTAG = "cashtag"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A stretch of a text that is shown one way; `address` is where it leads, http or https."""
+
+    text: str
+    mark: Mark = Mark.PLAIN
+    address: str = ""
+
+
+NO_ALT_TEXT = "No alternative text"
+PAID_PARTNERSHIP = "Paid partnership"
+
+
+@dataclass(frozen=True, slots=True)
+class Attachment:
+    """A file of a post or a message; `thumbnail` is a small JPEG, empty where there is none."""
+
+    name: str
+    facts: str = ""
+    """What the file is: an image, 1200 by 800, 85 kB."""
+    alt_text: str = ""
+    thumbnail: bytes = b""
+    kind: str = ""
+    path: str = ""
+    media_type: str = ""
+    size: int = 0
+    width: int = 0
+    height: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A post as its account will show it; `weight` is its length as X counts it."""
+
+    account_name: str
+    handle: str
+    label: str
+    part: int
+    parts: int
+    pieces: tuple[Piece, ...]
+    weight: int
+    limit: int
+    time: str
+    who_may_reply: str = ""
+    everyone_may_reply: bool = True
+    files: tuple[Attachment, ...] = ()
+    answers: tuple[str, ...] = ()
+    """The answers of its poll."""
+    poll_ends: str = ""
+    paid_partnership: bool = False
+
+    @property
+    def length(self) -> str:
+        """The length as X counts it, beside what the account may write: `123 of 280`."""
+        return f"{self.weight:,} of {self.limit:,}"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A direct message as its recipient will see it; `kind` says which one it is: the shortest, one at random."""
+
+    kind: str
+    recipient: str
+    sender: str
+    pieces: tuple[Piece, ...]
+    files: tuple[Attachment, ...] = ()
+
+
+Block = Section | Findings | Post | Message
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A title, a line that says what it is about, and its blocks."""
 
     title: str
-    about: str
-    sections: tuple[Section, ...]
+    lead: str
+    blocks: tuple[Block, ...]
+
+    @property
+    def sections(self) -> tuple[Section, ...]:
+        """The paragraphs, charts and tables."""
+        return tuple(block for block in self.blocks if isinstance(block, Section))

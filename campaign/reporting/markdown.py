@@ -1,11 +1,22 @@
-"""A report as Markdown, in which all words stay words."""
+"""Documents as Markdown, in which all words stay words."""
 
 import re
 from base64 import b64encode
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from campaign.reporting.charts import drawn
-from campaign.reporting.document import Cell, Report, Section, shown
+from campaign.reporting.document import (
+    NO_ALT_TEXT,
+    PAID_PARTNERSHIP,
+    Block,
+    Document,
+    Findings,
+    Message,
+    Piece,
+    Post,
+    Section,
+    shown,
+)
 
 BREAK = re.compile(r"\r\n?|[\n\v\f\x85\u2028\u2029]")
 """Whatever ends a line, or might for some reader."""
@@ -24,82 +35,103 @@ _ADDRESS = re.compile(r"https?:(?=//)|www(?=\.)|(?<=[-.\w+])@(?=[-\w])", re.IGNO
 _JOINER = "\N{WORD JOINER}"
 
 
-def line(words: str) -> str:
-    """Words on one line."""
-    return with_spaces(escaped(" ".join(BREAK.split(words))))
-
-
-def strange_line(words: str) -> str:
-    """Words of a stranger on one line: no address in them becomes a link."""
-    return line(unlinked(words))
-
-
-def strange_text(text: str) -> str:
-    """A text with a stranger's words in it, each of its lines on a line of its own; no address becomes a link."""
-    return "\\\n".join(with_spaces(escaped(unlinked(each))) or SPACE for each in BREAK.split(text))
+def in_line(words: str) -> str:
+    """Writes any words on one line: no mark in them counts, and no address in them becomes a link."""
+    return with_spaces(escaped(" ".join(BREAK.split(unlinked(words)))))
 
 
 def unlinked(words: str) -> str:
-    """The same to look at, with something invisible where an address would be found."""
+    """Returns the same to look at, with something invisible where an address would be found."""
     return _ADDRESS.sub(rf"\g<0>{_JOINER}", words)
 
 
 def escaped(words: str) -> str:
-    """Words without any mark of Markdown or HTML."""
+    """Escapes every mark of Markdown and HTML."""
     return words.translate(_ESCAPES)
 
 
-def escaped_in_link(words: str) -> str:
-    """The words of a link."""
-    return words.translate(_ESCAPES_IN_LINK)
-
-
 def with_spaces(text: str) -> str:
-    """Lines that keep their spaces."""
+    """Keeps the spaces of lines."""
     return _SPACES.sub(lambda found: f"{_JOINER * (not found.start())}{SPACE * len(found[0])}", text)
 
 
 def quoted(blocks: Sequence[str]) -> str:
-    """Blocks of Markdown as a quotation."""
+    """Writes blocks of Markdown as a quotation."""
     return "\n".join(f"> {each}" for each in "\n\n".join(blocks).split("\n"))
 
 
 def picture(alt_text: str, content: bytes, media_type: str = "image/jpeg") -> str:
-    """A picture that needs no server; both of Prefect's UIs show it."""
-    return f"![{line(alt_text)}](data:{media_type};base64,{b64encode(content).decode()})"
+    """Writes a picture that needs no server; both of Prefect's UIs show it."""
+    return f"![{in_line(alt_text)}](data:{media_type};base64,{b64encode(content).decode()})"
 
 
-def table(rows: Sequence[Mapping[str, str]], numbers: Sequence[str] = ()) -> str:
-    """A table whose cells are words only, at least one row; the columns of `numbers` are on the right."""
-    head = list(rows[0])
-    lines = [head, ["--:" if name in numbers else "---" for name in head]]
-    lines += [[strange_line(row[name]) for name in head] for row in rows]
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def as_markdown(report: Report) -> str:
-    """Write a report as the Prefect UI shows it."""
-    blocks = [f"## {strange_line(report.title)}", strange_line(report.about)]
-    for section in report.sections:
-        blocks += _section(section)
+def as_markdown(document: Document) -> str:
+    """Writes a document as both of Prefect's UIs show it."""
+    blocks = [f"## {in_line(document.title)}", *filter(None, [in_line(document.lead)])]
+    follows_sample = False
+    for block in document.blocks:
+        is_sample = isinstance(block, Post | Message)
+        if follows_sample and not is_sample:
+            blocks.append("---")
+        blocks += _block(block)
+        follows_sample = is_sample
     return "\n\n".join(blocks) + "\n"
 
 
+def _block(block: Block) -> Iterator[str]:
+    match block:
+        case Findings():
+            yield f"**{block.title}**"
+            yield "\n".join(f"* {in_line(sentence)}" for sentence in block.sentences)
+        case Post():
+            part = f" · part {block.part} of {block.parts}" if block.parts > 1 else ""
+            yield f"### {in_line(block.account_name)} · {in_line(f'@{block.handle}')}{part}"
+            yield quoted([*_sample(block), *_poll(block)])
+            yield " · ".join(map(in_line, filter(None, [block.length, block.who_may_reply, block.time])))
+        case Message():
+            to = f" · to {block.recipient} · from @{block.sender}" if block.recipient else ""
+            yield f"### {in_line(f'{block.kind}{to}')}"
+            yield quoted([*_sample(block)])
+        case Section():
+            yield from _section(block)
+
+
 def _section(section: Section) -> Iterator[str]:
-    yield f"### {strange_line(section.title)}"
-    if section.said:
-        yield strange_line(section.said)
+    if section.title:
+        yield f"### {in_line(section.title)}"
+    bold = f"**{in_line(section.bold)}** " if section.bold else ""
+    if words := f"{bold}{in_line(section.text)}".strip():
+        yield words
     if section.chart:
         yield picture(section.chart.alt_text, drawn(section.chart), "image/svg+xml")
     if section.rows:
-        rows = [dict(zip(section.columns, map(shown, row), strict=True)) for row in section.rows]
-        yield table(rows, numbers=[name for place, name in enumerate(section.columns) if is_figures(section, place)])
+        aligned = ["--:" if section.is_figures(place) else "---" for place in range(len(section.columns))]
+        lines = [[*map(in_line, section.columns)], aligned]
+        lines += [[in_line(shown(cell)) for cell in row] for row in section.rows]
+        yield "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def is_figures(section: Section, place: int) -> bool:
-    """Whether a column holds figures, which stand on the right."""
-    return any(_is_figure(row[place]) for row in section.rows)
+def _sample(sample: Post | Message) -> Iterator[str]:
+    """The text, each of its lines on a line of its own, and the files; only a post has links."""
+    if isinstance(sample, Message):
+        marked = escaped(unlinked("".join(piece.text for piece in sample.pieces)))
+    else:
+        marked = "".join(_link(piece) if piece.address else escaped(piece.text) for piece in sample.pieces)
+    if marked.strip():
+        yield "\\\n".join(with_spaces(each) or SPACE for each in BREAK.split(marked))
+    for file in sample.files:
+        alt_text, facts = file.alt_text or NO_ALT_TEXT, f" ({in_line(file.facts)})" if file.facts else ""
+        words = f"{in_line(file.name)}{facts}: {in_line(alt_text)}"
+        yield f"{picture(alt_text, file.thumbnail)}\n\n{words}" if file.thumbnail else words
 
 
-def _is_figure(cell: Cell) -> bool:
-    return not isinstance(cell, str | tuple) and cell is not None and not hasattr(cell, "isoformat")
+def _link(piece: Piece) -> str:
+    return f"[{piece.text.translate(_ESCAPES_IN_LINK)}]({piece.address.replace('&', '&amp;')})"
+
+
+def _poll(post: Post) -> Iterator[str]:
+    if post.answers:
+        yield "\n".join(f"* {in_line(answer)}" for answer in post.answers)
+        yield f"Poll, {post.poll_ends}"
+    if post.paid_partnership:
+        yield f"*{PAID_PARTNERSHIP}*"

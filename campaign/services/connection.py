@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import pendulum
 from pydantic import SecretStr
@@ -14,18 +15,20 @@ from campaign.services import store
 from campaign.services.check import Problem, problems_of, sentence_of
 from campaign.services.fields import SECRETS
 from campaign.settings import load_settings
-from campaign.x.gateway import Gateway, connect
 from campaign.x.keys import Keys
-from campaign.x.oauth import AppKeys
 from campaign.x.types import Account
 from models import ApiVersion, SecretKind, Service, ServiceState
+
+if TYPE_CHECKING:
+    from campaign.x.gateway import Gateway
+    from campaign.x.oauth import AppKeys
 
 #: X is asked again about a service that is well after this time.
 CHECKED_FOR = timedelta(hours=24)
 _ACCOUNT = "reading the account"
 
 
-def gateway_of(service: Service) -> Gateway:
+def gateway_of(service: Service) -> "Gateway":
     """Connects to X with the keys of a service; raises NotPossible when it was removed, WrongUsage for a lost key."""
     if not service.is_connected:
         raise NotPossible(f"The service {service.internal_name} has been removed.")
@@ -33,17 +36,21 @@ def gateway_of(service: Service) -> Gateway:
 
 
 @lru_cache(maxsize=1000)
-def _connect(service_id: int, _saved_at: datetime | None, api_version: ApiVersion, owned: bool) -> Gateway:
+def _connect(service_id: int, _saved_at: datetime | None, api_version: ApiVersion, owned: bool) -> "Gateway":
     """Connects once per process and change of the service: steps that follow each other share the connection."""
+    from campaign.x.gateway import connect
+
     secrets = _secrets_of(service_id)
     keys = Keys(*(secrets[name] for name in SECRETS[:4]))
     return connect(keys, api_version=api_version, owned=owned, base_url=load_settings().x_api_url)
 
 
-def app_keys_of(service: Service) -> AppKeys:
+def app_keys_of(service: Service) -> "AppKeys":
     """Reads the keys of the developer app that people sign in with; raises WrongUsage when the service was removed."""
     if not service.is_connected:
         raise WrongUsage(f"The service {service.internal_name} has been removed.")
+    from campaign.x.oauth import AppKeys
+
     secrets = _secrets_of(service.id)
     return AppKeys(*(secrets[name] for name in ("consumer_key", "consumer_secret", "client_id", "client_secret")))
 

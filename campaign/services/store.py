@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
@@ -14,12 +14,14 @@ from campaign.db import vault
 from campaign.db.engine import reading
 from campaign.errors import WrongUsage
 from campaign.services.check import Problem, is_ok
-from campaign.services.fields import ServiceFields
 from campaign.x.types import Account, check_handle
 from models import FormProblem, SecretKind, Service, ServiceState
 
+if TYPE_CHECKING:
+    from campaign.services.fields import ServiceFields
 
-def create(session: Session, fields: ServiceFields, now: datetime) -> Service:
+
+def create(session: Session, fields: "ServiceFields", now: datetime) -> Service:
     """Connects an account; raises WrongUsage when a connected one has its internal name.
 
     A service that was removed and is made again gets its row back, and with it its visitors.
@@ -35,7 +37,7 @@ def create(session: Session, fields: ServiceFields, now: datetime) -> Service:
     return _save(session, service, fields, now, exists)
 
 
-def change(session: Session, service: Service, fields: ServiceFields, now: datetime) -> Service:
+def change(session: Session, service: Service, fields: "ServiceFields", now: datetime) -> Service:
     """Changes a service; raises WrongUsage when another connected one has its internal name.
 
     Its row stays through a change of the internal name: the account was renamed, its followers are the same. What is
@@ -48,7 +50,7 @@ def change(session: Session, service: Service, fields: ServiceFields, now: datet
     return _save(session, service, fields, now, taken)
 
 
-def _save(session: Session, service: Service, fields: ServiceFields, now: datetime, taken: WrongUsage) -> Service:
+def _save(session: Session, service: Service, fields: "ServiceFields", now: datetime, taken: WrongUsage) -> Service:
     for name, value in fields.columns().items():
         setattr(service, name, value)
     service.saved_at = now
@@ -63,6 +65,8 @@ def _save(session: Session, service: Service, fields: ServiceFields, now: dateti
 
 def read_values(session: Session, service: Service) -> dict[str, Any]:
     """Returns all fields of a service as `read_fields` takes them, keys included; raises WrongUsage for a lost key."""
+    from campaign.services.fields import ServiceFields
+
     values = {name: getattr(service, name) for name in ServiceFields.model_fields if hasattr(service, name)}
     return values | (vault.read(session, SecretKind.SERVICE_KEYS, service.id) or {})
 

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 import pendulum
 from sqlmodel import Session
 
-from campaign.contacts.report import Acquisition, InvitationReport, in_words
+from campaign.contacts.report import section_of
 from campaign.formatting import written
 from campaign.reporting.charts import Chart, Measure, bars_of, over_time
-from campaign.reporting.document import Cell, Place, Report, Section, rate
+from campaign.reporting.document import Cell, Document, Place, Section, rate
 from campaign.services.fields import block_name
 from campaign.settings import load_settings
 from campaign.statistics import numbers as engagement_deliveries
@@ -45,11 +45,11 @@ def reactions_section(posts: Sequence[PostNumbers], engagement: Engagement, figu
     known = tuple(getattr(engagement, kind) for kind in KINDS)
     chart = Chart("Reactions by kind", tuple(WORDS[kind] for kind in KINDS), (("Reactions", known),))
     if engagement.reactions is None:
-        return Section("Reactions", said="X has not been asked yet: run engagement-statistics.")
+        return Section("Reactions", text="X has not been asked yet: run engagement-statistics.")
     counted_at = max(post.counted_at for post in posts if post.counted_at)
-    said = "Reactions are reposts, likes, replies, quotes and bookmarks; the rate is reactions / impressions."
+    text = "Reactions are reposts, likes, replies, quotes and bookmarks; the rate is reactions / impressions."
     return Section(
-        "Reactions", ("What", "Number"), tuple(rows), chart, f"{said} Last counted at {written(counted_at)}."
+        "Reactions", ("What", "Number"), tuple(rows), chart, f"{text} Last counted at {written(counted_at)}."
     )
 
 
@@ -84,9 +84,9 @@ def delivery_place(name: str, label: str) -> Place:
     return Place(words if len(words) <= _SHORT else f"{words[:_SHORT]}…", f"/reports/delivery/{name}")
 
 
-def delivery_report_of(numbers: DeliveryNumbers) -> Report:
+def delivery_report_of(numbers: DeliveryNumbers) -> Document:
     """Who got it, what they did, when they clicked, and what it cost."""
-    return Report(numbers.title, _about(numbers), tuple(_sections(numbers)))
+    return Document(numbers.title, _about(numbers), tuple(_sections(numbers)))
 
 
 def _about(numbers: DeliveryNumbers) -> str:
@@ -126,8 +126,8 @@ def _clicks(numbers: DeliveryNumbers) -> Iterator[Section]:
     if not numbers.links:
         return
     links = tuple((link.label or link.url, link.category, link.url, link.clicks, link.robots) for link in numbers.links)
-    said = "Robots such as X's own look at links too; they are counted apart and nowhere else."
-    yield Section("Links", ("Link", "Category", "Address", "Clicks", "Robots"), links, None, said)
+    text = "Robots such as X's own look at links too; they are counted apart and nowhere else."
+    yield Section("Links", ("Link", "Category", "Address", "Clicks", "Robots"), links, None, text)
     if numbers.clicks_by_hour:
         yield _over_time(numbers)
 
@@ -142,10 +142,10 @@ _DAYS_DRAWN = 90
 _KINDS = {DeliveryKind.POST: "post", DeliveryKind.DM: "messages"}
 
 
-def service_report_of(numbers: ServiceStatistics) -> Report:
+def service_report_of(numbers: ServiceStatistics) -> Document:
     """How its audience grows, what people do with its posts and when, and which posts did best."""
     about = f"@{numbers.name} · the last {numbers.deliveries:,} deliveries with posts"
-    return Report(numbers.label or f"@{numbers.name}", about, tuple(_service_sections(numbers)))
+    return Document(numbers.label or f"@{numbers.name}", about, tuple(_service_sections(numbers)))
 
 
 def _service_sections(numbers: ServiceStatistics) -> Iterator[Section]:
@@ -158,20 +158,20 @@ def _service_sections(numbers: ServiceStatistics) -> Iterator[Section]:
     if numbers.posts:
         yield _deliveries(numbers.posts)
     if numbers.acquisition:
-        yield _contacts(numbers.acquisition)
+        yield section_of(numbers.acquisition, "Contacts")
 
 
 def _audience(days: Sequence[Day]) -> Iterator[Section]:
     if not days:
-        yield Section("Audience", said="No account sync has read all followers yet.")
+        yield Section("Audience", text="No account sync has read all followers yet.")
         return
     drawn = days[-_DAYS_DRAWN:]
     labels = tuple(f"{day.day:%m-%d}" for day in drawn)
     growth = Chart("Followers at the end of each day (UTC)", labels, (("Followers", _of(drawn, "followers")),))
     changed = tuple((day.day, day.followers, day.gained, day.lost) for day in reversed(days) if day.gained or day.lost)
     first, last = days[0], days[-1]
-    said = f"{last.followers:,} followers on {last.day}; {first.followers:,} on {first.day}, when they were first read."
-    yield Section("Audience", chart=_as_line(growth), said=said)
+    text = f"{last.followers:,} followers on {last.day}; {first.followers:,} on {first.day}, when they were first read."
+    yield Section("Audience", chart=_as_line(growth), text=text)
     if changed:
         pair = ("Gained", _of(drawn, "gained")), ("Lost", _of(drawn, "lost"))
         chart = Chart("Followers gained and lost on each day (UTC)", labels, pair)
@@ -214,20 +214,7 @@ def _last_row(posts: Sequence[PostNumbers]) -> tuple[Cell, ...]:
     return (place, first.published_at, len(posts), together.impressions, together.reactions, rate(rate_of(numbers)))
 
 
-def _contacts(acquisition: Acquisition) -> Section:
-    """What came of inviting followers to share their profile."""
-    rows: list[tuple[Cell, ...]] = [_invitation_row(one) for one in acquisition.invitations]
-    steps = tuple(step for step, _ in acquisition.funnel.as_rows())
-    return Section("Contacts", ("Invitation", *steps), tuple(rows), said=in_words(acquisition))
-
-
-def _invitation_row(one: InvitationReport) -> tuple[Cell, ...]:
-    """Of a post it is not known who saw or opened it."""
-    untold = () if one.is_personal else ("Invited", "Opened")
-    return (one.label or one.name, *(None if step in untold else count for step, count in one.funnel.as_rows()))
-
-
-def overview_of(numbers: Overview) -> Report:
+def overview_of(numbers: Overview) -> Document:
     """All services with their last 30 days, and the newest deliveries."""
     services = tuple(_service_row(one) for one in numbers.services)
     columns = (
@@ -242,7 +229,7 @@ def overview_of(numbers: Overview) -> Report:
         Section("Services", columns, services, None, none),
         Section("Deliveries", (*newest, "Cost", "For each click"), deliveries, None, nothing),
     )
-    return Report("All services", f"The last {LAST_DAYS} days, and the newest deliveries", sections)
+    return Document("All services", f"The last {LAST_DAYS} days, and the newest deliveries", sections)
 
 
 def _service_row(one: ServiceLine) -> tuple[Cell, ...]:
@@ -263,7 +250,7 @@ def _delivery_row(one: DeliveryNumbers) -> tuple[Cell, ...]:
 MOST_DELIVERIES = 20
 
 
-def list_reports(session: Session, services: Sequence[Service]) -> Iterator[tuple[str, Report]]:
+def list_reports(session: Session, services: Sequence[Service]) -> Iterator[tuple[str, Document]]:
     """Makes the reports of all services, of each of these, and of the newest deliveries, each with its key."""
     overview = engagement_deliveries.overview(session, TARIFF, pendulum.now("UTC"))
     yield "engagement-all", overview_of(overview)

@@ -7,14 +7,16 @@ from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
 
+from jinja2 import ChoiceLoader, PackageLoader
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from campaign.web.preview import environment as environment_pages
+from campaign.reporting.html import environment
 from campaign.web.security import policy
 
+_pages = environment.overlay(loader=ChoiceLoader([PackageLoader("campaign.web"), PackageLoader("campaign.reporting")]))
 _A_YEAR = "public, max-age=31536000, immutable"
 
 
@@ -31,7 +33,7 @@ def page(
 
     `posts_to` are the origins besides ours at which its forms may end; a browser counts redirects too.
     """
-    text = environment_pages.get_template(template).render(**facts)
+    text = _pages.get_template(template).render(**facts)
     return HTMLResponse(text, status, {"Content-Security-Policy": policy(posts_to)} | dict(headers or {}))
 
 
@@ -66,7 +68,7 @@ def _style(name: str) -> str:
     return f"/styles/{name}?{sha256(_sheets()[name]).hexdigest()[:12]}"
 
 
-environment_pages.globals["style"] = _style
+_pages.globals = environment.globals | {"style": _style}
 
 
 def trouble(status: int, told_with: str) -> Response:

@@ -1,9 +1,7 @@
 """The reports as pages, behind a key."""
 
 import hmac
-from base64 import b64encode
 from collections.abc import Awaitable, Callable
-from datetime import date
 from typing import Any
 
 import pendulum
@@ -18,10 +16,9 @@ from starlette.routing import Route
 from campaign.db.engine import reading
 from campaign.deliveries import store as deliveries
 from campaign.errors import WrongUsage
-from campaign.reporting.charts import NARROW, WIDE, Chart, Size, drawn
 from campaign.reporting.csv_file import as_csv
-from campaign.reporting.document import Cell, Place, Report, Section, shown
-from campaign.reporting.markdown import is_figures
+from campaign.reporting.document import Document
+from campaign.reporting.html import table
 from campaign.services import store as services
 from campaign.settings import load_settings
 from campaign.statistics import numbers as engagement_deliveries
@@ -124,42 +121,7 @@ def _purpose(key: str) -> str:
     return f"reports {key}"
 
 
-#: Characters from which on words may be broken anywhere, as addresses have to be.
-_LONG = 30
-#: A table with more columns stands below its picture.
-_COLUMNS_BESIDE = 4
-
-
-def seen(report: Report) -> dict[str, Any]:
-    """What the template of a report is given."""
-    return {"title": report.title, "about": report.about, "sections": [_section(each) for each in report.sections]}
-
-
-def _section(section: Section) -> dict[str, Any]:
-    heads = [(name, is_figures(section, place)) for place, name in enumerate(section.columns)]
-    rows = [[_cell(cell, is_figure=head[1]) for cell, head in zip(row, heads, strict=True)] for row in section.rows]
-    chart = section.chart and _picture(section.chart)
-    is_beside = bool(chart and rows) and len(heads) <= _COLUMNS_BESIDE
-    facts = {"title": section.title, "said": section.said, "chart": chart, "heads": heads, "rows": rows}
-    return {**facts, "is_beside": is_beside}
-
-
-def _cell(cell: Cell, *, is_figure: bool) -> dict[str, Any]:
-    words = shown(cell)
-    kind = "figure" if is_figure else "time" if isinstance(cell, date) else "long" if len(words) > _LONG else "words"
-    return {"words": words, "address": cell.address if isinstance(cell, Place) else "", "kind": kind}
-
-
-def _picture(chart: Chart) -> dict[str, str]:
-    return {"alt": chart.alt_text, "wide": _address(chart, WIDE), "narrow": _address(chart, NARROW)}
-
-
-def _address(chart: Chart, size: Size) -> str:
-    """The picture in the page itself: nothing more is asked for, and no script or style of it counts outside it."""
-    return f"data:image/svg+xml;base64,{b64encode(drawn(chart, size, follows_page=True)).decode()}"
-
-
-_Read = Callable[[str], Report | None]
+_Read = Callable[[str], Document | None]
 _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -212,17 +174,21 @@ def _file_name(path: str) -> str:
 
 
 def _facts(read: _Read, name: str) -> dict[str, Any] | None:
-    report = read(name)
-    return seen(report) if report else None
+    return facts_of(document) if (document := read(name)) else None
 
 
-def _everything(_name: str) -> Report:
+def facts_of(document: Document) -> dict[str, Any]:
+    """Returns what the template of a report shows."""
+    return {"document": document, "sections": [table(section) for section in document.sections]}
+
+
+def _everything(_name: str) -> Document:
     with reading() as session:
         overview = engagement_deliveries.overview(session, TARIFF, pendulum.now("UTC"))
     return reports.overview_of(overview)
 
 
-def _delivery(name: str) -> Report | None:
+def _delivery(name: str) -> Document | None:
     with reading() as session:
         try:
             numbers = engagement_deliveries.delivery_numbers(session, deliveries.named(session, name), TARIFF)
@@ -231,7 +197,7 @@ def _delivery(name: str) -> Report | None:
     return reports.delivery_report_of(numbers)
 
 
-def _service(name: str) -> Report | None:
+def _service(name: str) -> Document | None:
     with reading() as session:
         service = services.find(session, name)
         numbers = engagement_deliveries.service_numbers(session, service, load_settings().timezone) if service else None

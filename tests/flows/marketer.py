@@ -13,9 +13,7 @@ from tasks.services import TwitterService, take_over
 from tests.simulated_x import Brand, SimulatedX
 
 
-def form_of(
-    client: SyncPrefectClient, x: SimulatedX, username: str, followers: int = 0, **more: Any
-) -> tuple[Brand, dict[str, Any]]:
+def form_of(x: SimulatedX, username: str, followers: int = 0, **more: Any) -> tuple[Brand, dict[str, Any]]:
     """An account with a saved form, and the reference to the form that the UI's drop-down sends."""
     brand = x.make(username, followers, **more)
     filled_in = brand.form(proof=bool(more), synchronize=followers > 0, spend_cap=1_000)

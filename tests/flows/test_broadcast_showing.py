@@ -13,12 +13,12 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import Artifact
 
+from campaign.broadcasts.kind import BroadcastKind
 from campaign.broadcasts.report import WaveNumbers, report_on
 from campaign.db.engine import writing
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.findings import Analysis, Sample
 from campaign.deliveries.kind import Analysed, Rendered
-from campaign.kinds import BroadcastKind
 from deployments.server import Server
 from models import Delivery, DeliveryState, Message, MessageState
 from tasks import dm_broadcast

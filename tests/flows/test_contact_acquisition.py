@@ -90,7 +90,7 @@ def test_people_are_invited_once_and_a_yes_brings_the_profile_by_itself(
     client: SyncPrefectClient, x: SimulatedX, pages: str
 ) -> None:
     url = pages
-    acme, form = form_of(client, x, "acme", FOLLOWERS, callbacks=[f"{url}/join/callback"])
+    acme, form = form_of(x, "acme", FOLLOWERS, callbacks=[f"{url}/join/callback"])
     acme.connect(join_purpose="To greet you by your name.", spend_cap=1_000, **acme.client)
     assert sync("acme").is_completed
 
@@ -131,7 +131,7 @@ def test_people_are_invited_once_and_a_yes_brings_the_profile_by_itself(
 
 @pytest.mark.timeout(200)
 def test_a_post_invites_everybody_who_reads_it(client: SyncPrefectClient, x: SimulatedX, house: Home) -> None:
-    _, form = form_of(client, x, "acme")
+    _, form = form_of(x, "acme")
     run_id = start(client, ACQUISITION, post=invitation(form, "Public") | {"approval": "automatic"})
     wait_for(client, run_id, "Completed")
     wait_until(lambda: finished("Public"))
@@ -139,8 +139,8 @@ def test_a_post_invites_everybody_who_reads_it(client: SyncPrefectClient, x: Sim
     assert f"{house.pages_url}/join/acme?i=" in post["text"]
 
 
-def test_what_invites_nobody_is_refused_in_one_sentence(client: SyncPrefectClient, x: SimulatedX) -> None:
-    form_of(client, x, "acme")
+def test_what_invites_nobody_is_refused_in_one_sentence(x: SimulatedX) -> None:
+    form_of(x, "acme")
     given: dict[str, Any] = {"label": "Silent", "services": [TwitterService.load(block_name("acme"))]}
     silent = PostInvitationForm(**given, text="Come!")
     refused = contact_acquisition(post=silent, return_state=True)

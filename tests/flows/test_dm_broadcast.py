@@ -60,7 +60,7 @@ def wait_until_nothing_is_scheduled(client: SyncPrefectClient) -> None:
 def test_a_broadcast_goes_out_over_several_windows_after_proof_and_yes_and_stop_is_honoured(
     client: SyncPrefectClient, x: SimulatedX
 ) -> None:
-    acme, form = form_of(client, x, "acme", FOLLOWERS)
+    acme, form = form_of(x, "acme", FOLLOWERS)
     assert sync("acme").is_completed
     truth = acme.truth()
     wanted = [user for user in acme.users() if user["id"] in truth and (truth[user["id"]][2] or 0) > 1_500]

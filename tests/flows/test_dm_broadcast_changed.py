@@ -42,7 +42,7 @@ def change_text(text: str) -> None:
 
 @pytest.mark.timeout(240)
 def test_a_yes_to_what_was_shown_before_a_change_is_none(client: SyncPrefectClient, x: SimulatedX) -> None:
-    acme, form = form_of(client, x, "acme", 3)
+    acme, form = form_of(x, "acme", 3)
     assert sync("acme").is_completed
     run_id = start(client, "dm-broadcast/dm-broadcast", broadcast={"label": "x", "services": [form], "text": "Old"})
     wait_for(client, run_id, "Suspended")

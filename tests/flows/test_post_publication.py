@@ -20,9 +20,9 @@ from tests.simulated_x import Brand, SimulatedX
 DEPLOYMENT = "post-publication/post-publication"
 
 
-def connect(client: SyncPrefectClient, x: SimulatedX, username: str, **more: Any) -> tuple[Brand, dict[str, Any]]:
+def connect(x: SimulatedX, username: str, **more: Any) -> tuple[Brand, dict[str, Any]]:
     """An account with a saved form, and the reference to the form that the UI's drop-down sends."""
-    return form_of(client, x, username, **more)
+    return form_of(x, username, **more)
 
 
 def start(client: SyncPrefectClient, **parameters: Any) -> UUID:
@@ -37,8 +37,8 @@ def posts_of(brand: Brand) -> list[dict[str, Any]]:
 def test_a_thread_with_a_picture_goes_out_on_two_accounts_after_proof_and_yes(
     client: SyncPrefectClient, x: SimulatedX, tmp_path: Path
 ) -> None:
-    (acme, acme_form), (bolt, bolt_form) = connect(client, x, "acme"), connect(client, x, "bolt")
-    proof, proof_form = connect(client, x, "acme_test", protected=True)
+    (acme, acme_form), (bolt, bolt_form) = connect(x, "acme"), connect(x, "bolt")
+    proof, proof_form = connect(x, "acme_test", protected=True)
     file = tmp_path / "launch.png"
     file.write_bytes(picture("PNG"))
     form = {
@@ -78,7 +78,7 @@ def test_a_thread_with_a_picture_goes_out_on_two_accounts_after_proof_and_yes(
 
 
 def test_after_a_no_nothing_goes_out_and_the_run_says_so(client: SyncPrefectClient, x: SimulatedX) -> None:
-    acme, form = connect(client, x, "acme")
+    acme, form = connect(x, "acme")
     run_id = start(client, post={"label": "Rejected", "services": [form], "text": "Not this."})
     wait_for(client, run_id, "Suspended")
 
@@ -90,7 +90,7 @@ def test_after_a_no_nothing_goes_out_and_the_run_says_so(client: SyncPrefectClie
 
 
 def test_a_post_with_an_error_is_told_in_one_sentence_and_asks_nobody(client: SyncPrefectClient, x: SimulatedX) -> None:
-    acme, form = connect(client, x, "acme")
+    acme, form = connect(x, "acme")
     run_id = start(client, post={"label": "Long", "services": [form], "text": "x" * 281})
     failed = wait_for(client, run_id, "Failed")
     assert "281" in str(failed.state and failed.state.message)
@@ -100,7 +100,7 @@ def test_a_post_with_an_error_is_told_in_one_sentence_and_asks_nobody(client: Sy
 def test_what_x_does_not_allow_now_goes_on_by_itself_in_a_run_of_its_own(
     client: SyncPrefectClient, x: SimulatedX
 ) -> None:
-    acme, form = connect(client, x, "acme")
+    acme, form = connect(x, "acme")
     x.limit(8, posts=1)
     thread = {"label": "Slow", "services": [form], "text": "First", "more_parts": ["Second"], "approval": "automatic"}
 
@@ -115,7 +115,7 @@ def test_what_x_does_not_allow_now_goes_on_by_itself_in_a_run_of_its_own(
 
 
 def test_a_contact_date_ahead_schedules_a_run_for_that_time(client: SyncPrefectClient, x: SimulatedX) -> None:
-    acme, form = connect(client, x, "acme")
+    acme, form = connect(x, "acme")
     at = pendulum.now("Europe/Brussels").add(days=1)
     post = {
         "label": "Tomorrow",
@@ -135,7 +135,7 @@ def test_a_contact_date_ahead_schedules_a_run_for_that_time(client: SyncPrefectC
 
 
 def test_a_form_with_a_wrong_type_starts_no_run(client: SyncPrefectClient, x: SimulatedX) -> None:
-    _, form = connect(client, x, "acme")
+    _, form = connect(x, "acme")
     with pytest.raises(PrefectHTTPStatusError) as refused:
         start(client, post={"label": "Wrong", "services": [form], "text": ["not", "a", "text"]})
     assert refused.value.response.status_code == 409

@@ -21,7 +21,7 @@ def sync(*services: str) -> State:
 
 
 def test_a_form_that_cannot_be_used_does_not_stop_the_others(client: SyncPrefectClient, x: SimulatedX) -> None:
-    bad, swapped, well = (form_of(client, x, name, 10)[0] for name in ("bad", "swapped", "well"))
+    bad, swapped, well = (form_of(x, name, 10)[0] for name in ("bad", "swapped", "well"))
     change_form(client, bad, consumer_key="")
     change_form(client, swapped, consumer_key=swapped.keys["access_token"], access_token=swapped.keys["consumer_key"])
 
@@ -37,8 +37,8 @@ def test_a_form_that_cannot_be_used_does_not_stop_the_others(client: SyncPrefect
 
 
 def test_two_forms_for_one_handle_are_told(client: SyncPrefectClient, x: SimulatedX) -> None:
-    brand, _ = form_of(client, x, "acme", 10)
-    other, _ = form_of(client, x, "acme_b", 10)
+    brand, _ = form_of(x, "acme", 10)
+    other, _ = form_of(x, "acme_b", 10)
     change_form(client, other, internal_name="ACME")
 
     message = str(sync().message)

@@ -9,7 +9,7 @@ from sqlmodel import Session, select
 
 from campaign.broadcasts import report as broadcast_reports
 from campaign.broadcasts import waves
-from campaign.broadcasts.report import ReasonCount, report_on, standing_of
+from campaign.broadcasts.report import ReasonCount, document_of, report_on, standing_of
 from campaign.db.engine import reading, writing
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Draft
@@ -168,7 +168,7 @@ def test_the_report_has_all_of_it(sent: Delivery) -> None:
     ]
     assert (report.started_at, report.goes_on_at) == (NOW, NOW + HOUR)
     assert len(report.waves) == 3
-    assert report.as_markdown()
+    assert document_of(report)
 
 
 def test_a_broadcast_that_did_not_start_has_a_report_too(database: Database) -> None:
@@ -177,7 +177,7 @@ def test_a_broadcast_that_did_not_start_has_a_report_too(database: Database) -> 
         delivery = deliveries.create(session, broadcast(), "dm-new", [], None, actor="a test", now=NOW)
     report = report_on(delivery)
     assert (report.numbers.total, report.per_hour, report.duration, report.ends_about) == (0, (), timedelta(), None)
-    assert report.as_markdown()
+    assert document_of(report)
 
 
 def test_what_does_not_change_on_the_way_is_read_once(sent: Delivery) -> None:

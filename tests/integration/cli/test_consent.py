@@ -73,12 +73,12 @@ def test_a_consent_that_was_given_before_is_told() -> None:
         (("consent", "grant", "acme", "99", *NOTE), "There is no visitor '99'"),
         (("consent", "grant", "acme", "@", *NOTE), "There is no visitor '@'"),
         (("consent", "grant", "other", "ana", *NOTE), "There is no service other"),
-        (("consent", "grant", "acme", "ana", "--note", " "), "Say with --note what proves it."),
+        (("consent", "grant", "acme", "ana", "--note", " "), "The note is empty; give the evidence with --note."),
         (("consent", "grant", "acme", "ana"), "--note"),
         (("consent", "withdraw", "acme", "dee", *NOTE), "There is no visitor 'dee'"),
         (("consent", "list", "other"), "There is no service other"),
         (("denylist", "add", "cy", *NOTE), "name one by the X user id: 3 and 4."),
-        (("denylist", "add", "ana", "--note", ""), "Say with --note"),
+        (("denylist", "add", "ana", "--note", ""), "The note is empty"),
         (("denylist", "remove", "ana", "--service", "other"), "There is no service other"),
     ],
 )
@@ -103,7 +103,7 @@ def test_a_withdrawal_is_an_opt_out_by_an_operators_word(acme: Service) -> None:
 @pytest.mark.usefixtures("acme")
 def test_who_opted_out_is_granted_nothing_until_it_is_lifted() -> None:
     done("consent", "withdraw", "acme", "ana", *NOTE)
-    assert "ana is never written to by acme" in refused("consent", "grant", "acme", "ana", *NOTE, status=1)
+    assert "ana is on the denylist of acme" in refused("consent", "grant", "acme", "ana", *NOTE, status=1)
     assert "not on the denylist of all services" in refused("denylist", "remove", "ana", status=1)
     assert done("denylist", "remove", "ana", "--service", "acme")["denylist"] == "removed"
     assert done("consent", "grant", "acme", "ana", *NOTE)["consent"] == "given"
@@ -194,7 +194,7 @@ def test_a_file_of_visitors_can_be_imported(tmp_path: Path) -> None:
         ("external_id,source\n1,import\n2,rumour\n", "line 3: the source 'rumour' is neither"),
         ("external_id\n" + "x\n" * 15, "; and 5 more lines."),
         (b"username\n\xff\n", "is not written in UTF-8"),
-        ('username\n"ana\n', "is no comma separated list"),
+        ('username\n"ana\n', "is not valid CSV"),
     ],
 )
 def test_a_list_that_cannot_be_read_changes_nothing(tmp_path: Path, text: str | bytes, sentence: str) -> None:

@@ -26,7 +26,7 @@ def test_a_delivery_is_shown_to_people_in_tables() -> None:
     assert done.status == 0
     assert "Posts published" in done.out
     assert "5.00 %" in done.out
-    assert "Launch (Post on @acme" in done.err
+    assert "Post on @acme" in done.out
 
 
 def test_scripts_get_one_document() -> None:

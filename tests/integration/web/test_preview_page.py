@@ -13,9 +13,9 @@ import pytest
 from PIL import Image
 
 from campaign.deliveries.draft import PollContent
-from campaign.posts.preview import PostView
-from campaign.web.preview import render_page
-from tests.unit.posts.test_preview_samples import ATTACKS, head, loaded, post
+from campaign.reporting.document import Post
+from campaign.reporting.html import as_page
+from tests.unit.posts.test_preview_samples import ATTACKS, loaded, post, preview
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
@@ -53,7 +53,7 @@ def teal(size: tuple[int, int] = (80, 40)) -> bytes:
     return stream.getvalue()
 
 
-def illustrated(folder: Path) -> PostView:
+def illustrated(folder: Path) -> Post:
     """A post with two files, whose bytes are those of a real picture."""
     path = folder / "teal.png"
     path.write_bytes(teal())
@@ -83,20 +83,20 @@ def chosen(page: str, theme: str) -> str:
 def test_the_colours_are_those_of_the_system_until_a_person_chooses(
     tmp_path: Path, theme: str, preference: str, colour: tuple[int, int, int]
 ) -> None:
-    page = render_page(head(), [post()])
+    page = as_page(preview(post()))
     assert corner(picture_of(tmp_path, chosen(page, theme), preference)) == colour
 
 
 @pytest.mark.parametrize("width", [500, 700])
 def test_pictures_are_drawn_from_the_file_itself(tmp_path: Path, width: int) -> None:
-    picture = picture_of(tmp_path, render_page(head(), [illustrated(tmp_path)]), LIGHT, width=width)
+    picture = picture_of(tmp_path, as_page(preview(illustrated(tmp_path))), LIGHT, width=width)
     share = sum(picture.getpixel((x, y)) == TEAL for x in range(0, width, 10) for y in range(0, 1000, 10))
     assert share > 400
 
 
 def test_no_text_becomes_a_part_of_the_page(tmp_path: Path) -> None:
     views = [post(text=attack, account_name=attack, poll=PollContent(options=[attack, "B"])) for attack in ATTACKS]
-    seen = browse(tmp_path, render_page(head(label=ATTACKS[0]), views), "--dump-dom")
+    seen = browse(tmp_path, as_page(preview(*views, label=ATTACKS[0])), "--dump-dom")
     tags = set(re.findall(r"<([a-z0-9]+)", seen))
     assert tags & {"script", "img", "iframe", "form", "link", "object"} == set()
     assert seen.count("<article") == len(ATTACKS)
@@ -107,7 +107,7 @@ def test_nothing_is_asked_of_anybody_and_nothing_runs(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/x.png"
         slipped = f'<img src="{address}"><script>document.body.innerHTML = "taken"</script></main>'
-        page = render_page(head(), [illustrated(tmp_path)]).replace("</main>", slipped)
+        page = as_page(preview(illustrated(tmp_path))).replace("</main>", slipped)
         seen = browse(tmp_path, page, "--dump-dom")
         listener.setblocking(False)
         with pytest.raises(BlockingIOError):

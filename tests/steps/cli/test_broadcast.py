@@ -228,7 +228,7 @@ def test_it_is_paused_resumed_and_stopped(acme: Brand) -> None:
     assert {line["state"] for line in log[:4]} == {"sent"}
     withdrawn = [delivery("withdraw", name, "--yes"), delivery("proof", name, "--withdraw")]
     assert {(one.status, one.sentence) for one in withdrawn} == {
-        (1, f"{name} is a broadcast; X takes no direct message back from whoever got it.")
+        (1, f"{name} is a broadcast; X cannot delete a direct message that was sent.")
     }
 
 

@@ -145,7 +145,7 @@ def test_an_analysis_with_errors_says_them_and_exits_with_1(connect: Connect) ->
 
     assert (done.status, done.document["state"]) == (1, "being_edited")
     assert {"too_long", "file_missing"} <= {finding["code"] for finding in done.document["errors"]}
-    assert done.err.strip() == f"{name} cannot go out like this; change it, then analyse it again."
+    assert done.err.strip() == f"{name} has errors; correct them, then analyse it again."
     assert delivery("confirm", name).status == 1
     assert "too_long" in delivery("analyse", name).out
 
@@ -279,10 +279,10 @@ BAD: list[tuple[list[str], int, str]] = [
     ([*POST, "--media", "a.png", "--alt", "x" * 1_001], 2, "--alt cannot be used"),
     ([*POST, "--media", "3:a.png"], 2, "--media names part 3, and there are 1"),
     ([*POST, *(word for _ in range(25) for word in ("--part", "More"))], 2, "--part cannot be used"),
-    (["create", "--service", "acme"], 2, "There is nothing to post; write it with --text."),
-    (["create", "--text", "Hello"], 2, "Nobody is to post it; name an account with --service."),
+    (["create", "--service", "acme"], 2, "The text is missing; write it with --text."),
+    (["create", "--text", "Hello"], 2, "The account is missing; name it with --service."),
     (["edit", "none", "--text", "Hello"], 2, "There is no delivery 'none'; `campaign delivery list` shows them."),
-    (["edit", "none"], 2, "Nothing is to be changed"),
+    (["edit", "none"], 2, "No change was given"),
     *(
         ([*words.split()], 2, "There is no delivery 'none'")
         for words in (
@@ -290,8 +290,8 @@ BAD: list[tuple[list[str], int, str]] = [
             *("resume none", "stop none", "withdraw none", "settle none --not-sent", "show none", "log none"),
         )
     ),
-    (["settle", "none"], 2, "Say what you saw on X"),
-    (["settle", "none", "--sent", "1", "--not-sent"], 2, "Say what you saw on X"),
+    (["settle", "none"], 2, "Give either --sent"),
+    (["settle", "none", "--sent", "1", "--not-sent"], 2, "Give either --sent"),
     (["list", "--service", "nobody"], 2, "There is no service nobody."),
     (["list", "--since", "lately"], 2, "'lately' is not a time"),
     (["list", "--state", "lost"], 2, "'--state'"),

@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from campaign.broadcasts.preview import as_markdown
+from campaign.broadcasts.preview import preview_of
 from campaign.deliveries.draft import Draft, MediaItem, Part
 from campaign.deliveries.findings import Analysis, Sample, error
+from campaign.reporting.document import Attachment
+from campaign.reporting.markdown import as_markdown
 from tests.broadcasting import analysed, broadcast, receiver, same
 from tests.unit.posts.test_preview_markdown import FRAME, kinds, tokens
 from tests.unit.posts.test_preview_samples import ATTACKS, TEXTS
@@ -33,7 +35,7 @@ def sample(why: str = "shortest", **changes: Any) -> Sample:
 
 def shown(*samples: Sample, draft: Draft | None = None, **options: Any) -> str:
     described = draft or broadcast(label="Autumn")
-    return as_markdown(NAME, described, analysed(described, receiver(**options), samples=samples))
+    return as_markdown(preview_of(NAME, described, analysed(described, receiver(**options), samples=samples)))
 
 
 @given(TEXTS)
@@ -48,7 +50,7 @@ def test_no_other_words_are_more_than_words_either(attack: str) -> None:
     part = Part(text=attack, media=[MediaItem(source=attack, alt_text=attack)])
     described = broadcast(part, label=attack)
     analysis = Analysis(findings=[error("x", attack)], excluded={attack: 2})
-    markdown = as_markdown(attack, described, analysis, [b"jpeg"])
+    markdown = as_markdown(preview_of(attack, described, analysis, [Attachment(attack, attack, attack, b"jpeg")]))
     assert kinds(markdown) <= FRAME | TABLE | {"hardbreak", "softbreak", "image", "em"}
     assert [token.attrs["src"] for token in tokens(markdown) if token.type == "image"] == [
         "data:image/jpeg;base64,anBlZw=="
@@ -88,8 +90,8 @@ def test_the_figures_are_in_words() -> None:
     assert "**4,940 of 5,000 people get it\\.**" in markdown
     assert "1,200 of them never agreed to be written to\\:" in markdown
     assert "| asked for no more messages | 2 |\n| do not follow any more | 58 |" in markdown
-    assert "**Cost:** \\$123\\.50" in markdown
-    assert re.search(r"\*\*Goes out:\*\* 2026\\-11\\-26 07\\:30 UTC to 2026.*UTC, 3 days 10 hours", markdown)
+    assert "**Cost\\:** \\$123\\.50" in markdown
+    assert re.search(r"\*\*Goes out\\:\*\* 2026\\-11\\-26 07\\:30 UTC to 2026.*UTC, 3 days 10 hours", markdown)
 
 
 def test_of_many_waves_the_first_ten_and_the_last_are_shown() -> None:
@@ -113,6 +115,6 @@ def test_findings_come_last_with_errors_first() -> None:
 
 def test_a_file_without_a_thumbnail_is_named() -> None:
     part = Part(text="Hi", media=[MediaItem(source="https://example.com/a/film.mp4?x=1")])
-    markdown = as_markdown(NAME, broadcast(part), Analysis(samples=[sample()]))
+    markdown = as_markdown(preview_of(NAME, broadcast(part), Analysis(samples=[sample()])))
     assert r"> film\.mp4: No alternative text" in markdown
     assert "![" not in markdown

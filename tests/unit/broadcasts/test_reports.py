@@ -14,8 +14,17 @@ from typing import Any
 
 import pytest
 
-from campaign.broadcasts.report import BroadcastReport, MessageLine, Numbers, ReasonCount, ServiceNumbers, WaveNumbers
+from campaign.broadcasts.report import (
+    BroadcastReport,
+    MessageLine,
+    Numbers,
+    ReasonCount,
+    ServiceNumbers,
+    WaveNumbers,
+    document_of,
+)
 from campaign.reporting.charts import bars_of, chart_of, drawn
+from campaign.reporting.markdown import as_markdown
 from models import DeliveryState, MessageState
 from tests.factories import NOW
 from tests.unit.posts.test_preview_markdown import FRAME, kinds
@@ -88,28 +97,28 @@ def test_people_read_a_row_for_each_service() -> None:
 
 
 def test_the_report_says_what_came_of_it_and_shows_it() -> None:
-    markdown = report().as_markdown()
+    markdown = as_markdown(document_of(report()))
     assert "**sent 90, refused 3, uncertain 0, pending 7 of 100**" in markdown.replace("\\", "")
     assert "X does not deliver messages of this account to the person\\. | 3 |" in markdown
-    (content,) = re.findall(r"!\[Messages sent over time[^]]*\]\(data:image/svg\+xml;base64,([\w+/=]+)\)", markdown)
+    (content,) = re.findall(r"!\[Messages sent in each hour[^]]*\]\(data:image/svg\+xml;base64,([\w+/=]+)\)", markdown)
     assert b"Messages sent in each hour" in b64decode(content)
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
 def test_nothing_in_a_report_is_more_than_words(attack: str) -> None:
     reason = ReasonCount("", attack, 1)
-    markdown = report(label=attack, reason=attack, refusals=(reason,), dropped=(reason,)).as_markdown()
+    markdown = as_markdown(document_of(report(label=attack, reason=attack, refusals=(reason,), dropped=(reason,))))
     assert kinds(markdown) <= FRAME | {"image", "table", "thead", "tbody", "tr", "th", "td"}
     assert "<" not in markdown
 
 
 def test_of_many_waves_the_first_ten_and_the_last_are_in_the_report() -> None:
     waves = tuple(WaveNumbers("acme", number, 10, 10, NOW) for number in range(1, 31))
-    assert "| 19 more |  |" in report(waves=waves).as_markdown()
+    assert "| 19 more |  |" in as_markdown(document_of(report(waves=waves)))
 
 
 def test_nothing_sent_is_no_picture() -> None:
-    assert "![" not in report(per_hour=()).as_markdown()
+    assert "![" not in as_markdown(document_of(report(per_hour=())))
 
 
 def test_a_run_can_keep_its_reports() -> None:

@@ -51,7 +51,7 @@ def test_people_are_read_from_lines_and_columns(tmp_path: Path, text: str, peopl
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (b"", "names nobody"),
+        (b"", "is empty"),
         (b"ann\n\nb c\n", "line 3: 'b c' is not a handle on X"),
         (b"a b\n" * 12, "; and 2 more lines"),
         (b"\xff\xfe", "is not written in UTF-8"),

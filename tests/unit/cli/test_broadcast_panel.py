@@ -3,9 +3,10 @@
 from hypothesis import given
 from rich.console import Console
 
-from campaign.cli.delivery_preview import show_broadcast
+from campaign.broadcasts.preview import preview_of
 from campaign.deliveries.draft import MediaItem, Part
 from campaign.deliveries.findings import Analysis, Sample
+from campaign.reporting.terminal import print_document
 from tests.broadcasting import analysed, broadcast, receiver, same
 from tests.unit.posts.test_preview_samples import TEXTS
 
@@ -16,7 +17,7 @@ def printed(analysis: Analysis, width: int = 100, text: str = "Hello {{ visitor.
     console = Console(width=width, force_terminal=False, color_system=None)
     part = Part(text=text, media=[MediaItem(source="/srv/sun.jpg", alt_text=label)])
     with console.capture() as captured:
-        show_broadcast(console, NAME, broadcast(part, label=label), analysis)
+        print_document(preview_of(NAME, broadcast(part, label=label), analysis), console)
     return captured.get()
 
 

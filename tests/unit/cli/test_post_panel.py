@@ -7,15 +7,15 @@ import pytest
 from hypothesis import given
 from rich.console import Console
 
-from campaign.cli.delivery_preview import show_posts
 from campaign.deliveries.draft import PollContent
-from tests.unit.posts.test_preview_samples import TEXTS, Finding, head, loaded, post
+from campaign.reporting.terminal import print_document
+from tests.unit.posts.test_preview_samples import TEXTS, Finding, loaded, post, preview
 
 
 def printed(width: int = 80, findings: tuple[Finding, ...] = (), *, colours: bool = False, **changes: Any) -> str:
     console = Console(width=width, force_terminal=colours, color_system="truecolor" if colours else None)
     with console.capture() as captured:
-        show_posts(console, head(findings=findings), [post(**changes)])
+        print_document(preview(post(**changes), findings=findings), console)
     return captured.get()
 
 
@@ -69,7 +69,7 @@ def test_markup_of_the_terminal_is_shown_as_it_is() -> None:
 
 def test_a_terminal_of_ascii_gets_ascii() -> None:
     stream = TextIOWrapper(BytesIO(), encoding="ascii")
-    show_posts(Console(file=stream, width=40), head(), [post(weight=140)])
+    print_document(preview(post(weight=140)), Console(file=stream, width=40))
     stream.seek(0)
     shown = stream.read()
     assert "#####----- 140 of 280" in shown

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from campaign.contacts.importing import ConsentGiven, read_row
-from campaign.contacts.report import Acquisition, Funnel, InvitationReport, as_markdown, in_words
+from campaign.contacts.report import Acquisition, Funnel, InvitationReport, document_of, in_words
 from campaign.errors import WrongUsage
+from campaign.reporting.markdown import as_markdown
 from models import DeliveryKind
 from tests.factories import NOW
 
@@ -28,15 +29,15 @@ def test_the_funnel_of_all_is_the_sum() -> None:
 
 
 def test_the_report_is_a_table_in_which_nothing_is_claimed_of_posts() -> None:
-    lines = as_markdown([ACME]).splitlines()
-    assert "| A post |  |  | \\- | \\- | 2 | 2 | 0 |" in lines
+    lines = as_markdown(document_of([ACME])).splitlines()
+    assert "| A post |  |  |  |  | 2 | 2 | 0 |" in lines
     assert any(line.startswith("| Come \\| closer |") for line in lines)
     assert "| All |  |  | 600 | 40 | 14 | 13 | 3 |" in lines
 
 
 def test_without_contacts_the_report_says_so() -> None:
-    assert as_markdown([]) == "No service has invited anybody yet.\n"
-    assert "Nobody was invited yet." in as_markdown([replace(ACME, invitations=())])
+    assert "No service has sent an invitation yet\\." in as_markdown(document_of([]))
+    assert "There are no invitations yet\\." in as_markdown(document_of([replace(ACME, invitations=())]))
 
 
 def test_a_row_names_a_person_and_what_the_person_agreed_to() -> None:

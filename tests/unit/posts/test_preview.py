@@ -8,21 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.deliveries.draft import LoadedFile, PollContent, RenderedPart, Target
-from campaign.posts.preview import (
-    Mark,
-    Piece,
-    PostView,
-    by_level,
-    facts_of,
-    length_of,
-    name_of,
-    pieces,
-    poll_ends,
-    time_of,
-    view_of,
-    who_may_reply,
-)
+from campaign.deliveries.draft import PollContent, RenderedPart, Target
+from campaign.posts.preview import attachment, by_level, file_name, pieces, poll_ends, post_of
+from campaign.reporting.document import Findings, Mark, Piece, Post
 from campaign.x.text import weigh
 from campaign.x.types import MediaKind, ReplySettings
 from tests.factories import NOW
@@ -36,30 +24,32 @@ def test_a_part_is_seen_as_its_account_will_show_it() -> None:
     part = RenderedPart(
         7, 2, "See example.com/autumn", (loaded(),), poll, ReplySettings.FOLLOWING, paid_partnership=True
     )
-    assert view_of(TARGET, part, parts=3, thumbnails=(b"jpeg",), at=NOW) == PostView(
+    assert post_of(TARGET, part, parts=3, thumbnails=(b"jpeg",), at=NOW) == Post(
         account_name="Acme Coffee",
         handle="acme",
         label="Acme",
         part=2,
         parts=3,
-        text="See example.com/autumn",
+        pieces=(Piece("See "), Piece("example.com/autumn", Mark.LINK, "https://example.com/autumn")),
         weight=27,
         limit=280,
-        files=(loaded(),),
-        thumbnails=(b"jpeg",),
-        poll=poll,
-        reply_settings=ReplySettings.FOLLOWING,
+        time="Thursday 26 November 2026, 07:30 UTC",
+        who_may_reply="Only accounts that @acme follows or mentions can reply",
+        everyone_may_reply=False,
+        files=(attachment(loaded(), b"jpeg"),),
+        answers=("Tea", "Coffee"),
+        poll_ends="1 day left",
         paid_partnership=True,
-        at=NOW,
     )
 
 
 def test_an_account_whose_name_is_unknown_goes_by_its_handle() -> None:
-    assert view_of(replace(TARGET, name=""), RenderedPart(7, 1, "Hi"), parts=1).account_name == "acme"
+    assert post_of(replace(TARGET, name=""), RenderedPart(7, 1, "Hi"), parts=1).account_name == "acme"
 
 
 def test_a_file_without_a_thumbnail_is_there_all_the_same() -> None:
-    assert post(files=(loaded(), loaded()), thumbnails=(b"jpeg",)).pictured == [(loaded(), b"jpeg"), (loaded(), None)]
+    files = post(files=(loaded(), loaded()), thumbnails=(b"jpeg",)).files
+    assert [file.thumbnail for file in files] == [b"jpeg", b""]
 
 
 @pytest.mark.parametrize(
@@ -87,13 +77,13 @@ def test_no_character_is_lost_and_every_address_is_one_of_the_web(text: str) -> 
 
 
 def test_the_length_is_beside_the_limit() -> None:
-    assert length_of(post(text="Hi", weight=weigh("Hi"), limit=25_000)) == "2 of 25,000"
+    assert post(text="Hi", weight=weigh("Hi"), limit=25_000).length == "2 of 25,000"
 
 
 def test_the_time_is_said_in_its_own_zone() -> None:
     there = NOW.astimezone(timezone(timedelta(hours=1), "CET"))
-    assert time_of(post(at=there)) == "Thursday 26 November 2026, 08:30 CET"
-    assert time_of(post(at=None)) == "As soon as it is confirmed"
+    assert post(at=there).time == "Thursday 26 November 2026, 08:30 CET"
+    assert post(at=None).time == "As soon as it is confirmed"
 
 
 @pytest.mark.parametrize(
@@ -101,16 +91,16 @@ def test_the_time_is_said_in_its_own_zone() -> None:
     [(None, "Everyone can reply"), (ReplySettings.MENTIONED, "Only accounts that @acme mentions")],
 )
 def test_who_may_reply_is_said_in_words(settings: ReplySettings | None, words: str) -> None:
-    assert who_may_reply(post(reply_settings=settings)).startswith(words)
+    assert post(reply_settings=settings).who_may_reply.startswith(words)
 
 
 @pytest.mark.parametrize("settings", ReplySettings)
 def test_every_reply_setting_has_words(settings: ReplySettings) -> None:
-    assert who_may_reply(post(part=2, parts=2, reply_settings=settings))
+    assert post(part=2, parts=2, reply_settings=settings).who_may_reply
 
 
 def test_a_later_part_says_nothing_of_replies_unless_it_has_its_own_setting() -> None:
-    assert who_may_reply(post(part=2, parts=2)) == ""
+    assert post(part=2, parts=2).who_may_reply == ""
 
 
 @pytest.mark.parametrize(
@@ -130,15 +120,15 @@ def test_a_poll_says_how_long_it_is_open(minutes: int, words: str) -> None:
     ],
 )
 def test_a_file_is_said_in_words(changes: dict[str, Any], words: str) -> None:
-    assert facts_of(loaded(**changes)) == words
+    assert attachment(loaded(**changes)).facts == words
 
 
 @pytest.mark.parametrize("source", ["sun.jpg", "/srv/media/sun.jpg", "https://example.com/a/sun.jpg?size=large"])
 def test_a_file_goes_by_its_last_name(source: str) -> None:
-    file: LoadedFile = loaded(source=source)
-    assert name_of(file) == "sun.jpg"
+    assert file_name(source) == "sun.jpg"
 
 
 def test_findings_are_under_their_level_with_errors_first() -> None:
     findings = [Finding("info", "a", "One."), Finding("error", "b", "Two."), Finding("info", "c", "Three.")]
-    assert by_level(findings) == [("Error", ["Two."]), ("Notes", ["One.", "Three."])]
+    assert by_level(findings) == [Findings("error", ("Two.",)), Findings("info", ("One.", "Three."))]
+    assert [found.title for found in by_level(findings)] == ["Error", "Notes"]

@@ -9,9 +9,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from campaign.deliveries.draft import PollContent
-from campaign.posts.preview import as_markdown
+from campaign.reporting.markdown import as_markdown
 from campaign.x.types import ReplySettings
-from tests.unit.posts.test_preview_samples import ATTACKS, TEXTS, Finding, head, loaded, post
+from tests.unit.posts.test_preview_samples import ATTACKS, TEXTS, Finding, loaded, post, preview
 
 READER = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
 #: What our own frame is made of; a text brings nothing else.
@@ -36,7 +36,7 @@ def quoted(text: str) -> str:
 
 
 def shown(**changes: Any) -> str:
-    return as_markdown(head(), [post(**changes)])
+    return as_markdown(preview(post(**changes)))
 
 
 @given(TEXTS)
@@ -54,8 +54,12 @@ def test_no_other_words_are_more_than_words_either(attack: str) -> None:
     file = loaded(alt_text=attack, source=attack)
     poll = PollContent(options=[attack, attack])
     markdown = as_markdown(
-        head(label=attack, name=attack, findings=(Finding("error", "x", attack),)),
-        [post(files=(file,), thumbnails=(b"jpeg",), poll=poll)],
+        preview(
+            post(files=(file,), thumbnails=(b"jpeg",), poll=poll),
+            label=attack,
+            name=attack,
+            findings=(Finding("error", "x", attack),),
+        )
     )
     assert kinds(markdown) <= FRAME | MARKS | {"image"}
     assert [token.attrs["src"] for token in tokens(markdown) if token.type == "image"] == [
@@ -107,7 +111,7 @@ def test_a_poll_and_a_partnership_are_shown() -> None:
 
 def test_cost_and_findings_come_last_with_errors_first() -> None:
     findings = (Finding("warning", "a", "Look."), Finding("error", "b", "Stop."), Finding("warning", "c", "Look too."))
-    markdown = as_markdown(head(findings=findings), [post()])
+    markdown = as_markdown(preview(post(), findings=findings))
     assert markdown.endswith(
-        "**Cost:** \\$0\\.20\n\n**Error**\n\n* Stop\\.\n\n**Warnings**\n\n* Look\\.\n* Look too\\.\n"
+        "**Cost\\:** \\$0\\.20\n\n**Error**\n\n* Stop\\.\n\n**Warnings**\n\n* Look\\.\n* Look too\\.\n"
     )

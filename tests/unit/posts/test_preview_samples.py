@@ -1,13 +1,14 @@
 """Posts to preview, one maker per kind of thing, and the texts that no preview may fall for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from hypothesis import strategies as st
 
-from campaign.deliveries.draft import LoadedFile
-from campaign.posts.preview import PostView, PreviewHead
+from campaign.deliveries.draft import LoadedFile, RenderedPart, Target
+from campaign.posts.preview import post_of, preview_of
+from campaign.reporting.document import Document, Post
 from campaign.x.types import MediaKind
 from tests.factories import NOW
 
@@ -61,21 +62,16 @@ def loaded(**changes: Any) -> LoadedFile:
     return LoadedFile(**{**defaults, **changes})
 
 
-def post(**changes: Any) -> PostView:
-    defaults: dict[str, Any] = {
-        "account_name": "Acme Coffee",
-        "handle": "acme",
-        "label": "Acme",
-        "part": 1,
-        "parts": 1,
-        "text": "Autumn is here",
-        "weight": 14,
-        "limit": 280,
-        "at": NOW,
-    }
-    return PostView(**{**defaults, **changes})
+def post(**changes: Any) -> Post:
+    """A post of an account; `weight` and `limit` may be any, whatever the text is."""
+    text, account = changes.pop("text", "Autumn is here"), changes.pop("handle", "acme")
+    known = {name: changes.pop(name) for name in ("label", "weight", "limit") if name in changes}
+    target = Target(1, account, "Acme", changes.pop("account_name", "Acme Coffee"), 280, "")
+    options = {name: changes.pop(name) for name in ("parts", "thumbnails", "at") if name in changes}
+    part = RenderedPart(1, changes.pop("part", 1), text, **changes)
+    return replace(post_of(target, part, **{"parts": 1, "at": NOW, **options}), **{"weight": 14, **known})
 
 
-def head(**changes: Any) -> PreviewHead:
+def preview(*posts: Post, **changes: Any) -> Document:
     defaults: dict[str, Any] = {"label": "Autumn", "name": "post-2026-11-26-autumn", "cost": Decimal("0.200")}
-    return PreviewHead(**{**defaults, **changes})
+    return preview_of(**{**defaults, **changes}, posts=posts)

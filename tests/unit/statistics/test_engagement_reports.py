@@ -108,7 +108,7 @@ def test_a_service_on_paper_has_its_audience_its_hours_its_best_posts_and_its_co
     assert "| Launch | 2026\\-11\\-26 07\\:30 UTC | 1 | 2,000 | 10 | 0\\.50 % |" in page
     assert "Last counted at 2026\\-11\\-26 07\\:30 UTC\\." in page
     assert "1 contact, 20\\.0% of its 5 followers" in page
-    assert "| Join |  |  | 1 | 1 | 0 |" in page
+    assert "| Join |  |  |  |  | 1 | 1 | 0 |" in page
 
 
 def test_everything_empty_is_a_report_too() -> None:

@@ -1,12 +1,15 @@
 """The page of a broadcast, read the way a browser reads it."""
 
 from pathlib import Path
+from typing import Any
 
 from hypothesis import given
 
+from campaign.broadcasts.preview import preview_of
 from campaign.deliveries.draft import MediaItem, Part
 from campaign.deliveries.findings import Analysis, Sample
-from campaign.web.preview import render_broadcast
+from campaign.posts.preview import attachment
+from campaign.reporting.html import as_page
 from tests.broadcasting import analysed, broadcast, receiver, same
 from tests.pictures import picture
 from tests.unit.posts.test_preview_samples import TEXTS, loaded
@@ -19,10 +22,14 @@ def sample(text: str = "Hello Ann", full_name: str = "Ann") -> Sample:
     return Sample(why="chosen", service="acme", handle="ann", full_name=full_name, text=text)
 
 
+def as_page_of(*facts: Any) -> str:
+    return as_page(preview_of(*facts))
+
+
 def page_of(*samples: Sample) -> Page:
     described = broadcast(label="Autumn", waves=same(400))
     targets = receiver(recipients=5000, excluded={"opted_out": 60}, unconsented=7)
-    return Page(render_broadcast(NAME, described, analysed(described, targets, samples=samples)))
+    return Page(as_page_of(NAME, described, analysed(described, targets, samples=samples)))
 
 
 def said_by(page: Page) -> str:
@@ -31,8 +38,8 @@ def said_by(page: Page) -> str:
 
 @given(TEXTS)
 def test_no_text_becomes_a_part_of_the_page(text: str) -> None:
-    harmless = Page(render_broadcast(NAME, broadcast(), Analysis(samples=[sample()])))
-    attacked = Page(render_broadcast(NAME, broadcast(label=text), Analysis(samples=[sample(f"x{text}", text)])))
+    harmless = Page(as_page_of(NAME, broadcast(), Analysis(samples=[sample()])))
+    attacked = Page(as_page_of(NAME, broadcast(label=text), Analysis(samples=[sample(f"x{text}", text)])))
     assert attacked.all("a") == attacked.all("script") == attacked.all("img") == []
     assert len(attacked.all("article")) == len(harmless.all("article"))
 
@@ -60,5 +67,5 @@ def test_the_file_is_in_the_page_itself(tmp_path: Path) -> None:
     path.write_bytes(picture("PNG"))
     file = loaded(path=str(path), media_type="image/png", size=path.stat().st_size)
     described = broadcast(Part(text="Hi", media=[MediaItem(source=file.source)]))
-    shown = Page(render_broadcast(NAME, described, Analysis(samples=[sample()]), [(file, None)]))
+    shown = Page(as_page_of(NAME, described, Analysis(samples=[sample()]), [attachment(file)]))
     assert [str(tag["src"])[:22] for tag in shown.all("img")] == ["data:image/png;base64,"]

@@ -86,9 +86,10 @@ def test_a_secure_connection_lost_after_the_request_leaves_it_open(
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_an_unreachable_proxy_sent_nothing(scheme: str, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("kind", ["http", "socks5"])
+def test_an_unreachable_proxy_sent_nothing(scheme: str, kind: str, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in (f"{scheme}_proxy", f"{scheme.upper()}_PROXY"):
-        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+        monkeypatch.setenv(name, f"{kind}://127.0.0.1:{free_port()}")
     monkeypatch.setenv("NO_PROXY", "")
     assert isinstance(failure_at(f"{scheme}://x.invalid", keys), Unsent)
 

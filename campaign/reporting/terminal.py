@@ -1,0 +1,134 @@
+"""Documents in a terminal, also a narrow one without colours."""
+
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from typing import IO
+
+from rich import box
+from rich.console import Console, Group
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from campaign.formatting import printable
+from campaign.reporting.document import (
+    NO_ALT_TEXT,
+    PAID_PARTNERSHIP,
+    Attachment,
+    Block,
+    Document,
+    Findings,
+    Mark,
+    Message,
+    Piece,
+    Post,
+    Section,
+    shown,
+)
+
+_WIDEST = 80
+_PIPE = 400
+"""Characters in a line where a pipe reads: nothing is cut there."""
+_BAR = 10
+_STYLES = {
+    Mark.PLAIN: "",
+    Mark.LINK: "underline blue",
+    Mark.MENTION: "cyan",
+    Mark.HASHTAG: "cyan",
+    Mark.CASHTAG: "cyan",
+}
+_LEVEL_STYLES = {"error": "bold red", "warning": "bold yellow", "info": "bold"}
+
+
+def console_for(file: IO[str] | None = None) -> Console:
+    """Returns a console that writes to a file, by default standard output."""
+    file = file or sys.stdout
+    return Console(file=file, highlight=False, markup=False, width=None if file.isatty() else _PIPE)
+
+
+def print_document(document: Document, console: Console | None = None) -> None:
+    """Prints a document: its title, its lead and its blocks; charts are left out."""
+    console = console or console_for()
+    console.print(_words(document.title, "bold"))
+    if document.lead:
+        console.print(_words(document.lead, "dim"))
+    print_blocks(document.blocks, console)
+
+
+def print_blocks(blocks: Sequence[Block], console: Console | None = None) -> None:
+    """Prints blocks of a document."""
+    console = console or console_for()
+    for block in blocks:
+        match block:
+            case Findings():
+                for sentence in block.sentences:
+                    console.print(Text.assemble((f"{block.name}: ", _LEVEL_STYLES[block.level]), _words(sentence)))
+            case Post() | Message():
+                console.print(_panel(block, min(console.width, _WIDEST), plain=console.options.ascii_only))
+            case Section():
+                _print_section(block, console)
+
+
+def _print_section(section: Section, console: Console) -> None:
+    if section.title:
+        console.print()
+        console.print(_words(section.title, "bold"))
+    if section.bold or section.text:
+        gap = " " * bool(section.bold and section.text)
+        console.print(Text.assemble(_words(section.bold, "bold"), gap, _words(section.text)))
+    places = [place for place in range(len(section.columns)) if any(shown(row[place]) for row in section.rows)]
+    if places:
+        table = Table(*(section.columns[place] for place in places), box=None, header_style="bold", pad_edge=False)
+        for row in section.rows:
+            table.add_row(*(_words(shown(row[place])) for place in places))
+        console.print(table)
+
+
+def _panel(sample: Post | Message, width: int, *, plain: bool) -> Panel:
+    if isinstance(sample, Post):
+        part = f" {sample.part}/{sample.parts}" if sample.parts > 1 else ""
+        title = Text.assemble(_words(sample.account_name, "bold"), " ", _words(f"@{sample.handle}", "dim"), part)
+        inside = [*_inside(sample), *_poll(sample), Text(), _foot(sample, plain=plain)]
+    else:
+        to = f", to {sample.recipient}, from @{sample.sender}" if sample.recipient else ""
+        title = _words(" ".join(f"{sample.kind}{to}".split()))
+        inside = [*_inside(sample)]
+    frame = box.ASCII if plain else box.ROUNDED
+    return Panel(Group(*inside), title=title, title_align="left", width=width, box=frame)
+
+
+def _inside(sample: Post | Message) -> Iterator[Text]:
+    if any(piece.text.strip() for piece in sample.pieces):
+        yield Text.assemble(*map(_piece, sample.pieces), overflow="fold")
+    yield from map(_file, sample.files)
+
+
+def _piece(piece: Piece) -> Text:
+    return _words(piece.text, _STYLES[piece.mark])
+
+
+def _file(file: Attachment) -> Text:
+    alt_text = _words(file.alt_text) if file.alt_text else _words(NO_ALT_TEXT, "yellow")
+    return Text.assemble(_words(f"[{file.facts or file.name}] ", "magenta"), alt_text)
+
+
+def _poll(post: Post) -> Iterator[Text]:
+    if post.answers:
+        yield from (_words(f"( ) {answer}") for answer in post.answers)
+        yield _words(f"Poll, {post.poll_ends}", "dim")
+    if post.paid_partnership:
+        yield _words(PAID_PARTNERSHIP, "italic")
+
+
+def _foot(post: Post, *, plain: bool) -> Text:
+    done = min(_BAR, -(-_BAR * post.weight // post.limit))
+    full, empty = ("#", "-") if plain else ("■", "□")
+    bar = (full * done + empty * (_BAR - done), "red" if post.weight > post.limit else "green")
+    too_long = ", too long" if post.weight > post.limit else ""
+    lines = filter(None, [f" {post.length}{too_long}", post.who_may_reply, post.time])
+    return Text.assemble(bar, _words("\n".join(lines), "dim"))
+
+
+def _words(words: str, style: str = "") -> Text:
+    return Text(printable(re.sub(r"\r\n?", "\n", words)), style)
