@@ -2,6 +2,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# Tests wait now and then: one process more than there are processors.
+PROCESSES ?= 3
 
 .PHONY: help install demo up test check soak bench deploy clean
 
@@ -25,7 +27,7 @@ up: $(INSTALLED) ## Start server, UI and worker on this machine with the real X
 	$(BIN)/campaign up
 
 test: $(INSTALLED) ## Run the whole test suite
-	$(BIN)/python -m pytest -n 3 --dist loadgroup --no-loadscope-reorder
+	$(BIN)/python -m pytest -n $(PROCESSES) --dist loadgroup --no-loadscope-reorder
 
 check: $(INSTALLED) ## Lint, types, import contracts
 	$(BIN)/ruff check .

@@ -17,15 +17,17 @@ def analyse(brand: Brand) -> list[float]:
     from prefect import flow
 
     from benchmarks.broadcast import composed
+    from campaign.broadcasts.kind import BroadcastKind
+    from campaign.broadcasts.prepare import preview_text
     from campaign.deliveries.draft import Audience
     from flows import dm_broadcast  # noqa: F401  # what a run imports takes its memory
-    from tasks.dm_broadcast import analyse_recipients
+    from tasks.deliveries import analyse as analyse_in_a_run
 
     name = composed([brand.username], Audience(where=WHERE, except_where=EXCEPT_WHERE))
 
     @flow
     def analysis() -> str:
-        return analyse_recipients(name).preview
+        return preview_text(analyse_in_a_run(name, BroadcastKind()))
 
     began, cpu_before = time.perf_counter(), time.process_time()
     print(analysis())

@@ -1,4 +1,4 @@
-"""DM broadcast: from a form or a confirmed delivery to one personal message for everybody, exactly once."""
+"""DM broadcast: from a form or a confirmed delivery to one personal message for each recipient, exactly once."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,7 +31,6 @@ from campaign.settings import load_settings
 from tasks.continuation import configure_run_logs, go_on_later, is_continuation, safety_net, should_wait_here
 from tasks.deliveries import ask_where_needed
 from tasks.dm_broadcast import (
-    BROADCAST_STEPS,
     BroadcastProgress,
     begin_broadcast,
     conclude_broadcast,
@@ -39,7 +38,7 @@ from tasks.dm_broadcast import (
     work_for,
 )
 from tasks.forms import BroadcastForm
-from tasks.post_publication import compose_from, make_ready, name_run_after
+from tasks.post_publication import IN_A_RUN, compose_from, make_ready, name_run_after
 
 
 def _name_run() -> str:
@@ -89,7 +88,7 @@ def _compose(form: BroadcastForm) -> str:
     """From a form to a confirmed broadcast; the run is suspended while a person is asked."""
     name = compose_from(form)
     name_run_after([name])
-    ask_where_needed(name, BROADCAST_STEPS)
+    ask_where_needed(name, IN_A_RUN)
     return name
 
 
@@ -118,7 +117,7 @@ def _send(names: Sequence[str]) -> State:
 
 
 def _begin(names: Sequence[str], problems: list[str]) -> tuple[list[Rendered], dict[str, datetime]]:
-    """Let what is confirmed go out; what has a later contact date waits, and what may not is told."""
+    """Starts what is confirmed; what has a later contact date waits, and what may not start is a problem."""
     waiting = {name: at for name in names if (at := opens_at(name))}
     begun = []
     for name in names:

@@ -8,10 +8,11 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from campaign.db.engine import reading
+from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import due_deliveries, opens_at
 from campaign.deliveries.progress import End, Progress
 from campaign.errors import NotPossible, WrongUsage
-from campaign.kinds import send_proof
 from campaign.posts.publish import begin, describe_outcome, targets_left
 from campaign.posts.report import DeliveryReport
 from campaign.running import SIDE_BY_SIDE, wait_until
@@ -20,8 +21,7 @@ from tasks.continuation import configure_run_logs, go_on_later, should_wait_here
 from tasks.deliveries import ask_where_needed
 from tasks.forms import PostForm
 from tasks.post_publication import (
-    POST_STEPS,
-    PUBLISHING,
+    IN_A_RUN,
     compose_from,
     conclude,
     make_ready,
@@ -71,7 +71,7 @@ def _compose(post: PostForm) -> str:
     """From a form to a confirmed delivery; the run is suspended while a person is asked."""
     name = compose_from(post)
     name_run_after([name])
-    ask_where_needed(name, POST_STEPS)
+    ask_where_needed(name, IN_A_RUN)
     return name
 
 
@@ -120,4 +120,6 @@ def delivery_proof(delivery: str, like: str = "") -> Progress:
         like: For a broadcast: the handle of the follower as whom the message is written.
     """
     configure_run_logs()
-    return send_proof(delivery, f"the run {runtime.flow_run.name}", like=like, steps=PUBLISHING)
+    with reading() as session:
+        kind = IN_A_RUN[deliveries.named(session, delivery).kind]
+    return kind.send_proof(delivery, f"the run {runtime.flow_run.name}", like=like)

@@ -14,19 +14,13 @@ from campaign.deliveries import store as deliveries
 from campaign.errors import NotPossible
 from campaign.reporting.markdown import as_markdown
 from campaign.services import store as services
-from models import Agreement, Delivery, DeliveryKind
-from tasks.deliveries import Steps, ask_where_needed
-from tasks.dm_broadcast import BROADCAST_STEPS
+from models import Agreement, Delivery
+from tasks.deliveries import ask_where_needed
 from tasks.forms import MessageInvitationForm, PostInvitationForm
-from tasks.post_publication import POST_STEPS, compose_from, name_run_after
+from tasks.post_publication import IN_A_RUN, compose_from, name_run_after
 
 AGREED = "campaign.contact.agreed"
 """The event that starts the workflow."""
-_WORKFLOWS = {
-    DeliveryKind.DM: "dm-broadcast/dm-broadcast",
-    DeliveryKind.POST: "post-publication/post-publication",
-}
-_STEPS: dict[DeliveryKind, Steps] = {DeliveryKind.DM: BROADCAST_STEPS, DeliveryKind.POST: POST_STEPS}
 
 
 def announce_agreement(agreement: Agreement) -> None:
@@ -45,7 +39,7 @@ def invite(form: MessageInvitationForm | PostInvitationForm) -> Delivery:
     name = compose_from(form)
     name_run_after([name])
     delivery = _delivery(name)
-    ask_where_needed(name, _STEPS[delivery.kind])
+    ask_where_needed(name, IN_A_RUN)
     return delivery
 
 
@@ -60,7 +54,7 @@ def hand_over(delivery: Delivery) -> str:
 
     Raises NotPossible where that workflow was never deployed.
     """
-    workflow = _WORKFLOWS[delivery.kind]
+    workflow = IN_A_RUN[delivery.kind].workflow
     try:
         run_deployment(
             workflow,

@@ -22,19 +22,14 @@ from prefect.logging import get_logger, get_run_logger
 from campaign.broadcasts import send as sending
 from campaign.broadcasts import waves
 from campaign.broadcasts.context import OnChange, OutgoingBroadcast
-from campaign.broadcasts.prepare import analyse_delivery, last_analysed, preview_text
-from campaign.broadcasts.proof import send_broadcast_proof
 from campaign.broadcasts.report import BroadcastReport, Numbers, Standing, document_of, progress_line, standing_of
 from campaign.db.engine import reading
 from campaign.deliveries import store as deliveries
-from campaign.deliveries.approval import refuse_errors
-from campaign.deliveries.kind import Analysed, Rendered
+from campaign.deliveries.kind import Rendered
 from campaign.deliveries.progress import Progress
-from campaign.errors import WrongUsage
 from campaign.reporting.markdown import as_markdown
 from models import Delivery, MessageState, Service
 from tasks.continuation import RETRIES
-from tasks.deliveries import Looked, Steps
 
 _EVERY_SECONDS = 1.0
 
@@ -53,10 +48,10 @@ class _Bar:
 
     def words(self) -> tuple[float, str]:
         numbers, now = Numbers(self.counts), pendulum.now("UTC")
-        said = progress_line(
+        line = progress_line(
             numbers, self.standing, started_at=self.delivery.started_at, goes_on_at=self.goes_on_at, now=now
         )
-        return numbers.percentage, said
+        return numbers.percentage, line
 
 
 class BroadcastProgress:
@@ -76,7 +71,7 @@ class BroadcastProgress:
             self._show()
 
     def change(self, delivery_id: int, change: Counter[MessageState]) -> None:
-        """Take in by how much the numbers of a broadcast's messages change, by state."""
+        """Takes in by how much the numbers of a broadcast's messages change, by state."""
         bar = self._bars.get(delivery_id)
         if bar is None:
             return
@@ -87,7 +82,7 @@ class BroadcastProgress:
             self._show_soon()
 
     def goes_on(self, at: datetime | None) -> None:
-        """Say when sending goes on."""
+        """Says when sending goes on."""
         with self._lock:
             for bar in self._bars.values():
                 bar.goes_on_at, bar.is_new = at, True
@@ -95,7 +90,7 @@ class BroadcastProgress:
                 self._show_soon()
 
     def finish(self) -> None:
-        """Show the last numbers, as they are in the database."""
+        """Shows the last numbers, as they are in the database."""
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()
@@ -115,20 +110,20 @@ class BroadcastProgress:
         with self._showing:
             with self._lock:
                 self._timer = None
-                told = [(bar, *bar.words()) for bar in self._bars.values() if bar.is_new or bar.artifact is None]
-                for bar, _, _ in told:
+                changed = [(bar, *bar.words()) for bar in self._bars.values() if bar.is_new or bar.artifact is None]
+                for bar, _, _ in changed:
                     bar.is_new = False
-            for bar, percentage, said in told:
-                _tell(bar, percentage, said)
+            for bar, percentage, line in changed:
+                _show_bar(bar, percentage, line)
 
 
-def _tell(bar: _Bar, percentage: float, said: str) -> None:
+def _show_bar(bar: _Bar, percentage: float, line: str) -> None:
     try:
         if bar.artifact is None:
             key = f"progress-{bar.delivery.name}"
-            bar.artifact = create_progress_artifact(percentage, key=key, description=said)  # type: ignore[assignment]
+            bar.artifact = create_progress_artifact(percentage, key=key, description=line)  # type: ignore[assignment]
         else:
-            update_progress_artifact(bar.artifact, percentage, said)
+            update_progress_artifact(bar.artifact, percentage, line)
     except Exception as error:  # noqa: BLE001 - whatever it is, messages go on
         get_logger(__name__).debug("The progress of %s is not shown: %s", bar.delivery.name, error)
 
@@ -144,17 +139,8 @@ def _counts(delivery: Delivery) -> Counter[MessageState]:
         return waves.count_by_state(session, delivery.id)
 
 
-def publish_preview(broadcast: Analysed[Rendered]) -> str:
-    """Show the preview as an artifact of this run; returns it."""
-    text, name = preview_text(broadcast), broadcast.rendered.delivery.name
-    if _is_run():
-        description = f"{name} as people will get it. Nothing of it is out yet."
-        create_markdown_artifact(text, key=f"preview-{name}", description=description)
-    return text
-
-
 def publish_wave_table(report: BroadcastReport) -> None:
-    """Show how far each wave is, one a row; there is no table of a single wave."""
+    """Shows how far each wave is, one a row; there is no table of a single wave."""
     if len(report.waves) > 1 and _is_run():
         create_table_artifact(
             key=f"waves-{report.name}",
@@ -164,12 +150,12 @@ def publish_wave_table(report: BroadcastReport) -> None:
 
 
 def publish_report(report: BroadcastReport) -> None:
-    """Show what came of one broadcast: its figures, its waves, and all of it with a picture."""
+    """Shows what came of one broadcast: its figures, its waves, and all of it with a picture."""
     publish_reports([report])
 
 
 def publish_reports(reports: Sequence[BroadcastReport]) -> None:
-    """Show what came of the broadcasts of this run."""
+    """Shows what came of the broadcasts of this run."""
     rows = [row for report in reports for row in report.as_rows()]
     columns = [name for name in (rows[0] if rows else {}) if any(row[name] for row in rows)]
     if not _is_run():
@@ -186,7 +172,7 @@ def publish_reports(reports: Sequence[BroadcastReport]) -> None:
 
 
 def _is_run() -> bool:
-    """Without a run around there is nobody to show an artifact to."""
+    """Returns whether a run is there to show an artifact in."""
     return runtime.flow_run.id is not None
 
 
@@ -209,30 +195,3 @@ def work_for(service: Service, broadcasts: dict[int, OutgoingBroadcast], on_chan
 def conclude_broadcast(name: str) -> Delivery:
     """Brings the state of a broadcast in line with its log."""
     return sending.conclude_broadcast(name)
-
-
-@task(name="analyse", task_run_name="analyse {name}")
-def analyse_recipients(name: str) -> Looked:
-    """Find out who gets it and who does not, show what, and keep what was found. Sends nothing."""
-    broadcast = analyse_delivery(name, f"the run {runtime.flow_run.name}")
-    preview = publish_preview(broadcast)
-    refuse_errors(name, broadcast.analysis)
-    return Looked(broadcast.rendered.delivery, broadcast.rendered.draft, broadcast.analysis, preview)
-
-
-def look_again(name: str) -> Looked:
-    """A broadcast as its last analysis found it: its recipients are not looked for anew."""
-    broadcast = last_analysed(name)
-    return Looked(broadcast.rendered.delivery, broadcast.rendered.draft, broadcast.analysis, preview_text(broadcast))
-
-
-def _prove(looked: Looked) -> Progress | None:
-    if not looked.draft.broadcast.proof_recipients:
-        return None
-    try:
-        return send_broadcast_proof(looked.delivery.name, f"the run {runtime.flow_run.name}")
-    except WrongUsage as error:
-        raise WrongUsage(f"Proof recipients: {error}") from None
-
-
-BROADCAST_STEPS = Steps(analyse=analyse_recipients, look_again=look_again, prove=_prove)

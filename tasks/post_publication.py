@@ -9,7 +9,6 @@ import pendulum
 from prefect import runtime, task
 from prefect.artifacts import (
     create_link_artifact,
-    create_markdown_artifact,
     create_progress_artifact,
     create_table_artifact,
     update_progress_artifact,
@@ -17,32 +16,23 @@ from prefect.artifacts import (
 from prefect.client.orchestration import get_client
 from sqlmodel import Session
 
+from campaign.broadcasts.kind import BroadcastKind
 from campaign.db import engine
 from campaign.db.engine import reading, writing
 from campaign.deliveries import approval
 from campaign.deliveries import store as deliveries
-from campaign.deliveries.approval import refuse_errors
 from campaign.deliveries.draft import Draft
 from campaign.deliveries.edit import compose
-from campaign.deliveries.kind import Analysed
+from campaign.deliveries.kind import Kind
 from campaign.deliveries.progress import Progress
 from campaign.posts import publish as publishing
-from campaign.posts.prepare import RenderedPost, analyse_delivery, as_analysed, preview_text
-from campaign.posts.publish import send_proof
+from campaign.posts.kind import PostKind
+from campaign.posts.prepare import RenderedPost
 from campaign.posts.report import DeliveryReport
 from campaign.services.fields import block_name
-from models import Service
+from models import DeliveryKind, Service
 from tasks.continuation import RETRIES
-from tasks.deliveries import Looked, Steps
 from tasks.services import check_service, take_over_forms
-
-
-def publish_preview(post: Analysed[RenderedPost]) -> str:
-    """Show the preview as an artifact of this run; returns it."""
-    text, name = preview_text(post), post.rendered.delivery.name
-    description = f"{name} as X will show it. Nothing of it is out yet."
-    create_markdown_artifact(text, key=f"preview-{name}", description=description)
-    return text
 
 
 class UploadProgress:
@@ -53,7 +43,7 @@ class UploadProgress:
         self._artifact: UUID | None = None
 
     def show(self, done: int, of: int) -> None:
-        """Move the bar to so many bytes, at most once a second until all are there."""
+        """Moves the bar to so many bytes, at most once a second until all are there."""
         percent = round(100 * done / of, 1) if of else 100.0
         if self._artifact is None:
             key = f"upload-{block_name(self._handle)}"
@@ -65,7 +55,7 @@ class UploadProgress:
 
 
 def publish_reports(reports: Sequence[DeliveryReport]) -> None:
-    """Show what came of the deliveries of this run, and where the first post is."""
+    """Shows what came of the deliveries of this run, and where the first post is."""
     rows = [{"Delivery": report.name, **line.as_row()} for report in reports for line in report.lines]
     columns = [name for name in (rows[0] if rows else {}) if any(row[name] for row in rows)]
     create_table_artifact(
@@ -84,12 +74,12 @@ class Form(Protocol):
     label: str
 
     def draft(self) -> Draft:
-        """The delivery that the form describes."""
+        """Returns the delivery that the form describes."""
         ...
 
 
 def make_ready() -> None:
-    """Bring the tables up to date and take back questions that nobody answered."""
+    """Brings the tables up to date and takes back unanswered questions."""
     engine.make_ready()
     take_over_forms.fn()
     with writing() as session:
@@ -98,14 +88,14 @@ def make_ready() -> None:
 
 @task(name="settle what is left", task_run_name="look for what may be out")
 def settle_left_behind() -> None:
-    """Looks on X for parts that may be out of deliveries that do not go on: stopped, paused, over, or their proofs."""
+    """Looks up unknown outcomes of deliveries that do not go on: stopped, paused, over, or their proofs."""
     publishing.settle_left_behind()
 
 
 @task(name="work on", task_run_name="{service.internal_name}")
 def work_on(service: Service, post: RenderedPost) -> Progress:
     """Does for one account all that can be done now; never fails the others."""
-    return publishing.work_on(service, post, PUBLISHING)
+    return publishing.work_on(service, post, STEPS)
 
 
 @task(name="publish", task_run_name="publish on {service.internal_name}", **RETRIES)
@@ -114,7 +104,9 @@ def publish_on(service: Service, post: RenderedPost, proof_number: int) -> Progr
     return publishing.publish_on(service, post, proof_number, UploadProgress(service.internal_name).show)
 
 
-PUBLISHING = publishing.Steps(check_service, publish_on)
+STEPS = publishing.Steps(check_service, publish_on)
+IN_A_RUN: dict[DeliveryKind, Kind] = {DeliveryKind.POST: PostKind(STEPS), DeliveryKind.DM: BroadcastKind()}
+"""The kinds of delivery, whose steps are tasks of this run."""
 
 
 @task(name="conclude", task_run_name="conclude {name}")
@@ -125,36 +117,13 @@ def conclude(name: str) -> DeliveryReport:
 
 @task(name="compose", task_run_name="compose {form.label}")
 def compose_from(form: Form) -> str:
-    """Make the delivery that the form describes, once however often this run is started."""
+    """Makes the delivery that the form describes, once however often this run is started."""
     actor = f"the run {runtime.flow_run.name}"
     return compose(form.draft(), actor=actor, flow_run_id=str(runtime.flow_run.id)).name
 
 
-@task(name="analyse", task_run_name="analyse {name}")
-def analyse_post(name: str) -> Looked:
-    """Look at every part for every account, show the preview, and keep what was found. Sends nothing."""
-    post = analyse_delivery(name, f"the run {runtime.flow_run.name}")
-    preview = publish_preview(post)
-    refuse_errors(name, post.analysis)
-    return Looked(post.rendered.delivery, post.rendered.draft, post.analysis, preview)
-
-
-def _look_again(name: str) -> Looked:
-    post = as_analysed(name)
-    return Looked(post.rendered.delivery, post.rendered.draft, post.analysis, preview_text(post))
-
-
-def _prove(looked: Looked) -> Progress | None:
-    if not looked.draft.proof_service:
-        return None
-    return send_proof(looked.delivery.name, f"the run {runtime.flow_run.name}", PUBLISHING)
-
-
-POST_STEPS = Steps(analyse=analyse_post, look_again=_look_again, prove=_prove)
-
-
 def name_run_after(names: Sequence[str]) -> None:
-    """Call this run after what it publishes: `post-2026-11-26-launch · 2 accounts`."""
+    """Calls this run after what it publishes: `post-2026-11-26-launch · 2 accounts`."""
     if not names or not runtime.flow_run.id:
         return
     with reading() as session:

@@ -1,6 +1,7 @@
 """A real browser, driven by its own protocol as a person would: keys, no scripts, a window of a size."""
 
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -11,11 +12,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from websockets.sync.client import connect
 from websockets.sync.connection import Connection
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+#: Where CI=true they fail.
+NEEDS_CHROMIUM = pytest.mark.skipif(
+    CHROMIUM is None and os.environ.get("CI") != "true",
+    reason="There is no Chromium to look with; install it, as with `apt-get install chromium`.",
 )
 _KEYS = {"Tab": (9, ""), "Enter": (13, "\r"), "Space": (32, " ")}
 _SECONDS = 20

@@ -45,6 +45,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def postgresql_server() -> PostgresqlServer:
     server = PostgresqlServer(os.environ.get(TEST_POSTGRESQL_URL, "postgresql://postgres@127.0.0.1:5432/postgres"))
     problem = server.problem()
+    if problem and os.environ.get("CI") == "true":
+        pytest.fail(problem)
     if problem:
         pytest.skip(problem)
     return server

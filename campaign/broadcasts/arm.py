@@ -36,7 +36,7 @@ class Next:
 
 
 def next_up(session: Session, sender: BroadcastSender, now: datetime) -> Next:
-    """What goes out next on a service: by priority, then by age, from waves that have begun."""
+    """Returns what goes out next on a service: by priority, then by age, from waves that have begun."""
     begins: list[datetime] = []
     for delivery in waves.under_way(session, sender.service.id):
         broadcast = sender.broadcasts.get(delivery.id)
@@ -59,7 +59,7 @@ def next_up(session: Session, sender: BroadcastSender, now: datetime) -> Next:
 def _first_pending(
     session: Session, sender: BroadcastSender, broadcast: OutgoingBroadcast, known: Sequence[Wave]
 ) -> tuple[Wave, Span] | None:
-    """The first wave in which something has not gone out, and what of it has not."""
+    """Returns the first wave in which something has not gone out, and what of it has not."""
     if not known:
         return None
     whole = Span(broadcast.delivery_id, sender.service.id, known[0].first_message_id)
@@ -83,9 +83,9 @@ class Armed:
 
 
 def arm(sender: BroadcastSender, broadcast: OutgoingBroadcast, span: Span) -> Armed | Progress:
-    """Commit that the next messages of a span are about to be sent; says why when none may be."""
+    """Commits that the next messages of a span are about to be sent; returns why when none may be."""
     with writing(durable=True) as session:
-        # Whoever pauses or stops it does so before this or after it, and what is armed is known to them then.
+        # A pause or a stop comes before this or after it, and then knows what is armed.
         delivery = waves.lock(session, broadcast.delivery_id)
         rate_limits.lock_app(session, sender.service)
         now = sender.clock()
@@ -111,7 +111,7 @@ def arm(sender: BroadcastSender, broadcast: OutgoingBroadcast, span: Span) -> Ar
 
 
 def _reasons(service: Service, delivery: Delivery, span: Span, now: datetime) -> Reasons:
-    """Why somebody may not be written to after all; of a proof only what holds for everything."""
+    """Returns the reasons against a message; for a proof only those that hold for everything."""
     if span.proof_number != MAIN:
         return permission.always(service)
     invitation = agreements.of_invitation(service, delivery.id) if delivery.is_invitation else []
@@ -121,7 +121,7 @@ def _reasons(service: Service, delivery: Delivery, span: Span, now: datetime) ->
 def _texts(
     session: Session, broadcast: OutgoingBroadcast, chosen: Sequence[Candidate], now: datetime
 ) -> tuple[dict[int, str], int]:
-    """The text for each person who may be written to, and how many may not, or cannot be: they get nothing for good."""
+    """Returns the text for each person who may get it, and counts the others, who get nothing for good."""
     texts: dict[int, str] = {}
     dropped: dict[int, tuple[str, str]] = {}
     for one in chosen:
@@ -138,7 +138,7 @@ def _texts(
 def _arm(
     session: Session, sender: BroadcastSender, texts: Mapping[int, str], reasons: Reasons, now: datetime
 ) -> dict[int, str]:
-    """Arm what is paid for; money for whoever may not be written to after all is given back."""
+    """Arms what is paid for; releases the budget of messages that may not go out after all."""
     if not texts:
         return {}
     armed = outbox.arm(session, texts, reasons, now)

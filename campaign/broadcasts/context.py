@@ -61,19 +61,19 @@ class LatestLimits:
 
 
 def _age(window: Window) -> tuple[float, int]:
-    """Larger for what came later: within a window fewer and fewer calls are left."""
+    """Orders windows by age: within one, fewer and fewer calls are left."""
     return window.reset_at.timestamp(), -window.remaining
 
 
 def pause(session: Session, delivery_id: int, reason: str, now: datetime) -> None:
-    """Pause one broadcast, if it is under way."""
+    """Pauses one broadcast, if it is under way."""
     delivery = waves.lock(session, delivery_id)
     if delivery.state is DeliveryState.IN_PROGRESS:
         deliveries.move(session, delivery, DeliveryState.PAUSED, "campaign", now, reason)
 
 
 def pause_all(service: Service, error: ServiceBlocked, now: datetime) -> None:
-    """Pause every broadcast of a service that X blocks; what other services send alone goes on."""
+    """Pauses every broadcast of a service that X blocks; what other services send alone goes on."""
     sentence = sentence_of(error)
     with writing() as session:
         # The broadcasts before the service, as everywhere: two that wait for each other would both fail.
@@ -94,7 +94,7 @@ _REMEDY = "look at the reasons in the report of the delivery, then resume or sto
 
 
 def should_pause(outcomes: Sequence[bool]) -> str | None:
-    """Why the broadcast pauses, in one sentence; None when it goes on.
+    """Returns why the broadcast pauses, in one sentence; None when it goes on.
 
     `outcomes` are those of the settled messages, the newest last: True was sent, False was refused.
     """
@@ -127,13 +127,13 @@ class Record:
         self._files_unknown = 0
 
     def file_is_unknown(self) -> bool:
-        """Note that X did not know the file though it had taken it; True when that is not the first time."""
+        """Notes that X did not know the file though it had taken it; True when that is not the first time."""
         with self._lock:
             self._files_unknown += 1
             return self._files_unknown > 1
 
     def add(self, outcomes: Sequence[bool]) -> str | None:
-        """Note what came of messages, the newest last; the sentence when the broadcast has to pause."""
+        """Notes what came of messages, the newest last; the sentence when the broadcast has to pause."""
         with self._lock:
             for outcome in outcomes:
                 self._outcomes.append(outcome)
@@ -173,14 +173,14 @@ class BroadcastSender(Sender):
 
 
 def moved(before: MessageState, *after: MessageState) -> Counter[MessageState]:
-    """By how much the numbers of messages change that were in one state."""
+    """Returns by how much the numbers of messages change that were in one state."""
     change = Counter(after)
     change[before] -= len(after)
     return change
 
 
 def quiet_hours_of(service: Service) -> QuietHours | None:
-    """When a service sends nothing."""
+    """Returns the quiet hours of a service."""
     return parse_quiet_hours(service.quiet_hours, service.timezone or load_settings().timezone)
 
 

@@ -35,7 +35,7 @@ from models import MAIN, ConsentSource, Inbox, MessageState, Service
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A message that somebody sent to the account; what it says is not kept."""
+    """A message to the account; its text is not kept."""
 
     sender: str
     """X user id."""
@@ -46,7 +46,7 @@ class Incoming:
 
 
 def judge(events: Iterable[MessageEvent], account_id: str, words: Collection[str]) -> list[Incoming]:
-    """The messages that others sent to the account, oldest first, each once."""
+    """Returns the messages that others sent to the account, oldest first, each once."""
     received = {e.x_id: e for e in events if e.sender != account_id and e.recipient == account_id}
     return [
         Incoming(event.sender, event.x_id, event.created_at, is_opt_out(event.text, words))
@@ -55,7 +55,7 @@ def judge(events: Iterable[MessageEvent], account_id: str, words: Collection[str
 
 
 def read_to(events: Iterable[MessageEvent], now: datetime, settle: timedelta, before: str) -> str:
-    """The id after which the next reading begins: that of the newest event older than `settle`, or `before`.
+    """Returns the id after which the next reading begins: that of the newest event older than `settle`, or `before`.
 
     X may show an event late, so that whatever is younger is read again. Only for events of which none since `before`
     is left out: what is missing below the returned id is never read. `before` is empty when nothing was read yet.
@@ -65,17 +65,19 @@ def read_to(events: Iterable[MessageEvent], now: datetime, settle: timedelta, be
 
 
 def is_due(read_at: datetime | None, now: datetime, every: timedelta) -> bool:
-    """Whether the account's messages are to be read again; `read_at` is None when they never were."""
+    """Returns whether the account's messages are to be read again; `read_at` is None when they never were."""
     return read_at is None or now - read_at >= every
 
 
-_UNTOLD = "Whether it is out cannot be told: the account had too many messages since. Somebody has to look."
+_UNTOLD = (
+    "Its outcome cannot be looked up: the account had too many messages since. `campaign delivery settle` decides."
+)
 
 
 def keep(
     sender: BroadcastSender, found: MessageEvents, unknown: Sequence[UnknownOutcome], before: str, asked_at: datetime
 ) -> None:
-    """Keep what the events say, in one transaction with how far they were read."""
+    """Records what the events say, in one transaction with how far they were read."""
     account, service_id = sender.service.x_user_id or "", sender.service.id
     new = [each for each in judge(found.events, account, sender.words) if int(each.event_id) > int(before or 0)]
     with writing(durable=True) as session:
@@ -94,16 +96,16 @@ def keep(
 
 
 def _read_to(sender: BroadcastSender, found: MessageEvents, before: str, asked_at: datetime) -> str:
-    """After which event the next reading begins: X may show an event late, by a clock of its own."""
+    """Returns after which event the next reading begins: X may show an event late, by a clock of its own."""
     settle = sender.settle_after + CLOCK_SKEW
     return read_to(found.events, asked_at, settle, before) or first_id_at(asked_at - settle)
 
 
 def _take(session: Session, sender: BroadcastSender, message: Incoming, now: datetime) -> None:
-    """Keep one person's word: an opt-out, or that the person wrote first."""
+    """Records an opt-out, or that the person wrote first."""
     visitor_id = consent.visitor_of(session, message.sender, sender.service.visitor_folder, now)
     if visitor_id is None:
-        sender.log(f"Message {message.event_id} is by somebody who was erased; nothing is kept of it.")
+        sender.log(f"Message {message.event_id} is by an erased person; nothing is kept of it.")
         return
     if message.is_opt_out:
         cancelled = consent.opt_out(session, sender.service.id, visitor_id, message.event_id, message.at)
@@ -114,7 +116,7 @@ def _take(session: Session, sender: BroadcastSender, message: Incoming, now: dat
 
 
 def _since_first(found: MessageEvents, unknown: Sequence[UnknownOutcome]) -> MessageEvents:
-    """The same events, complete when they reach back to the first of these attempts."""
+    """Returns the same events, complete when they reach back to the first of these attempts."""
     if found.is_complete or not unknown:
         return found
     first = int(after_id_for([one.attempt for one in unknown]))
@@ -124,7 +126,7 @@ def _since_first(found: MessageEvents, unknown: Sequence[UnknownOutcome]) -> Mes
 def _settle(
     session: Session, sender: BroadcastSender, look: MessageLookup, unknown: Sequence[UnknownOutcome], now: datetime
 ) -> list[tuple[MessageState, Outcome]]:
-    """Write what the events prove; what went out is charged, for nothing is kept aside any more."""
+    """Records what the events prove; what went out is charged, for nothing is reserved any more."""
     by_id = {one.attempt.message_id: one for one in unknown}
     verdicts = settle_messages([one.attempt for one in unknown], look, sender.settle_after)
     known = [_outcome(one, by_id[one.message_id], is_complete=look.events.is_complete) for one in verdicts]
@@ -139,7 +141,7 @@ def _settle(
 
 
 def _outcome(settled: SettledMessage, one: UnknownOutcome, *, is_complete: bool) -> Outcome | None:
-    """What a verdict means for a message; None when it is looked for again later."""
+    """Returns what a verdict means for a message; None when it is looked for again later."""
     message_id, armed_at = settled.message_id, one.armed_at
     if settled.verdict is Verdict.FOUND:
         return Outcome(message_id, armed_at, MessageState.SENT, settled.x_id)
@@ -170,7 +172,7 @@ _PAGES = (1, 4, 10)
 
 
 def read_events(sender: BroadcastSender, before: str, unknown: Sequence[UnknownOutcome]) -> Progress | None:
-    """Read what came after the event `before`, and whatever settles the unknown; None when it is read."""
+    """Reads what came after the event `before` and what settles unknown outcomes; None when it is read."""
     starts = [before] if before else []
     if unknown:
         starts.append(after_id_for([one.attempt for one in unknown]))
@@ -187,7 +189,7 @@ def read_events(sender: BroadcastSender, before: str, unknown: Sequence[UnknownO
 
 
 def _ask(sender: BroadcastSender, after_id: str, wanted: int) -> tuple[MessageEvents, datetime] | Progress:
-    """The events, and the moment before they were asked for: what X took later is perhaps not among them."""
+    """Returns the events, and the moment before they were asked for: what X took later is perhaps not among them."""
     service_id = sender.service.id
     with writing() as session:
         asked_at = sender.clock()
@@ -213,7 +215,7 @@ def _failed(sender: BroadcastSender, error: XError) -> Progress:
 
 
 def recover(sender: BroadcastSender) -> None:
-    """Take over what an earlier process left in the middle of a call; only one process sends for a service."""
+    """Takes over what an earlier process left in the middle of a call; only one process sends for a service."""
     service, gateway = sender.service, sender.gateway
     with writing(durable=True) as session:
         now = sender.clock()
@@ -227,7 +229,7 @@ def recover(sender: BroadcastSender) -> None:
 
 
 def read_inbox(sender: BroadcastSender) -> Progress | None:
-    """Read new message events when it is time to, and settle lost answers; None when sending may go on."""
+    """Reads new message events when they are due, and settles unknown outcomes; None when sending may go on."""
     with reading() as session:
         now = sender.clock()
         inbox = session.get(Inbox, sender.service.id)
@@ -245,7 +247,7 @@ def read_inbox(sender: BroadcastSender) -> Progress | None:
 def _can_be_settled(
     sender: BroadcastSender, inbox: Inbox | None, unknown: Sequence[UnknownOutcome], now: datetime
 ) -> bool:
-    """Whether a look would settle something: not before X had time to show it, and not again and again."""
+    """Returns whether a look would settle something: not before X had time to show it, and not again and again."""
     return any(_next_look(sender, inbox, one) <= now for one in unknown)
 
 
@@ -257,7 +259,7 @@ def _next_look(sender: BroadcastSender, inbox: Inbox | None, one: UnknownOutcome
 
 
 def waits_until(sender: BroadcastSender) -> datetime | None:
-    """When a look can settle the messages of which nobody knows; None when there are none."""
+    """Returns when a look-up can settle the unknown outcomes; None when there are none."""
     with reading() as session:
         unknown = outcomes.uncertain(session, sender.service.id)
         if not unknown:
@@ -271,9 +273,9 @@ def waits_until(sender: BroadcastSender) -> datetime | None:
 
 
 def process_dm_events(service: Service) -> None:
-    """Check the keys of a service and read what people wrote to it, where that is due: who agreed, who wants no more.
+    """Checks the keys of a service and reads its inbox, where that is due, for consents and opt-outs.
 
-    What keeps it from that is kept on its row or found again before anything is sent: nothing is raised.
+    A failure is kept on its row or found again before anything is sent: nothing is raised.
     """
     with suppress(XError, NotPossible):
         checked = check_if_due(service)

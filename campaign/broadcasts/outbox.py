@@ -69,19 +69,19 @@ _FIRST = _pending(col(Message.id)).limit(1)
 
 
 def _within(span: Span) -> dict[str, int]:
-    """The parameters of `_pending`."""
+    """Returns the parameters of `_pending`."""
     given = {name: getattr(span, name) for name in ("service_id", "first_id", "delivery_id", "proof_number")}
     return given | {"beyond_id": span.beyond_id or _BEYOND_ALL}
 
 
 def pending(session: Session, span: Span) -> int | None:
-    """The first message of a span that has not gone out; None when there is none."""
+    """Returns the first message of a span that has not gone out; None when there is none."""
     first: int | None = session.connection().scalar(_FIRST, _within(span))
     return first
 
 
 def candidates(session: Session, span: Span, reasons: Reasons, at_most: int) -> list[Candidate]:
-    """The next messages of a span, with the first reason that holds for each."""
+    """Returns the next messages of a span, with the first reason that holds for each."""
     chosen = _pending(
         col(Message.id), col(Message.visitor_id), col(Message.text), permission.first_of(reasons), *PERSON
     )
@@ -97,8 +97,8 @@ def _candidate(message_id: int, visitor_id: int, text: str, reason: str | None, 
 def arm(session: Session, texts: Mapping[int, str], reasons: Reasons, now: datetime) -> set[int]:
     """Commit, with the caller's transaction, that these messages are about to be sent; returns which.
 
-    Whoever may not be written to any more, and what somebody else has armed meanwhile, is left out. `now` is what the
-    attempt is known by from then on.
+    Messages that may not go out any more, and those that another process armed meanwhile, are left out. `now` is what
+    the attempt is known by from then on.
     """
     armed = rows_of(["id", "text"], on_postgresql=is_on_postgresql(session))
     follows = (col(Subscription.visitor_id) == col(Visitor.id)) & (
@@ -129,7 +129,7 @@ def arm(session: Session, texts: Mapping[int, str], reasons: Reasons, now: datet
 
 
 def drop(session: Session, reasons: Mapping[int, tuple[str, str]], now: datetime) -> int:
-    """Cancel pending messages to people who may not get them after all, each with its code and sentence."""
+    """Cancels pending messages to people who may not get them after all, each with its code and sentence."""
     if not reasons:
         return 0
     given = rows_of(["id", "reason_code", "reason"], on_postgresql=is_on_postgresql(session))
@@ -144,7 +144,7 @@ def drop(session: Session, reasons: Mapping[int, tuple[str, str]], now: datetime
 
 
 def plan(session: Session, delivery: Delivery, service_id: int, visitors: Sequence[int], text: str) -> None:
-    """Write the messages of the newest proof of a delivery."""
+    """Writes the messages of the newest proof of a delivery."""
     session.add_all(
         Message(
             delivery_id=delivery.id,
@@ -159,7 +159,7 @@ def plan(session: Session, delivery: Delivery, service_id: int, visitors: Sequen
 
 
 def log_of(session: Session, span: Span) -> list[Message]:
-    """The messages of a proof."""
+    """Returns the messages of a proof."""
     rows = select(Message).where(
         col(Message.delivery_id) == span.delivery_id,
         col(Message.proof_number) == span.proof_number,

@@ -43,7 +43,7 @@ from models import Delivery, DeliveryState, MessagePolicy, Service, Visitor
 def samples_of(
     session: Session, delivery: Delivery, services: Sequence[Service], texts: Sequence[BroadcastText | None]
 ) -> list[Sample]:
-    """Three messages of the first service that has any: the shortest, the longest, and a random one."""
+    """Returns three messages of the first service that has any: the shortest, the longest, and a random one."""
     for service, text in zip(services, texts, strict=True):
         chosen = waves.samples(session, delivery.id, service.id, seed=delivery.id) if text else []
         if text and chosen:
@@ -52,7 +52,7 @@ def samples_of(
 
 
 def _sample_of(why: str, service: Service, text: BroadcastText, person: Sequence[object]) -> Sample:
-    """A message as one person gets it, or why this person gets none."""
+    """Returns a message as one person gets it, or why this person gets none."""
     known = visitors.example_of(person)
     try:
         written = text.render(known)
@@ -73,7 +73,7 @@ def figures_of(
     """Whom it reaches on a service, what X and the service allow, and what is in the way."""
     service = aimed.service
     terms, quiet = message_terms(service.api_version.value), quiet_hours_of(service)
-    told = {window.name: window.limit for window in rate_limits.windows_of(session, service, terms.message_endpoint)}
+    latest = {window.name: window.limit for window in rate_limits.windows_of(session, service, terms.message_endpoint)}
     removed = "" if service.is_connected else f"The service {service.internal_name} has been removed."
     return BroadcastTarget(
         service_id=service.id,
@@ -82,7 +82,7 @@ def figures_of(
         recipients=aimed.recipients,
         targeted=aimed.targeted,
         waves=shares,
-        limits={**terms.message_limits, **told},
+        limits={**terms.message_limits, **latest},
         allowance=allowance_of(session, service, terms, quiet, now),
         excluded=dict(aimed.excluded),
         unconsented=_unconsented(session, delivery, service),
@@ -136,7 +136,7 @@ def _rendered(
 
 
 def text_for(draft: Draft, service: Service, delivery_id: int) -> BroadcastText:
-    """The text as people of a service get it; raises NotPossible when it cannot be read, or invites nobody."""
+    """Returns the text of a service; raises NotPossible when it cannot be read, or an invitation has no link."""
     first = draft.content.parts[0]
     link = _join_link(service, delivery_id) if draft.is_invitation else None
     words, has_file = opt_out_words(), bool(first.media)
@@ -165,7 +165,7 @@ class Seen:
 
 
 def as_analysed(name: str) -> Seen:
-    """A broadcast with the samples of its analysis; raises NotPossible when it changed since, or was never analysed."""
+    """Returns a broadcast with the samples of its analysis; raises NotPossible unless that is about what it is now."""
     with reading() as session:
         delivery = deliveries.named(session, name)
         draft = deliveries.draft_of(session, delivery)
@@ -175,26 +175,26 @@ def as_analysed(name: str) -> Seen:
 
 
 def analysis_of(session: Session, delivery: Delivery) -> Analysis:
-    """What the last analysis found, without what a proof has put right since."""
+    """Returns what the last analysis found, without what a proof has put right since."""
     return approval.kept_analysis(delivery, has_proof=bool(log.count_sent_proofs(session, delivery)))
 
 
 def last_analysed(name: str) -> Analysed[Rendered]:
-    """A broadcast with its last analysis: its recipients are not selected anew."""
+    """Returns a broadcast with its last analysis: its recipients are not selected anew."""
     rendered = render_broadcast(name)
     with reading() as session:
         return Analysed(rendered, analysis_of(session, rendered.delivery))
 
 
 def _is_changed(delivery: Delivery) -> bool:
-    """Whether it went back to editing after its analysis: whatever took it there said why."""
+    """Returns whether it went back to editing after its analysis, which leaves a reason."""
     return delivery.state is DeliveryState.BEING_EDITED and bool(delivery.reason)
 
 
 def as_person(name: str, handle: str) -> Seen:
-    """A broadcast as one person would get it now.
+    """Returns a broadcast as one person would get it now.
 
-    Raises WrongUsage when nobody is called so, NotPossible when the text cannot be personalised for the person.
+    Raises WrongUsage for an unknown handle, NotPossible when the text cannot be personalised for the person.
     """
     with reading() as session:
         delivery = deliveries.named(session, name)
@@ -232,7 +232,7 @@ def _message(text: BroadcastText, service: Service, visitor: Visitor, person: di
 def analyse_delivery(name: str, actor: str) -> Analysed[Rendered]:
     """Selects the recipients of a broadcast, analyses it and keeps the result. Sends nothing.
 
-    What people wrote to its services is read first, where that is due: it says who agreed and who wants no more.
+    Its inboxes are read first, where that is due: they hold consents and opt-outs.
 
     Raises WrongUsage when a condition or a name in it cannot be used, NotPossible when it goes out already.
     """
@@ -279,7 +279,7 @@ def _analyse(name: str, actor: str) -> Analysed[Rendered]:
 
 
 def _take_back(session: Session, delivery: Delivery, actor: str, now: datetime) -> None:
-    """Whatever was said yes to no longer counts: nothing goes out while its recipients are written anew."""
+    """Voids the confirmation: nothing goes out while the recipients are selected anew."""
     if delivery.state not in deliveries.EDITABLE:
         raise NotPossible(f"{delivery.name} is {delivery.state.value.replace('_', ' ')} and is not analysed again.")
     if delivery.state is not DeliveryState.BEING_EDITED:
@@ -289,7 +289,7 @@ def _take_back(session: Session, delivery: Delivery, actor: str, now: datetime) 
 def _texts(
     draft: Draft, services: Sequence[Service], delivery_id: int
 ) -> tuple[list[BroadcastText | None], str | None]:
-    """The text for each service, and what is wrong with it."""
+    """Returns the text for each service, and what is wrong with it."""
     if not draft.content.parts:
         return [None] * len(services), None
     try:

@@ -21,9 +21,9 @@ from models import Delivery, MessageState, Service
 
 
 def send_broadcast_proof(name: str, actor: str, *, like: str = "") -> Progress:
-    """Send the next proof, as the person `like` (a handle) or a sample would get it.
+    """Sends the next proof, as the person `like` (a handle) or a sample would get it.
 
-    Raises NotPossible when there is nobody to send it to, WrongUsage when a handle is unknown.
+    Raises NotPossible when it has no recipient, WrongUsage when a handle is unknown.
     """
     broadcast = render_broadcast(name)
     if not broadcast.draft.broadcast.proof_recipients:
@@ -38,7 +38,7 @@ def send_broadcast_proof(name: str, actor: str, *, like: str = "") -> Progress:
 
 
 def proof_text(broadcast: Rendered, service: Service, like: str) -> str:
-    """The message as one person gets it."""
+    """Returns the message as one person gets it."""
     with reading() as session:
         if like:
             person = people.person_of(session, people.named(session, like).id)
@@ -51,7 +51,7 @@ def proof_text(broadcast: Rendered, service: Service, like: str) -> str:
 
 
 def _plan(broadcast: Rendered, service: Service, text: str, actor: str) -> tuple[Span, int]:
-    """Give the proof its number and write its log."""
+    """Gives the proof its number and writes its log."""
     with writing() as session:
         delivery = session.get_one(Delivery, broadcast.delivery.id, with_for_update=True)
         handles = broadcast.draft.broadcast.proof_recipients

@@ -73,17 +73,17 @@ class Target:
     open_deliveries: Sequence[int] = ()
     """Other deliveries that are confirmed or under way: what is pending in them counts for the frequency cap."""
     other_services: bool = False
-    """Whether the delivery goes to more services: nobody gets it from two."""
+    """Whether the delivery goes to more services: each person gets it from one."""
     is_begun: bool = False
-    """Whether something of it was sent before it was changed: nobody gets it again."""
+    """Whether something of it was sent before it was changed, which is not sent again."""
     is_invitation: bool = False
-    """Whether it invites people to become contacts: nobody twice, and no contact."""
+    """Whether it invites people to become contacts: each once, and no contact."""
 
 
 def candidates(
     session: Session, target: Target, within: Range, columns: Sequence[SQLColumnExpression[Any]]
 ) -> Select[Any]:
-    """Everybody of a range at whom it is aimed."""
+    """Returns the targeted visitors of a range."""
     follows = (col(Subscription.visitor_id) == _VISITOR) & (col(Subscription.service_id) == target.service.id)
     everybody = not target.audience.people and target.recipients_of is None
     rows = select(*columns).select_from(Visitor).join(Subscription, follows, isouter=not everybody)
@@ -101,7 +101,7 @@ def candidates(
 
 
 def exclusion_reasons(target: Target, within: Range) -> Reasons:
-    """Why somebody of a range gets nothing, in the order in which it is told."""
+    """Returns why visitors of a range get nothing, in the order in which reasons count."""
     often = permission.at_the_cap(target.service, target.now, target.open_deliveries, within)
     found = permission.of_broadcast(target.service, target.now, often, within)
     if target.except_where is not None:
@@ -120,7 +120,7 @@ def exclusion_reasons(target: Target, within: Range) -> Reasons:
 
 
 def has_row(target: Target) -> Exists:
-    """Whether the log has a line of this delivery to the visitor from this service."""
+    """Returns whether the log has a line of this delivery to the visitor from this service."""
     return exists().where(
         col(Message.delivery_id) == target.delivery_id,
         col(Message.proof_number) == MAIN,
@@ -130,7 +130,7 @@ def has_row(target: Target) -> Exists:
 
 
 def _got(delivery_id: int, within: Range) -> ColumnElement[bool]:
-    """Whether a delivery was sent to the visitor, from whichever service; what may be out counts."""
+    """Returns whether a delivery was sent to the visitor, from whichever service; what may be out counts."""
     got = select(col(Message.visitor_id)).where(
         col(Message.delivery_id) == delivery_id,
         col(Message.proof_number) == MAIN,
@@ -157,7 +157,7 @@ _VISITOR_ID = col(Visitor.id)
 
 
 def forget(session: Session, delivery_id: int) -> None:
-    """Take an earlier analysis back; what is out, or may be, stays, and so does what X refused."""
+    """Takes an earlier analysis back; what is out, or may be, stays, and so does what X refused."""
     session.execute(
         delete(Message).where(
             col(Message.delivery_id) == delivery_id,
@@ -171,7 +171,7 @@ def forget(session: Session, delivery_id: int) -> None:
 
 
 def visitor_ranges(session: Session) -> Iterator[Range]:
-    """The ids of all visitors, a range at a time."""
+    """Returns the ids of all visitors, a range at a time."""
     newest = session.scalar(select(func.max(_VISITOR_ID))) or 0
     return ((first, first + AT_ONCE) for first in range(0, newest + 1, AT_ONCE))
 
@@ -190,7 +190,7 @@ class Judged:
 
 
 def judge(session: Session, target: Target, within: Range, unrenderable: Collection[int]) -> Judged:
-    """Ask of everybody of a range whether there is a reason against it, and which is told."""
+    """Finds for every visitor of a range the first reason against a message."""
     on_postgresql = is_on_postgresql(session)
     expect_many(session)
     reasons = exclusion_reasons(target, within)
@@ -208,13 +208,13 @@ def judge(session: Session, target: Target, within: Range, unrenderable: Collect
 
 
 def write(session: Session, target: Target, judged: Judged, room: int | None) -> int:
-    """Write down who of a range is excluded, and the recipients; returns how many those are.
+    """Writes the exclusions and the recipients of a range; counts the recipients.
 
     `room` is how many the limit still allows: the others are excluded for it.
     """
     on_postgresql = is_on_postgresql(session)
     if on_postgresql:
-        # What a crash takes back is an analysis that nobody has seen; its end is written after all of it.
+        # What a crash takes back is an analysis that was never shown; its end is written after all of it.
         session.execute(text("SET LOCAL synchronous_commit = off"))
     chosen = ids_given(on_postgresql=on_postgresql)
     recipients = select(*_message_columns(target, chosen)).order_by(chosen.c.id).limit(room)
@@ -237,7 +237,7 @@ def _exclude(session: Session, target: Target, people: Select[Any], given: dict[
 
 
 def refresh_statistics(session: Session) -> None:
-    """Tell PostgreSQL how many rows were written; until then it looks each of a million up as if it were alone."""
+    """Tells PostgreSQL how many rows were written; until then it looks each of a million up as if it were alone."""
     if is_on_postgresql(session):
         session.execute(text("ANALYZE message, exclusion"))
 
@@ -266,7 +266,7 @@ def _message_columns(target: Target, people: Subquery) -> list[SQLColumnExpressi
 
 
 def is_begun(session: Session, delivery_id: int) -> bool:
-    """Whether something of a broadcast is out or was refused."""
+    """Returns whether something of a broadcast is out or was refused."""
     known = select(col(Message.id)).where(col(Message.delivery_id) == delivery_id, col(Message.proof_number) == MAIN)
     return session.scalar(known.limit(1)) is not None
 
@@ -278,7 +278,7 @@ def _rowcount(session: Session, statement: Insert, given: dict[str, str]) -> int
 
 
 def excluded(session: Session, delivery_id: int, service_id: int) -> dict[str, int]:
-    """How many of the target of a service get nothing, by reason."""
+    """Counts the people in the target of a service who get nothing, by reason."""
     # Counted side by side: grouping would sort them all, in memory.
     counts = [func.count(case((col(Exclusion.reason) == reason, 1))).label(reason.value) for reason in ExclusionReason]
     counted = select(*counts).where(col(Exclusion.delivery_id) == delivery_id, col(Exclusion.service_id) == service_id)
@@ -299,7 +299,7 @@ class Aimed:
 
     @property
     def targeted(self) -> int:
-        """Everybody in the target, those who get nothing included."""
+        """Counts all people in the target, those who get nothing included."""
         return self.recipients + self.excluded.total()
 
 
@@ -310,7 +310,7 @@ def write_recipients(
     texts: Sequence[BroadcastText | None],
     now: datetime,
 ) -> list[Aimed]:
-    """Replace what an earlier analysis wrote; a text that is None cannot be personalised for anybody."""
+    """Replaces what an earlier analysis wrote; a text that is None cannot be personalised."""
     with writing() as session:
         forget(session, delivery.id)
     with reading() as session:
@@ -330,7 +330,7 @@ def write_recipients(
 
 
 def _write(target: Target, text: BroadcastText | None, room: int | None) -> int:
-    """Write down who gets it from one service, and who does not; how many get it."""
+    """Writes down who gets it from one service, and who does not; how many get it."""
     with reading() as session:
         ranges = list(visitor_ranges(session))
     write = partial(_write_range, target, text)
@@ -353,7 +353,7 @@ def _write_range(target: Target, text: BroadcastText | None, within: Range, room
 
 
 def _unrenderable(session: Session, target: Target, within: Range, text: BroadcastText) -> list[int]:
-    """Those for whom the text cannot be personalised: only people who lack one of its fields are tried."""
+    """Returns those for whom the text cannot be personalised: only people who lack one of its fields are tried."""
     if not text.visitor_fields:
         return []
     failing = []

@@ -61,16 +61,16 @@ class Watch:
 
     @property
     def is_halted(self) -> bool:
-        """Whether no further call may begin; asked by every thread."""
+        """Returns whether no further call may begin; asked by every thread."""
         return self._halt.is_set()
 
     @property
     def is_away(self) -> bool:
-        """Whether X answers nothing any more."""
+        """Returns whether X answers nothing any more."""
         return self._uncertain >= MOST_UNCERTAIN
 
     def halt(self) -> None:
-        """Begin no further call."""
+        """Begins no further call."""
         self._halt.set()
 
     def around(self) -> None:
@@ -87,7 +87,7 @@ class Watch:
             return rate_limits.may_go_on(session, self._left, self._armed.at)
 
     def hear(self, calls: Sequence[Call]) -> None:
-        """Take note of calls that are settled now."""
+        """Takes note of calls whose outcome is recorded now."""
         for call in calls:
             self._left.discard(call.message_id)
             if call.result is not None and not self.is_away:
@@ -100,7 +100,7 @@ _CallOne = Callable[[int], Call]
 
 
 def send(sender: BroadcastSender, armed: Armed, media_id: str | None) -> Progress | None:
-    """Send a batch; None when the next one can follow at once. Raises XError when trying again at once may help."""
+    """Sends a batch; None when the next one can follow at once. Raises XError when trying again at once may help."""
     watch, latest, failed = Watch(sender, armed), LatestLimits(), list[XError]()
     call = partial(_call, sender, armed, media_id, watch)
     pool = ThreadPoolExecutor(sender.at_once) if sender.at_once > 1 else None
@@ -116,7 +116,7 @@ def send(sender: BroadcastSender, armed: Armed, media_id: str | None) -> Progres
 
 @contextmanager
 def _halted_at_the_end(watch: Watch) -> Iterator[None]:
-    """Whatever goes wrong, no call begins that nobody would settle."""
+    """Halts the batch in the end: no call begins whose outcome would not be recorded."""
     try:
         yield
     finally:
@@ -136,7 +136,7 @@ def _one_by_one(armed: Armed, call: _CallOne, watch: Watch) -> Iterator[list[Cal
 def _side_by_side(
     pool: ThreadPoolExecutor, armed: Armed, call: _CallOne, watch: Watch, look_every: float
 ) -> Iterator[list[Call]]:
-    """What came of the calls, in groups: what was answered between two looks is committed together.
+    """Returns what came of the calls, in groups: what was answered between two looks is committed together.
 
     With quick answers that is all of a batch, with X's usual ones a few messages: a crash leaves those in one.
     """
@@ -149,7 +149,7 @@ def _side_by_side(
 
 
 def _call(sender: BroadcastSender, armed: Armed, media_id: str | None, watch: Watch, message_id: int) -> Call:
-    """Send one message, unless the batch was halted; what stops the account stops the other threads at once."""
+    """Sends one message, unless the batch was halted; what stops the account stops the other threads at once."""
     if watch.is_halted:
         return Call(message_id, None)
     message = NewMessage(armed.recipients[message_id].recipient, armed.texts[message_id], media_id)
@@ -162,7 +162,7 @@ def _call(sender: BroadcastSender, armed: Armed, media_id: str | None, watch: Wa
 
 
 def _end(sender: BroadcastSender, failed: Sequence[XError], *, is_away: bool) -> Progress | None:
-    """How the service goes on after a batch."""
+    """Returns how the service goes on after a batch."""
     blocked = next((error for error in failed if isinstance(error, ServiceBlocked)), None)
     if blocked is not None:
         return sender.progress(End.BLOCKED, f"{sender.service.internal_name}: {sentence_of(blocked)}")
@@ -178,7 +178,7 @@ def _end(sender: BroadcastSender, failed: Sequence[XError], *, is_away: bool) ->
 
 
 def send_what_is_due(sender: BroadcastSender) -> Progress:
-    """Send until nothing is left, X allows no more, or somebody stops it.
+    """Sends until nothing is left, X allows no more, or the run is stopped.
 
     Raises XError when X was away and trying again at once may help.
     """
@@ -190,7 +190,7 @@ def send_what_is_due(sender: BroadcastSender) -> Progress:
 
 
 def _one_batch(sender: BroadcastSender) -> Progress | None:
-    """Send the next batch; what no longer may go out is left to others, and the next broadcast follows."""
+    """Sends the next batch; what no longer may go out is left to others, and the next broadcast follows."""
     with reading() as session:
         following = next_up(session, sender, sender.clock())
     if following.broadcast is None or following.span is None:
@@ -203,19 +203,19 @@ def _one_batch(sender: BroadcastSender) -> Progress | None:
 
 
 def _unless_only_that(end: Progress) -> Progress | None:
-    """What ends one broadcast is no end for the others: it is not found again."""
+    """Returns nothing for an end of one broadcast only: the others go on, and it is not found again."""
     return None if end.end in {End.HALTED, End.REFUSED} else end
 
 
 def _nothing_now(sender: BroadcastSender, following: Next) -> Progress:
-    """Nothing can be sent at this moment."""
+    """Returns why nothing can be sent at this moment."""
     if following.begins_at:
         return sender.progress(End.WAITING, "The next wave has not begun.", following.begins_at)
     return sender.progress(End.OUT)
 
 
 def _with_looks(sender: BroadcastSender, end: Progress) -> Progress:
-    """Nothing is out before lost answers are settled: whoever waits goes on when one can be, if that is sooner."""
+    """Moves the end forward to the next look-up: nothing is out before unknown outcomes are looked up."""
     looks = waits_until(sender) if end.end in {End.WAITING, End.OUT} else None
     if looks is None:
         return end
@@ -232,7 +232,7 @@ _OPEN = (MessageState.PENDING, MessageState.SENDING, MessageState.UNCERTAIN)
 
 
 def due_broadcasts() -> list[str]:
-    """The names of the broadcasts whose time has come."""
+    """Returns the names of the broadcasts whose time has come."""
     with reading() as session:
         return [delivery.name for delivery in waves.due(session, pendulum.now("UTC"))]
 
@@ -251,7 +251,7 @@ def begin_broadcast(name: str, actor: str) -> Rendered:
 
 
 def under_way(begun: Sequence[Rendered] = ()) -> list[Rendered]:
-    """The broadcasts that go out now; one that was changed after its confirmation by other means fails instead.
+    """Returns the broadcasts that go out now; one that was changed after its confirmation by other means fails instead.
 
     Those in `begun` were rendered a moment ago, and their files are not read again.
     """
@@ -268,7 +268,7 @@ def under_way(begun: Sequence[Rendered] = ()) -> list[Rendered]:
 
 
 def services_at_work(going: Sequence[Rendered], names: Sequence[str]) -> list[Service]:
-    """The services of these broadcasts, and those with messages of which nobody knows what came."""
+    """Returns the services of these broadcasts, and those that have messages with an unknown outcome."""
     wanted = {service.id for broadcast in going if broadcast.delivery.name in names for service in broadcast.services}
     with reading() as session:
         wanted |= set(rate_limits.with_unsettled(session))
@@ -278,7 +278,7 @@ def services_at_work(going: Sequence[Rendered], names: Sequence[str]) -> list[Se
 def outgoing_broadcasts(
     service: Service, going: Sequence[Rendered], records: dict[int, Record]
 ) -> dict[int, OutgoingBroadcast]:
-    """What a service sends: its part of each broadcast."""
+    """Returns what a service sends: its part of each broadcast."""
     return {
         one.delivery.id: OutgoingBroadcast(
             one.delivery.id,
@@ -295,7 +295,7 @@ def outgoing_broadcasts(
 
 
 def records_of(going: Sequence[Rendered]) -> dict[int, Record]:
-    """What X said lately of each broadcast."""
+    """Returns the latest outcomes of each broadcast."""
     with reading() as session:
         return {
             one.delivery.id: Record(
@@ -329,7 +329,7 @@ def work_for(
 
 
 def end_of(service: Service, result: Progress | Exception) -> Progress:
-    """How a service ended; where X was away for longer than a step tries, it goes on in some minutes."""
+    """Returns how a service ended; where X was away for longer than a step tries, it goes on in some minutes."""
     if isinstance(result, XError):
         until = pendulum.now("UTC") + AWAY_FOR
         return Progress(service.id, End.WAITING, f"{service.internal_name}: {result}", until)
@@ -339,14 +339,14 @@ def end_of(service: Service, result: Progress | Exception) -> Progress:
 
 
 def what_is_left(names: Sequence[str]) -> list[str]:
-    """Those of the broadcasts that still go out: a run that only goes on has nothing to say of the others."""
+    """Returns those of the broadcasts that still go out: a run that only goes on has nothing to say of the others."""
     with reading() as session:
         states = {name: deliveries.named(session, name).state for name in names}
     return [name for name, state in states.items() if state in {DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS}]
 
 
 def conclude_broadcast(name: str) -> Delivery:
-    """Bring the state of a broadcast in line with its log."""
+    """Brings the state of a broadcast in line with its log."""
     with writing() as session:
         delivery, now = deliveries.named(session, name), pendulum.now("UTC")
         if delivery.state is DeliveryState.IN_PROGRESS:

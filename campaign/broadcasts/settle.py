@@ -73,7 +73,7 @@ _Key = tuple[str, str]
 
 
 def after_id_for(attempts: Collection[MessageAttempt]) -> str:
-    """After which X id the account's events have to be read to settle these attempts, of which there is one at least.
+    """Returns the X id after which the account's events have to be read to settle these attempts (one at least).
 
     What an earlier attempt sent may have been shown late, and X's clock may be behind ours.
     """
@@ -81,7 +81,7 @@ def after_id_for(attempts: Collection[MessageAttempt]) -> str:
 
 
 def settle_messages(attempts: Iterable[MessageAttempt], look: MessageLookup, settle: timedelta) -> list[SettledMessage]:
-    """What the look proves of each attempt, earliest first.
+    """Returns what the look proves of each attempt, earliest first.
 
     Each gets the oldest event that fits and that no message has; one event goes to one attempt. What does not show
     was not sent when nothing is left out and X had the time `settle` to show it.
@@ -98,7 +98,7 @@ def _since(attempt: MessageAttempt) -> datetime:
 
 
 def _sent(look: MessageLookup) -> dict[_Key, deque[MessageEvent]]:
-    """The account's own events that no message has, oldest first."""
+    """Returns the account's own events that no message has, oldest first."""
     sent: dict[_Key, deque[MessageEvent]] = defaultdict(deque)
     for event in _oldest_first(look.events.events):
         if event.sender == look.account_id and event.x_id not in look.owned:
@@ -107,13 +107,13 @@ def _sent(look: MessageLookup) -> dict[_Key, deque[MessageEvent]]:
 
 
 def _oldest_first(events: Sequence[MessageEvent]) -> list[MessageEvent]:
-    """Each event once, whatever pages X showed it on."""
+    """Returns each event once, whatever pages X showed it on."""
     once = {event.x_id: event for event in events}
     return sorted(once.values(), key=lambda event: (event.created_at, int(event.x_id)))
 
 
 def _take(sent: dict[_Key, deque[MessageEvent]], attempt: MessageAttempt) -> str | None:
-    """The X id of the oldest event that fits, which is nobody else's from now on."""
+    """Takes the X id of the oldest event that fits; no other attempt can get it."""
     fitting = sent.get((attempt.recipient, comparable(attempt.text)), deque())
     # Attempts come earliest first: what is too old for this one is too old for all that follow.
     while fitting and fitting[0].created_at < _since(attempt):
@@ -134,7 +134,7 @@ UNTOLD = "untold"
 
 @dataclass(frozen=True, slots=True)
 class UnknownOutcome:
-    """A message of which nobody knows whether it is out."""
+    """A message whose outcome is unknown."""
 
     attempt: MessageAttempt
     """Its `armed_at` is the last moment at which the call may have been made."""
@@ -177,18 +177,18 @@ _UNCERTAIN = (
 
 
 def lose(session: Session, service_id: int, now: datetime) -> list[tuple[int, int, int]]:
-    """Take what an earlier process left in the middle of a call for uncertain: each one's id, delivery and proof."""
+    """Marks calls that an earlier process left open as uncertain; returns id, delivery and proof of each message."""
     return list(session.connection().execute(_LOST, {"service": service_id, "now": now}).tuples())
 
 
 def uncertain(session: Session, service_id: int) -> list[UnknownOutcome]:
-    """The messages of a service of which nobody knows, the earliest first."""
+    """Returns the messages of a service whose outcome is unknown, the earliest first."""
     rows: Any = session.connection().execute(_UNCERTAIN, {"service_id": service_id}).tuples()
     return [UnknownOutcome(MessageAttempt(*row[:5]), *row[5:]) for row in rows]
 
 
 def deliveries_of(session: Session, message_ids: Sequence[int]) -> dict[int, int]:
-    """Which delivery each of these messages belongs to; proofs are left out."""
+    """Returns which delivery each of these messages belongs to; proofs are left out."""
     rows = select(col(Message.id), col(Message.delivery_id)).where(
         col(Message.id).in_(message_ids), col(Message.proof_number) == MAIN
     )
@@ -201,7 +201,7 @@ _Written = Sequence[tuple[MessageState, Outcome]]
 
 
 def record_calls(sender: BroadcastSender, armed: Armed, calls: Sequence[Call], latest: LatestLimits) -> bool:
-    """Commit what came of some calls, and what follows for the broadcast; whether the batch has to halt."""
+    """Commits the outcomes of some calls, and what follows for the broadcast; returns whether the batch has to halt."""
     with writing(durable=True) as session:
         now = sender.clock()
         written = log.record_outcomes(session, [outcome_of(call, armed.at) for call in calls], now)
@@ -220,7 +220,7 @@ def record_calls(sender: BroadcastSender, armed: Armed, calls: Sequence[Call], l
 
 
 def outcome_of(call: Call, armed_at: datetime) -> Outcome:
-    """What a call means for its message."""
+    """Returns what a call means for its message."""
     result, message_id = call.result, call.message_id
     if isinstance(result, Answer):
         return Outcome(message_id, armed_at, MessageState.SENT, result.value)
@@ -235,7 +235,7 @@ def outcome_of(call: Call, armed_at: datetime) -> Outcome:
 def _book(
     session: Session, sender: BroadcastSender, written: _Written, windows: tuple[Window, ...], now: datetime
 ) -> None:
-    """Charge what was sent; money for what may be out stays aside, message by message."""
+    """Charges what was sent; money for what may be out stays aside, message by message."""
     service_id, price, endpoint = sender.service.id, sender.gateway.message_price, sender.gateway.message_endpoint
     sent = sum(one.state is MessageState.SENT for _, one in written)
     still_out = rate_limits.being_sent(session, [service_id]).total()
@@ -261,7 +261,7 @@ def _remember_unreachable(
 
 
 def _forget_file(session: Session, sender: BroadcastSender, armed: Armed, calls: Sequence[Call]) -> bool:
-    """Whether X did not know the file: it is uploaded again."""
+    """Returns whether X did not know the file: it is uploaded again."""
     is_unknown = any(isinstance(call.result, Refused) and call.result.reason == FILE_UNKNOWN for call in calls)
     if is_unknown and armed.broadcast.file:
         log.forget_uploads(session, sender.service.id, [armed.broadcast.file.sha256])
@@ -269,7 +269,7 @@ def _forget_file(session: Session, sender: BroadcastSender, armed: Armed, calls:
 
 
 def _why_pause(armed: Armed, written: _Written, *, is_unknown: bool) -> str | None:
-    """Why the broadcast pauses: X refuses too much of it, or does not take its file."""
+    """Returns why the broadcast pauses: X refuses too much of it, or does not take its file."""
     answered = {MessageState.SENT, MessageState.REFUSED}
     record = armed.broadcast.record
     reason = record.add([one.state is MessageState.SENT for _, one in written if one.state in answered])

@@ -37,7 +37,7 @@ _OF_SERVICE = (
 
 
 def write(session: Session, delivery_id: int, service_id: int, shares: Sequence[WaveShare]) -> None:
-    """Let the recipients of a service fall into its waves, in the order of their messages."""
+    """Lets the recipients of a service fall into its waves, in the order of their messages."""
     first: int | None = session.scalar(_pending(delivery_id, service_id, func.min(col(Message.id))))
     for place, share in enumerate(shares, start=1):
         if first is None:
@@ -72,22 +72,22 @@ def _pending(delivery_id: int, service_id: int, column: Any) -> Any:
 
 
 def of_service(session: Session, delivery_id: int, service_id: int) -> list[Wave]:
-    """The waves of a broadcast on one service, by number."""
+    """Returns the waves of a broadcast on one service, by number."""
     return list(session.scalars(_OF_SERVICE, {"delivery_id": delivery_id, "service_id": service_id}))
 
 
 def recipients(session: Session, delivery_id: int, service_id: int) -> int:
-    """How many people an analysis found for a service."""
+    """Counts the people that an analysis found for a service."""
     return sum(wave.recipients for wave in of_service(session, delivery_id, service_id))
 
 
 def begins_at(delivery: Delivery, wave: Wave) -> datetime | None:
-    """When a wave of a delivery that has started may go out; None before it has."""
+    """Returns when a wave of a delivery that has started may go out; None before it has."""
     return delivery.started_at and delivery.started_at + timedelta(seconds=wave.offset_seconds)
 
 
 def unconsented(session: Session, delivery_id: int, service_id: int) -> int:
-    """How many recipients never agreed to be written to."""
+    """Counts the recipients who never agreed to be written to."""
     agreed = sa_select(col(Consent.id)).where(
         col(Consent.service_id) == service_id,
         col(Consent.visitor_id) == col(Message.visitor_id),
@@ -97,7 +97,7 @@ def unconsented(session: Session, delivery_id: int, service_id: int) -> int:
 
 
 def samples(session: Session, delivery_id: int, service_id: int, seed: int) -> list[tuple[str, Any]]:
-    """Three recipients: with the shortest and the longest name, and a random one, the same for the same seed."""
+    """Returns three recipients: with the shortest and the longest name, and a random one by the seed."""
     length = func.length(func.coalesce(col(Visitor.full_name), "")) + func.length(
         func.coalesce(col(Visitor.username), "")
     )
@@ -123,7 +123,7 @@ def _person(session: Session, message_id: int) -> Any:
 
 
 def count_by_state(session: Session, delivery_id: int, service_id: int | None = None) -> Counter[MessageState]:
-    """How many messages of a broadcast are in which state."""
+    """Counts the messages of a broadcast by state."""
     counted = sa_select(col(Message.state), func.count()).where(
         col(Message.delivery_id) == delivery_id, col(Message.proof_number) == MAIN
     )
@@ -147,25 +147,25 @@ _UNDER_WAY_ON = _UNDER_WAY.join(DeliveryTarget, col(DeliveryTarget.delivery_id) 
 
 
 def under_way(session: Session, service_id: int | None = None) -> list[Delivery]:
-    """The broadcasts in progress (on a service), the one that goes first before the others."""
+    """Returns the broadcasts in progress (on a service), the one that goes first before the others."""
     if service_id is None:
         return list(session.scalars(_UNDER_WAY))
     return list(session.scalars(_UNDER_WAY_ON, {"service_id": service_id}))
 
 
 def lock_under_way(session: Session, service_id: int) -> list[Delivery]:
-    """The same, and nobody changes their state meanwhile: a pause does not undo a stop."""
+    """Returns the same and locks them, so that a pause does not undo a stop."""
     held = _UNDER_WAY_ON.with_for_update(of=Delivery).execution_options(populate_existing=True)
     return list(session.scalars(held, {"service_id": service_id}))
 
 
 def lock(session: Session, delivery_id: int) -> Delivery:
-    """Read one broadcast, whatever its state, in the same way."""
+    """Reads one broadcast, whatever its state, in the same way."""
     return session.get_one(Delivery, delivery_id, with_for_update=True, populate_existing=True)
 
 
 def due(session: Session, now: datetime) -> list[Delivery]:
-    """The broadcasts that are confirmed or under way and whose time has come, the oldest first."""
+    """Returns the broadcasts that are confirmed or under way and whose time has come, the oldest first."""
     ready = col(Delivery.state).in_([DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS])
     is_time = col(Delivery.contact_date).is_(None) | (col(Delivery.contact_date) <= now)
     found = select(Delivery).where(ready, is_time, col(Delivery.kind) == DeliveryKind.DM)
@@ -173,7 +173,7 @@ def due(session: Session, now: datetime) -> list[Delivery]:
 
 
 def others_open(session: Session, delivery_id: int) -> list[int]:
-    """The other broadcasts that somebody said yes to and that are not over."""
+    """Returns the other broadcasts that are confirmed and not over."""
     found = select(col(Delivery.id)).where(
         col(Delivery.kind) == DeliveryKind.DM, col(Delivery.state).in_(_OPEN), col(Delivery.id) != delivery_id
     )
@@ -181,7 +181,7 @@ def others_open(session: Session, delivery_id: int) -> list[int]:
 
 
 def last_outcomes(session: Session, delivery_id: int, service_ids: Sequence[int]) -> list[bool]:
-    """Whether X took the last messages of a broadcast or refused them, the newest last."""
+    """Returns whether X took the last messages of a broadcast or refused them, the newest last."""
     known: list[tuple[datetime | None, bool]] = []
     for service_id in service_ids:
         for state in (MessageState.SENT, MessageState.REFUSED):

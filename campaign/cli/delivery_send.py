@@ -45,7 +45,7 @@ def analyse(name: Name, as_json: AsJson = False) -> None:
     """Analyse a delivery: errors, recipients, cost, duration. Nothing is sent."""
     check_x()
     kind = find(name).kind
-    analysis = _look(name, kind)
+    analysis = _analyse(name, kind)
     state = find(name).state
     if as_json:
         document = broadcast_as_json(analysis) if kind is DeliveryKind.DM else findings_as_json(analysis)
@@ -60,22 +60,12 @@ def analyse(name: Name, as_json: AsJson = False) -> None:
     output.say(f"Analysis passed. Confirm with: campaign delivery confirm {name}{accept}")
 
 
-def _look(name: str, kind: DeliveryKind) -> "Analysis":
+def _analyse(name: str, kind: DeliveryKind) -> "Analysis":
     from campaign.deliveries.edit import current_user
+    from campaign.kinds import kind_for
 
-    if kind is DeliveryKind.DM:
-        return aim_at_people(name, current_user())
-    from campaign.posts.prepare import analyse_delivery
-
-    return analyse_delivery(name, current_user()).analysis
-
-
-def aim_at_people(name: str, actor: str) -> "Analysis":
-    """Selects the recipients of a broadcast, while a terminal shows that this takes its time."""
-    from campaign.broadcasts.prepare import analyse_delivery
-
-    with output.working(f"Selecting the recipients of {name}"):
-        return analyse_delivery(name, actor).analysis
+    with output.working(f"Analysing {name}"):
+        return kind_for(kind).analyse(name, current_user()).analysis
 
 
 def proof(
@@ -107,9 +97,9 @@ def proof(
 
 def _prove(name: str, like: str) -> tuple[str, str]:
     from campaign.deliveries.edit import current_user
-    from campaign.kinds import send_proof
+    from campaign.kinds import kind_of
 
-    sent = send_proof(name, current_user(), like=like)
+    sent = kind_of(name).send_proof(name, current_user(), like=like)
     return sent.end.value, sent.reason
 
 
@@ -202,22 +192,10 @@ def send(
 
 
 def _send_here(delivery: Delivery, *, no_wait: bool) -> tuple[list[Any], str, bool]:
-    if delivery.kind is DeliveryKind.POST:
-        from campaign.posts import publish
+    from campaign.kinds import kind_for
 
-        report, ends = publish.publish_delivery(delivery.name, "campaign delivery send", wait=not no_wait)
-        is_well, sentence = publish.describe_outcome([(report, ends)], [])
-        return [report], sentence, is_well
-    from campaign.broadcasts import report as reports
-    from campaign.broadcasts import send as sending_steps
-    from campaign.deliveries import edit
-
-    edit.resume_if_paused(delivery.name, "campaign delivery send")
-    sent, ends, until = sending_steps.send_broadcast(delivery.name, "campaign delivery send", wait=not no_wait)
-    report_on_it = reports.report_on(sent, until)
-    unhappy = [f"{report_on_it.name}: {report_on_it.reason}"] if report_on_it.is_unhappy else []
-    is_well, sentence = sending_steps.describe_outcome(unhappy, ends, [], until)
-    return [report_on_it], sentence, is_well
+    sent = kind_for(delivery.kind).send(delivery.name, "campaign delivery send", wait=not no_wait)
+    return [sent.report], sent.sentence, sent.is_well
 
 
 def _send_by_flow(delivery: Delivery, *, no_wait: bool) -> tuple[list[Any], str, bool]:

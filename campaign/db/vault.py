@@ -21,7 +21,6 @@ from sqlalchemy import delete as delete_from
 from sqlmodel import Session, col, select
 
 from campaign.db.engine import reading, writing
-from campaign.db.signing import write_once
 from campaign.errors import WrongUsage
 from campaign.settings import load_settings, split_keys
 from models import Secret, SecretKind
@@ -171,6 +170,8 @@ def _check(fernet: "MultiFernet", row: _Row) -> "MultiFernet":
 
 def _begin(session: Session, now: datetime) -> _Row:
     """Makes the key, unless there is one, and writes the key check."""
+    from campaign.db.signing import write_once
+
     if not _is_key_given():
         with _writing_keys():
             _key_file().parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -23,14 +23,14 @@ from models import Delivery, DeliveryState
 
 #: The finding that is no longer true once a proof is out.
 NO_PROOF_SENT = "no_proof_sent"
-#: A question that nobody answered for so long is taken back.
+#: A question that is not answered for so long is taken back.
 ANSWER_WITHIN = timedelta(days=3)
 
 
 def record_analysis(
     session: Session, delivery: Delivery, analysis: str, fingerprint: str, *, is_ok: bool, actor: str, now: datetime
 ) -> None:
-    """Keep what an analysis found; without errors the delivery waits for a yes, with errors it is edited on."""
+    """Keeps what an analysis found; without errors the delivery waits for a confirmation."""
     if delivery.state not in EDITABLE:
         raise NotPossible(f"{delivery.name} is {delivery.state} and is not analysed again.")
     if delivery.state is not DeliveryState.BEING_EDITED:
@@ -63,14 +63,14 @@ def kept_analysis(delivery: Delivery, *, has_proof: bool) -> Analysis:
 
 
 def ask(session: Session, delivery: Delivery, actor: str, now: datetime) -> None:
-    """Note that a person is asked for a yes from now on."""
+    """Notes that a person is asked for a confirmation from now on."""
     if delivery.asked_at is None:
         delivery.asked_at = now
         note(session, delivery, "asked", actor, now)
 
 
 def confirm(session: Session, delivery: Delivery, fingerprint: str, actor: str, comment: str, now: datetime) -> None:
-    """Record a person's yes to exactly what was analysed; raises NotPossible when that is not so."""
+    """Records a confirmation of exactly what was analysed; raises NotPossible when that is not so."""
     if delivery.state is DeliveryState.CONFIRMED:
         raise NotPossible(f"{delivery.name} was confirmed by {delivery.confirmed_by} already.")
     if delivery.state is not DeliveryState.ANALYSED:
@@ -87,14 +87,14 @@ def confirm(session: Session, delivery: Delivery, fingerprint: str, actor: str, 
 
 
 def reject(session: Session, delivery: Delivery, actor: str, comment: str, now: datetime) -> None:
-    """Record a person's no: the delivery is edited on."""
+    """Records a rejection: the delivery goes back to editing."""
     if delivery.state is not DeliveryState.ANALYSED:
         raise NotPossible(f"{delivery.name} is {delivery.state} and cannot be rejected.")
     void(session, delivery, f"Rejected by {actor}." + (f" {comment}" if comment else ""), actor, now)
 
 
 def return_unanswered(session: Session, now: datetime) -> list[Delivery]:
-    """Take back what was asked three days ago and never answered; returns those deliveries."""
+    """Takes back what was asked three days ago and never answered; returns those deliveries."""
     waiting = select(Delivery).where(
         col(Delivery.state) == DeliveryState.ANALYSED, col(Delivery.asked_at) <= now - ANSWER_WITHIN
     )
@@ -147,7 +147,7 @@ def _mark(document: Mapping[str, Any]) -> str:
 
 
 def _settings(draft: Draft) -> dict[str, Any]:
-    """What a post and a broadcast have in common."""
+    """Returns what a post and a broadcast have in common."""
     # Only where it is one, so that whatever was confirmed before there were any still is.
     invitation = {"is_invitation": True} if draft.is_invitation else {}
     untracked = sorted(one.url for one in draft.content.links if not one.tracked)
@@ -167,7 +167,7 @@ def _by_service(values: Mapping[int, Any]) -> dict[str, Any]:
 
 
 def _moment(moment: datetime | None) -> str | None:
-    """The same for the same moment in every time zone; without one, which the analysis refuses, as it was written."""
+    """Returns a moment in UTC; without a time zone, which the analysis refuses, as it was written."""
     if moment is None:
         return None
     return (moment.astimezone(UTC) if moment.tzinfo else moment).isoformat()
@@ -193,7 +193,7 @@ _CHANGED = "It changed after its confirmation; look at it again, then confirm it
 
 
 def start_delivery(session: Session, delivery: Delivery, fingerprint: str, actor: str, now: datetime) -> str | None:
-    """Let a confirmed delivery go out, or say in one sentence why it may not."""
+    """Lets a confirmed delivery go out, or returns in one sentence why it may not."""
     if delivery.state not in {DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS}:
         words = delivery.state.value.replace("_", " ")
         return f"{delivery.name} is {words}; only a confirmed delivery can be sent."
@@ -217,19 +217,19 @@ def _take_back(session: Session, delivery: Delivery, now: datetime) -> None:
 
 
 def refuse_errors(name: str, analysis: "Analysis") -> None:
-    """Raise NotPossible with every error that an analysis found."""
+    """Raises NotPossible with every error that an analysis found."""
     if analysis.errors:
         raise NotPossible(f"{name} cannot go out: {' '.join(finding.sentence for finding in analysis.errors)}")
 
 
 def due_deliveries() -> list[str]:
-    """The names of the deliveries whose time has come."""
+    """Returns the names of the deliveries whose time has come."""
     with writing() as session:
         return [delivery.name for delivery in deliveries.due(session, pendulum.now("UTC"))]
 
 
 def opens_at(name: str) -> datetime | None:
-    """The contact date of a confirmed delivery that is not due yet: it can still be changed until then."""
+    """Returns the contact date of a confirmed delivery that is not due yet: it can still be changed until then."""
     with reading() as session:
         delivery = deliveries.named(session, name)
     if delivery.state is not DeliveryState.CONFIRMED:

@@ -149,7 +149,7 @@ class Draft(BaseModel):
     approval: ApprovalMode = ApprovalMode.MANUAL
     tracking: bool = True
     is_invitation: bool = False
-    """Whether it invites people to become contacts: nobody twice, and no contact."""
+    """Whether it invites people to become contacts: each once, and no contact."""
     broadcast: Broadcast = Broadcast()
     """Of direct messages only."""
     priority: Priority = Priority.NORMAL

@@ -27,7 +27,7 @@ def current_user() -> str:
 
 
 def compose(draft: Draft, *, actor: str, flow_run_id: str | None = None, template: str | None = None) -> Delivery:
-    """Make a delivery; raises WrongUsage when a service is unknown. A run started again finds the one it made."""
+    """Makes a delivery; raises WrongUsage when a service is unknown. A run started again finds the one it made."""
     services, proof = _services_of(draft)
     now = pendulum.now("UTC")
     with writing() as session:
@@ -40,7 +40,7 @@ def compose(draft: Draft, *, actor: str, flow_run_id: str | None = None, templat
 
 
 def recompose(name: str, draft: Draft, *, actor: str) -> Delivery:
-    """Change a delivery to what is described; its analysis and its confirmation are void."""
+    """Changes a delivery to what is described; its analysis and its confirmation are void."""
     services, proof = _services_of(draft)
     with writing() as session:
         delivery = deliveries.named(session, name)
@@ -62,7 +62,7 @@ def _free_name(session: Session, draft: Draft, now: datetime) -> str:
 
 
 def reject(name: str, actor: str, comment: str = "") -> Delivery:
-    """Say no to a delivery: it is edited on."""
+    """Rejects a delivery: it goes back to editing."""
     with writing() as session:
         delivery = deliveries.named(session, name)
         approval.reject(session, delivery, actor, comment, pendulum.now("UTC"))
@@ -70,12 +70,12 @@ def reject(name: str, actor: str, comment: str = "") -> Delivery:
 
 
 def pause(name: str, actor: str) -> Delivery:
-    """Let nothing more go out until it is resumed; a call that is under way is finished."""
+    """Pauses a delivery until it is resumed; a call that is under way is finished."""
     return _move(name, DeliveryState.PAUSED, actor)
 
 
 def resume(name: str, actor: str) -> Delivery:
-    """Let a paused delivery go on with the next run."""
+    """Lets a paused delivery go on with the next run."""
     with writing() as session:
         delivery = deliveries.named(session, name)
         if delivery.state is not DeliveryState.PAUSED:
@@ -87,7 +87,7 @@ def resume(name: str, actor: str) -> Delivery:
 
 
 def resume_if_paused(name: str, actor: str) -> None:
-    """Resume a delivery that somebody wants to go on, should it be paused."""
+    """Resumes a delivery if it is paused."""
     with reading() as session:
         is_paused = deliveries.named(session, name).state is DeliveryState.PAUSED
     if is_paused:
@@ -95,7 +95,7 @@ def resume_if_paused(name: str, actor: str) -> None:
 
 
 def stop(name: str, actor: str) -> Delivery:
-    """Let nothing more go out, ever; what may be out is still looked up."""
+    """Stops a delivery for good; unknown outcomes are still looked up."""
     return _move(name, DeliveryState.STOPPED, actor)
 
 
@@ -109,7 +109,7 @@ def _move(name: str, state: DeliveryState, actor: str) -> Delivery:
 
 
 def record_by_hand(name: str, actor: str, sent_id: str | None, to: str = "") -> Message:
-    """Decide the one part or message that nobody could find: it is out under `sent_id`, or (None) it is not.
+    """Records the outcome of the one part or message that no look-up found: out under `sent_id`, or (None) not out.
 
     `to` says whose message it is; without it the first one is decided.
     """

@@ -1,11 +1,12 @@
-"""What posts and broadcasts have in common: a delivery rendered, and a delivery analysed."""
+"""What posts and broadcasts have in common: a delivery rendered, analysed, and what can be done with it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from campaign.deliveries.draft import Draft, FileProblem, LoadedFile
 from campaign.deliveries.findings import Analysis
+from campaign.deliveries.progress import Progress
 from models import Delivery, Service
 
 Files = Mapping[str, LoadedFile | FileProblem]
@@ -39,3 +40,49 @@ class Analysed(Generic[R_co]):
 
     rendered: R_co
     analysis: Analysis
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """How far one run got with a delivery: its report, whether it needs no person, and one sentence on it."""
+
+    report: Any
+    is_well: bool
+    sentence: str
+
+
+class Kind(Protocol):
+    """A kind of delivery, by everything that can be done with one of it."""
+
+    workflow: str
+    """The deployment that sends deliveries of this kind."""
+    shown_as: str
+    """What a preview of it shows, after the name of the delivery."""
+
+    def render(self, name: str) -> Rendered:
+        """Renders a delivery as it would go out now, without analysing it."""
+        ...
+
+    def analyse(self, name: str, actor: str) -> Analysed[Rendered]:
+        """Analyses a delivery and keeps the result; sends nothing."""
+        ...
+
+    def last_analysed(self, name: str) -> Analysed[Rendered]:
+        """Returns a delivery with its last analysis."""
+        ...
+
+    def preview(self, analysed: Analysed[Any]) -> str:
+        """Returns the preview of a delivery as Markdown."""
+        ...
+
+    def can_be_proved(self, draft: Draft) -> bool:
+        """Whether a proof has a recipient."""
+        ...
+
+    def send_proof(self, name: str, actor: str, *, like: str = "") -> Progress:
+        """Sends the next proof; `like` is the handle of the person as whom a broadcast is rendered."""
+        ...
+
+    def send(self, name: str, started_by: str, *, wait: bool) -> Sent:
+        """Sends a confirmed delivery as far as X allows now, or (`wait`) to its end."""
+        ...

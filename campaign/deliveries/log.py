@@ -33,7 +33,7 @@ class Outcome:
 
 
 def plan(session: Session, delivery: Delivery, parts: Iterable[RenderedPart], proof_number: int = MAIN) -> None:
-    """Write a row for everything that goes out; of what is in the log already only what is not out is corrected."""
+    """Writes a row for everything that goes out; of what is in the log already only what is not out is corrected."""
     known = {(one.service_id, one.part): one for one in of_delivery(session, delivery, proof_number)}
     for part in parts:
         message = known.pop((part.service_id, part.part), None)
@@ -60,7 +60,7 @@ def _row(delivery: Delivery, part: RenderedPart, proof_number: int) -> Message:
 
 
 def of_delivery(session: Session, delivery: Delivery, proof_number: int | None = MAIN) -> list[Message]:
-    """The log of a delivery by account and part; with `proof_number` None also that of its proofs."""
+    """Returns the log of a delivery by account and part; with `proof_number` None also that of its proofs."""
     rows = select(Message).where(col(Message.delivery_id) == delivery.id)
     if proof_number is not None:
         rows = rows.where(col(Message.proof_number) == proof_number)
@@ -80,13 +80,13 @@ _OF_ACCOUNT = (
 
 
 def of_account(session: Session, delivery_id: int, service_id: int, proof_number: int = MAIN) -> list[Message]:
-    """The log of one account, by part."""
+    """Returns the log of one account, by part."""
     given = {"delivery_id": delivery_id, "proof_number": proof_number, "service_id": service_id}
     return list(session.scalars(_OF_ACCOUNT, given))
 
 
 def get(session: Session, message_id: int) -> Message:
-    """Read one message, and lock it."""
+    """Reads one message, and locks it."""
     return session.get_one(Message, message_id, with_for_update=True)
 
 
@@ -180,12 +180,12 @@ _OWNED = select(Message.x_id).where(col(Message.x_id).in_(bindparam("x_ids", exp
 
 
 def owned_ids(session: Session, x_ids: Sequence[str]) -> set[str]:
-    """Which of these X ids are a message of ours already."""
+    """Returns which of these X ids are a message of ours already."""
     return {x_id for x_id in session.scalars(_OWNED, {"x_ids": list(x_ids)}) if x_id}
 
 
 def cancel_pending(session: Session, delivery: Delivery, now: datetime, reason: str = "") -> int:
-    """Cancel what is not out, of a post also what X refused; what nobody knows of is still looked up.
+    """Cancels what is not out, of a post also what X refused; unknown outcomes are still looked up.
 
     Returns how many were pending.
     """
@@ -198,7 +198,7 @@ def cancel_pending(session: Session, delivery: Delivery, now: datetime, reason: 
 
 
 def left_behind(session: Session) -> list[Message]:
-    """What may or may not be out of posts that do not go on, and of their proofs, the oldest first."""
+    """Returns what may or may not be out of posts that do not go on, and of their proofs, the oldest first."""
     unsettled = select(Message).join(Delivery, col(Delivery.id) == col(Message.delivery_id))
     goes_on = (col(Delivery.state) == DeliveryState.IN_PROGRESS) & (col(Message.proof_number) == MAIN)
     wanted = unsettled.where(col(Message.state).in_(_UNSETTLED), ~goes_on, col(Message.visitor_id) == NOBODY)
@@ -212,12 +212,12 @@ def uploaded(session: Session, service_id: int, sha256: str, category: str, alt_
 
 
 def remember_upload(session: Session, upload: UploadedFile) -> None:
-    """Keep X's id of an uploaded file."""
+    """Keeps X's id of an uploaded file."""
     session.merge(upload)
 
 
 def forget_uploads(session: Session, service_id: int, sha256s: Iterable[str]) -> None:
-    """Forget X's ids of files that X says it does not know."""
+    """Forgets X's ids of files that X says it does not know."""
     known = select(UploadedFile).where(
         col(UploadedFile.service_id) == service_id, col(UploadedFile.sha256).in_(list(sha256s))
     )
@@ -226,7 +226,7 @@ def forget_uploads(session: Session, service_id: int, sha256s: Iterable[str]) ->
 
 
 def first(session: Session, delivery: Delivery, visitor_id: int | None = None) -> Message | None:
-    """The first uncertain part or message of a delivery (to a visitor), those of its proofs included."""
+    """Returns the first uncertain part or message of a delivery (to a visitor), those of its proofs included."""
     rows = select(Message).where(col(Message.delivery_id) == delivery.id, col(Message.state) == MessageState.UNCERTAIN)
     if visitor_id is not None:
         rows = rows.where(col(Message.visitor_id) == visitor_id)
@@ -235,5 +235,5 @@ def first(session: Session, delivery: Delivery, visitor_id: int | None = None) -
 
 
 def purpose_of(message_id: int) -> str:
-    """What the money for a message is kept aside for while nobody knows whether it is out."""
+    """Names the reserved budget of a message while its outcome is unknown."""
     return f"publishing message {message_id}"

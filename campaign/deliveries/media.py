@@ -41,7 +41,7 @@ class Copy:
 
 
 def keep(arriving: Arriving) -> Copy:
-    """Copy a file into the home while looking at it; raises Unusable, and then nothing of it is left."""
+    """Copies a file into the home and checks it; raises Unusable, and then nothing of it is left."""
     try:
         return _keep(arriving, _folder())
     except OSError as error:
@@ -50,7 +50,7 @@ def keep(arriving: Arriving) -> Copy:
 
 
 def forget_unused(keep: Collection[str], now: datetime | None = None) -> int:
-    """Delete the copies whose SHA-256 is not to be kept and that were last loaded a week ago; how many those were."""
+    """Deletes the copies whose SHA-256 is not to be kept and that were last loaded a week ago; how many those were."""
     before = ((now or datetime.now(UTC)) - KEPT_FOR).timestamp()
     old = [file for file in _path().glob("*") if file.stem not in keep and _changed_at(file) < before]
     for file in old:
@@ -90,7 +90,7 @@ def _keep(arriving: Arriving, folder: Path) -> Copy:
 
 
 def _write(arriving: Arriving, content: IO[bytes]) -> tuple[str, int]:
-    """The SHA-256 of what arrived and its size; stops before the byte that is too much."""
+    """Returns the SHA-256 of what arrived and its size; stops before the byte that is too much."""
     digest, size, beginning = sha256(), 0, b""
     check_size(beginning, arriving.announced or 0)
     for chunk in arriving.chunks:
@@ -107,7 +107,7 @@ def _write(arriving: Arriving, content: IO[bytes]) -> tuple[str, int]:
 
 
 def _settle(unfinished: Path, copy: Copy) -> None:
-    """Give the file its name, or make the copy that is there already young again."""
+    """Gives the file its name, or renews the date of the copy that is there already."""
     try:
         if copy.path.stat().st_size == copy.size:
             os.utime(copy.path)
@@ -126,7 +126,7 @@ _JPEG_QUALITY = 80
 
 
 def load_all(items: Iterable[MediaItem], fetcher: "Fetcher | None" = None) -> dict[str, LoadedFile | FileProblem]:
-    """What each source holds, read once; the alternative text is that of its first item."""
+    """Returns what each source holds, read once; the alternative text is that of its first item."""
     found = dict[str, LoadedFile | FileProblem]()
     for item in items:
         fetcher = fetcher or _fetcher_of(item)
@@ -136,7 +136,7 @@ def load_all(items: Iterable[MediaItem], fetcher: "Fetcher | None" = None) -> di
 
 
 def load(item: MediaItem, fetcher: "Fetcher | None" = None) -> LoadedFile | FileProblem:
-    """Copy a file into the home and say what it is; a path is absolute, relative to the current folder, or has a ~."""
+    """Copies a file into the home and returns what it is; a path is absolute, relative, or has a ~."""
     is_address = _ADDRESS.match(item.source)
     fetcher = fetcher or _fetcher_of(item)
     try:
@@ -167,7 +167,7 @@ def _fetcher_of(item: MediaItem) -> "Fetcher | None":
 
 
 def thumbnail(file: LoadedFile, width: int = 160) -> bytes | None:
-    """A JPEG of the picture, or of a GIF's first, at most `width` pixels wide and twice as high; None for a video."""
+    """Returns a JPEG of a picture (a GIF's first), at most `width` pixels wide and twice as high; None for a video."""
     if file.kind is MediaKind.VIDEO:
         return None
     from PIL import Image
@@ -216,7 +216,7 @@ def _file_at(source: str) -> BinaryIO:
 
 
 def _without_waiting(path: str, flags: int) -> int:
-    # A pipe would keep us waiting for somebody to write into it.
+    # A pipe would keep us waiting for a writer.
     return os.open(path, flags | os.O_NONBLOCK)
 
 
@@ -229,7 +229,7 @@ def _chunks(content: BinaryIO) -> Iterator[bytes]:
 
 
 def _shown(source: str) -> str:
-    """The source as a person knows it: on one line, short, and without what may be a key."""
+    """Returns the source as a person knows it: on one line, short, and without what may be a key."""
     text = _without_keys(source) if _ADDRESS.match(source) else source
     text = "".join(letter if letter.isprintable() else "?" for letter in text) or "The empty name"
     cut = _SHOWN_CHARACTERS // 2

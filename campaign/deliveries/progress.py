@@ -19,7 +19,7 @@ class End(StrEnum):
     WAITING = "waiting"
     """X allows no more calls now, or does not show yet what it did; goes on at `until`."""
     REFUSED = "refused"
-    """X said no to a part; the parts after it wait."""
+    """X refused a part; the parts after it wait."""
     BLOCKED = "blocked"
     """X lets this account do nothing; an operator has to act."""
     CAPPED = "capped"

@@ -29,11 +29,11 @@ class Sender:
     settle_after: timedelta
 
     def progress(self, end: End, reason: str = "", until: datetime | None = None) -> Progress:
-        """Where the service stands."""
+        """Returns where the service stands."""
         return Progress(self.service.id, end, reason, until)
 
     def stop_for(self, error: XError) -> Progress | None:
-        """Whether an error ends the work of the service for now; raises it when trying again may help at once."""
+        """Returns how an error ends the work of the service for now; raises it when a retry may help at once."""
         if isinstance(error, ServiceBlocked):
             return self.progress(End.BLOCKED, sentence_of(error))
         if isinstance(error, Unsent):

@@ -20,13 +20,13 @@ _TARGET_IDS = (
 
 
 def targets_of(session: Session, delivery: Delivery) -> list[Service]:
-    """The services a delivery goes to, in the order of their making."""
+    """Returns the services a delivery goes to, in the order of their making."""
     chosen = select(Service).join(DeliveryTarget, col(DeliveryTarget.service_id) == col(Service.id))
     return list(session.exec(chosen.where(col(DeliveryTarget.delivery_id) == delivery.id).order_by(col(Service.id))))
 
 
 def version_of(session: Session, delivery: Delivery) -> str:
-    """A short text that is another one as soon as anything is changed that goes out, whichever way it was changed."""
+    """Returns the version of all that goes out: another text as soon as any of it is changed, in any way."""
     targets = list(session.scalars(_TARGET_IDS, {"delivery_id": delivery.id}))
     parts = (
         delivery.content,
@@ -42,18 +42,18 @@ def version_of(session: Session, delivery: Delivery) -> str:
 
 
 def is_expired(delivery: Delivery, now: datetime) -> bool:
-    """Whether the time in which a delivery may go out is over."""
+    """Returns whether the time in which a delivery may go out is over."""
     begins = delivery.contact_date or delivery.confirmed_at
     return begins is not None and now > begins + timedelta(days=delivery.validity_days)
 
 
 def get(session: Session, delivery_id: int) -> Delivery:
-    """Read one delivery."""
+    """Reads one delivery."""
     return session.get_one(Delivery, delivery_id)
 
 
 def named(session: Session, name: str) -> Delivery:
-    """Find a delivery by its internal name; raises WrongUsage in one sentence when there is none."""
+    """Finds a delivery by its internal name; raises WrongUsage in one sentence when there is none."""
     found: Delivery | None = session.scalar(select(Delivery).where(col(Delivery.name) == name))
     if found is None:
         raise WrongUsage(f"There is no delivery {name!r}; `campaign delivery list` shows them.")
@@ -61,17 +61,17 @@ def named(session: Session, name: str) -> Delivery:
 
 
 def composed_by(session: Session, flow_run_id: str) -> Delivery | None:
-    """The delivery that a run made, when it is started again after a question or a crash."""
+    """Returns the delivery that a run made, when it is started again after a question or a crash."""
     return session.scalar(select(Delivery).where(col(Delivery.flow_run_id) == flow_run_id))
 
 
 def names_like(session: Session, beginning: str) -> set[str]:
-    """The internal names that begin so."""
+    """Returns the internal names that begin so."""
     return set(session.exec(select(Delivery.name).where(col(Delivery.name).startswith(beginning, autoescape=True))))
 
 
 def due(session: Session, now: datetime) -> list[Delivery]:
-    """The posts that are confirmed or under way and whose time has come, the oldest first."""
+    """Returns the posts that are confirmed or under way and whose time has come, the oldest first."""
     ready = col(Delivery.state).in_([DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS])
     is_time = col(Delivery.contact_date).is_(None) | (col(Delivery.contact_date) <= now)
     posts = select(Delivery).where(ready, is_time, col(Delivery.kind) == DeliveryKind.POST)
@@ -87,7 +87,7 @@ def listed(
     since: datetime | None = None,
     limit: int = 50,
 ) -> list[Delivery]:
-    """The newest deliveries that fit."""
+    """Returns the newest deliveries that fit."""
     wanted: list[ColumnElement[bool]] = []
     if state is not None:
         wanted.append(col(Delivery.state) == state)
@@ -104,12 +104,12 @@ def listed(
 
 
 def note(session: Session, delivery: Delivery, action: str, actor: str, now: datetime, detail: str = "") -> None:
-    """Write an entry of the audit."""
+    """Writes an entry of the audit."""
     session.add(AuditEntry(at=now, actor=actor, delivery_id=delivery.id, action=action, detail=detail))
 
 
 def audit_of(session: Session, delivery: Delivery) -> list[AuditEntry]:
-    """The history of a delivery, the oldest entry first."""
+    """Returns the history of a delivery, the oldest entry first."""
     entries = select(AuditEntry).where(col(AuditEntry.delivery_id) == delivery.id).order_by(col(AuditEntry.id))
     return list(session.exec(entries))
 
@@ -117,7 +117,7 @@ def audit_of(session: Session, delivery: Delivery) -> list[AuditEntry]:
 def move(
     session: Session, delivery: Delivery, state: DeliveryState, actor: str, now: datetime, reason: str = ""
 ) -> None:
-    """Change the state of a delivery, with an entry in the audit; raises InvalidTransition."""
+    """Changes the state of a delivery, with an entry in the audit; raises InvalidTransition."""
     before = delivery.state
     delivery.become(state)
     delivery.reason = reason
@@ -129,7 +129,7 @@ def move(
 
 
 def void(session: Session, delivery: Delivery, reason: str, actor: str, now: datetime) -> None:
-    """Take a delivery back to editing: its analysis and its confirmation no longer count."""
+    """Takes a delivery back to editing: its analysis and its confirmation no longer count."""
     delivery.analysed_fingerprint = delivery.confirmed_fingerprint = None
     delivery.asked_at = None
     if delivery.state is not DeliveryState.BEING_EDITED:
@@ -154,7 +154,7 @@ def create(
     template: str | None = None,
     flow_run_id: str | None = None,
 ) -> Delivery:
-    """Make a delivery that is being edited."""
+    """Makes a delivery that is being edited."""
     delivery = Delivery(name=name, template=template, flow_run_id=flow_run_id, created_at=now, **_columns(draft, proof))
     session.add(delivery)
     session.flush()
@@ -173,7 +173,7 @@ def change(
     actor: str,
     now: datetime,
 ) -> None:
-    """Change what a delivery says; its analysis and its confirmation are void. Raises NotPossible once it goes out."""
+    """Changes what a delivery says; its analysis and its confirmation are void. Raises NotPossible once it goes out."""
     if delivery.state not in EDITABLE:
         raise NotPossible(f"{delivery.name} is {delivery.state} and cannot be changed any more.")
     changed = []
@@ -189,7 +189,7 @@ def change(
 
 
 def draft_of(session: Session, delivery: Delivery) -> Draft:
-    """The delivery as a person describes it."""
+    """Returns the delivery as a person describes it."""
     proof = session.get(Service, delivery.proof_service_id) if delivery.proof_service_id else None
     return Draft(
         kind=delivery.kind,

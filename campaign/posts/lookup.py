@@ -38,12 +38,12 @@ class Lookup:
 
 
 def since_of(attempt: Attempt) -> datetime:
-    """From which moment on X is looked at: what an earlier attempt published may have been shown late."""
+    """Returns from which moment on X is looked at: what an earlier attempt published may have been shown late."""
     return attempt.first_armed_at - CLOCK_SKEW
 
 
 def found_in(lookup: Lookup, attempt: Attempt, owned: Collection[str]) -> str | None:
-    """The X id of what an attempt published: the oldest post that fits and that no other message owns."""
+    """Returns the X id of what an attempt published: the oldest post that fits and that no other message owns."""
     fitting = [
         post
         for post in lookup.posts
@@ -56,12 +56,12 @@ def found_in(lookup: Lookup, attempt: Attempt, owned: Collection[str]) -> str | 
 
 
 def is_proof_of_absence(lookup: Lookup, attempt: Attempt, settle: timedelta) -> bool:
-    """Whether what the look does not show was not published: X may show a post late."""
+    """Returns whether what the look does not show was not published: X may show a post late."""
     return lookup.is_complete and lookup.at >= attempt.armed_at + settle
 
 
 def look_for(sender: PostSender, message: Message) -> Progress | None:
-    """Settle a part that may or may not be out; None when it is settled now."""
+    """Looks up a part whose outcome is unknown; None when its outcome is recorded now."""
     attempt = _attempt_of(sender, message)
     answer = _ask_x(sender, message, attempt)
     if isinstance(answer, Progress):
@@ -99,7 +99,7 @@ def _ask_x(sender: PostSender, message: Message, attempt: Attempt) -> Lookup | P
 
 
 def _paid(sender: PostSender, purpose: str, answer: Answer[list[OwnPost]], at_most: int, asked_at: datetime) -> Lookup:
-    """A look is as old as its question: what X did after that is perhaps not in the answer."""
+    """Books a look-up, which is as old as its question: what X did after that may be missing."""
     with writing() as session:
         spend_cap.settle(session, sender.service.id, purpose, answer.receipts, sender.clock())
     read = sum(receipt.resources for receipt in answer.receipts)
@@ -140,11 +140,11 @@ def _wait(sender: PostSender, attempt: Attempt, lookup: Lookup) -> Progress:
     shows_by = attempt.armed_at + sender.settle_after
     if lookup.at < shows_by:
         return sender.progress(End.WAITING, "X's answer was lost, and X may show a post late.", shows_by)
-    reason = "Whether it is out cannot be told: the account posted too much since. `campaign delivery settle` decides."
+    reason = "Its outcome cannot be looked up: the account posted too much since. `campaign delivery settle` decides."
     return sender.progress(End.HALTED, reason)
 
 
 def _book(sender: PostSender, session: Session, message: Message) -> None:
-    """Charge what a lost answer would have charged."""
+    """Charges what a lost answer would have charged."""
     receipt = Receipt(sender.gateway.post_endpoint, price_of(sender, message.text), 1)
     spend_cap.settle(session, sender.service.id, purpose_of(message.id), [receipt], sender.clock())

@@ -30,7 +30,7 @@ from models import NOBODY, ApiVersion, Delivery, Message, MessageState, Service
 
 
 def recent_texts(session: Session, service_id: int, since: datetime, but: Delivery) -> tuple[str, ...]:
-    """What went out on an account since a moment, other than by this delivery; with the links as they were written."""
+    """Returns what other deliveries sent on an account since a moment, with the links as they were written."""
     sent = select(Message.text).where(
         col(Message.service_id) == service_id,
         col(Message.state) == MessageState.SENT,
@@ -57,7 +57,7 @@ class RenderedPost(Rendered):
 
     @property
     def parts(self) -> list[RenderedPart]:
-        """The parts of all accounts that could be rendered."""
+        """Returns the parts of all accounts that could be rendered."""
         return [one.rendered for one in self.placed]
 
 
@@ -150,7 +150,7 @@ def _target(service: Service, delivery: Delivery) -> Target:
 
 
 def _figures(session: Session, service: Service, delivery: Delivery, now: datetime) -> dict[str, Any]:
-    """What only an analysis asks of an account: what it posted lately, what it may spend, when X allows posts."""
+    """Returns what only an analysis needs: what the account posted lately, may spend, and when X allows posts."""
     return {
         "recent_texts": recent_texts(session, service.id, now - _RECENTLY, delivery),
         "left": spend_cap.left(session, service.id, now),

@@ -41,7 +41,7 @@ _MOST_ATTEMPTS_FOR_FILES = 2
 
 
 def publish_next(sender: PostSender, message: Message, media_ids: tuple[str, ...]) -> Progress | None:
-    """Publish one pending part; None when the next step can follow at once."""
+    """Publishes one pending part; None when the next step can follow at once."""
     part = sender.parts.get(message.part)
     if part is None or part.text != _as_written(message):
         return sender.progress(End.HALTED, "The delivery changed after its confirmation.")
@@ -80,7 +80,7 @@ class _Armed:
 
 
 def _arm(sender: PostSender, message: Message) -> _Armed | Progress:
-    """Commit that the call is about to be made, after a last look at whether it still may."""
+    """Commits that the call is about to be made, after the last check whether it still may."""
     with writing(durable=True) as session:
         now = sender.clock()
         delivery = deliveries.get(session, sender.delivery_id)
@@ -105,7 +105,7 @@ def _settle_sent(sender: PostSender, message: Message, answer: Answer[str]) -> N
 
 
 def _settle_failure(sender: PostSender, message: Message, error: XError) -> Progress | None:
-    """Write what a failed call means for the part, and say how to go on."""
+    """Records what a failed call means for the part; returns how to go on."""
     with writing(durable=True) as session:
         now, known = sender.clock(), messages.get(session, message.id)
         state = _state_after(known, error)
@@ -155,7 +155,7 @@ _UNSETTLED = frozenset({MessageState.SENDING, MessageState.UNCERTAIN})
 
 
 def publish_parts(sender: PostSender, on_progress: OnUpload = lambda _done, _all: None) -> Progress:
-    """Bring every part out that is not, each answering the one before; safe to repeat at any time.
+    """Brings every part out that is not, each answering the one before; safe to repeat at any time.
 
     Raises XError when X was away and trying again at once may help.
     """
@@ -180,7 +180,7 @@ def _one_step(sender: PostSender, message: Message, on_progress: OnUpload) -> Pr
 
 
 def _closed(sender: PostSender) -> Progress | None:
-    """Whether X said that it takes no posts for now."""
+    """Returns when X takes posts again, if it takes none for now."""
     with reading() as session:
         endpoints = [sender.gateway.post_endpoint]
         opens_at = rate_limits.calls_open_at(session, sender.service.id, endpoints, sender.clock())
@@ -200,7 +200,7 @@ class Logged(Protocol):
 
 
 def state_after(messages: Sequence[Logged], *, is_expired: bool) -> DeliveryState:
-    """The state of a delivery that goes out, from the states of its messages.
+    """Returns the state of a delivery that goes out, from the states of its messages.
 
     A refused part holds back the parts after it on its account, and no others.
     """
@@ -217,7 +217,7 @@ def state_after(messages: Sequence[Logged], *, is_expired: bool) -> DeliveryStat
 
 
 def why_failed(messages: Iterable[Logged], names: dict[int, str]) -> str:
-    """One sentence that names each refused part, its account and X's reason."""
+    """Returns one sentence that names each refused part, its account and X's reason."""
     refused = [message for message in messages if message.state is MessageState.REFUSED]
     return " ".join(f"Part {one.part} on {names[one.service_id]} was refused: {one.reason}" for one in refused)
 
@@ -251,7 +251,7 @@ def publish_on(
 
 
 def sender_of(service: Service, post: RenderedPost, proof_number: int = MAIN) -> PostSender:
-    """What is to be done on one account; a proof shows what the first account gets."""
+    """Returns what is to be done on one account; a proof shows what the first account gets."""
     shown = service.id if proof_number == MAIN else post.parts[0].service_id
     parts = {part.part: replace(part, service_id=service.id) for part in post.parts if part.service_id == shown}
     return _sender(service, post.delivery, parts, post.version, proof_number)
@@ -290,7 +290,7 @@ def work_on(service: Service, post: RenderedPost, steps: Steps = DIRECT) -> Prog
 
 
 def settle_left_behind() -> None:
-    """Look on X for parts that may be out of deliveries that do not go on: stopped, paused, over, or their proofs."""
+    """Looks up unknown outcomes of deliveries that do not go on: stopped, paused, over, or their proofs."""
     with reading() as session:
         left = messages.left_behind(session)
         found = [(deliveries.get(session, one.delivery_id), services.get(session, one.service_id), one) for one in left]
@@ -303,7 +303,7 @@ def settle_left_behind() -> None:
 
 
 def targets_left(post: RenderedPost) -> list[Service]:
-    """The accounts on which something is not out."""
+    """Returns the accounts on which something is not out."""
     with reading() as session:
         log = messages.of_delivery(session, deliveries.get(session, post.delivery.id))
         open_ids = {one.service_id for one in log if one.state not in {MessageState.SENT, MessageState.CANCELLED}}
@@ -311,7 +311,7 @@ def targets_left(post: RenderedPost) -> list[Service]:
 
 
 def conclude(name: str) -> DeliveryReport:
-    """Bring the state of a delivery in line with its log, and report on it."""
+    """Brings the state of a delivery in line with its log, and reports on it."""
     with writing() as session:
         delivery, now = deliveries.named(session, name), pendulum.now("UTC")
         log = messages.of_delivery(session, delivery)
@@ -332,7 +332,7 @@ def _close(session: Session, delivery: Delivery, log: Sequence[Message], state: 
 
 
 def report_on(session: Session, delivery: Delivery) -> DeliveryReport:
-    """The log of a delivery as people and scripts read it."""
+    """Returns the log of a delivery as people and scripts read it."""
     known = {service.id: service for service in services.list_known(session)}
     return report_of(delivery, messages.of_delivery(session, delivery), known)
 
@@ -364,7 +364,7 @@ def _plan_proof(post: RenderedPost, actor: str) -> tuple[Service, int]:
 
 
 def withdraw(name: str, actor: str, *, proofs: bool) -> int:
-    """Delete from X what is out of a delivery, or of its proofs; the last part first. Returns how many posts."""
+    """Deletes from X what is out of a delivery, or of its proofs; the last part first. Returns how many posts."""
     with reading() as session:
         delivery = deliveries.named(session, name)
         log = [one for one in messages.of_delivery(session, delivery, None) if bool(one.proof_number) is proofs]
@@ -376,7 +376,7 @@ def withdraw(name: str, actor: str, *, proofs: bool) -> int:
 
 
 def _delete(service: Service, delivery: Delivery, message: Message, actor: str) -> None:
-    """Delete one post; deleting it again does no harm, so a lost answer needs no look."""
+    """Deletes one post; deleting it again does no harm, so a lost answer needs no look."""
     gateway, purpose = gateway_of(service), f"withdrawing message {message.id}"
     with writing() as session:
         if not spend_cap.reserve(session, service.id, purpose, gateway.deletion_price, 1, pendulum.now("UTC")):

@@ -13,7 +13,7 @@ from campaign.deliveries.templating import JOIN_LINK, BrokenTemplate, Fields, Un
 def render_parts(
     draft: Draft, targets: Sequence[Target], files: Files, public_url: str = ""
 ) -> tuple[list[PlacedPart], list[Remark]]:
-    """The parts that can be rendered, account by account, and what is wrong with the others."""
+    """Returns the parts that can be rendered, account by account, and what is wrong with the others."""
     placed: list[PlacedPart] = []
     remarks: list[Remark] = []
     parts = draft.content.parts
@@ -67,6 +67,6 @@ def _uncapitalised(sentence: str) -> str:
 
 
 def loaded(part: Part, files: Files) -> tuple[LoadedFile, ...]:
-    """The files of a part that can be sent, each with the description that this part gives it."""
+    """Returns the files of a part that can be sent, each with the description that this part gives it."""
     found = [(files.get(item.source), item.alt_text) for item in part.media]
     return tuple(replace(file, alt_text=alt_text) for file, alt_text in found if isinstance(file, LoadedFile))

@@ -25,21 +25,21 @@ class PostSender(Sender):
 
 
 def log_of(sender: PostSender, session: Session) -> list[Message]:
-    """The rows of this account, by part."""
+    """Returns the rows of this account, by part."""
     return log.of_account(session, sender.delivery_id, sender.service.id, sender.proof_number)
 
 
 def reply_to(sender: PostSender, session: Session, part: int) -> str | None:
-    """The X id of the part before."""
+    """Returns the X id of the part before."""
     return next((one.x_id for one in log_of(sender, session) if one.part == part - 1), None)
 
 
 def price_of(sender: PostSender, text: str) -> Price:
-    """What publishing a text costs; a link makes it 13 times as expensive."""
+    """Returns what publishing a text costs; a link makes it 13 times as expensive."""
     return sender.gateway.post_price(has_link=has_link(text))
 
 
 def first_unfinished(sender: PostSender) -> Message | None:
-    """The first part that is not out."""
+    """Returns the first part that is not out."""
     with reading() as session:
         return next((one for one in log_of(sender, session) if one.state is not MessageState.SENT), None)

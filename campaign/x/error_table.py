@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -55,13 +56,20 @@ class Facts:
 def facts_of(status: int, body: bytes) -> Facts:
     """Returns the facts of a response; a body that is not JSON has only its status."""
     problems = _problems(body)
-    words = [word.lower() for problem in problems for word in (*_texts(problem, "title"), *_parameters(problem))]
-    details = frozenset(word.lower() for problem in problems for word in _texts(problem, "detail", "message"))
+    kinds, codes, details, words = set[str](), set[int](), set[str](), list[str]()
+    for problem in problems:
+        kinds |= {str(problem.get("type") or "").rpartition("/")[2], *_texts(problem, "reason")}
+        details |= {text.lower() for text in _texts(problem, "detail", "message")}
+        named = problem.get("parameters")
+        names = [*(named if isinstance(named, dict) else ()), *_texts(problem, "parameter")]
+        words += [text.lower() for text in (*_texts(problem, "title"), *names)]
+        with suppress(KeyError, TypeError, ValueError, OverflowError):
+            codes.add(int(problem["code"]))
     return Facts(
         status=status,
-        kinds=frozenset(_kind(problem) for problem in problems) | _reasons(problems),
-        codes=frozenset(code for problem in problems if (code := _code(problem)) is not None),
-        details=details,
+        kinds=frozenset(kinds),
+        codes=frozenset(codes),
+        details=frozenset(details),
         text=" ".join([*sorted(details), *words]),
         is_page=bool(body.strip()) and not problems,
     )
@@ -99,26 +107,6 @@ def _parts(document: dict[str, Any]) -> list[Any]:
 
 def _texts(problem: dict[str, Any], *names: str) -> list[str]:
     return [problem[name] for name in names if isinstance(problem.get(name), str)]
-
-
-def _parameters(problem: dict[str, Any]) -> list[str]:
-    named = problem.get("parameters")
-    return [*(named if isinstance(named, dict) else ()), *_texts(problem, "parameter")]
-
-
-def _kind(problem: dict[str, Any]) -> str:
-    return str(problem.get("type") or "").rpartition("/")[2]
-
-
-def _reasons(problems: list[dict[str, Any]]) -> frozenset[str]:
-    return frozenset(str(problem["reason"]) for problem in problems if isinstance(problem.get("reason"), str))
-
-
-def _code(problem: dict[str, Any]) -> int | None:
-    try:
-        return int(problem["code"])
-    except (KeyError, TypeError, ValueError, OverflowError):
-        return None
 
 
 @dataclass(frozen=True, slots=True)

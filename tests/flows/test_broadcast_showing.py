@@ -13,6 +13,7 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import Artifact
 
+from campaign.broadcasts.kind import BroadcastKind
 from campaign.broadcasts.report import WaveNumbers, report_on
 from campaign.db.engine import writing
 from campaign.deliveries import store as deliveries
@@ -21,7 +22,8 @@ from campaign.deliveries.kind import Analysed, Rendered
 from deployments.server import Server
 from models import Delivery, DeliveryState, Message, MessageState
 from tasks import dm_broadcast
-from tasks.dm_broadcast import BroadcastProgress, publish_preview, publish_report
+from tasks.deliveries import publish_preview
+from tasks.dm_broadcast import BroadcastProgress, publish_report
 from tests.broadcasting import broadcast
 from tests.factories import NOW, service
 
@@ -120,11 +122,11 @@ def test_the_preview_is_an_artifact_and_given_back(going: Delivery) -> None:
     sample = Sample(why="shortest", service="acme", handle="ann", full_name="Ann", text="Hello Ann")
     analysed = Analysed(Rendered(going, broadcast(), [], {}, "", ""), Analysis(samples=[sample]))
     given: list[str] = []
-    in_a_run(lambda: given.append(publish_preview(analysed)))
+    in_a_run(lambda: given.append(publish_preview(BroadcastKind(), analysed)))
     (artifact,) = shown(f"preview-{going.name}")
     assert artifact.data == given[0]
     assert "> Hello Ann" in given[0]
-    assert publish_preview(analysed) == given[0]
+    assert publish_preview(BroadcastKind(), analysed) == given[0]
 
 
 def test_the_report_is_a_table_and_a_page_and_the_waves_are_a_table(going: Delivery) -> None:

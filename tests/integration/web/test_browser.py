@@ -7,13 +7,11 @@ import pytest
 
 from campaign.db.signing import sign
 from models import AgreementState
-from tests.browsing import CHROMIUM, Window, open_browser
+from tests.browsing import NEEDS_CHROMIUM, Window, open_browser
 from tests.databases import Database
 from tests.web_visits import House, Street, open_house, open_street
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="There is no Chromium to look with; install it, as with `apt-get install chromium`."
-)
+pytestmark = NEEDS_CHROMIUM
 #: Of text that is not large, for level AA of WCAG 2.2.
 READABLE = 4.5
 WIDTHS = (390, 1400)

@@ -2,7 +2,6 @@
 
 import os
 import re
-import shutil
 import socket
 import subprocess
 from base64 import b64encode
@@ -15,14 +14,10 @@ from PIL import Image
 from campaign.deliveries.draft import PollContent
 from campaign.reporting.document import Post
 from campaign.reporting.html import as_page
+from tests.browsing import CHROMIUM, NEEDS_CHROMIUM
 from tests.unit.posts.test_preview_samples import ATTACKS, loaded, post, preview
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="There is no Chromium to look with; install it, as with `apt-get install chromium`."
-)
+pytestmark = NEEDS_CHROMIUM
 
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 TEAL = (0, 128, 128)

@@ -4,14 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.browsing import CHROMIUM, Window, open_browser
+from tests.browsing import NEEDS_CHROMIUM, Window, open_browser
 from tests.databases import Database
 from tests.integration.web.test_browser import looks_good
 from tests.reports_site import KEY, open_reports
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None, reason="There is no Chromium to look with; install it, as with `apt-get install chromium`."
-)
+pytestmark = NEEDS_CHROMIUM
 LABEL = "A label that somebody wrote without thinking of telephones, andwithonelongword" + "g" * 40
 _DRAWN = "[...document.images].length > 0 && [...document.images].every(each => each.complete && each.naturalWidth > 0)"
 

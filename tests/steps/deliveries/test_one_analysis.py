@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from campaign.broadcasts.analysis import analyse_broadcast
-from campaign.kinds import render
+from campaign.kinds import kind_of
 from campaign.posts.analysis import analyse
 from tests.command import here
 from tests.pictures import picture
@@ -117,6 +117,6 @@ def test_rendering_analyses_nothing_and_has_the_fingerprint_of_the_analysis(conn
     name = str(run("create", "--kind", "post", "--service", "acme", "--text", "One")["name"])
     run("analyse", name)
     with counted() as analyses:
-        rendered = render(name)
+        rendered = kind_of(name).render(name)
         assert analyses() == 0
     assert rendered.fingerprint == rendered.delivery.analysed_fingerprint
