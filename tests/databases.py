@@ -61,6 +61,8 @@ class PostgresqlServer:
     def new_database(self) -> Iterator[Database]:
         name = f"campaign_test_{uuid4().hex}"
         self._run(f"CREATE DATABASE {name}")
+        # No test cuts the power of the server.
+        self._run(f"ALTER DATABASE {name} SET synchronous_commit = off")
         try:
             url = self._url.set(drivername="postgresql", database=name)
             yield Database("postgresql", url.render_as_string(hide_password=False))
@@ -68,11 +70,11 @@ class PostgresqlServer:
             self._run(f"DROP DATABASE {name} WITH (FORCE)")
 
     def empty(self, database: Database) -> None:
-        """Delete all rows; quicker than a database for each test."""
+        """Delete all rows, in one request; quicker than a database for each test."""
         url = make_url(database.url).set(drivername="postgresql+psycopg")
+        tables = [table.name for table in reversed(SQLModel.metadata.sorted_tables)]
         with create_engine(url, poolclass=NullPool).begin() as connection:
-            for table in reversed(SQLModel.metadata.sorted_tables):
-                connection.execute(table.delete())
+            connection.exec_driver_sql("; ".join(f"DELETE FROM {name}" for name in tables))
 
     def _run(self, statement: str) -> None:
         with self._admin.connect() as connection:

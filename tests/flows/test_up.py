@@ -7,22 +7,24 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-from deployments.server import free_port
+from deployments.server import Server, free_port
+from tests.command import here
 from tests.servers import make_fresh_home
 
 CAMPAIGN = [sys.executable, "-c", "from campaign.cli.main import main; main()"]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
+def home(prefect_server: Server, tmp_path: Path) -> Path:
+    """A home in which Prefect's tables are made, as those of the server that was started first."""
+    assert prefect_server
     return make_fresh_home(tmp_path / "home")
 
 
@@ -40,17 +42,22 @@ def campaign(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def up(home: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    output = home / "output.txt"
-    with output.open("wb") as file:
+    """Start it; it writes to `output.txt` in the home."""
+    with (home / "output.txt").open("wb") as file:
         process = subprocess.Popen([*CAMPAIGN, "up", "--port", str(port)], env=environment_of(home), stderr=file)
     try:
-        while "The UI is at" not in output.read_text():
-            assert process.poll() is None, output.read_text()
-            time.sleep(0.1)
         yield process
     finally:
         process.kill()
         process.wait()
+
+
+def wait_until(process: subprocess.Popen[bytes], is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 200
+    while not is_so():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
 
 
 def processes_of(home: Path) -> list[str]:
@@ -75,6 +82,7 @@ def wait_until_gone(home: Path) -> None:
 def test_it_serves_the_ui_and_ends_everything_it_started(home: Path) -> None:
     port = free_port()
     with up(home, port) as process:
+        wait_until(process, lambda: "The UI is at" in (home / "output.txt").read_text())
         output = (home / "output.txt").read_text()
         assert "There is no service yet" in output
         assert f"http://127.0.0.1:{port}" in output
@@ -96,22 +104,20 @@ def test_it_serves_the_ui_and_ends_everything_it_started(home: Path) -> None:
     wait_until_gone(home)
 
 
-def test_kill_minus_nine_leaves_nothing_behind(home: Path) -> None:
+def test_killed_while_it_starts_it_leaves_nothing_behind(home: Path) -> None:
     with up(home, free_port()) as process:
+        wait_until(process, lambda: any("prefect server" in one for one in processes_of(home)))
         process.kill()
         process.wait()
         wait_until_gone(home)
 
 
-def test_without_a_server_each_command_has_one_of_its_own_even_two_at_once(home: Path) -> None:
-    with ThreadPoolExecutor() as pool:
-        results = list(pool.map(lambda _: campaign(home, "deploy", "--json"), range(2)))
+def test_deploying_without_a_server_is_refused_and_starts_none(home: Path) -> None:
+    done = here("deploy", CAMPAIGN_HOME=str(home), PREFECT_API_URL="")
 
-    workflows = ("account-sync", "post-publication", "dm-broadcast", "contact-acquisition", "engagement-statistics")
-    stopped = [{"workflow": f"{name}/{name}", "state": "stopped", "next_run": None} for name in workflows]
-    assert [json.loads(result.stdout) for result in results] == [stopped, stopped]
-    assert [result.stderr for result in results] == ["Starting a Prefect server for this command…\n"] * 2
-    wait_until_gone(home)
+    assert (done.status, done.out) == (1, "")
+    assert done.sentence.startswith("No Prefect server runs for this home; start it with `campaign up`")
+    assert processes_of(home) == []
 
 
 def test_a_port_in_use_is_reported_before_anything_is_started(home: Path) -> None:

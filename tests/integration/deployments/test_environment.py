@@ -25,7 +25,7 @@ from deployments.server import (
     server_key,
     server_of,
 )
-from tests.servers import fresh_server, own_environment
+from tests.servers import own_environment
 
 
 @pytest.fixture
@@ -134,17 +134,6 @@ def test_without_a_server_none_is_found_and_a_left_file_is_ignored(settings: Set
         assert server_of(settings) is None
 
 
-def test_a_server_is_found_checked_and_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = Settings(home=tmp_path / "home")
-    with fresh_server(settings.home) as server, pytest.MonkeyPatch.context() as environment:
-        environment.delenv("PREFECT_API_URL")
-        assert server_of(settings) == server.api_url
-        check_version(server.api_url)
-        assert listens_only_on_loopback(int(server.url.rpartition(":")[2]))
-    monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    assert server_of(settings) is None
-
-
 class OtherVersion(BaseHTTPRequestHandler):
     """Responds to every request as a server of another version does."""
 
@@ -160,12 +149,6 @@ def test_a_server_of_another_version_is_refused() -> None:
         with pytest.raises(WrongUsage, match=r"has version 3\.9\.0 and this installation 3\.8\.\d+"):
             check_version(f"http://127.0.0.1:{server.server_port}/api")
         server.shutdown()
-
-
-def listens_only_on_loopback(port: int) -> bool:
-    listening = Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text()
-    addresses = [line.split()[1] for line in listening.splitlines() if line.split()[3] == "0A"]
-    return [address for address in addresses if address.endswith(f":{port:04X}")] == [f"0100007F:{port:04X}"]
 
 
 def test_an_address_without_a_server_is_refused() -> None:
