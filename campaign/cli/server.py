@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -16,8 +17,6 @@ from campaign.errors import CampaignError, NotPossible, WrongUsage
 from campaign.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from deployments.deploying import Deployed
     from deployments.server import Server
     from models import Agreement
@@ -60,12 +59,14 @@ def _run(settings: Settings, port: int) -> None:
 
 def start_everything(settings: Settings, port: int, stack: ExitStack) -> "Server":
     """Starts server and worker and deploys the workflows, with a line per step; all of it ends with the stack."""
-    from deployments.server import published, starting_server, used_by_prefect
+    from deployments.server import drain_prefect, published, starting_server, used_by_prefect
 
     # It ends in reverse order: first the worker with its runs, which can then still report their end.
     with step("Starting the Prefect server"):
         server = stack.enter_context(starting_server(settings, port))
         stack.enter_context(used_by_prefect(server.api_url))
+        # What Prefect still sends goes to this server: at the end of the process it would try for minutes.
+        stack.callback(drain_prefect)
         # Meanwhile, one after the other: a third busy process would delay the server on two processors.
         from campaign.db.engine import make_ready
 
@@ -451,7 +452,7 @@ def _temporary_home() -> Iterator[str]:
         yield home
 
 
-def _start_simulator(home: "Path", stack: ExitStack) -> str:
+def _start_simulator(home: Path, stack: ExitStack) -> str:
     from deployments.processes import child_environment, make_home, running
     from deployments.server import free_port
 
@@ -480,7 +481,6 @@ def _connect(brand: SimulatedBrand) -> None:
 
 
 def _show_sync(title: str) -> None:
-
     from campaign.audience import sync as sync_runs
     from campaign.db.engine import reading
     from campaign.services.store import find_service
