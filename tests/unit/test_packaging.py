@@ -2,6 +2,8 @@
 
 import importlib.util
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -67,3 +69,8 @@ def test_no_file_names_a_package_registry() -> None:
     files = files_of_the_repository()
     assert ROOT / "pyproject.toml" in files
     assert [str(file.relative_to(ROOT)) for file in files if REGISTRY.search(text_of(file))] == []
+
+
+def test_everything_that_is_installed_finds_what_it_needs() -> None:
+    found = subprocess.run([sys.executable, "-m", "pip", "check"], capture_output=True, text=True, check=False)
+    assert found.returncode == 0, found.stdout
