@@ -17,7 +17,7 @@ from tests.simulated_x import Brand, SimulatedX
 from tests.steps.running import sync
 
 DEPLOYMENT = "dm-broadcast/dm-broadcast"
-FOLLOWERS = 5_000
+FOLLOWERS = 1_000
 
 
 def messages_of(brand: Brand) -> list[dict[str, Any]]:

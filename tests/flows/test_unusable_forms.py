@@ -4,6 +4,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import BlockDocumentUpdate
 from prefect.client.schemas.objects import State
 
+from campaign.services.fields import block_name
 from flows.account_sync import account_sync
 from tasks.services import SLUG
 from tests.flows.marketer import form_of
@@ -12,7 +13,7 @@ from tests.simulated_x import Brand, SimulatedX
 
 def change_form(client: SyncPrefectClient, brand: Brand, **fields: str) -> None:
     """Change a saved form as the UI does it, without our checks."""
-    document = client.read_block_document_by_name(brand.name, SLUG)
+    document = client.read_block_document_by_name(block_name(brand.name), SLUG)
     client.update_block_document(document.id, BlockDocumentUpdate(data=fields))
 
 
