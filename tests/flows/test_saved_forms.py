@@ -54,8 +54,9 @@ def client(prefect_server: Server, database: Database) -> Iterator[SyncPrefectCl
 
 
 def forget_everything(client: SyncPrefectClient) -> None:
-    with suppress(ObjectNotFound):
-        client._client.delete(f"/block_types/{client.read_block_type_by_slug(SLUG).id}")
+    for slug in (SLUG, "contact-grant"):
+        with suppress(ObjectNotFound):
+            client._client.delete(f"/block_types/{client.read_block_type_by_slug(slug).id}")
 
 
 def fill_in(client: SyncPrefectClient, **fields: Any) -> UUID:
