@@ -39,7 +39,7 @@ TAG = "campaign"
 #: One heartbeat may be lost and one late before a run counts as dead.
 SILENCE = timedelta(seconds=4 * HEARTBEAT_SECONDS)
 
-ON_AGREEMENT = "Recover profiles after an agreement"
+ON_AGREEMENT = "Recover profiles when somebody agrees"
 ACQUISITION = "contact-acquisition/contact-acquisition"
 #: After the first agreement others start no run for so long; the run that begins after it finds them all.
 TOGETHER = timedelta(seconds=10)

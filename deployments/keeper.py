@@ -53,7 +53,7 @@ def _keep(command: Sequence[str], log: IO[bytes], *, restart: bool) -> int:
         status = _run(command, log)
         if not restart:
             return status
-        name = " ".join(command[2:4])
+        name = Path(log.name).stem
         sys.stderr.write(f"{name} ended by itself (exit status {status}) and is started again; see {log.name}.\n")
         time.sleep(1)
 

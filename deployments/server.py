@@ -121,11 +121,11 @@ def _started(settings: Settings, name: str, port: int, *, ui: bool) -> Iterator[
         ENCRYPTION_VARIABLE: server_key(settings),
         "PREFECT_API_URL": f"{url}/api",
     }
-    command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port), "--ui" if ui else "--no-ui"]
+    command = ["server", "start", "--host", "127.0.0.1", "--port", str(port), "--ui" if ui else "--no-ui"]
     lock = FileLock(settings.home / "server.lock")
     with lock.acquire(timeout=_START_SECONDS):
         check_free(port)
-        with running(settings, name, command, environment) as process:
+        with running(settings, name, ["deployments.launch", *command], environment) as process:
             yield Server(url, process, lock)
 
 

@@ -1,9 +1,5 @@
-"""What `campaign up` runs beside the server: the worker, which starts the runs of the workflows, and the web pages.
+"""What `campaign up` runs beside the server: the worker, which starts the runs of the workflows, and the web pages."""
 
-`python -m deployments.worker NAME` is `prefect worker start` for the server of this home, once that is ready.
-"""
-
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -16,7 +12,7 @@ from prefect.client.schemas.objects import Worker, WorkerStatus
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from campaign.errors import NotPossible
-from campaign.settings import Settings, load_settings
+from campaign.settings import Settings
 from deployments.processes import Process, child_environment, running
 from deployments.server import address_file
 
@@ -35,9 +31,15 @@ def make_pool(client: SyncPrefectClient) -> None:
 
 @contextmanager
 def running_worker(settings: Settings, api_url: str, name: str = "worker") -> Iterator[Process]:
-    """Runs a worker of the pool; it is started again when it dies, and its runs end with the block."""
+    """Runs a worker of the pool; it is started again when it dies, and its runs end with the block.
+
+    It connects when the server is published, not before: its handshake and the deploying of workflows together can
+    lock the SQLite database of Prefect 3.8.8 for a minute.
+    """
     environment = child_environment(settings) | {"PREFECT_API_URL": api_url}
-    with running(settings, name, ["deployments.worker", name], environment, restarted=True) as process:
+    launch = ["deployments.launch", "--after", str(address_file(settings))]
+    command = [*launch, "worker", "start", "--pool", POOL, "--type", "process", "--name", name]
+    with running(settings, name, command, environment, restarted=True) as process:
         yield process
 
 
@@ -71,23 +73,3 @@ def online_workers() -> list[Worker]:
 
 def _last_heartbeat(worker: Worker) -> datetime:
     return worker.last_heartbeat_time or datetime.min.replace(tzinfo=UTC)
-
-
-def main(name: str) -> None:
-    """Imports what `prefect worker start` needs, waits until the server of this home is ready, and becomes it.
-
-    Importing takes seconds, which pass while the server starts. The worker must not connect before everything is
-    deployed: together they can lock the SQLite database of Prefect 3.8.8 for a minute.
-    """
-    import prefect.cli.worker
-    import prefect.workers.process
-
-    address = address_file(load_settings())
-    while not address.exists():
-        time.sleep(0.05)
-    sys.argv = ["prefect", "worker", "start", "--pool", POOL, "--type", "process", "--name", name]
-    prefect.cli.app()
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

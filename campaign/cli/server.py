@@ -59,6 +59,7 @@ def _run(settings: Settings, port: int) -> None:
 
 def start_everything(settings: Settings, port: int, stack: ExitStack) -> "Server":
     """Starts server and worker and deploys the workflows, with a line per step; all of it ends with the stack."""
+    from deployments.launch import without_garbage_collection
     from deployments.server import drain_prefect, published, starting_server, used_by_prefect
 
     # It ends in reverse order: first the worker with its runs, which can then still report their end.
@@ -71,11 +72,12 @@ def start_everything(settings: Settings, port: int, stack: ExitStack) -> "Server
         from campaign.db.engine import make_ready
 
         make_ready()
-        from deployments.deploying import deploy, load_workflows
-        from deployments.worker import running_worker, wait_for_worker
-        from tasks.services import take_over
+        with without_garbage_collection():
+            from deployments.deploying import deploy, load_workflows
+            from deployments.worker import running_worker, wait_for_worker
+            from tasks.services import take_over
 
-        load_workflows()
+            load_workflows()
         stack.enter_context(running_worker(settings, server.api_url))
         server.wait_until_healthy()
     with step("Deploying the workflows"):

@@ -27,9 +27,8 @@ def create(session: Session, fields: "ServiceFields", now: datetime) -> Service:
     A service that was removed and is made again gets its row back, and with it its visitors.
     """
     known = find(session, fields.internal_name)
-    exists = WrongUsage(
-        f"The service {fields.internal_name} exists; change it with: campaign service edit {fields.internal_name}"
-    )
+    name = known.internal_name if known else fields.internal_name
+    exists = WrongUsage(f"The service {name} exists; change it with: campaign service edit {name}")
     if known and known.is_connected:
         raise exists
     service = known or Service(**fields.columns())
@@ -170,7 +169,7 @@ def choose_services(internal_names: Sequence[str]) -> Services:
         raise WrongUsage(
             "No service has Synchronize subscriptions ticked; tick it in the form of a service, or name the services."
             if known.services
-            else "There is no service yet; make one with `campaign service create HANDLE`,"
+            else "There is no service yet; create one with `campaign service create HANDLE`,"
             " or in the Prefect UI under Blocks: add a Twitter service."
         )
     return Services(chosen, known.problems)

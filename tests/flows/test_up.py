@@ -106,7 +106,7 @@ def test_it_serves_the_ui_and_ends_everything_it_started(home: Path) -> None:
 
 def test_killed_while_it_starts_it_leaves_nothing_behind(home: Path) -> None:
     with up(home, free_port()) as process:
-        wait_until(process, lambda: any("prefect server" in one for one in processes_of(home)))
+        wait_until(process, lambda: any("launch server start" in one for one in processes_of(home)))
         process.kill()
         process.wait()
         wait_until_gone(home)

@@ -102,7 +102,7 @@ def test_a_service_keeps_its_row_when_its_account_is_renamed() -> None:
 
 def test_two_connected_services_never_have_one_name() -> None:
     acme, other = connect(), connect(form(internal_name="other"))
-    with pytest.raises(WrongUsage, match="The service ACME exists; change it with: campaign service edit ACME"):
+    with pytest.raises(WrongUsage, match="The service acme exists; change it with: campaign service edit acme"):
         connect(form(internal_name="ACME"))
     with pytest.raises(WrongUsage, match=r"Two services have the internal name Acme; remove one of them."):
         change(other, internal_name="Acme")

@@ -17,7 +17,7 @@ BAD: list[tuple[list[str], str]] = [
     ([*DM, "--proof", "a b"], "'a b' is not a handle on X"),
     ([*DM, "--where", "follwers_count > 5"], "Invalid field 'follwers_count' at character 1"),
     ([*DM, "--where", " "], "The condition is empty"),
-    ([*DM, "--except-where", "verified and"], "is the last word"),
+    ([*DM, "--except-where", "verified and"], "Incomplete condition after 'and' at character 10"),
     ([*DM, "--list", "/nowhere.csv"], "/nowhere.csv cannot be read (No such file or directory)"),
     ([*DM, "--recipients-of", "none"], "There is no delivery 'none'"),
     ([*DM, "--not-if-received", "none"], "There is no delivery 'none'"),

@@ -143,7 +143,7 @@ def test_a_sync_prints_one_document_and_says_what_failed(x: SimulatedX, connect:
     missing, nothing = here("sync", "acme", "--json"), here("sync")
     assert (missing.status, missing.out) == (2, "")
     assert missing.sentence == "There is no service acme; there are: none yet."
-    assert nothing.sentence.startswith("There is no service yet; make one with `campaign service create")
+    assert nothing.sentence.startswith("There is no service yet; create one with `campaign service create")
     brand, poor = connect("acme", 2_345), connect("poor", 500, spend_cap=0.1)
 
     done = here("sync", "--json")

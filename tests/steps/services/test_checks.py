@@ -127,7 +127,7 @@ def test_two_services_for_one_account_are_refused(connect: Connect) -> None:
 def test_no_services_and_unknown_ones_are_told_in_one_sentence(connect: Connect, x: SimulatedX) -> None:
     outcome = sync()
     assert not outcome.is_completed
-    assert outcome.message.startswith("There is no service yet; make one with `campaign service create HANDLE`")
+    assert outcome.message.startswith("There is no service yet; create one with `campaign service create HANDLE`")
 
     connect("acme", 10, synchronize=False)
     assert sync("acme_two").message == "There is no service acme_two; there are: acme."

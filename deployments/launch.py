@@ -1,0 +1,49 @@
+"""Runs a command of Prefect's: `python -m deployments.launch [--after FILE] server|worker start ...`.
+
+It imports what the command needs without garbage collection, and then waits for the file, if there is one to wait for.
+"""
+
+import gc
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib import import_module
+from pathlib import Path
+
+#: What each command imports only when it runs.
+_MODULES = {
+    "server": ("prefect.cli.server", "prefect.server.api.server"),
+    "worker": ("prefect.cli.worker", "prefect.workers.process"),
+}
+
+
+def main() -> None:
+    """Imports the modules of the command and becomes it."""
+    file = None
+    if sys.argv[1] == "--after":
+        file = Path(sys.argv[2])
+        del sys.argv[1:3]
+    with without_garbage_collection():
+        import prefect.cli
+
+        for module in _MODULES[sys.argv[1]]:
+            import_module(module)
+    while file and not file.exists():
+        time.sleep(0.05)
+    prefect.cli.app()
+
+
+@contextmanager
+def without_garbage_collection() -> Iterator[None]:
+    """Imports in this block take a tenth less time: nothing imported is garbage, now or later."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+if __name__ == "__main__":
+    main()
