@@ -13,13 +13,6 @@ Job = Callable[[Brand], list[float]]
 """Does its work and returns the figures of its parts, seconds for the most part."""
 
 
-def connect(brand: Brand) -> list[float]:
-    """Save the form of the service."""
-    from benchmarks import connecting
-
-    return connecting.connect(brand)
-
-
 def crowd(brand: Brand) -> list[float]:
     """Fill the tables for an analysis."""
     from benchmarks import crowd
@@ -30,7 +23,6 @@ def crowd(brand: Brand) -> list[float]:
 JOBS: dict[str, Job] = {
     job.__name__: job
     for job in (
-        connect,
         syncing.read,
         syncing.sync,
         syncing.sync_once,

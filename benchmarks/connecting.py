@@ -11,13 +11,12 @@ from campaign.services import store as services
 from campaign.services.fields import SECRETS, read_fields
 
 
-def connect(brand: Brand, **more: Any) -> list[float]:
+def connect(brand: Brand, **more: Any) -> None:
     """Connects an account, with a spend cap that nothing here reaches."""
     keys = dict(zip(SECRETS, brand.keys, strict=False))
     values = {"label": brand.username, "internal_name": brand.username, "spend_cap": 1_000_000} | keys | more
     with writing() as session:
         services.create(session, read_fields(values), pendulum.now("UTC"))
-    return []
 
 
 def connect_all(brands: Sequence[Brand]) -> None:

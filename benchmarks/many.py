@@ -1,7 +1,7 @@
 """Many services with a confirmed broadcast to the followers of all: `python -m benchmarks.many FILE`.
 
-FILE holds the accounts and their followers as the simulator told them. Only what is measured later is done as people
-do it: the forms are saved through Prefect's client one call each, and the followers are written without a sync.
+FILE holds the accounts and their followers on the simulator. Only what is measured later is done as people do it: the
+followers are written without a sync.
 """
 
 import json
@@ -26,7 +26,7 @@ _FOLDER = "Visitors"
 
 
 def prepare(brands: Sequence[Brand], followers: Sequence[Sequence[dict[str, Any]]]) -> str:
-    """Save the forms, write the followers, compose and confirm; the name of the broadcast."""
+    """Connect the services, write the followers, compose and confirm; the name of the broadcast."""
     connect_all(brands)
     services = {service.internal_name: service for service in connected_services().services}
     for brand, people in zip(brands, followers, strict=True):

@@ -40,12 +40,10 @@ class Stage:
     api_url: str
 
     def open_account(self, username: str, followers: int) -> Brand:
-        """Make an account on the simulator and connect it; tweepy needs all fields of its followers."""
+        """Make an account on the simulator; tweepy needs all fields of its followers."""
         account = {"username": username, "followers": followers, "ordinary": True}
         keys = control(self.settings.x_api_url, "POST", "/accounts", account)
-        brand = Brand.of(keys, followers)
-        self.run("connect", brand)
-        return brand
+        return Brand.of(keys, followers)
 
     def run(self, job: str, brand: Brand, database_url: str = "") -> Result:
         """Do a job in a process of its own, with a database of its own unless one is given."""

@@ -6,17 +6,20 @@ from collections.abc import Callable
 
 from benchmarks import pages, writing
 from benchmarks.brand import Brand
+from benchmarks.connecting import connect
 from campaign.db.engine import engine
 from campaign.settings import load_settings
 
 
 def sync(brand: Brand) -> list[float]:
     """The flow, twice: the second time nothing has changed."""
+    connect(brand)
     return _whole(brand, [_sync(brand), _sync(brand)])
 
 
 def sync_once(brand: Brand) -> list[float]:
     """The flow."""
+    connect(brand)
     return _whole(brand, [_sync(brand)])
 
 
@@ -26,7 +29,7 @@ def _sync(brand: Brand) -> float:
     from flows.account_sync import account_sync
 
     began = time.perf_counter()
-    with temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):  # as `campaign sync` does
+    with temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         state = account_sync([brand.username], return_state=True)
     seconds = time.perf_counter() - began
     if not state.is_completed():
