@@ -19,7 +19,7 @@ from campaign.db.locks import claim
 from campaign.errors import AlreadyRunning, NotPossible, ServiceBlocked, Unsent, WrongUsage, XError, is_passing
 from campaign.formatting import usd
 from campaign.limits import rate_limits, spend_cap
-from campaign.limits.spend_cap import refusal_of, settle_failed_call
+from campaign.limits.spend_cap import record_failed_call, refusal_of
 from campaign.running import retried, run_side_by_side, wait_until
 from campaign.services import store as services
 from campaign.services.check import sentence_of
@@ -309,7 +309,7 @@ def read_pages(service: Service, run_id: int) -> SyncRun:
                 paid_for = paid_for - len(answer.value.followers) if goes_on and answer.value.next_token else 0
                 run = _keep(service, run, answer, paid_for)
         except XError as error:
-            _add_cost(run_id, settle_failed_call(service.id, _PAGE, error))
+            _add_cost(run_id, record_failed_call(service.id, _PAGE, error))
             if error.reason == "page_token" and run.restarts < MOST_RESTARTS:
                 return _start_over(run.id)
             if not page or not is_passing(error):
@@ -348,7 +348,7 @@ def _keep(service: Service, run: SyncRun, answer: Answer[FollowerPage], paid_for
         # The long statements first: meanwhile the next page is asked for, and the short ones do not wait for it.
         record_page(session, run, service, answer.value, now)
         keep = paid_for if run.state is SyncState.RUNNING else 0
-        run.cost += spend_cap.settle(session, service.id, _PAGE, answer.receipts, now, keep=keep)
+        run.cost += spend_cap.record_cost(session, service.id, _PAGE, answer.receipts, now, keep=keep)
         return run
 
 

@@ -201,7 +201,7 @@ def _ask(sender: BroadcastSender, after_id: str, wanted: int) -> tuple[MessageEv
     except XError as error:
         return _failed(sender, error)
     with writing() as session:
-        spend_cap.settle(session, service_id, _READING, answer.receipts, sender.clock())
+        spend_cap.record_cost(session, service_id, _READING, answer.receipts, sender.clock())
     return answer.value, asked_at
 
 

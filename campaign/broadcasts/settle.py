@@ -239,7 +239,7 @@ def _book(
     service_id, price, endpoint = sender.service.id, sender.gateway.message_price, sender.gateway.message_endpoint
     sent = sum(one.state is MessageState.SENT for _, one in written)
     still_out = rate_limits.being_sent(session, [service_id]).total()
-    spend_cap.settle(session, service_id, SENDING, [Receipt(endpoint, price, sent, windows)], now, keep=still_out)
+    spend_cap.record_cost(session, service_id, SENDING, [Receipt(endpoint, price, sent, windows)], now, keep=still_out)
     purposes = [purpose_of(one.message_id) for before, one in written if _is_newly_unknown(before, one)]
     spend_cap.keep_aside(session, sender.service, endpoint, purposes, price, now)
     # Another process took them for lost meanwhile.

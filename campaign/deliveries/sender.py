@@ -84,7 +84,7 @@ def media_id_of(
         sender.book_failure(purpose, error, sender.clock())
         raise
     with writing() as session:
-        spend_cap.settle(session, service_id, purpose, answer.receipts, sender.clock())
+        spend_cap.record_cost(session, service_id, purpose, answer.receipts, sender.clock())
         uploaded = UploadedFile(
             service_id=service_id,
             sha256=file.sha256,

@@ -130,7 +130,7 @@ def _give_up_older(session: Session, service_id: int, purpose: str, now: datetim
     session.connection().execute(_GIVE_UP_OLDER, given)
 
 
-def settle(
+def record_cost(
     session: Session, service_id: int, purpose: str, receipts: Iterable[Receipt], now: datetime, *, keep: int = 0
 ) -> Decimal:
     """Replace what was set aside by what the answered calls cost, and note their limits; returns the cost.
@@ -217,14 +217,14 @@ def paid(service: Service, purpose: str, price: Price, call: Callable[[], Answer
     try:
         answer = call()
     except XError as error:
-        settle_failed_call(service.id, purpose, error)
+        record_failed_call(service.id, purpose, error)
         raise
     with writing() as session:
-        settle(session, service.id, purpose, answer.receipts, pendulum.now("UTC"))
+        record_cost(session, service.id, purpose, answer.receipts, pendulum.now("UTC"))
     return answer.value
 
 
-def settle_failed_call(service_id: int, purpose: str, error: XError) -> Decimal:
+def record_failed_call(service_id: int, purpose: str, error: XError) -> Decimal:
     """Book the calls that X did answer, in a transaction of their own; see `book_failed_call`."""
     with writing() as session:
         return book_failed_call(session, service_id, purpose, error, pendulum.now("UTC"))
@@ -236,7 +236,7 @@ def book_failed_call(session: Session, service_id: int, purpose: str, error: XEr
     Money set aside stays so where X may have acted without telling.
     """
     if not isinstance(error, Uncertain):
-        return settle(session, service_id, purpose, error.receipts, now)
+        return record_cost(session, service_id, purpose, error.receipts, now)
     for receipt in error.receipts:
         rate_limits.note(session, service_id, receipt)
     return Decimal(0)

@@ -101,7 +101,7 @@ def _ask_x(sender: PostSender, message: Message, attempt: Attempt) -> Lookup | P
 def _paid(sender: PostSender, purpose: str, answer: Answer[list[OwnPost]], at_most: int, asked_at: datetime) -> Lookup:
     """Books a look-up, which is as old as its question: what X did after that may be missing."""
     with writing() as session:
-        spend_cap.settle(session, sender.service.id, purpose, answer.receipts, sender.clock())
+        spend_cap.record_cost(session, sender.service.id, purpose, answer.receipts, sender.clock())
     read = sum(receipt.resources for receipt in answer.receipts)
     return Lookup(answer.value, asked_at, is_complete=read <= at_most - sender.gateway.shortest_timeline_page)
 
@@ -147,4 +147,4 @@ def _wait(sender: PostSender, attempt: Attempt, lookup: Lookup) -> Progress:
 def _book(sender: PostSender, session: Session, message: Message) -> None:
     """Charges what a lost answer would have charged."""
     receipt = Receipt(sender.gateway.post_endpoint, price_of(sender, message.text), 1)
-    spend_cap.settle(session, sender.service.id, purpose_of(message.id), [receipt], sender.clock())
+    spend_cap.record_cost(session, sender.service.id, purpose_of(message.id), [receipt], sender.clock())

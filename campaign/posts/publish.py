@@ -23,7 +23,7 @@ from campaign.deliveries.sender import media_id_of, why_halted
 from campaign.errors import NotPossible, Refused, ServiceBlocked, Uncertain, WrongUsage, XError
 from campaign.formatting import usd
 from campaign.limits import rate_limits, spend_cap
-from campaign.limits.spend_cap import book_failed_call, settle_failed_call
+from campaign.limits.spend_cap import book_failed_call, record_failed_call
 from campaign.posts.lookup import look_for
 from campaign.posts.prepare import RenderedPost, analysis_of, render_post
 from campaign.posts.report import DeliveryReport, report_of
@@ -100,7 +100,7 @@ def _arm(sender: PostSender, message: Message) -> _Armed | Progress:
 def _settle_sent(sender: PostSender, message: Message, answer: Answer[str]) -> None:
     with writing(durable=True) as session:
         now, known = sender.clock(), messages.get(session, message.id)
-        spend_cap.settle(session, sender.service.id, purpose_of(known.id), answer.receipts, now)
+        spend_cap.record_cost(session, sender.service.id, purpose_of(known.id), answer.receipts, now)
         messages.record_outcome(session, known, MessageState.SENT, now, x_id=answer.value)
 
 
@@ -384,11 +384,11 @@ def _delete(service: Service, delivery: Delivery, message: Message, actor: str) 
     try:
         answer = gateway.delete_post(message.x_id or "")
     except XError as error:
-        settle_failed_call(service.id, purpose, error)
+        record_failed_call(service.id, purpose, error)
         raise
     with writing() as session:
         now, known = pendulum.now("UTC"), messages.get(session, message.id)
-        spend_cap.settle(session, service.id, purpose, answer.receipts, now)
+        spend_cap.record_cost(session, service.id, purpose, answer.receipts, now)
         known.withdrawn_at = now
         detail = f"Part {message.part} on {service.internal_name} was deleted from X."
         deliveries.note(session, delivery, "withdrawn", actor, now, detail)

@@ -10,7 +10,7 @@ import pendulum
 from campaign.db.engine import reading, writing
 from campaign.errors import NotPossible, ServiceBlocked, Unsent, XError
 from campaign.limits import rate_limits, spend_cap
-from campaign.limits.spend_cap import settle_failed_call, used_up
+from campaign.limits.spend_cap import record_failed_call, used_up
 from campaign.running import retried
 from campaign.services import store as services
 from campaign.services.check import sentence_of
@@ -84,7 +84,7 @@ def _paid(
     try:
         return ask(paid_for)
     except XError as error:
-        settle_failed_call(service.id, _PURPOSE, error)
+        record_failed_call(service.id, _PURPOSE, error)
         raise
 
 
@@ -95,7 +95,7 @@ def _keep(
     ids, now = {post.x_id: post.message_id for post in posts}, _now()
     with writing() as session:
         counts.record(session, told(answer.value, ids), [ids[x_id] for x_id in deleted], now)
-        cost = spend_cap.settle(session, service.id, _PURPOSE, answer.receipts, now)
+        cost = spend_cap.record_cost(session, service.id, _PURPOSE, answer.receipts, now)
     known = frozenset(ids[one.x_id] for one in answer.value if one.x_id in ids)
     return Counted(known, len(deleted), cost)
 

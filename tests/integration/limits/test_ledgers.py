@@ -34,9 +34,9 @@ def reserve(service: Service, wanted: int, now: datetime = NOW, purpose: str = P
         return spend_cap.reserve(session, service.id, purpose, TENTH, wanted, now, at_once=at_once)
 
 
-def settle(service: Service, *receipts: Receipt, now: datetime = NOW, purpose: str = PAGE, keep: int = 0) -> Decimal:
+def record(service: Service, *receipts: Receipt, now: datetime = NOW, purpose: str = PAGE, keep: int = 0) -> Decimal:
     with writing() as session:
-        return spend_cap.settle(session, service.id, purpose, receipts, now, keep=keep)
+        return spend_cap.record_cost(session, service.id, purpose, receipts, now, keep=keep)
 
 
 def spent(service: Service, now: datetime = NOW) -> Decimal:
@@ -69,28 +69,28 @@ def test_money_set_aside_counts_before_the_answer_is_there(acme: Service) -> Non
 
 def test_an_answer_replaces_what_was_set_aside_by_what_it_costs(acme: Service) -> None:
     reserve(acme, 40)
-    assert settle(acme, receipt(price=TENTH, resources=25)) == Decimal("2.5")
+    assert record(acme, receipt(price=TENTH, resources=25)) == Decimal("2.5")
     assert charges(acme) == [(FOLLOWERS, 25, Decimal("2.5"), True)]
 
 
 def test_an_answer_leaves_money_aside_for_the_calls_that_follow(acme: Service) -> None:
     reserve(acme, 40)
-    settle(acme, receipt(price=TENTH, resources=10), keep=30)
+    record(acme, receipt(price=TENTH, resources=10), keep=30)
     assert charges(acme) == [(PAGE, 30, Decimal(3), False), (FOLLOWERS, 10, Decimal(1), True)]
-    settle(acme, receipt(price=TENTH, resources=10))
+    record(acme, receipt(price=TENTH, resources=10))
     assert spent(acme) == Decimal(2)
 
 
 def test_an_answer_without_resources_costs_nothing(acme: Service) -> None:
     reserve(acme, 40)
-    assert settle(acme, receipt(price=TENTH, resources=0)) == 0
+    assert record(acme, receipt(price=TENTH, resources=0)) == 0
     assert charges(acme) == []
 
 
 def test_each_answered_call_is_a_charge_of_its_own(acme: Service) -> None:
     reserve(acme, 40)
     answers = [receipt(price=TENTH, resources=3), receipt(endpoint="GET users/lookup", price=TENTH, resources=2)]
-    assert settle(acme, *answers) == Decimal("0.5")
+    assert record(acme, *answers) == Decimal("0.5")
     assert [endpoint for endpoint, *_ in charges(acme)] == [FOLLOWERS, "GET users/lookup"]
 
 
@@ -102,20 +102,20 @@ def test_money_given_back_is_there_again(acme: Service) -> None:
 
 
 def test_only_what_the_cap_still_allows_is_set_aside(acme: Service) -> None:
-    settle(acme, receipt(price=TENTH, resources=95))
+    record(acme, receipt(price=TENTH, resources=95))
     assert reserve(acme, 40) == 5
     assert left(acme) == 0
 
 
 def test_nothing_is_set_aside_when_the_cap_is_reached(acme: Service) -> None:
-    settle(acme, receipt(price=TENTH, resources=100))
+    record(acme, receipt(price=TENTH, resources=100))
     before = charges(acme)
     assert reserve(acme, 40) == 0
     assert charges(acme) == before
 
 
 def test_what_is_left_is_never_negative(acme: Service) -> None:
-    settle(acme, receipt(price=TENTH, resources=200))
+    record(acme, receipt(price=TENTH, resources=200))
     assert left(acme) == 0
 
 
@@ -129,7 +129,7 @@ def test_a_lost_answer_of_yesterday_counts_in_full(acme: Service) -> None:
     reserve(acme, 40, MIDNIGHT - A_MINUTE)
     assert reserve(acme, 40, MIDNIGHT) == 40
     assert charges(acme) == [(PAGE, 40, Decimal(4), True), (PAGE, 40, Decimal(4), False)]
-    settle(acme, receipt(price=TENTH, resources=40), now=MIDNIGHT)
+    record(acme, receipt(price=TENTH, resources=40), now=MIDNIGHT)
     assert spent(acme, MIDNIGHT) == Decimal(8)
 
 
@@ -160,7 +160,7 @@ def test_the_day_of_a_lost_answer_is_that_of_utc(acme: Service) -> None:
 def test_money_set_aside_for_something_else_is_not_taken_over(acme: Service) -> None:
     reserve(acme, 1, purpose="reading the account")
     reserve(acme, 40)
-    settle(acme, receipt(price=TENTH, resources=40))
+    record(acme, receipt(price=TENTH, resources=40))
     assert (("reading the account", 1, Decimal("0.1"), False)) in charges(acme)
 
 
@@ -174,13 +174,13 @@ def test_services_pay_for_themselves(acme: Service) -> None:
 
 
 def test_the_cap_is_that_of_the_calendar_month(acme: Service) -> None:
-    settle(acme, receipt(price=TENTH, resources=100), now=NEW_MONTH - A_MINUTE)
+    record(acme, receipt(price=TENTH, resources=100), now=NEW_MONTH - A_MINUTE)
     assert left(acme, NEW_MONTH - A_MINUTE) == 0
     assert left(acme, NEW_MONTH) == Decimal(10)
 
 
 def test_the_month_of_the_cap_is_that_of_utc(acme: Service) -> None:
-    settle(acme, receipt(price=TENTH, resources=100), now=NEW_MONTH - A_MINUTE)
+    record(acme, receipt(price=TENTH, resources=100), now=NEW_MONTH - A_MINUTE)
     already_december_in_tokyo = datetime(2026, 12, 1, 8, 30, tzinfo=timezone(timedelta(hours=9)))
     still_november_in_new_york = datetime(2026, 11, 30, 20, 0, tzinfo=timezone(timedelta(hours=-5)))
     assert left(acme, already_december_in_tokyo) == 0
@@ -195,9 +195,9 @@ def test_what_was_lost_in_the_old_month_does_not_burden_the_new_one(acme: Servic
 
 def test_a_million_small_amounts_sum_up_exactly(acme: Service) -> None:
     for _ in range(30):
-        settle(acme, receipt(price=price(usd=Decimal("0.000001")), resources=1))
+        record(acme, receipt(price=price(usd=Decimal("0.000001")), resources=1))
     assert spent(acme) == Decimal("0.000030")
-    settle(acme, receipt(price=price(usd=Decimal("0.1")), resources=3))
+    record(acme, receipt(price=price(usd=Decimal("0.1")), resources=3))
     assert spent(acme) == Decimal("0.300030")
 
 
@@ -216,9 +216,9 @@ def test_the_cap_is_never_exceeded_whatever_x_answers(
         given_resources = reserve(service, wanted, NOW + number * A_MINUTE)
         assert given_resources <= wanted
         if outcome == "answered":
-            settle(service, receipt(price=TENTH, resources=int(given_resources * share)))
+            record(service, receipt(price=TENTH, resources=int(given_resources * share)))
         elif outcome == "refused":
-            settle(service)
+            record(service)
         assert spent(service) <= Decimal(10)
 
 
@@ -267,7 +267,7 @@ def test_calls_wait_only_for_their_own_endpoints_and_services(acme: Service) -> 
 
 def test_an_answer_notes_its_limits_together_with_its_cost(acme: Service) -> None:
     reserve(acme, 40)
-    settle(acme, receipt(price=TENTH, resources=1, windows=(window(remaining=0, reset_at=NOW + A_MINUTE),)))
+    record(acme, receipt(price=TENTH, resources=1, windows=(window(remaining=0, reset_at=NOW + A_MINUTE),)))
     assert open_at(acme, FOLLOWERS) == NOW + A_MINUTE
 
 
