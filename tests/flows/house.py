@@ -91,6 +91,6 @@ def _deployed_twice(client: SyncPrefectClient, home: Path) -> dict[str, Any]:
         "workflows": deployed_workflows(),
         "pools": [pool.name for pool in client.read_work_pools()],
         "automations": sorted(automation.name for automation in client.read_automations()),
-        "runs": client.read_flow_runs(),
+        "runs": [run for run in client.read_flow_runs() if run.deployment_id],
         "deployments": len(client.read_deployments()),
     }

@@ -28,8 +28,11 @@ def start(client: SyncPrefectClient, deployment: str, **parameters: Any) -> UUID
     return client.create_flow_run_from_deployment(found.id, parameters=parameters).id
 
 
-def wait_for(client: SyncPrefectClient, run_id: UUID, *names: str, seconds: float = 60) -> FlowRun:
-    """Wait until a run is in one of these states; fails when it ends in another one."""
+def wait_for(client: SyncPrefectClient, run_id: UUID, *names: str, seconds: float = 150) -> FlowRun:
+    """Wait until a run is in one of these states; fails when it ends in another one.
+
+    On a busy machine Prefect 3.8.8 can lock its SQLite database for a minute.
+    """
     deadline = time.monotonic() + seconds
     while (run := client.read_flow_run(run_id)).state_name not in names:
         assert not (run.state and run.state.is_final()), f"{run.state_name}: {run.state and run.state.message}"
