@@ -1,6 +1,5 @@
 """Services of simulated accounts, connected as a command does it."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import pendulum
@@ -17,9 +16,3 @@ def connect(brand: Brand, **more: Any) -> None:
     values = {"label": brand.username, "internal_name": brand.username, "spend_cap": 1_000_000} | keys | more
     with writing() as session:
         services.create(session, read_fields(values), pendulum.now("UTC"))
-
-
-def connect_all(brands: Sequence[Brand]) -> None:
-    """Connects many alike."""
-    for brand in brands:
-        connect(brand)

@@ -16,7 +16,7 @@ from sqlmodel import SQLModel
 
 from benchmarks.brand import Brand
 from benchmarks.broadcast import composed, confirmed
-from benchmarks.connecting import connect_all
+from benchmarks.connecting import connect
 from campaign.db import engine
 from campaign.db.engine import writing
 from campaign.services.store import connected_services
@@ -27,7 +27,8 @@ _FOLDER = "Visitors"
 
 def prepare(brands: Sequence[Brand], followers: Sequence[Sequence[dict[str, Any]]]) -> str:
     """Connect the services, write the followers, compose and confirm; the name of the broadcast."""
-    connect_all(brands)
+    for brand in brands:
+        connect(brand)
     services = {service.internal_name: service for service in connected_services().services}
     for brand, people in zip(brands, followers, strict=True):
         _write(services[brand.username], people)

@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from uuid import UUID
 
 from prefect import task
-from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from campaign.audience import sync
 from campaign.audience.sync import Steps, SyncReport
 from campaign.services.fields import block_name
 from models import Service, SyncMode, SyncRun, SyncState
-from tasks.continuation import RETRIES
+from tasks.continuation import RETRIES, publish_table
 from tasks.services import check_service
 
 
@@ -61,10 +61,5 @@ def _percent(service: Service, run: SyncRun) -> float:
 
 def publish_report(reports: Sequence[SyncReport]) -> None:
     """Show the report of a sync as a table, one service a row."""
-    rows = [report.as_row() for report in reports]
-    columns = [name for name in (rows[0] if rows else {}) if any(row[name] for row in rows)]
-    create_table_artifact(
-        key="account-sync",
-        table=[{name: row[name] for name in columns} for row in rows],
-        description="What the account sync did. Cost is in US dollars, at the highest price X may ask.",
-    )
+    description = "What the account sync did. Cost is in US dollars, at the highest price X may ask."
+    publish_table("account-sync", [report.as_row() for report in reports], description)

@@ -1,7 +1,7 @@
 """Going on later: continuation runs, retries, and what a run logs and shows."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pendulum
 from prefect import Task, runtime, task
+from prefect.artifacts import create_table_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State, TaskRun
 from prefect.deployments import run_deployment
@@ -54,6 +55,13 @@ def _schedule(name: str, at: datetime, parameters: Mapping[str, Any], key: str |
         tags=[CONTINUATION],
     )
     return cast("FlowRun", run).id
+
+
+def publish_table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
+    """Shows a report as a table artifact, one service a row, without the columns that say nothing."""
+    columns = [name for name in (rows[0] if rows else {}) if any(row[name] for row in rows)]
+    table = [{name: row[name] for name in columns} for row in rows]
+    create_table_artifact(key=key, table=table, description=description)
 
 
 def go_on_later(name: str, at: datetime, parameters: Mapping[str, Any]) -> None:

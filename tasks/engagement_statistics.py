@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from prefect import task
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_markdown_artifact
 
 from campaign.db import engine
 from campaign.db.engine import reading
@@ -16,7 +16,7 @@ from campaign.statistics.counts import CountReport, PostToCount
 from campaign.statistics.measure import Counted, Steps
 from campaign.statistics.reports import list_reports
 from models import Service
-from tasks.continuation import RETRIES
+from tasks.continuation import RETRIES, publish_table
 from tasks.services import check_service, take_over_forms
 
 
@@ -54,13 +54,8 @@ def look_up(service: Service, posts: Sequence[PostToCount]) -> Counted:
 
 def publish_counting(reports: Sequence[CountReport]) -> None:
     """Show what was read, one service a row."""
-    rows = [report.as_row() for report in reports]
-    columns = [name for name in (rows[0] if rows else {}) if any(row[name] for row in rows)]
-    create_table_artifact(
-        key="engagement-statistics",
-        table=[{name: row[name] for name in columns} for row in rows],
-        description="What the engagement statistics read. Cost is in US dollars, at the highest price X may ask.",
-    )
+    description = "What the engagement statistics read. Cost is in US dollars, at the highest price X may ask."
+    publish_table("engagement-statistics", [report.as_row() for report in reports], description)
 
 
 def publish_statistics(services: Sequence[Service]) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Table, TextClause, bindparam, func, insert, select, text
 from sqlmodel import Session, SQLModel, col
 
 from campaign.audience import erased
+from campaign.db.json_rows import is_on_postgresql
 from campaign.x.types import Follower
 from models import ORIGIN, Service, Subscription, SyncMode, SyncRun, Visitor
 from models.base import Moment
@@ -285,7 +286,7 @@ def _as_json(people: Iterable[Follower]) -> str:
 
 
 def _follower_statements(session: Session) -> BulkStatements:
-    return SQLITE if session.get_bind().dialect.name == "sqlite" else POSTGRESQL
+    return POSTGRESQL if is_on_postgresql(session) else SQLITE
 
 
 def _write_on_sqlite(session: Session, people: Sequence[Follower], given: dict[str, object]) -> _Written:

@@ -26,8 +26,10 @@ from campaign.deliveries.findings import (
     WavePlan,
     date_findings,
     error,
+    in_one_line,
     info,
     link_findings,
+    missing_services,
     start_of,
     warning,
 )
@@ -137,15 +139,13 @@ def _cost(target: BroadcastTarget) -> Finding:
 
 def service_findings(draft: Draft, targets: Sequence[BroadcastTarget]) -> Iterator[Finding]:
     """Which services are missing or can send nothing."""
-    known = {target.internal_name.casefold() for target in targets}
-    missing = [name for name in draft.services if name.casefold() not in known]
-    if missing:
-        yield error("unknown_service", f"There is no service {listed(missing)}: choose another, or connect it again.")
-    elif not targets:
+    missing = missing_services(draft, [target.internal_name for target in targets])
+    yield from missing
+    if not missing and not targets:
         yield error("no_target", "The delivery goes out on no account: choose a service.")
     for target in targets:
         if target.blocked_because:
-            because = " ".join(target.blocked_because.split())
+            because = in_one_line(target.blocked_because)
             yield error("target_blocked", f"Nothing can go out on @{target.internal_name}: {because}")
         if not target.can_send_messages:
             yield error(

@@ -4,7 +4,6 @@ import atexit
 import gc
 import os
 import sys
-from collections.abc import Iterator, MutableMapping
 from importlib import import_module
 from typing import Annotated, Any, NamedTuple
 
@@ -133,31 +132,6 @@ COMMANDS: dict[str, Command | Group] = {
 _PLAIN: dict[str, Any] = {"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
 
 
-class _Loaded(MutableMapping[str, Any]):
-    """The commands of a table by name, each imported when it is taken out."""
-
-    def __init__(self, table: dict[str, Command] | dict[str, Command | Group]) -> None:
-        self._table: dict[str, Any] = dict(table)
-        self._loaded: dict[str, Any] = {}
-
-    def __getitem__(self, name: str) -> Any:
-        if name not in self._loaded:
-            self._loaded[name] = _load(name, self._table[name])
-        return self._loaded[name]
-
-    def __setitem__(self, name: str, command: Any) -> None:
-        self._loaded[name] = self._table[name] = command
-
-    def __delitem__(self, name: str) -> None:
-        del self._table[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._table)
-
-    def __len__(self) -> int:
-        return len(self._table)
-
-
 def _load(name: str, entry: Command | Group) -> Any:
     if isinstance(entry, Group):
         return LazyGroup(name=name, help=entry.help, table=entry.commands, no_args_is_help=True, rich_markup_mode=None)
@@ -173,23 +147,26 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, *, table: dict[str, Command] | None = None, **attributes: Any) -> None:
         super().__init__(**attributes)
-        self._lines = {name: entry.help for name, entry in (table or COMMANDS).items()}
-        self.commands = _Loaded(table or COMMANDS)
+        self.commands: dict[str, Any] = dict(table or COMMANDS)  # not commands yet: `get_command` makes them
 
-    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
-        """Lists the names in the order of the table."""
-        return list(self._lines)
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        """Imports the command of that name; None when there is none."""
+        return _load(cmd_name, self.commands[cmd_name]) if cmd_name in self.commands else None
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Writes the list of commands without importing them."""
         with formatter.section("Commands"):
-            formatter.write_dl(list(self._lines.items()))
+            formatter.write_dl([(name, entry.help) for name, entry in self.commands.items()])
 
     def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
         """Completes a name without importing commands."""
         from typer._click.shell_completion import CompletionItem
 
-        names = [CompletionItem(name, help=line) for name, line in self._lines.items() if name.startswith(incomplete)]
+        names = [
+            CompletionItem(name, help=entry.help)
+            for name, entry in self.commands.items()
+            if name.startswith(incomplete)
+        ]
         return [*names, *super(TyperGroup, self).shell_complete(ctx, incomplete)]
 
 

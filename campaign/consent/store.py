@@ -11,6 +11,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from campaign.audience import erased
 from campaign.consent.agreements import withdraw_of_visitor
+from campaign.db.json_rows import is_on_postgresql
 from models import (
     EVERY_SERVICE,
     ORIGIN,
@@ -192,7 +193,7 @@ def agree_all(session: Session, service_id: int, agreements: Iterable[Agreement]
 
 
 def _agree(session: Session) -> TextClause:
-    return _AGREE_ON_SQLITE if session.get_bind().dialect.name == "sqlite" else _AGREE_ON_POSTGRESQL
+    return _AGREE_ON_POSTGRESQL if is_on_postgresql(session) else _AGREE_ON_SQLITE
 
 
 def _as_row(given: Agreement) -> tuple[int, str, str, str]:

@@ -166,9 +166,18 @@ def parts_name(parts: Sequence[int], of: int) -> str:
     return f"parts {', '.join(map(str, parts[:-1]))} and {parts[-1]} of {of}"
 
 
-def in_one_line(target: Target) -> str:
+def missing_services(draft: Draft, known: Iterable[str]) -> list[Finding]:
+    """Finds the services that a delivery names and that are not among those known."""
+    names = {name.casefold() for name in known}
+    missing = [name for name in draft.services if name.casefold() not in names]
+    if not missing:
+        return []
+    return [error("unknown_service", f"There is no service {listed(missing)}: choose another, or connect it again.")]
+
+
+def in_one_line(blocked_because: str) -> str:
     """Why an account is blocked: a service's problems are kept one a line."""
-    return " ".join(target.blocked_because.split())
+    return " ".join(blocked_because.split())
 
 
 def _where(part: int, of: int, names: Sequence[str]) -> str:

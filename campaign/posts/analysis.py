@@ -32,6 +32,7 @@ from campaign.deliveries.findings import (
     info,
     invitation_findings,
     link_findings,
+    missing_services,
     part_name,
     parts_name,
     timetable_findings,
@@ -253,7 +254,7 @@ def proof_warnings(proof: Target | None, proofs_sent: int, placed: Sequence[Plac
         )
     yield from _hindrances(proof, placed)
     if proof.blocked_because:
-        yield warning("proof_blocked", f"No proof can be sent to @{name}: {in_one_line(proof)}")
+        yield warning("proof_blocked", f"No proof can be sent to @{name}: {in_one_line(proof.blocked_because)}")
     elif not proofs_sent:
         yield warning("no_proof_sent", f"No proof was sent yet: send one to @{name} and look at it on X.")
 
@@ -402,15 +403,16 @@ def analyse(
 
 
 def _target_findings(draft: Draft, targets: Sequence[Target], proof: Target | None) -> Iterator[Finding]:
-    known = {target.internal_name.casefold() for target in targets}
-    missing = [name for name in draft.services if name.casefold() not in known]
-    if missing:
-        yield error("unknown_service", f"There is no service {listed(missing)}: choose another, or connect it again.")
-    elif not targets:
+    missing = missing_services(draft, [target.internal_name for target in targets])
+    yield from missing
+    if not missing and not targets:
         yield error("no_target", "The delivery goes to no account: choose a service.")
     for target in targets:
         if target.blocked_because:
-            yield error("target_blocked", f"Nothing can go out on @{target.internal_name}: {in_one_line(target)}")
+            yield error(
+                "target_blocked",
+                f"Nothing can go out on @{target.internal_name}: {in_one_line(target.blocked_because)}",
+            )
         if proof and proof.service_id == target.service_id:
             yield error(
                 "proof_is_target",

@@ -17,6 +17,7 @@ from sqlmodel import Session, col
 from ua_parser import parse_user_agent
 
 from campaign.db.engine import writing
+from campaign.db.json_rows import is_on_postgresql
 from campaign.errors import NotPossible
 from models import MAIN, Click, Link, Message
 
@@ -102,11 +103,11 @@ def _is_of(delivery_id: int) -> ColumnElement[bool]:
 
 
 def _by_hour(session: Session) -> Select[Any]:
-    if session.get_bind().dialect.name == "sqlite":
-        hour: ColumnElement[str] = func.strftime(literal_column("'%Y-%m-%d %H:00'"), col(Click.clicked_at))
-    else:
+    if is_on_postgresql(session):
         in_utc = func.timezone(literal_column("'UTC'"), col(Click.clicked_at))
-        hour = func.to_char(in_utc, literal_column("'YYYY-MM-DD HH24:00'"))
+        hour: ColumnElement[str] = func.to_char(in_utc, literal_column("'YYYY-MM-DD HH24:00'"))
+    else:
+        hour = func.strftime(literal_column("'%Y-%m-%d %H:00'"), col(Click.clicked_at))
     return _counted(hour, func.count()).where(_BY_PEOPLE).group_by(hour).order_by(hour)
 
 

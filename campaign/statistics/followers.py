@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, cast, delete, func, insert, literal_column
 from sqlalchemy import Date as SqlDate
 from sqlmodel import Session, col, select
 
+from campaign.db.json_rows import is_on_postgresql
 from models import AudienceDay, PastSubscription, Subscription, SyncRun, SyncState
 
 _DAY = timedelta(days=1)
@@ -99,9 +100,9 @@ def _per_day(session: Session, moment: Any, after: datetime) -> Counter[date]:
 
 
 def _day_of(session: Session, moment: Any) -> ColumnElement[Any]:
-    if session.get_bind().dialect.name == "sqlite":  # where moments are text in UTC
-        return func.date(moment)
-    return cast(func.timezone(literal_column("'UTC'"), moment), SqlDate)
+    if is_on_postgresql(session):
+        return cast(func.timezone(literal_column("'UTC'"), moment), SqlDate)
+    return func.date(moment)  # on SQLite moments are text in UTC
 
 
 def _as_date(found: date | str) -> date:

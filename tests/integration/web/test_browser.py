@@ -8,25 +8,12 @@ import pytest
 from campaign.db.signing import sign
 from models import AgreementState
 from tests.browsing import NEEDS_CHROMIUM, Window, open_browser
-from tests.databases import Database
-from tests.web_visits import House, Street, open_house, open_street
+from tests.web_visits import House
 
 pytestmark = NEEDS_CHROMIUM
 #: Of text that is not large, for level AA of WCAG 2.2.
 READABLE = 4.5
 WIDTHS = (390, 1400)
-
-
-@pytest.fixture(scope="module")
-def street() -> Iterator[Street]:
-    with open_street() as found:
-        yield found
-
-
-@pytest.fixture
-def house(street: Street, sqlite_database: Database) -> Iterator[House]:  # noqa: ARG001
-    with open_house(street) as found:
-        yield found
 
 
 @pytest.fixture

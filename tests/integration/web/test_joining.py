@@ -1,7 +1,6 @@
 """People share their profile: the real pages before a simulated X, with everything that may go wrong on the way."""
 
 import time
-from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -13,19 +12,7 @@ from campaign.db.signing import sign, sign_for_a_while
 from campaign.settings import load_settings
 from models import Agreement, AgreementState, Charge, InvitationOpening, Service
 from tests.databases import Database
-from tests.web_visits import PURPOSE, House, Street, open_house, open_street, query_of
-
-
-@pytest.fixture(scope="module")
-def street() -> Iterator[Street]:
-    with open_street() as found:
-        yield found
-
-
-@pytest.fixture
-def house(street: Street, sqlite_database: Database) -> Iterator[House]:  # noqa: ARG001
-    with open_house(street) as found:
-        yield found
+from tests.web_visits import PURPOSE, House, Street, open_house, query_of
 
 
 def charged() -> Decimal:

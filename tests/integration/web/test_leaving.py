@@ -1,7 +1,6 @@
 """People take back what they shared: by a personal link, or by signing in with X."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from sqlmodel import select
@@ -12,21 +11,8 @@ from campaign.db.engine import reading, writing
 from campaign.db.signing import sign
 from campaign.x.types import Profile
 from models import AgreementState, Contact, Suppression, SuppressionReason, Visitor
-from tests.databases import Database
 from tests.factories import NOW
-from tests.web_visits import Browser, House, Street, open_house, open_street
-
-
-@pytest.fixture(scope="module")
-def street() -> Iterator[Street]:
-    with open_street() as found:
-        yield found
-
-
-@pytest.fixture
-def house(street: Street, sqlite_database: Database) -> Iterator[House]:  # noqa: ARG001
-    with open_house(street) as found:
-        yield found
+from tests.web_visits import Browser, House
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from campaign.db.signing import sign
 from campaign.web.app import make_app
 from deployments.server import free_port
 from tests.databases import Database
-from tests.web_visits import House, Street, a_client, open_house, open_street, serving
+from tests.web_visits import House, a_client, serving
 
 SECRET = "AAAA-this-is-a-token"
 EVIL = "https://evil.example"
@@ -31,18 +31,6 @@ PAGES = [
     "/leave?p=x",
     "/nothing",
 ]
-
-
-@pytest.fixture(scope="module")
-def street() -> Iterator[Street]:
-    with open_street() as found:
-        yield found
-
-
-@pytest.fixture
-def house(street: Street, sqlite_database: Database) -> Iterator[House]:  # noqa: ARG001
-    with open_house(street) as found:
-        yield found
 
 
 def test_every_page_says_what_browsers_may_do_with_it(house: House) -> None:

@@ -1,6 +1,5 @@
 """The figures of posts through both gateways against the simulator, which is asked for the truth."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,7 +9,6 @@ import requests
 from pydantic import SecretStr
 
 from campaign.errors import Uncertain, Unsent
-from campaign.simulator.server import running
 from campaign.x.gateway import Gateway, connect
 from campaign.x.keys import Keys
 from campaign.x.types import PostCounts
@@ -46,12 +44,6 @@ class Brand:
 
     def timeline(self, at_most: int = 200) -> list[PostCounts]:
         return self.gateway.timeline_counts(self.made["user_id"], SINCE, at_most).value
-
-
-@pytest.fixture(scope="module")
-def base_url() -> Iterator[str]:
-    with running() as url:
-        yield url
 
 
 @pytest.fixture(params=["2", "1.1"])

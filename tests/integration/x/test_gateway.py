@@ -1,6 +1,5 @@
 """Both gateways against the simulator: real signatures, real pages, real refusals."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -10,7 +9,6 @@ import requests
 from pydantic import SecretStr
 
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
-from campaign.simulator.server import running
 from campaign.x.gateway import Gateway, connect
 from campaign.x.keys import Keys
 from campaign.x.types import Receipt
@@ -41,12 +39,6 @@ class Brand:
         with pytest.raises(XError) as caught:
             (gateway or self.gateway).followers(self.made["user_id"], None, 100)
         return caught.value
-
-
-@pytest.fixture(scope="module")
-def base_url() -> Iterator[str]:
-    with running() as url:
-        yield url
 
 
 @pytest.fixture(params=VERSIONS)

@@ -1,6 +1,6 @@
 """Direct messages through both gateways against the simulator, which is asked for the truth."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -14,7 +14,6 @@ from PIL import Image
 from pydantic import SecretStr
 
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
-from campaign.simulator.server import running
 from campaign.x.error_table import RECIPIENT_REASONS
 from campaign.x.gateway import Gateway, connect
 from campaign.x.keys import Keys
@@ -62,12 +61,6 @@ class Brand:
         """Every message that was sent, the oldest first."""
         messages = self.command("GET", "accounts/brand/messages")["messages"]
         return [each for each in messages if each["sender"] == self.made["user_id"]]
-
-
-@pytest.fixture(scope="module")
-def base_url() -> Iterator[str]:
-    with running() as url:
-        yield url
 
 
 @pytest.fixture(params=VERSIONS)

@@ -1,6 +1,5 @@
 """Posts and files through both gateways against the simulator, which is asked for the truth."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
@@ -13,7 +12,6 @@ from PIL import Image
 from pydantic import SecretStr
 
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
-from campaign.simulator.server import running
 from campaign.x.gateway import Gateway, connect
 from campaign.x.keys import Keys
 from campaign.x.text import is_same_text
@@ -55,12 +53,6 @@ class Brand:
 
     def upload(self, file: MediaFile) -> UploadedMedia:
         return self.gateway.upload(file, lambda *_: None).value
-
-
-@pytest.fixture(scope="module")
-def base_url() -> Iterator[str]:
-    with running() as url:
-        yield url
 
 
 @pytest.fixture(params=VERSIONS)

@@ -2,7 +2,6 @@
 
 import logging
 import traceback
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -13,7 +12,6 @@ import requests
 from pydantic import SecretStr
 
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
-from campaign.simulator.server import running
 from campaign.x.oauth import AppKeys, Begun, Declined, Grant, NotOurs, SignIn, sign_in_of
 from campaign.x.types import Person, Profile
 
@@ -71,12 +69,6 @@ class Brand:
 
     def stages(self) -> list[str]:
         return [each["stage"] for each in self.command("GET", "sign_ins")["sign_ins"]]
-
-
-@pytest.fixture(scope="module")
-def base_url() -> Iterator[str]:
-    with running() as url:
-        yield url
 
 
 @pytest.fixture(params=[True, False], ids=["oauth2", "oauth1"])
