@@ -11,7 +11,7 @@ from benchmarks.analysing import PEOPLE
 from benchmarks.brand import Brand
 from benchmarks.broadcast import composed
 from benchmarks.connecting import connect
-from campaign.db.engine import engine, writing
+from campaign.db.engine import engine, transaction
 from campaign.services.store import find_service
 from models.base import Moment
 
@@ -56,7 +56,7 @@ def crowd(brand: Brand) -> list[float]:
     connect(brand, message_policy="consented_only", frequency_cap=2)
     service_id = find_service(brand.username).id
     earlier = [composed([brand.username]) for _ in range(2)]
-    with writing() as session:
+    with transaction() as session:
         _fill(session, service_id, earlier)
     if engine().dialect.name == "postgresql":
         with engine().connect().execution_options(isolation_level="AUTOCOMMIT") as database:

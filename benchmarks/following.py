@@ -11,7 +11,7 @@ from sqlalchemy import insert
 from sqlmodel import Session
 
 from benchmarks.brand import Brand
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from campaign.deliveries.links import new_token
 from campaign.settings import load_settings
 from models import Link, ShortLink
@@ -28,7 +28,7 @@ def follow(_: Brand) -> list[float]:
     from deployments.server import free_port
     from deployments.worker import running_web
 
-    with writing() as session:
+    with transaction() as session:
         tokens = _write(session)[:: ALL_LINKS // LINKS]
     port = free_port()
     with running_web(load_settings(), os.environ["PREFECT_API_URL"], port):

@@ -18,7 +18,7 @@ from benchmarks.brand import Brand
 from benchmarks.broadcast import composed, confirmed
 from benchmarks.connecting import connect
 from campaign.db import engine
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from campaign.services.store import connected_services
 from models import ORIGIN, Service
 
@@ -45,7 +45,7 @@ def _write(service: Service, people: Sequence[dict[str, Any]]) -> None:
         for person in people
     ]
     visitor = tables["visitor"]
-    with writing() as session:
+    with transaction() as session:
         database = session.connection()
         ids = database.execute(insert(visitor).returning(visitor.c.id), rows).scalars()
         follow = [{"service_id": service.id, "visitor_id": visitor_id, "began_at": now} for visitor_id in ids]

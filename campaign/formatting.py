@@ -14,12 +14,12 @@ def printable(text: str) -> str:
     return _CONTROL.sub("\ufffd", text)
 
 
-def written(moment: datetime) -> str:
+def format_time(moment: datetime) -> str:
     """A moment to the minute: 2026-11-26 07:30 UTC."""
     return f"{moment:%Y-%m-%d %H:%M %Z}".rstrip()
 
 
-def lasting(length: timedelta) -> str:
+def format_duration(length: timedelta) -> str:
     """How long something takes in its two largest units: 2 days 3 hours; less than a minute in seconds."""
     minutes, seconds = divmod(round(length.total_seconds()), 60)
     hours, rest = divmod(minutes, 60)
@@ -33,10 +33,10 @@ _MOST_NAMES = 5
 
 def listed(names: Sequence[str]) -> str:
     """Accounts in a sentence: @a, @b and @c, or the first of them and how many others."""
-    written = [f"@{name}" for name in names]
-    if len(written) > _MOST_NAMES:
-        written = [*written[:_MOST_NAMES], f"{len(written) - _MOST_NAMES} others"]
-    return " and ".join(filter(None, [", ".join(written[:-1]), *written[-1:]]))
+    format_time = [f"@{name}" for name in names]
+    if len(format_time) > _MOST_NAMES:
+        format_time = [*format_time[:_MOST_NAMES], f"{len(format_time) - _MOST_NAMES} others"]
+    return " and ".join(filter(None, [", ".join(format_time[:-1]), *format_time[-1:]]))
 
 
 def usd(amount: Decimal) -> str:

@@ -2,7 +2,7 @@
 
 import pendulum
 
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import approval
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.kind import Kind
@@ -23,7 +23,7 @@ def kind_for(kind: DeliveryKind) -> Kind:
 
 def kind_of(name: str) -> Kind:
     """Returns the kind of a delivery; raises WrongUsage for an unknown name."""
-    with reading() as session:
+    with read_session() as session:
         return kind_for(deliveries.named(session, name).kind)
 
 
@@ -33,7 +33,7 @@ def confirm(name: str, actor: str, comment: str = "", *, accept_unconsented: boo
     People in it who never agreed to be written to have to be accepted as such.
     """
     rendered = kind_of(name).render(name)
-    with writing() as session:
+    with transaction() as session:
         delivery = deliveries.named(session, name)
         _check_accepted(delivery, accept_unconsented=accept_unconsented)
         is_same = deliveries.version_of(session, delivery) == rendered.version

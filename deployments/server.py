@@ -26,7 +26,7 @@ from filelock import FileLock
 from sqlmodel import col, select
 
 from campaign.db import vault
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from campaign.db.signing import write_once
 from campaign.errors import NotPossible, WrongUsage
 from campaign.services import store as services
@@ -307,7 +307,7 @@ def take_over_resting_forms(settings: Settings) -> int:
 
 def _take_over_resting_form(values: dict[str, Any], block_id: str, type_id: str, updated: str) -> bool:
     now = pendulum.now("UTC")
-    with writing() as session:
+    with transaction() as session:
         service = session.scalar(select(Service).where(col(Service.block_id) == str(UUID(block_id))))
         if service is None or vault.read(session, SecretKind.SERVICE_KEYS, service.id):
             return False

@@ -8,7 +8,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import due_deliveries, opens_at
 from campaign.deliveries.progress import End, Progress
@@ -120,6 +120,6 @@ def delivery_proof(delivery: str, like: str = "") -> Progress:
         like: For a broadcast: the handle of the follower as whom the message is written.
     """
     configure_run_logs()
-    with reading() as session:
+    with read_session() as session:
         kind = IN_A_RUN[deliveries.named(session, delivery).kind]
     return kind.send_proof(delivery, f"the run {runtime.flow_run.name}", like=like)

@@ -23,7 +23,7 @@ from models.delivery import (
 )
 from models.ledgers import Budget, Charge, WindowName
 from models.link import Click, Link, ShortLink
-from models.message import MAIN, NOBODY, Message, MessageState, UploadedFile
+from models.message import MAIN, NO_VISITOR, Message, MessageState, UploadedFile
 from models.secret import Secret, SecretKind
 from models.service import OPT_OUT_LINE, ApiVersion, FormProblem, MessagePolicy, Service, ServiceState
 from models.statistics import AudienceDay, PostMetrics
@@ -35,8 +35,8 @@ from models.wave import Exclusion, ExclusionReason, Wave
 __all__ = [
     "EVERY_SERVICE",
     "MAIN",
-    "NOBODY",
     "NO_INVITATION",
+    "NO_VISITOR",
     "OPT_OUT_LINE",
     "ORIGIN",
     "OVER",

@@ -9,7 +9,7 @@ from sqlmodel import Field, SQLModel
 from campaign.errors import InvalidTransition
 from models.base import Id, Moment, stored_as_text
 
-NOBODY = 0
+NO_VISITOR = 0
 """The visitor of a post: it goes to an account, not to a person."""
 MAIN = 0
 """The proof number of what is no proof."""
@@ -90,7 +90,7 @@ class Message(SQLModel, table=True):
     delivery_id: int = Field(sa_type=Id)
     proof_number: int = MAIN
     service_id: int = Field(sa_type=Id)
-    visitor_id: int = Field(default=NOBODY, sa_type=Id)
+    visitor_id: int = Field(default=NO_VISITOR, sa_type=Id)
     part: int = 1
     """Place in a thread, from 1."""
     state: MessageState = Field(default=MessageState.PENDING, sa_type=stored_as_text(MessageState))

@@ -9,7 +9,7 @@ from prefect.exceptions import ObjectNotFound
 from campaign.contacts import report as acquisitions
 from campaign.contacts.recovery import Recovered, recover_profiles
 from campaign.contacts.report import Acquisition, document_of
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from campaign.errors import NotPossible
 from campaign.reporting.markdown import as_markdown
@@ -44,7 +44,7 @@ def invite(form: MessageInvitationForm | PostInvitationForm) -> Delivery:
 
 
 def _delivery(name: str) -> Delivery:
-    with reading() as session:
+    with read_session() as session:
         return deliveries.named(session, name)
 
 
@@ -74,7 +74,7 @@ def hand_over(delivery: Delivery) -> str:
 @task(name="report")
 def report() -> list[Acquisition]:
     """Show how many contacts each service won, and how far people came with each invitation."""
-    with reading() as session:
+    with read_session() as session:
         everything = [acquisitions.acquisition_of(session, service) for service in services.list_known(session)]
     found = [one for one in everything if one.contacts or one.invitations]
     create_markdown_artifact(

@@ -14,7 +14,7 @@ from prefect.input import RunInput
 from prefect.logging import get_run_logger
 from pydantic import Field
 
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import approval
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import ANSWER_WITHIN, refuse_errors
@@ -117,7 +117,7 @@ def ask_where_needed(name: str, kinds: Mapping[DeliveryKind, Kind]) -> None:
 
 
 def _delivery(name: str) -> Delivery:
-    with reading() as session:
+    with read_session() as session:
         return deliveries.named(session, name)
 
 
@@ -149,7 +149,7 @@ def _ask(name: str, kind: Kind) -> None:
         raise NotPossible(f"{name} waits for your yes: campaign delivery confirm {name}")
     analysed = kind.last_analysed(name)
     preview = kind.preview(analysed)
-    with writing() as session:
+    with transaction() as session:
         delivery = deliveries.named(session, name)
         approval.ask(session, delivery, f"the run {runtime.flow_run.name}", pendulum.now("UTC"))
     time.sleep(_LIVES_AT_LEAST_SECONDS)

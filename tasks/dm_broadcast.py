@@ -23,7 +23,7 @@ from campaign.broadcasts import send as sending
 from campaign.broadcasts import waves
 from campaign.broadcasts.context import OnChange, OutgoingBroadcast
 from campaign.broadcasts.report import BroadcastReport, Numbers, Standing, document_of, progress_line, standing_of
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.kind import Rendered
 from campaign.deliveries.progress import Progress
@@ -129,13 +129,13 @@ def _show_bar(bar: _Bar, percentage: float, line: str) -> None:
 
 
 def _read(name: str) -> _Bar:
-    with reading() as session:
+    with read_session() as session:
         delivery = deliveries.named(session, name)
         return _Bar(delivery, standing_of(session, delivery), waves.count_by_state(session, delivery.id))
 
 
 def _counts(delivery: Delivery) -> Counter[MessageState]:
-    with reading() as session:
+    with read_session() as session:
         return waves.count_by_state(session, delivery.id)
 
 

@@ -7,7 +7,7 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 
 from campaign.db import engine
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.errors import WrongUsage
 from campaign.reporting.markdown import as_markdown
 from campaign.services.store import Services, connected_services, find_service
@@ -60,7 +60,7 @@ def publish_counting(reports: Sequence[CountReport]) -> None:
 
 def publish_statistics(services: Sequence[Service]) -> None:
     """Show the reports of all services, of each of these, and of the newest deliveries of the last 30 days."""
-    with reading() as session:
+    with read_session() as session:
         reports = list(list_reports(session, services))
     for key, report in reports:
         create_markdown_artifact(as_markdown(report), key=key, description=f"{report.title}: {report.lead}")

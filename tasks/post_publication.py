@@ -18,7 +18,7 @@ from sqlmodel import Session
 
 from campaign.broadcasts.kind import BroadcastKind
 from campaign.db import engine
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import approval
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Draft
@@ -82,7 +82,7 @@ def make_ready() -> None:
     """Brings the tables up to date and takes back unanswered questions."""
     engine.make_ready()
     take_over_forms.fn()
-    with writing() as session:
+    with transaction() as session:
         approval.return_unanswered(session, pendulum.now("UTC"))
 
 
@@ -126,7 +126,7 @@ def name_run_after(names: Sequence[str]) -> None:
     """Calls this run after what it publishes: `post-2026-11-26-launch · 2 accounts`."""
     if not names or not runtime.flow_run.id:
         return
-    with reading() as session:
+    with read_session() as session:
         accounts = {service.id for name in names for service in _targets(session, name)}
     counted = f"{len(accounts)} account{'s' if len(accounts) != 1 else ''}"
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""

@@ -19,7 +19,7 @@ from prefect.logging import get_run_logger
 from sqlmodel import Session, col, delete, select
 
 from campaign.db import vault
-from campaign.db.engine import make_ready, reading, writing
+from campaign.db.engine import make_ready, read_session, transaction
 from campaign.db.locks import Claim, claim
 from campaign.errors import AlreadyRunning, NotPossible, WrongUsage
 from campaign.services import connection, store
@@ -90,7 +90,7 @@ def take_over() -> None:
             return  # nothing was ever deployed here
         documents = {str(document.id): document for document in _list_documents(client, SLUG)}
         problems = {key: sentence for key, one in documents.items() if (sentence := _take_over_one(client, one))}
-        with writing() as session:
+        with transaction() as session:
             session.execute(delete(FormProblem))
             session.add_all(FormProblem(block_id=key, sentence=sentence) for key, sentence in problems.items())
             shown = services.list_connected(session)
@@ -131,7 +131,7 @@ def _list_documents(client: SyncPrefectClient, slug: str) -> list[BlockDocument]
 
 def _take_over_one(client: SyncPrefectClient, document: BlockDocument) -> str | None:
     """Takes over a form that a person changed, or shows in it what was changed elsewhere; returns what is wrong."""
-    with reading() as session:
+    with read_session() as session:
         service = session.scalar(select(Service).where(col(Service.block_id) == str(document.id)))
         is_changed = service is None or service.form_seen_at != document.updated
         if service is None and _is_taken_over(document):
@@ -157,7 +157,7 @@ def _is_taken_over(document: BlockDocument) -> bool:
 
 
 def _save(document: BlockDocument, service: Service | None) -> Service:
-    with writing() as session:
+    with transaction() as session:
         values = dict(document.data)
         service = service or _without_form(session, str(values.get("internal_name")), document)
         known = (vault.read(session, SecretKind.SERVICE_KEYS, service.id) or {}) if service else {}
@@ -180,7 +180,7 @@ def _without_form(session: Session, internal_name: str, document: BlockDocument)
 def _remove_or_show(client: SyncPrefectClient, service: Service, type_id: UUID) -> None:
     """Removes a service whose form was removed on this server; makes one for a service that never had one here."""
     if service.form_type_id == str(type_id):
-        with writing() as session:
+        with transaction() as session:
             services.remove(session, services.get(session, service.id), pendulum.now("UTC"))
         return
     wanted, names = block_name(service.internal_name), {str(one.name) for one in _list_documents(client, SLUG)}
@@ -197,7 +197,7 @@ def _show(client: SyncPrefectClient, service: Service, document_id: UUID) -> Non
     """Writes a service into its form, with the time of taking over in the place of its secrets."""
     client.update_block_document(document_id, BlockDocumentUpdate(data=_shown(service)))
     document = client.read_block_document(document_id, include_secrets=False)
-    with writing() as session:
+    with transaction() as session:
         row = services.get(session, service.id)
         row.block_id, row.form_type_id = str(document_id), str(document.block_type_id)
         row.form_seen_at, row.form_shows_at = document.updated, service.saved_at
@@ -224,7 +224,7 @@ def _take_over_grants(client: SyncPrefectClient) -> None:
     for document in _list_documents(client, _GRANT_SLUG):
         agreement_id = int(str(document.name).rpartition("-")[2])
         values = {name: str(value) for name, value in orjson.loads(document.data["grant"]).items()}
-        with writing() as session:
+        with transaction() as session:
             vault.save(session, SecretKind.CONTACT_GRANT, agreement_id, values, pendulum.now("UTC"))
         with suppress(ObjectNotFound):
             client.delete_block_document(document.id)

@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from campaign.broadcasts import recipients, waves
 from campaign.broadcasts.recipients import Target
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries.draft import Audience
 from models import MAIN, Delivery, Exclusion, Message, MessageState, Service, Subscription, Visitor
 from tests.factories import NOW
@@ -18,7 +18,7 @@ A_DAY = timedelta(days=1)
 
 def people(how_many: int, *services: Service, **changes: Any) -> list[int]:
     """People who follow these services; returns their visitor ids. Names may use {number}."""
-    with writing() as session:
+    with transaction() as session:
         first = len(session.scalars(select(col(Visitor.id))).all()) + 1
         found = [_person(number, changes) for number in range(first, first + how_many)]
         session.add_all(found)
@@ -45,17 +45,17 @@ def _person(number: int, changes: dict[str, Any]) -> Visitor:
 
 def do(change: Callable[[Session], object]) -> None:
     """One change, in a transaction of its own."""
-    with writing() as session:
+    with transaction() as session:
         change(session)
 
 
 def add(*rows: Any) -> None:
-    with writing() as session:
+    with transaction() as session:
         session.add_all(rows)
 
 
 def unfollow(service: Service, visitor_id: int) -> None:
-    with writing() as session:
+    with transaction() as session:
         follows = col(Subscription.service_id) == service.id, col(Subscription.visitor_id) == visitor_id
         session.scalars(select(Subscription).where(*follows)).one().ended_at = NOW
 
@@ -75,7 +75,7 @@ def reached(delivery: Delivery, service: Service, visitor_id: int, days_ago: int
 
 def aimed(delivery: Delivery, service: Service, audience: Audience | None = None, **changes: Any) -> Target:
     """What a broadcast is aimed at."""
-    with reading() as session:
+    with read_session() as session:
         defaults: dict[str, Any] = {"open_deliveries": waves.others_open(session, delivery.id)}
     return Target(delivery.id, service, audience or Audience(), NOW, **{**defaults, **changes})
 
@@ -83,7 +83,7 @@ def aimed(delivery: Delivery, service: Service, audience: Audience | None = None
 def write(target: Target, unrenderable: tuple[int, ...] = (), room: int | None = None) -> dict[int, str]:
     """Write who gets it and who does not: by visitor, `pending` or the reason why not; the count is checked."""
     written = 0
-    with writing() as session:
+    with transaction() as session:
         for within in recipients.visitor_ranges(session):
             judged = recipients.judge(session, target, within, unrenderable)
             written += recipients.write(session, target, judged, room)
@@ -94,7 +94,7 @@ def write(target: Target, unrenderable: tuple[int, ...] = (), room: int | None =
 
 def outcome(target: Target) -> dict[int, str]:
     """Who gets it, as `pending`, and who does not and why, on one service; nobody stands on both sides."""
-    with reading() as session:
+    with read_session() as session:
         rows = select(Message).where(
             col(Message.delivery_id) == target.delivery_id,
             col(Message.service_id) == target.service.id,

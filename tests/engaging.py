@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Draft
@@ -29,7 +29,7 @@ def went_out(
     x_ids: Sequence[str] = (),
 ) -> Delivery:
     """A post or thread, or a broadcast to one person for each text, that went out at a moment."""
-    with writing() as session:
+    with transaction() as session:
         draft = Draft(kind=kind, label=label)
         delivery = deliveries.create(session, draft, name, [service], None, actor="a test", now=at)
         delivery.state, delivery.started_at = DeliveryState.FINISHED, at
@@ -68,7 +68,7 @@ def x_id_of(delivery: Delivery, place: int) -> str:
 
 def counted(delivery: Delivery, at: datetime, *numbers: Engagement | None) -> None:
     """A snapshot of the posts of a delivery, in the order of their parts; None is one that is gone."""
-    with writing() as session:
+    with transaction() as session:
         log = messages.of_delivery(session, delivery)
         told = dict(zip((one.id for one in log), numbers, strict=True))
         kept = {message_id: each for message_id, each in told.items() if each}

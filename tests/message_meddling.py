@@ -2,7 +2,7 @@
 
 from sqlmodel import col, select
 
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
 from models import Delivery, DeliveryState, Service, ServiceState
@@ -26,7 +26,7 @@ def act_between(plan: Plan, *, is_held_up: bool) -> None:
         _somebody_writes(plan)
     if is_held_up and plan.dice.random() < 0.7:
         plan.x.blocked.clear()
-        with writing() as session:
+        with transaction() as session:
             for delivery in session.scalars(select(Delivery).where(col(Delivery.state) == DeliveryState.PAUSED)):
                 deliveries.move(session, delivery, DeliveryState.IN_PROGRESS, "ana", plan.x.now)
             for service in session.scalars(select(Service)):
@@ -43,7 +43,7 @@ def _somebody_writes(plan: Plan) -> None:
 
 def _move(plan: Plan, before: DeliveryState, after: DeliveryState) -> None:
     chosen = plan.dice.choice(plan.broadcasts)
-    with writing() as session:
+    with transaction() as session:
         delivery = deliveries.get(session, chosen.id)
         if delivery.state is not before:
             return

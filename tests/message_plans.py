@@ -11,7 +11,7 @@ from sqlmodel import SQLModel
 
 from campaign.broadcasts import recipients, waves
 from campaign.broadcasts.schedule import split
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import SameWaves, Waves
 from models import ORIGIN, Delivery, DeliveryKind, DeliveryState, DeliveryTarget, Priority, Service, WindowName
@@ -70,7 +70,7 @@ def plan_of(seed: int) -> Plan:
 
 def _write(plan: Plan, services: int, deliveries_: int) -> None:
     dice = plan.dice
-    with writing() as session:
+    with transaction() as session:
         driver: Any = session.connection().connection.dbapi_connection
         for statement in _EMPTYING:
             driver.execute(statement)

@@ -9,7 +9,7 @@ from sqlmodel import col, select
 from campaign.broadcasts import waves
 from campaign.broadcasts.context import BroadcastSender, OutgoingBroadcast, Record
 from campaign.broadcasts.send import send_what_is_due
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.deliveries.draft import NamedLink
 from campaign.deliveries.progress import End, Progress
 from campaign.deliveries.templating import BroadcastText
@@ -53,7 +53,7 @@ def _text(label: str, *, has_links: bool) -> BroadcastText:
 def _desk(plan: Plan, service: Service) -> BroadcastSender:
     """What a new process begins with."""
     ids = [one.id for one in plan.services]
-    with reading() as session:
+    with read_session() as session:
         broadcasts = {
             one.id: OutgoingBroadcast(
                 one.id,
@@ -92,7 +92,7 @@ def _send(plan: Plan, service: Service) -> Progress | None:
 
 
 def _is_paused() -> bool:
-    with reading() as session:
+    with read_session() as session:
         return DeliveryState.PAUSED in session.scalars(_STATES).all()
 
 
@@ -118,13 +118,13 @@ def _send_beside(plan: Plan, *, is_done: bool) -> None:
 
 def _is_unsettled() -> bool:
     """Whether a lost reading set money aside, which the next one settles."""
-    with reading() as session:
+    with read_session() as session:
         return session.scalar(_ASIDE) is not None
 
 
 def _is_left_behind() -> bool:
     """Whether a sender that was killed beside another one left something to the next run."""
-    with reading() as session:
+    with read_session() as session:
         return session.scalar(_LEFT) is not None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.deliveries import links
 from campaign.deliveries import store as deliveries
 from models import Charge, DeliveryState, Message, MessageState, Service, Suppression
@@ -22,7 +22,7 @@ def check_opt_outs(plan: Plan, asked_at: datetime) -> None:
     said = [one for one in plan.x.events if one.event.text.upper().startswith("STOP")]
     shown = {(one.account, one.event.sender) for one in said if one.shown_at <= asked_at}
     accounts = {service.id: service.x_user_id for service in plan.services}
-    with reading() as session:
+    with read_session() as session:
         known = {
             (accounts[one.service_id], plan.people[one.visitor_id]) for one in session.scalars(select(Suppression))
         }
@@ -35,7 +35,7 @@ def check_permitted(plan: Plan, account: str, recipient: str) -> None:
         return
     service_id = next(one.id for one in plan.services if one.x_user_id == account)
     visitor_id = next(key for key, value in plan.people.items() if value == recipient)
-    with reading() as session:
+    with read_session() as session:
         assert session.get(Suppression, (service_id, visitor_id)) is None, f"opted out {recipient}: {plan.story}"
 
 
@@ -43,7 +43,7 @@ def check(plan: Plan) -> None:
     """Nobody twice, nobody skipped, the log and the ledger equal to the truth, no limit exceeded."""
     story = plan.story
     assert not plan.x.exceeded, f"{plan.x.exceeded}: {story}"
-    with reading() as session:
+    with read_session() as session:
         rows = list(session.scalars(select(Message)))
         assert len(rows) == len(plan.broadcasts) * len(plan.people), story
         for service in plan.services:

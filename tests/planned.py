@@ -2,7 +2,7 @@
 
 from itertools import count
 
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Draft
 from models import MAIN, Delivery, DeliveryKind, DeliveryState, Message, MessageState, Service
@@ -13,7 +13,7 @@ _numbers = count(1)
 
 def broadcast(service: Service, state: DeliveryState = DeliveryState.IN_PROGRESS, proofs: int = 0) -> Delivery:
     """A broadcast in a state, with so many proofs."""
-    with writing() as session:
+    with transaction() as session:
         draft = Draft(kind=DeliveryKind.DM, label="News")
         made = deliveries.create(session, draft, f"dm-{next(_numbers)}", [service], None, actor="ana", now=NOW)
         made.state, made.proofs = state, proofs
@@ -29,7 +29,7 @@ def message_to(
     proof_number: int = MAIN,
 ) -> int:
     """Write a message to a person; returns its id."""
-    with writing() as session:
+    with transaction() as session:
         row = Message(
             delivery_id=delivery.id,
             proof_number=proof_number,
@@ -44,5 +44,5 @@ def message_to(
 
 
 def state_of(message_id: int) -> MessageState:
-    with reading() as session:
+    with read_session() as session:
         return session.get_one(Message, message_id).state

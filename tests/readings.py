@@ -7,7 +7,7 @@ from typing import Any
 from sqlmodel import col, select
 
 from campaign.audience import sync
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.x.types import FollowerPage
 from models import PastSubscription, Service, Subscription, SyncMode, SyncRun, Visitor
 from tests import factories
@@ -15,7 +15,7 @@ from tests.factories import NOW
 
 
 def saved_service(**changes: Any) -> Service:
-    with writing() as session:
+    with transaction() as session:
         row = factories.service(**changes)
         session.add(row)
         session.flush()
@@ -23,13 +23,13 @@ def saved_service(**changes: Any) -> Service:
 
 
 def open_run(service: Service, mode: SyncMode = SyncMode.FULL, now: datetime = NOW) -> SyncRun:
-    with writing() as session:
+    with transaction() as session:
         return sync.take_up_reading(session, service.id, mode, "flow-run", now)
 
 
 def write_page(service: Service, run: SyncRun, page: FollowerPage, now: datetime = NOW) -> SyncRun:
     """Write the page that comes after what `run` knows of the reading."""
-    with writing() as session:
+    with transaction() as session:
         taken = sync.take(session, run)
         sync.record_page(session, taken, service, page, now)
         return taken
@@ -37,7 +37,7 @@ def write_page(service: Service, run: SyncRun, page: FollowerPage, now: datetime
 
 def write_and_fail(service: Service, run: SyncRun, page: FollowerPage, now: datetime = NOW) -> None:
     """Write a page in a transaction that fails at its very end."""
-    with writing() as session:
+    with transaction() as session:
         sync.record_page(session, sync.take(session, run), service, page, now)
         session.flush()
         raise ZeroDivisionError
@@ -54,13 +54,13 @@ def read_all(
 
 def known_run(run: SyncRun) -> SyncRun:
     """The reading as the database has it."""
-    with reading() as session:
+    with read_session() as session:
         return session.get_one(SyncRun, run.id)
 
 
 def everybody() -> dict[str, Visitor]:
     """All visitors by their ids on X."""
-    with reading() as session:
+    with read_session() as session:
         return {visitor.external_id: visitor for visitor in session.exec(select(Visitor))}
 
 
@@ -69,7 +69,7 @@ def followings(service: Service) -> dict[str, Subscription]:
     query = select(Visitor.external_id, Subscription).join(
         Subscription, col(Subscription.visitor_id) == col(Visitor.id)
     )
-    with reading() as session:
+    with read_session() as session:
         return dict(session.exec(query.where(col(Subscription.service_id) == service.id)).all())
 
 
@@ -86,5 +86,5 @@ def past_of(service: Service) -> list[tuple[str, datetime, datetime]]:
         .where(col(PastSubscription.service_id) == service.id)
         .order_by(col(PastSubscription.began_at))
     )
-    with reading() as session:
+    with read_session() as session:
         return [(person, began, ended) for person, began, ended in session.exec(query)]

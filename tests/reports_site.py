@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from campaign.deliveries import log
 from campaign.settings import load_settings
 from campaign.statistics import followers
@@ -40,7 +40,7 @@ def _make_numbers(label: str) -> None:
     delivery = went_out(acme, "launch", ("One", "Two"), label=label)
     counted(delivery, NOW, Engagement(likes=5, impressions=100), Engagement(likes=1, impressions=20))
     counted(delivery, NOW, Engagement(likes=5, impressions=100), None)
-    with writing() as session:
+    with transaction() as session:
         days = followers.audience_of(session, acme.id, NOW)
         followers.keep_audience(session, acme.id, days)
         first, _ = log.of_delivery(session, delivery)

@@ -13,7 +13,7 @@ import pytest
 from sqlmodel import col, select
 
 from campaign.db import engine
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import links
 from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
@@ -47,7 +47,7 @@ def run_schedule(seed: int) -> None:
 
 
 def _prepare(seed: int, accounts: int, parts: int) -> tuple[list[Service], Delivery, str]:
-    with writing() as session:
+    with transaction() as session:
         services = [
             factories.service(
                 block_id=f"{seed}-{number}", internal_name=f"a{seed}_{number}"[:15], x_user_id=f"{seed}{number:02}"
@@ -80,7 +80,7 @@ def _rendered(service_id: int, part: int, seed: int) -> RenderedPart:
 
 
 def _work(x: VirtualX, service: Service, delivery: Delivery, stamp: str) -> PostSender:
-    with reading() as session:
+    with read_session() as session:
         log = messages.of_account(session, delivery.id, service.id)
     parts = {one.part: _rendered(service.id, one.part, x.seed) for one in log}
     gateway = cast("Any", VirtualGateway(x, service.x_user_id or ""))
@@ -103,7 +103,7 @@ def _run(x: VirtualX, works: list[PostSender]) -> bool:
 def _check(seed: int, x: VirtualX, services: list[Service], delivery: Delivery) -> None:
     """No duplicate, nothing missing, in order, the log and the ledger equal to the truth."""
     story = f"seed {seed}: {', '.join(x.happened)}"
-    with reading() as session:
+    with read_session() as session:
         log = messages.of_delivery(session, delivery)
         for service in services:
             rows = [one for one in log if one.service_id == service.id]

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import httpx
 from sqlmodel import col, select
 
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import links
 from campaign.statistics.clicks import MOST_WAITING, ClickRecorder
 from campaign.web import redirect
@@ -34,7 +34,7 @@ uvicorn.run(app, port=int(sys.argv[1]), access_log=False, log_level="warning")
 def sent(url: str, expires_at: datetime, token: str = "") -> str:
     """Write that a message with a link went out; returns the token of its short link."""
     token = token or links.new_token()
-    with writing() as session:
+    with transaction() as session:
         link = Link(delivery_id=1, number=len(list(session.scalars(select(Link)))) + 1, url=url)
         message = Message(delivery_id=1, service_id=1, visitor_id=1, part=link.number, text="")
         session.add_all([link, message])
@@ -86,7 +86,7 @@ def _wait(process: "subprocess.Popen[bytes]", client: httpx.Client) -> None:
 
 
 def written() -> list[Click]:
-    with reading() as session:
+    with read_session() as session:
         return list(session.scalars(select(Click).order_by(col(Click.id))))
 
 

@@ -8,7 +8,7 @@ import pendulum
 import requests
 from sqlmodel import col, select
 
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.services import store as services
 from campaign.services.fields import read_fields
 from campaign.x.prices import OWNED_USER_READ, USER_READ
@@ -103,7 +103,7 @@ class Brand:
     def connect(self, **changes: Any) -> None:
         """Connect its service, or change it."""
         fields, now = read_fields(self.form(**changes)), pendulum.now("UTC")
-        with writing() as session:
+        with transaction() as session:
             known = services.find(session, fields.internal_name)
             if known and known.is_connected:
                 services.change(session, known, fields, now)
@@ -143,7 +143,7 @@ class Brand:
 
     @property
     def service(self) -> Service:
-        with reading() as session:
+        with read_session() as session:
             return session.exec(select(Service).where(Service.internal_name == self.name)).one()
 
     def table(self) -> dict[str, Profile]:
@@ -151,7 +151,7 @@ class Brand:
         profile = (Visitor.external_id, Visitor.username, Visitor.full_name, Visitor.followers_count, Visitor.verified)
         query = select(*profile).join(Subscription, col(Subscription.visitor_id) == col(Visitor.id))  # type: ignore[call-overload]
         follows = col(Subscription.service_id) == self.service.id, col(Subscription.ended_at).is_(None)
-        with reading() as session:
+        with read_session() as session:
             rows = session.execute(query.where(*follows)).all()
         found: dict[str, Profile] = {row[0]: tuple(row[1:]) for row in rows}
         assert len(found) == len(rows)
@@ -160,12 +160,12 @@ class Brand:
     def readings(self) -> list[SyncRun]:
         """All readings of its followers, the oldest first."""
         query = select(SyncRun).where(SyncRun.service_id == self.service.id).order_by(col(SyncRun.id))
-        with reading() as session:
+        with read_session() as session:
             return list(session.exec(query))
 
     def booked(self) -> Decimal:
         """All money in the charge ledger, set aside or spent."""
-        with reading() as session:
+        with read_session() as session:
             charges = session.exec(select(Charge).where(Charge.service_id == self.service.id)).all()
         return sum((charge.amount for charge in charges), Decimal(0))
 

@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from sqlmodel import col, select
 
 from campaign.db import vault
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.settings import load_settings
 from models import Secret, SecretKind
 from tests.factories import NOW
@@ -44,22 +44,22 @@ def new_key() -> str:
 
 
 def save(values: dict[str, str] = ACME, kind: SecretKind = KEYS, owner_id: int = 1) -> None:
-    with writing() as session:
+    with transaction() as session:
         vault.save(session, kind, owner_id, values, NOW)
 
 
 def read(kind: SecretKind = KEYS, owner_id: int = 1) -> dict[str, str] | None:
-    with reading() as session:
+    with read_session() as session:
         return vault.read(session, kind, owner_id)
 
 
 def check_key() -> None:
-    with reading() as session:
+    with read_session() as session:
         vault.check_key(session)
 
 
 def rows() -> list[Secret]:
-    with reading() as session:
+    with read_session() as session:
         return list(session.exec(select(Secret).order_by(col(Secret.kind), col(Secret.owner_id))))
 
 

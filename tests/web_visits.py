@@ -17,7 +17,7 @@ from pydantic import SecretStr
 from sqlmodel import col, select
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.errors import NotPossible
 from campaign.services import store as services
 from campaign.settings import load_settings
@@ -82,7 +82,7 @@ class House:
         return str(user["username"])
 
     def agreements(self) -> list[Agreement]:
-        with reading() as session:
+        with read_session() as session:
             return list(session.exec(select(Agreement).order_by(col(Agreement.id))))
 
     def signed_in(self) -> list[dict[str, Any]]:
@@ -90,7 +90,7 @@ class House:
         return list(self.x.command("GET", "sign_ins")["sign_ins"])
 
     def _services(self) -> list[Service]:
-        with reading() as session:
+        with read_session() as session:
             return services.list_known(session)
 
     def _app_keys(self, service: Service) -> AppKeys:

@@ -14,7 +14,7 @@ from sqlmodel import Session, SQLModel, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from campaign.audience.followers import count_followers, end_unseen, save_page
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.db.locks import claim
 from campaign.errors import AlreadyRunning, NotPossible, ServiceBlocked, Unsent, WrongUsage, XError, is_passing
 from campaign.formatting import usd
@@ -266,17 +266,17 @@ _PAGE = "reading a page of followers"
 
 def open_reading(service: Service, mode: SyncMode, flow_run_id: str) -> SyncRun:
     """Take up the last unfinished reading of a service, from its last page, or begin a new one."""
-    with writing() as session:
+    with transaction() as session:
         return take_up_reading(session, service.id, mode, flow_run_id, pendulum.now("UTC"))
 
 
 def estimate_cost(service: Service, run_id: int) -> SyncRun:
     """Compare what the reading will cost with what is left of the month's cap, before anything is spent on it."""
     gateway, now = gateway_of(service), pendulum.now("UTC")
-    with writing() as session:
+    with transaction() as session:
         run = session.get_one(SyncRun, run_id)
         expected = _expected(service, run, gateway.follower_page_size)
-        left = spend_cap.left(session, service.id, now) + spend_cap.taken_over(session, service.id, _PAGE, now)
+        left = spend_cap.left(session, service.id, now) + spend_cap.reserved_today(session, service.id, _PAGE, now)
         refusal = refusal_of(expected, gateway.follower_price.usd, left, service.spend_cap)
         if refusal:
             close(session, run, SyncState.STOPPED if run.pages else SyncState.REFUSED, refusal, now)
@@ -290,7 +290,7 @@ def _expected(service: Service, run: SyncRun, page_size: int) -> int:
 
 def has_unfinished_reading(service: Service, mode: SyncMode) -> bool:
     """Whether an earlier run left something to go on with."""
-    with reading() as session:
+    with read_session() as session:
         return is_unfinished(session, service.id, mode)
 
 
@@ -320,7 +320,7 @@ def read_pages(service: Service, run_id: int) -> SyncRun:
 
 def _prepare(gateway: Gateway, service: Service, run_id: int, now: datetime) -> tuple[SyncRun, int]:
     """Set money for the first pages aside; where X or the cap allows none, leave the reading waiting or stopped."""
-    with writing() as session:
+    with transaction() as session:
         run = session.get_one(SyncRun, run_id)
         opens_at = rate_limits.calls_open_at(session, service.id, gateway.follower_endpoints, now)
         if opens_at:
@@ -343,7 +343,7 @@ def _prepare(gateway: Gateway, service: Service, run_id: int, now: datetime) -> 
 def _keep(service: Service, run: SyncRun, answer: Answer[FollowerPage], paid_for: int) -> SyncRun:
     """Write a page; money for `paid_for` people stays aside for the pages after it."""
     now = pendulum.now("UTC")
-    with writing() as session:
+    with transaction() as session:
         run = take(session, run)
         # The long statements first: meanwhile the next page is asked for, and the short ones do not wait for it.
         record_page(session, run, service, answer.value, now)
@@ -355,7 +355,7 @@ def _keep(service: Service, run: SyncRun, answer: Answer[FollowerPage], paid_for
 def _add_cost(run_id: int, cost: Decimal) -> None:
     """Count what answered calls cost though the page as a whole failed: with API 1.1 a page is many calls."""
     if cost:
-        with writing() as session:
+        with transaction() as session:
             session.get_one(SyncRun, run_id).cost += cost
 
 
@@ -365,7 +365,7 @@ def _wait(session: Session, run: SyncRun, until: datetime, now: datetime) -> Non
 
 
 def _start_over(run_id: int) -> SyncRun:
-    with writing() as session:
+    with transaction() as session:
         run = session.get_one(SyncRun, run_id)
         start_over(session, run, pendulum.now("UTC"))
         return run
@@ -373,7 +373,7 @@ def _start_over(run_id: int) -> SyncRun:
 
 def leave(service: Service, run_id: int, error: XError) -> None:
     """Leave a reading that X does not let go on, with its checkpoint, in the state that the error calls for."""
-    with writing() as session:
+    with transaction() as session:
         run, now = session.get_one(SyncRun, run_id), pendulum.now("UTC")
         if isinstance(error, Unsent) and error.retry_at:
             _wait(session, run, error.retry_at, now)
@@ -388,7 +388,7 @@ def leave(service: Service, run_id: int, error: XError) -> None:
 
 def report_on(service: Service, run_id: int) -> SyncReport:
     """Read what came of a reading."""
-    with reading() as session:
+    with read_session() as session:
         return report_of(service, session.get_one(SyncRun, run_id), pendulum.now("UTC"))
 
 

@@ -34,7 +34,7 @@ from campaign.deliveries.findings import (
     warning,
 )
 from campaign.deliveries.kind import Files
-from campaign.formatting import listed, usd, written
+from campaign.formatting import format_time, listed, usd
 from campaign.x.text import is_similar
 from campaign.x.types import LONGEST_MESSAGE
 from models import DeliveryKind, MessagePolicy, WindowName
@@ -287,12 +287,12 @@ def waves_in_words(plans: Sequence[WavePlan]) -> Finding:
     if len(plans) == 1:
         return info(
             "waves",
-            f"On @{one.service} {_messages(one.recipients)} out from {written(one.begins_at)} to"
-            f" {written(one.ends_at)}.",
+            f"On @{one.service} {_messages(one.recipients)} out from {format_time(one.begins_at)} to"
+            f" {format_time(one.ends_at)}.",
         )
-    told = "; ".join(_told(plan) for plan in plans[:_MOST_TOLD])
+    told = "; ".join(_in_words(plan) for plan in plans[:_MOST_TOLD])
     more = len(plans) - _MOST_TOLD
-    rest = f"; and {more:,} more, the last of them {_told(plans[-1])}" if more > 0 else ""
+    rest = f"; and {more:,} more, the last of them {_in_words(plans[-1])}" if more > 0 else ""
     return info("waves", f"On @{one.service} there are {len(plans):,} waves: {told}{rest}.")
 
 
@@ -315,8 +315,9 @@ def _more_than_everybody(per_cent: int) -> Finding:
     return error("waves_over_all", f"The waves are {per_cent:,} % of everybody: make them 100 % at most.")
 
 
-def _told(plan: WavePlan) -> str:
-    return f"number {plan.number:,} with {plan.recipients:,} from {written(plan.begins_at)} to {written(plan.ends_at)}"
+def _in_words(plan: WavePlan) -> str:
+    span = f"from {format_time(plan.begins_at)} to {format_time(plan.ends_at)}"
+    return f"number {plan.number:,} with {plan.recipients:,} {span}"
 
 
 def _messages(count: int) -> str:
@@ -342,7 +343,7 @@ def time_findings(plans: Sequence[Planned], draft: Draft, now: datetime) -> Iter
 
 
 def _validity(one: Planned, starts: datetime, validity: timedelta) -> Iterator[Finding]:
-    name, valid_until = one.target.internal_name, written(starts + validity)
+    name, valid_until = one.target.internal_name, format_time(starts + validity)
     late = next((wave for wave in one.target.waves if wave.offset_seconds >= validity.total_seconds()), None)
     if late:
         yield error(
@@ -353,7 +354,7 @@ def _validity(one: Planned, starts: datetime, validity: timedelta) -> Iterator[F
     elif one.ends_at > starts + validity:
         yield warning(
             "ends_after_validity",
-            f"On @{name} the last message is out at about {written(one.ends_at)} and the validity ends at"
+            f"On @{name} the last message is out at about {format_time(one.ends_at)} and the validity ends at"
             f" {valid_until}, after which nothing goes out: lengthen the validity, or write to fewer people.",
         )
 
@@ -398,7 +399,7 @@ def _overlaps(one: Planned, starts: datetime) -> Iterator[Finding]:
         yield warning(
             "waves_overlap",
             f"On @{one.target.internal_name} wave {before.number:,} still goes out when wave {after.number:,} is due,"
-            f" which waits until {written(after.begins_at)}{others}: make the waves smaller, or leave more time"
+            f" which waits until {format_time(after.begins_at)}{others}: make the waves smaller, or leave more time"
             " between them.",
         )
 

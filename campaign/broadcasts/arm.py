@@ -13,7 +13,7 @@ from campaign.broadcasts.exclusions import EXCLUSION_SENTENCES
 from campaign.broadcasts.outbox import Candidate, Span
 from campaign.consent import agreements, permission
 from campaign.consent.permission import Reasons
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.links import keep, shorten_messages
 from campaign.deliveries.progress import End, Progress
@@ -84,7 +84,7 @@ class Armed:
 
 def arm(sender: BroadcastSender, broadcast: OutgoingBroadcast, span: Span) -> Armed | Progress:
     """Commits that the next messages of a span are about to be sent; returns why when none may be."""
-    with writing(durable=True) as session:
+    with transaction(durable=True) as session:
         # A pause or a stop comes before this or after it, and then knows what is armed.
         delivery = waves.lock(session, broadcast.delivery_id)
         rate_limits.lock_app(session, sender.service)
@@ -143,7 +143,7 @@ def _arm(
         return {}
     armed = outbox.arm(session, texts, reasons, now)
     if len(armed) < len(texts):
-        spend_cap.give_back(session, sender.service.id, SENDING, keep=len(armed))
+        spend_cap.release(session, sender.service.id, SENDING, keep=len(armed))
     return {message_id: text for message_id, text in texts.items() if message_id in armed}
 
 
@@ -155,7 +155,7 @@ def upload_file(sender: BroadcastSender, broadcast: OutgoingBroadcast) -> str | 
         return media_id_of(sender, broadcast.file, for_messages=True)
     except Refused as error:
         reason = f"X does not take its file: {error}"
-        with writing() as session:
+        with transaction() as session:
             pause(session, broadcast.delivery_id, reason, sender.clock())
         return sender.progress(End.REFUSED, f"{broadcast.name}: {reason}")
     except XError as error:

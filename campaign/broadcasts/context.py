@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from campaign.broadcasts import waves
 from campaign.consent.opt_out import opt_out_words
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import LoadedFile, NamedLink
 from campaign.deliveries.sender import Sender
@@ -75,7 +75,7 @@ def pause(session: Session, delivery_id: int, reason: str, now: datetime) -> Non
 def pause_all(service: Service, error: ServiceBlocked, now: datetime) -> None:
     """Pauses every broadcast of a service that X blocks; what other services send alone goes on."""
     sentence = sentence_of(error)
-    with writing() as session:
+    with transaction() as session:
         # The broadcasts before the service, as everywhere: two that wait for each other would both fail.
         for delivery in waves.lock_under_way(session, service.id):
             reason = f"{service.internal_name}: {sentence}"

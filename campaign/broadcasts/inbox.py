@@ -21,7 +21,7 @@ from campaign.broadcasts.settle import (
 )
 from campaign.consent import store as consent
 from campaign.consent.opt_out import is_opt_out
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.db.locks import Claim, claim
 from campaign.deliveries import log
 from campaign.deliveries.log import Outcome, purpose_of
@@ -80,7 +80,7 @@ def keep(
     """Records what the events say, in one transaction with how far they were read."""
     account, service_id = sender.service.x_user_id or "", sender.service.id
     new = [each for each in judge(found.events, account, sender.words) if int(each.event_id) > int(before or 0)]
-    with writing(durable=True) as session:
+    with transaction(durable=True) as session:
         now = sender.clock()
         if any(message.is_opt_out for message in new):
             waves.lock_under_way(session, service_id)
@@ -156,7 +156,7 @@ def _outcome(settled: SettledMessage, one: UnknownOutcome, *, is_complete: bool)
 def _tell(sender: BroadcastSender, settled: Sequence[Outcome]) -> None:
     if not settled:
         return
-    with reading() as session:
+    with read_session() as session:
         places = outcomes.deliveries_of(session, [one.message_id for one in settled])
     for one in settled:
         if delivery_id := places.get(one.message_id):
@@ -191,7 +191,7 @@ def read_events(sender: BroadcastSender, before: str, unknown: Sequence[UnknownO
 def _ask(sender: BroadcastSender, after_id: str, wanted: int) -> tuple[MessageEvents, datetime] | Progress:
     """Returns the events, and the moment before they were asked for: what X took later is perhaps not among them."""
     service_id = sender.service.id
-    with writing() as session:
+    with transaction() as session:
         asked_at = sender.clock()
         if spend_cap.reserve(session, service_id, _READING, sender.gateway.event_price, wanted, asked_at) < wanted:
             spend_cap.release(session, service_id, _READING)
@@ -200,7 +200,7 @@ def _ask(sender: BroadcastSender, after_id: str, wanted: int) -> tuple[MessageEv
         answer = sender.gateway.message_events(sender.service.x_user_id or "", after_id, wanted)
     except XError as error:
         return _failed(sender, error)
-    with writing() as session:
+    with transaction() as session:
         spend_cap.record_cost(session, service_id, _READING, answer.receipts, sender.clock())
     return answer.value, asked_at
 
@@ -217,12 +217,12 @@ def _failed(sender: BroadcastSender, error: XError) -> Progress:
 def recover(sender: BroadcastSender) -> None:
     """Takes over what an earlier process left in the middle of a call; only one process sends for a service."""
     service, gateway = sender.service, sender.gateway
-    with writing(durable=True) as session:
+    with transaction(durable=True) as session:
         now = sender.clock()
         lost = outcomes.lose(session, service.id, now)
         spend_cap.release(session, service.id, SENDING)
         purposes = [purpose_of(message_id) for message_id, _, _ in lost]
-        spend_cap.keep_aside(session, service, gateway.message_endpoint, purposes, gateway.message_price, now)
+        spend_cap.reserve_beyond_cap(session, service, gateway.message_endpoint, purposes, gateway.message_price, now)
     for _, delivery_id, proof_number in lost:
         if proof_number == MAIN:
             sender.on_change(delivery_id, moved(MessageState.SENDING, MessageState.UNCERTAIN))
@@ -230,7 +230,7 @@ def recover(sender: BroadcastSender) -> None:
 
 def read_inbox(sender: BroadcastSender) -> Progress | None:
     """Reads new message events when they are due, and settles unknown outcomes; None when sending may go on."""
-    with reading() as session:
+    with read_session() as session:
         now = sender.clock()
         inbox = session.get(Inbox, sender.service.id)
         unknown = outcomes.uncertain(session, sender.service.id)
@@ -260,7 +260,7 @@ def _next_look(sender: BroadcastSender, inbox: Inbox | None, one: UnknownOutcome
 
 def waits_until(sender: BroadcastSender) -> datetime | None:
     """Returns when a look-up can settle the unknown outcomes; None when there are none."""
-    with reading() as session:
+    with read_session() as session:
         unknown = outcomes.uncertain(session, sender.service.id)
         if not unknown:
             return None

@@ -18,7 +18,7 @@ from campaign.broadcasts.recipients import Aimed, write_recipients
 from campaign.broadcasts.schedule import WaveShare, split
 from campaign.consent import agreements
 from campaign.consent.opt_out import opt_out_words
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.db.json_rows import expect_many
 from campaign.db.locks import Claim, claim
 from campaign.deliveries import approval, media
@@ -107,7 +107,7 @@ def _unconsented(session: Session, delivery: Delivery, service: Service) -> int:
 
 def render_broadcast(name: str) -> Rendered:
     """Reads a broadcast, its file and how many recipients were selected; raises WrongUsage for an unknown name."""
-    with reading() as session:
+    with read_session() as session:
         delivery = deliveries.named(session, name)
         draft, services = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
         files = media.load_all(item for part in draft.content.parts for item in part.media)
@@ -166,7 +166,7 @@ class Seen:
 
 def as_analysed(name: str) -> Seen:
     """Returns a broadcast with the samples of its analysis; raises NotPossible unless that is about what it is now."""
-    with reading() as session:
+    with read_session() as session:
         delivery = deliveries.named(session, name)
         draft = deliveries.draft_of(session, delivery)
         if not delivery.analysis or _is_changed(delivery):
@@ -182,7 +182,7 @@ def analysis_of(session: Session, delivery: Delivery) -> Analysis:
 def last_analysed(name: str) -> Analysed[Rendered]:
     """Returns a broadcast with its last analysis: its recipients are not selected anew."""
     rendered = render_broadcast(name)
-    with reading() as session:
+    with read_session() as session:
         return Analysed(rendered, analysis_of(session, rendered.delivery))
 
 
@@ -196,7 +196,7 @@ def as_person(name: str, handle: str) -> Seen:
 
     Raises WrongUsage for an unknown handle, NotPossible when the text cannot be personalised for the person.
     """
-    with reading() as session:
+    with read_session() as session:
         delivery = deliveries.named(session, name)
         draft, targets = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
         visitor = visitors.named(session, handle)
@@ -236,7 +236,7 @@ def analyse_delivery(name: str, actor: str) -> Analysed[Rendered]:
 
     Raises WrongUsage when a condition or a name in it cannot be used, NotPossible when it goes out already.
     """
-    with reading() as session:
+    with read_session() as session:
         delivery = deliveries.named(session, name)
         services = deliveries.targets_of(session, delivery)
     for service in services:
@@ -247,7 +247,7 @@ def analyse_delivery(name: str, actor: str) -> Analysed[Rendered]:
 
 def _analyse(name: str, actor: str) -> Analysed[Rendered]:
     now = pendulum.now("UTC")
-    with writing() as session:
+    with transaction() as session:
         delivery = deliveries.named(session, name)
         _take_back(session, delivery, actor, now)
         session.flush()
@@ -257,7 +257,7 @@ def _analyse(name: str, actor: str) -> Analysed[Rendered]:
     aimed = write_recipients(delivery, services, draft.broadcast.audience, texts, now)
     shares = split(draft.broadcast.waves, [one.recipients for one in aimed])
     files = media.load_all(item for part in draft.content.parts for item in part.media)
-    with writing() as session:
+    with transaction() as session:
         expect_many(session)
         for one, share in zip(aimed, shares, strict=True):
             waves.write(session, delivery.id, one.service.id, share)

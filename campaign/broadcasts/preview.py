@@ -6,7 +6,7 @@ from datetime import datetime
 from campaign.broadcasts.exclusions import EXCLUSION_WORDS
 from campaign.deliveries.draft import Draft
 from campaign.deliveries.findings import Analysis, Sample
-from campaign.formatting import lasting, usd, written
+from campaign.formatting import format_duration, format_time, usd
 from campaign.posts.preview import by_level, file_name, pieces
 from campaign.reporting.document import Attachment, Block, Document, Message, Section, shortened
 
@@ -42,8 +42,8 @@ def _figures(analysis: Analysis) -> Iterator[Section]:
     yield Section(bold="Cost:", text=usd(analysis.cost))
     if analysis.waves and analysis.ends_at:
         begins_at = min(wave.begins_at for wave in analysis.waves)
-        length = lasting(analysis.ends_at - begins_at)
-        yield Section(bold="Goes out:", text=f"{written(begins_at)} to {written(analysis.ends_at)}, {length}")
+        length = format_duration(analysis.ends_at - begins_at)
+        yield Section(bold="Goes out:", text=f"{format_time(begins_at)} to {format_time(analysis.ends_at)}, {length}")
 
 
 def messages_of(draft: Draft, analysis: Analysis, files: Sequence[Attachment] = ()) -> Iterator[Message]:
@@ -78,4 +78,4 @@ def waves_section(analysis: Analysis) -> list[Section]:
 
 def time_of(moment: datetime, now: datetime) -> str:
     """Formats a time, with its day unless that is today: 14:15 UTC."""
-    return f"{moment:%H:%M %Z}".rstrip() if moment.date() == now.date() else written(moment)
+    return f"{moment:%H:%M %Z}".rstrip() if moment.date() == now.date() else format_time(moment)

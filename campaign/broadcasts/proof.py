@@ -10,7 +10,7 @@ from campaign.broadcasts.inbox import recover
 from campaign.broadcasts.outbox import Span
 from campaign.broadcasts.prepare import render_broadcast, text_for
 from campaign.broadcasts.send import outgoing_broadcasts, records_of, send
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.db.locks import Claim, claim
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.kind import Rendered
@@ -39,7 +39,7 @@ def send_broadcast_proof(name: str, actor: str, *, like: str = "") -> Progress:
 
 def proof_text(broadcast: Rendered, service: Service, like: str) -> str:
     """Returns the message as one person gets it."""
-    with reading() as session:
+    with read_session() as session:
         if like:
             person = people.person_of(session, people.named(session, like).id)
         else:
@@ -52,7 +52,7 @@ def proof_text(broadcast: Rendered, service: Service, like: str) -> str:
 
 def _plan(broadcast: Rendered, service: Service, text: str, actor: str) -> tuple[Span, int]:
     """Gives the proof its number and writes its log."""
-    with writing() as session:
+    with transaction() as session:
         delivery = session.get_one(Delivery, broadcast.delivery.id, with_for_update=True)
         handles = broadcast.draft.broadcast.proof_recipients
         visitors = [people.named(session, handle).id for handle in dict.fromkeys(handles)]
@@ -75,7 +75,7 @@ def _send(broadcast: Rendered, service: Service, span: Span, expected: int) -> P
         return armed
     if stop := send(sender, armed, media_id):
         return stop
-    with reading() as session:
+    with read_session() as session:
         log = outbox.log_of(session, span)
     sent = sum(one.state is MessageState.SENT for one in log)
     if sent == expected:

@@ -36,7 +36,7 @@ from campaign.audience.visitors import PERSON, is_missing, values_of
 from campaign.broadcasts import waves
 from campaign.consent import agreements, permission
 from campaign.consent.permission import Range, Reasons
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.db.json_rows import among, expect_many, ids_given, is_on_postgresql, json_list, json_of, rows_of
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Audience
@@ -311,18 +311,18 @@ def write_recipients(
     now: datetime,
 ) -> list[Aimed]:
     """Replaces what an earlier analysis wrote; a text that is None cannot be personalised."""
-    with writing() as session:
+    with transaction() as session:
         forget(session, delivery.id)
-    with reading() as session:
+    with read_session() as session:
         targets = [_target(session, delivery, service, audience, now, many=len(services) > 1) for service in services]
     room = audience.limit
     aimed = []
     for target, message_text in zip(targets, texts, strict=True):
         aimed.append(Aimed(target.service, _write(target, message_text, room)))
         room = None if room is None else room - aimed[-1].recipients
-    with writing() as session:
+    with transaction() as session:
         refresh_statistics(session)
-    with reading() as session:
+    with read_session() as session:
         for one in aimed:
             one.excluded.update(excluded(session, delivery.id, one.service.id))
         _count_what_is_no_visitor(session, audience, aimed)
@@ -331,7 +331,7 @@ def write_recipients(
 
 def _write(target: Target, text: BroadcastText | None, room: int | None) -> int:
     """Writes down who gets it from one service, and who does not; how many get it."""
-    with reading() as session:
+    with read_session() as session:
         ranges = list(visitor_ranges(session))
     write = partial(_write_range, target, text)
     if room is None:
@@ -345,10 +345,10 @@ def _write(target: Target, text: BroadcastText | None, room: int | None) -> int:
 
 
 def _write_range(target: Target, text: BroadcastText | None, within: Range, room: int | None = None) -> int:
-    with reading() as session:
+    with read_session() as session:
         unrenderable = _unrenderable(session, target, within, text) if text else []
         judged = judge(session, target, within, unrenderable)
-    with writing() as session:
+    with transaction() as session:
         return write(session, target, judged, room)
 
 

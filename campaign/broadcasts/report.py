@@ -14,10 +14,10 @@ from sqlmodel import Session, col
 
 from campaign.broadcasts import waves
 from campaign.broadcasts.preview import exclusions_section, time_of
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.findings import Analysis
-from campaign.formatting import lasting, usd, written
+from campaign.formatting import format_duration, format_time, usd
 from campaign.reporting.charts import chart_of
 from campaign.reporting.document import Cell, Document, Section, shortened
 from models import (
@@ -98,7 +98,7 @@ def progress_line(
         f"wave {max(1, begun):,} of {len(standing.waves):,}" if len(standing.waves) > 1 else "",
         f"{usd(standing.price * sent)} of {usd(standing.spend_cap)} cap",
         f"continues at {time_of(goes_on_at, now)}" if goes_on_at and goes_on_at > now else "",
-        f"ends about {written(ends)}" if ends else "",
+        f"ends about {format_time(ends)}" if ends else "",
     ]
     return " · ".join(filter(None, facts))
 
@@ -165,7 +165,7 @@ class WaveNumbers:
             "Service": f"@{self.service}",
             "People": f"{self.recipients:,}",
             "Sent": f"{self.sent:,}",
-            "Begun": written(self.begun) if self.begun else "",
+            "Begun": format_time(self.begun) if self.begun else "",
         }
 
 
@@ -313,11 +313,11 @@ class BroadcastReport:
     def as_rows(self) -> list[dict[str, str]]:
         """Returns a row for people for each service."""
         times = {
-            "Started": written(self.started_at) if self.started_at else "",
-            "Finished": written(self.finished_at) if self.finished_at else "",
-            "Took": lasting(self.duration) if self.duration else "",
-            "Goes on at": written(self.goes_on_at) if self.goes_on_at else "",
-            "Ends about": written(self.ends_about) if self.ends_about else "",
+            "Started": format_time(self.started_at) if self.started_at else "",
+            "Finished": format_time(self.finished_at) if self.finished_at else "",
+            "Took": format_duration(self.duration) if self.duration else "",
+            "Goes on at": format_time(self.goes_on_at) if self.goes_on_at else "",
+            "Ends about": format_time(self.ends_about) if self.ends_about else "",
         }
         return [
             {
@@ -340,12 +340,12 @@ def document_of(report: BroadcastReport) -> Document:
     state = report.state.value.replace("_", " ")
     lead = f"{report.name} is {state}. {report.reason}".strip()
     costs = f"The messages sent cost {usd(report.cost)}; the monthly spend cap is {usd(report.spend_cap)}."
-    until = f" to {written(report.finished_at)}" if report.finished_at else ""
-    length = f"{until}, {lasting(report.duration)}."
+    until = f" to {format_time(report.finished_at)}" if report.finished_at else ""
+    length = f"{until}, {format_duration(report.duration)}."
     times = (
-        f"Went out from {written(report.started_at)}{length}" if report.started_at else "",
-        f"Continues at {written(report.goes_on_at)}." if report.goes_on_at else "",
-        f"Ends about {written(report.ends_about)}." if report.ends_about else "",
+        f"Went out from {format_time(report.started_at)}{length}" if report.started_at else "",
+        f"Continues at {format_time(report.goes_on_at)}." if report.goes_on_at else "",
+        f"Ends about {format_time(report.ends_about)}." if report.ends_about else "",
     )
     blocks = (
         Section(bold=report.numbers.in_words()),
@@ -378,7 +378,7 @@ def _tables(report: BroadcastReport) -> Iterator[Section]:
 def report_on(delivery: Delivery, goes_on_at: datetime | None = None) -> BroadcastReport:
     """Reads the report of a broadcast as it stands now; `goes_on_at` is when sending continues, where that is known."""
     now = pendulum.now("UTC")
-    with reading() as session:
+    with read_session() as session:
         delivery = deliveries.get(session, delivery.id)
         services, analysis = deliveries.targets_of(session, delivery), analysis_of(delivery)
         counts, names = by_service(session, delivery.id), {service.id: service.internal_name for service in services}

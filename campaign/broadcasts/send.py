@@ -28,7 +28,7 @@ from campaign.broadcasts.context import (
 from campaign.broadcasts.inbox import read_inbox, recover, waits_until
 from campaign.broadcasts.prepare import render_broadcast, text_for
 from campaign.broadcasts.settle import record_calls
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.db.locks import Claim, claim
 from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
@@ -83,10 +83,10 @@ class Watch:
                 self.halt()
 
     def _may_go_on(self) -> bool:
-        with reading() as session:
+        with read_session() as session:
             return rate_limits.may_go_on(session, self._left, self._armed.at)
 
-    def hear(self, calls: Sequence[Call]) -> None:
+    def note(self, calls: Sequence[Call]) -> None:
         """Takes note of calls whose outcome is recorded now."""
         for call in calls:
             self._left.discard(call.message_id)
@@ -108,7 +108,7 @@ def send(sender: BroadcastSender, armed: Armed, media_id: str | None) -> Progres
         groups = _side_by_side(pool, armed, call, watch, sender.look_every) if pool else _one_by_one(armed, call, watch)
         for calls in groups:
             failed += [each.result for each in calls if isinstance(each.result, XError)]
-            watch.hear(calls)
+            watch.note(calls)
             if record_calls(sender, armed, calls, latest):
                 watch.halt()
     return _end(sender, failed, is_away=watch.is_away)
@@ -191,7 +191,7 @@ def send_what_is_due(sender: BroadcastSender) -> Progress:
 
 def _one_batch(sender: BroadcastSender) -> Progress | None:
     """Sends the next batch; what no longer may go out is left to others, and the next broadcast follows."""
-    with reading() as session:
+    with read_session() as session:
         following = next_up(session, sender, sender.clock())
     if following.broadcast is None or following.span is None:
         return _nothing_now(sender, following)
@@ -233,7 +233,7 @@ _OPEN = (MessageState.PENDING, MessageState.SENDING, MessageState.UNCERTAIN)
 
 def due_broadcasts() -> list[str]:
     """Returns the names of the broadcasts whose time has come."""
-    with reading() as session:
+    with read_session() as session:
         return [delivery.name for delivery in waves.due(session, pendulum.now("UTC"))]
 
 
@@ -242,7 +242,7 @@ def begin_broadcast(name: str, actor: str) -> Rendered:
     broadcast = render_broadcast(name)
     if broadcast.delivery.kind is not DeliveryKind.DM:
         raise WrongUsage(f"{name} is a post; run post-publication for it.")
-    with writing() as session:
+    with transaction() as session:
         delivery = deliveries.named(session, name)
         reason = start_delivery(session, delivery, broadcast.fingerprint, actor, pendulum.now("UTC"))
     if reason is not None:
@@ -256,11 +256,11 @@ def under_way(begun: Sequence[Rendered] = ()) -> list[Rendered]:
     Those in `begun` were rendered a moment ago, and their files are not read again.
     """
     fresh = {one.delivery.name: one for one in begun}
-    with reading() as session:
+    with read_session() as session:
         names = [delivery.name for delivery in waves.under_way(session)]
     going = []
     for broadcast in (fresh.get(name) or render_broadcast(name) for name in names):
-        with writing() as session:
+        with transaction() as session:
             delivery = deliveries.get(session, broadcast.delivery.id)
             if start_delivery(session, delivery, broadcast.fingerprint, "dm-broadcast", pendulum.now("UTC")) is None:
                 going.append(broadcast)
@@ -270,7 +270,7 @@ def under_way(begun: Sequence[Rendered] = ()) -> list[Rendered]:
 def services_at_work(going: Sequence[Rendered], names: Sequence[str]) -> list[Service]:
     """Returns the services of these broadcasts, and those that have messages with an unknown outcome."""
     wanted = {service.id for broadcast in going if broadcast.delivery.name in names for service in broadcast.services}
-    with reading() as session:
+    with read_session() as session:
         wanted |= set(rate_limits.with_unsettled(session))
         return [services.get(session, service_id) for service_id in sorted(wanted)]
 
@@ -296,7 +296,7 @@ def outgoing_broadcasts(
 
 def records_of(going: Sequence[Rendered]) -> dict[int, Record]:
     """Returns the latest outcomes of each broadcast."""
-    with reading() as session:
+    with read_session() as session:
         return {
             one.delivery.id: Record(
                 waves.last_outcomes(session, one.delivery.id, [service.id for service in one.services])
@@ -340,14 +340,14 @@ def end_of(service: Service, result: Progress | Exception) -> Progress:
 
 def what_is_left(names: Sequence[str]) -> list[str]:
     """Returns those of the broadcasts that still go out: a run that only goes on has nothing to say of the others."""
-    with reading() as session:
+    with read_session() as session:
         states = {name: deliveries.named(session, name).state for name in names}
     return [name for name, state in states.items() if state in {DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS}]
 
 
 def conclude_broadcast(name: str) -> Delivery:
     """Brings the state of a broadcast in line with its log."""
-    with writing() as session:
+    with transaction() as session:
         delivery, now = deliveries.named(session, name), pendulum.now("UTC")
         if delivery.state is DeliveryState.IN_PROGRESS:
             _conclude(session, delivery, is_expired=deliveries.is_expired(delivery, now))

@@ -13,7 +13,7 @@ from sqlmodel import Session, col
 from campaign.broadcasts.arm import Armed
 from campaign.broadcasts.context import SENDING, BroadcastSender, Call, LatestLimits, moved, pause, pause_all
 from campaign.consent import store as consent
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from campaign.deliveries import log
 from campaign.deliveries.log import Outcome, purpose_of
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent
@@ -21,7 +21,7 @@ from campaign.limits import rate_limits, spend_cap
 from campaign.x.error_table import RECIPIENT_REASONS
 from campaign.x.text import comparable
 from campaign.x.types import CLOCK_SKEW, Answer, MessageEvent, MessageEvents, Receipt, Window, first_id_at
-from models import MAIN, NOBODY, Message, MessageState, Visitor
+from models import MAIN, NO_VISITOR, Message, MessageState, Visitor
 from models.base import Moment
 
 
@@ -148,7 +148,7 @@ _LOST = (
     .where(
         col(Message.service_id) == bindparam("service"),
         col(Message.state) == MessageState.SENDING,
-        col(Message.visitor_id) != NOBODY,
+        col(Message.visitor_id) != NO_VISITOR,
     )
     .values(state=MessageState.UNCERTAIN, reason="X's answer was lost.", settled_at=bindparam("now"))
     .returning(col(Message.id), col(Message.delivery_id), col(Message.proof_number))
@@ -169,7 +169,7 @@ _UNCERTAIN = (
     .where(
         col(Message.service_id) == bindparam("service_id"),
         col(Message.state) == MessageState.UNCERTAIN,
-        col(Message.visitor_id) != NOBODY,
+        col(Message.visitor_id) != NO_VISITOR,
         col(Message.reason_code) != UNTOLD,
     )
     .order_by(col(Message.first_armed_at), col(Message.id))
@@ -202,7 +202,7 @@ _Written = Sequence[tuple[MessageState, Outcome]]
 
 def record_calls(sender: BroadcastSender, armed: Armed, calls: Sequence[Call], latest: LatestLimits) -> bool:
     """Commits the outcomes of some calls, and what follows for the broadcast; returns whether the batch has to halt."""
-    with writing(durable=True) as session:
+    with transaction(durable=True) as session:
         now = sender.clock()
         written = log.record_outcomes(session, [outcome_of(call, armed.at) for call in calls], now)
         _book(session, sender, written, latest.update(calls), now)
@@ -241,7 +241,7 @@ def _book(
     still_out = rate_limits.being_sent(session, [service_id]).total()
     spend_cap.record_cost(session, service_id, SENDING, [Receipt(endpoint, price, sent, windows)], now, keep=still_out)
     purposes = [purpose_of(one.message_id) for before, one in written if _is_newly_unknown(before, one)]
-    spend_cap.keep_aside(session, sender.service, endpoint, purposes, price, now)
+    spend_cap.reserve_beyond_cap(session, sender.service, endpoint, purposes, price, now)
     # Another process took them for lost meanwhile.
     known = [one for before, one in written if before is MessageState.UNCERTAIN and one.state is not before]
     spend_cap.release_lost(session, service_id, [purpose_of(one.message_id) for one in known])

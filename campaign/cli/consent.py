@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from campaign.cli import output
 from campaign.db import engine
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.errors import NotPossible, WrongUsage
 from models import EVERY_SERVICE, ConsentSource, Service, Visitor
 
@@ -92,7 +92,7 @@ def grant(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = F
 
     proof = note_in(note)
     engine.make_ready()
-    with writing(durable=True) as session:
+    with transaction(durable=True) as session:
         account, person = service_named(session, service), visitors.named(session, visitor)
         if consents.is_suppressed(session, account.id, person.id):
             raise NotPossible(
@@ -112,7 +112,7 @@ def withdraw(service: ServiceName, visitor: Person, note: Note, as_json: AsJson 
 
     proof = note_in(note)
     engine.make_ready()
-    with writing(durable=True) as session:
+    with transaction(durable=True) as session:
         account, person = service_named(session, service), visitors.named(session, visitor)
         cancelled = consents.opt_out(session, account.id, person.id, proof, pendulum.now("UTC"))
     said = {"service": account.internal_name, "consent": "withdrawn", "cancelled_messages": cancelled}
@@ -130,7 +130,7 @@ def import_list(
 
     rows = read_file(file, note_in(note), pendulum.now("UTC"))
     engine.make_ready()
-    with writing(durable=True) as session:
+    with transaction(durable=True) as session:
         account = service_named(session, service)
         imported = import_consents(session, account.id, rows)
     if as_json:
@@ -160,7 +160,7 @@ def list_consents(
     from campaign.consent import lists
 
     engine.make_ready()
-    with reading() as session:
+    with read_session() as session:
         account = service_named(session, service)
         rows = lists.consents_of(session, account.id, ended=ended, limit=limit if as_json else limit or SHOWN)
         if as_json:
@@ -185,7 +185,7 @@ def add(
 
     proof = note_in(note)
     engine.make_ready()
-    with writing(durable=True) as session:
+    with transaction(durable=True) as session:
         by, person = _by(session, service), visitors.named(session, visitor)
         cancelled = consents.suppress(session, person.id, proof, pendulum.now("UTC"), by)
     said = {"service": service or "all", "denylist": "added", "cancelled_messages": cancelled}
@@ -198,7 +198,7 @@ def remove(visitor: Person, service: OneService = None, as_json: AsJson = False)
     from campaign.consent import store as consents
 
     engine.make_ready()
-    with writing(durable=True) as session:
+    with transaction(durable=True) as session:
         by, person = _by(session, service), visitors.named(session, visitor)
         if not consents.allow_again(session, person.id, by):
             raise NotPossible(
@@ -212,7 +212,7 @@ def list_suppressed(limit: Limit = None, as_json: AsJson = False) -> None:
     from campaign.consent import lists
 
     engine.make_ready()
-    with reading() as session:
+    with read_session() as session:
         rows = lists.suppressions(session, limit if as_json else limit or SHOWN)
         if as_json:
             output.print_json([row.as_json() for row in rows])

@@ -77,7 +77,7 @@ from campaign.cli.delivery_view import (
     show_settings,
 )
 from campaign.db import engine
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
 from campaign.deliveries import templates
@@ -96,7 +96,7 @@ def make_ready() -> None:
     from campaign.deliveries import approval as approvals
 
     engine.make_ready()
-    with writing() as session:
+    with transaction() as session:
         approvals.return_unanswered(session, pendulum.now("UTC"))
 
 
@@ -125,7 +125,7 @@ def _is_listening(url: str) -> bool:
 def find(name: str) -> Delivery:
     """Finds a delivery before anything is started for it; raises WrongUsage when there is none."""
     make_ready()
-    with reading() as session:
+    with read_session() as session:
         return deliveries.named(session, name)
 
 
@@ -171,7 +171,7 @@ def create(
     start = templates.template_for(kind, template)
     draft = revised(templates.draft_of(start), given)
     _check_complete(draft)
-    with reading() as session:
+    with read_session() as session:
         check_named(session, draft)
     from campaign.deliveries.edit import compose, current_user
 
@@ -231,7 +231,7 @@ def edit(
     if given.keys() <= {"kind"}:
         raise WrongUsage("No change was given; name it with options: campaign delivery edit --help")
     make_ready()
-    with reading() as session:
+    with read_session() as session:
         known = deliveries.draft_of(session, deliveries.named(session, name))
         _check_same(name, known.kind, kind)
         draft = revised(known, given)
@@ -264,7 +264,7 @@ def list_deliveries(
     """List the newest deliveries and their states."""
     begins = moment(since) if since else None
     make_ready()
-    with reading() as session:
+    with read_session() as session:
         service_id = _id_of(session, service) if service else None
         found = deliveries.listed(session, state=state, kind=kind, service_id=service_id, since=begins, limit=limit)
         rows = [(one, [row.internal_name for row in deliveries.targets_of(session, one)]) for one in found]
@@ -286,7 +286,7 @@ def _id_of(session: Session, internal_name: str) -> int:
 def show(name: Name, as_json: AsJson = False) -> None:
     """Show a delivery: settings, state, analysis, history, log."""
     make_ready()
-    with reading() as session:
+    with read_session() as session:
         delivery = deliveries.named(session, name)
         targets = [row.internal_name for row in deliveries.targets_of(session, delivery)]
         draft = deliveries.draft_of(session, delivery)
@@ -340,7 +340,7 @@ def _show_end(delivery: Delivery) -> None:
 
         show_report(report_on(delivery))
         return
-    with reading() as session:
+    with read_session() as session:
         show_log(lines_of(session, delivery, messages.of_delivery(session, delivery, None)), as_json=False)
 
 
@@ -355,7 +355,7 @@ def log(
     if as_csv and as_json:
         raise WrongUsage("Choose --csv or --json; both do not fit into one output.")
     make_ready()
-    with reading() as session:
+    with read_session() as session:
         delivery = deliveries.named(session, name)
         if delivery.kind is DeliveryKind.DM:
             lines = lines_of_broadcast(session, delivery, failed=failed, proofs=proofs)
@@ -378,7 +378,7 @@ TemplateName = Annotated[str, typer.Argument(metavar="NAME", help="The internal 
 def list_templates(as_json: AsJson = False) -> None:
     """List the templates, the built-in ones first."""
     engine.make_ready()
-    with reading() as session:
+    with read_session() as session:
         found = templates.listed(session)
     if as_json:
         output.print_json([_template_in_short(one) for one in found])
@@ -389,7 +389,7 @@ def list_templates(as_json: AsJson = False) -> None:
 def show_template(name: TemplateName, as_json: AsJson = False) -> None:
     """Show the settings of a template."""
     engine.make_ready()
-    with reading() as session:
+    with read_session() as session:
         found = templates.named(session, name)
     _show_template(found, as_json=as_json)
 

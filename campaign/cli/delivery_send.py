@@ -31,7 +31,7 @@ from campaign.cli.delivery_view import (
     show_report,
 )
 from campaign.cli.server import run_flow, server_in_use
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.deliveries import log as messages
 from campaign.errors import NotPossible, WrongUsage
 from models import Delivery, DeliveryKind, DeliveryState, Message, MessageState
@@ -221,7 +221,7 @@ def _show_sent_broadcast(delivery: Delivery, reports: list["BroadcastReport"], *
         for report in reports:
             show_report(report)
         return
-    with reading() as session:
+    with read_session() as session:
         lines = lines_of_broadcast(session, delivery) if reports else iter(())
         print_lines(lines, as_csv=False, as_json=True)
 
@@ -242,7 +242,7 @@ def withdraw(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
 
 
 def _count_out(delivery: Delivery) -> int:
-    with reading() as session:
+    with read_session() as session:
         log = messages.of_delivery(session, delivery)
         return sum(one.state is MessageState.SENT and not one.withdrawn_at for one in log)
 
@@ -283,7 +283,7 @@ def settle(
 
 def _show_settled(delivery: Delivery, message: Message, *, as_json: bool) -> None:
     if delivery.kind is DeliveryKind.POST:
-        with reading() as session:
+        with read_session() as session:
             [part] = lines_of(session, delivery, [message])
         if as_json:
             output.print_json(part.as_json())
@@ -292,7 +292,7 @@ def _show_settled(delivery: Delivery, message: Message, *, as_json: bool) -> Non
         return
     from campaign.broadcasts.log import line_of
 
-    with reading() as session:
+    with read_session() as session:
         line = (message.proof_number, line_of(session, message))
     if as_json:
         output.print_json(line_as_json(*line))

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from campaign.cli import output
 from campaign.cli.output import plain
-from campaign.formatting import lasting, usd, written
+from campaign.formatting import format_duration, format_time, usd
 from campaign.services import store as services
 from models import MAIN, AuditEntry, Delivery, DeliveryKind, Message, MessageState
 
@@ -145,10 +145,10 @@ def show_settings(draft: "Draft") -> None:
 def _broadcast_settings(draft: "Draft") -> dict[str, str]:
     audience, waves = draft.broadcast.audience, draft.broadcast.waves
     if waves.same:
-        planned = [f"{_size(waves.same)} every {lasting(timedelta(seconds=waves.same.period_seconds))}"]
+        planned = [f"{_size(waves.same)} every {format_duration(timedelta(seconds=waves.same.period_seconds))}"]
     else:
         after = [(wave, timedelta(seconds=wave.after_seconds)) for wave in waves.calendar]
-        planned = [f"{_size(wave)} {f'after {lasting(time)}' if time else 'at first'}" for wave, time in after]
+        planned = [f"{_size(wave)} {f'after {format_duration(time)}' if time else 'at first'}" for wave, time in after]
     return {
         "Only where": audience.where,
         "Except where": audience.except_where,
@@ -192,7 +192,7 @@ def show_broadcast_findings(analysis: "Analysis") -> None:
         "Never agreed": f"{analysis.unconsented:,}" if analysis.unconsented else "",
         "Calls": f"{analysis.calls:,}",
         "Cost": usd(analysis.cost),
-        "Out at": written(analysis.ends_at) if analysis.ends_at else "",
+        "Out at": format_time(analysis.ends_at) if analysis.ends_at else "",
     }
     output.print_table([figures])
     print_blocks(exclusions_section(analysis.excluded))

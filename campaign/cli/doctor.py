@@ -12,7 +12,7 @@ import typer
 from campaign.cli import output
 from campaign.cli.server import server_in_use
 from campaign.db import engine as schema
-from campaign.db.engine import engine, reading
+from campaign.db.engine import engine, read_session
 from campaign.errors import CampaignError, NotPossible
 from campaign.settings import Settings, load_settings
 
@@ -131,7 +131,7 @@ def _services() -> Iterator[Finding]:
 
     try:
         saved = connected_services()
-        with reading() as session:
+        with read_session() as session:
             vault.check_key(session)
     except CampaignError as error:
         yield Finding("services", ok=False, says=str(error))
@@ -216,12 +216,12 @@ def rotate() -> None:
 
 def discard(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
     """Delete all secrets after the key was lost for good. The keys of services are then entered again."""
-    from campaign.db.engine import make_ready, writing
+    from campaign.db.engine import make_ready, transaction
     from campaign.db.vault import discard_all
 
     make_ready()
     if not yes and not typer.confirm("Delete the keys of all services and the tokens of all agreements?", err=True):
         raise NotPossible("Nothing was changed.")
-    with writing() as session:
+    with transaction() as session:
         count = discard_all(session)
     output.say(f"{count:,} secrets are deleted. Enter the keys again: campaign service edit HANDLE --keys")

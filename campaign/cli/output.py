@@ -187,12 +187,12 @@ def _watch_sync(bars: "Progress", services: Sequence["Service"], done: Event) ->
     import pendulum
 
     from campaign.audience import sync
-    from campaign.db.engine import reading
+    from campaign.db.engine import read_session
 
     began = pendulum.now("UTC")
     shown = {one.id: bars.add_task(one.internal_name, total=one.followers_count, note="") for one in services}
     while not done.wait(0.3):
-        with reading() as session:
+        with read_session() as session:
             for run in sync.touched_since(session, began, list(shown)):
                 bars.update(shown[run.service_id], completed=run.followers_read, note=_note(run))
 
@@ -211,11 +211,11 @@ def _note(run: "SyncRun") -> str:
 def _watch_broadcast(bars: "Progress", delivery: "Delivery", done: Event) -> None:
     from campaign.broadcasts import waves
     from campaign.broadcasts.report import Numbers
-    from campaign.db.engine import reading
+    from campaign.db.engine import read_session
 
     bar = bars.add_task("", total=100)
     while not done.wait(2.0):
-        with reading() as session:
+        with read_session() as session:
             numbers = Numbers(waves.count_by_state(session, delivery.id))
         bars.update(bar, completed=numbers.percentage, description=numbers.in_words())
 

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from campaign.cli import output
 from campaign.cli.consent import SHOWN, AsJson, Limit, print_some, service_named
 from campaign.db import engine
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.errors import WrongUsage
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def visitors(
         raise WrongUsage("Choose --count or --limit; all of them are counted.")
     condition = None if where is None else _parse(where)
     engine.make_ready()
-    with reading() as session:
+    with read_session() as session:
         selection = _narrowed(people.selection_of(session, service, new_since, ended=ended), condition)
         if count:
             _print_count(people.count_visitors(session, selection), as_json=as_json)
@@ -128,12 +128,12 @@ def erase(
     from campaign.contacts import erasure
 
     engine.make_ready()
-    with reading() as session:
+    with read_session() as session:
         person = person_named(session, external_id, username, email)
         held = erasure.count_held(session, person)
     if not yes:
         _ask(person.called, held)
-    with writing(durable=True) as session:
+    with transaction(durable=True) as session:
         erasure.lock(session)
         person = person_named(session, external_id, username, email)
         erased = erasure.erase(session, person, pendulum.now("UTC"))
@@ -243,7 +243,7 @@ def list_contacts(
     from campaign.contacts import store as contacts
 
     engine.make_ready()
-    with reading() as session:
+    with read_session() as session:
         service_id = service_named(session, service).id if service else None
         rows = contacts.contacts_of(session, service_id, limit if as_json else limit or SHOWN)
         if as_json:
@@ -257,7 +257,7 @@ def show(external_id: ExternalId = "", username: Username = "", email: Email = "
     from campaign.contacts import store as contacts
 
     engine.make_ready()
-    with reading() as session:
+    with read_session() as session:
         person = person_named(session, external_id, username, email)
         document = contacts.as_document(session, person)
     show_person(document, as_json=as_json)
@@ -268,7 +268,7 @@ def export(external_id: ExternalId = "", username: Username = "", email: Email =
     from campaign.contacts import store as contacts
 
     engine.make_ready()
-    with reading() as session:
+    with read_session() as session:
         person = person_named(session, external_id, username, email)
         output.print_json(contacts.as_document(session, person))
 
@@ -284,7 +284,7 @@ def import_list(
     rows = output.read_rows(file, COLUMNS, NAMING, lambda cells: read_row(cells, now))
     engine.make_ready()
     imported = Imported(len(rows))
-    with writing(durable=True) as session:
+    with transaction(durable=True) as session:
         placed, problems = place(session, rows, imported)
         output.refuse(file, problems)
         write(session, placed, imported, now)

@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from campaign.cli import output
 from campaign.db import engine
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.errors import WrongUsage
 from campaign.services import store as services
 from campaign.settings import load_settings
@@ -74,7 +74,7 @@ def _show(
     if as_json and as_csv:
         raise WrongUsage("Choose --csv or --json; both do not fit into one output.")
     engine.make_ready()
-    with reading() as session:
+    with read_session() as session:
         found = read(session)
     if as_json:
         output.print_json(found.as_json())

@@ -484,13 +484,13 @@ def _connect(brand: SimulatedBrand) -> None:
 
 def _show_sync(title: str) -> None:
     from campaign.audience import sync as sync_runs
-    from campaign.db.engine import reading
+    from campaign.db.engine import read_session
     from campaign.services.store import find_service
 
     service, began = find_service(BRAND), datetime.now(UTC)
     with step(f"{title}, by an ad hoc run of the deployment"), output.progress([service]):
         _run_deployment()
-    with reading() as session:
+    with read_session() as session:
         runs = sync_runs.touched_since(session, began, [service.id])
     output.print_table([sync_runs.report_on(service, run.id).as_row() for run in runs])
 
@@ -512,13 +512,13 @@ def _run_deployment() -> None:
 def _show_visitors() -> None:
 
     from campaign.audience import visitors
-    from campaign.db.engine import reading
+    from campaign.db.engine import read_session
     from campaign.formatting import usd
     from campaign.limits import spend_cap as ledgers
     from campaign.services.store import find_service
 
     service = find_service(BRAND)
-    with reading() as session:
+    with read_session() as session:
         everybody = visitors.selection_of(session, BRAND, None, ended=False)
         count = visitors.count_visitors(session, everybody)
         sample = list(visitors.select_visitors(session, everybody, limit=5))

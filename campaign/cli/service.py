@@ -12,7 +12,7 @@ import typer
 
 from campaign.cli import output
 from campaign.cli.server import run_flow, server_in_use
-from campaign.db.engine import make_ready, reading, writing
+from campaign.db.engine import make_ready, read_session, transaction
 from campaign.errors import NotPossible, ServiceBlocked, Uncertain, Unsent, WrongUsage
 from campaign.formatting import usd
 from campaign.limits import spend_cap as ledgers
@@ -145,7 +145,7 @@ def save_new(values: dict[str, Any]) -> ServiceRow:
     from campaign.services.fields import read_fields
 
     fields = read_fields(values)
-    with writing() as session:
+    with transaction() as session:
         service = services.create(session, fields, pendulum.now("UTC"))
     return _with_spending(service)
 
@@ -155,7 +155,7 @@ def save_changed(handle: str, changes: dict[str, Any]) -> ServiceRow:
     from campaign.services.fields import read_fields
 
     service = find_service(handle)
-    with writing() as session:
+    with transaction() as session:
         row = services.get(session, service.id)
         fields = read_fields(services.read_values(session, row) | changes)
         services.change(session, row, fields, pendulum.now("UTC"))
@@ -177,7 +177,7 @@ def check_one(handle: str) -> ServiceRow:
 
 
 def _with_spending(service: Service) -> ServiceRow:
-    with reading() as session:
+    with read_session() as session:
         return ServiceRow(service, ledgers.spent(session, service.id, pendulum.now("UTC")))
 
 
@@ -340,7 +340,7 @@ def remove(
     row = one_named(handle)
     if not yes and not typer.confirm(f"Disconnect {row.service.internal_name}? Its visitors stay.", err=True):
         raise NotPossible("Nothing was changed.")
-    with writing() as session:
+    with transaction() as session:
         services.remove(session, services.get(session, row.service.id), pendulum.now("UTC"))
     show(row.describe() | {"state": "removed"}, as_json=as_json)
 

@@ -42,7 +42,7 @@ Found = tuple[Select[Any], Any]
 def join_link(service: str, delivery_id: int, visitor_id: int) -> str:
     """Where a person becomes a contact of a service (by internal name); empty without a public address.
 
-    The visitor of a post is NOBODY: whoever sees it clicks the same link.
+    The visitor of a post is NO_VISITOR: whoever sees it clicks the same link.
     """
     address = load_settings().public_url
     return f"{address}/join/{service}?i={sign(_PURPOSE, [delivery_id, visitor_id])}" if address else ""

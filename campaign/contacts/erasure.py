@@ -175,7 +175,7 @@ def _forget_messages(session: Session, person: Person, now: datetime) -> None:
     """Leave the lines of the log, so that its numbers stay: without a text, and each to a nobody of its own.
 
     The number of the message itself, made negative: none of a visitor's, and different in every delivery. A line
-    whose visitor is NOBODY would be a post's.
+    whose visitor is NO_VISITOR would be a post's.
     """
     is_pending = col(Message.state) == MessageState.PENDING
     changed: dict[str, Any] = {

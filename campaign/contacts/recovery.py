@@ -9,7 +9,7 @@ from sqlmodel import Session
 from campaign.consent import agreements
 from campaign.contacts import store as contacts
 from campaign.db import vault
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.errors import Refused, ServiceBlocked, Unsent, WrongUsage, XError
 from campaign.limits.spend_cap import paid
 from campaign.services import store as services
@@ -37,13 +37,13 @@ def keep_grant(session: Session, agreement: Agreement, grant: Grant, now: dateti
 
 
 def _read_grant(agreement_id: int) -> KeptGrant | None:
-    with reading() as session:
+    with read_session() as session:
         stored = vault.read(session, SecretKind.CONTACT_GRANT, agreement_id)
     return KeptGrant(int(stored["service_id"]), Grant.from_json(stored)) if stored else None
 
 
 def _delete_grant(agreement_id: int) -> None:
-    with writing() as session:
+    with transaction() as session:
         vault.delete(session, SecretKind.CONTACT_GRANT, agreement_id)
 
 
@@ -53,7 +53,7 @@ def _sign_in_with(service: Service, scopes: str) -> SignIn:
 
 def end_tokens() -> None:
     """Makes those tokens worthless at X that nothing is read with any more, and deletes them; X away: the next time."""
-    with reading() as session:
+    with read_session() as session:
         kept = vault.list_owners(session, SecretKind.CONTACT_GRANT)
         needed = agreements.still_waiting(session, kept)
     for agreement_id in kept:
@@ -66,7 +66,7 @@ def end_tokens() -> None:
 def _is_revoked(token: KeptGrant) -> bool:
     """Whether the token opens nothing any more, or cannot be revoked at all."""
     try:
-        with reading() as session:
+        with read_session() as session:
             service = services.get(session, token.service_id)
         _sign_in_with(service, token.grant.scopes).revoke(token.grant)
     except (Refused, ServiceBlocked, WrongUsage):
@@ -115,7 +115,7 @@ def recover_profiles() -> Recovered:
 
     What X does not answer now stays for the next time, token included.
     """
-    with reading() as session:
+    with read_session() as session:
         waiting = agreements.waiting(session)
     found = _sum([_recover(agreement) for agreement in waiting])
     end_tokens()
@@ -139,7 +139,7 @@ def _recover(agreement: Agreement) -> _End:
     kept = _read_grant(agreement.id)
     if kept is None:
         return _fail(agreement, _LOST) if agreement.agreed_at + _HAND_OVER < now else _End(AgreementState.AGREED)
-    with reading() as session:
+    with read_session() as session:
         service = services.get(session, agreement.service_id)
     try:
         sign_in = _sign_in_with(service, kept.grant.scopes)
@@ -165,7 +165,7 @@ def _again(error: XError, now: datetime) -> datetime | None:
 def _keep(agreement: Agreement, service: Service, profile: Profile) -> _End:
     """Keep a profile, unless the person took the agreement back meanwhile."""
     keys = contacts.keys_of(service.reconciliation)
-    with writing() as session:
+    with transaction() as session:
         row = agreements.lock(session, agreement.id)
         if row is None:
             return _End(AgreementState.WITHDRAWN)
@@ -178,7 +178,7 @@ def _keep(agreement: Agreement, service: Service, profile: Profile) -> _End:
 
 
 def _fail(agreement: Agreement, sentence: str) -> _End:
-    with writing() as session:
+    with transaction() as session:
         if row := agreements.lock(session, agreement.id):
             row.reason = sentence
             row.become(AgreementState.FAILED)

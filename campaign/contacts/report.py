@@ -14,7 +14,7 @@ from campaign.consent import permission
 from campaign.reporting.document import Cell, Document, Section
 from models import (
     MAIN,
-    NOBODY,
+    NO_VISITOR,
     Agreement,
     AgreementState,
     Delivery,
@@ -201,7 +201,7 @@ def _steps(service_id: int) -> dict[str, Any]:
         .where(
             col(Delivery.is_invitation),
             col(Message.service_id) == service_id,
-            col(Message.visitor_id) != NOBODY,
+            col(Message.visitor_id) != NO_VISITOR,
             col(Message.proof_number) == MAIN,
             col(Message.state).in_(permission.REACHED_STATES),
         )
@@ -224,7 +224,7 @@ def _opened(service_id: int) -> Any:
     opened = select(col(InvitationOpening.delivery_id), func.count()).join(Message, got)
     is_main = col(Message.proof_number) == MAIN
     of_service = opened.where(
-        col(Message.service_id) == service_id, is_main, col(InvitationOpening.visitor_id) != NOBODY
+        col(Message.service_id) == service_id, is_main, col(InvitationOpening.visitor_id) != NO_VISITOR
     )
     return of_service.group_by(col(InvitationOpening.delivery_id))
 

@@ -116,7 +116,7 @@ def check_reachable() -> None:
 
 
 @contextmanager
-def reading() -> Iterator[Session]:
+def read_session() -> Iterator[Session]:
     """Give a session to read with; raises NotPossible when the database is gone."""
     with said_plainly(), Session(engine(), expire_on_commit=False) as session:
         yield session
@@ -133,7 +133,7 @@ def _writer(database: Engine, *, durable: bool = False) -> Engine:
 
 
 @contextmanager
-def writing(*, durable: bool = False) -> Iterator[Session]:
+def transaction(*, durable: bool = False) -> Iterator[Session]:
     """One step, one transaction: committed at the end, rolled back when anything goes wrong.
 
     `durable` is for the delivery log: what is committed survives a power failure on SQLite too.

@@ -20,7 +20,7 @@ from sqlalchemy import bindparam, text
 from sqlalchemy import delete as delete_from
 from sqlmodel import Session, col, select
 
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.errors import WrongUsage
 from campaign.settings import load_settings, split_keys
 from models import Secret, SecretKind
@@ -68,7 +68,7 @@ def read(session: Session, kind: SecretKind, owner_id: int) -> dict[str, str] | 
             return values
         # A rotation may have ended after the token was read, or after this session began, which SQLite shows the
         # rows of that moment.
-        with reading() as fresh:
+        with read_session() as fresh:
             token = _token(fresh, kind, owner_id)
     if kind is not SecretKind.KEY_CHECK:
         check_key(session)
@@ -105,10 +105,10 @@ def rotate_key(now: datetime) -> int:
     May be killed at any point and run again, while other processes read and write secrets.
     """
     # Durable: after a power failure the database must not need the keys that are dropped below.
-    with writing(durable=True) as session:
+    with transaction(durable=True) as session:
         count = _encrypt_all_again(session, now)
     if not _is_key_given():
-        with writing() as session:
+        with transaction() as session:
             _drop_unused_keys(session)
     return count
 

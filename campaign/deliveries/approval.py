@@ -11,7 +11,7 @@ from typing import Any
 import pendulum
 from sqlmodel import Session, col, select
 
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Draft, LoadedFile, RenderedPart
@@ -224,13 +224,13 @@ def refuse_errors(name: str, analysis: "Analysis") -> None:
 
 def due_deliveries() -> list[str]:
     """Returns the names of the deliveries whose time has come."""
-    with writing() as session:
+    with transaction() as session:
         return [delivery.name for delivery in deliveries.due(session, pendulum.now("UTC"))]
 
 
 def opens_at(name: str) -> datetime | None:
     """Returns the contact date of a confirmed delivery that is not due yet: it can still be changed until then."""
-    with reading() as session:
+    with read_session() as session:
         delivery = deliveries.named(session, name)
     if delivery.state is not DeliveryState.CONFIRMED:
         return None

@@ -7,7 +7,7 @@ import pendulum
 from sqlmodel import Session
 
 from campaign.audience import visitors
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import approval, log
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Draft, delivery_name
@@ -15,7 +15,7 @@ from campaign.deliveries.log import purpose_of
 from campaign.errors import NotPossible, WrongUsage
 from campaign.limits import spend_cap
 from campaign.services.store import choose_services
-from models import NOBODY, Delivery, DeliveryState, Message, MessageState, Service
+from models import NO_VISITOR, Delivery, DeliveryState, Message, MessageState, Service
 
 
 def current_user() -> str:
@@ -30,7 +30,7 @@ def compose(draft: Draft, *, actor: str, flow_run_id: str | None = None, templat
     """Makes a delivery; raises WrongUsage when a service is unknown. A run started again finds the one it made."""
     services, proof = _services_of(draft)
     now = pendulum.now("UTC")
-    with writing() as session:
+    with transaction() as session:
         if flow_run_id and (known := deliveries.composed_by(session, flow_run_id)):
             return known
         name = _free_name(session, draft, now)
@@ -42,7 +42,7 @@ def compose(draft: Draft, *, actor: str, flow_run_id: str | None = None, templat
 def recompose(name: str, draft: Draft, *, actor: str) -> Delivery:
     """Changes a delivery to what is described; its analysis and its confirmation are void."""
     services, proof = _services_of(draft)
-    with writing() as session:
+    with transaction() as session:
         delivery = deliveries.named(session, name)
         deliveries.change(session, delivery, draft, services, proof, actor=actor, now=pendulum.now("UTC"))
         return delivery
@@ -63,7 +63,7 @@ def _free_name(session: Session, draft: Draft, now: datetime) -> str:
 
 def reject(name: str, actor: str, comment: str = "") -> Delivery:
     """Rejects a delivery: it goes back to editing."""
-    with writing() as session:
+    with transaction() as session:
         delivery = deliveries.named(session, name)
         approval.reject(session, delivery, actor, comment, pendulum.now("UTC"))
         return delivery
@@ -76,7 +76,7 @@ def pause(name: str, actor: str) -> Delivery:
 
 def resume(name: str, actor: str) -> Delivery:
     """Lets a paused delivery go on with the next run."""
-    with writing() as session:
+    with transaction() as session:
         delivery = deliveries.named(session, name)
         if delivery.state is not DeliveryState.PAUSED:
             words = delivery.state.value.replace("_", " ")
@@ -88,7 +88,7 @@ def resume(name: str, actor: str) -> Delivery:
 
 def resume_if_paused(name: str, actor: str) -> None:
     """Resumes a delivery if it is paused."""
-    with reading() as session:
+    with read_session() as session:
         is_paused = deliveries.named(session, name).state is DeliveryState.PAUSED
     if is_paused:
         resume(name, actor)
@@ -100,7 +100,7 @@ def stop(name: str, actor: str) -> Delivery:
 
 
 def _move(name: str, state: DeliveryState, actor: str) -> Delivery:
-    with writing() as session:
+    with transaction() as session:
         delivery = deliveries.named(session, name)
         deliveries.move(session, delivery, state, actor, pendulum.now("UTC"))
         if delivery.is_over:
@@ -113,7 +113,7 @@ def record_by_hand(name: str, actor: str, sent_id: str | None, to: str = "") -> 
 
     `to` says whose message it is; without it the first one is decided.
     """
-    with writing() as session:
+    with transaction() as session:
         delivery = deliveries.named(session, name)
         message = _the_uncertain_one(session, delivery, to)
         now = pendulum.now("UTC")
@@ -122,9 +122,9 @@ def record_by_hand(name: str, actor: str, sent_id: str | None, to: str = "") -> 
             log.record_outcome(session, message, MessageState.PENDING, now)
         else:
             _check_id(session, sent_id)
-            spend_cap.keep(session, message.service_id, purpose_of(message.id))
+            spend_cap.charge_reserved(session, message.service_id, purpose_of(message.id))
             log.record_outcome(session, message, MessageState.SENT, now, x_id=sent_id)
-        what = f"Message {message.id}" if message.visitor_id != NOBODY else f"Part {message.part}"
+        what = f"Message {message.id}" if message.visitor_id != NO_VISITOR else f"Part {message.part}"
         detail = f"{what} is {'on X as ' + sent_id if sent_id else 'not on X'}."
         deliveries.note(session, delivery, "settled", actor, now, detail)
         if delivery.is_over:

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from campaign.db.json_rows import as_ids, as_rows, ids_given, is_on_postgresql, rows_of
 from campaign.deliveries.draft import RenderedPart
-from models import MAIN, NOBODY, OVER, Delivery, DeliveryState, Message, MessageState, UploadedFile
+from models import MAIN, NO_VISITOR, OVER, Delivery, DeliveryState, Message, MessageState, UploadedFile
 
 #: A file that X forgets so soon is uploaded again.
 _STILL_GOOD = timedelta(minutes=10)
@@ -192,7 +192,7 @@ def cancel_pending(session: Session, delivery: Delivery, now: datetime, reason: 
     given = {"state": MessageState.CANCELLED, "settled_at": now}
     of_it = update(Message).where(col(Message.delivery_id) == delivery.id)
     pending = of_it.where(col(Message.state) == MessageState.PENDING).values(**given, reason=reason)
-    refused = of_it.where(col(Message.state) == MessageState.REFUSED, col(Message.visitor_id) == NOBODY)
+    refused = of_it.where(col(Message.state) == MessageState.REFUSED, col(Message.visitor_id) == NO_VISITOR)
     session.execute(refused.values(**given))
     return int(session.connection().execute(pending).rowcount)
 
@@ -201,7 +201,7 @@ def left_behind(session: Session) -> list[Message]:
     """Returns what may or may not be out of posts that do not go on, and of their proofs, the oldest first."""
     unsettled = select(Message).join(Delivery, col(Delivery.id) == col(Message.delivery_id))
     goes_on = (col(Delivery.state) == DeliveryState.IN_PROGRESS) & (col(Message.proof_number) == MAIN)
-    wanted = unsettled.where(col(Message.state).in_(_UNSETTLED), ~goes_on, col(Message.visitor_id) == NOBODY)
+    wanted = unsettled.where(col(Message.state).in_(_UNSETTLED), ~goes_on, col(Message.visitor_id) == NO_VISITOR)
     return list(session.exec(wanted.order_by(col(Message.id))))
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import LoadedFile
@@ -44,7 +44,7 @@ class Sender:
 
     def book_failure(self, purpose: str, error: XError, now: datetime) -> None:
         """Books what a failed call cost, in a transaction of its own."""
-        with writing() as session:
+        with transaction() as session:
             book_failed_call(session, self.service.id, purpose, error, now)
 
 
@@ -70,11 +70,11 @@ def media_id_of(
     """
     media = MediaFile(file.path, file.media_type, file.kind, file.alt_text, for_messages=for_messages)
     service_id, purpose = sender.service.id, f"uploading {file.sha256[:12]}"
-    with reading() as session:
+    with read_session() as session:
         known = log.uploaded(session, service_id, file.sha256, media.category, file.alt_text, sender.clock())
     if known:
         return known
-    with writing() as session:
+    with transaction() as session:
         price = sender.gateway.alt_text_price
         if file.alt_text and not spend_cap.reserve(session, service_id, purpose, price, 1, sender.clock()):
             return sender.progress(End.CAPPED, "This month's spend cap is reached; raise it or wait.")
@@ -83,7 +83,7 @@ def media_id_of(
     except XError as error:
         sender.book_failure(purpose, error, sender.clock())
         raise
-    with writing() as session:
+    with transaction() as session:
         spend_cap.record_cost(session, service_id, purpose, answer.receipts, sender.clock())
         uploaded = UploadedFile(
             service_id=service_id,

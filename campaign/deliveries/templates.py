@@ -6,7 +6,7 @@ from sqlalchemy import delete as delete_rows
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Content, Draft
 from campaign.errors import NotPossible, WrongUsage
@@ -76,7 +76,7 @@ def delete(session: Session, name: str) -> None:
 
 def template_for(kind: DeliveryKind | None, name: str | None) -> DeliveryTemplate:
     """The template that a new delivery starts from; raises WrongUsage when it is one for another kind."""
-    with reading() as session:
+    with read_session() as session:
         template = named(session, name or DEFAULTS[kind or DeliveryKind.POST])
     if kind not in {None, template.kind}:
         raise WrongUsage(f"The template {template.name} is for deliveries of the kind {template.kind.value}.")
@@ -85,7 +85,7 @@ def template_for(kind: DeliveryKind | None, name: str | None) -> DeliveryTemplat
 
 def save_template(delivery_name: str, name: str, *, with_content: bool) -> DeliveryTemplate:
     """Make the settings of a delivery a template, or the new content of one; raises WrongUsage, NotPossible."""
-    with writing() as session:
+    with transaction() as session:
         delivery = deliveries.named(session, delivery_name)
         draft: Draft = deliveries.draft_of(session, delivery)
         return save(session, name, delivery.label or name, draft, with_content=with_content)
@@ -93,13 +93,13 @@ def save_template(delivery_name: str, name: str, *, with_content: bool) -> Deliv
 
 def duplicate_template(name: str, new_name: str, label: str | None) -> DeliveryTemplate:
     """Copy a template to a name that is not taken; raises WrongUsage, NotPossible."""
-    with writing() as session:
+    with transaction() as session:
         return duplicate(session, name, new_name, label)
 
 
 def delete_template(name: str) -> None:
     """Forget a template; raises WrongUsage when there is none, NotPossible when it is built in."""
-    with writing() as session:
+    with transaction() as session:
         delete(session, name)
 
 

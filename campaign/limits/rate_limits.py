@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from campaign.limits.quiet_hours import QuietHours
 from campaign.x.types import Receipt, Window, opens_at
-from models import MAIN, NOBODY, Budget, Delivery, DeliveryState, Message, MessageState, Service, WindowName
+from models import MAIN, NO_VISITOR, Budget, Delivery, DeliveryState, Message, MessageState, Service, WindowName
 from models.base import Moment
 from models.message import TRIED
 
@@ -87,7 +87,7 @@ _BEING_SENT = (
     .where(
         col(Message.service_id).in_(bindparam("service_ids", expanding=True)),
         col(Message.state) == MessageState.SENDING,
-        col(Message.visitor_id) != NOBODY,
+        col(Message.visitor_id) != NO_VISITOR,
     )
     .group_by(col(Message.service_id))
 )
@@ -134,7 +134,7 @@ def with_unsettled(session: Session) -> list[int]:
     """The services with messages of which nobody knows what came."""
     states = col(Message.state).in_([MessageState.SENDING, MessageState.UNCERTAIN])
     rows = sa_select(col(Service.id)).where(
-        exists().where(col(Message.service_id) == col(Service.id), states, col(Message.visitor_id) != NOBODY)
+        exists().where(col(Message.service_id) == col(Service.id), states, col(Message.visitor_id) != NO_VISITOR)
     )
     return list(session.scalars(rows))
 

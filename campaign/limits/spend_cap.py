@@ -21,7 +21,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Session, SQLModel, col
 
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.errors import ServiceBlocked, Uncertain, XError
 from campaign.formatting import usd
 from campaign.limits import rate_limits
@@ -73,9 +73,9 @@ _UNSETTLED: tuple[ColumnElement[bool], ...] = (
 # Built once, for building one takes longer than running it.
 _RELEASE = delete(_CHARGE).where(*_UNSETTLED)
 _KEPT = bindparam("kept", type_=BigInteger())
-_GIVE_BACK = update(_CHARGE).where(*_UNSETTLED).values(resources=_KEPT, amount=_UNIT_PRICE * _KEPT)
+_LOWER = update(_CHARGE).where(*_UNSETTLED).values(resources=_KEPT, amount=_UNIT_PRICE * _KEPT)
 _LOST = case((_CHARGE.c.resources > _KEPT, _KEPT), else_=_CHARGE.c.resources)
-_GIVE_UP_OLDER = (
+_CHARGE_OLDER = (
     update(_CHARGE)
     .where(*_UNSETTLED, _CHARGE.c.at < bindparam("today"))
     .values(settled=True, resources=_LOST, amount=_UNIT_PRICE * _LOST)
@@ -88,7 +88,7 @@ _BOOK = insert(_CHARGE)
 
 
 def spent(session: Session, service_id: int, now: datetime) -> Decimal:
-    """Sum what a service was charged in this calendar month (UTC), in US dollars; what is set aside counts."""
+    """Sum what a service was charged in this calendar month (UTC), in US dollars; what is reserved counts."""
     sum_: Decimal | None = session.connection().scalar(_SPENT, {"service": service_id, "month": month_of(now)})
     return sum_ or Decimal(0)
 
@@ -101,8 +101,8 @@ def left(session: Session, service_id: int, now: datetime) -> Decimal:
     return max(Decimal(0), (cap or Decimal(0)) - spent(session, service_id, now))
 
 
-def taken_over(session: Session, service_id: int, purpose: str, now: datetime) -> Decimal:
-    """Sum what an earlier call of today left set aside, which the next `reserve` for its purpose takes over."""
+def reserved_today(session: Session, service_id: int, purpose: str, now: datetime) -> Decimal:
+    """Sums what an earlier call of today left reserved, which the next `reserve` for its purpose takes over."""
     today = select(func.sum(Charge.amount)).where(*_UNSETTLED, col(Charge.at) >= day_of(now))
     return session.scalar(today, {"service": service_id, "purpose": purpose}) or Decimal(0)
 
@@ -110,13 +110,13 @@ def taken_over(session: Session, service_id: int, purpose: str, now: datetime) -
 def reserve(
     session: Session, service_id: int, purpose: str, price: Price, wanted: int, now: datetime, *, at_once: int = 0
 ) -> int:
-    """Set the most that calls can cost aside, before they are made; returns for how many of `wanted` resources it is.
+    """Reserves the most that calls can cost, before they are made; returns for how many of `wanted` resources it is.
 
     What an earlier call of today left unsettled is taken over: X charges a resource once in a UTC day, so asking
     again for what a lost answer may have cost already costs nothing more. What is older counts in full, or for the
     `at_once` resources that can have been asked for at the same time, where `wanted` covers more calls than those.
     """
-    _give_up_older(session, service_id, purpose, now, at_once)
+    _charge_older(session, service_id, purpose, now, at_once)
     release(session, service_id, purpose)
     resources = affordable(left(session, service_id, now), price.usd, wanted)
     if resources:
@@ -124,20 +124,20 @@ def reserve(
     return resources
 
 
-def _give_up_older(session: Session, service_id: int, purpose: str, now: datetime, at_once: int) -> None:
-    """Count what calls before today may have cost, for nobody will ever know."""
+def _charge_older(session: Session, service_id: int, purpose: str, now: datetime, at_once: int) -> None:
+    """Charges what calls before today may have cost: it will never be known."""
     given = {"service": service_id, "purpose": purpose, "today": day_of(now), "kept": at_once or _ALL}
-    session.connection().execute(_GIVE_UP_OLDER, given)
+    session.connection().execute(_CHARGE_OLDER, given)
 
 
 def record_cost(
     session: Session, service_id: int, purpose: str, receipts: Iterable[Receipt], now: datetime, *, keep: int = 0
 ) -> Decimal:
-    """Replace what was set aside by what the answered calls cost, and note their limits; returns the cost.
+    """Replaces what was reserved by what the answered calls cost, and note their limits; returns the cost.
 
-    `keep` is for how many resources money stays aside, for the calls that follow; never more than there was.
+    `keep` is for how many resources money stays reserved, for the calls that follow; never more than there was.
     """
-    give_back(session, service_id, purpose, keep=keep)
+    release(session, service_id, purpose, keep=keep)
     cost = Decimal(0)
     for receipt in receipts:
         charge(session, service_id, receipt, now)
@@ -147,28 +147,21 @@ def record_cost(
 
 
 def charge(session: Session, service_id: int, receipt: Receipt, now: datetime) -> None:
-    """Write down what a call cost, if anything."""
+    """Charges what a call cost, if anything."""
     if receipt.resources:
         _book(session, service_id, receipt.endpoint, receipt.price, receipt.resources, now, settled=True)
 
 
-def give_back(session: Session, service_id: int, purpose: str, *, keep: int) -> None:
-    """Give back what was set aside but for so many resources; never more than there was."""
-    if keep:
-        session.connection().execute(_GIVE_BACK, {"service": service_id, "purpose": purpose, "kept": keep})
-    else:
-        release(session, service_id, purpose)
-
-
-def keep(session: Session, service_id: int, purpose: str) -> None:
-    """Count what was set aside as charged: the call was made, whatever its answer was."""
+def charge_reserved(session: Session, service_id: int, purpose: str) -> None:
+    """Charges what was reserved: the call was made, whatever its answer was."""
     charged = update(_CHARGE).where(*_UNSETTLED).values(settled=True)
     session.connection().execute(charged, {"service": service_id, "purpose": purpose})
 
 
-def release(session: Session, service_id: int, purpose: str) -> None:
-    """Give back what was set aside: X surely did nothing."""
-    session.connection().execute(_RELEASE, {"service": service_id, "purpose": purpose})
+def release(session: Session, service_id: int, purpose: str, *, keep: int = 0) -> None:
+    """Releases what was reserved, but for `keep` resources; never more than there was."""
+    statement = _LOWER if keep else _RELEASE
+    session.connection().execute(statement, {"service": service_id, "purpose": purpose, "kept": keep})
 
 
 def _book(
@@ -201,7 +194,7 @@ def used_up(service: Service) -> ServiceBlocked:
 
 def check_affordable(service: Service, price: Price) -> None:
     """Raise ServiceBlocked when this month's spend cap of the service allows no more of these."""
-    with reading() as session:
+    with read_session() as session:
         if left(session, service.id, pendulum.now("UTC")) < price.usd:
             raise used_up(service)
 
@@ -209,9 +202,9 @@ def check_affordable(service: Service, price: Price) -> None:
 def paid(service: Service, purpose: str, price: Price, call: Callable[[], Answer[T]]) -> T:
     """Make a call that reads one thing; raises ServiceBlocked when that costs too much, and what the call raises.
 
-    `purpose` is this call's own: calls that run side by side for one service set their money aside each.
+    `purpose` is this call's own: calls that run side by side for one service reserve their money each.
     """
-    with writing() as session:
+    with transaction() as session:
         if not reserve(session, service.id, purpose, price, 1, pendulum.now("UTC")):
             raise used_up(service)
     try:
@@ -219,21 +212,21 @@ def paid(service: Service, purpose: str, price: Price, call: Callable[[], Answer
     except XError as error:
         record_failed_call(service.id, purpose, error)
         raise
-    with writing() as session:
+    with transaction() as session:
         record_cost(session, service.id, purpose, answer.receipts, pendulum.now("UTC"))
     return answer.value
 
 
 def record_failed_call(service_id: int, purpose: str, error: XError) -> Decimal:
     """Book the calls that X did answer, in a transaction of their own; see `book_failed_call`."""
-    with writing() as session:
+    with transaction() as session:
         return book_failed_call(session, service_id, purpose, error, pendulum.now("UTC"))
 
 
 def book_failed_call(session: Session, service_id: int, purpose: str, error: XError, now: datetime) -> Decimal:
     """Book the calls that X did answer and return their cost, in US dollars.
 
-    Money set aside stays so where X may have acted without telling.
+    What was reserved stays so where X may have acted without an answer.
     """
     if not isinstance(error, Uncertain):
         return record_cost(session, service_id, purpose, error.receipts, now)
@@ -242,25 +235,27 @@ def book_failed_call(session: Session, service_id: int, purpose: str, error: XEr
     return Decimal(0)
 
 
-def keep_aside(
+def reserve_beyond_cap(
     session: Session, service: Service, endpoint: str, purposes: Sequence[str], price: Price, now: datetime
 ) -> None:
-    """Keep the money of each call aside, whatever the cap says, and take them off what X allows."""
+    """Reserves the money of each call, whatever the cap allows, and subtracts the calls from the budgets of X."""
     if not purposes:
         return
     charge = {"service_id": service.id, "at": now, "item": price.item, "resources": 1, "settled": False}
     money = {"unit_price": price.usd, "amount": price.usd}
     session.execute(insert(Charge), [{**charge, **money, "endpoint": purpose} for purpose in purposes])
-    _use_up(session, service, endpoint, len(purposes))
+    _lower_budgets(session, service, endpoint, len(purposes))
 
 
-def _use_up(session: Session, service: Service, endpoint: str, calls: int) -> None:
-    """X's last figures do not have these calls in them; the next answer brings new ones."""
+def _lower_budgets(session: Session, service: Service, endpoint: str, calls: int) -> None:
+    """Subtracts calls that are not in X's last figures; the next answer brings new ones."""
     lock_app(session, service)
     is_shared = (col(Budget.window) == WindowName.APP_DAY) & col(Budget.service_id).in_(of_same_app(session, service))
     left = col(Budget.remaining) - calls
-    told = update(Budget).where(col(Budget.endpoint) == endpoint, (col(Budget.service_id) == service.id) | is_shared)
-    session.execute(told.values(remaining=case((left > 0, left), else_=0)))
+    statement = update(Budget).where(
+        col(Budget.endpoint) == endpoint, (col(Budget.service_id) == service.id) | is_shared
+    )
+    session.execute(statement.values(remaining=case((left > 0, left), else_=0)))
 
 
 def release_lost(session: Session, service_id: int, purposes: Sequence[str]) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from sqlmodel import Session
 
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
 from campaign.deliveries.log import purpose_of
 from campaign.deliveries.progress import End, Progress
@@ -70,7 +70,7 @@ def look_for(sender: PostSender, message: Message) -> Progress | None:
 
 
 def _attempt_of(sender: PostSender, message: Message) -> Attempt:
-    with reading() as session:
+    with read_session() as session:
         before = reply_to(sender, session, message.part)
     armed_at = message.armed_at or sender.clock()
     return Attempt(message.text, before, message.first_armed_at or armed_at, armed_at)
@@ -78,7 +78,7 @@ def _attempt_of(sender: PostSender, message: Message) -> Attempt:
 
 def _ask_x(sender: PostSender, message: Message, attempt: Attempt) -> Lookup | Progress:
     gateway, purpose, service_id = sender.gateway, f"looking for message {message.id}", sender.service.id
-    with writing() as session:
+    with transaction() as session:
         now = sender.clock()
         if opens_at := rate_limits.calls_open_at(session, service_id, [gateway.timeline_endpoint], now):
             return sender.progress(End.WAITING, "X allows no more calls for now.", opens_at)
@@ -100,14 +100,14 @@ def _ask_x(sender: PostSender, message: Message, attempt: Attempt) -> Lookup | P
 
 def _paid(sender: PostSender, purpose: str, answer: Answer[list[OwnPost]], at_most: int, asked_at: datetime) -> Lookup:
     """Books a look-up, which is as old as its question: what X did after that may be missing."""
-    with writing() as session:
+    with transaction() as session:
         spend_cap.record_cost(session, sender.service.id, purpose, answer.receipts, sender.clock())
     read = sum(receipt.resources for receipt in answer.receipts)
     return Lookup(answer.value, asked_at, is_complete=read <= at_most - sender.gateway.shortest_timeline_page)
 
 
 def _settle(sender: PostSender, message: Message, attempt: Attempt, lookup: Lookup) -> Progress | None:
-    with writing() as session:
+    with transaction() as session:
         known = log.get(session, message.id)
         if known.state is MessageState.SENDING:
             log.record_outcome(session, known, MessageState.UNCERTAIN, lookup.at, reason="X's answer was lost.")

@@ -9,7 +9,7 @@ import pendulum
 from sqlmodel import Session, col, select
 
 from campaign.consent import agreements
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import approval, links, media
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import fingerprint
@@ -26,7 +26,7 @@ from campaign.reporting.markdown import as_markdown
 from campaign.services.connection import check_if_due
 from campaign.settings import load_settings
 from campaign.x import prices
-from models import NOBODY, ApiVersion, Delivery, Message, MessageState, Service
+from models import NO_VISITOR, ApiVersion, Delivery, Message, MessageState, Service
 
 
 def recent_texts(session: Session, service_id: int, since: datetime, but: Delivery) -> tuple[str, ...]:
@@ -63,7 +63,7 @@ class RenderedPost(Rendered):
 
 def render_post(name: str) -> RenderedPost:
     """Renders a post and reads its files, without analysing it; raises WrongUsage for an unknown name."""
-    with reading() as session:
+    with read_session() as session:
         delivery = deliveries.named(session, name)
         draft, version = deliveries.draft_of(session, delivery), deliveries.version_of(session, delivery)
         services = deliveries.targets_of(session, delivery)
@@ -77,7 +77,7 @@ def render_post(name: str) -> RenderedPost:
 def analyse_post(post: RenderedPost) -> Analysis:
     """Finds what is wrong with a rendered post, what it costs and when it goes out; keeps and sends nothing."""
     delivery, now = post.delivery, pendulum.now("UTC")
-    with reading() as session:
+    with read_session() as session:
         targets = [
             replace(target, **_figures(session, service, delivery, now))
             for target, service in zip(post.targets, post.services, strict=True)
@@ -100,7 +100,7 @@ def analyse_post(post: RenderedPost) -> Analysis:
 
 def analyse_delivery(name: str, actor: str) -> Analysed[RenderedPost]:
     """Analyses a post and keeps the result; accounts that were not checked for a day are checked first."""
-    with reading() as session:
+    with read_session() as session:
         delivery = deliveries.named(session, name)
         proof = session.get(Service, delivery.proof_service_id) if delivery.proof_service_id else None
         services = [*deliveries.targets_of(session, delivery), *([proof] if proof else [])]
@@ -109,7 +109,7 @@ def analyse_delivery(name: str, actor: str) -> Analysed[RenderedPost]:
             check_if_due(service)
     rendered = render_post(name)
     analysed = Analysed(rendered, analyse_post(rendered))
-    with writing() as session:
+    with transaction() as session:
         approval.keep_analysis(session, analysed, actor, pendulum.now("UTC"))
     return analysed
 
@@ -145,7 +145,9 @@ def _target(service: Service, delivery: Delivery) -> Target:
             ("name", name),
             ("username", service.x_username or service.internal_name),
         ),
-        join_link=agreements.join_link(service.internal_name, delivery.id, NOBODY) if delivery.is_invitation else "",
+        join_link=agreements.join_link(service.internal_name, delivery.id, NO_VISITOR)
+        if delivery.is_invitation
+        else "",
     )
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 import pendulum
 from sqlmodel import Session
 
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.db.locks import Claim, claim
 from campaign.deliveries import links
 from campaign.deliveries import log as messages
@@ -58,7 +58,7 @@ def publish_next(sender: PostSender, message: Message, media_ids: tuple[str, ...
 
 
 def _as_written(message: Message) -> str:
-    with reading() as session:
+    with read_session() as session:
         return links.text_of(session, message)
 
 
@@ -81,7 +81,7 @@ class _Armed:
 
 def _arm(sender: PostSender, message: Message) -> _Armed | Progress:
     """Commits that the call is about to be made, after the last check whether it still may."""
-    with writing(durable=True) as session:
+    with transaction(durable=True) as session:
         now = sender.clock()
         delivery = deliveries.get(session, sender.delivery_id)
         if reason := why_halted(session, delivery, sender.version, sender.proof_number, now):
@@ -98,7 +98,7 @@ def _arm(sender: PostSender, message: Message) -> _Armed | Progress:
 
 
 def _settle_sent(sender: PostSender, message: Message, answer: Answer[str]) -> None:
-    with writing(durable=True) as session:
+    with transaction(durable=True) as session:
         now, known = sender.clock(), messages.get(session, message.id)
         spend_cap.record_cost(session, sender.service.id, purpose_of(known.id), answer.receipts, now)
         messages.record_outcome(session, known, MessageState.SENT, now, x_id=answer.value)
@@ -106,7 +106,7 @@ def _settle_sent(sender: PostSender, message: Message, answer: Answer[str]) -> N
 
 def _settle_failure(sender: PostSender, message: Message, error: XError) -> Progress | None:
     """Records what a failed call means for the part; returns how to go on."""
-    with writing(durable=True) as session:
+    with transaction(durable=True) as session:
         now, known = sender.clock(), messages.get(session, message.id)
         state = _state_after(known, error)
         book_failed_call(session, sender.service.id, purpose_of(known.id), error, now)
@@ -140,7 +140,7 @@ def _upload(sender: PostSender, message: Message, on_progress: OnUpload) -> tupl
             ids.append(media_id)
     except Refused as error:
         reason = f"X does not take one of its files: {error}"
-        with writing() as session:
+        with transaction() as session:
             known, refused = messages.get(session, message.id), MessageState.REFUSED
             messages.record_outcome(session, known, refused, sender.clock(), reason=reason, reason_code=error.reason)
         return sender.progress(End.REFUSED, f"Part {message.part}: {reason}")
@@ -181,7 +181,7 @@ def _one_step(sender: PostSender, message: Message, on_progress: OnUpload) -> Pr
 
 def _closed(sender: PostSender) -> Progress | None:
     """Returns when X takes posts again, if it takes none for now."""
-    with reading() as session:
+    with read_session() as session:
         endpoints = [sender.gateway.post_endpoint]
         opens_at = rate_limits.calls_open_at(session, sender.service.id, endpoints, sender.clock())
     return sender.progress(End.WAITING, "X allows no more calls for now.", opens_at) if opens_at else None
@@ -227,7 +227,7 @@ def begin(name: str, actor: str) -> RenderedPost:
     post, now = render_post(name), pendulum.now("UTC")
     if post.delivery.kind is not DeliveryKind.POST:
         raise WrongUsage(f"{name} is a broadcast of direct messages; run dm-broadcast for it.")
-    with writing() as session:
+    with transaction() as session:
         delivery = deliveries.get(session, post.delivery.id)
         is_new = delivery.state is not DeliveryState.IN_PROGRESS
         reason = start_delivery(session, delivery, post.fingerprint, actor, now)
@@ -291,20 +291,20 @@ def work_on(service: Service, post: RenderedPost, steps: Steps = DIRECT) -> Prog
 
 def settle_left_behind() -> None:
     """Looks up unknown outcomes of deliveries that do not go on: stopped, paused, over, or their proofs."""
-    with reading() as session:
+    with read_session() as session:
         left = messages.left_behind(session)
         found = [(deliveries.get(session, one.delivery_id), services.get(session, one.service_id), one) for one in left]
     for delivery, service, message in found:
         with suppress(XError, NotPossible), claim(service.id, service.internal_name, Claim.POSTS):
             look_for(_sender(service, delivery, {}, "", message.proof_number), message)
         if delivery.is_over:
-            with writing() as session:
+            with transaction() as session:
                 messages.cancel_pending(session, deliveries.get(session, delivery.id), _now())
 
 
 def targets_left(post: RenderedPost) -> list[Service]:
     """Returns the accounts on which something is not out."""
-    with reading() as session:
+    with read_session() as session:
         log = messages.of_delivery(session, deliveries.get(session, post.delivery.id))
         open_ids = {one.service_id for one in log if one.state not in {MessageState.SENT, MessageState.CANCELLED}}
         return [services.get(session, service_id) for service_id in sorted(open_ids)]
@@ -312,7 +312,7 @@ def targets_left(post: RenderedPost) -> list[Service]:
 
 def conclude(name: str) -> DeliveryReport:
     """Brings the state of a delivery in line with its log, and reports on it."""
-    with writing() as session:
+    with transaction() as session:
         delivery, now = deliveries.named(session, name), pendulum.now("UTC")
         log = messages.of_delivery(session, delivery)
         if delivery.state is DeliveryState.IN_PROGRESS:
@@ -350,7 +350,7 @@ def send_proof(name: str, actor: str, steps: Steps = DIRECT) -> Progress:
 
 def _plan_proof(post: RenderedPost, actor: str) -> tuple[Service, int]:
     """Gives the proof its number and writes its log."""
-    with writing() as session:
+    with transaction() as session:
         delivery, now = deliveries.get(session, post.delivery.id), pendulum.now("UTC")
         service = services.get(session, delivery.proof_service_id or 0)
         delivery.proofs += 1
@@ -365,7 +365,7 @@ def _plan_proof(post: RenderedPost, actor: str) -> tuple[Service, int]:
 
 def withdraw(name: str, actor: str, *, proofs: bool) -> int:
     """Deletes from X what is out of a delivery, or of its proofs; the last part first. Returns how many posts."""
-    with reading() as session:
+    with read_session() as session:
         delivery = deliveries.named(session, name)
         log = [one for one in messages.of_delivery(session, delivery, None) if bool(one.proof_number) is proofs]
         out = [one for one in log if one.state is MessageState.SENT and not one.withdrawn_at]
@@ -378,7 +378,7 @@ def withdraw(name: str, actor: str, *, proofs: bool) -> int:
 def _delete(service: Service, delivery: Delivery, message: Message, actor: str) -> None:
     """Deletes one post; deleting it again does no harm, so a lost answer needs no look."""
     gateway, purpose = gateway_of(service), f"withdrawing message {message.id}"
-    with writing() as session:
+    with transaction() as session:
         if not spend_cap.reserve(session, service.id, purpose, gateway.deletion_price, 1, pendulum.now("UTC")):
             raise NotPossible(f"This month's spend cap of {service.internal_name} is reached; raise it or wait.")
     try:
@@ -386,7 +386,7 @@ def _delete(service: Service, delivery: Delivery, message: Message, actor: str) 
     except XError as error:
         record_failed_call(service.id, purpose, error)
         raise
-    with writing() as session:
+    with transaction() as session:
         now, known = pendulum.now("UTC"), messages.get(session, message.id)
         spend_cap.record_cost(session, service.id, purpose, answer.receipts, now)
         known.withdrawn_at = now

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlmodel import Session
 
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.deliveries import log
 from campaign.deliveries.draft import RenderedPart
 from campaign.deliveries.sender import Sender
@@ -41,5 +41,5 @@ def price_of(sender: PostSender, text: str) -> Price:
 
 def first_unfinished(sender: PostSender) -> Message | None:
     """Returns the first part that is not out."""
-    with reading() as session:
+    with read_session() as session:
         return next((one for one in log_of(sender, session) if one.state is not MessageState.SENT), None)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from campaign.formatting import usd, written
+from campaign.formatting import format_time, usd
 from campaign.reporting.charts import Chart
 
 #: What a spreadsheet would take for the beginning of a formula.
@@ -42,7 +42,7 @@ def shown(cell: Cell) -> str:
         case Place():
             return cell.words
         case datetime():
-            return written(cell)
+            return format_time(cell)
     return "" if cell is None else str(cell)
 
 

@@ -8,7 +8,7 @@ import pendulum
 from pydantic import SecretStr
 
 from campaign.db import vault
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.errors import NotPossible, ServiceBlocked, WrongUsage
 from campaign.limits.spend_cap import paid
 from campaign.services import store
@@ -56,7 +56,7 @@ def app_keys_of(service: Service) -> "AppKeys":
 
 
 def _secrets_of(service_id: int) -> dict[str, SecretStr]:
-    with reading() as session:
+    with read_session() as session:
         values = vault.read(session, SecretKind.SERVICE_KEYS, service_id)
         if values is None:
             name = store.get(session, service_id).internal_name
@@ -73,7 +73,7 @@ def check_if_due(service: Service) -> Service:
         blocking = [problem.sentence for problem in check_keys(service) if problem.blocks]
         if blocking:
             raise ServiceBlocked(" ".join(blocking), reason="check", remedy="")
-    with reading() as session:
+    with read_session() as session:
         return store.get(session, service.id)
 
 
@@ -91,13 +91,13 @@ def check_keys(service: Service) -> list[Problem]:
     try:
         gateway = gateway_of(service)
         account = paid(service, _ACCOUNT, gateway.account_price, gateway.me)
-        with reading() as session:
+        with read_session() as session:
             owner = store.connected_to(session, account, service)
         problems = problems_of(service, account, owner)
     except ServiceBlocked as refusal:
         if refusal.reason == "cap":
             raise
         problems = [Problem(sentence_of(refusal), blocks=True)]
-    with writing() as session:
+    with transaction() as session:
         store.record_check(session, store.get(session, service.id), account, problems, pendulum.now("UTC"))
     return problems

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
 from campaign.db import vault
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.errors import WrongUsage
 from campaign.services.check import Problem, is_ok
 from campaign.x.types import Account, check_handle
@@ -145,7 +145,7 @@ class Services:
 
 def connected_services() -> Services:
     """Reads the connected services."""
-    with reading() as session:
+    with read_session() as session:
         problems = session.exec(select(FormProblem.sentence).order_by(col(FormProblem.sentence)))
         return Services(list_connected(session), list(problems))
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlmodel import Session, col
 from ua_parser import parse_user_agent
 
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from campaign.db.json_rows import is_on_postgresql
 from campaign.errors import NotPossible
 from models import MAIN, Click, Link, Message
@@ -242,7 +242,7 @@ class ClickRecorder:
     def _write(self, batch: list[Visit]) -> bool:
         """Whether the batch is done with: what a database that is away did not take is written later."""
         try:
-            with writing() as session:
+            with transaction() as session:
                 write(session, [visit.as_click() for visit in batch])
         except (NotPossible, NoConnection) as error:
             if not self._is_held_up:

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from campaign.formatting import usd
 from campaign.x.types import PostCounts
-from models import MAIN, NOBODY, Delivery, DeliveryKind, Message, MessageState, PostMetrics
+from models import MAIN, NO_VISITOR, Delivery, DeliveryKind, Message, MessageState, PostMetrics
 
 KINDS = ("reposts", "likes", "replies", "quotes", "bookmarks")
 """What counts as a reaction."""
@@ -178,7 +178,7 @@ class CountReport:
         }
 
 
-def told(several: Iterable[PostCounts], message_ids: Mapping[str, int]) -> dict[int, Engagement]:
+def engagement_by_message(several: Iterable[PostCounts], message_ids: Mapping[str, int]) -> dict[int, Engagement]:
     """The numbers of our posts by message; a post that X tells nothing of keeps the numbers it had."""
     wanted = (one for one in several if one.x_id in message_ids)
     numbers = {message_ids[one.x_id]: _engagement(one) for one in wanted}
@@ -218,7 +218,7 @@ def posts_to_count(
             col(Message.delivery_id).in_(select(Delivery.id).where(col(Delivery.kind) == DeliveryKind.POST)),
             col(Message.proof_number) == MAIN,
             col(Message.service_id) == service_id,
-            col(Message.visitor_id) == NOBODY,
+            col(Message.visitor_id) == NO_VISITOR,
             col(Message.state) == MessageState.SENT,
             col(Message.x_id).is_not(None),
             col(Message.withdrawn_at).is_(None),

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pendulum
 
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.errors import NotPossible, ServiceBlocked, Unsent, XError
 from campaign.limits import rate_limits, spend_cap
 from campaign.limits.spend_cap import record_failed_call, used_up
@@ -22,12 +22,12 @@ from campaign.statistics.counts import (
     PostToCount,
     Prices,
     asked_since,
+    engagement_by_message,
     estimate,
     gone,
     is_timeline_cheaper,
     most_on_timeline,
     refusal_of,
-    told,
 )
 from campaign.x.gateway import Gateway
 from campaign.x.types import Answer, PostCounts, Price
@@ -75,7 +75,7 @@ def _paid(
     service: Service, price: Price, wanted: int, least: int, ask: Callable[[int], Answer[list[PostCounts]]]
 ) -> Answer[list[PostCounts]]:
     """Ask for what can be paid, once the money is set aside."""
-    with writing() as session:
+    with transaction() as session:
         paid_for = spend_cap.reserve(session, service.id, _PURPOSE, price, wanted, pendulum.now("UTC"))
         if paid_for < least:
             spend_cap.release(session, service.id, _PURPOSE)
@@ -93,8 +93,8 @@ def _keep(
 ) -> Counted:
     """Keep the numbers and what they cost in one transaction."""
     ids, now = {post.x_id: post.message_id for post in posts}, _now()
-    with writing() as session:
-        counts.record(session, told(answer.value, ids), [ids[x_id] for x_id in deleted], now)
+    with transaction() as session:
+        counts.record(session, engagement_by_message(answer.value, ids), [ids[x_id] for x_id in deleted], now)
         cost = spend_cap.record_cost(session, service.id, _PURPOSE, answer.receipts, now)
     known = frozenset(ids[one.x_id] for one in answer.value if one.x_id in ids)
     return Counted(known, len(deleted), cost)
@@ -149,15 +149,15 @@ class _TooDear(NotPossible):
 
 def _count_audience(service: Service) -> int:
     # Among a million followers it takes seconds, in which others write.
-    with reading() as session:
+    with read_session() as session:
         days = followers.audience_of(session, service.id, pendulum.now("UTC"))
-    with writing() as session:
+    with transaction() as session:
         followers.keep_audience(session, service.id, days)
     return len(days)
 
 
 def _count_posts(service: Service, not_counted_since: datetime, tally: _Tally, steps: Steps) -> None:
-    with reading() as session:
+    with read_session() as session:
         since = asked_since(pendulum.now("UTC"))
         posts = counts.posts_to_count(session, service.id, since, not_counted_since)
     if not posts:
@@ -178,7 +178,7 @@ def _count_posts(service: Service, not_counted_since: datetime, tally: _Tally, s
 
 def _refuse_what_is_too_dear(service: Service, posts: int, cost: Decimal) -> None:
     """Before anything is spent on it."""
-    with writing() as session:
+    with transaction() as session:
         left = spend_cap.left(session, service.id, pendulum.now("UTC"))
     if refusal := refusal_of(posts, cost, left, service.spend_cap):
         raise _TooDear(refusal)
@@ -186,7 +186,7 @@ def _refuse_what_is_too_dear(service: Service, posts: int, cost: Decimal) -> Non
 
 def _wait_for_window(service: Service, endpoint: str) -> None:
     """Raise Unsent with the time from which X allows calls again, unless it does now."""
-    with reading() as session:
+    with read_session() as session:
         opens_at = rate_limits.calls_open_at(session, service.id, [endpoint], pendulum.now("UTC"))
     if opens_at:
         raise Unsent("X allows no more calls for now.", reason="rate_limited", retry_at=opens_at)
@@ -204,7 +204,7 @@ def _state_after(service: Service, error: XError | NotPossible) -> CountState:
     if isinstance(error, _TooDear) or (isinstance(error, ServiceBlocked) and error.reason == "cap"):
         return CountState.REFUSED
     if isinstance(error, ServiceBlocked):
-        with writing() as session:
+        with transaction() as session:
             services.mark_blocked(session, services.get(session, service.id), _said(error))
     return CountState.FAILED
 

@@ -13,7 +13,7 @@ from sqlmodel import Session, col, select
 
 from campaign.broadcasts.report import iso
 from campaign.statistics.counts import NUMBERS, Engagement, added, rate_of, rounded
-from models import MAIN, NOBODY, Delivery, DeliveryKind, Message, MessageState, PostMetrics, Service
+from models import MAIN, NO_VISITOR, Delivery, DeliveryKind, Message, MessageState, PostMetrics, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def _out(*chosen: ColumnElement[bool]) -> tuple[ColumnElement[bool], ...]:
     return (
         *chosen,
         col(Message.proof_number) == MAIN,
-        col(Message.visitor_id) == NOBODY,
+        col(Message.visitor_id) == NO_VISITOR,
         col(Message.state) == MessageState.SENT,
         col(Message.x_id).is_not(None),
     )

@@ -6,7 +6,7 @@ import pendulum
 from sqlmodel import Session
 
 from campaign.contacts.report import section_of
-from campaign.formatting import written
+from campaign.formatting import format_time
 from campaign.reporting.charts import Chart, Measure, bars_of, over_time
 from campaign.reporting.document import Cell, Document, Place, Section, rate
 from campaign.services.fields import block_name
@@ -47,7 +47,7 @@ def reactions_section(posts: Sequence[PostNumbers], engagement: Engagement, figu
     counted_at = max(post.counted_at for post in posts if post.counted_at)
     text = "Reactions are reposts, likes, replies, quotes and bookmarks; the rate is reactions / impressions."
     return Section(
-        "Reactions", ("What", "Number"), tuple(rows), chart, f"{text} Last counted at {written(counted_at)}."
+        "Reactions", ("What", "Number"), tuple(rows), chart, f"{text} Last counted at {format_time(counted_at)}."
     )
 
 

@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from campaign.contacts.recovery import keep_grant
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from campaign.services.connection import app_keys_of
 from campaign.services.store import connected_services
 from campaign.settings import load_settings
@@ -38,7 +38,7 @@ def make_site(announce: Callable[[Agreement], None]) -> ASGIApp:
     """Makes what `campaign web` serves; `announce` starts the workflow that recovers a profile."""
 
     def keep(agreement: Agreement, grant: Grant) -> None:
-        with writing() as session:
+        with transaction() as session:
             keep_grant(session, agreement, grant, pendulum.now("UTC"))
         announce(agreement)
 

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from campaign.consent import agreements
 from campaign.consent.agreements import invitation_of
 from campaign.contacts.joining import Asked, asked_by
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from campaign.db.signing import sign
 from campaign.errors import CampaignError, NotPossible
 from campaign.settings import load_settings
@@ -171,14 +171,14 @@ def _note_opening(delivery_id: int, visitor_id: int, said: str) -> None:
     if agent_of(said[:LONGEST_READ]).is_robot:
         return
     try:
-        with writing() as session:
+        with transaction() as session:
             agreements.note_opening(session, delivery_id, visitor_id, pendulum.now("UTC"))
     except NotPossible as error:
         _log.warning("The opening of an invitation is not counted: %s", error)
 
 
 def _keep(remembered: Remembered, signed_in: SignedIn, asked: Asked) -> tuple[Agreement, bool]:
-    with writing(durable=True) as session:
+    with transaction(durable=True) as session:
         return agreements.keep(
             session,
             agreements.Yes(
@@ -195,5 +195,5 @@ def _keep(remembered: Remembered, signed_in: SignedIn, asked: Asked) -> tuple[Ag
 
 
 def _forget(agreement: Agreement) -> None:
-    with writing() as session:
+    with transaction() as session:
         agreements.forget(session, agreement.id)

@@ -11,12 +11,12 @@ from starlette.routing import Route
 from campaign.broadcasts import waves
 from campaign.consent import agreements
 from campaign.consent import store as consent
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.db.signing import signed
 from campaign.errors import CampaignError
 from campaign.services import store as services
 from campaign.web import sign_in
-from campaign.web.pages import page, told
+from campaign.web.pages import page, text_page
 from campaign.web.security import form_token, read_form, visit_of, with_form
 from campaign.web.sign_in import LEAVE, Directory, Remembered, SignedIn, SignIns, x_origins
 from models import Service
@@ -92,19 +92,19 @@ def _named(link: str) -> tuple[Service, str] | None:
     found = signed("leave", link)
     if not (isinstance(found, list) and len(found) == 2):  # noqa: PLR2004  a service and a person
         return None
-    with reading() as session:
+    with read_session() as session:
         return services.get(session, found[0]), str(found[1])
 
 
 def _left(service: Service, external_id: str) -> Response:
-    with writing(durable=True) as session:
+    with transaction(durable=True) as session:
         now = pendulum.now("UTC")
         waves.lock_under_way(session, service.id)
         agreements.withdraw(session, service.id, external_id, now)
         visitor_id = consent.visitor_of(session, external_id, service.visitor_folder, now)
         if visitor_id is not None:
             consent.opt_out(session, service.id, visitor_id, _PROOF, now)
-    return told(
+    return text_page(
         "It is done",
         f"{service.label} has removed what X told of you, and keeps only the number of your account: to know that you"
         " do not want this.",
@@ -114,7 +114,7 @@ def _left(service: Service, external_id: str) -> Response:
 
 
 def _no_link() -> Response:
-    return told(
+    return text_page(
         "This link is not complete",
         "Copy it again, to its very end. You can also go to /leave and sign in with X.",
         status=400,

@@ -37,7 +37,7 @@ def page(
     return HTMLResponse(text, status, {"Content-Security-Policy": policy(posts_to)} | dict(headers or {}))
 
 
-def told(title: str, *sentences: str, status: int = 200, headers: Mapping[str, str] | None = None) -> HTMLResponse:
+def text_page(title: str, *sentences: str, status: int = 200, headers: Mapping[str, str] | None = None) -> HTMLResponse:
     """Answer a page that says something in a few sentences and asks nothing."""
     return page("told.html.jinja", status, headers=headers, title=title, sentences=sentences)
 
@@ -75,15 +75,17 @@ def trouble(status: int, told_with: str) -> Response:
     """The page for a request that did not even reach its area."""
     match status:
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
-            return told("That was too much", "This form takes no more than a few words.", status=status, headers=_CLOSE)
+            return text_page(
+                "That was too much", "This form takes no more than a few words.", status=status, headers=_CLOSE
+            )
         case HTTPStatus.TOO_MANY_REQUESTS:
-            return told(
+            return text_page(
                 "One moment, please",
                 f"There were very many requests from your network. Try again in {told_with} seconds.",
                 status=status,
                 headers={"Retry-After": told_with},
             )
-    return told(
+    return text_page(
         "Something went wrong",
         "It is our fault, and nothing of yours was kept. Try again in a minute.",
         f"If it happens again, write to us and quote the number {told_with}.",
@@ -100,8 +102,10 @@ async def on_refusal(_request: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = error.headers if isinstance(error, HTTPException) else None
     if status == HTTPStatus.NOT_FOUND:
-        return told("There is no such page", "Look at the address again: perhaps its end is missing.", status=status)
-    return told(
+        return text_page(
+            "There is no such page", "Look at the address again: perhaps its end is missing.", status=status
+        )
+    return text_page(
         "That is not possible",
         "This page cannot be used like that. Go back to where you came from.",
         status=status,

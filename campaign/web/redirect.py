@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.deliveries import links
 from campaign.deliveries.links import TOKEN_LENGTH, Target, destination_of
 from campaign.errors import NotPossible
 from campaign.statistics.clicks import LONGEST_READ, ClickRecorder, Visit
-from campaign.web.pages import told
+from campaign.web.pages import text_page
 
 MOST_REMEMBERED = 10_000
 """Tokens whose address is kept in memory, some megabytes of them."""
@@ -85,7 +85,7 @@ class Redirects:
 
 
 def _look_up(token: str) -> Target | None:
-    with reading() as session:
+    with read_session() as session:
         return links.target_of(session, token)
 
 
@@ -96,7 +96,7 @@ def _is_automatic(request: Request) -> bool:
 
 
 def _unknown() -> Response:
-    return told(
+    return text_page(
         "This link leads nowhere",
         "Perhaps a part of it was left out when it was copied. Open it again from the message or post it was in.",
         status=404,
@@ -105,7 +105,7 @@ def _unknown() -> Response:
 
 
 def _expired() -> Response:
-    return told(
+    return text_page(
         "This link has ended",
         "What it led to was an offer or a piece of news of more than a year ago. Look at the account that sent it for"
         " what is new.",
@@ -115,7 +115,7 @@ def _expired() -> Response:
 
 
 def _away() -> Response:
-    return told(
+    return text_page(
         "One moment, please",
         "This link cannot be looked up just now. Try again in a minute.",
         status=503,

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from campaign.errors import WrongUsage
 from campaign.reporting.csv_file import as_csv
@@ -24,7 +24,7 @@ from campaign.services import store as services
 from campaign.settings import load_settings
 from campaign.statistics import numbers, reports
 from campaign.statistics.numbers import TARIFF
-from campaign.web.pages import page, told
+from campaign.web.pages import page, text_page
 from campaign.web.security import forget, form_token, keep, kept, read_form, visit_of, visitor_of, with_form
 
 LOGIN, LOGOUT, HOME = "/reports/login", "/reports/logout", "/reports"
@@ -92,7 +92,7 @@ def refusal(request: Request) -> Response | None:
 
 def closed() -> Response:
     """Answers with the page that says what to set."""
-    return told(
+    return text_page(
         "The reports are closed",
         "Set CAMPAIGN_REPORTS_KEY to a long secret, start campaign web again, and open this page with it.",
         "In a terminal, campaign report shows the same.",
@@ -161,7 +161,7 @@ async def _as_file(request: Request) -> Response:
 
 def _document(path: Mapping[str, str]) -> Document | None:
     name = path.get("name", "")
-    with reading() as session:
+    with read_session() as session:
         match path.get("kind", ""):
             case "":
                 return reports.overview_of(numbers.overview(session, TARIFF, pendulum.now("UTC")))
@@ -179,4 +179,4 @@ def _document(path: Mapping[str, str]) -> Document | None:
 
 
 def _unknown() -> Response:
-    return told("There is no such report", "Begin with the page of all services, at /reports.", status=404)
+    return text_page("There is no such report", "Begin with the page of all services, at /reports.", status=404)

@@ -15,13 +15,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from campaign.contacts.joining import asks_email, missing
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.errors import CampaignError, NotPossible, Refused, ServiceBlocked, WrongUsage, XError
 from campaign.limits.spend_cap import check_affordable, paid
 from campaign.services import store as services
 from campaign.services.check import sentence_of
 from campaign.settings import X_API_URL, load_settings
-from campaign.web.pages import told
+from campaign.web.pages import text_page
 from campaign.web.security import forget, keep, kept
 from campaign.x.oauth import AppKeys, Declined, Grant, NotOurs, SignIn, sign_in_of
 from campaign.x.prices import USER_READ
@@ -77,7 +77,7 @@ class Directory:
         except CampaignError as error:
             # Opening a page needs no more than what is in the tables.
             _log.warning("The saved services cannot be read: %s", error)
-        with reading() as session:
+        with read_session() as session:
             return [*services.list_connected(session)]
 
 
@@ -195,32 +195,34 @@ _words_log = logging.getLogger(__name__)
 
 def unknown_service() -> Response:
     """Nobody of this name asks for anything."""
-    return told("Nobody asks here", "Look at the address again: perhaps its end is missing.", status=404)
+    return text_page("Nobody asks here", "Look at the address again: perhaps its end is missing.", status=404)
 
 
 def closed(service: Service, missing: list[str]) -> Response:
     """The page may not be shown yet; what it says is for whoever set it up."""
     title = f"{service.label} does not ask anybody yet"
-    return told(
+    return text_page(
         title, "If you run this page: before anybody can share a profile, this is to be done.", *missing, status=503
     )
 
 
 def not_our_form() -> Response:
     """A form from another page, or one that was open for hours."""
-    return told(
+    return text_page(
         "Please try once more", "This form was open for too long, or came from another page.", _AGAIN, status=403
     )
 
 
 def sign_in_over() -> Response:
     """Somebody came back to a sign-in that was over."""
-    return told("This sign-in is over", "It was used already, or it took more than ten minutes.", _AGAIN, status=400)
+    return text_page(
+        "This sign-in is over", "It was used already, or it took more than ten minutes.", _AGAIN, status=400
+    )
 
 
 def reread() -> Response:
     """What was agreed to is not what is asked now."""
-    return told(
+    return text_page(
         "The text has changed", "While you were on X, what this page asks for changed.", _NOTHING, _AGAIN, status=409
     )
 
@@ -230,14 +232,16 @@ def failed(error: CampaignError, *instead: str) -> Response:
     match error:
         case Declined():
             title = "Nothing was shared"
-            return told(title, "You said no on X, and that is fine.", "If it was a slip, open the link again.")
+            return text_page(title, "You said no on X, and that is fine.", "If it was a slip, open the link again.")
         case NotOurs():
             title = "This is not your sign-in"
-            return told(title, "What came back from X does not belong to this browser.", _NOTHING, _AGAIN, status=400)
+            return text_page(
+                title, "What came back from X does not belong to this browser.", _NOTHING, _AGAIN, status=400
+            )
         case Refused():
-            return told("This sign-in is over", str(error), _NOTHING, _AGAIN, status=400)
+            return text_page("This sign-in is over", str(error), _NOTHING, _AGAIN, status=400)
         case ServiceBlocked() | WrongUsage() | NotPossible():
             _words_log.warning("Nobody can sign in: %s", sentence_of(error) if isinstance(error, XError) else error)
             mended = "Something has to be put right on our side first. Try again tomorrow."
-            return told("Not possible just now", mended, _NOTHING, *instead, status=503)
-    return told("X does not answer", "Try again in a few minutes.", _NOTHING, *instead, status=503)
+            return text_page("Not possible just now", mended, _NOTHING, *instead, status=503)
+    return text_page("X does not answer", "Try again in a few minutes.", _NOTHING, *instead, status=503)

@@ -11,7 +11,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from sqlmodel import SQLModel
 
 from campaign.db import engine
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from campaign.settings import Settings, load_settings
 from deployments.deploying import deploy, deployed_workflows
 from deployments.processes import make_home
@@ -53,7 +53,7 @@ class House:
             TwitterService.register_type_and_schema()
             for document in client.read_block_documents_by_type(SLUG):
                 client.delete_block_document(document.id)
-        with writing() as session:
+        with transaction() as session:
             for table in reversed(SQLModel.metadata.sorted_tables):
                 session.execute(table.delete())
 

@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import Artifact
 
 from campaign.broadcasts.kind import BroadcastKind
 from campaign.broadcasts.report import WaveNumbers, report_on
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.findings import Analysis, Sample
 from campaign.deliveries.kind import Analysed, Rendered
@@ -35,7 +35,7 @@ ONE_SENT = Counter({SENT: 1, PENDING: -1})
 def going(in_prefect: Server) -> Delivery:
     """A broadcast to a thousand people that has begun, and a Prefect to show it in."""
     assert in_prefect
-    with writing() as session:
+    with transaction() as session:
         acme = service()
         session.add(acme)
         session.flush()

@@ -13,7 +13,7 @@ from sqlmodel import select
 from campaign.broadcasts.prepare import analyse_delivery
 from campaign.consent.agreements import invitation_of
 from campaign.contacts import report as acquisitions
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.edit import compose
 from campaign.services.fields import block_name
@@ -60,18 +60,18 @@ def wait_until(is_so: Any, seconds: float = 120) -> Any:
 
 
 def finished(label: str) -> Delivery | None:
-    with reading() as session:
+    with read_session() as session:
         found = next(one for one in deliveries.listed(session) if one.label == label)
     return found if found.state is DeliveryState.FINISHED else None
 
 
 def contacts() -> list[Contact]:
-    with reading() as session:
+    with read_session() as session:
         return list(session.exec(select(Contact)))
 
 
 def the_delivery() -> Delivery:
-    with reading() as session:
+    with read_session() as session:
         return deliveries.listed(session)[0]
 
 
@@ -119,7 +119,7 @@ def test_people_are_invited_once_and_a_yes_brings_the_profile_by_itself(
     form_again = MessageInvitationForm(label="Once more", services=[TwitterService.load(block_name("acme"))])
     again = analyse_delivery(compose(form_again.draft(), actor="ana").name, "ana").analysis
     assert again.excluded == {"already_contact": 1, "already_invited": len(received) - 1}
-    with reading() as session:
+    with read_session() as session:
         report = acquisitions.acquisition_of(session, acme.service)
     came = report.invitations[-1].funnel
     assert (report.contacts, came.invited, came.opened, came.agreed) == (1, len(received), 1, 1)

@@ -9,7 +9,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
 from campaign.broadcasts import waves
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from models import Delivery, DeliveryState, MessageState
 from tests.flows.marketer import answer, artifacts, form_of, start, wait_for
@@ -31,7 +31,7 @@ def says(brand: Brand, user_id: str, text: str) -> None:
 
 
 def the_delivery() -> Delivery:
-    with reading() as session:
+    with read_session() as session:
         return deliveries.listed(session)[0]
 
 
@@ -107,7 +107,7 @@ def test_a_broadcast_goes_out_over_several_windows_after_proof_and_yes_and_stop_
         if user["id"] in expected
     )
     assert _most_in_a_window(x) <= len(wanted) // 3 + 1
-    with reading() as session:
+    with read_session() as session:
         numbers = waves.count_by_state(session, the_delivery().id)
     assert numbers == {MessageState.SENT: len(expected), MessageState.REFUSED: len(closed), MessageState.CANCELLED: 1}
     assert len(follow_ups(client, name)) >= 2

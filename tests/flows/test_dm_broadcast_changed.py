@@ -8,7 +8,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
 from campaign.broadcasts.prepare import analyse_delivery
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Content, Part
 from campaign.deliveries.edit import recompose
@@ -28,12 +28,12 @@ def shown(client: SyncPrefectClient, run_id: UUID) -> str:
 
 
 def the_delivery() -> Delivery:
-    with reading() as session:
+    with read_session() as session:
         return deliveries.listed(session)[0]
 
 
 def change_text(text: str) -> None:
-    with reading() as session:
+    with read_session() as session:
         delivery = deliveries.named(session, the_delivery().name)
         draft = deliveries.draft_of(session, delivery)
     recompose(delivery.name, draft.model_copy(update={"content": Content(parts=[Part(text=text)])}), actor="ana")

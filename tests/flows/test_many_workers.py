@@ -13,7 +13,7 @@ from sqlalchemy import make_url
 
 from campaign.audience import visitors
 from campaign.db import engine
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.settings import Settings, load_settings
 from campaign.simulator.server import running as simulator_running
 from deployments.deploying import deploy
@@ -106,7 +106,7 @@ def test_two_workers_share_the_runs_and_every_follower_arrives_once(server: Serv
         start_workers(settings, server, stack)
         wait_for(runs)
 
-    with reading() as session:
+    with read_session() as session:
         counts = {
             brand: visitors.count_visitors(session, visitors.selection_of(session, brand, None, ended=False))
             for brand in BRANDS

@@ -9,7 +9,7 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from models import DeliveryState
 from tests.flows.marketer import answer, artifacts, form_of, wait_for
@@ -69,7 +69,7 @@ def test_a_thread_with_a_picture_goes_out_on_two_accounts_after_proof_and_yes(
         assert (first["text"], second["text"]) == (f"It is here, says {brand.name}.", "And this is why.")
         assert second["reply_to"] == first["id"]
         assert [media["alt_text"] for media in first["media"]] == ["A red square"]
-    with reading() as session:
+    with read_session() as session:
         [delivery] = deliveries.listed(session)
         assert (delivery.state, delivery.confirmed_by) == (DeliveryState.FINISHED, "Ana")
     shown = artifacts(client, run_id)

@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import BlockDocument
 from prefect.exceptions import ObjectNotFound
 
 from campaign.db import engine, vault
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.errors import NotPossible
 from campaign.services import store as services
 from campaign.services.fields import SECRETS, block_name, read_fields
@@ -85,13 +85,13 @@ def service(name: str = "acme") -> Service:
 
 
 def keys_of(name: str = "acme") -> dict[str, str]:
-    with reading() as session:
+    with read_session() as session:
         return vault.read(session, SecretKind.SERVICE_KEYS, service(name).id) or {}
 
 
 def by_command(**fields: Any) -> None:
     """Connect a service, or change it, without a form."""
-    with writing() as session:
+    with transaction() as session:
         known = services.find(session, "acme")
         if known is None:
             services.create(session, read_fields(DATA | fields), NOW)
@@ -180,14 +180,14 @@ def test_a_form_removed_by_a_person_removes_the_service_and_its_keys(client: Syn
     take_over()
 
     assert connected_services().services == []
-    with reading() as session:
+    with read_session() as session:
         assert vault.read(session, SecretKind.SERVICE_KEYS, service_id) is None
 
 
 def test_a_service_removed_by_command_takes_its_form_along(client: SyncPrefectClient) -> None:
     fill_in(client)
     take_over()
-    with writing() as session:
+    with transaction() as session:
         services.remove(session, services.get(session, service().id), NOW)
 
     take_over()
@@ -236,7 +236,7 @@ def test_a_token_that_an_earlier_version_kept_moves_to_the_vault(client: SyncPre
 
     take_over()
 
-    with reading() as session:
+    with read_session() as session:
         kept = vault.read(session, SecretKind.CONTACT_GRANT, 7)
     assert kept == {"service_id": "3", "token": "t", "scopes": "users.read"}
     with pytest.raises(ObjectNotFound):
@@ -266,7 +266,7 @@ def test_an_old_home_is_taken_over_and_a_lost_key_is_one_sentence(tmp_path: Path
         engine.upgrade()
         with served(settings) as client:
             document = save_as_before(client)
-            with writing() as session:
+            with transaction() as session:
                 session.add(Service(**read_fields(DATA).columns(), block_id=str(document.id)))
 
         assert take_over_resting_forms(settings) == 1

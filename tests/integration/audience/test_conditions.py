@@ -12,7 +12,7 @@ from campaign.audience.conditions import (
     parse,
 )
 from campaign.audience.visitors import Selection
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from models import Consent, ConsentSource, Subscription, Visitor
 from tests.condition_trees import TREES
 from tests.databases import Database
@@ -31,7 +31,7 @@ def a_consent(service_id: int, visitor_id: int, ended_at: datetime | None) -> Co
 @pytest.fixture
 def people(database: Database) -> list[Person]:  # noqa: ARG001
     service = saved_service()
-    with writing() as session:
+    with transaction() as session:
         for person in PEOPLE:
             profile = {name: person[name] for name in BY_NAME if name in Visitor.model_fields}
             visitor = Visitor(**profile, folder="Visitors", created_at=person["first_known"])
@@ -43,7 +43,7 @@ def people(database: Database) -> list[Person]:  # noqa: ARG001
 
 
 def chosen(condition: Condition) -> list[str]:
-    with reading() as session:
+    with read_session() as session:
         selection = visitors.narrowed(Selection(None, None, ended=False), condition, NOW)
         rows = [row.external_id for row in visitors.select_visitors(session, selection)]
         assert visitors.count_visitors(session, selection) == len(rows)

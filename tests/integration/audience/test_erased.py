@@ -15,13 +15,13 @@ from campaign.contacts import erasure
 from campaign.contacts import store as contacts
 from campaign.contacts.erasure import Erased
 from campaign.contacts.store import Person
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries.draft import Audience, Broadcast
 from campaign.deliveries.findings import Analysis, Sample
 from campaign.errors import NotPossible, WrongUsage
 from models import (
     MAIN,
-    NOBODY,
+    NO_VISITOR,
     Agreement,
     AuditEntry,
     Click,
@@ -106,14 +106,14 @@ def everything_of(service: Service, external_id: str) -> dict[str, int]:
         ShortLink(token=token, link_id=1, message_id=sent, expires_at=NOW),
         Click(link_id=1, message_id=sent, clicked_at=NOW, agent="Firefox", is_robot=False),
     )
-    with writing() as session:
+    with transaction() as session:
         row = session.get_one(Message, sent)
         row.text, row.x_id = f"Hello {visitor.username}", f"9{external_id}"
     return {"sent": sent, "proof": proof, "pending": pending}
 
 
 def erase(**named: str) -> Erased:
-    with writing(durable=True) as session:
+    with transaction(durable=True) as session:
         erasure.lock(session)
         return erasure.erase(session, contacts.find(session, **named), NOW)
 
@@ -123,7 +123,7 @@ def count(session: Session, table: type[SQLModel]) -> int:
 
 
 def find(**named: str) -> Person:
-    with reading() as session:
+    with read_session() as session:
         return contacts.find(session, **named)
 
 
@@ -134,7 +134,7 @@ def test_everything_goes_and_what_is_held_of_others_stays(acme: Service) -> None
     erased = erase(external_id="1")
 
     assert erased.has_token
-    with reading() as session:
+    with read_session() as session:
         left = {table.__name__: count(session, table) for table in HELD}
     assert left == dict.fromkeys(left, 1) | {"Visitor": 2, "Subscription": 2}
     assert set(everybody()) == {"2", "3"}
@@ -148,7 +148,7 @@ def test_the_log_keeps_its_numbers_without_a_text_and_without_the_person(acme: S
 
     erase(external_id="1")
 
-    with reading() as session:
+    with read_session() as session:
         rows = {name: session.get_one(Message, message_id) for name, message_id in messages.items()}
         counted = waves.count_by_state(session, rows["sent"].delivery_id)
     assert {name: row.state for name, row in rows.items()} == {
@@ -161,7 +161,7 @@ def test_the_log_keeps_its_numbers_without_a_text_and_without_the_person(acme: S
     assert all((row.text, row.x_id) == ("", None) for row in rows.values())
     strangers = [row.visitor_id for row in rows.values()]
     assert len(set(strangers)) == len(strangers)
-    assert not {NOBODY, visitor_id} & set(strangers)
+    assert not {NO_VISITOR, visitor_id} & set(strangers)
     assert max(strangers) < 0
 
 
@@ -177,7 +177,7 @@ def test_a_message_on_its_way_is_settled_first(acme: Service, state: MessageStat
 def test_a_sync_an_inbox_and_a_list_do_not_bring_the_person_back(acme: Service) -> None:
     erase(external_id="1")
     read_all(acme, [page([follower(1, username="ana_anew"), follower(2), follower(4)])])
-    with writing() as session:
+    with transaction() as session:
         assert consent.visitor_of(session, "1", "Visitors", NOW) is None
     assert set(everybody()) == {"2", "3", "4"}
 
@@ -193,7 +193,7 @@ def test_nobody_reads_from_the_mark_who_it_was(acme: Service, caplog: pytest.Log
     caplog.set_level(logging.DEBUG)
     everything_of(acme, "1")
     erase(external_id="1")
-    with reading() as session:
+    with read_session() as session:
         marks = [row.mark for row in session.exec(select(ErasedPerson))]
         assert erasures.is_erased(session, "1")
         assert erasures.is_erased(session, erasures.email_name("1@EXAMPLE.com"))
@@ -205,7 +205,7 @@ def test_nobody_reads_from_the_mark_who_it_was(acme: Service, caplog: pytest.Log
 
 def test_who_is_met_while_being_erased_is_gone_too(acme: Service) -> None:
     with ThreadPoolExecutor() as pool:
-        with writing() as session:
+        with transaction() as session:
             assert consent.visitor_of(session, "9", acme.visitor_folder, NOW)
             erasing = pool.submit(erase, external_id="9")
             time.sleep(0.3)
@@ -219,7 +219,7 @@ def test_who_is_met_while_being_erased_is_gone_too(acme: Service) -> None:
 def test_the_lines_of_proofs_stay_without_a_name(acme: Service) -> None:
     messages = everything_of(acme, "1")
     erase(external_id="1")
-    with reading() as session:
+    with read_session() as session:
         proof = session.get_one(Message, messages["proof"])
         lines = list(log.of_proofs(session, session.get_one(Delivery, proof.delivery_id)))
     assert [(number, line.state, line.external_id, line.username) for number, line in lines] == [(1, "sent", "", "")]
@@ -229,7 +229,7 @@ def test_who_is_erased_twice_is_remembered_once(acme: Service) -> None:
     erase(external_id="1")
     add(Contact(external_id="1", username="ana", created_at=NOW, updated_at=NOW))
     erase(external_id="1")
-    with reading() as session:
+    with read_session() as session:
         assert not session.exec(select(Contact)).all()
         assert count(session, ErasedPerson) == 2
     assert state_of(message_to(broadcast(acme), acme, everybody()["2"].id)) is MessageState.PENDING
@@ -242,7 +242,7 @@ def named_in(service: Service, state: DeliveryState) -> Delivery:
         Sample(why="random", service="acme", handle=handle, full_name=handle, text=f"Hello {handle}")
         for handle in ("Ana", "bo")
     ]
-    with writing() as session:
+    with transaction() as session:
         row = session.get_one(Delivery, made.id)
         row.broadcast, row.analysis = described.model_dump_json(), Analysis(samples=samples).model_dump_json()
         session.add(AuditEntry(at=NOW, actor="bo", delivery_id=row.id, action="proof", detail="Proof #1 to ana, bo."))
@@ -255,7 +255,7 @@ def test_lists_samples_and_notes_that_name_the_person_are_put_right_or_told(acme
     erased = erase(external_id="1")
 
     assert erased.still_named_in == [going.name]
-    with reading() as session:
+    with read_session() as session:
         rows = [session.get_one(Delivery, one.id) for one in (over, going)]
         notes = {note.detail for note in session.exec(select(AuditEntry).where(col(AuditEntry.action) == "proof"))}
     assert [[sample.handle for sample in Analysis.model_validate_json(row.analysis).samples] for row in rows] == [
@@ -272,7 +272,7 @@ def test_an_export_has_all_of_one_person_and_nothing_of_another(acme: Service) -
     add(Link(id=1, delivery_id=1, number=1, url="https://example.com/offer"))
     everything_of(acme, "1")
     everything_of(acme, "2")
-    with reading() as session:
+    with read_session() as session:
         document = contacts.as_document(session, contacts.find(session, email="1@example.com"))
     assert all(document[section] for section in contacts.SECTIONS)
     assert [len(document[name]) for name in ("messages", "clicks", "agreements")] == [3, 1, 1]
@@ -310,7 +310,7 @@ def test_a_contact_who_is_not_on_x_is_forgotten_too(acme: Service) -> None:
     add(Contact(email="eve@example.com", created_at=NOW, updated_at=NOW))
     people(1, acme)
     erase(email="eve@example.com")
-    with reading() as session:
+    with read_session() as session:
         assert not session.exec(select(Contact)).all()
         assert erasures.is_erased(session, erasures.email_name("eve@example.com"))
         assert not session.exec(select(Message).where(col(Message.proof_number) == MAIN)).all()

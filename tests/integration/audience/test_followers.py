@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from campaign.audience import sync
 from campaign.audience.followers import SWEPT_AT_ONCE
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from campaign.errors import AlreadyRunning
 from campaign.x.types import Follower
 from models import Service, SyncMode, SyncRun, SyncState, Visitor
@@ -275,7 +275,7 @@ def test_the_two_modes_go_on_with_their_own_readings(acme: Service) -> None:
 def test_a_reading_that_starts_over_forgets_whom_it_saw(acme: Service) -> None:
     read_all(acme, [page([1, 2])])
     run = read_all(acme, [page([1, 3], "t1")], now=NOW + A_DAY)
-    with writing() as session:
+    with transaction() as session:
         sync.start_over(session, session.get_one(SyncRun, run.id), NOW + 2 * A_DAY)
     assert (known_run(run).pages, known_run(run).next_token, known_run(run).restarts) == (0, None, 1)
     finished = write_page(acme, known_run(run), page([2]), NOW + 2 * A_DAY)
@@ -286,7 +286,7 @@ def test_a_reading_that_starts_over_forgets_whom_it_saw(acme: Service) -> None:
 def test_an_incremental_reading_that_starts_over_reads_on_to_whom_it_has_not_met(acme: Service) -> None:
     read_all(acme, [page([1])])
     run = read_all(acme, [page([5, 4], "t1")], SyncMode.INCREMENTAL, NOW + A_DAY)
-    with writing() as session:
+    with transaction() as session:
         sync.start_over(session, session.get_one(SyncRun, run.id), NOW)
     again = write_page(acme, known_run(run), page([5, 4], "t1"), NOW + A_DAY)
     assert again.state is SyncState.RUNNING
@@ -315,7 +315,7 @@ def test_a_page_that_another_process_wrote_first_is_refused(acme: Service) -> No
 @pytest.mark.parametrize("state", [SyncState.WAITING, SyncState.STOPPED, SyncState.FAILED, SyncState.INTERRUPTED])
 def test_a_reading_that_was_left_takes_no_page(acme: Service, state: SyncState) -> None:
     run = write_page(acme, open_run(acme), page([1], "t1"))
-    with writing() as session:
+    with transaction() as session:
         sync.close(session, session.get_one(SyncRun, run.id), state, "a reason", NOW)
     with pytest.raises(AlreadyRunning):
         write_page(acme, run, page([2]))
@@ -324,7 +324,7 @@ def test_a_reading_that_was_left_takes_no_page(acme: Service, state: SyncState) 
 
 def left(acme: Service, state: SyncState) -> SyncRun:
     run = open_run(acme)
-    with writing() as session:
+    with transaction() as session:
         sync.close(session, session.get_one(SyncRun, run.id), state, "a reason", NOW)
     return known_run(run)
 
@@ -346,7 +346,7 @@ def test_a_refused_reading_is_not_taken_up(acme: Service) -> None:
 @pytest.mark.parametrize("mode", list(SyncMode))
 def test_a_reading_is_unfinished_until_its_last_page(acme: Service, mode: SyncMode) -> None:
     def unfinished() -> bool:
-        with writing() as session:
+        with transaction() as session:
             return sync.is_unfinished(session, acme.id, mode)
 
     assert not unfinished()
@@ -357,7 +357,7 @@ def test_a_reading_is_unfinished_until_its_last_page(acme: Service, mode: SyncMo
 
 
 def touched(moment: datetime, *services: Service) -> set[int]:
-    with writing() as session:
+    with transaction() as session:
         return {run.id for run in sync.touched_since(session, moment, [one.id for one in services])}
 
 
@@ -374,7 +374,7 @@ def test_readings_touched_since_a_moment_are_those_running_and_those_left_after_
 
 def test_the_sweep_reaches_visitors_beyond_what_one_statement_compares(acme: Service, database: Database) -> None:
     read_all(acme, [page([1, 2])])
-    with writing() as session:
+    with transaction() as session:
         if database.is_sqlite:  # ids count up from the largest
             visitor: dict[str, Any] = {"external_id": "9", "folder": "Visitors", "created_at": NOW, "updated_at": NOW}
             session.add(Visitor(id=3 * SWEPT_AT_ONCE, **visitor))

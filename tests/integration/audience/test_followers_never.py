@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from campaign.audience import sync
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from campaign.x.types import Follower, FollowerPage
 from models import Service, SyncRun, SyncState
 from tests.databases import Database
@@ -67,7 +67,7 @@ def read(
 
 
 def start_over(run: SyncRun, now: datetime) -> SyncRun:
-    with writing() as session:
+    with transaction() as session:
         sync.start_over(session, session.get_one(SyncRun, run.id), now)
     return known_run(run)
 

@@ -6,7 +6,7 @@ import pytest
 from sqlmodel import select
 
 from campaign.consent import store as consent
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.x.types import Follower
 from models import Service, Unreachable
 from tests.databases import Database
@@ -24,12 +24,12 @@ def acme(database: Database) -> Service:  # noqa: ARG001
 def unreachable() -> set[tuple[int, str, str]]:
     """Who does not receive whose messages, and why."""
     known = {row.id: person for person, row in everybody().items()}
-    with reading() as session:
+    with read_session() as session:
         return {(row.service_id, known[row.visitor_id], row.reason) for row in session.exec(select(Unreachable))}
 
 
 def refused(service: Service, person: str, reason: str) -> None:
-    with writing() as session:
+    with transaction() as session:
         consent.remember_unreachable(session, service.id, everybody()[person].id, reason, NOW)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from campaign.audience import visitors
 from campaign.audience.visitors import VisitorRow
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.errors import WrongUsage
 from models import Service
 from tests.databases import Database
@@ -34,7 +34,7 @@ def listed(
     ended: bool = False,
     limit: int | None = None,
 ) -> list[VisitorRow]:
-    with reading() as session:
+    with read_session() as session:
         selection = visitors.selection_of(session, service, new_since, ended=ended)
         rows = list(visitors.select_visitors(session, selection, limit))
         if limit is None:

@@ -3,7 +3,7 @@
 import pytest
 
 from campaign.broadcasts.prepare import last_analysed, preview_text
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from campaign.deliveries.findings import Analysis, warning
 from models import Delivery, DeliveryState, MessageState
 from tests.crowds import add, people
@@ -25,7 +25,7 @@ def test_only_a_proof_that_is_out_is_no_longer_missing(
     add(acme := service())
     [ann] = people(1, acme)
     made = broadcast(acme, DeliveryState.ANALYSED, proofs=1)
-    with writing() as session:
+    with transaction() as session:
         session.get_one(Delivery, made.id).analysis = Analysis(findings=[NO_PROOF]).model_dump_json()
     message_to(made, acme, ann, state, proof_number=1)
     assert ("No proof was sent yet" in preview_text(last_analysed(made.name))) is is_still_missing

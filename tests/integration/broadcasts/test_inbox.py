@@ -15,7 +15,7 @@ from campaign.broadcasts.context import BroadcastSender, OutgoingBroadcast
 from campaign.broadcasts.inbox import read_inbox, waits_until
 from campaign.broadcasts.outbox import Span
 from campaign.broadcasts.settle import UNTOLD
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.log import Outcome
@@ -76,19 +76,19 @@ def desk(
 def a_lost_message(acme: Service) -> int:
     (person,) = people(1, acme)
     message_id = planned.message_to(planned.broadcast(acme), acme, person)
-    with writing() as session:
+    with transaction() as session:
         outbox.arm(session, {message_id: "Hello"}, [], NOW)
         log.record_outcomes(session, [Outcome(message_id, NOW, MessageState.UNCERTAIN)], NOW)
     return message_id
 
 
 def row(message_id: int) -> Message:
-    with reading() as session:
+    with read_session() as session:
         return session.get_one(Message, message_id)
 
 
 def opted_out() -> int:
-    with reading() as session:
+    with read_session() as session:
         return len(session.scalars(select(Suppression)).all())
 
 
@@ -140,12 +140,12 @@ def test_a_look_need_not_reach_further_back_than_what_it_is_for(acme: Service, x
     x.page = 1
     for _ in range(20):
         x.say("1", "2001", "1", "Hello")
-    with writing() as session:
+    with transaction() as session:
         session.add(Inbox(service_id=acme.id, read_to_id="1", read_at=NOW - SETTLE))
     x.now += 200 * A_SECOND
     (person,) = people(1, acme)
     lost = planned.message_to(planned.broadcast(acme), acme, person)
-    with writing() as session:
+    with transaction() as session:
         outbox.arm(session, {lost: "Hello"}, [], x.now)
         log.record_outcomes(session, [Outcome(lost, x.now, MessageState.UNCERTAIN)], x.now)
     x.now += SETTLE
@@ -158,7 +158,7 @@ def test_what_was_said_before_is_not_taken_for_news(acme: Service, x: VirtualMes
     for _ in range(2):
         x.now += 5 * SETTLE
         read_inbox(desk(acme, x))
-    with writing() as session:
+    with transaction() as session:
         session.delete(session.scalars(select(Suppression)).one())
     a_lost_message(acme)
     read_inbox(desk(acme, x))
@@ -166,7 +166,7 @@ def test_what_was_said_before_is_not_taken_for_news(acme: Service, x: VirtualMes
 
 
 def test_nothing_is_kept_of_what_somebody_writes_who_was_erased(acme: Service, x: VirtualMessages) -> None:
-    with writing() as session:
+    with transaction() as session:
         erased.keep(session, ["2001"], NOW)
     x.say("1", "2001", "1", "STOP")
     x.say("1", "2002", "1", "Hello")
@@ -174,13 +174,13 @@ def test_nothing_is_kept_of_what_somebody_writes_who_was_erased(acme: Service, x
     said: list[str] = []
     read_inbox(desk(acme, x, log=said.append))
     assert opted_out() == 0
-    with reading() as session:
+    with read_session() as session:
         assert [visitor.external_id for visitor in session.scalars(select(Visitor))] == ["2002"]
     assert not any("2001" in line for line in said)
 
 
 def armed_for(acme: Service, news: Delivery, at: BroadcastSender) -> Armed:
-    with reading() as session:
+    with read_session() as session:
         stamp = deliveries.version_of(session, news)
     letter = OutgoingBroadcast(news.id, news.name, stamp, BroadcastText("Hello", {}, "", STOP))
     found = arm(at, letter, Span(news.id, acme.id))
@@ -209,7 +209,7 @@ def test_messages_sent_side_by_side_are_each_settled_once(acme: Service, x: Virt
         planned.message_to(news, acme, person)
     at = desk(acme, x, at_once=4)
     assert send.send(at, armed_for(acme, news, at), None) is None
-    with reading() as session:
+    with read_session() as session:
         log = session.scalars(select(Message).where(col(Message.delivery_id) == news.id)).all()
     assert {one.x_id for one in log if one.state is MessageState.SENT} == {one.x_id for one in x.sent_by("1")}
     assert len(x.sent_by("1")) == 60

@@ -11,7 +11,7 @@ from campaign.broadcasts import outbox, settle, waves
 from campaign.broadcasts.outbox import Candidate, Span
 from campaign.consent import permission
 from campaign.consent import store as consent
-from campaign.db.engine import engine, reading, writing
+from campaign.db.engine import engine, read_session, transaction
 from campaign.deliveries import log
 from campaign.deliveries.log import Outcome
 from campaign.limits import rate_limits
@@ -61,23 +61,23 @@ def messages_to(delivery: Delivery, service: Service, visitors: list[int]) -> li
 
 
 def armed(service: Service, message_ids: list[int], after: timedelta = timedelta()) -> set[int]:
-    with writing() as session:
+    with transaction() as session:
         texts = {message_id: f"Hello {message_id}" for message_id in message_ids}
         return outbox.arm(session, texts, permission.of_broadcast(service, NOW), NOW + after)
 
 
 def settled(*known: Outcome) -> list[tuple[MessageState, Outcome]]:
-    with writing() as session:
+    with transaction() as session:
         return log.record_outcomes(session, known, NOW + A_MINUTE)
 
 
 def row(message_id: int) -> Message:
-    with reading() as session:
+    with read_session() as session:
         return session.get_one(Message, message_id)
 
 
 def chosen(span: Span, service: Service) -> list[Candidate]:
-    with reading() as session:
+    with read_session() as session:
         return outbox.candidates(session, span, permission.of_broadcast(service, NOW), 100)
 
 
@@ -94,7 +94,7 @@ def test_nobody_is_armed_who_may_not_be_written_to_any_more(acme: Service, news:
     other = planned.broadcast(acme)
     do(partial(consent.opt_out, service_id=acme.id, visitor_id=opted_out, proof="9", at=NOW))
     do(partial(consent.suppress, visitor_id=denied, proof="a note", at=NOW))
-    with writing() as session:  # as if they had been armed and given back meanwhile
+    with transaction() as session:  # as if they had been armed and given back meanwhile
         for message in session.scalars(select(Message).where(col(Message.visitor_id).in_([opted_out, denied]))):
             message.state = MessageState.PENDING
         session.get_one(
@@ -133,14 +133,14 @@ def test_a_span_is_a_part_of_a_broadcast_in_order(acme: Service, news: Delivery)
     span = Span(news.id, acme.id, ids[1], ids[4])
     assert [one.message_id for one in chosen(span, acme)] == ids[1:4]
     armed(acme, ids[1:2])
-    with reading() as session:
+    with read_session() as session:
         assert outbox.pending(session, span) == ids[2]
         assert outbox.pending(session, Span(news.id, acme.id, ids[4] + 1)) is None
 
 
 def armed_in_turn(service: Service, news: Delivery, message_ids: list[int], after: timedelta) -> set[int]:
     """As a sender does it: who stops the broadcast, or sends from another service, waits."""
-    with writing() as session:
+    with transaction() as session:
         waves.lock(session, news.id)
         texts = dict.fromkeys(message_ids, "Hello")
         return outbox.arm(session, texts, permission.of_broadcast(service, NOW), NOW + after)
@@ -203,7 +203,7 @@ def test_what_did_not_go_out_of_a_broadcast_that_is_over_never_does(
 ) -> None:
     (one,) = messages_to(news, acme, willing(acme, 1))
     armed(acme, [one])
-    with writing() as session:
+    with transaction() as session:
         session.get_one(Delivery, news.id).state = state
     settled(Outcome(one, NOW, MessageState.PENDING))
     assert row(one).state is MessageState.CANCELLED
@@ -216,9 +216,9 @@ def test_what_a_process_left_behind_is_uncertain_from_then_on(acme: Service, new
     armed(acme, [mine])
     planned.message_to(news, acme, other)
     planned.message_to(news, beta, other, MessageState.SENDING)
-    with writing() as session:
+    with transaction() as session:
         assert settle.lose(session, acme.id, NOW + A_MINUTE) == [(mine, news.id, 0)]
-    with reading() as session:
+    with read_session() as session:
         (doubt,) = settle.uncertain(session, acme.id)
     assert [doubt.attempt.message_id, doubt.attempt.text] == [mine, f"Hello {mine}"]
     assert [doubt.armed_at, doubt.attempt.armed_at] == [NOW, NOW + A_MINUTE]
@@ -227,7 +227,7 @@ def test_what_a_process_left_behind_is_uncertain_from_then_on(acme: Service, new
 def test_who_is_left_out_at_the_last_moment_is_told_why(acme: Service, news: Delivery) -> None:
     first, second, third = ids = messages_to(news, acme, willing(acme, 3))
     armed(acme, [third])
-    with writing() as session:
+    with transaction() as session:
         assert outbox.drop(session, dict.fromkeys(ids, ("opted_out", 'She said: "stop".')), NOW) == 2
     assert [state_of(one).value for one in ids] == ["cancelled", "cancelled", "sending"]
     assert [row(first).reason, row(second).reason_code] == ['She said: "stop".', "opted_out"]
@@ -238,7 +238,7 @@ def test_attempts_count_from_their_end_and_each_time(acme: Service, news: Delive
     armed(acme, ids)
     settled(Outcome(one, NOW, MessageState.PENDING), Outcome(two, NOW, MessageState.PENDING, is_tried=False))
     armed(acme, [one], after=2 * A_MINUTE)
-    with reading() as session:
+    with read_session() as session:
         since = rate_limits.tried_since(session, [acme.id], NOW - A_MINUTE)
         assert rate_limits.being_sent(session, [acme.id]) == {acme.id: 2}
         assert rate_limits.may_go_on(session, {three}, NOW)
@@ -264,7 +264,7 @@ def test_services_of_one_app_are_known_by_its_mark(database: Database) -> None: 
         for number, app in enumerate(["app", "app", "another", ""])
     )
     saved_service(internal_name="s9", block_id="b9", app="")
-    with writing() as session:
+    with transaction() as session:
         assert rate_limits.of_same_app(session, one) == [one.id, two.id]
         assert rate_limits.of_same_app(session, other) == [other.id]
         assert rate_limits.of_same_app(session, without) == [without.id]

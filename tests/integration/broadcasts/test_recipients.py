@@ -16,7 +16,7 @@ from campaign.broadcasts.recipients import AT_ONCE, write_recipients
 from campaign.broadcasts.schedule import WaveShare
 from campaign.consent import permission
 from campaign.consent import store as consent
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries.draft import Audience
 from models import (
     Consent,
@@ -115,12 +115,12 @@ def test_a_condition_chooses_and_another_one_leaves_out(acme: Service, news: Del
 def test_a_list_names_people_by_handle_or_id_whether_or_not_they_follow(acme: Service, news: Delivery) -> None:
     by_handle, by_id, stranger, _ = people(4, acme)
     unfollow(acme, stranger)
-    with reading() as session:
+    with read_session() as session:
         known = {each.id: each for each in session.scalars(select(Visitor))}
     named = [f"@{(known[by_handle].username or '').upper()}", known[by_id].external_id, known[stranger].username or ""]
     found = write(aimed(news, acme, Audience(people=[*named, "nobody_at_all", "99999"])))
     assert found == {by_handle: "pending", by_id: "pending", stranger: "not_a_follower"}
-    with reading() as session:
+    with read_session() as session:
         assert count_unknown(session, [*named, "nobody_at_all", "99999"]) == 2
 
 
@@ -180,7 +180,7 @@ def test_who_cannot_be_called_by_name_is_told_apart(acme: Service, news: Deliver
     (nameless,) = people(1, acme, full_name=None)
     (blank,) = people(1, acme, full_name="  ")
     target = aimed(news, acme)
-    with reading() as session:
+    with read_session() as session:
         within = (named, blank + 1)
         lacking = [row[0] for row in recipients.lacking(session, target, within, {"full_name"})]
     assert sorted(lacking) == [nameless, blank]
@@ -201,7 +201,7 @@ def test_the_first_reason_in_order_is_told(acme: Service, news: Delivery) -> Non
     (one,) = people(1, acme)
     unfollow(acme, one)
     add(Unreachable(service_id=acme.id, visitor_id=one, reason="closed", at=NOW))
-    with reading() as session:
+    with read_session() as session:
         name = session.get_one(Visitor, one).username or ""
     target = aimed(news, acme, Audience(people=[name]), except_where=condition("followers_count is empty", acme))
     assert write(target) == {one: "not_a_follower"}
@@ -212,7 +212,7 @@ def test_an_analysis_replaces_the_one_before_and_leaves_alone_what_is_out(acme: 
     reached(news, acme, sent)
     reached(news, acme, refused, state=MessageState.REFUSED)
     write(aimed(news, acme, is_begun=True))
-    with writing() as session:
+    with transaction() as session:
         recipients.forget(session, news.id)
         assert recipients.is_begun(session, news.id)
     again = write(aimed(news, acme, is_begun=True))
@@ -222,7 +222,7 @@ def test_an_analysis_replaces_the_one_before_and_leaves_alone_what_is_out(acme: 
 def test_waves_share_the_recipients_in_order(acme: Service, news: Delivery) -> None:
     people(5, acme)
     write(aimed(news, acme))
-    with writing() as session:
+    with transaction() as session:
         waves.write(session, news.id, acme.id, [WaveShare(1, 2, 0), WaveShare(3, 3, 60)])
         first, second = waves.of_service(session, news.id, acme.id)
         assert [first.number, second.number, second.offset_seconds] == [1, 3, 60]
@@ -237,7 +237,7 @@ def test_those_who_never_agreed_are_counted(acme: Service, news: Delivery) -> No
     yes, _, _ = people(3, acme)
     agreed(acme, [yes])
     write(aimed(news, acme))
-    with reading() as session:
+    with read_session() as session:
         assert waves.unconsented(session, news.id, acme.id) == 2
 
 
@@ -246,7 +246,7 @@ def test_samples_are_the_shortest_and_the_longest_name_and_any(acme: Service, ne
     people(1, acme, full_name="Maximiliana Bartholomea", username="max_the_great")
     people(3, acme)
     write(aimed(news, acme))
-    with reading() as session:
+    with read_session() as session:
         found = waves.samples(session, news.id, acme.id, seed=7)
         assert found == waves.samples(session, news.id, acme.id, seed=7)
         assert waves.samples(session, news.id + 1, acme.id, seed=7) == []

@@ -11,7 +11,7 @@ from sqlmodel import Session, select
 from campaign.broadcasts import log, waves
 from campaign.broadcasts import report as broadcast_reports
 from campaign.broadcasts.report import ReasonCount, document_of, report_on, standing_of
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Draft
 from campaign.deliveries.findings import Analysis, WavePlan
@@ -35,7 +35,7 @@ STATES = [SENT, REFUSED, SENT, SENT, PENDING, CANCELLED, SENT, MessageState.UNCE
 def sent(database: Database) -> Delivery:
     """A broadcast on two services, half out, beside another one and its own proof."""
     assert database
-    with writing() as session:
+    with transaction() as session:
         acme, german = service(), service(block_id="block-de", internal_name="acme_de")
         session.add_all([acme, german])
         session.flush()
@@ -108,7 +108,7 @@ def _id_of(session: Session, delivery: Delivery, place: int) -> int:
 
 
 def test_messages_are_counted_by_service_and_state(sent: Delivery) -> None:
-    with reading() as session:
+    with read_session() as session:
         acme, german = deliveries.targets_of(session, sent)
         counted = broadcast_reports.by_service(session, sent.id)
         assert counted[acme.id] == Counter({SENT: 3, REFUSED: 1, PENDING: 1, CANCELLED: 1})
@@ -117,7 +117,7 @@ def test_messages_are_counted_by_service_and_state(sent: Delivery) -> None:
 
 
 def test_refusals_are_counted_by_their_reason(sent: Delivery) -> None:
-    with reading() as session:
+    with read_session() as session:
         assert broadcast_reports.reasons(session, sent.id, REFUSED) == (
             ReasonCount("dm_closed", "X does not deliver.", 1),
         )
@@ -125,7 +125,7 @@ def test_refusals_are_counted_by_their_reason(sent: Delivery) -> None:
 
 def test_what_was_sent_is_counted_by_the_hour(sent: Delivery) -> None:
     seven = datetime(2026, 11, 26, 7, tzinfo=UTC)
-    with reading() as session:
+    with read_session() as session:
         # At 7:30, 8:10, 8:30 and 9:30.
         assert broadcast_reports.sent_per_hour(session, sent.id) == (
             (seven, 1),
@@ -135,13 +135,13 @@ def test_what_was_sent_is_counted_by_the_hour(sent: Delivery) -> None:
 
 
 def test_what_was_sent_is_counted_by_wave(sent: Delivery) -> None:
-    with reading() as session:
+    with read_session() as session:
         counted = broadcast_reports.sent_by_wave(session, sent.id)
     assert [(wave.number, wave.recipients, count) for wave, count in counted] == [(1, 3, 2), (2, 3, 1), (1, 2, 1)]
 
 
 def test_the_log_has_a_line_for_each_message_in_their_order(sent: Delivery) -> None:
-    with reading() as session:
+    with read_session() as session:
         lines = list(log.lines(session, sent))
     assert [line.state for line in lines] == [state.value for state in STATES]
     assert [line.wave for line in lines] == [1, 1, 1, 2, 2, 2, 1, 1]
@@ -152,7 +152,7 @@ def test_the_log_has_a_line_for_each_message_in_their_order(sent: Delivery) -> N
 
 
 def test_the_log_of_those_who_got_nothing_is_shorter(sent: Delivery) -> None:
-    with reading() as session:
+    with read_session() as session:
         failed = [line.state for line in log.lines(session, sent, failed=True)]
         assert failed == ["refused", "cancelled", "uncertain"]
         assert len(list(islice(log.lines(session, sent), 2))) == 2
@@ -174,7 +174,7 @@ def test_the_report_has_all_of_it(sent: Delivery) -> None:
 
 def test_a_broadcast_that_did_not_start_has_a_report_too(database: Database) -> None:
     assert database
-    with writing() as session:
+    with transaction() as session:
         delivery = deliveries.create(session, broadcast(), "dm-new", [], None, actor="a test", now=NOW)
     report = report_on(delivery)
     assert (report.numbers.total, report.per_hour, report.duration, report.ends_about) == (0, (), timedelta(), None)
@@ -182,7 +182,7 @@ def test_a_broadcast_that_did_not_start_has_a_report_too(database: Database) -> 
 
 
 def test_what_does_not_change_on_the_way_is_read_once(sent: Delivery) -> None:
-    with reading() as session:
+    with read_session() as session:
         standing = standing_of(session, sent)
     assert (standing.price, standing.spend_cap) == (Decimal("0.015"), Decimal(100))
     assert list(standing.waves) == [NOW, NOW + HOUR]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from campaign.consent import store as consent
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from models import ConsentSource, MessageState, Service
 from tests.command import here
 from tests.databases import Database
@@ -141,7 +141,7 @@ def test_what_a_person_reads(acme: Service) -> None:
 def test_a_long_list_is_cut_for_a_person_and_whole_for_a_script(acme: Service) -> None:
     read_all(acme, [page(range(100, 160))])
     people = [consent.Agreement(row.id, ConsentSource.IMPORT, "a list", NOW) for row in everybody().values()]
-    with writing() as session:
+    with transaction() as session:
         consent.agree_all(session, acme.id, people)
     assert here("consent", "list", "acme").sentence == "65 consents, the first 50 shown."
     assert len(listed()) == 65

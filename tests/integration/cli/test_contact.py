@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from models import Agreement, Consent, Contact, MessageState, Service
 from tests.command import here
 from tests.crowds import add
@@ -57,12 +57,12 @@ def file_of(tmp_path: Path, text: str) -> str:
 
 
 def contacts() -> dict[str | None, Contact]:
-    with reading() as session:
+    with read_session() as session:
         return {contact.email or contact.external_id: contact for contact in session.exec(select(Contact))}
 
 
 def consents() -> dict[int, str]:
-    with reading() as session:
+    with read_session() as session:
         return {consent.visitor_id: consent.proof for consent in session.exec(select(Consent))}
 
 

@@ -11,7 +11,7 @@ from campaign.consent import agreements
 from campaign.consent import store as consent
 from campaign.consent.agreements import Yes
 from campaign.contacts import store as contacts
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.x.types import Profile
 from models import Agreement, AgreementState, Contact, ReconciledBy, Service, Suppression
 from tests.databases import Database
@@ -61,17 +61,17 @@ def a_yes(service: Service, **changes: Any) -> Yes:
 
 
 def say_yes(service: Service, **changes: Any) -> Agreement:
-    with writing() as session:
+    with transaction() as session:
         return agreements.keep(session, a_yes(service, **changes))[0]
 
 
 def learn(profile: Profile = ANA, keys: list[ReconciledBy] = KEYS, *, may_link: bool = True) -> ReconciledBy:
-    with writing() as session:
+    with transaction() as session:
         return contacts.learn(session, profile, keys, NOW, may_link=may_link)[1]
 
 
 def recover(agreement: Agreement, profile: Profile = ANA) -> None:
-    with writing() as session:
+    with transaction() as session:
         row = agreements.lock(session, agreement.id)
         assert row
         contact, row.reconciled_by = contacts.learn(session, profile, KEYS, NOW, may_link=row.may_link)
@@ -80,7 +80,7 @@ def recover(agreement: Agreement, profile: Profile = ANA) -> None:
 
 
 def write(**fields: Any) -> int:
-    with writing() as session:
+    with transaction() as session:
         row = Contact(created_at=NOW, updated_at=NOW, **fields)
         session.add(row)
         session.flush()
@@ -88,12 +88,12 @@ def write(**fields: Any) -> int:
 
 
 def all_contacts() -> list[Contact]:
-    with reading() as session:
+    with read_session() as session:
         return list(session.exec(select(Contact).order_by(col(Contact.id))))
 
 
 def all_agreements() -> list[Agreement]:
-    with reading() as session:
+    with read_session() as session:
         return list(session.exec(select(Agreement).order_by(col(Agreement.id))))
 
 
@@ -112,7 +112,7 @@ def test_who_says_yes_again_afterwards_has_two(acme: Service) -> None:
 
 
 def test_the_opening_of_an_invitation_is_kept_once(acme: Service) -> None:  # noqa: ARG001
-    with writing() as session:
+    with transaction() as session:
         assert agreements.note_opening(session, 1, 2, NOW)
         assert not agreements.note_opening(session, 1, 2, NOW + A_DAY)
         assert agreements.note_opening(session, 1, 3, NOW)
@@ -170,7 +170,7 @@ def test_a_contact_of_another_person_on_x_is_never_taken_over(acme: Service) -> 
 
 def test_withdrawing_leaves_only_the_x_user_id(acme: Service) -> None:
     recover(say_yes(acme))
-    with writing() as session:
+    with transaction() as session:
         assert agreements.withdraw(session, acme.id, "7", NOW + A_DAY) == 1
         assert agreements.withdraw(session, acme.id, "7", NOW + 2 * A_DAY) == 0
     (contact,), (row,) = all_contacts(), all_agreements()
@@ -182,7 +182,7 @@ def test_withdrawing_leaves_only_the_x_user_id(acme: Service) -> None:
 def test_withdrawing_cuts_a_contact_that_was_known_before_from_x(acme: Service) -> None:
     write(email="ana@example.org")
     recover(say_yes(acme, may_link=True))
-    with writing() as session:
+    with transaction() as session:
         agreements.withdraw(session, acme.id, "7", NOW)
     (contact,) = all_contacts()
     assert (contact.external_id, contact.email, contact.full_name) == (None, "ana@example.org", None)
@@ -192,10 +192,10 @@ def test_a_profile_stays_while_the_person_shares_it_with_another_service(acme: S
     other = saved_service(internal_name="other", block_id="block-other")
     recover(say_yes(acme))
     recover(say_yes(other))
-    with writing() as session:
+    with transaction() as session:
         agreements.withdraw(session, acme.id, "7", NOW)
     assert all_contacts()[0].full_name == "Ana"
-    with writing() as session:
+    with transaction() as session:
         agreements.withdraw(session, other.id, "7", NOW)
     assert all_contacts()[0].full_name is None
 
@@ -204,9 +204,9 @@ def test_the_word_stop_withdraws_the_agreement_too(acme: Service) -> None:
     read_all(acme, [page([7])])
     recover(say_yes(acme))
     visitor = everybody()["7"].id
-    with writing() as session:
+    with transaction() as session:
         consent.opt_out(session, acme.id, visitor, "a message", NOW)
     assert all_agreements()[0].state is AgreementState.WITHDRAWN
     assert all_contacts()[0].full_name is None
-    with reading() as session:
+    with read_session() as session:
         assert session.get(Suppression, (acme.id, visitor))

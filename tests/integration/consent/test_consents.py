@@ -11,7 +11,7 @@ from sqlmodel import col, select
 
 from campaign.consent import store as consents
 from campaign.consent.store import Agreement
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from models import (
     EVERY_SERVICE,
     Consent,
@@ -46,30 +46,30 @@ def ana(acme: Service) -> int:
 
 
 def met(service: Service, external_id: str) -> int:
-    with writing() as session:
+    with transaction() as session:
         visitor_id = consents.visitor_of(session, external_id, service.visitor_folder, NOW)
         assert visitor_id
         return visitor_id
 
 
 def agree(service: Service, person: int, after: timedelta = timedelta()) -> bool:
-    with writing() as session:
+    with transaction() as session:
         return consents.agree(session, service.id, person, FORM, "the form", NOW + after)
 
 
 def opt_out(service: Service, person: int, after: timedelta = timedelta(), proof: str = "a message") -> int:
-    with writing() as session:
+    with transaction() as session:
         return consents.opt_out(session, service.id, person, proof, NOW + after)
 
 
 def consents_of(service: Service, person: int) -> list[Consent]:
     wanted = select(Consent).where(col(Consent.service_id) == service.id, col(Consent.visitor_id) == person)
-    with reading() as session:
+    with read_session() as session:
         return list(session.exec(wanted.order_by(col(Consent.id))))
 
 
 def suppression_of(service_id: int, person: int) -> Suppression | None:
-    with reading() as session:
+    with read_session() as session:
         return session.get(Suppression, (service_id, person))
 
 
@@ -113,7 +113,7 @@ def test_a_consent_to_one_service_is_none_to_another(acme: Service, ana: int) ->
 
 def test_many_agree_at_once_and_the_same_list_again_changes_nothing(acme: Service) -> None:
     given = [Agreement(number, ConsentSource.IMPORT, 'a "list"\x00 \\ :x', NOW) for number in (3, 1, 2, 1)]
-    with writing() as session:
+    with transaction() as session:
         assert consents.agree_all(session, acme.id, given) == 3
         assert consents.agree_all(session, acme.id, given) == 0
         assert consents.agree_all(session, acme.id, []) == 0
@@ -152,7 +152,7 @@ def test_an_opt_out_cancels_what_is_pending_and_only_that(acme: Service, ana: in
     assert opt_out(acme, ana) == 1
     after = {state: state_of(row) for state, row in rows.items()}
     assert after == {state: state for state in states} | {MessageState.PENDING: MessageState.CANCELLED}
-    with reading() as session:
+    with read_session() as session:
         cancelled = session.get_one(Message, rows[MessageState.PENDING])
     assert cancelled.reason_code == "opted_out"
     assert cancelled.reason == "The person does not want to be written to by this service any more."
@@ -177,7 +177,7 @@ def test_an_opt_out_leaves_other_people_and_other_services_alone(acme: Service, 
 def test_the_denylist_cancels_what_is_pending_on_all_services(acme: Service, ana: int) -> None:
     other = saved_service(internal_name="other", block_id="block-other")
     rows = [message_to(broadcast(acme), service, ana) for service in (acme, other)]
-    with writing() as session:
+    with transaction() as session:
         assert consents.suppress(session, ana, "by letter", NOW) == 2
         assert consents.is_suppressed(session, acme.id, ana)
         assert consents.is_suppressed(session, other.id, ana)
@@ -188,10 +188,10 @@ def test_the_denylist_cancels_what_is_pending_on_all_services(acme: Service, ana
 
 
 def test_the_persons_own_word_stands_above_an_operators(acme: Service, ana: int) -> None:
-    with writing() as session:
+    with transaction() as session:
         consents.suppress(session, ana, "by letter", NOW, acme.id)
     opt_out(acme, ana, proof="1234")
-    with writing() as session:
+    with transaction() as session:
         consents.suppress(session, ana, "again", NOW, acme.id)
     found = suppression_of(acme.id, ana)
     assert found
@@ -200,7 +200,7 @@ def test_the_persons_own_word_stands_above_an_operators(acme: Service, ana: int)
 
 def test_what_an_operator_lifts_is_gone_and_nothing_else(acme: Service, ana: int) -> None:
     opt_out(acme, ana)
-    with writing() as session:
+    with transaction() as session:
         consents.suppress(session, ana, "by letter", NOW)
         assert consents.allow_again(session, ana, EVERY_SERVICE)
         assert not consents.allow_again(session, ana, EVERY_SERVICE)
@@ -210,10 +210,10 @@ def test_what_an_operator_lifts_is_gone_and_nothing_else(acme: Service, ana: int
 
 
 def test_the_last_reason_for_which_somebody_is_unreachable_counts(acme: Service, ana: int) -> None:
-    with writing() as session:
+    with transaction() as session:
         consents.remember_unreachable(session, acme.id, ana, "dm_closed", NOW)
         consents.remember_unreachable(session, acme.id, ana, "blocked", NOW + A_DAY)
-    with reading() as session:
+    with read_session() as session:
         row = session.get_one(Unreachable, (acme.id, ana))
     assert (row.reason, row.at) == ("blocked", NOW + A_DAY)
 
@@ -222,7 +222,7 @@ def test_a_message_is_armed_or_cancelled_when_both_happen_at_once(acme: Service)
     delivery = broadcast(acme)
 
     def arm(row: int) -> bool:
-        with writing() as session:
+        with transaction() as session:
             message = session.get_one(Message, row, with_for_update=True)
             if message.state is MessageState.PENDING:
                 message.become(MessageState.SENDING)
@@ -242,7 +242,7 @@ def plan(service: Service, person: int, rows: list[int]) -> None:
 
 def let_happen(what: str, service: Service, person: int, after: timedelta, rows: list[int]) -> None:
     """One of the things that may happen to a person, at a moment in no order."""
-    with writing() as session:
+    with transaction() as session:
         match what:
             case "agree":
                 consents.agree(session, service.id, person, ConsentSource.WROTE_FIRST, "a message", NOW + after)
@@ -287,5 +287,5 @@ def test_after_an_opt_out_nothing_that_was_pending_goes_on_and_the_suppression_s
         assert {state_of(row) for row in pending} == {MessageState.CANCELLED}
         assert suppression_of(service.id, person) == first
         assert sum(one.ended_at is None for one in consents_of(service, person)) <= 1
-    with reading() as session:
+    with read_session() as session:
         assert consents.is_suppressed(session, service.id, person)

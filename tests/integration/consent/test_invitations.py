@@ -11,7 +11,7 @@ from campaign.consent import agreements, permission
 from campaign.consent.agreements import invitation_of
 from campaign.contacts import report as acquisitions
 from campaign.contacts.report import Funnel
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.settings import load_settings
 from models import (
     Agreement,
@@ -50,7 +50,7 @@ def public_url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 def invitation(service: Service, state: DeliveryState = DeliveryState.IN_PROGRESS, **changes: Any) -> Delivery:
     made = broadcast(service, state)
-    with writing() as session:
+    with transaction() as session:
         row = session.get_one(Delivery, made.id)
         row.is_invitation = True
         for name, value in changes.items():
@@ -68,7 +68,7 @@ def agreement(service: Service, external_id: str, **fields: Any) -> Agreement:
 
 
 def x_id(visitor_id: int) -> str:
-    with reading() as session:
+    with read_session() as session:
         return session.get_one(Visitor, visitor_id).external_id
 
 
@@ -123,7 +123,7 @@ def test_it_is_asked_again_in_the_statement_that_arms(acme: Service) -> None:
     reasons = permission.in_order([*permission.of_broadcast(acme, NOW), *agreements.of_invitation(acme, delivery.id)])
     add(agreement(acme, x_id(became_contact)))
     reached(invitation(acme), acme, was_invited)
-    with writing(durable=True) as session:
+    with transaction(durable=True) as session:
         told = {
             one.visitor_id: one.reason
             for one in outbox.candidates(session, Span(delivery.id, acme.id), reasons, at_most=10)
@@ -165,7 +165,7 @@ def test_the_funnel_of_each_invitation_and_the_rate_of_the_service(acme: Service
         agreement(acme, "5", state=AgreementState.WITHDRAWN, recovered_at=NOW, withdrawn_at=NOW),
         agreement(acme, "1", state=AgreementState.WITHDRAWN, withdrawn_at=NOW),
     )
-    with reading() as session:
+    with read_session() as session:
         report = acquisitions.acquisition_of(session, acme)
     assert (report.followers, report.contacts, report.withdrawn, report.rate) == (10, 3, 1, 0.3)
     assert {one.label: one.funnel for one in report.invitations} == {
@@ -177,6 +177,6 @@ def test_the_funnel_of_each_invitation_and_the_rate_of_the_service(acme: Service
 
 
 def test_a_service_that_invited_nobody_has_an_empty_report(acme: Service) -> None:
-    with reading() as session:
+    with read_session() as session:
         report = acquisitions.acquisition_of(session, acme)
     assert (report.contacts, report.rate, list(report.invitations)) == (0, None, [])

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from campaign.audience import sync
-from campaign.db.engine import engine, reading, writing
+from campaign.db.engine import engine, read_session, transaction
 from campaign.db.locks import claim
 from campaign.errors import AlreadyRunning, NotPossible, WrongUsage
 from campaign.limits import spend_cap
@@ -187,19 +187,19 @@ def test_money_set_aside_at_once_never_exceeds_the_cap(database: Database) -> No
     acme = saved_service(spend_cap=Decimal(10))
 
     def reserve(purpose: str) -> int:
-        with writing() as session:
+        with transaction() as session:
             return spend_cap.reserve(session, acme.id, purpose, price(usd=Decimal("0.01")), 300, NOW)
 
     given = at_once(*(partial(reserve, f"call {number}") for number in range(6)))
     assert sorted(given, key=str) == [0, 0, 100, 300, 300, 300]
-    with reading() as session:
+    with read_session() as session:
         assert spend_cap.spent(session, acme.id, NOW) == Decimal(10)
 
 
 def test_two_runs_that_open_a_reading_at_once_leave_one_running(acme: Service) -> None:
     read_all(acme, [page([1], "t1")])
     at_once(partial(open_run, acme), partial(open_run, acme))
-    with reading() as session:
+    with read_session() as session:
         states = [run.state for run in sync.touched_since(session, NOW, [acme.id])]
     assert states == [SyncState.RUNNING]
 
@@ -207,7 +207,7 @@ def test_two_runs_that_open_a_reading_at_once_leave_one_running(acme: Service) -
 def test_two_who_connect_a_service_at_once_make_one(database: Database) -> None:  # noqa: ARG001
     def connect(fields: ServiceFields) -> bool:
         try:
-            with writing() as session:
+            with transaction() as session:
                 services.create(session, fields, NOW)
         except WrongUsage:
             return False

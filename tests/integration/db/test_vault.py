@@ -11,7 +11,7 @@ from sqlalchemy import text
 from sqlmodel import Session
 
 from campaign.db import vault
-from campaign.db.engine import engine, reading, writing
+from campaign.db.engine import engine, read_session, transaction
 from campaign.errors import WrongUsage
 from tests.databases import Database
 from tests.factories import NOW
@@ -55,7 +55,7 @@ def test_a_secret_that_was_never_saved_is_none() -> None:
 
 def test_saving_again_replaces() -> None:
     save()
-    with writing() as session:
+    with transaction() as session:
         vault.save(session, KEYS, 1, OTHER, NOW + timedelta(days=1))
     assert read() == OTHER
     assert [(row.kind, row.owner_id, row.updated_at) for row in rows()] == [
@@ -65,7 +65,7 @@ def test_saving_again_replaces() -> None:
 
 
 def test_a_session_reads_what_it_saved() -> None:
-    with writing() as session:
+    with transaction() as session:
         vault.save(session, KEYS, 1, ACME, NOW)
         assert vault.read(session, KEYS, 1) == ACME
         vault.save(session, KEYS, 1, OTHER, NOW)
@@ -86,7 +86,7 @@ def test_deleting_leaves_the_others() -> None:
     save(owner_id=2)
     save(kind=GRANT)
     for _ in range(2):
-        with writing() as session:
+        with transaction() as session:
             vault.delete(session, KEYS, 1)
     assert read() is None
     assert read(owner_id=2) == read(GRANT) == ACME
@@ -96,7 +96,7 @@ def test_owners_are_listed_by_kind() -> None:
     for owner_id in (7, 3):
         save(owner_id=owner_id)
     save(kind=GRANT, owner_id=5)
-    with reading() as session:
+    with read_session() as session:
         assert vault.list_owners(session, KEYS) == [3, 7]
         assert vault.list_owners(session, GRANT) == [5]
 
@@ -121,7 +121,7 @@ def test_the_repr_of_a_row_does_not_show_its_value() -> None:
 def test_a_token_moved_to_another_owner_is_refused() -> None:
     save()
     save(OTHER, owner_id=2)
-    with writing() as session:
+    with transaction() as session:
         session.execute(text("UPDATE secret SET value = (SELECT value FROM secret WHERE owner_id = 1)"))
     with pytest.raises(WrongUsage):
         read(owner_id=2)
@@ -140,7 +140,7 @@ def test_the_key_file_is_made_once_for_its_owner_only(monkeypatch: pytest.Monkey
 def test_reading_an_empty_vault_makes_no_key() -> None:
     assert read() is None
     check_key()
-    with writing() as session:
+    with transaction() as session:
         vault.delete(session, KEYS, 1)
     assert vault.rotate_key(NOW) == 0
     assert not key_file().exists()
@@ -182,7 +182,7 @@ def test_a_home_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch,
 def test_the_second_of_two_machines_that_begin_at_once_is_refused(database: Database, tmp_path: Path) -> None:
     if database.is_sqlite:
         pytest.skip("SQLite is for one machine")
-    with writing() as session:
+    with transaction() as session:
         vault.save(session, KEYS, 1, ACME, NOW)
         with pytest.MonkeyPatch.context() as environment:
             environment.setenv("CAMPAIGN_HOME", str(tmp_path / "other machine"))

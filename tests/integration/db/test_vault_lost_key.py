@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from campaign.db import vault
-from campaign.db.engine import engine, writing
+from campaign.db.engine import engine, transaction
 from campaign.errors import WrongUsage
 from models import SecretKind
 from tests.databases import Database
@@ -122,7 +122,7 @@ def test_a_machine_without_the_key_makes_none(monkeypatch: pytest.MonkeyPatch, t
 
 def test_the_last_secret_gone_makes_no_new_key_yet() -> None:
     key_file().unlink()
-    with writing() as session:
+    with transaction() as session:
         vault.delete(session, KEYS, 1)
         vault.delete(session, GRANT, 5)
     with pytest.raises(WrongUsage, match="is missing"):
@@ -133,7 +133,7 @@ def test_the_last_secret_gone_makes_no_new_key_yet() -> None:
 @pytest.mark.parametrize("check_deleted", [False, True])
 def test_a_wrong_key_is_known_by_any_secret(check_deleted: bool) -> None:
     if check_deleted:
-        with writing() as session:
+        with transaction() as session:
             session.execute(text("DELETE FROM secret WHERE kind = 'key_check'"))
     key_file().write_text(new_key())
     for work in (partial(save, owner_id=9), rotate):
@@ -147,7 +147,7 @@ def test_a_wrong_key_is_known_by_any_secret(check_deleted: bool) -> None:
 
 def test_after_discarding_all_a_new_key_is_made(saved: str) -> None:
     key_file().unlink()
-    with writing() as session:
+    with transaction() as session:
         assert vault.discard_all(session) == 2
     assert rows() == []
     save(OTHER)
@@ -178,7 +178,7 @@ def test_after_discarding_all_a_new_key_is_made(saved: str) -> None:
 )
 @pytest.mark.parametrize("damage", ["", "é", "gAAAAA"])
 def test_one_damaged_secret(kind: SecretKind, owner_id: int, sentence: str, damage: str) -> None:
-    with writing() as session:
+    with transaction() as session:
         session.execute(
             text("UPDATE secret SET value = :damage WHERE kind = :kind"), {"damage": damage, "kind": kind.value}
         )

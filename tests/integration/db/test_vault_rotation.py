@@ -11,7 +11,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from campaign.db import vault
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.errors import WrongUsage
 from tests.factories import NOW
 from tests.vaults import (
@@ -92,7 +92,7 @@ def test_everything_gets_a_new_key_and_the_old_one_goes() -> None:
 
 def test_a_session_that_began_before_a_rotation_still_reads() -> None:
     save()
-    with reading() as session:
+    with read_session() as session:
         assert vault.list_owners(session, KEYS) == [1]
         vault.rotate_key(NOW)
         assert vault.read(session, KEYS, 1) == ACME
@@ -196,7 +196,7 @@ def test_readers_and_writers_go_on_while_other_processes_rotate() -> None:
 def test_a_rotation_waits_for_a_save() -> None:
     save()
     with ThreadPoolExecutor() as pool:
-        with writing() as session:
+        with transaction() as session:
             vault.save(session, KEYS, 2, OTHER, NOW)
             rotation = pool.submit(vault.rotate_key, NOW)
             time.sleep(0.3)

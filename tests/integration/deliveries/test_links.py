@@ -8,7 +8,7 @@ from string import ascii_letters, digits
 import pytest
 from sqlmodel import select
 
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import links, log
 from campaign.deliveries.draft import NamedLink, RenderedPart
 from campaign.deliveries.links import TOKEN_LENGTH, keep, new_token, shorten_messages, shorten_posts
@@ -38,7 +38,7 @@ def reachable_at(url: str, environment: pytest.MonkeyPatch) -> None:
 def planned(service: Service, *texts: str, tracking: bool = True) -> Delivery:
     """A post with these parts in its log, their links replaced."""
     delivery = broadcast(service)
-    with writing() as session:
+    with transaction() as session:
         delivery.tracking = tracking
         parts = [
             RenderedPart(service.id, number, text, links=tuple(one for url, one in NAMED.items() if url in text))
@@ -54,12 +54,12 @@ def tokens_in(text: str) -> list[str]:
 
 
 def texts_of(delivery: Delivery) -> list[str]:
-    with reading() as session:
+    with read_session() as session:
         return [one.text for one in log.of_delivery(session, delivery)]
 
 
 def short_links() -> list[ShortLink]:
-    with reading() as session:
+    with read_session() as session:
         return list(session.scalars(select(ShortLink).order_by("message_id", "link_id")))
 
 
@@ -69,7 +69,7 @@ def test_a_post_has_one_short_link_for_each_of_its_links(acme: Service) -> None:
     in_first, in_second = tokens_in(first), tokens_in(second)
     assert [len(in_first), len(set(in_first)), len(in_second)] == [3, 2, 1]
     assert not set(in_first) & set(in_second)
-    with reading() as session:
+    with read_session() as session:
         assert links.as_written(session, [first, second]) == [TEXT, f"More at {BLOG}"]
         found = [(one.number, one.url, one.label, one.category) for one in session.scalars(select(Link))]
     assert found == [(1, SHOP, "Shop", "sale"), (2, BLOG, "", "")]
@@ -78,7 +78,7 @@ def test_a_post_has_one_short_link_for_each_of_its_links(acme: Service) -> None:
 def test_a_short_link_leads_to_what_was_written_for_a_year(acme: Service) -> None:
     planned(acme, f"More at {BLOG}")
     (short,) = short_links()
-    with reading() as session:
+    with read_session() as session:
         target = links.target_of(session, short.token)
         assert links.target_of(session, "abcdefghijkl") is None
     assert target is not None
@@ -89,7 +89,7 @@ def test_a_short_link_leads_to_what_was_written_for_a_year(acme: Service) -> Non
 def test_what_is_written_again_keeps_its_short_links_and_its_text(acme: Service) -> None:
     delivery = planned(acme, TEXT)
     before, tokens = texts_of(delivery), short_links()
-    with writing() as session:
+    with transaction() as session:
         part = RenderedPart(acme.id, 1, TEXT, links=tuple(NAMED.values()))
         log.plan(session, delivery, [part])
         shorten_posts(session, delivery, [part], NOW)
@@ -101,7 +101,7 @@ def test_a_short_link_of_another_message_is_a_text_like_any_other(acme: Service)
     planned(acme, f"More at {BLOG}")
     pasted = f"Copied: https://s.example.com/r/{short_links()[0].token}"
     delivery = planned(acme, pasted)
-    with reading() as session:
+    with read_session() as session:
         (row,) = log.of_delivery(session, delivery)
         assert links.text_of(session, row) == row.text == pasted
         (first,) = log.of_account(session, row.delivery_id - 1, acme.id)
@@ -110,7 +110,7 @@ def test_a_short_link_of_another_message_is_a_text_like_any_other(acme: Service)
 
 def test_what_is_out_keeps_the_text_it_went_out_with(acme: Service) -> None:
     delivery = planned(acme, TEXT)
-    with writing() as session:
+    with transaction() as session:
         row = session.scalars(select(Message)).one()
         row.state, row.text = MessageState.SENT, TEXT
         shorten_posts(session, delivery, [RenderedPart(acme.id, 1, TEXT, links=tuple(NAMED.values()))], NOW)
@@ -140,7 +140,7 @@ def test_everybody_has_links_of_their_own_and_only_for_what_is_armed_one_is_kept
     delivery = broadcast(acme)
     ids = [message_to(delivery, acme, person) for person in (1, 2, 3)]
     short = shorten_messages(dict.fromkeys(ids, TEXT), NAMED)
-    with writing() as session:
+    with transaction() as session:
         keep(session, delivery, NAMED, short.tokens_of({ids[0], ids[2]}), NOW)
     assert len({tokens_in(text)[0] for text in short.texts.values()}) == 3
     assert Counter(one.message_id for one in short_links()) == {ids[0]: 2, ids[2]: 2}

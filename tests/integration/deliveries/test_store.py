@@ -7,7 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session
 
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import approval
 from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
@@ -28,32 +28,32 @@ def acme(database: Database) -> Service:  # noqa: ARG001
 
 
 def made(service: Service, draft: Draft = DRAFT, name: str = "post-launch") -> Delivery:
-    with writing() as session:
+    with transaction() as session:
         return deliveries.create(session, draft, name, [service], None, actor="ana", now=NOW)
 
 
 def analysed(service: Service, fingerprint: str = "f1") -> Delivery:
     delivery = made(service)
-    with writing() as session:
+    with transaction() as session:
         known = deliveries.get(session, delivery.id)
         approval.record_analysis(session, known, "{}", fingerprint, is_ok=True, actor="ana", now=NOW)
         return known
 
 
 def confirm(delivery: Delivery, fingerprint: str = "f1") -> Delivery:
-    with writing() as session:
+    with transaction() as session:
         known = deliveries.get(session, delivery.id)
         approval.confirm(session, known, fingerprint, "bo", "fine", NOW)
         return known
 
 
 def known(delivery: Delivery) -> Delivery:
-    with reading() as session:
+    with read_session() as session:
         return deliveries.get(session, delivery.id)
 
 
 def history(delivery: Delivery) -> list[tuple[str, str]]:
-    with reading() as session:
+    with read_session() as session:
         return [(entry.actor, entry.action) for entry in deliveries.audit_of(session, delivery)]
 
 
@@ -64,7 +64,7 @@ def parts(service: Service, *texts: str) -> list[RenderedPart]:
 def test_a_delivery_is_read_back_as_it_was_described(acme: Service) -> None:
     described = DRAFT.model_copy(update={"services": ["acme"], "contact_date": NOW + A_DAY, "validity_days": 2})
     delivery = made(acme, described)
-    with reading() as session:
+    with read_session() as session:
         assert deliveries.draft_of(session, deliveries.named(session, delivery.name)) == described
 
 
@@ -82,7 +82,7 @@ def test_every_change_is_in_the_audit_with_who_did_it(acme: Service) -> None:
 
 def test_a_change_voids_the_analysis_and_the_confirmation(acme: Service) -> None:
     delivery = confirm(analysed(acme))
-    with writing() as session:
+    with transaction() as session:
         deliveries.change(
             session, deliveries.get(session, delivery.id), DRAFT, [acme], None, actor="ana", now=NOW + A_MINUTE
         )
@@ -93,7 +93,7 @@ def test_a_change_voids_the_analysis_and_the_confirmation(acme: Service) -> None
 
 def test_an_analysis_with_errors_leaves_the_delivery_in_editing(acme: Service) -> None:
     delivery = made(acme)
-    with writing() as session:
+    with transaction() as session:
         approval.record_analysis(
             session, deliveries.get(session, delivery.id), "{}", "f1", is_ok=False, actor="ana", now=NOW
         )
@@ -114,7 +114,7 @@ def test_the_first_answer_is_final(acme: Service) -> None:
     delivery = confirm(analysed(acme))
     with pytest.raises(NotPossible, match="was confirmed by bo already"):
         confirm(delivery)
-    with writing() as session, pytest.raises(NotPossible):
+    with transaction() as session, pytest.raises(NotPossible):
         approval.reject(session, deliveries.get(session, delivery.id), "ana", "", NOW)
 
 
@@ -123,9 +123,9 @@ def test_a_question_nobody_answered_for_three_days_is_taken_back(
     acme: Service, after: int, state: DeliveryState
 ) -> None:
     delivery = analysed(acme)
-    with writing() as session:
+    with transaction() as session:
         approval.ask(session, deliveries.get(session, delivery.id), "a run", NOW)
-    with writing() as session:
+    with transaction() as session:
         approval.return_unanswered(session, NOW + after * A_DAY)
     assert known(delivery).state is state
 
@@ -140,10 +140,10 @@ def test_a_question_nobody_answered_for_three_days_is_taken_back(
 )
 def test_the_stamp_changes_whichever_way_the_delivery_was_changed(acme: Service, change: str) -> None:
     delivery = confirm(analysed(acme))
-    with writing() as session:
+    with transaction() as session:
         before = deliveries.version_of(session, deliveries.get(session, delivery.id))
         session.connection().execute(text(change))
-    with reading() as session:
+    with read_session() as session:
         assert deliveries.version_of(session, deliveries.get(session, delivery.id)) != before
 
 
@@ -155,30 +155,30 @@ def test_what_is_confirmed_is_due_from_its_contact_date_on(
     acme: Service, contact_date: datetime | None, now: datetime, is_due: bool
 ) -> None:
     delivery = confirm(analysed(acme))
-    with writing() as session:
+    with transaction() as session:
         deliveries.get(session, delivery.id).contact_date = contact_date
-    with reading() as session:
+    with read_session() as session:
         assert [one.name for one in deliveries.due(session, now)] == ([delivery.name] if is_due else [])
 
 
 def test_a_state_that_is_not_next_is_refused(acme: Service) -> None:
     delivery = made(acme)
-    with writing() as session, pytest.raises(InvalidTransition):
+    with transaction() as session, pytest.raises(InvalidTransition):
         deliveries.move(session, deliveries.get(session, delivery.id), DeliveryState.IN_PROGRESS, "ana", NOW)
 
 
 def test_an_unknown_name_is_told_in_one_sentence(acme: Service) -> None:  # noqa: ARG001
-    with reading() as session, pytest.raises(WrongUsage, match="There is no delivery 'nothing'"):
+    with read_session() as session, pytest.raises(WrongUsage, match="There is no delivery 'nothing'"):
         deliveries.named(session, "nothing")
 
 
 def plan(delivery: Delivery, *rendered: RenderedPart) -> None:
-    with writing() as session:
+    with transaction() as session:
         messages.plan(session, deliveries.get(session, delivery.id), rendered)
 
 
 def log(delivery: Delivery) -> list[tuple[int, str, MessageState]]:
-    with reading() as session:
+    with read_session() as session:
         rows = messages.of_delivery(session, deliveries.get(session, delivery.id))
         return [(row.part, row.text, row.state) for row in rows]
 
@@ -186,7 +186,7 @@ def log(delivery: Delivery) -> list[tuple[int, str, MessageState]]:
 def test_a_correction_changes_only_what_is_not_out(acme: Service) -> None:
     delivery = made(acme)
     plan(delivery, *parts(acme, "One", "Two", "Three"))
-    with writing() as session:
+    with transaction() as session:
         first, second, _ = messages.of_delivery(session, deliveries.get(session, delivery.id))
         for message, state, x_id in ((first, MessageState.SENT, "1"), (second, MessageState.REFUSED, None)):
             messages.arm(session, message, NOW)
@@ -208,6 +208,6 @@ def test_one_post_on_x_is_one_message(acme: Service) -> None:
             messages.arm(session, message, NOW)
             messages.record_outcome(session, message, MessageState.SENT, NOW, x_id="1")
 
-    with pytest.raises(IntegrityError), writing() as session:
+    with pytest.raises(IntegrityError), transaction() as session:
         claim_the_same(session)
     assert [state for _, _, state in log(delivery)] == [MessageState.PENDING] * 2

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import templates
 from campaign.deliveries.draft import Content, Draft, Part
 from campaign.deliveries.templates import delete_template, duplicate_template, template_for
@@ -27,22 +27,22 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 def save(name: str = "weekly", draft: Draft = DRAFT, *, with_content: bool = False) -> None:
-    with writing() as session:
+    with transaction() as session:
         templates.save(session, name, "Weekly post", draft, with_content=with_content)
 
 
 def started(name: str) -> Draft:
-    with reading() as session:
+    with read_session() as session:
         return templates.draft_of(templates.named(session, name))
 
 
 def names() -> list[str]:
-    with reading() as session:
+    with read_session() as session:
         return [template.name for template in templates.listed(session)]
 
 
 def test_the_built_in_ones_are_always_there() -> None:
-    with reading() as session:
+    with read_session() as session:
         found = {one.name: (one.label, one.kind, one.is_built_in) for one in templates.listed(session)}
     assert found == {
         "twitter": ("Tweet", DeliveryKind.POST, True),

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
-from campaign.db.engine import engine, reading, writing
+from campaign.db.engine import engine, read_session, transaction
 from campaign.limits import rate_limits, spend_cap
 from campaign.x.types import Receipt, Window
 from models import Charge, Service, WindowName
@@ -30,28 +30,28 @@ def acme(database: Database) -> Service:  # noqa: ARG001
 
 
 def reserve(service: Service, wanted: int, now: datetime = NOW, purpose: str = PAGE, at_once: int = 0) -> int:
-    with writing() as session:
+    with transaction() as session:
         return spend_cap.reserve(session, service.id, purpose, TENTH, wanted, now, at_once=at_once)
 
 
 def record(service: Service, *receipts: Receipt, now: datetime = NOW, purpose: str = PAGE, keep: int = 0) -> Decimal:
-    with writing() as session:
+    with transaction() as session:
         return spend_cap.record_cost(session, service.id, purpose, receipts, now, keep=keep)
 
 
 def spent(service: Service, now: datetime = NOW) -> Decimal:
-    with reading() as session:
+    with read_session() as session:
         return spend_cap.spent(session, service.id, now)
 
 
 def left(service: Service, now: datetime = NOW) -> Decimal:
-    with writing() as session:
+    with transaction() as session:
         return spend_cap.left(session, service.id, now)
 
 
 def charges(service: Service) -> list[tuple[str, int, Decimal, bool]]:
     """Endpoint, resources, amount and whether it is settled, in the order of writing."""
-    with reading() as session:
+    with read_session() as session:
         found = session.exec(select(Charge).where(col(Charge.service_id) == service.id).order_by(col(Charge.id)))
         return [(one.endpoint, one.resources, one.amount, one.settled) for one in found]
 
@@ -96,7 +96,7 @@ def test_each_answered_call_is_a_charge_of_its_own(acme: Service) -> None:
 
 def test_money_given_back_is_there_again(acme: Service) -> None:
     reserve(acme, 40)
-    with writing() as session:
+    with transaction() as session:
         spend_cap.release(session, acme.id, PAGE)
     assert (charges(acme), left(acme)) == ([], Decimal(10))
 
@@ -145,9 +145,9 @@ def test_of_yesterday_only_the_calls_that_can_have_been_under_way_count(
 def test_what_is_taken_over_is_what_today_left_unsettled(acme: Service) -> None:
     reserve(acme, 10, MIDNIGHT - A_MINUTE)
     reserve(acme, 7, MIDNIGHT - A_MINUTE, purpose="reading the account")
-    with reading() as session:
-        assert spend_cap.taken_over(session, acme.id, PAGE, MIDNIGHT - A_MINUTE) == Decimal(1)
-        assert spend_cap.taken_over(session, acme.id, PAGE, MIDNIGHT) == 0
+    with read_session() as session:
+        assert spend_cap.reserved_today(session, acme.id, PAGE, MIDNIGHT - A_MINUTE) == Decimal(1)
+        assert spend_cap.reserved_today(session, acme.id, PAGE, MIDNIGHT) == 0
 
 
 def test_the_day_of_a_lost_answer_is_that_of_utc(acme: Service) -> None:
@@ -168,7 +168,7 @@ def test_services_pay_for_themselves(acme: Service) -> None:
     other = saved_service(internal_name="other", block_id="block-other", spend_cap=Decimal(1))
     reserve(acme, 100)
     assert reserve(other, 100) == 10
-    with writing() as session:
+    with transaction() as session:
         spend_cap.release(session, acme.id, PAGE)
     assert charges(other) == [(PAGE, 10, Decimal(1), False)]
 
@@ -207,7 +207,7 @@ def test_the_cap_is_never_exceeded_whatever_x_answers(
     sqlite_database: Database,  # noqa: ARG001
     calls: list[tuple[int, float, str]],
 ) -> None:
-    with writing() as session:
+    with transaction() as session:
         for charge in session.exec(select(Charge)):
             session.delete(charge)
         service = session.exec(select(Service)).one_or_none()
@@ -223,12 +223,12 @@ def test_the_cap_is_never_exceeded_whatever_x_answers(
 
 
 def open_at(service: Service, *endpoints: str, now: datetime = NOW) -> datetime | None:
-    with reading() as session:
+    with read_session() as session:
         return rate_limits.calls_open_at(session, service.id, endpoints, now)
 
 
 def note(service: Service, *windows: Window, endpoint: str = FOLLOWERS) -> None:
-    with writing() as session:
+    with transaction() as session:
         rate_limits.note(session, service.id, receipt(endpoint=endpoint, windows=windows))
 
 
@@ -286,8 +286,8 @@ def test_what_is_set_aside_is_found_among_any_number_of_charges(database: Databa
 @pytest.mark.parametrize(("later", "left"), [(timedelta(0), 2), (timedelta(minutes=15), 9)])
 def test_an_answer_that_comes_late_gives_no_calls_back(acme: Service, later: timedelta, left: int) -> None:
     for remaining, reset_at in ((2, NOW), (9, NOW + later)):
-        with writing() as session:
+        with transaction() as session:
             told = receipt(windows=(window(remaining=remaining, reset_at=reset_at),))
             rate_limits.note(session, acme.id, told)
-    with reading() as session:
+    with read_session() as session:
         assert [one.remaining for one in rate_limits.windows_of(session, acme, told.endpoint)] == [left]

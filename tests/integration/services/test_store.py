@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import select
 
 from campaign.db import vault
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.errors import WrongUsage
 from campaign.services import store as services
 from campaign.services.check import Problem
@@ -21,33 +21,33 @@ pytestmark = pytest.mark.usefixtures("database")
 
 
 def connect(fields: ServiceFields | None = None) -> Service:
-    with writing() as session:
+    with transaction() as session:
         return services.create(session, fields or form(), NOW)
 
 
 def change(service: Service, **changes: Any) -> Service:
-    with writing() as session:
+    with transaction() as session:
         row = services.get(session, service.id)
         return services.change(session, row, read_fields(services.read_values(session, row) | changes), NOW)
 
 
 def remove(service: Service) -> None:
-    with writing() as session:
+    with transaction() as session:
         services.remove(session, services.get(session, service.id), NOW)
 
 
 def secrets_of(service: Service) -> dict[str, str] | None:
-    with reading() as session:
+    with read_session() as session:
         return vault.read(session, SecretKind.SERVICE_KEYS, service.id)
 
 
 def rows() -> dict[str, Service]:
-    with reading() as session:
+    with read_session() as session:
         return {row.internal_name: row for row in session.exec(select(Service))}
 
 
 def check(service: Service, found: Account | None, problems: Iterable[Problem] = ()) -> Service:
-    with writing() as session:
+    with transaction() as session:
         services.record_check(session, services.get(session, service.id), found, problems, NOW)
     return rows()[service.internal_name]
 
@@ -132,7 +132,7 @@ def test_a_service_may_take_the_name_of_a_removed_one() -> None:
     acme, other = connect(), connect(form(internal_name="other"))
     remove(other)
     change(acme, internal_name="other")
-    with reading() as session:
+    with read_session() as session:
         found = services.find(session, "other")
     assert found is not None
     assert found.id == acme.id
@@ -180,7 +180,7 @@ def test_a_check_that_got_no_account_keeps_the_one_known() -> None:
 
 def test_a_check_that_finds_a_service_well_again_clears_its_problems() -> None:
     acme = connect()
-    with writing() as session:
+    with transaction() as session:
         services.mark_blocked(session, services.get(session, acme.id), "Locked. Unlock it.")
     assert (rows()["acme"].state, rows()["acme"].problems) == (ServiceState.NEEDS_ATTENTION, "Locked. Unlock it.")
     assert (check(acme, account()).state, rows()["acme"].problems) == (ServiceState.OK, "")
@@ -189,7 +189,7 @@ def test_a_check_that_finds_a_service_well_again_clears_its_problems() -> None:
 def test_the_other_service_of_an_account_is_known_by_name() -> None:
     acme, other = connect(), connect(form(internal_name="other"))
     check(acme, account())
-    with reading() as session:
+    with read_session() as session:
         assert services.connected_to(session, account(), other) == "acme"
         assert services.connected_to(session, account(), acme) is None
         assert services.connected_to(session, account(user_id="1"), other) is None

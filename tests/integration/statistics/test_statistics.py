@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
 from campaign.services import store as services
 from campaign.statistics import counts, followers, numbers
@@ -32,13 +32,13 @@ def acme(database: Database) -> Service:
 
 
 def to_count(service: Service, **more: Any) -> list[str]:
-    with reading() as session:
+    with read_session() as session:
         found = counts.posts_to_count(session, service.id, NOW - 30 * DAY, **more)
     return [post.x_id for post in found]
 
 
 def report(delivery: Delivery) -> Any:
-    with reading() as session:
+    with read_session() as session:
         return numbers.delivery_numbers(session, delivery, TARIFF).as_json()
 
 
@@ -47,7 +47,7 @@ def test_posts_of_the_last_days_are_counted_but_no_proof_and_nothing_that_is_not
     new = went_out(acme, "new", ("One", "Two"))
     went_out(acme, "messages", ("Hi", "Hi"), kind=DeliveryKind.DM)
     went_out(saved_service(internal_name="other", block_id="b2"), "other")
-    with writing() as session:
+    with transaction() as session:
         message(session, new, acme, 1, text="One", at=NOW, proof_number=1, x_id="777")
         message(session, new, acme, 3, text="Three", at=NOW, state=MessageState.UNCERTAIN, x_id=None)
         message(session, new, acme, 4, text="Four", at=NOW, withdrawn_at=NOW)
@@ -65,7 +65,7 @@ def test_a_deleted_post_ends_its_series_and_says_so(acme: Service) -> None:
     posts = report(delivery)["posts"]
     assert [post["deleted_at"] for post in posts] == [None, (NOW + 2 * HOUR).isoformat()]
     assert [post["likes"] for post in posts] == [5, 5]
-    with reading() as session:
+    with read_session() as session:
         rows = session.exec(select(PostMetrics).where(PostMetrics.is_gone)).all()
     assert [(row.likes, row.impressions) for row in rows] == [(None, None)]
 
@@ -82,7 +82,7 @@ def test_the_report_of_a_post_has_its_last_numbers_and_its_cost_and_the_clicks_o
     delivery = went_out(acme, "launch", ("See example.com", "And this"), label="Launch")
     counted(delivery, NOW + HOUR, Engagement(likes=1, impressions=10), Engagement(likes=1, impressions=10))
     counted(delivery, NOW + 2 * HOUR, LIKED, Engagement(likes=3))
-    with writing() as session:
+    with transaction() as session:
         first, _ = log.of_delivery(session, delivery)
         proof = message(session, delivery, acme, 1, text="x", at=NOW, proof_number=1, x_id="777")
         shop = link(session, delivery, label="Shop", category="buy")
@@ -117,7 +117,7 @@ def test_the_report_of_a_post_has_its_last_numbers_and_its_cost_and_the_clicks_o
 
 def test_the_report_of_a_broadcast_counts_people(acme: Service) -> None:
     delivery = went_out(acme, "news", ("Hi", "Hi", "Hi"), kind=DeliveryKind.DM)
-    with writing() as session:
+    with transaction() as session:
         one, two, _ = log.of_delivery(session, delivery)
         shop = link(session, delivery)
         for place in (one, one, two):
@@ -131,13 +131,13 @@ def test_the_report_of_a_broadcast_counts_people(acme: Service) -> None:
 
 
 def audience(service: Service) -> list[tuple[date, int, int, int]]:
-    with reading() as session:
+    with read_session() as session:
         days = followers.days_since(session, service.id)
     return [(day.day, day.followers, day.gained, day.lost) for day in days]
 
 
 def count(service: Service, now: datetime = NOW) -> None:
-    with writing() as session:
+    with transaction() as session:
         days = followers.audience_of(session, service.id, now)
         followers.keep_audience(session, service.id, days)
 
@@ -186,7 +186,7 @@ def test_days_are_those_of_utc_and_each_service_has_its_own(acme: Service) -> No
 
     assert audience(acme) == [(date(2026, 11, 25), 1, 0, 0), (date(2026, 11, 26), 2, 1, 0)]
     assert audience(other) == [(date(2026, 11, 26), 2, 0, 0)]
-    with reading() as session:
+    with read_session() as session:
         assert len(session.exec(select(AudienceDay)).all()) == 3
 
 
@@ -197,7 +197,7 @@ def test_the_report_of_a_service_is_about_its_last_deliveries(acme: Service) -> 
         went_out(acme, f"post-{number}", at=NOW + number * HOUR)
     best = went_out(acme, "best", label="Best", at=NOW + 2 * HOUR)
     counted(best, NOW + DAY, LIKED)
-    with reading() as session:
+    with read_session() as session:
         found: Any = numbers.service_numbers(session, services.get(session, acme.id), "Europe/Brussels").as_json()
 
     assert (found["deliveries"], found["likes"], found["timezone"]) == (100, 5, "Europe/Brussels")
@@ -216,14 +216,14 @@ def test_all_services_stand_side_by_side_with_their_last_days(acme: Service) -> 
     counted(went_out(acme, "post", at=NOW - DAY), NOW, LIKED)
     went_out(acme, "old", at=NOW - 40 * DAY)
     news = went_out(acme, "news", ("Hi", "Hi"), kind=DeliveryKind.DM, at=NOW - HOUR)
-    with writing() as session:
+    with transaction() as session:
         one, _ = log.of_delivery(session, news)
         shop = link(session, news)
         click(session, shop, one, NOW)
         click(session, shop, one, NOW, robot=True)
         given: dict[str, Any] = {"endpoint": "GET", "item": "read", "resources": 1, "unit_price": Decimal("0.5")}
         session.add(Charge(service_id=acme.id, at=NOW, amount=Decimal("0.5"), settled=True, **given))
-    with reading() as session:
+    with read_session() as session:
         found: Any = numbers.overview(session, TARIFF, NOW).as_json()
 
     first, second = found["services"]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.db.signing import sign, sign_for_a_while
 from campaign.settings import load_settings
 from models import Agreement, AgreementState, Charge, InvitationOpening, Service
@@ -16,17 +16,17 @@ from tests.web_visits import PURPOSE, House, Street, open_house, query_of
 
 
 def charged() -> Decimal:
-    with reading() as session:
+    with read_session() as session:
         return sum((charge.amount for charge in session.exec(select(Charge))), Decimal(0))
 
 
 def openings() -> list[tuple[int, int]]:
-    with reading() as session:
+    with read_session() as session:
         return [(row.delivery_id, row.visitor_id) for row in session.exec(select(InvitationOpening))]
 
 
 def change(service: Service, **fields: Any) -> None:
-    with writing() as session:
+    with transaction() as session:
         row = session.get_one(Service, service.id)
         for name, value in fields.items():
             setattr(row, name, value)
@@ -279,7 +279,7 @@ def test_a_second_yes_is_an_agreement_of_its_own_once_the_first_is_recovered(hou
     house.browser().join(name)
     house.browser().join(name)
     assert len(house.agreements()) == 1
-    with writing() as session:
+    with transaction() as session:
         session.get_one(Agreement, house.agreements()[0].id).become(AgreementState.RECOVERED)
     house.browser().join(name)
     assert len(house.agreements()) == 2

@@ -7,7 +7,7 @@ from sqlmodel import select
 
 from campaign.consent import agreements
 from campaign.contacts import store as contacts
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.db.signing import sign
 from campaign.x.types import Profile
 from models import AgreementState, Contact, Suppression, SuppressionReason, Visitor
@@ -26,7 +26,7 @@ def shared(house: House) -> tuple[str, str]:
 
 
 def recover(house: House) -> None:
-    with writing() as session:
+    with transaction() as session:
         row = agreements.lock(session, house.agreements()[0].id)
         assert row
         contact, _ = contacts.learn(session, Profile(row.external_id, "ana", "Ana"), [], NOW, may_link=False)
@@ -35,14 +35,14 @@ def recover(house: House) -> None:
 
 
 def names_known() -> list[str | None]:
-    with reading() as session:
+    with read_session() as session:
         return list(session.exec(select(Contact.full_name)))
 
 
 def left(house: House) -> bool:
     """Whether everything of the one person who had shared is gone, and nobody writes to that person."""
     (agreement,) = house.agreements()
-    with reading() as session:
+    with read_session() as session:
         query = select(Suppression).join(Visitor, Visitor.id == Suppression.visitor_id)  # type: ignore[arg-type]
         suppressed = session.exec(query.where(Visitor.external_id == agreement.external_id)).all()
     is_withdrawn = agreement.state is AgreementState.WITHDRAWN

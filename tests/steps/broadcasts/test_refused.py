@@ -11,7 +11,7 @@ from campaign.broadcasts import waves
 from campaign.broadcasts.prepare import analyse_delivery
 from campaign.broadcasts.report import report_on
 from campaign.broadcasts.send import describe_outcome, due_broadcasts, send_broadcast
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Audience, Broadcast, Content, Draft, MediaItem, Part
 from campaign.deliveries.edit import compose, resume, resume_if_paused
@@ -74,12 +74,12 @@ def send(name: str, *, wait: bool = True) -> Outcome:
 
 
 def state_of(name: str) -> DeliveryState:
-    with reading() as session:
+    with read_session() as session:
         return deliveries.named(session, name).state
 
 
 def numbers_of(name: str) -> dict[MessageState, int]:
-    with reading() as session:
+    with read_session() as session:
         return dict(waves.count_by_state(session, deliveries.named(session, name).id))
 
 
@@ -162,7 +162,7 @@ def test_what_is_pending_when_the_validity_ends_is_cancelled(x: SimulatedX, conn
     name = confirmed(acme)
     assert send(name, wait=False).is_completed
     assert numbers_of(name) == {MessageState.SENT: 8, MessageState.PENDING: 12}
-    with writing() as session:
+    with transaction() as session:
         deliveries.named(session, name).confirmed_at = pendulum.now("UTC").subtract(days=6)
 
     send(name)

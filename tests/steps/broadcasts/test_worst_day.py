@@ -12,7 +12,7 @@ from sqlmodel import select
 
 from campaign.broadcasts import waves
 from campaign.broadcasts.prepare import analyse_delivery
-from campaign.db.engine import engine, reading, writing
+from campaign.db.engine import engine, read_session, transaction
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Audience, Broadcast, Content, Draft, Part
 from campaign.deliveries.edit import compose
@@ -61,7 +61,7 @@ def trouble(x: SimulatedX, seed: int) -> None:
 def restart(database: str) -> None:
     """What a restart of the database does to everybody who is connected."""
     if database == "postgresql":
-        with writing() as session:
+        with transaction() as session:
             others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
             session.execute(text(f"{others} AND pid <> pg_backend_pid()"))
         engine().dispose()  # the connections of this process are gone too
@@ -123,7 +123,7 @@ def hear_of_new_window(brand: Brand) -> None:
     """Know of it as if X had told: whoever was killed before an answer counts the calls, for X's 15 minutes."""
     reset_at = pendulum.now("UTC").add(seconds=WINDOW_SECONDS)
     window = Window(WindowName.QUARTER_HOUR, PER_WINDOW, PER_WINDOW, reset_at)
-    with writing() as session:
+    with transaction() as session:
         rate_limits.note(session, brand.service.id, Receipt(SENDING_V2, DIRECT_MESSAGE_CREATE, 0, (window,)))
 
 
@@ -145,7 +145,7 @@ def was_limited(x: SimulatedX) -> bool:
 
 
 def state_of(name: str) -> DeliveryState:
-    with reading() as session:
+    with read_session() as session:
         return deliveries.named(session, name).state
 
 
@@ -157,7 +157,7 @@ def check(brand: Brand, name: str, stopped: dict[str, Any]) -> None:
     assert set(received.values()) == {1}
     assert set(received) >= everybody - set(stopped)
     assert not set(received) & set(stopped)
-    with reading() as session:
+    with read_session() as session:
         delivery = deliveries.named(session, name)
         numbers = waves.count_by_state(session, delivery.id)
         charges = list(session.exec(select(Charge)))

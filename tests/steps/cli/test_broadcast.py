@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from models import MAIN, Message, MessageState, Visitor
 from tests.command import Done, here
 from tests.simulated_x import Brand, Connect
@@ -156,7 +156,7 @@ def test_it_is_seen_as_one_person_gets_it(acme: Brand, tmp_path: Path) -> None:
     left_out = document("preview", name, "--as", bob["id"])
     assert left_out["excluded"] == "The person meets the condition that excludes people."
 
-    with writing() as session:
+    with transaction() as session:
         session.exec(select(Visitor).where(Visitor.external_id == ann["id"])).one().full_name = None
     document("edit", name, "--text", "Hello {{ visitor.full_name }}", "--except-where", "")
     refused = delivery("preview", name, "--as", ann["id"])
@@ -237,7 +237,7 @@ def test_it_is_paused_resumed_and_stopped(acme: Brand) -> None:
 def test_what_nobody_could_find_is_settled_by_hand_for_the_person_named() -> None:
     name = confirmed("--limit-to", "2")
     sent = document("send", name)
-    with writing() as session:
+    with transaction() as session:
         for message in session.exec(select(Message).where(col(Message.proof_number) == MAIN)):
             message.state, message.x_id = MessageState.UNCERTAIN, None
     second = sent[1]["external_id"]
@@ -256,7 +256,7 @@ def test_what_nobody_could_find_is_settled_by_hand_for_the_person_named() -> Non
 @pytest.mark.usefixtures("acme")
 def test_a_name_that_is_a_formula_stays_a_name() -> None:
     name = analysed("--limit-to", "1")
-    with writing() as session:
+    with transaction() as session:
         for visitor in session.exec(select(Visitor)):
             visitor.full_name = "=1+1"
     assert {row["Full name"] for row in rows_of(delivery("log", name, "--csv").out)} == {"'=1+1"}

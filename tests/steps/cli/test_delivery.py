@@ -11,7 +11,7 @@ from sqlmodel import select
 
 from campaign.cli.delivery_options import revised
 from campaign.cli.main import main
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from campaign.deliveries import log
 from campaign.deliveries.draft import Content, Draft, MediaItem, Part, PollContent
 from campaign.settings import load_settings
@@ -170,7 +170,7 @@ def test_what_nobody_could_find_is_settled_by_hand(connect: Connect) -> None:
     document("send", name)
     x_id = posts_of(acme)[0]["id"]
     assert delivery("settle", name, "--not-sent").sentence == f"Nothing of {name} is uncertain."
-    with writing() as session:
+    with transaction() as session:
         for message in session.exec(select(Message)):
             message.state = MessageState.SENDING
             log.record_outcome(session, message, MessageState.UNCERTAIN, message.settled_at or datetime.now(UTC))

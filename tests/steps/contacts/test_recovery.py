@@ -12,7 +12,7 @@ from sqlmodel import col, select
 from campaign.consent import agreements
 from campaign.contacts.recovery import keep_grant, recover_profiles
 from campaign.db import vault
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.services.connection import app_keys_of
 from campaign.settings import load_settings
 from campaign.x.oauth import Grant, sign_in_of
@@ -53,7 +53,7 @@ def say_yes(brand: Brand, number: int = 0, *, hours_ago: float = 0, token: bool 
     """Agree as the page has it; gives the number of the agreement."""
     person = brand.users()[number]
     grant = signed_in(brand, person)
-    with writing() as session:
+    with transaction() as session:
         yes = agreements.Yes(
             service_id=brand.service.id,
             external_id=more.pop("external_id", person["id"]),
@@ -71,18 +71,18 @@ def say_yes(brand: Brand, number: int = 0, *, hours_ago: float = 0, token: bool 
 
 
 def agreement(row: int) -> Agreement:
-    with reading() as session:
+    with read_session() as session:
         return session.get_one(Agreement, row)
 
 
 def kept() -> list[int]:
     """The agreements whose tokens are in the vault."""
-    with reading() as session:
+    with read_session() as session:
         return vault.list_owners(session, SecretKind.CONTACT_GRANT)
 
 
 def contacts() -> list[Contact]:
-    with reading() as session:
+    with read_session() as session:
         return list(session.exec(select(Contact).order_by(col(Contact.id))))
 
 
@@ -111,7 +111,7 @@ def test_a_profile_becomes_a_contact_and_the_token_is_gone_everywhere(acme: Bran
 
 def test_who_is_known_by_the_address_is_reconciled(acme: Brand) -> None:
     acme.x.command("PATCH", f"users/{acme.users()[0]['id']}", **ANA)
-    with writing() as session:
+    with transaction() as session:
         session.add(Contact(email="ana@example.org", created_at=pendulum.now(), updated_at=pendulum.now()))
     row = say_yes(acme)
     assert recover_profiles().reconciled == 1
@@ -157,7 +157,7 @@ def test_a_token_that_x_could_not_end_is_ended_the_next_time(acme: Brand) -> Non
 
 def test_what_was_withdrawn_meanwhile_is_not_read_and_its_token_ends(acme: Brand) -> None:
     row = say_yes(acme)
-    with writing() as session:
+    with transaction() as session:
         agreements.withdraw(session, acme.service.id, agreement(row).external_id, pendulum.now("UTC"))
     assert recover_profiles().recovered == 0
     assert contacts() == []
@@ -190,7 +190,7 @@ def test_the_profile_of_somebody_else_is_not_kept(acme: Brand) -> None:
 
 def test_no_token_can_be_read_in_the_database(acme: Brand) -> None:
     row = say_yes(acme)
-    with reading() as session:
+    with read_session() as session:
         values = vault.read(session, SecretKind.CONTACT_GRANT, row)
         stored = session.exec(select(Secret).where(Secret.kind == SecretKind.CONTACT_GRANT)).one()
     assert values

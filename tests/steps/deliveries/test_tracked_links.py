@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from campaign.db.engine import reading
+from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from campaign.settings import load_settings
 from campaign.statistics import clicks
@@ -53,7 +53,7 @@ def follow(*texts: str) -> set[str]:
 
 
 def counted(name: str) -> tuple[Clicks, dict[str, tuple[str, str, int]]]:
-    with reading() as session:
+    with read_session() as session:
         delivery = deliveries.named(session, name)
         by_link = clicks.by_link(session, delivery.id)
         return clicks.of_delivery(session, delivery.id), {

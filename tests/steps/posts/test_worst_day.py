@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import select
 
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Content, Draft, MediaItem, Part
@@ -41,12 +41,12 @@ def posts_of(brand: Brand) -> list[dict[str, Any]]:
 
 
 def log_of(name: str) -> list[Message]:
-    with reading() as session:
+    with read_session() as session:
         return log.of_delivery(session, deliveries.named(session, name))
 
 
 def state_of(name: str) -> DeliveryState:
-    with reading() as session:
+    with read_session() as session:
         return deliveries.named(session, name).state
 
 
@@ -89,7 +89,7 @@ def test_after_lost_answers_a_kill_503s_and_429s_each_part_is_out_exactly_once(x
         assert [post["reply_to"] for post in truth] == [None, *(post["id"] for post in truth[:-1])]
         rows = [line for line in json.loads(done.out) if line["service"] == brand.name]
         assert [line["x_id"] for line in rows] == [post["id"] for post in truth]
-    with reading() as session:
+    with read_session() as session:
         charges = list(session.exec(select(Charge)))
     assert all(charge.settled for charge in charges)
     assert sum(charge.resources for charge in charges if charge.endpoint == "POST /2/tweets") == 2 * len(TEXTS)
@@ -127,7 +127,7 @@ def test_after_a_refusal_a_correction_goes_on_without_repeating_what_is_out(x: S
 def test_what_was_changed_behind_the_back_after_the_yes_does_not_go_out(x: SimulatedX, connect: Connect) -> None:
     acme = connect("acme")
     name = confirmed(acme, texts=["As agreed"])
-    with writing() as session:
+    with transaction() as session:
         delivery = deliveries.named(session, name)
         delivery.content = delivery.content.replace("As agreed", "Something else")
 

@@ -1,6 +1,6 @@
 """What a run says of services that X blocks, of forms that cannot be used, and of names that nobody knows."""
 
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from models import FormProblem, ServiceState, SyncState
 from tests.simulated_x import Brand, Connect, SimulatedX
 from tests.steps.meanwhile import meanwhile, once_pages_are_read
@@ -139,7 +139,7 @@ def test_no_services_and_unknown_ones_are_told_in_one_sentence(connect: Connect,
 def test_a_form_that_cannot_be_used_is_told_and_does_not_stop_the_others(connect: Connect) -> None:
     well = connect("well", 10)
     sentence = "The service saved as 'swapped' cannot be used: the two are swapped."
-    with writing() as session:
+    with transaction() as session:
         session.add(FormProblem(block_id="form-swapped", sentence=sentence))
 
     outcome = sync()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pendulum
 
-from campaign.db.engine import reading, writing
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
 from campaign.reporting.markdown import as_markdown
 from campaign.running import wait_until
@@ -51,7 +51,7 @@ def out(brand: Brand, name: str, *x_ids: str, days_ago: float = 1) -> Delivery:
 
 
 def report(delivery: Delivery) -> Any:
-    with reading() as session:
+    with read_session() as session:
         return engagement_deliveries.delivery_numbers(session, delivery, TARIFF).as_json()
 
 
@@ -74,7 +74,7 @@ def test_the_numbers_are_the_truth_of_x_a_deleted_post_ends_and_robots_do_not_co
         on_x(acme, 0.5)  # by hand
     launch, before = out(acme, "launch", first, second), out(acme, "before", old, days_ago=31)
     other = out(legacy, "other", on_x(legacy))
-    with writing() as session:
+    with transaction() as session:
         shop = link(session, launch)
         [one, _] = log.of_delivery(session, launch)
         click(session, shop, one, pendulum.now("UTC"))
@@ -93,10 +93,10 @@ def test_the_numbers_are_the_truth_of_x_a_deleted_post_ends_and_robots_do_not_co
     # Four on the timeline, for two that were wanted: cheaper than looking both up.
     assert (line.posts, line.deleted, line.cost) == (2, 0, Decimal("0.004"))
     assert asked(acme) == [f"/2/users/{acme.made['user_id']}/tweets"]
-    with reading() as session:
+    with read_session() as session:
         [day] = followers.days_since(session, acme.service.id)
     assert (day.followers, day.gained, day.lost) == (len(acme.truth()), 3, 1)
-    with reading() as session:
+    with read_session() as session:
         pages = {key: as_markdown(one) for key, one in list_reports(session, [acme.service, legacy.service])}
     assert "deleted" not in pages["engagement-launch"]
     assert "data:image/svg+xml" in pages["engagement-launch"]

@@ -9,7 +9,7 @@ import pytest
 
 from campaign.broadcasts.report import Numbers, Standing, ends_about, planned_end, progress_line
 from campaign.deliveries.findings import Analysis, WavePlan
-from campaign.formatting import lasting
+from campaign.formatting import format_duration
 from models import MessageState
 from tests.factories import NOW
 
@@ -102,4 +102,4 @@ def test_the_planned_end_moves_with_the_start() -> None:
     ],
 )
 def test_a_length_has_its_two_largest_units(length: timedelta, words: str) -> None:
-    assert lasting(length) == words
+    assert format_duration(length) == words
