@@ -274,6 +274,8 @@ class Answer(Generic[T]):
 
     value: T
     receipts: tuple[Receipt, ...]
+    left_out: tuple[str, ...] = ()
+    """The ids of the records on its pages that could not be read, "?" for one without an id: a report counts them."""
 
 
 #: docs.x.com, `GET /2/users/by`: ^[A-Za-z0-9_]{1,15}$
