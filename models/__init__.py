@@ -21,71 +21,29 @@ from models.delivery import (
     DeliveryTemplate,
     Priority,
 )
-from models.ledgers import Budget, Charge, WindowName
-from models.link import Click, Link, ShortLink
-from models.message import MAIN, NO_VISITOR, Message, MessageState, UploadedFile
-from models.secret import Secret, SecretKind
-from models.service import OPT_OUT_LINE, ApiVersion, FormProblem, MessagePolicy, Service, ServiceState
-from models.statistics import AudienceDay, PostMetrics
-from models.subscription import PastSubscription, Subscription
+from models.message import (
+    MAIN,
+    NO_VISITOR,
+    Exclusion,
+    ExclusionReason,
+    Message,
+    MessageState,
+    UploadedFile,
+    Wave,
+)
+from models.service import (
+    OPT_OUT_LINE,
+    ApiVersion,
+    Budget,
+    Charge,
+    FormProblem,
+    MessagePolicy,
+    Secret,
+    SecretKind,
+    Service,
+    ServiceState,
+    WindowName,
+)
+from models.statistics import AudienceDay, Click, Link, PostMetrics, ShortLink
 from models.sync_run import SyncMode, SyncPage, SyncRun, SyncState
-from models.visitor import ORIGIN, Visitor
-from models.wave import Exclusion, ExclusionReason, Wave
-
-__all__ = [
-    "EVERY_SERVICE",
-    "MAIN",
-    "NO_INVITATION",
-    "NO_VISITOR",
-    "OPT_OUT_LINE",
-    "ORIGIN",
-    "OVER",
-    "Agreement",
-    "AgreementState",
-    "ApiVersion",
-    "ApprovalMode",
-    "AudienceDay",
-    "AuditEntry",
-    "Budget",
-    "Charge",
-    "Click",
-    "Consent",
-    "ConsentSource",
-    "Contact",
-    "Delivery",
-    "DeliveryKind",
-    "DeliveryState",
-    "DeliveryTarget",
-    "DeliveryTemplate",
-    "ErasedPerson",
-    "Exclusion",
-    "ExclusionReason",
-    "FormProblem",
-    "Inbox",
-    "InvitationOpening",
-    "Link",
-    "Message",
-    "MessagePolicy",
-    "MessageState",
-    "PastSubscription",
-    "PostMetrics",
-    "Priority",
-    "ReconciledBy",
-    "Secret",
-    "SecretKind",
-    "Service",
-    "ServiceState",
-    "ShortLink",
-    "Subscription",
-    "Suppression",
-    "SuppressionReason",
-    "SyncMode",
-    "SyncPage",
-    "SyncRun",
-    "SyncState",
-    "Unreachable",
-    "UploadedFile",
-    "Visitor",
-    "Wave",
-    "WindowName",
-]
+from models.visitor import ORIGIN, PastSubscription, Subscription, Visitor

@@ -29,14 +29,14 @@ class Moment(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Refuse what has no time zone; store UTC."""
+        """Refuses datetimes without a time zone; stores UTC."""
         if value is not None and value.tzinfo is None:
             msg = f"{value} has no time zone"
             raise ValueError(msg)
         return value.astimezone(UTC) if value else None
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
-        """Read back with its time zone, which SQLite forgets."""
+        """Restores the time zone, which SQLite does not store."""
         if value is None:
             return None
         # Piece by piece, because `pendulum.instance` takes ten times as long, and every row has moments.
@@ -53,16 +53,16 @@ class UsDollars(TypeDecorator[Decimal]):
     cache_ok = True
 
     def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> int | None:  # noqa: ARG002
-        """Store 1.25 as 1250000."""
+        """Stores 1.25 as 1250000."""
         return None if value is None else int((Decimal(value) * 1_000_000).to_integral_value())
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:  # noqa: ARG002
-        """Read 1250000 as 1.25."""
+        """Reads 1250000 as 1.25."""
         return None if value is None else Decimal(value) / 1_000_000
 
 
 def stored_as_text(enum: type[StrEnum]) -> Enum:
-    """Give a column that keeps the member's value ("running"), not its name, and refuses strangers."""
+    """Returns a column type that stores the member's value ("running"), not its name, and refuses other values."""
     return Enum(
         enum,
         native_enum=False,

@@ -20,7 +20,7 @@ class ConsentSource(StrEnum):
     OPT_IN_FORM = "opt_in_form"
     IMPORT = "import"
     OPERATOR = "operator"
-    """An operator's word, with a note."""
+    """An operator recorded it, with a note."""
 
 
 class Consent(SQLModel, table=True):
@@ -42,43 +42,43 @@ class Consent(SQLModel, table=True):
     visitor_id: int = Field(sa_type=Id, index=True)
     source: ConsentSource = Field(sa_type=stored_as_text(ConsentSource))
     proof: str = Field(sa_type=Text)
-    """X's id of the person's own message, or where it is written; never a text that a person sent."""
+    """X's id of the person's own message, or where the consent is documented; never a text that a person sent."""
     given_at: datetime = Field(sa_type=Moment)
     ended_at: datetime | None = Field(default=None, sa_type=Moment)
     ended_because: str = Field(default="", sa_type=Text)
-    """X's id of the message that took it back, or an operator's note."""
+    """X's id of the message that withdrew it, or an operator's note."""
 
 
 class SuppressionReason(StrEnum):
     """Why a person is never written to."""
 
     OPT_OUT = "opt_out"
-    """The person's own word."""
+    """The person asked for it."""
     DENYLIST = "denylist"
-    """An operator's."""
+    """An operator added it."""
 
 
 class Suppression(SQLModel, table=True):
-    """This person is not written to by this service, or by none, whatever a delivery says."""
+    """This person receives no messages from this service, or from any service, in any delivery."""
 
     service_id: int = Field(primary_key=True, sa_type=Id)
     visitor_id: int = Field(primary_key=True, sa_type=Id)
     reason: SuppressionReason = Field(sa_type=stored_as_text(SuppressionReason))
     proof: str = Field(sa_type=Text)
-    """X's id of the message that said so, or an operator's note."""
+    """X's id of the opt-out message, or an operator's note."""
     at: datetime = Field(sa_type=Moment)
 
 
 class Unreachable(SQLModel, table=True):
-    """This person does not receive this service's messages: X said so in a sync, or refused one.
+    """This person does not receive this service's messages, as X reported in a sync or by refusing one.
 
-    Forgotten when a sync says that the person receives them again.
+    Deleted when a sync reports that the person receives them again.
     """
 
     service_id: int = Field(primary_key=True, sa_type=Id)
     visitor_id: int = Field(primary_key=True, sa_type=Id)
     reason: str = Field(max_length=32)
-    """`closed` when a sync said so, else the code of the refusal: dm_closed, blocked, recipient_not_found, ..."""
+    """`closed` when reported in a sync, else the code of the refusal: dm_closed, blocked, recipient_not_found, ..."""
     at: datetime = Field(sa_type=Moment)
 
 
@@ -87,5 +87,5 @@ class Inbox(SQLModel, table=True):
 
     service_id: int = Field(primary_key=True, sa_type=Id)
     read_to_id: str = Field(default="", max_length=20)
-    """X's id of the newest event that is settled: whatever is older has been seen."""
+    """X's id of the newest processed event: all older ones are processed too."""
     read_at: datetime = Field(sa_type=Moment)

@@ -1,4 +1,4 @@
-"""People who agreed to share their profile, what they agreed to, and who asked to be forgotten."""
+"""People who agreed to share their profile, their agreements, and people who asked to be erased."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -10,21 +10,21 @@ from campaign.errors import InvalidTransition
 from models.base import Id, Moment, stored_as_text
 
 NO_INVITATION = 0
-"""The delivery of an agreement to which nobody was invited: the person found the page alone."""
+"""The delivery of an agreement without an invitation: the person found the page alone."""
 
 
 class ReconciledBy(StrEnum):
-    """What told that a profile belongs to a contact that was there."""
+    """What matched a profile to an existing contact."""
 
     X_USER_ID = "x_user_id"
     EMAIL = "email"
     USERNAME = "username"
     NOTHING = "nothing"
-    """It is a contact of its own."""
+    """It became a new contact."""
 
 
 class Contact(SQLModel, table=True):
-    """Somebody known by name: through an agreement on X, or from an import; once per X user id."""
+    """A person known by name, through an agreement on X or from an import; unique per X user id."""
 
     __table_args__ = (
         Index(
@@ -62,10 +62,10 @@ class AgreementState(StrEnum):
     """Where an agreement stands."""
 
     AGREED = "agreed"
-    """The person said yes; the profile is not recovered yet."""
+    """The profile is not recovered yet."""
     RECOVERED = "recovered"
     FAILED = "failed"
-    """X no longer let the profile be read; the person may say yes again."""
+    """X no longer let the profile be read; the person may agree again."""
     WITHDRAWN = "withdrawn"
 
 
@@ -78,25 +78,25 @@ NEXT: dict[AgreementState, frozenset[AgreementState]] = {
 
 
 class Agreement(SQLModel, table=True):
-    """A person's yes to sharing the profile with a service: what was shown, when, and what X was asked for."""
+    """A person's agreement to share the profile with a service: the text shown, the time, the scopes."""
 
     __table_args__ = (Index("ix_agreement_service_id_external_id", "service_id", "external_id"),)
 
     id: int = Field(default=None, primary_key=True, sa_type=Id)
     service_id: int = Field(sa_type=Id)
     external_id: str = Field(max_length=20)
-    """X user id of the person, as X told it."""
+    """X user id of the person, from X's response."""
     contact_id: int | None = Field(default=None, sa_type=Id, index=True)
     delivery_id: int = Field(default=NO_INVITATION, sa_type=Id, index=True)
     """The invitation that brought the person here."""
     state: AgreementState = Field(default=AgreementState.AGREED, sa_type=stored_as_text(AgreementState), index=True)
     text: str = Field(sa_type=Text)
-    """What the page said that would be shared, and why."""
+    """The text of the page: what is shared, and why."""
     text_version: str = Field(max_length=64)
     scopes: str = Field(sa_type=Text)
-    """As X granted them, with blanks between; `oauth1` for a service without OAuth 2 keys."""
+    """As X granted them, separated by spaces; `oauth1` for a service without OAuth 2 keys."""
     may_link: bool = False
-    """The separate tick: the profile may be linked to what is known of the person outside X."""
+    """The separate tick: the profile may be linked to data about the person from outside X."""
     agreed_at: datetime = Field(sa_type=Moment)
     recovered_at: datetime | None = Field(default=None, sa_type=Moment)
     reconciled_by: ReconciledBy | None = Field(default=None, sa_type=stored_as_text(ReconciledBy))
@@ -105,14 +105,14 @@ class Agreement(SQLModel, table=True):
     withdrawn_at: datetime | None = Field(default=None, sa_type=Moment)
 
     def become(self, state: AgreementState) -> None:
-        """Change the state, the only way it may change; raises InvalidTransition."""
+        """Changes the state, the only way it may change; raises InvalidTransition."""
         if state not in NEXT[self.state]:
             raise InvalidTransition(f"Agreement {self.id}", self.state, state)
         self.state = state
 
 
 class InvitationOpening(SQLModel, table=True):
-    """Somebody opened the personal link of an invitation, for the first time then."""
+    """The first opening of the personal link of an invitation."""
 
     __tablename__ = "invitation_opening"
 
@@ -122,10 +122,10 @@ class InvitationOpening(SQLModel, table=True):
 
 
 class ErasedPerson(SQLModel, table=True):
-    """Somebody who asked to be forgotten: enough to keep forgetting, and nothing else."""
+    """A person who asked to be erased: only what is needed to recognise and erase the person again."""
 
     __tablename__ = "erased_person"
 
     mark: str = Field(primary_key=True, max_length=64)
-    """A keyed hash of the X user id: nobody reads the id from it who does not have the signing key."""
+    """A keyed hash of the X user id, which cannot be reversed without the signing key."""
     erased_at: datetime = Field(sa_type=Moment)

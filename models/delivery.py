@@ -18,14 +18,14 @@ class DeliveryKind(StrEnum):
 
 
 class ApprovalMode(StrEnum):
-    """Who says yes to an analysed delivery."""
+    """Who confirms an analysed delivery."""
 
     MANUAL = "manual"
     """A person."""
     SEMI_AUTOMATIC = "semi_automatic"
-    """It goes on by itself when the analysis has no warning; otherwise a person."""
+    """Confirmed automatically when the analysis has no warning; otherwise by a person."""
     AUTOMATIC = "automatic"
-    """It goes on by itself when the analysis has no error."""
+    """Confirmed automatically when the analysis has no error."""
 
 
 class Priority(StrEnum):
@@ -39,17 +39,17 @@ class Priority(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """Where a delivery stands."""
+    """The stages of a delivery."""
 
     BEING_EDITED = "being_edited"
     ANALYSED = "analysed"
-    """Analysed without errors, unchanged since, and waiting for a person's yes."""
+    """Analysed without errors, unchanged since, and waiting for its confirmation."""
     CONFIRMED = "confirmed"
     IN_PROGRESS = "in_progress"
     FINISHED = "finished"
     PAUSED = "paused"
     STOPPED = "stopped"
-    """Stopped by a person: what is not out never goes out."""
+    """Stopped by a person: nothing more goes out."""
     FAILED = "failed"
     """A part was refused or the delivery changed after its confirmation; goes on after a correction."""
     EXPIRED = "expired"
@@ -73,10 +73,10 @@ NEXT: dict[DeliveryState, frozenset[DeliveryState]] = {
 
 
 class Delivery(SQLModel, table=True):
-    """What goes out, where, when, and whether somebody said yes to exactly that.
+    """What goes out, where and when, and whether exactly that was confirmed.
 
-    The analysis and the confirmation each keep the fingerprint of what they were about: they count only as long as
-    the delivery still has it.
+    The analysis and the confirmation each store a fingerprint of the delivery: they count only as long as the delivery
+    still has the same one.
     """
 
     id: int = Field(default=None, primary_key=True, sa_type=Id)
@@ -95,14 +95,14 @@ class Delivery(SQLModel, table=True):
     """JSON, see campaign.deliveries.draft.Broadcast; empty for a post."""
     priority: Priority = Field(default=Priority.NORMAL, sa_type=stored_as_text(Priority))
     contact_date: datetime | None = Field(default=None, sa_type=Moment)
-    """Not before then; None is as soon as it is confirmed."""
+    """Earliest start; None is as soon as it is confirmed."""
     validity_days: int = 5
     """Days after the contact date (or the confirmation, without one) in which it may still go out."""
     approval: ApprovalMode = Field(default=ApprovalMode.MANUAL, sa_type=stored_as_text(ApprovalMode))
     tracking: bool = True
     """Whether its links are replaced by ones whose clicks are counted."""
     is_invitation: bool = False
-    """Whether it invites people to become contacts: nobody twice, and no contact."""
+    """Whether it invites people to become contacts: each person once, and no contact."""
     state: DeliveryState = Field(default=DeliveryState.BEING_EDITED, sa_type=stored_as_text(DeliveryState), index=True)
     reason: str = Field(default="", sa_type=Text)
     """Why it failed, is paused or went back to editing, in one sentence."""
@@ -124,7 +124,7 @@ class Delivery(SQLModel, table=True):
     finished_at: datetime | None = Field(default=None, sa_type=Moment)
 
     def become(self, state: DeliveryState) -> None:
-        """Change the state, the only way it may change; raises InvalidTransition."""
+        """Changes the state, the only way it may change; raises InvalidTransition."""
         if state not in NEXT[self.state]:
             raise InvalidTransition(f"Delivery {self.name}", self.state, state)
         self.state = state
@@ -145,7 +145,7 @@ class DeliveryTarget(SQLModel, table=True):
 
 
 class DeliveryTemplate(SQLModel, table=True):
-    """What new deliveries start from. The built-in ones can only be duplicated."""
+    """The settings that new deliveries start with. Built-in templates can only be duplicated."""
 
     __tablename__ = "delivery_template"
 

@@ -1,4 +1,4 @@
-"""The delivery log: one row for each thing that goes out."""
+"""The delivery log, one row for each thing that goes out, and what the analysis of a broadcast decided."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -10,33 +10,32 @@ from campaign.errors import InvalidTransition
 from models.base import Id, Moment, stored_as_text
 
 NO_VISITOR = 0
-"""The visitor of a post: it goes to an account, not to a person."""
+"""The visitor of a post, which goes to an account, not to a person."""
 MAIN = 0
-"""The proof number of what is no proof."""
-
+"""The proof number of the delivery itself, which is not a proof."""
 
 REACHED = "visitor_id <> 0 and state in ('sending', 'sent', 'uncertain')"
-"""The direct messages that are out or may be: in these words, for only then both databases use their index."""
+"""The direct messages that are out or may be out; both databases use the index only for exactly this condition."""
 
 TRIED = "visitor_id <> 0 and armed_at is not null"
 
 
 class MessageState(StrEnum):
-    """What is known of one thing that goes out."""
+    """What is known about one message."""
 
     PENDING = "pending"
     SENDING = "sending"
     """Committed before the call to X: a crash from here on leaves a trace."""
     SENT = "sent"
     UNCERTAIN = "uncertain"
-    """X may or may not have done it; settled by looking on X, or by a person."""
+    """X may or may not have executed it; decided by a lookup on X, or by a person."""
     REFUSED = "refused"
-    """X said no; pending again after a correction."""
+    """X refused it; pending again after a correction."""
     CANCELLED = "cancelled"
 
 
 NEXT: dict[MessageState, frozenset[MessageState]] = {
-    # Refused without a call: X did not take its file.
+    # Refused without a call: X rejected its file.
     MessageState.PENDING: frozenset({MessageState.SENDING, MessageState.CANCELLED, MessageState.REFUSED}),
     MessageState.SENDING: frozenset(
         {MessageState.SENT, MessageState.PENDING, MessageState.UNCERTAIN, MessageState.REFUSED}
@@ -56,7 +55,7 @@ class Message(SQLModel, table=True):
 
     __table_args__ = (
         UniqueConstraint("delivery_id", "proof_number", "service_id", "visitor_id", "part"),
-        # What X knows by one id is one message of ours, whatever the look-ups believe.
+        # One X id belongs to one message of ours, whatever the lookups find.
         Index(
             "uq_message_x_id",
             "x_id",
@@ -65,7 +64,7 @@ class Message(SQLModel, table=True):
             sqlite_where=text("x_id is not null"),
         ),
         Index("ix_message_service_id_state_id", "service_id", "state", "id"),
-        # Who got how many messages, and when, without a look at each; what is pending is left out, so that an analysis
+        # Counts messages per person and time from the index alone. Pending ones are left out, so that an analysis
         # writes a million rows fast.
         Index(
             "ix_message_reached",
@@ -76,7 +75,7 @@ class Message(SQLModel, table=True):
             postgresql_where=text(REACHED),
             sqlite_where=text(REACHED),
         ),
-        # What a service tried lately, for the limits that X told nothing of.
+        # Recent attempts of a service, for limits that X has not reported.
         Index(
             "ix_message_tried",
             "service_id",
@@ -103,13 +102,13 @@ class Message(SQLModel, table=True):
     armed_at: datetime | None = Field(default=None, sa_type=Moment)
     """When the last attempt was committed, just before the call."""
     first_armed_at: datetime | None = Field(default=None, sa_type=Moment)
-    """When the first attempt was: whatever any attempt published is not older."""
+    """When the first attempt was committed: nothing that any attempt published is older."""
     settled_at: datetime | None = Field(default=None, sa_type=Moment)
     withdrawn_at: datetime | None = Field(default=None, sa_type=Moment)
-    """When it was deleted from X again."""
+    """When it was deleted from X."""
 
     def become(self, state: MessageState) -> None:
-        """Change the state, the only way it may change; raises InvalidTransition."""
+        """Changes the state, the only way it may change; raises InvalidTransition."""
         if state not in NEXT[self.state]:
             raise InvalidTransition(f"Message {self.id}", self.state, state)
         self.state = state
@@ -127,3 +126,52 @@ class UploadedFile(SQLModel, table=True):
     alt_text: str = Field(primary_key=True, max_length=1000)
     media_id: str = Field(max_length=32)
     expires_at: datetime = Field(sa_type=Moment)
+
+
+class Wave(SQLModel, table=True):
+    """The share of a broadcast's messages of one service that may go out from the same moment on."""
+
+    delivery_id: int = Field(primary_key=True, sa_type=Id)
+    service_id: int = Field(primary_key=True, sa_type=Id)
+    number: int = Field(primary_key=True)
+    """From 1."""
+    first_message_id: int = Field(sa_type=Id)
+    """Its messages have ids from this one on and before the next wave's."""
+    recipients: int
+    offset_seconds: int = 0
+    """Delay after the start of the delivery."""
+
+
+class ExclusionReason(StrEnum):
+    """Why a person in the target gets nothing; the first reason that applies, in this order."""
+
+    OPTED_OUT = "opted_out"
+    SUPPRESSED = "suppressed"
+    NOT_A_FOLLOWER = "not_a_follower"
+    DOES_NOT_RECEIVE = "does_not_receive"
+    """X reports that the person does not receive this account's messages."""
+    NO_CONSENT = "no_consent"
+    EXCLUDED_CONDITION = "excluded_condition"
+    ALREADY_RECEIVED = "already_received"
+    NOT_IF_RECEIVED = "not_if_received"
+    ALREADY_CONTACT = "already_contact"
+    """The delivery invites people to become contacts, and this person is one."""
+    ALREADY_INVITED = "already_invited"
+    """The delivery invites people to become contacts, and another one invited this person."""
+    FREQUENCY_CAP = "frequency_cap"
+    DUPLICATE = "duplicate"
+    """Gets it from another service of the same delivery, or is listed twice."""
+    FIELD_MISSING = "field_missing"
+    """The text cannot be personalised for this person."""
+    LIMIT = "limit"
+    UNKNOWN = "unknown"
+    """Listed, but not a visitor: only counted."""
+
+
+class Exclusion(SQLModel, table=True):
+    """A person in the target of a delivery who gets nothing, and why."""
+
+    delivery_id: int = Field(primary_key=True, sa_type=Id)
+    service_id: int = Field(primary_key=True, sa_type=Id)
+    visitor_id: int = Field(primary_key=True, sa_type=Id)
+    reason: ExclusionReason = Field(sa_type=stored_as_text(ExclusionReason))

@@ -1,4 +1,4 @@
-"""A connected X account, without its secrets."""
+"""Connected X accounts, their encrypted secrets, and their ledgers: what X still allows and what it has charged."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -15,14 +15,14 @@ class ApiVersion(StrEnum):
 
     V2 = "2"
     V1_1 = "1.1"
-    """X calls it legacy and refuses it to most keys (error 453); complete here for those who still have it."""
+    """X calls it legacy and refuses it for most keys (error 453); complete here for keys that still have it."""
 
 
 class MessagePolicy(StrEnum):
-    """Whom a service writes direct messages to."""
+    """The people to whom a service may write direct messages."""
 
     ALL_FOLLOWERS = "all_followers"
-    """Whoever a delivery targets; a person confirms the number of those who never agreed."""
+    """All people that a delivery targets; the number of those without consent is confirmed separately."""
     CONSENTED_ONLY = "consented_only"
     """Only people whose consent is recorded."""
 
@@ -31,7 +31,7 @@ OPT_OUT_LINE = "Reply STOP to stop these messages."
 
 
 class ServiceState(StrEnum):
-    """What X said when the keys were last checked."""
+    """The result of the last check of the keys."""
 
     UNCHECKED = "unchecked"
     OK = "ok"
@@ -39,7 +39,7 @@ class ServiceState(StrEnum):
 
 
 class Service(SQLModel, table=True):
-    """What a person set for a service, and what X answered when its keys were checked."""
+    """The settings of a service, and what X answered when its keys were checked."""
 
     __table_args__ = (
         Index(
@@ -57,9 +57,9 @@ class Service(SQLModel, table=True):
     form_type_id: str | None = Field(default=None, max_length=36)
     """The form's block type in Prefect, which tells its servers apart: what another server misses is not removed."""
     form_seen_at: datetime | None = Field(default=None, sa_type=Moment)
-    """When the form was last saved, as Prefect's server tells it: another time there is a change by a person."""
+    """When Prefect's server last saved the form; another time there means that a person changed it."""
     form_shows_at: datetime | None = Field(default=None, sa_type=Moment)
-    """The `saved_at` that the form shows: another one is a change that was made elsewhere."""
+    """The `saved_at` that the form shows; another one means a change that was made elsewhere."""
     internal_name: str = Field(index=True, max_length=15)
     """Unique among the connected services; a removed one keeps its name until it is connected again."""
     label: str
@@ -71,14 +71,14 @@ class Service(SQLModel, table=True):
     spend_cap: Decimal = Field(sa_type=UsDollars)
     """US dollars in a calendar month (UTC)."""
     app: str = Field(default="", max_length=16, index=True)
-    """A mark of the developer app: X's limits per app are shared by the services that have the same."""
+    """Identifies the developer app: services with the same app share X's limits per app."""
     message_policy: MessagePolicy = Field(default=MessagePolicy.ALL_FOLLOWERS, sa_type=stored_as_text(MessagePolicy))
     opt_out_line: str = Field(default=OPT_OUT_LINE, sa_type=Text)
     frequency_cap: int = 0
-    """No more messages to one person in `frequency_days`; 0 is no cap."""
+    """Most messages to one person in `frequency_days`; 0 is no cap."""
     frequency_days: int = 7
     quiet_hours: str = Field(default="", max_length=11)
-    """No messages then, as in 22:00-08:00; empty for none."""
+    """Such as 22:00-08:00, when no messages are sent; empty for none."""
     timezone: str = Field(default="", max_length=64)
     """Of the quiet hours; empty is CAMPAIGN_TIMEZONE."""
     daily_limit: int = 0
@@ -90,7 +90,7 @@ class Service(SQLModel, table=True):
     has_oauth2: bool = False
     """Whether its keys include a client id and a client secret."""
     reconciliation: str = Field(default="x_user_id, email", max_length=64)
-    """What tells that a profile belongs to a contact that is there, the first first; empty for none."""
+    """Fields that match a profile to an existing contact, in this order; empty for none."""
     saved_at: datetime | None = Field(default=None, sa_type=Moment)
     """When it was last changed, by command or form: keys saved since the last check are checked again."""
     removed_at: datetime | None = Field(default=None, sa_type=Moment)
@@ -98,7 +98,7 @@ class Service(SQLModel, table=True):
 
     state: ServiceState = Field(default=ServiceState.UNCHECKED, sa_type=stored_as_text(ServiceState))
     blocked: bool = False
-    """Whether what needs attention lets nothing be done for this account."""
+    """Whether its problems prevent all work for this account."""
     problems: str = Field(default="", sa_type=Text)
     """One sentence with its remedy per line."""
     checked_at: datetime | None = Field(default=None, sa_type=Moment)
@@ -109,7 +109,7 @@ class Service(SQLModel, table=True):
     protected: bool | None = None
     access_level: str | None = None
     longest_post: int = 280
-    """How long a post may be, as X weighs it: subscribers may write longer ones."""
+    """Most characters of a post, as X weighs them: subscribers may write longer ones."""
 
     @property
     def is_connected(self) -> bool:
@@ -124,4 +124,74 @@ class FormProblem(SQLModel, table=True):
 
     block_id: str = Field(primary_key=True, max_length=36)
     sentence: str = Field(sa_type=Text)
-    """Everything that is wrong with it, and what to write."""
+    """All problems of it, and how to correct them."""
+
+
+class SecretKind(StrEnum):
+    """The kinds of secrets."""
+
+    SERVICE_KEYS = "service_keys"
+    """The four keys of an X account, and the client id and secret of its app; the owner is the service."""
+    CONTACT_GRANT = "contact_grant"
+    """The token of a person who agreed; the owner is the agreement."""
+    KEY_CHECK = "key_check"
+    """Not a secret: it shows whether an encryption key is the right one."""
+
+
+class Secret(SQLModel, table=True):
+    """One secret of one owner. Read and written by `campaign.db.vault` only."""
+
+    kind: SecretKind = Field(primary_key=True, sa_type=stored_as_text(SecretKind))
+    owner_id: int = Field(primary_key=True, sa_type=Id)
+    """A service or an agreement, by the kind; 0 for the key check."""
+    value: str = Field(repr=False, sa_type=Text)
+    """A Fernet token."""
+    updated_at: datetime = Field(sa_type=Moment)
+    """When it was last encrypted: saved, or given a new key."""
+
+
+class WindowName(StrEnum):
+    """The limit windows X counts in; each has its own family of headers."""
+
+    QUARTER_HOUR = "15_minutes"
+    USER_DAY = "user_24_hours"
+    APP_DAY = "app_24_hours"
+
+
+class Budget(SQLModel, table=True):
+    """The last values from X of one limit window of one endpoint for one service."""
+
+    service_id: int = Field(primary_key=True, foreign_key="service.id", sa_type=Id)
+    endpoint: str = Field(primary_key=True)
+    window: WindowName = Field(primary_key=True, sa_type=stored_as_text(WindowName))
+    limit: int
+    remaining: int
+    reset_at: datetime = Field(sa_type=Moment)
+
+
+class Charge(SQLModel, table=True):
+    """The cost of one call: at first the most that it can cost, replaced by the actual cost after X's response."""
+
+    __table_args__ = (
+        Index("ix_charge_service_id_at", "service_id", "at"),
+        # The few charges that are read before and after each call, among all rows.
+        Index(
+            "ix_charge_unsettled",
+            "service_id",
+            "endpoint",
+            postgresql_where=text("settled is false"),
+            sqlite_where=text("settled is 0"),
+        ),
+    )
+
+    id: int = Field(default=None, primary_key=True, sa_type=Id)
+    service_id: int = Field(foreign_key="service.id", sa_type=Id)
+    at: datetime = Field(sa_type=Moment)
+    endpoint: str
+    """The endpoint that answered; before that, the purpose for which the money is reserved."""
+    item: str
+    resources: int
+    unit_price: Decimal = Field(sa_type=UsDollars)
+    amount: Decimal = Field(sa_type=UsDollars)
+    settled: bool = False
+    """False while X's response is unknown; counts in full."""

@@ -1,15 +1,15 @@
-"""What came of what went out, as it was when it was looked at."""
+"""Counts of posts and followers, and links whose clicks are counted."""
 
 from datetime import date, datetime
 
-from sqlalchemy import BigInteger, Index
+from sqlalchemy import BigInteger, Index, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from models.base import Id, Moment
 
 
 class PostMetrics(SQLModel, table=True):
-    """What X counted for a post at one moment; None is what X did not tell."""
+    """X's counts of a post at one moment; None where X did not report one."""
 
     __tablename__ = "post_metrics"
     __table_args__ = (Index("ix_post_metrics_message_id_taken_at", "message_id", "taken_at"),)
@@ -18,7 +18,7 @@ class PostMetrics(SQLModel, table=True):
     message_id: int = Field(sa_type=Id)
     taken_at: datetime = Field(sa_type=Moment)
     is_gone: bool = False
-    """X does not show the post any more: its series ends here, and this row has no numbers."""
+    """X does not show the post any more: its series ends with this row, which has no counts."""
     reposts: int | None = Field(default=None, sa_type=BigInteger)
     likes: int | None = Field(default=None, sa_type=BigInteger)
     replies: int | None = Field(default=None, sa_type=BigInteger)
@@ -26,7 +26,7 @@ class PostMetrics(SQLModel, table=True):
     bookmarks: int | None = Field(default=None, sa_type=BigInteger)
     impressions: int | None = Field(default=None, sa_type=BigInteger)
     link_visits: int | None = Field(default=None, sa_type=BigInteger)
-    """As X counts them; only the account itself is told, for 30 days."""
+    """As X counts them; X reports them only to the account itself, for 30 days."""
 
 
 class AudienceDay(SQLModel, table=True):
@@ -40,3 +40,47 @@ class AudienceDay(SQLModel, table=True):
     """At the end of the day."""
     gained: int = Field(sa_type=BigInteger)
     lost: int = Field(sa_type=BigInteger)
+
+
+class Link(SQLModel, table=True):
+    """An address in the text of a delivery."""
+
+    __table_args__ = (UniqueConstraint("delivery_id", "number"),)
+
+    id: int = Field(default=None, primary_key=True, sa_type=Id)
+    delivery_id: int = Field(sa_type=Id)
+    number: int
+    """Its place among the links of the delivery, from 1."""
+    url: str = Field(sa_type=Text)
+    label: str = ""
+    category: str = ""
+
+
+class ShortLink(SQLModel, table=True):
+    """Replaces a link in the text of one message, and so of one person or one post."""
+
+    __tablename__ = "short_link"
+    __table_args__ = (UniqueConstraint("message_id", "link_id"),)
+
+    token: str = Field(primary_key=True, max_length=16)
+    """Random letters and digits, so that one cannot be guessed from another."""
+    link_id: int = Field(sa_type=Id)
+    message_id: int = Field(sa_type=Id)
+    expires_at: datetime = Field(sa_type=Moment)
+
+
+class Click(SQLModel, table=True):
+    """A person or a robot followed a short link. Neither an IP address nor the full agent string is stored."""
+
+    __table_args__ = (
+        Index("ix_click_link_id_clicked_at", "link_id", "clicked_at"),
+        Index("ix_click_message_id", "message_id"),
+    )
+
+    id: int = Field(default=None, primary_key=True, sa_type=Id)
+    link_id: int = Field(sa_type=Id)
+    message_id: int = Field(sa_type=Id)
+    clicked_at: datetime = Field(sa_type=Moment)
+    agent: str = Field(max_length=64)
+    """The family of the browser or robot, such as Firefox or Twitterbot."""
+    is_robot: bool

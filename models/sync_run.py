@@ -17,21 +17,21 @@ class SyncMode(StrEnum):
     FULL = "full"
     """The whole list: finds renames and who no longer follows."""
     INCREMENTAL = "incremental"
-    """Only until a page brings nobody new: cheap, and never ends anyone."""
+    """Only until a page has no new followers: cheap, and never ends a subscription."""
 
 
 class SyncState(StrEnum):
-    """Where a reading stands."""
+    """The stages of a sync."""
 
     RUNNING = "running"
     WAITING = "waiting"
-    """X allows no more calls now; goes on by itself at `goes_on_at`."""
+    """X allows no more calls now; continues at `goes_on_at`."""
     STOPPED = "stopped"
-    """The spend cap was reached in the middle; goes on when there is money again."""
+    """The spend cap was reached in the middle; continues when the cap allows it again."""
     INTERRUPTED = "interrupted"
-    """Its process died; found by the next run, which goes on from the last page."""
+    """Its process died; the next run continues from the last page."""
     FAILED = "failed"
-    """X could not be reached, or the service is blocked; goes on from the last page."""
+    """X could not be reached, or the service is blocked; the next run continues from the last page."""
     REFUSED = "refused"
     """Refused before the first page: nothing was read or paid."""
     FINISHED = "finished"
@@ -71,7 +71,7 @@ class SyncRun(SQLModel, table=True):
     reason: str = Field(default="", sa_type=Text)
     started_at: datetime = Field(sa_type=Moment)
     reading_since: datetime = Field(sa_type=Moment)
-    """When its first page was last asked for: later than `started_at` once it had to start over."""
+    """When its first page was last requested: later than `started_at` after a restart."""
     finished_at: datetime | None = Field(default=None, sa_type=Moment)
     goes_on_at: datetime | None = Field(default=None, sa_type=Moment)
 
@@ -80,23 +80,23 @@ class SyncRun(SQLModel, table=True):
     restarts: int = 0
     followers_read: int = 0
     followers: int = 0
-    """Who follows at the end of the reading."""
+    """Followers at the end of the reading."""
     new: int = 0
     changed: int = 0
     ended: int = 0
     cost: Decimal = Field(default=Decimal(0), sa_type=UsDollars)
 
     def become(self, state: SyncState) -> None:
-        """Change the state, the only way it may change; raises InvalidTransition."""
+        """Changes the state, the only way it may change; raises InvalidTransition."""
         if state not in NEXT[self.state]:
             raise InvalidTransition(f"Sync {self.id}", self.state, state)
         self.state = state
 
 
 class SyncPage(SQLModel, table=True):
-    """Who was on a page of a reading: the marks that the sweep at its end compares with.
+    """The visitors on a page of a reading; at its end subscriptions of visitors on no page are ended.
 
-    One row a page: a mark on each subscription would write a million rows to say that nothing changed.
+    One row a page: a column of each subscription would mean a million updates where nothing changed.
     """
 
     __tablename__ = "sync_page"

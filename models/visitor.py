@@ -1,8 +1,8 @@
-"""A person on X."""
+"""People on X, and the services that they follow, now and before."""
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, UniqueConstraint
+from sqlalchemy import BigInteger, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from models.base import Id, Moment
@@ -27,8 +27,45 @@ class Visitor(SQLModel, table=True):
     followers_count: int | None = Field(default=None, sa_type=BigInteger)
     verified: bool | None = None
     location: str | None = None
-    """As the person wrote it."""
+    """Free text, as in the profile."""
     folder: str
-    """The visitor folder of the service that met this person first."""
+    """The visitor folder of the service that found this person first."""
     created_at: datetime = Field(sa_type=Moment)
     updated_at: datetime = Field(sa_type=Moment)
+
+
+class Subscription(SQLModel, table=True):
+    """This visitor follows this service since `began_at`; no longer since `ended_at`.
+
+    Without foreign keys, see docs/decisions/0010-subscriptions-without-foreign-keys.md.
+    """
+
+    __table_args__ = (
+        UniqueConstraint("service_id", "visitor_id"),
+        Index(
+            "ix_subscription_ended",
+            "service_id",
+            "ended_at",
+            postgresql_where=text("ended_at is not null"),
+            sqlite_where=text("ended_at is not null"),
+        ),
+    )
+
+    id: int = Field(default=None, primary_key=True, sa_type=Id)
+    service_id: int = Field(sa_type=Id)
+    visitor_id: int = Field(sa_type=Id)
+    began_at: datetime = Field(sa_type=Moment)
+    """When a sync first found it: X does not report when a person began to follow."""
+    ended_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+class PastSubscription(SQLModel, table=True):
+    """An earlier subscription of a person who unfollowed and followed again."""
+
+    __tablename__ = "past_subscription"
+
+    id: int = Field(default=None, primary_key=True, sa_type=Id)
+    service_id: int = Field(foreign_key="service.id", sa_type=Id)
+    visitor_id: int = Field(foreign_key="visitor.id", sa_type=Id)
+    began_at: datetime = Field(sa_type=Moment)
+    ended_at: datetime = Field(sa_type=Moment)

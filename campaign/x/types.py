@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import Generic, NamedTuple, TypeVar
 
 from campaign.errors import WrongUsage
-from models.ledgers import WindowName
+from models import WindowName
 
 _LONGEST, _LONGEST_OF_SUBSCRIBERS = 280, 25_000
 _SUBSCRIBERS = frozenset({"Premium", "PremiumPlus"})
