@@ -16,7 +16,7 @@ def kind_for(kind: DeliveryKind) -> Kind:
         from campaign.broadcasts.kind import BroadcastKind
 
         return BroadcastKind()
-    from campaign.posts.kind import PostKind
+    from campaign.posts.prepare import PostKind
 
     return PostKind()
 
@@ -47,7 +47,7 @@ def confirm(name: str, actor: str, comment: str = "", *, accept_unconsented: boo
 
 def unconsented_in(delivery: Delivery) -> int:
     """Counts the recipients of an analysed delivery who never agreed to be written to."""
-    return approval.kept_analysis(delivery, has_proof=False).unconsented
+    return approval.saved_analysis(delivery, has_proof=False).unconsented
 
 
 def _check_accepted(delivery: Delivery, *, accept_unconsented: bool) -> None:

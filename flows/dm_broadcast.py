@@ -23,8 +23,7 @@ from campaign.broadcasts.send import (
 )
 from campaign.deliveries.approval import opens_at
 from campaign.deliveries.edit import resume_if_paused
-from campaign.deliveries.kind import Rendered
-from campaign.deliveries.progress import Progress
+from campaign.deliveries.kind import Progress, Rendered
 from campaign.errors import NotPossible, WrongUsage
 from campaign.running import SIDE_BY_SIDE, wait_until
 from campaign.settings import load_settings

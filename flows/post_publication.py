@@ -11,7 +11,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import due_deliveries, opens_at
-from campaign.deliveries.progress import End, Progress
+from campaign.deliveries.kind import End, Progress
 from campaign.errors import NotPossible, WrongUsage
 from campaign.posts.publish import begin, describe_outcome, targets_left
 from campaign.posts.report import DeliveryReport

@@ -19,8 +19,7 @@ from campaign.deliveries import approval
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import ANSWER_WITHIN, refuse_errors
 from campaign.deliveries.edit import reject
-from campaign.deliveries.kind import Analysed, Kind, Rendered
-from campaign.deliveries.progress import End
+from campaign.deliveries.kind import Analysed, End, Kind, Rendered
 from campaign.errors import NotPossible, WrongUsage
 from campaign.kinds import confirm
 from models import (

@@ -25,8 +25,7 @@ from campaign.broadcasts.context import OnChange, OutgoingBroadcast
 from campaign.broadcasts.report import BroadcastReport, Numbers, Standing, document_of, progress_line, standing_of
 from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
-from campaign.deliveries.kind import Rendered
-from campaign.deliveries.progress import Progress
+from campaign.deliveries.kind import Progress, Rendered
 from campaign.reporting.markdown import as_markdown
 from models import Delivery, MessageState, Service
 from tasks.continuation import RETRIES

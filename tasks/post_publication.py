@@ -23,11 +23,9 @@ from campaign.deliveries import approval
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Draft
 from campaign.deliveries.edit import compose
-from campaign.deliveries.kind import Kind
-from campaign.deliveries.progress import Progress
+from campaign.deliveries.kind import Kind, Progress
 from campaign.posts import publish as publishing
-from campaign.posts.kind import PostKind
-from campaign.posts.prepare import RenderedPost
+from campaign.posts.prepare import PostKind, RenderedPost
 from campaign.posts.report import DeliveryReport
 from campaign.services.fields import block_name
 from models import DeliveryKind, Service

@@ -11,7 +11,7 @@ from campaign.broadcasts.context import BroadcastSender, OutgoingBroadcast, Reco
 from campaign.broadcasts.send import send_what_is_due
 from campaign.db.engine import read_session
 from campaign.deliveries.draft import NamedLink
-from campaign.deliveries.progress import End, Progress
+from campaign.deliveries.kind import End, Progress
 from campaign.deliveries.templating import BroadcastText
 from campaign.errors import XError
 from models import Charge, Delivery, DeliveryState, Message, MessageState, Service

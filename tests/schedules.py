@@ -18,11 +18,11 @@ from campaign.deliveries import links
 from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Content, Draft, NamedLink, Part, RenderedPart
+from campaign.deliveries.kind import End, Progress
 from campaign.deliveries.links import shorten_posts
-from campaign.deliveries.progress import End, Progress
 from campaign.errors import XError
+from campaign.posts.lookup import PostSender
 from campaign.posts.publish import publish_parts, state_after
-from campaign.posts.sender import PostSender
 from models import Charge, Delivery, DeliveryState, MessageState, Service
 from tests import factories
 from tests.databases import Database, in_use

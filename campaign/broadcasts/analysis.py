@@ -89,7 +89,7 @@ def _file_findings(draft: Draft, files: Files | None) -> Iterator[Finding]:
     for source in dict.fromkeys(sources) if files is not None else ():
         file = files.get(source) if files else None
         if file is None:
-            yield error("file_not_read", f"The file {source} was not looked at: analyse the delivery again.")
+            yield error("file_not_read", f"The file {source} was not read: analyse the delivery again.")
         elif isinstance(file, FileProblem):
             yield error(file.code, file.sentence)
 

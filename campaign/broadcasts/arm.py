@@ -15,8 +15,8 @@ from campaign.consent import agreements, permission
 from campaign.consent.permission import Reasons
 from campaign.db.engine import transaction
 from campaign.deliveries import store as deliveries
+from campaign.deliveries.kind import End, Progress
 from campaign.deliveries.links import keep, shorten_messages
-from campaign.deliveries.progress import End, Progress
 from campaign.deliveries.sender import media_id_of, why_halted
 from campaign.errors import NotPossible, Refused, ServiceBlocked, XError
 from campaign.formatting import usd

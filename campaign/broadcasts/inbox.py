@@ -24,8 +24,8 @@ from campaign.consent.opt_out import is_opt_out
 from campaign.db.engine import read_session, transaction
 from campaign.db.locks import Claim, claim
 from campaign.deliveries import log
+from campaign.deliveries.kind import End, Progress
 from campaign.deliveries.log import Outcome, purpose_of
-from campaign.deliveries.progress import End, Progress
 from campaign.errors import NotPossible, ServiceBlocked, XError
 from campaign.limits import rate_limits, spend_cap
 from campaign.services.connection import check_if_due

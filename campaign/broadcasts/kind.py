@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from campaign.broadcasts import prepare
 from campaign.deliveries import edit
 from campaign.deliveries.draft import Draft
-from campaign.deliveries.kind import Analysed, Rendered, Sent
-from campaign.deliveries.progress import Progress
+from campaign.deliveries.kind import Analysed, Progress, Rendered, Sent
 
 
 @dataclass

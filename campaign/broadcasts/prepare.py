@@ -124,7 +124,7 @@ def _rendered(
     unconsented: int | None = None,
 ) -> Rendered:
     if unconsented is None:
-        unconsented = approval.kept_analysis(delivery, has_proof=False).unconsented
+        unconsented = approval.saved_analysis(delivery, has_proof=False).unconsented
     fingerprint = broadcast_fingerprint(
         draft,
         {service.id: waves.recipients(session, delivery.id, service.id) for service in services},
@@ -176,7 +176,7 @@ def as_analysed(name: str) -> Seen:
 
 def analysis_of(session: Session, delivery: Delivery) -> Analysis:
     """Returns what the last analysis found, without what a proof has put right since."""
-    return approval.kept_analysis(delivery, has_proof=bool(log.count_sent_proofs(session, delivery)))
+    return approval.saved_analysis(delivery, has_proof=bool(log.count_sent_proofs(session, delivery)))
 
 
 def last_analysed(name: str) -> Analysed[Rendered]:
@@ -274,7 +274,7 @@ def _analyse(name: str, actor: str) -> Analysed[Rendered]:
         known = deliveries.get(session, delivery.id)
         rendered = _rendered(session, known, draft, services, files, version, analysis.unconsented)
         analysed = Analysed(rendered, analysis)
-        approval.keep_analysis(session, analysed, actor, now)
+        approval.save_analysis(session, analysed, actor, now)
         return analysed
 
 

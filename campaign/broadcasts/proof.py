@@ -13,8 +13,7 @@ from campaign.broadcasts.send import outgoing_broadcasts, records_of, send
 from campaign.db.engine import read_session, transaction
 from campaign.db.locks import Claim, claim
 from campaign.deliveries import store as deliveries
-from campaign.deliveries.kind import Rendered
-from campaign.deliveries.progress import End, Progress
+from campaign.deliveries.kind import End, Progress, Rendered
 from campaign.errors import NotPossible
 from campaign.services.connection import check_if_due
 from models import Delivery, MessageState, Service

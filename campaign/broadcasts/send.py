@@ -33,9 +33,8 @@ from campaign.db.locks import Claim, claim
 from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import opens_at, start_delivery
-from campaign.deliveries.kind import Rendered
+from campaign.deliveries.kind import End, Progress, Rendered
 from campaign.deliveries.links import links_in
-from campaign.deliveries.progress import End, Progress
 from campaign.errors import NotPossible, ServiceBlocked, Uncertain, Unsent, WrongUsage, XError
 from campaign.limits import rate_limits
 from campaign.running import retried, run_side_by_side, wait_until

@@ -264,7 +264,7 @@ def _forget_file(session: Session, sender: BroadcastSender, armed: Armed, calls:
     """Returns whether X did not know the file: it is uploaded again."""
     is_unknown = any(isinstance(call.result, Refused) and call.result.reason == FILE_UNKNOWN for call in calls)
     if is_unknown and armed.broadcast.file:
-        log.forget_uploads(session, sender.service.id, [armed.broadcast.file.sha256])
+        log.delete_uploads(session, sender.service.id, [armed.broadcast.file.sha256])
     return is_unknown
 
 

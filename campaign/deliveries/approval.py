@@ -42,7 +42,7 @@ def record_analysis(
         move(session, delivery, DeliveryState.ANALYSED, actor, now)
 
 
-def keep_analysis(session: Session, analysed: Analysed[Rendered], actor: str, now: datetime) -> Delivery:
+def save_analysis(session: Session, analysed: Analysed[Rendered], actor: str, now: datetime) -> Delivery:
     """Keeps what an analysis found; a delivery that changed meanwhile is not ready for a confirmation."""
     rendered, analysis = analysed.rendered, analysed.analysis
     delivery = deliveries.get(session, rendered.delivery.id)
@@ -53,7 +53,7 @@ def keep_analysis(session: Session, analysed: Analysed[Rendered], actor: str, no
     return delivery
 
 
-def kept_analysis(delivery: Delivery, *, has_proof: bool) -> Analysis:
+def saved_analysis(delivery: Delivery, *, has_proof: bool) -> Analysis:
     """Returns what the last analysis found, without the warning that a proof has settled since."""
     analysis = Analysis.model_validate_json(delivery.analysis) if delivery.analysis else Analysis()
     if not has_proof:

@@ -1,13 +1,47 @@
-"""What posts and broadcasts have in common: a delivery rendered, analysed, and what can be done with it."""
+"""What posts and broadcasts have in common: a delivery rendered, analysed and sent, and how far it got."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
 
 from campaign.deliveries.draft import Draft, FileProblem, LoadedFile
 from campaign.deliveries.findings import Analysis
-from campaign.deliveries.progress import Progress
 from models import Delivery, Service
+
+Clock = Callable[[], datetime]
+"""Returns the time, aware; a step asks again after each call."""
+OnUpload = Callable[[int, int], None]
+"""Is called with how many bytes of a file are uploaded, of how many."""
+
+
+class End(StrEnum):
+    """Why the work on an account ended for now."""
+
+    OUT = "out"
+    """Everything is out."""
+    WAITING = "waiting"
+    """X allows no more calls now, or does not show yet what it did; goes on at `until`."""
+    REFUSED = "refused"
+    """X refused a part; the parts after it wait."""
+    BLOCKED = "blocked"
+    """X lets this account do nothing; an operator has to act."""
+    CAPPED = "capped"
+    """The month's spend cap is reached."""
+    HALTED = "halted"
+    """The delivery is paused, stopped, over, or not what was confirmed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where one account stands: `until` is when to go on, `reason` one sentence for a person."""
+
+    service_id: int
+    end: End
+    reason: str = ""
+    until: datetime | None = None
+
 
 Files = Mapping[str, LoadedFile | FileProblem]
 """What each source holds, or why it cannot be used."""
@@ -64,7 +98,7 @@ class Kind(Protocol):
         ...
 
     def analyse(self, name: str, actor: str) -> Analysed[Rendered]:
-        """Analyses a delivery and keeps the result; sends nothing."""
+        """Analyses a delivery and saves the result; sends nothing."""
         ...
 
     def last_analysed(self, name: str) -> Analysed[Rendered]:

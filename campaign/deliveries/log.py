@@ -211,12 +211,12 @@ def uploaded(session: Session, service_id: int, sha256: str, category: str, alt_
     return known.media_id if known and known.expires_at > now + _STILL_GOOD else None
 
 
-def remember_upload(session: Session, upload: UploadedFile) -> None:
+def save_upload(session: Session, upload: UploadedFile) -> None:
     """Keeps X's id of an uploaded file."""
     session.merge(upload)
 
 
-def forget_uploads(session: Session, service_id: int, sha256s: Iterable[str]) -> None:
+def delete_uploads(session: Session, service_id: int, sha256s: Iterable[str]) -> None:
     """Forgets X's ids of files that X says it does not know."""
     known = select(UploadedFile).where(
         col(UploadedFile.service_id) == service_id, col(UploadedFile.sha256).in_(list(sha256s))

@@ -49,7 +49,7 @@ def keep(arriving: Arriving) -> Copy:
         raise Unusable("file_not_kept", f"cannot be copied, because {why} in {_path()}: make that possible.") from None
 
 
-def forget_unused(keep: Collection[str], now: datetime | None = None) -> int:
+def delete_unused(keep: Collection[str], now: datetime | None = None) -> int:
     """Deletes the copies whose SHA-256 is not to be kept and that were last loaded a week ago; how many those were."""
     before = ((now or datetime.now(UTC)) - KEPT_FOR).timestamp()
     old = [file for file in _path().glob("*") if file.stem not in keep and _changed_at(file) < before]
@@ -117,7 +117,7 @@ def _settle(unfinished: Path, copy: Copy) -> None:
     unfinished.replace(copy.path)
 
 
-__all__ = ["forget_unused", "load", "load_all", "thumbnail"]
+__all__ = ["delete_unused", "load", "load_all", "thumbnail"]
 
 _CHUNK_BYTES = 1 << 20
 _ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]+://", re.IGNORECASE)

@@ -9,7 +9,7 @@ from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import LoadedFile
-from campaign.deliveries.progress import Clock, End, OnUpload, Progress
+from campaign.deliveries.kind import Clock, End, OnUpload, Progress
 from campaign.errors import ServiceBlocked, Unsent, XError
 from campaign.limits import spend_cap
 from campaign.limits.spend_cap import book_failed_call
@@ -93,5 +93,5 @@ def media_id_of(
             media_id=answer.value.media_id,
             expires_at=answer.value.expires_at,
         )
-        log.remember_upload(session, uploaded)
+        log.save_upload(session, uploaded)
     return answer.value.media_id

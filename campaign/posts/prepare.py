@@ -1,9 +1,9 @@
-"""A post rendered, analysed, and shown before it goes out."""
+"""A post rendered, analysed and shown before it goes out, and posts as a kind of delivery."""
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pendulum
 from sqlmodel import Session, col, select
@@ -13,9 +13,9 @@ from campaign.db.engine import read_session, transaction
 from campaign.deliveries import approval, links, media
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import fingerprint
-from campaign.deliveries.draft import RenderedPart, Target
+from campaign.deliveries.draft import Draft, RenderedPart, Target
 from campaign.deliveries.findings import Analysis, PlacedPart, Remark
-from campaign.deliveries.kind import Analysed, Rendered
+from campaign.deliveries.kind import Analysed, Progress, Rendered, Sent
 from campaign.errors import NotPossible, XError
 from campaign.limits import rate_limits, spend_cap
 from campaign.posts.analysis import analyse
@@ -28,6 +28,13 @@ from campaign.settings import load_settings
 from campaign.x import prices
 from models import NO_VISITOR, ApiVersion, Delivery, Message, MessageState, Service
 
+if TYPE_CHECKING:
+    from campaign.posts.publish import Steps
+
+#: X refuses a text that an account posted so recently.
+_RECENTLY = timedelta(hours=24)
+_POST_ENDPOINTS = {ApiVersion.V2: "POST /2/tweets", ApiVersion.V1_1: "POST /1.1/statuses/update"}
+
 
 def recent_texts(session: Session, service_id: int, since: datetime, but: Delivery) -> tuple[str, ...]:
     """Returns what other deliveries sent on an account since a moment, with the links as they were written."""
@@ -38,13 +45,6 @@ def recent_texts(session: Session, service_id: int, since: datetime, but: Delive
         col(Message.delivery_id) != but.id,
     )
     return tuple(links.as_written(session, list(session.exec(sent))))
-
-
-#: X refuses a text that an account posted so recently.
-_RECENTLY = timedelta(hours=24)
-
-
-_POST_ENDPOINTS = {ApiVersion.V2: "POST /2/tweets", ApiVersion.V1_1: "POST /1.1/statuses/update"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +70,13 @@ def render_post(name: str) -> RenderedPost:
     files = media.load_all(item for part in draft.content.parts for item in part.media)
     targets = [_target(service, delivery) for service in services]
     placed, remarks = render_parts(draft, targets, files, load_settings().public_url)
-    mark = fingerprint(draft, [one.rendered for one in placed])
-    return RenderedPost(delivery, draft, services, files, mark, version, targets, placed, remarks)
+    rendered = [one.rendered for one in placed]
+    digest = fingerprint(draft, rendered)
+    return RenderedPost(delivery, draft, services, files, digest, version, targets, placed, remarks)
 
 
 def analyse_post(post: RenderedPost) -> Analysis:
-    """Finds what is wrong with a rendered post, what it costs and when it goes out; keeps and sends nothing."""
+    """Finds what is wrong with a rendered post, what it costs and when it goes out; saves and sends nothing."""
     delivery, now = post.delivery, pendulum.now("UTC")
     with read_session() as session:
         targets = [
@@ -99,18 +100,18 @@ def analyse_post(post: RenderedPost) -> Analysis:
 
 
 def analyse_delivery(name: str, actor: str) -> Analysed[RenderedPost]:
-    """Analyses a post and keeps the result; accounts that were not checked for a day are checked first."""
+    """Analyses a post and saves the result; accounts that were not checked for a day are checked first."""
     with read_session() as session:
         delivery = deliveries.named(session, name)
         proof = session.get(Service, delivery.proof_service_id) if delivery.proof_service_id else None
         services = [*deliveries.targets_of(session, delivery), *([proof] if proof else [])]
     for service in services:
-        with suppress(XError, NotPossible):  # what is wrong with it is kept on its row, and found by the analysis
+        with suppress(XError, NotPossible):  # its problems are saved on its row, and found by the analysis
             check_if_due(service)
     rendered = render_post(name)
     analysed = Analysed(rendered, analyse_post(rendered))
     with transaction() as session:
-        approval.keep_analysis(session, analysed, actor, pendulum.now("UTC"))
+        approval.save_analysis(session, analysed, actor, pendulum.now("UTC"))
     return analysed
 
 
@@ -121,9 +122,9 @@ def as_analysed(name: str) -> Analysed[RenderedPost]:
 
 
 def analysis_of(post: RenderedPost) -> Analysis:
-    """Returns the last analysis if it was about the same fingerprint; otherwise analyses, and keeps nothing."""
+    """Returns the last analysis if it was about the same fingerprint; otherwise analyses, and saves nothing."""
     if post.delivery.analysis and post.delivery.analysed_fingerprint == post.fingerprint:
-        return approval.kept_analysis(post.delivery, has_proof=bool(post.delivery.proofs))
+        return approval.saved_analysis(post.delivery, has_proof=bool(post.delivery.proofs))
     return analyse_post(post)
 
 
@@ -180,6 +181,39 @@ def preview_document(analysed: Analysed[RenderedPost]) -> Document:
     return preview_of(delivery.label or delivery.name, delivery.name, posts, analysis.cost, analysis.findings)
 
 
-def preview_text(analysed: Analysed[RenderedPost]) -> str:
-    """Writes the preview as Markdown."""
-    return as_markdown(preview_document(analysed))
+@dataclass
+class PostKind:
+    """Posts and threads; their `steps` run here and now, or as tasks of a Prefect run.
+
+    What only sending needs is imported when a post is sent.
+    """
+
+    steps: "Steps | None" = None
+    workflow: str = "post-publication/post-publication"
+    shown_as: str = "as X will show it"
+
+    def render(self, name: str) -> Rendered:
+        return render_post(name)
+
+    def analyse(self, name: str, actor: str) -> Analysed[RenderedPost]:
+        return analyse_delivery(name, actor)
+
+    def last_analysed(self, name: str) -> Analysed[RenderedPost]:
+        return as_analysed(name)
+
+    def preview(self, analysed: Analysed[RenderedPost]) -> str:
+        return as_markdown(preview_document(analysed))
+
+    def can_be_proved(self, draft: Draft) -> bool:
+        return bool(draft.proof_service)
+
+    def send_proof(self, name: str, actor: str, *, like: str = "") -> Progress:  # noqa: ARG002  a post has no recipient
+        from campaign.posts import publish
+
+        return publish.send_proof(name, actor, self.steps or publish.DIRECT)
+
+    def send(self, name: str, started_by: str, *, wait: bool) -> Sent:
+        from campaign.posts import publish
+
+        report, ends = publish.publish_delivery(name, started_by, wait=wait)
+        return Sent(report, *publish.describe_outcome([(report, ends)], []))

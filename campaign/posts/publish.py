@@ -1,6 +1,6 @@
-"""Publishing the parts of a post on one account, each exactly once: arm, call X, record."""
+"""Publishing the parts of a post on one account, each exactly once: arm, call X, record; and a whole delivery."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -16,117 +16,59 @@ from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import opens_at, start_delivery
 from campaign.deliveries.draft import RenderedPart
-from campaign.deliveries.links import shorten_posts
+from campaign.deliveries.kind import End, OnUpload, Progress
 from campaign.deliveries.log import purpose_of
-from campaign.deliveries.progress import End, OnUpload, Progress
 from campaign.deliveries.sender import media_id_of, why_halted
 from campaign.errors import NotPossible, Refused, ServiceBlocked, Uncertain, WrongUsage, XError
 from campaign.formatting import usd
 from campaign.limits import rate_limits, spend_cap
 from campaign.limits.spend_cap import book_failed_call, record_failed_call
-from campaign.posts.lookup import look_for
+from campaign.posts.lookup import PostSender, look_for
 from campaign.posts.prepare import RenderedPost, analysis_of, render_post
 from campaign.posts.report import DeliveryReport, report_of
-from campaign.posts.sender import PostSender, first_unfinished, price_of, reply_to
 from campaign.running import retried, run_side_by_side, wait_until
 from campaign.services import store as services
 from campaign.services.check import sentence_of
 from campaign.services.connection import check_if_due, gateway_of
 from campaign.settings import load_settings
-from campaign.x.types import Answer, NewPost, Poll
+from campaign.x.types import NewPost, Poll
 from models import MAIN, Delivery, DeliveryKind, DeliveryState, Message, MessageState, Service
 
 #: X is asked to publish a part again after it did not know a file's id, once.
 _MOST_ATTEMPTS_FOR_FILES = 2
+_UNKNOWN = frozenset({MessageState.SENDING, MessageState.UNCERTAIN})
 
 
-def publish_next(sender: PostSender, message: Message, media_ids: tuple[str, ...]) -> Progress | None:
-    """Publishes one pending part; None when the next step can follow at once."""
-    part = sender.parts.get(message.part)
-    if part is None or part.text != _as_written(message):
-        return sender.progress(End.HALTED, "The delivery changed after its confirmation.")
-    armed = _arm(sender, message)
-    if isinstance(armed, Progress):
-        return armed
-    post = _new_post(part, message.text, armed, media_ids)
-    try:
-        answer = sender.gateway.publish(post, price_of(sender, message.text))
-    except XError as error:
-        return _settle_failure(sender, message, error)
-    _settle_sent(sender, message, answer)
-    return None
+def publish_parts(sender: PostSender, on_progress: OnUpload = lambda _done, _all: None) -> Progress:
+    """Publishes every part that is not out, each as an answer to the one before; safe to repeat at any time.
+
+    Raises XError when X was away and trying again at once may help.
+    """
+    while message := _first_unfinished(sender):
+        if stop := _do_next_step(sender, message, on_progress):
+            return stop
+    return sender.progress(End.OUT)
 
 
-def _as_written(message: Message) -> str:
+def _first_unfinished(sender: PostSender) -> Message | None:
     with read_session() as session:
-        return links.text_of(session, message)
+        return next((one for one in sender.log(session) if one.state is not MessageState.SENT), None)
 
 
-def _new_post(part: RenderedPart, text: str, armed: "_Armed", media_ids: tuple[str, ...]) -> NewPost:
-    return NewPost(
-        text=text,
-        media_ids=media_ids,
-        reply_to=armed.reply_to,
-        # Who may answer is decided by the first post of a thread.
-        reply_settings=None if armed.reply_to else part.reply_settings,
-        poll=Poll(tuple(part.poll.options), part.poll.minutes) if part.poll else None,
-        paid_partnership=part.paid_partnership,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Armed:
-    reply_to: str | None
-
-
-def _arm(sender: PostSender, message: Message) -> _Armed | Progress:
-    """Commits that the call is about to be made, after the last check whether it still may."""
-    with transaction(durable=True) as session:
-        now = sender.clock()
-        delivery = deliveries.get(session, sender.delivery_id)
-        if reason := why_halted(session, delivery, sender.version, sender.proof_number, now):
-            return sender.progress(End.HALTED, reason)
-        known = messages.get(session, message.id)
-        if known.state is not MessageState.PENDING:
-            return sender.progress(End.HALTED, "Another run publishes this.")
-        price = price_of(sender, known.text)
-        if not spend_cap.reserve(session, sender.service.id, purpose_of(known.id), price, 1, now):
-            cap = usd(services.get(session, sender.service.id).spend_cap)
-            return sender.progress(End.CAPPED, f"This month's spend cap of {cap} is reached; raise it or wait.")
-        messages.arm(session, known, now)
-        return _Armed(reply_to(sender, session, known.part))
-
-
-def _settle_sent(sender: PostSender, message: Message, answer: Answer[str]) -> None:
-    with transaction(durable=True) as session:
-        now, known = sender.clock(), messages.get(session, message.id)
-        spend_cap.record_cost(session, sender.service.id, purpose_of(known.id), answer.receipts, now)
-        messages.record_outcome(session, known, MessageState.SENT, now, x_id=answer.value)
-
-
-def _settle_failure(sender: PostSender, message: Message, error: XError) -> Progress | None:
-    """Records what a failed call means for the part; returns how to go on."""
-    with transaction(durable=True) as session:
-        now, known = sender.clock(), messages.get(session, message.id)
-        state = _state_after(known, error)
-        book_failed_call(session, sender.service.id, purpose_of(known.id), error, now)
-        messages.record_outcome(session, known, state, now, reason=str(error), reason_code=error.reason)
-        if error.reason == "media_unknown":
-            sha256s = [file.sha256 for file in sender.parts[known.part].files]
-            messages.forget_uploads(session, sender.service.id, sha256s)
-        if isinstance(error, ServiceBlocked):
-            services.mark_blocked(session, services.get(session, sender.service.id), sentence_of(error))
-    return sender.stop_for(error)
-
-
-def _state_after(message: Message, error: XError) -> MessageState:
-    if isinstance(error, Uncertain) or error.reason == "duplicate":
-        # X refuses a text that is out already: perhaps through an attempt of ours whose answer was lost.
-        return MessageState.UNCERTAIN
-    is_file_forgotten = error.reason == "media_unknown" and message.attempts < _MOST_ATTEMPTS_FOR_FILES
-    if isinstance(error, Refused) and not is_file_forgotten:
-        return MessageState.REFUSED
-    return MessageState.PENDING
+def _do_next_step(sender: PostSender, message: Message, on_progress: OnUpload) -> Progress | None:
+    if message.state in _UNKNOWN:
+        return look_for(sender, message)
+    if message.state is MessageState.REFUSED:
+        return sender.progress(End.REFUSED, f"Part {message.part}: {message.reason}")
+    if message.state is MessageState.CANCELLED:
+        return sender.progress(End.HALTED, "The delivery was stopped.")
+    with read_session() as session:
+        endpoints = [sender.gateway.post_endpoint]
+        opens_at = rate_limits.calls_open_at(session, sender.service.id, endpoints, sender.clock())
+    if opens_at:
+        return sender.progress(End.WAITING, "X allows no more calls for now.", opens_at)
+    media_ids = _upload(sender, message, on_progress)
+    return media_ids if isinstance(media_ids, Progress) else _publish(sender, message, media_ids)
 
 
 def _upload(sender: PostSender, message: Message, on_progress: OnUpload) -> tuple[str, ...] | Progress:
@@ -151,47 +93,77 @@ def _upload(sender: PostSender, message: Message, on_progress: OnUpload) -> tupl
     return tuple(ids)
 
 
-_UNSETTLED = frozenset({MessageState.SENDING, MessageState.UNCERTAIN})
-
-
-def publish_parts(sender: PostSender, on_progress: OnUpload = lambda _done, _all: None) -> Progress:
-    """Brings every part out that is not, each answering the one before; safe to repeat at any time.
-
-    Raises XError when X was away and trying again at once may help.
-    """
-    while message := first_unfinished(sender):
-        stop = _one_step(sender, message, on_progress)
-        if stop:
-            return stop
-    return sender.progress(End.OUT)
-
-
-def _one_step(sender: PostSender, message: Message, on_progress: OnUpload) -> Progress | None:
-    if message.state in _UNSETTLED:
-        return look_for(sender, message)
-    if message.state is MessageState.REFUSED:
-        return sender.progress(End.REFUSED, f"Part {message.part}: {message.reason}")
-    if message.state is MessageState.CANCELLED:
-        return sender.progress(End.HALTED, "The delivery was stopped.")
-    if stop := _closed(sender):
-        return stop
-    media_ids = _upload(sender, message, on_progress)
-    return media_ids if isinstance(media_ids, Progress) else publish_next(sender, message, media_ids)
-
-
-def _closed(sender: PostSender) -> Progress | None:
-    """Returns when X takes posts again, if it takes none for now."""
+def _publish(sender: PostSender, message: Message, media_ids: tuple[str, ...]) -> Progress | None:
+    """Publishes one pending part; None when the next step can follow at once."""
+    part = sender.parts.get(message.part)
     with read_session() as session:
-        endpoints = [sender.gateway.post_endpoint]
-        opens_at = rate_limits.calls_open_at(session, sender.service.id, endpoints, sender.clock())
-    return sender.progress(End.WAITING, "X allows no more calls for now.", opens_at) if opens_at else None
+        written, reply_to = links.text_of(session, message), sender.reply_to(session, message.part)
+    if part is None or part.text != written:
+        return sender.progress(End.HALTED, "The delivery changed after its confirmation.")
+    if stop := _arm(sender, message):
+        return stop
+    post = NewPost(
+        text=message.text,
+        media_ids=media_ids,
+        reply_to=reply_to,
+        # Who may answer is decided by the first post of a thread.
+        reply_settings=None if reply_to else part.reply_settings,
+        poll=Poll(tuple(part.poll.options), part.poll.minutes) if part.poll else None,
+        paid_partnership=part.paid_partnership,
+    )
+    try:
+        answer = sender.gateway.publish(post, sender.price_of(message.text))
+    except XError as error:
+        return _record_failure(sender, message, error)
+    with transaction(durable=True) as session:
+        now, known = sender.clock(), messages.get(session, message.id)
+        spend_cap.record_cost(session, sender.service.id, purpose_of(known.id), answer.receipts, now)
+        messages.record_outcome(session, known, MessageState.SENT, now, x_id=answer.value)
+    return None
 
 
-_OPEN = frozenset({MessageState.SENDING, MessageState.UNCERTAIN})
+def _arm(sender: PostSender, message: Message) -> Progress | None:
+    """Commits that the call is about to be made, after the last check whether it still may."""
+    with transaction(durable=True) as session:
+        now = sender.clock()
+        delivery = deliveries.get(session, sender.delivery_id)
+        if reason := why_halted(session, delivery, sender.version, sender.proof_number, now):
+            return sender.progress(End.HALTED, reason)
+        known = messages.get(session, message.id)
+        if known.state is not MessageState.PENDING:
+            return sender.progress(End.HALTED, "Another run publishes this.")
+        price = sender.price_of(known.text)
+        if not spend_cap.reserve(session, sender.service.id, purpose_of(known.id), price, 1, now):
+            cap = usd(services.get(session, sender.service.id).spend_cap)
+            return sender.progress(End.CAPPED, f"This month's spend cap of {cap} is reached; raise it or wait.")
+        messages.arm(session, known, now)
+        return None
+
+
+def _record_failure(sender: PostSender, message: Message, error: XError) -> Progress | None:
+    """Records what a failed call means for the part; returns how to go on."""
+    with transaction(durable=True) as session:
+        now, known = sender.clock(), messages.get(session, message.id)
+        is_file_lost = error.reason == "media_unknown"
+        if isinstance(error, Uncertain) or error.reason == "duplicate":
+            # X refuses a text that is out already: perhaps through an attempt of ours whose answer was lost.
+            state = MessageState.UNCERTAIN
+        elif isinstance(error, Refused) and not (is_file_lost and known.attempts < _MOST_ATTEMPTS_FOR_FILES):
+            state = MessageState.REFUSED
+        else:
+            state = MessageState.PENDING
+        book_failed_call(session, sender.service.id, purpose_of(known.id), error, now)
+        messages.record_outcome(session, known, state, now, reason=str(error), reason_code=error.reason)
+        if is_file_lost:
+            sha256s = [file.sha256 for file in sender.parts[known.part].files]
+            messages.delete_uploads(session, sender.service.id, sha256s)
+        if isinstance(error, ServiceBlocked):
+            services.mark_blocked(session, services.get(session, sender.service.id), sentence_of(error))
+    return sender.stop_for(error)
 
 
 class Logged(Protocol):
-    """What is looked at of a message."""
+    """The columns of a message that decide the state of its delivery."""
 
     service_id: int
     part: int
@@ -205,7 +177,7 @@ def state_after(messages: Sequence[Logged], *, is_expired: bool) -> DeliveryStat
     A refused part holds back the parts after it on its account, and no others.
     """
     states = {message.state for message in messages}
-    if states & _OPEN:
+    if states & _UNKNOWN:
         return DeliveryState.IN_PROGRESS
     if states <= {MessageState.SENT}:
         return DeliveryState.FINISHED
@@ -234,7 +206,7 @@ def begin(name: str, actor: str) -> RenderedPost:
         if reason is None:
             if is_new:
                 messages.plan(session, delivery, post.parts)
-                shorten_posts(session, delivery, post.parts, now)
+                links.shorten_posts(session, delivery, post.parts, now)
             return replace(post, delivery=delivery)
     raise NotPossible(reason)
 
@@ -245,24 +217,23 @@ def publish_on(
     proof_number: int = MAIN,
     on_progress: OnUpload = lambda _done, _all: None,
 ) -> Progress:
-    """Publishes what is not out yet on one account, part by part; what X may have done is looked up first."""
-    with claim(service.id, service.internal_name, Claim.POSTS):
-        return publish_parts(sender_of(service, post, proof_number), on_progress)
+    """Publishes what is not out yet on one account, part by part; unknown outcomes are looked up first.
 
-
-def sender_of(service: Service, post: RenderedPost, proof_number: int = MAIN) -> PostSender:
-    """Returns what is to be done on one account; a proof shows what the first account gets."""
+    A proof shows what the first account gets.
+    """
     shown = service.id if proof_number == MAIN else post.parts[0].service_id
-    parts = {part.part: replace(part, service_id=service.id) for part in post.parts if part.service_id == shown}
-    return _sender(service, post.delivery, parts, post.version, proof_number)
+    parts = [replace(part, service_id=service.id) for part in post.parts if part.service_id == shown]
+    with claim(service.id, service.internal_name, Claim.POSTS):
+        return publish_parts(_sender(service, post.delivery, parts, post.version, proof_number), on_progress)
 
 
 def _sender(
-    service: Service, delivery: Delivery, parts: Mapping[int, RenderedPart], version: str, proof_number: int
+    service: Service, delivery: Delivery, parts: Iterable[RenderedPart], version: str, proof_number: int
 ) -> PostSender:
     settle_after = timedelta(seconds=load_settings().settle_seconds)
+    by_number = {part.part: part for part in parts}
     return PostSender(
-        gateway_of(service), service, _now, settle_after, delivery.id, parts, version, proof_number=proof_number
+        gateway_of(service), service, _now, settle_after, delivery.id, by_number, version, proof_number=proof_number
     )
 
 
@@ -296,14 +267,14 @@ def settle_left_behind() -> None:
         found = [(deliveries.get(session, one.delivery_id), services.get(session, one.service_id), one) for one in left]
     for delivery, service, message in found:
         with suppress(XError, NotPossible), claim(service.id, service.internal_name, Claim.POSTS):
-            look_for(_sender(service, delivery, {}, "", message.proof_number), message)
+            look_for(_sender(service, delivery, (), "", message.proof_number), message)
         if delivery.is_over:
             with transaction() as session:
                 messages.cancel_pending(session, deliveries.get(session, delivery.id), _now())
 
 
 def targets_left(post: RenderedPost) -> list[Service]:
-    """Returns the accounts on which something is not out."""
+    """Returns the accounts on which a part is not out."""
     with read_session() as session:
         log = messages.of_delivery(session, deliveries.get(session, post.delivery.id))
         open_ids = {one.service_id for one in log if one.state not in {MessageState.SENT, MessageState.CANCELLED}}
@@ -313,22 +284,19 @@ def targets_left(post: RenderedPost) -> list[Service]:
 def conclude(name: str) -> DeliveryReport:
     """Brings the state of a delivery in line with its log, and reports on it."""
     with transaction() as session:
-        delivery, now = deliveries.named(session, name), pendulum.now("UTC")
-        log = messages.of_delivery(session, delivery)
-        if delivery.state is DeliveryState.IN_PROGRESS:
-            state = state_after(log, is_expired=deliveries.is_expired(delivery, now))
-            if state is not DeliveryState.IN_PROGRESS:
-                _close(session, delivery, log, state)
+        delivery, now = deliveries.named(session, name), _now()
+        log, is_expired = messages.of_delivery(session, delivery), deliveries.is_expired(delivery, now)
+        state = state_after(log, is_expired=is_expired)
+        if delivery.state is DeliveryState.IN_PROGRESS and state is not DeliveryState.IN_PROGRESS:
+            reason = ""
+            if state is DeliveryState.FAILED:
+                names = {service.id: service.internal_name for service in deliveries.targets_of(session, delivery)}
+                reason = why_failed(log, names)
+            elif state is DeliveryState.EXPIRED:
+                cancelled = messages.cancel_pending(session, delivery, now)
+                reason = f"Its validity ended; {cancelled} of {len(log)} parts did not go out."
+            deliveries.move(session, delivery, state, "campaign", now, reason)
         return report_on(session, delivery)
-
-
-def _close(session: Session, delivery: Delivery, log: Sequence[Message], state: DeliveryState) -> None:
-    names = {service.id: service.internal_name for service in deliveries.targets_of(session, delivery)}
-    reason = why_failed(log, names) if state is DeliveryState.FAILED else ""
-    if state is DeliveryState.EXPIRED:
-        cancelled = messages.cancel_pending(session, delivery, _now())
-        reason = f"Its validity ended; {cancelled} of {len(log)} parts did not go out."
-    deliveries.move(session, delivery, state, "campaign", pendulum.now("UTC"), reason)
 
 
 def report_on(session: Session, delivery: Delivery) -> DeliveryReport:
@@ -344,23 +312,16 @@ def send_proof(name: str, actor: str, steps: Steps = DIRECT) -> Progress:
         raise NotPossible(f"{name} has no proof service; choose one, or confirm it without a proof.")
     if not post.parts or not analysis_of(post).is_ok:
         raise NotPossible(f"{name} has errors; put them right, then send a proof.")
-    service, number = _plan_proof(post, actor)
-    return steps.publish(steps.check(service), post, number)
-
-
-def _plan_proof(post: RenderedPost, actor: str) -> tuple[Service, int]:
-    """Gives the proof its number and writes its log."""
     with transaction() as session:
-        delivery, now = deliveries.get(session, post.delivery.id), pendulum.now("UTC")
+        delivery, now = deliveries.get(session, post.delivery.id), _now()
         service = services.get(session, delivery.proof_service_id or 0)
         delivery.proofs += 1
-        shown = [part for part in post.parts if part.service_id == post.parts[0].service_id]
-        parts = [replace(part, service_id=service.id) for part in shown]
-        messages.plan(session, delivery, parts, delivery.proofs)
-        shorten_posts(session, delivery, parts, now, delivery.proofs)
-        detail = f"Proof #{delivery.proofs} to {service.internal_name}."
-        deliveries.note(session, delivery, "proof", actor, now, detail)
-        return service, delivery.proofs
+        number, shown = delivery.proofs, post.parts[0].service_id
+        parts = [replace(part, service_id=service.id) for part in post.parts if part.service_id == shown]
+        messages.plan(session, delivery, parts, number)
+        links.shorten_posts(session, delivery, parts, now, number)
+        deliveries.note(session, delivery, "proof", actor, now, f"Proof #{number} to {service.internal_name}.")
+    return steps.publish(steps.check(service), post, number)
 
 
 def withdraw(name: str, actor: str, *, proofs: bool) -> int:
@@ -376,7 +337,7 @@ def withdraw(name: str, actor: str, *, proofs: bool) -> int:
 
 
 def _delete(service: Service, delivery: Delivery, message: Message, actor: str) -> None:
-    """Deletes one post; deleting it again does no harm, so a lost answer needs no look."""
+    """Deletes one post; deleting it again does no harm, so after a lost answer it is not looked up."""
     gateway, purpose = gateway_of(service), f"withdrawing message {message.id}"
     with transaction() as session:
         if not spend_cap.reserve(session, service.id, purpose, gateway.deletion_price, 1, pendulum.now("UTC")):

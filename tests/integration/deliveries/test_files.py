@@ -258,11 +258,11 @@ def test_only_old_copies_that_nothing_needs_are_deleted(tmp_path: Path, home: Pa
     unfinished = written(home / "media", b"", "killed.part")
     for path in (kept.path, unused.path, unfinished):
         os.utime(path, (1, 1))
-    assert media.forget_unused({kept.sha256}) == 2
+    assert media.delete_unused({kept.sha256}) == 2
     assert {str(file) for file in left_in(home)} == {kept.path, young.path}
-    assert media.forget_unused({kept.sha256}, datetime.now(UTC) + timedelta(days=8)) == 1
+    assert media.delete_unused({kept.sha256}, datetime.now(UTC) + timedelta(days=8)) == 1
     assert {str(file) for file in left_in(home)} == {kept.path}
 
 
 def test_nothing_is_forgotten_where_nothing_was_loaded() -> None:
-    assert media.forget_unused(set()) == 0
+    assert media.delete_unused(set()) == 0

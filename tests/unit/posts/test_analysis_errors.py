@@ -76,7 +76,7 @@ def test_a_plain_post_has_nothing_wrong() -> None:
             "poll_answers_same",
             "The post has a poll with the same answer twice: change one of them.",
         ),
-        (with_files("b.png"), "file_not_read", "The file b.png was not looked at: analyse the delivery again."),
+        (with_files("b.png"), "file_not_read", "The file b.png was not read: analyse the delivery again."),
     ],
 )
 def test_what_x_would_refuse_is_an_error_that_says_what_to_do(part: str | Part, code: str, sentence: str) -> None:

@@ -19,7 +19,7 @@ def test_a_plain_post_costs_its_price_and_takes_one_call() -> None:
         "On @acme it costs $0.015 of $50.00 left this month.",
         "It takes 1 call of X's API.",
         "On @acme the first post goes out at 2026-11-26 07:30:00 UTC.",
-        "What goes out on @acme is public. Everybody may answer.",
+        "What goes out on @acme is public. Everyone may answer.",
     ]
 
 
