@@ -13,25 +13,23 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 import uvicorn
-from pydantic import SecretStr
+from sqlalchemy import text
 from sqlmodel import col, select
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from campaign.db.engine import read_session
-from campaign.errors import NotPossible
-from campaign.services import store as services
+from campaign.db import vault
+from campaign.db.engine import read_session, transaction
+from campaign.services.fields import SECRETS
 from campaign.settings import load_settings
 from campaign.simulator.server import running
-from campaign.web import callback
-from campaign.web.app import make_app
-from campaign.web.sign_in import Outside
-from campaign.x.oauth import AppKeys, Grant
+from campaign.web.app import make_site
+from campaign.x.oauth import Grant
 from deployments.server import free_port
-from models import Agreement, Service
+from models import Agreement, SecretKind, Service
+from tests.factories import NOW
 from tests.readings import saved_service
 from tests.simulated_x import SimulatedX
 
-APP_KEYS = ("consumer_key", "consumer_secret", "client_id", "client_secret")
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 PURPOSE = "To greet you by your name."
 
@@ -64,12 +62,8 @@ class House:
     url: str
     service: Service
     made: dict[str, Any] = field(repr=False)
-    is_away: bool = False
-    """Whether the workflow takes no tokens now."""
-    handed: list[tuple[int, Grant]] = field(default_factory=list)
-
-    def outside(self) -> Outside:
-        return Outside(self._services, self._app_keys, self._hand_over)
+    announced: list[int] = field(default_factory=list)
+    """The agreements for which the workflow was started."""
 
     def browser(self) -> "Browser":
         return Browser(self)
@@ -89,18 +83,22 @@ class House:
         """Every yes that the simulated X knows of."""
         return list(self.x.command("GET", "sign_ins")["sign_ins"])
 
-    def _services(self) -> list[Service]:
+    def tokens(self) -> dict[int, Grant]:
+        """The tokens in the vault, by agreement."""
+        kind = SecretKind.CONTACT_GRANT
         with read_session() as session:
-            return services.list_known(session)
+            owners = vault.list_owners(session, kind)
+            return {owner: Grant.from_json(vault.read(session, kind, owner) or {}) for owner in owners}
 
-    def _app_keys(self, service: Service) -> AppKeys:
-        keys = {name: self.made[name] for name in APP_KEYS[: 4 if service.has_oauth2 else 2]}
-        return AppKeys(**{name: SecretStr(key) for name, key in keys.items()})
-
-    def _hand_over(self, agreement: Agreement, grant: Grant) -> None:
-        if self.is_away:
-            raise NotPossible("The Prefect server does not answer.")
-        self.handed.append((agreement.id, grant))
+    @contextmanager
+    def full_vault(self) -> Iterator[None]:
+        """Meanwhile the database takes no token."""
+        refusal = "SELECT RAISE(ABORT, 'disk full') WHERE NEW.kind = 'contact_grant'"
+        with transaction() as session:
+            session.execute(text(f"CREATE TRIGGER refuse BEFORE INSERT ON secret BEGIN {refusal}; END"))
+        yield
+        with transaction() as session:
+            session.execute(text("DROP TRIGGER refuse"))
 
 
 @dataclass
@@ -137,8 +135,11 @@ def open_house(street: Street, *, has_oauth2: bool = True, **fields: Any) -> Ite
         environment.setenv("CAMPAIGN_PUBLIC_URL", url)
         load_settings.cache_clear()
         service = saved_service(**{"join_purpose": PURPOSE, "has_oauth2": has_oauth2} | fields)
+        keys = {name: made[name] for name in SECRETS if has_oauth2 or not name.startswith("client_")}
+        with transaction() as session:
+            vault.save(session, SecretKind.SERVICE_KEYS, service.id, keys, NOW)
         house = House(x, url, service, made)
-        street.app = make_app(callback.routes(house.outside()))
+        street.app = make_site(lambda agreement: house.announced.append(agreement.id))
         yield house
     load_settings.cache_clear()
 

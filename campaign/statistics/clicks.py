@@ -134,9 +134,9 @@ class Agent(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def agent_of(said: str) -> Agent:
+def agent_of(user_agent: str) -> Agent:
     """What is kept of the way in which a browser or a program introduced itself."""
-    shown = said.strip()[:LONGEST_READ]
+    shown = user_agent.strip()[:LONGEST_READ]
     found = parse_user_agent(shown) if shown else None
     is_robot = not _BROWSER.match(shown) or bool(_ROBOT.search(shown))
     return Agent((found.family if found else UNKNOWN)[:_LONGEST_FAMILY], is_robot)
@@ -158,13 +158,13 @@ class Visit:
     link_id: int
     message_id: int
     at: datetime
-    said: str
+    user_agent: str
     is_automatic: bool = False
     """The request itself says that nobody looks at the answer now."""
 
     def as_click(self) -> Click:
         """What is kept of it."""
-        agent = agent_of(self.said)
+        agent = agent_of(self.user_agent)
         return Click(
             link_id=self.link_id,
             message_id=self.message_id,

@@ -1,47 +1,66 @@
-"""The web application: what the world sees, and the reports for the marketer."""
+"""The web application: the pages for the public, and the reports for the marketer."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import pendulum
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.routing import BaseRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
-from campaign.contacts.recovery import keep_grant
-from campaign.db.engine import transaction
-from campaign.services.connection import app_keys_of
-from campaign.services.store import connected_services
+from campaign.errors import CampaignError
 from campaign.settings import load_settings
 from campaign.statistics.clicks import ClickRecorder
-from campaign.web import callback, pages, redirect, reports
-from campaign.web.pages import on_refusal, trouble
+from campaign.web import join, leave, pages, redirect, reports, sign_in
 from campaign.web.security import Guard
-from campaign.web.sign_in import Outside
-from campaign.x.oauth import Grant
 from models import Agreement
 
 
 def make_app(routes: Sequence[BaseRoute] = (), lifespan: Any = None) -> ASGIApp:
-    """Make the application of these areas' routes; `lifespan` begins and ends what they need."""
+    """Makes the application of these routes; `lifespan` begins and ends what they need."""
+    guard = Middleware(Guard, pages.problem_page, is_https=load_settings().public_url.startswith("https:"))
+    handlers = {HTTPException: pages.refusal_page}
     every = [*pages.routes(), *routes]
-    guard = Middleware(Guard, trouble, is_https=load_settings().public_url.startswith("https:"))
-    handlers = {HTTPException: on_refusal}
     app = Starlette(routes=every, middleware=[guard], exception_handlers=handlers, lifespan=lifespan)
     app.router.redirect_slashes = False
+    # Counts what a visitor may not do often, in the memory of this process.
+    app.state.limiter = MovingWindowRateLimiter(MemoryStorage())
     return app
 
 
 def make_site(announce: Callable[[Agreement], None]) -> ASGIApp:
     """Makes what `campaign web` serves; `announce` starts the workflow that recovers a profile."""
 
-    def keep(agreement: Agreement, grant: Grant) -> None:
-        with transaction() as session:
-            keep_grant(session, agreement, grant, pendulum.now("UTC"))
-        announce(agreement)
+    async def come_back(request: Request) -> Response:
+        return await sign_in.call_x(_finish, request, announce)
 
     recorder = ClickRecorder()
-    joining = callback.routes(Outside(lambda: connected_services().services, app_keys_of, keep))
-    return make_app([*redirect.routes(recorder), *joining, *reports.routes()], recorder.lifespan)
+    # Before the other pages of /join, whose addresses it would match.
+    back = Route(sign_in.CALLBACK, come_back, methods=["GET"])
+    routes = [back, *join.routes(), *leave.routes(), *redirect.routes(recorder), *reports.routes()]
+    return make_app(routes, recorder.lifespan)
+
+
+def _finish(request: Request, announce: Callable[[Agreement], None]) -> Response:
+    """Finishes the sign-in of a person whom X sent back; whatever the outcome, it is over then."""
+    remembered = sign_in.read_remembered(request)
+    if remembered is None:
+        return join.thank_again(request) or sign_in.over()
+    try:
+        signed_in = sign_in.complete(remembered, dict(request.query_params))
+        try:
+            if remembered.purpose == sign_in.LEAVE:
+                response = leave.finish(remembered, signed_in)
+            else:
+                response = join.finish(remembered, signed_in, announce)
+        except Exception:
+            signed_in.revoke()
+            raise
+    except CampaignError as error:
+        response = sign_in.failed(error)
+    return sign_in.end(response)

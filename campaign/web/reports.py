@@ -3,13 +3,9 @@
 import hmac
 import re
 from collections.abc import Mapping
-from typing import Any
 
 import pendulum
 from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -25,7 +21,16 @@ from campaign.settings import load_settings
 from campaign.statistics import numbers, reports
 from campaign.statistics.numbers import TARIFF
 from campaign.web.pages import page, text_page
-from campaign.web.security import forget, form_token, keep, kept, read_form, visit_of, visitor_of, with_form
+from campaign.web.security import (
+    delete_cookie,
+    form_token,
+    read_cookie,
+    read_form,
+    save_cookie,
+    visit_of,
+    visitor_of,
+    with_form,
+)
 
 LOGIN, LOGOUT, HOME = "/reports/login", "/reports/logout", "/reports"
 _SESSION_SECONDS = 12 * 3600
@@ -34,80 +39,58 @@ _WRONG_KEYS = RateLimitItemPerMinute(10, 15, namespace="reports")
 _COOKIE, _INSIDE = "reports", "inside"
 
 
-class Login:
-    """The page that asks for the key, and the cookie that remembers it."""
-
-    def __init__(self) -> None:
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-
-    def routes(self) -> list[Route]:
-        """Returns the addresses of the pages."""
-        return [
-            Route(LOGIN, self.ask, methods=["GET"]),
-            Route(LOGIN, self.enter, methods=["POST"]),
-            Route(LOGOUT, self.leave, methods=["POST"]),
-        ]
-
-    @staticmethod
-    async def ask(request: Request) -> Response:
-        """Asks for the key."""
-        return _form(request, request.query_params.get("to", "")) if _key() else closed()
-
-    async def enter(self, request: Request) -> Response:
-        """Lets in the visitor who gives the key."""
-        form, key = await read_form(request), _key()
-        if not key:
-            return closed()
-        if form is None:
-            return _form(request, "", "The form was open for too long, or came from another page. Try again.", 403)
-        to, visitor = str(form.get("to", "")), visitor_of(request.scope)
-        if not self._limiter.test(_WRONG_KEYS, visitor):
-            return _form(request, to, "There were too many wrong keys. Try again in a quarter of an hour.", 429)
-        if not hmac.compare_digest(str(form.get("key", "")).encode(), key.encode()):
-            self._limiter.hit(_WRONG_KEYS, visitor)
-            return _form(request, to, "That is not the key.", 403)
-        response = RedirectResponse(_own_page(to), 303)
-        keep(response, _COOKIE, _INSIDE, _SESSION_SECONDS, purpose=_purpose(key), same_site="strict")
-        return response
-
-    @staticmethod
-    async def leave(request: Request) -> Response:
-        """Forgets this browser."""
-        if await read_form(request) is None:
-            return RedirectResponse(HOME, 303)
-        response = RedirectResponse(LOGIN, 303)
-        forget(response, _COOKIE, same_site="strict")
-        return response
+def routes() -> list[Route]:
+    """Returns the routes of the pages; all but the login need the key."""
+    found = [
+        Route(LOGIN, ask_for_key, methods=["GET"]),
+        Route(LOGIN, log_in, methods=["POST"]),
+        Route(LOGOUT, log_out, methods=["POST"]),
+    ]
+    for path in (HOME, f"{HOME}/{{kind}}/{{name}}"):
+        found += [Route(f"{path}.csv", _as_file), Route(path, _as_page)]
+    return found
 
 
-def refusal(request: Request) -> Response | None:
-    """Returns the answer to a visitor who has not given the key; None for all others."""
-    key = _key()
+def ask_for_key(request: Request) -> Response:
+    """Asks for the key."""
+    return _form(request, request.query_params.get("to", "")) if _key() else _closed()
+
+
+async def log_in(request: Request) -> Response:
+    """Lets in the visitor who gives the key."""
+    form, key, limiter = await read_form(request), _key(), request.app.state.limiter
     if not key:
-        return closed()
-    if kept(request, _COOKIE, _SESSION_SECONDS, purpose=_purpose(key)) == _INSIDE:
-        return None
-    return RedirectResponse(f"{LOGIN}?to={request.url.path}", 303)
+        return _closed()
+    if form is None:
+        return _form(request, "", "The form was open for too long, or came from another page. Try again.", 403)
+    to, visitor = str(form.get("to", "")), visitor_of(request.scope)
+    if not limiter.test(_WRONG_KEYS, visitor):
+        return _form(request, to, "There were too many wrong keys. Try again in a quarter of an hour.", 429)
+    if not hmac.compare_digest(str(form.get("key", "")).encode(), key.encode()):
+        limiter.hit(_WRONG_KEYS, visitor)
+        return _form(request, to, "That is not the key.", 403)
+    response = RedirectResponse(_own_page(to), 303)
+    save_cookie(response, _COOKIE, _INSIDE, _SESSION_SECONDS, purpose=_purpose(key), same_site="strict")
+    return response
 
 
-def closed() -> Response:
-    """Answers with the page that says what to set."""
-    return text_page(
-        "The reports are closed",
-        "Set CAMPAIGN_REPORTS_KEY to a long secret, start campaign web again, and open this page with it.",
-        "In a terminal, campaign report shows the same.",
-        status=503,
-    )
+async def log_out(request: Request) -> Response:
+    """Ends the session of this browser."""
+    if await read_form(request) is None:
+        return RedirectResponse(HOME, 303)
+    response = RedirectResponse(LOGIN, 303)
+    delete_cookie(response, _COOKIE, same_site="strict")
+    return response
 
 
 def _form(request: Request, to: str, problem: str = "", status: int = 200) -> Response:
     visit = visit_of(request)
-    facts: dict[str, Any] = {"token": form_token(visit), "to": _own_page(to), "problem": problem}
-    return with_form(page("report_login.html.jinja", status, **facts), visit)
+    response = page("report_login.html.jinja", status, token=form_token(visit), to=_own_page(to), problem=problem)
+    return with_form(response, visit)
 
 
 def _own_page(to: str) -> str:
-    """Only a report is gone to, wherever the address of the login came from."""
+    """Returns the address of a report, wherever the address of the login came from; else that of all reports."""
     is_ours = to.startswith(f"{HOME}/") and to.isascii() and "//" not in to and "\\" not in to and to.isprintable()
     return to if is_ours else HOME
 
@@ -117,46 +100,56 @@ def _key() -> str:
 
 
 def _purpose(key: str) -> str:
-    """With another key, all visitors are asked again."""
+    """Makes all visitors log in again after a change of the key."""
     return f"reports {key}"
 
 
-def routes() -> list[Route]:
-    """Returns the addresses of the pages; all but the login need the key."""
-    found = Login().routes()
-    for place in (HOME, f"{HOME}/{{kind}}/{{name}}"):
-        found += [Route(f"{place}.csv", _as_file), Route(place, _as_page)]
-    return found
+def _closed() -> Response:
+    return text_page(
+        "The reports are closed",
+        "Set CAMPAIGN_REPORTS_KEY to a long secret, start campaign web again, and open this page with it.",
+        "In a terminal, campaign report shows the same.",
+        status=503,
+    )
 
 
-async def _as_page(request: Request) -> Response:
-    def write() -> Response:
-        if (document := _document(request.path_params)) is None:
-            return _unknown()
-        visit, facts = visit_of(request), facts_of(document)
-        return with_form(page("report.html.jinja", token=form_token(visit), path=request.url.path, **facts), visit)
-
-    if outside := refusal(request):
-        return outside
-    return await run_in_threadpool(write)
+def _as_page(request: Request) -> Response:
+    if refusal := _refusal(request):
+        return refusal
+    document = _document(request.path_params)
+    if document is None:
+        return _unknown()
+    visit = visit_of(request)
+    return with_form(report_page(document, request.url.path, form_token(visit)), visit)
 
 
-def facts_of(document: Document) -> dict[str, Any]:
-    """Returns what the template of a report shows."""
-    return {"document": document, "sections": [table(section) for section in document.sections]}
+def report_page(document: Document, path: str, token: str) -> Response:
+    """Renders a report at its path."""
+    sections = [table(section) for section in document.sections]
+    return page("report.html.jinja", token=token, path=path, document=document, sections=sections)
 
 
-async def _as_file(request: Request) -> Response:
-    if outside := refusal(request):
-        return outside
-    document = await run_in_threadpool(_document, request.path_params)
+def _as_file(request: Request) -> Response:
+    if refusal := _refusal(request):
+        return refusal
+    document = _document(request.path_params)
     if document is None:
         return _unknown()
     # The address without the characters that a file name cannot have.
     name = re.sub(r"[^A-Za-z0-9._-]", "-", request.url.path).strip("-")
-    # A mark at the beginning, for spreadsheets would else not read it as UTF-8.
+    # A byte order mark at the beginning: without it spreadsheets would not read the file as UTF-8.
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(as_csv(document).encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+def _refusal(request: Request) -> Response | None:
+    """Returns the answer to a visitor who has not given the key; None for all others."""
+    key = _key()
+    if not key:
+        return _closed()
+    if read_cookie(request, _COOKIE, _SESSION_SECONDS, purpose=_purpose(key)) == _INSIDE:
+        return None
+    return RedirectResponse(f"{LOGIN}?to={request.url.path}", 303)
 
 
 def _document(path: Mapping[str, str]) -> Document | None:

@@ -3,7 +3,7 @@
 import logging
 import secrets
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 from time import time
@@ -27,15 +27,10 @@ _FORM_SECONDS = 2 * 3600
 _MOST_FIELDS = 10
 
 
-def is_https() -> bool:
-    """Whether the world reaches these pages over HTTPS only."""
-    return load_settings().public_url.startswith("https:")
-
-
-def keep(
+def save_cookie(
     response: Response, name: str, content: Any, seconds: int, *, purpose: str = "", same_site: SameSite = "lax"
 ) -> None:
-    """Keep something in the browser that nobody can change, and no script can read.
+    """Saves something in the browser that cannot be changed there, and that no script can read.
 
     It is signed for the `purpose`, which is its name unless given. A browser that comes from another site brings what
     is `lax` along, as on the way back from X, and not what is `strict`.
@@ -43,35 +38,39 @@ def keep(
     _set_cookie(response, name, sign_for_a_while(purpose or name, content), seconds, same_site)
 
 
-def kept(request: Request, name: str, seconds: int, *, purpose: str = "") -> Any | None:
-    """What `keep` was given, unless that is longer ago than so many seconds."""
+def read_cookie(request: Request, name: str, seconds: int, *, purpose: str = "") -> Any | None:
+    """Reads what `save_cookie` saved, unless that was longer ago than so many seconds."""
     return signed_within(purpose or name, request.cookies.get(_cookie(name), ""), seconds)
 
 
-def forget(response: Response, name: str, *, same_site: SameSite = "lax") -> None:
-    """Remove it from the browser."""
+def delete_cookie(response: Response, name: str, *, same_site: SameSite = "lax") -> None:
+    """Deletes it from the browser."""
     _set_cookie(response, name, "", 0, same_site)
 
 
 def visit_of(request: Request) -> str:
-    """What tells this browser from others while a form is open."""
+    """Returns what tells this browser from others while a form is open."""
     return request.cookies.get(_cookie(_VISIT), "") or secrets.token_urlsafe(24)
 
 
 def with_form(response: Response, visit: str) -> Response:
-    """Bind the form of a page to the browser that gets it."""
+    """Binds the form of a page to the browser that gets it."""
     _set_cookie(response, _VISIT, visit, _FORM_SECONDS)
     return response
 
 
 def form_token(visit: str) -> str:
-    """What a form sends along, to show that it came from a page of ours in the same browser."""
+    """Returns what a form sends along, to prove that it came from a page of ours in the same browser."""
     return sign_for_a_while(_FORM, visit)
 
 
 async def read_form(request: Request) -> FormData | None:
-    """The fields of a form of ours; None when another page sent it, or it is too old."""
-    if not _is_from_here(request):
+    """Reads the fields of a form of ours; None when another page sent it, or it is too old."""
+    # The browser itself says which page sent a form; old browsers say nothing.
+    origin = request.headers.get("origin")
+    here = {request.headers.get("host", ""), urlsplit(load_settings().public_url).netloc} - {""}
+    is_from_here = origin is None or urlsplit(origin).netloc in here
+    if not is_from_here or request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
         return None
     form = await request.form(max_files=0, max_fields=_MOST_FIELDS)
     visit = request.cookies.get(_cookie(_VISIT), "")
@@ -80,59 +79,33 @@ async def read_form(request: Request) -> FormData | None:
     return form if is_ours else None
 
 
-def _is_from_here(request: Request) -> bool:
-    """What the browser itself says of the page that sent a form; old ones say nothing."""
-    if request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
-        return False
-    origin = request.headers.get("origin")
-    if origin is None:
-        return True
-    public = urlsplit(load_settings().public_url)
-    here = {request.headers.get("host", ""), public.netloc}
-    return urlsplit(origin).netloc in here - {""}
-
-
 def _set_cookie(response: Response, name: str, value: str, seconds: int, same_site: SameSite = "lax") -> None:
     response.set_cookie(
-        _cookie(name), value, max_age=seconds, path="/", secure=is_https(), httponly=True, samesite=same_site
+        _cookie(name), value, max_age=seconds, path="/", secure=_is_https(), httponly=True, samesite=same_site
     )
 
 
 def _cookie(name: str) -> str:
-    # Browsers take the first kind from nobody else, not even from a neighbouring host name.
-    return f"__Host-{name}" if is_https() else name
+    # Browsers take the first kind from no other site, not even from a neighbouring host name.
+    return f"__Host-{name}" if _is_https() else name
+
+
+def _is_https() -> bool:
+    return load_settings().public_url.startswith("https:")
 
 
 #: Many people may share one address, as in an office: generous to them, and far below what one computer can do.
 _PAGES = RateLimitItemPerMinute(300, namespace="pages")
 _FORMS = RateLimitItemPerMinute(30, namespace="forms")
 _REDIRECTS = RateLimitItemPerMinute(1_200, namespace="redirects")
-#: Who has a network of IPv6 has more addresses in it than anybody can count.
+#: One household has a network of IPv6, with more addresses in it than can be counted.
 _IPV6_NETWORK = 64
-
-
-class VisitorLimits:
-    """Counts the requests of each visitor, in the memory of this process and for a minute."""
-
-    def __init__(self) -> None:
-        self._limiter = FixedWindowRateLimiter(MemoryStorage())
-
-    def seconds_to_wait(self, scope: Scope) -> int:
-        """Count a request; 0 when it may go on, else how long its visitor has to wait."""
-        limit, visitor = _limit_of(scope), visitor_of(scope)
-        if self._limiter.hit(limit, visitor):
-            return 0
-        return max(1, ceil(self._limiter.get_window_stats(limit, visitor).reset_time - time()))
-
-
-def _limit_of(scope: Scope) -> RateLimitItemPerMinute:
-    if scope["method"] == "POST":
-        return _FORMS
-    return _REDIRECTS if scope["path"].startswith("/r/") else _PAGES
+#: No form of ours is longer.
+LONGEST_BODY = 16 * 1024
 
 
 def visitor_of(scope: Scope) -> str:
-    """Whom a request is counted for: an address, or a network of IPv6."""
+    """Returns whom a request is counted for: an address, or a network of IPv6."""
     host = scope["client"][0] if scope.get("client") else ""
     try:
         address = ip_address(host)
@@ -141,17 +114,8 @@ def visitor_of(scope: Scope) -> str:
     return str(ip_network((address, _IPV6_NETWORK), strict=False)) if isinstance(address, IPv6Address) else host
 
 
-#: No form of ours is longer.
-LONGEST_BODY = 16 * 1024
-_HSTS = "max-age=31536000"
-_log = logging.getLogger(__name__)
-
-Trouble = Callable[[int, str], Response]
-"""Makes the page for a status; the text is the number to quote, or the seconds to wait."""
-
-
 def policy(posts_to: Sequence[str] = ()) -> str:
-    """The Content-Security-Policy of a page: no scripts, nothing from elsewhere, and forms that end with us.
+    """Returns the Content-Security-Policy of a page: no scripts, nothing from elsewhere, forms that end with us.
 
     `posts_to` are more origins at which forms may end.
     """
@@ -162,96 +126,89 @@ def policy(posts_to: Sequence[str] = ()) -> str:
     )
 
 
-class Guard:
-    """Stands before the application: nothing reaches it that is too long or too often, nothing leaves it unguarded."""
-
-    def __init__(self, app: ASGIApp, trouble: Trouble, *, is_https: bool) -> None:
-        self._app = app
-        self._trouble = trouble
-        self._limits = VisitorLimits()
-        self._headers = _headers(is_https=is_https)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        answer = _Answer(send, self._headers)
-        if refusal := self._refusal(scope):
-            await refusal(scope, receive, answer.send)
-            return
-        try:
-            await self._app(scope, _measured(receive), answer.send)
-        except _TooLong:
-            await self._fail(answer, self._trouble(413, ""), scope, receive)
-        except Exception as error:  # noqa: BLE001  whatever happens, a visitor gets a page and nobody's secret is told
-            await self._fail(answer, self._trouble(500, _noted(error)), scope, receive)
-
-    def _refusal(self, scope: Scope) -> Response | None:
-        length = Headers(scope=scope).get("content-length", "0")
-        if not length.isdecimal() or int(length) > LONGEST_BODY:
-            return self._trouble(413, "")
-        if wait := self._limits.seconds_to_wait(scope):
-            return self._trouble(429, str(wait))
-        return None
-
-    @staticmethod
-    async def _fail(answer: "_Answer", response: Response, scope: Scope, receive: Receive) -> None:
-        if not answer.has_begun:
-            await response(scope, receive, answer.send)
+_HEADERS = {
+    "Content-Security-Policy": policy(),
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    # Not `no-referrer`: with it browsers hide from us, too, which page a form came from.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cache-Control": "no-store",
+}
+_HSTS = {"Strict-Transport-Security": "max-age=31536000"}
+_log = logging.getLogger(__name__)
 
 
 class _TooLong(Exception):
     """The body of a request has more bytes than any form of ours."""
 
 
-class _Answer:
-    """Sends an answer with the headers of all answers; one that has its own keeps it."""
+class Guard:
+    """Refuses requests that are too long or too frequent, and adds the headers of all responses.
 
-    def __init__(self, send: Send, headers: dict[str, str]) -> None:
-        self._send = send
-        self._headers = headers
-        self.has_begun = False
+    `problem_page` makes the page for a status; its text is the number to quote, or the seconds to wait.
+    """
 
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.has_begun = True
-            headers = MutableHeaders(scope=message)
-            for name, value in self._headers.items():
-                headers.setdefault(name, value)
-        await self._send(message)
+    def __init__(self, app: ASGIApp, problem_page: Callable[[int, str], Response], *, is_https: bool) -> None:
+        self._app = app
+        self._problem_page = problem_page
+        self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._headers = _HEADERS | _HSTS if is_https else _HEADERS
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers a request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        has_begun, length = False, 0
+
+        async def send_guarded(message: Message) -> None:
+            nonlocal has_begun
+            if message["type"] == "http.response.start":
+                has_begun = True
+                headers = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        async def receive_measured() -> Message:
+            nonlocal length
+            message = await receive()
+            length += len(message.get("body", b""))
+            if length > LONGEST_BODY:
+                raise _TooLong
+            return message
+
+        if refusal := self._refusal(scope):
+            await refusal(scope, receive, send_guarded)
+            return
+        try:
+            await self._app(scope, receive_measured, send_guarded)
+        except Exception as error:  # noqa: BLE001  whatever happens, a visitor gets a page and sees no secret
+            page = (
+                self._problem_page(413, "")
+                if isinstance(error, _TooLong)
+                else self._problem_page(500, _log_error(error))
+            )
+            if not has_begun:
+                await page(scope, receive, send_guarded)
+
+    def _refusal(self, scope: Scope) -> Response | None:
+        length = Headers(scope=scope).get("content-length", "0")
+        if not length.isdecimal() or int(length) > LONGEST_BODY:
+            return self._problem_page(413, "")
+        is_redirect = scope["path"].startswith("/r/")
+        limit = _FORMS if scope["method"] == "POST" else _REDIRECTS if is_redirect else _PAGES
+        visitor = visitor_of(scope)
+        if self._limiter.hit(limit, visitor):
+            return None
+        seconds = max(1, ceil(self._limiter.get_window_stats(limit, visitor).reset_time - time()))
+        return self._problem_page(429, str(seconds))
 
 
-def _measured(receive: Receive) -> Callable[[], Awaitable[Message]]:
-    taken = 0
-
-    async def measured() -> Message:
-        nonlocal taken
-        message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > LONGEST_BODY:
-            raise _TooLong
-        return message
-
-    return measured
-
-
-def _headers(*, is_https: bool) -> dict[str, str]:
-    headers = {
-        "Content-Security-Policy": policy(),
-        "X-Frame-Options": "DENY",
-        "X-Content-Type-Options": "nosniff",
-        # Not `no-referrer`: with it browsers keep from us, too, which page a form came from.
-        "Referrer-Policy": "same-origin",
-        "Cross-Origin-Opener-Policy": "same-origin",
-        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-        "Cache-Control": "no-store",
-    }
-    return headers | ({"Strict-Transport-Security": _HSTS} if is_https else {})
-
-
-def _noted(error: Exception) -> str:
-    """Log an error under a number: where it happened and what kind it is, for its text may hold a token."""
+def _log_error(error: Exception) -> str:
+    """Logs an error under a number: where it happened and its type, because its text may hold a token."""
     number = secrets.token_hex(4)
     places = [f"{frame.filename}:{frame.lineno}" for frame in traceback.extract_tb(error.__traceback__)[-3:]]
     _log.error("Error %s of a page: %s at %s", number, type(error).__name__, " > ".join(places))

@@ -17,7 +17,7 @@ from tests.web_visits import Browser, House
 
 @pytest.fixture
 def shared(house: House) -> tuple[str, str]:
-    """Somebody who shared the profile, which was recovered: the username, and the personal link to take it back."""
+    """A person who shared the profile, which was recovered: the username, and the personal link to take it back."""
     name = house.follower()
     thanks = house.browser().join(name)
     recover(house)
@@ -40,7 +40,7 @@ def names_known() -> list[str | None]:
 
 
 def left(house: House) -> bool:
-    """Whether everything of the one person who had shared is gone, and nobody writes to that person."""
+    """Whether everything of the one person who had shared is gone, and the person is suppressed."""
     (agreement,) = house.agreements()
     with read_session() as session:
         query = select(Suppression).join(Visitor, Visitor.id == Suppression.visitor_id)  # type: ignore[arg-type]

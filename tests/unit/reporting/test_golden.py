@@ -23,8 +23,7 @@ from campaign.reporting.html import as_page
 from campaign.reporting.markdown import as_markdown
 from campaign.reporting.terminal import print_document
 from campaign.statistics import reports
-from campaign.web.pages import page
-from campaign.web.reports import facts_of
+from campaign.web.reports import report_page
 from tests import golden_facts as facts
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -55,7 +54,7 @@ def _json(numbers: Any) -> Callable[[], str]:
 
 
 def _html(report: Any, path: str) -> Callable[[], str]:
-    return lambda: bytes(page("report.html.jinja", token="TOKEN", path=path, **facts_of(report)).body).decode()
+    return lambda: bytes(report_page(report, path, "TOKEN").body).decode()
 
 
 def _printed(document: Document) -> Callable[[], str]:
