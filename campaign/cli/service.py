@@ -38,7 +38,7 @@ Policy = Annotated[MessagePolicy | None, typer.Option("--message-policy", help="
 OptOutLine = Annotated[str | None, typer.Option(help="Ends direct messages; empty for none.")]
 FrequencyCap = Annotated[int | None, typer.Option(min=0, help="Direct messages to one person; 0 for no cap.")]
 FrequencyDays = Annotated[int | None, typer.Option(min=1, max=365, help="Days in which that cap counts.")]
-QuietHours = Annotated[str | None, typer.Option(help="No direct messages then, as in 22:00-08:00; empty for none.")]
+QuietHours = Annotated[str | None, typer.Option(help="Hours without messages, as in 22:00-08:00; empty for none.")]
 TimeZone = Annotated[str | None, typer.Option("--timezone", help="Of the quiet hours; empty for CAMPAIGN_TIMEZONE.")]
 DailyLimit = Annotated[int | None, typer.Option(min=0, help="Direct messages in 24 hours; 0 for X's limit.")]
 JoinPurpose = Annotated[str | None, typer.Option(help="Why people are asked to share their profile; empty: nobody is.")]

@@ -20,34 +20,34 @@ class QuietHours:
     zone: ZoneInfo
 
     def __str__(self) -> str:
-        """As a person reads them: 22:00 to 08:00 (Europe/Brussels)."""
+        """Returns them as a person reads them: 22:00 to 08:00 (Europe/Brussels)."""
         return f"{self.begins:%H:%M} to {self.ends:%H:%M} ({self.zone.key})"
 
     def include(self, moment: datetime) -> bool:
-        """Whether it is quiet at that moment."""
+        """Returns whether the moment is quiet."""
         clock = moment.astimezone(self.zone).time()
         if self.begins < self.ends:
             return self.begins <= clock < self.ends
         return clock >= self.begins or clock < self.ends
 
     def seconds(self) -> int:
-        """How long they are on an ordinary day."""
+        """Returns their length on an ordinary day."""
         minutes = (self.ends.hour - self.begins.hour) * 60 + self.ends.minute - self.begins.minute
         return minutes % (24 * 60) * 60
 
     def end_after(self, moment: datetime) -> datetime:
-        """The first moment after a quiet one that is not quiet, in UTC.
+        """Returns the first moment after a quiet one that is not quiet, in UTC.
 
         Where the clock jumps over the end it is as long after the jump: a little late, never early.
         """
         return next(end for end in self._when(moment, self.ends) if not self.include(end))
 
     def begin_after(self, moment: datetime) -> datetime:
-        """When it is quiet again after a moment that is not, in UTC."""
+        """Returns when the next quiet hours begin after a moment that is not quiet, in UTC."""
         return next(begin for begin in self._when(moment, self.begins) if self.include(begin))
 
     def _when(self, moment: datetime, clock: time) -> Iterator[datetime]:
-        """Every later moment at which the clock shows that: twice where an hour is repeated."""
+        """Iterates over the later moments at which the clock shows that: twice where an hour is repeated."""
         day = moment.astimezone(self.zone).date() - timedelta(days=1)
         shown = (
             datetime.combine(day + timedelta(days=ahead), clock.replace(fold=fold), self.zone).astimezone(UTC)
@@ -58,29 +58,23 @@ class QuietHours:
 
 
 def parse_quiet_hours(text: str, timezone: str = "UTC") -> QuietHours | None:
-    """Read hours such as 22:00-08:00; None when there are none. Raises WrongUsage in one sentence."""
+    """Returns hours written like 22:00-08:00, None for an empty text; raises WrongUsage."""
     if not text.strip():
         return None
     found = _WRITTEN.fullmatch(text)
     if found is None:
-        raise WrongUsage(f"The quiet hours {text!r} cannot be read: write them like 22:00-08:00, or leave them empty.")
-    begins, ends = _clock(text, *found.group(1, 2)), _clock(text, *found.group(3, 4))
-    if begins == ends:
-        raise WrongUsage(f"The quiet hours {text!r} end when they begin: write two times, or leave them empty.")
-    return QuietHours(begins, ends, _zone(timezone))
-
-
-def _clock(text: str, hour: str, minute: str) -> time:
+        raise WrongUsage(f"Invalid quiet hours {text!r}. Write them like 22:00-08:00, or leave them empty.")
+    first_hour, first_minute, last_hour, last_minute = map(int, found.groups())
     try:
-        return time(int(hour), int(minute))
+        begins, ends = time(first_hour, first_minute), time(last_hour, last_minute)
     except ValueError:
-        msg = f"The quiet hours {text!r} name no time of day: write two from 00:00 to 23:59, like 22:00-08:00."
+        msg = f"Invalid quiet hours {text!r}. Write two times from 00:00 to 23:59, like 22:00-08:00."
         raise WrongUsage(msg) from None
-
-
-def _zone(name: str) -> ZoneInfo:
+    if begins == ends:
+        msg = f"Invalid quiet hours {text!r}: they end when they begin. Write two times, or leave them empty."
+        raise WrongUsage(msg)
     try:
-        return ZoneInfo(name)
+        return QuietHours(begins, ends, ZoneInfo(timezone))
     except (ValueError, OSError, LookupError):
-        msg = f"{name!r} is not a time zone of the quiet hours: write it like Europe/Brussels or UTC."
+        msg = f"Unknown time zone {timezone!r} of the quiet hours. Write it like Europe/Brussels or UTC."
         raise WrongUsage(msg) from None

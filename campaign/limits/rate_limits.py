@@ -1,7 +1,7 @@
-"""What X still allows: its windows, the messages tried lately, and how many may be sent now."""
+"""X's rate limits: its windows, the messages tried lately, and how many may be sent now."""
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -41,8 +41,8 @@ DO UPDATE SET "limit" = excluded."limit", reset_at = excluded.reset_at, remainin
 
 
 def note(session: Session, service_id: int, receipt: Receipt) -> None:
-    """Keep what X said of its limit windows."""
-    told = [
+    """Saves the limit windows of a receipt."""
+    windows = [
         {
             "service_id": service_id,
             "endpoint": receipt.endpoint,
@@ -53,18 +53,18 @@ def note(session: Session, service_id: int, receipt: Receipt) -> None:
         }
         for window in receipt.windows
     ]
-    if told:
-        session.connection().execute(_NOTE, told)
+    if windows:
+        session.connection().execute(_NOTE, windows)
 
 
 def calls_open_at(session: Session, service_id: int, endpoints: Iterable[str], now: datetime) -> datetime | None:
-    """The moment from which X allows calls to all of these endpoints again; None when it does now."""
+    """Returns the moment from which X allows calls to all of these endpoints again; None when it does now."""
     known = session.scalars(_BUDGETS, {"service": service_id, "endpoints": list(endpoints)})
     return opens_at(_windows(known), now)
 
 
 def windows_of(session: Session, service: Service, endpoint: str) -> list[Window]:
-    """What X last said of an endpoint's windows: those of the service, and those its app shares with other services."""
+    """Reads the latest windows of an endpoint: those of the service, and those its app shares with other services."""
     known = session.scalars(_WINDOWS, {"service": service.id, "app": service.app, "endpoint": endpoint})
     return _windows(known)
 
@@ -105,33 +105,33 @@ _OURS = (
 
 
 def tried_since(session: Session, service_ids: Sequence[int], since: datetime) -> list[datetime]:
-    """When these services sent or tried to send their messages: the last moment at which each call can have been made.
+    """Reads when these services sent or tried to send messages: the last moment at which each call can have been made.
 
-    X counts every attempt, and of one that was repeated only the last moment is known.
+    X counts every attempt, and only the last moment of a repeated one is stored.
     """
-    given = {"service_ids": list(service_ids), "since": since - _LONGEST_BATCH}
+    params = {"service_ids": list(service_ids), "since": since - _LONGEST_BATCH}
     return [
         max(armed_at, settled_at or armed_at)
-        for armed_at, settled_at, attempts in session.connection().execute(_TRIED_SINCE, given)
+        for armed_at, settled_at, attempts in session.connection().execute(_TRIED_SINCE, params)
         for _ in range(attempts)
     ]
 
 
 def being_sent(session: Session, service_ids: Sequence[int]) -> Counter[int]:
-    """How many messages each of these services is sending at this moment."""
+    """Counts the messages that each of these services is sending at this moment."""
     rows = session.connection().execute(_BEING_SENT, {"service_ids": list(service_ids)})
     return Counter(dict(rows.tuples().all()))
 
 
 def may_go_on(session: Session, message_ids: Collection[int], armed_at: datetime) -> bool:
-    """Whether an attempt still has all of these messages, and nobody paused or stopped their broadcast."""
-    given = {"message_ids": list(message_ids), "armed_at": armed_at}
-    found: int | None = session.connection().scalar(_OURS, given)
+    """Returns whether an attempt still has all of these messages, and their broadcast was not paused or stopped."""
+    params = {"message_ids": list(message_ids), "armed_at": armed_at}
+    found: int | None = session.connection().scalar(_OURS, params)
     return found == len(message_ids)
 
 
 def with_unsettled(session: Session) -> list[int]:
-    """The services with messages of which nobody knows what came."""
+    """Reads the ids of the services with messages whose outcome is unknown."""
     states = col(Message.state).in_([MessageState.SENDING, MessageState.UNCERTAIN])
     rows = sa_select(col(Service.id)).where(
         exists().where(col(Message.service_id) == col(Service.id), states, col(Message.visitor_id) != NO_VISITOR)
@@ -140,24 +140,24 @@ def with_unsettled(session: Session) -> list[int]:
 
 
 UNLIMITED = 1_000_000
-"""What is allowed where neither X nor the service names any limit."""
+"""The allowance where neither X nor the service sets a limit."""
 LENGTHS = {
     WindowName.QUARTER_HOUR: timedelta(minutes=15),
     WindowName.USER_DAY: timedelta(hours=24),
     WindowName.APP_DAY: timedelta(hours=24),
 }
 _WHY = {
-    WindowName.QUARTER_HOUR: "X takes {} messages of an account in 15 minutes, and they are used up for now.",
-    WindowName.USER_DAY: "X takes {} messages of an account in 24 hours, and they are used up for now.",
+    WindowName.QUARTER_HOUR: "X allows {} messages of an account in 15 minutes, and they are used up for now.",
+    WindowName.USER_DAY: "X allows {} messages of an account in 24 hours, and they are used up for now.",
     WindowName.APP_DAY: (
-        "X takes {} messages in 24 hours of all the services that share a developer app, and they are used up for now."
+        "X allows {} messages in 24 hours of all services that share a developer app, and they are used up for now."
     ),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Attempts:
-    """The moments of what was sent or tried in the last 24 hours, proofs and every delivery included, in any order."""
+    """The moments of the attempts of the last 24 hours, proofs and every delivery included, in any order."""
 
     own: Sequence[datetime] = ()
     """By this service."""
@@ -167,7 +167,7 @@ class Attempts:
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """So many messages may go out now; where none may, `until` is when more may, and `why` says it to a person."""
+    """How many messages may go out now; where none may, `until` is the time from which more may, `why` the reason."""
 
     messages: int
     until: datetime | None = None
@@ -176,7 +176,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True)
 class _Gate:
-    """One limit: what it lets through now, and when it opens once it is shut."""
+    """One limit: how many messages it allows now, and when it opens once it is closed."""
 
     left: int
     opens_at: datetime
@@ -192,50 +192,38 @@ def allowance(
     quiet: QuietHours | None,
     now: datetime,
 ) -> Allowance:
-    """What may go out now, by what X last said, else by its documented `limits`; `daily_limit` 0 is none of its own.
+    """Returns how many messages may go out now, by X's latest windows, else by its documented `limits`.
 
-    Several windows of one name, as services that share an app know them, all count.
+    Several windows of one name, as services that share an app have them, all count. `daily_limit` 0 is no own limit.
     """
-    now = _plain(now)
-    gates = [*_gates(list(windows), limits, attempts, now), *_own_limit(attempts, daily_limit, now)]
-    shut = [gate for gate in gates if gate.left <= 0]
-    opens_at, why = max(((gate.opens_at, gate.why) for gate in shut), default=(now, ""))
+    now, windows = _plain(now), list(windows)
+    reported = {window.name for window in windows}
+    gates = [
+        _Gate(window.remaining, window.reset_at, _WHY[window.name].format(f"{window.limit:,}"))
+        for window in windows
+        if window.reset_at > now
+    ]
+    # The use of all others is counted here: they are full, less what was tried since they were last reset.
+    counted = [(window.name, window.limit, window.reset_at) for window in windows if window.reset_at <= now]
+    counted += [(name, limit, now - LENGTHS[name]) for name, limit in limits.items() if name not in reported]
+    for name, limit, since in counted:
+        moments = attempts.app if name is WindowName.APP_DAY else attempts.own
+        later = [moment for moment in moments if moment >= since]
+        gates.append(_sliding(later, limit, LENGTHS[name], now, _WHY[name].format(f"{limit:,}")))
+    if daily_limit > 0:
+        why = f"The service's own limit of {daily_limit:,} messages in 24 hours is reached."
+        gates.append(_sliding(attempts.own, daily_limit, LENGTHS[WindowName.USER_DAY], now, why))
+    closed = [gate for gate in gates if gate.left <= 0]
+    opens_at, why = max(((gate.opens_at, gate.why) for gate in closed), default=(now, ""))
     if quiet and quiet.include(opens_at):
         return Allowance(0, quiet.end_after(opens_at), f"The service sends no messages from {quiet}, its quiet hours.")
-    if shut:
+    if closed:
         return Allowance(0, opens_at, why)
     return Allowance(min((gate.left for gate in gates), default=UNLIMITED))
 
 
-def _gates(
-    windows: Sequence[Window], limits: Mapping[WindowName, int], attempts: Attempts, now: datetime
-) -> Iterator[_Gate]:
-    for window in windows:
-        if window.reset_at > now:
-            yield _Gate(window.remaining, window.reset_at, _WHY[window.name].format(f"{window.limit:,}"))
-        else:
-            yield _counted(window.name, window.limit, attempts, window.reset_at, now)
-    told = {window.name for window in windows}
-    for name, limit in limits.items():
-        if name not in told:
-            yield _counted(name, limit, attempts, None, now)
-
-
-def _counted(name: WindowName, limit: int, attempts: Attempts, since: datetime | None, now: datetime) -> _Gate:
-    """A limit whose use X does not tell: full, less what was tried in it, or since it was last reset."""
-    moments = attempts.app if name is WindowName.APP_DAY else attempts.own
-    later = [moment for moment in moments if since is None or moment >= since]
-    return _sliding(later, limit, LENGTHS[name], now, _WHY[name].format(f"{limit:,}"))
-
-
-def _own_limit(attempts: Attempts, daily_limit: int, now: datetime) -> Iterator[_Gate]:
-    if daily_limit > 0:
-        why = f"The service sends {daily_limit:,} messages at most in 24 hours, its own limit, and it has for now."
-        yield _sliding(attempts.own, daily_limit, LENGTHS[WindowName.USER_DAY], now, why)
-
-
 def _sliding(moments: Iterable[datetime], limit: int, length: timedelta, now: datetime, why: str) -> _Gate:
-    """Never more than `limit` in any time of that length: the next when the limit-th newest is so long ago."""
+    """Allows `limit` in any time of that length: the next one when the limit-th newest is so long ago."""
     recent = sorted((_plain(moment) for moment in moments if moment > now - length), reverse=True)
     left = max(limit, 0) - len(recent)
     opens_at = recent[limit - 1] + length if left <= 0 < limit else now + length
@@ -243,7 +231,7 @@ def _sliding(moments: Iterable[datetime], limit: int, length: timedelta, now: da
 
 
 def _plain(moment: datetime) -> datetime:
-    """In UTC and the standard library's own: what pendulum takes for another time zone it subtracts without any."""
+    """Returns the moment in UTC as the standard library's own: pendulum's subtracts wrongly across time zones."""
     return datetime.fromtimestamp(moment.timestamp(), UTC)
 
 
@@ -255,18 +243,16 @@ _SERVICES_OF_APP = (
     )
     .order_by(col(Service.id))
 )
-
-
 _SERVICES_OF_APP_LOCKED = _SERVICES_OF_APP.with_for_update()
 
 
 def lock_app(session: Session, service: Service) -> None:
-    """Let the services of one developer app arm their messages one after the other: they share X's limit per app."""
+    """Locks the services of one developer app: they share X's limit per app, and arm messages one after the other."""
     session.connection().execute(_SERVICES_OF_APP_LOCKED, {"app": service.app, "service_id": service.id})
 
 
 def of_same_app(session: Session, service: Service) -> list[int]:
-    """The services that share the developer app of this one, itself included."""
+    """Reads the ids of the services that share the developer app of this one, itself included."""
     return list(session.connection().scalars(_SERVICES_OF_APP, {"app": service.app, "service_id": service.id}))
 
 
@@ -278,7 +264,7 @@ _A_MOMENT = timedelta(seconds=5)
 def allowance_of(
     session: Session, service: Service, gateway: "MessageTerms | Gateway", quiet: QuietHours | None, now: datetime
 ) -> Allowance:
-    """How many messages a service may send now, by what X said, its own settings, and what it tried lately."""
+    """Returns how many messages a service may send now: by X's windows, its own settings, and its latest attempts."""
     windows = windows_of(session, service, gateway.message_endpoint)
     app = of_same_app(session, service)
     tried = _tried(session, service, app, windows, gateway.message_limits, now)
@@ -289,8 +275,14 @@ def allowance_of(
     free = allowed(windows)
     if not busy or not free.messages:
         return free
-    # What is being sent at this moment is not in X's figures yet.
-    left = allowed([_less(window, service, busy) for window in windows])
+    # Messages that are being sent at this moment are not in X's figures yet.
+    by_app, own = busy.total(), busy[service.id]
+    left = allowed(
+        [
+            replace(window, remaining=window.remaining - (by_app if window.name is WindowName.APP_DAY else own))
+            for window in windows
+        ]
+    )
     return left if left.messages else Allowance(0, now + _A_MOMENT, "What X allows is being used at this moment.")
 
 
@@ -302,17 +294,12 @@ def _tried(
     limits: Collection[WindowName],
     now: datetime,
 ) -> Attempts:
-    """What was tried, where a limit is counted by it because X tells none, or none that holds now."""
-    told = {window.name for window in windows if window.reset_at > now}
-    counted = {*limits, *(window.name for window in windows if window.reset_at <= now)} - told
+    """Reads the attempts, where a limit is counted by them because X reported none, or none that holds now."""
+    reported = {window.name for window in windows if window.reset_at > now}
+    counted = {*limits, *(window.name for window in windows if window.reset_at <= now)} - reported
     if not counted and not service.daily_limit:
         return Attempts()
     own = tried_since(session, [service.id], now - _DAY)
     if WindowName.APP_DAY not in counted or app == [service.id]:
         return Attempts(own, own)
     return Attempts(own, tried_since(session, app, now - _DAY))
-
-
-def _less(window: Window, service: Service, busy: Mapping[int, int]) -> Window:
-    under_way = sum(busy.values()) if window.name is WindowName.APP_DAY else Counter(busy)[service.id]
-    return replace(window, remaining=window.remaining - under_way)

@@ -31,24 +31,22 @@ from models import Budget, Charge, Service, WindowName
 
 
 def month_of(now: datetime) -> datetime:
-    """The beginning of the calendar month (UTC) that a spend cap counts from."""
+    """Returns the beginning of the calendar month (UTC), from which a spend cap counts."""
     return pendulum.instance(now).in_timezone("UTC").start_of("month")
 
 
 def day_of(now: datetime) -> datetime:
-    """The beginning of the UTC day, in which X charges a resource only once (docs.x.com, pricing)."""
+    """Returns the beginning of the UTC day, in which X charges a resource only once (docs.x.com, pricing)."""
     return pendulum.instance(now).in_timezone("UTC").start_of("day")
 
 
 def affordable(left: Decimal, price: Decimal, wanted: int) -> int:
-    """How many resources, at most `wanted`, can be paid with what is left."""
-    if price <= 0:
-        return wanted
-    return max(0, min(wanted, int(left / price)))
+    """Returns how many resources, at most `wanted`, can be paid with the money that is left."""
+    return wanted if price <= 0 else max(0, min(wanted, int(left / price)))
 
 
 def refusal_of(followers: int, price: Decimal, left: Decimal, cap: Decimal) -> str | None:
-    """Say why reading so many people is refused, with the figures and the three ways out; None when it may go on."""
+    """Returns why reading so many people is refused, with the figures and three remedies; None when it may go on."""
     estimate = price * followers
     if estimate <= left:
         return None
@@ -63,7 +61,7 @@ def refusal_of(followers: int, price: Decimal, left: Decimal, cap: Decimal) -> s
 _CHARGE: Table = SQLModel.metadata.tables["charge"]
 #: More than any call costs.
 _ALL = 2**40
-# In micro-dollars, as stored: what a price is multiplied by would otherwise be taken for dollars too.
+# In micro-dollars, as stored: a factor of a price would otherwise be taken for dollars too.
 _UNIT_PRICE = type_coerce(_CHARGE.c.unit_price, BigInteger)
 _UNSETTLED: tuple[ColumnElement[bool], ...] = (
     _CHARGE.c.service_id == bindparam("service"),
@@ -88,21 +86,21 @@ _BOOK = insert(_CHARGE)
 
 
 def spent(session: Session, service_id: int, now: datetime) -> Decimal:
-    """Sum what a service was charged in this calendar month (UTC), in US dollars; what is reserved counts."""
+    """Sums the charges of a service in this calendar month (UTC) in US dollars, reservations included."""
     sum_: Decimal | None = session.connection().scalar(_SPENT, {"service": service_id, "month": month_of(now)})
     return sum_ or Decimal(0)
 
 
 def left(session: Session, service_id: int, now: datetime) -> Decimal:
-    """What the spend cap of a service still allows this month; never negative."""
+    """Returns the money that the spend cap of a service still allows this month; never negative."""
     # The lock makes two processes that spend for one service do so one after the other; the sum is a statement of its
-    # own, because only then it sees what the other one wrote meanwhile.
+    # own, because only then it sees the rows that the other one wrote meanwhile.
     cap: Decimal | None = session.connection().scalar(_CAP, {"service": service_id})
     return max(Decimal(0), (cap or Decimal(0)) - spent(session, service_id, now))
 
 
 def reserved_today(session: Session, service_id: int, purpose: str, now: datetime) -> Decimal:
-    """Sums what an earlier call of today left reserved, which the next `reserve` for its purpose takes over."""
+    """Sums the reservations of earlier calls of today, which the next `reserve` for their purpose takes over."""
     today = select(func.sum(Charge.amount)).where(*_UNSETTLED, col(Charge.at) >= day_of(now))
     return session.scalar(today, {"service": service_id, "purpose": purpose}) or Decimal(0)
 
@@ -110,13 +108,14 @@ def reserved_today(session: Session, service_id: int, purpose: str, now: datetim
 def reserve(
     session: Session, service_id: int, purpose: str, price: Price, wanted: int, now: datetime, *, at_once: int = 0
 ) -> int:
-    """Reserves the most that calls can cost, before they are made; returns for how many of `wanted` resources it is.
+    """Reserves budget for calls before they are made; returns for how many of the `wanted` resources it suffices.
 
-    What an earlier call of today left unsettled is taken over: X charges a resource once in a UTC day, so asking
-    again for what a lost answer may have cost already costs nothing more. What is older counts in full, or for the
-    `at_once` resources that can have been asked for at the same time, where `wanted` covers more calls than those.
+    A reservation that an earlier call of today left is taken over: X charges a resource once in a UTC day, so a
+    request that repeats a lost one costs nothing more. An older one is charged in full, or for the `at_once` resources
+    that can have been requested at the same time, where `wanted` covers more calls than those.
     """
-    _charge_older(session, service_id, purpose, now, at_once)
+    older = {"service": service_id, "purpose": purpose, "today": day_of(now), "kept": at_once or _ALL}
+    session.connection().execute(_CHARGE_OLDER, older)
     release(session, service_id, purpose)
     resources = affordable(left(session, service_id, now), price.usd, wanted)
     if resources:
@@ -124,18 +123,12 @@ def reserve(
     return resources
 
 
-def _charge_older(session: Session, service_id: int, purpose: str, now: datetime, at_once: int) -> None:
-    """Charges what calls before today may have cost: it will never be known."""
-    given = {"service": service_id, "purpose": purpose, "today": day_of(now), "kept": at_once or _ALL}
-    session.connection().execute(_CHARGE_OLDER, given)
-
-
 def record_cost(
     session: Session, service_id: int, purpose: str, receipts: Iterable[Receipt], now: datetime, *, keep: int = 0
 ) -> Decimal:
-    """Replaces what was reserved by what the answered calls cost, and note their limits; returns the cost.
+    """Replaces the reservation by the cost of the answered calls, and notes their limits; returns the cost.
 
-    `keep` is for how many resources money stays reserved, for the calls that follow; never more than there was.
+    Money for `keep` resources stays reserved for the calls that follow; never more than there was.
     """
     release(session, service_id, purpose, keep=keep)
     cost = Decimal(0)
@@ -147,19 +140,19 @@ def record_cost(
 
 
 def charge(session: Session, service_id: int, receipt: Receipt, now: datetime) -> None:
-    """Charges what a call cost, if anything."""
+    """Charges the cost of a call, if there is any."""
     if receipt.resources:
         _book(session, service_id, receipt.endpoint, receipt.price, receipt.resources, now, settled=True)
 
 
 def charge_reserved(session: Session, service_id: int, purpose: str) -> None:
-    """Charges what was reserved: the call was made, whatever its answer was."""
-    charged = update(_CHARGE).where(*_UNSETTLED).values(settled=True)
-    session.connection().execute(charged, {"service": service_id, "purpose": purpose})
+    """Charges the reservation: the call was made, whatever its answer was."""
+    statement = update(_CHARGE).where(*_UNSETTLED).values(settled=True)
+    session.connection().execute(statement, {"service": service_id, "purpose": purpose})
 
 
 def release(session: Session, service_id: int, purpose: str, *, keep: int = 0) -> None:
-    """Releases what was reserved, but for `keep` resources; never more than there was."""
+    """Releases the reservation, except for `keep` resources."""
     statement = _LOWER if keep else _RELEASE
     session.connection().execute(statement, {"service": service_id, "purpose": purpose, "kept": keep})
 
@@ -184,7 +177,7 @@ T = TypeVar("T")
 
 
 def used_up(service: Service) -> ServiceBlocked:
-    """That this month's spend cap of the service lets no such call be made."""
+    """Returns the error for a call that this month's spend cap of the service does not allow."""
     return ServiceBlocked(
         f"This month's spend cap of {usd(service.spend_cap)} is used up.",
         reason="cap",
@@ -193,16 +186,16 @@ def used_up(service: Service) -> ServiceBlocked:
 
 
 def check_affordable(service: Service, price: Price) -> None:
-    """Raise ServiceBlocked when this month's spend cap of the service allows no more of these."""
+    """Raises ServiceBlocked when this month's spend cap of the service does not allow this price."""
     with read_session() as session:
         if left(session, service.id, pendulum.now("UTC")) < price.usd:
             raise used_up(service)
 
 
 def paid(service: Service, purpose: str, price: Price, call: Callable[[], Answer[T]]) -> T:
-    """Make a call that reads one thing; raises ServiceBlocked when that costs too much, and what the call raises.
+    """Makes a call that reads one resource; raises ServiceBlocked when it costs too much, and the errors of the call.
 
-    `purpose` is this call's own: calls that run side by side for one service reserve their money each.
+    `purpose` is unique to this call: calls that run side by side for one service reserve their money each.
     """
     with transaction() as session:
         if not reserve(session, service.id, purpose, price, 1, pendulum.now("UTC")):
@@ -218,15 +211,15 @@ def paid(service: Service, purpose: str, price: Price, call: Callable[[], Answer
 
 
 def record_failed_call(service_id: int, purpose: str, error: XError) -> Decimal:
-    """Book the calls that X did answer, in a transaction of their own; see `book_failed_call`."""
+    """Books the calls that X answered, in a transaction of their own; see `book_failed_call`."""
     with transaction() as session:
         return book_failed_call(session, service_id, purpose, error, pendulum.now("UTC"))
 
 
 def book_failed_call(session: Session, service_id: int, purpose: str, error: XError, now: datetime) -> Decimal:
-    """Book the calls that X did answer and return their cost, in US dollars.
+    """Books the calls that X answered and returns their cost in US dollars.
 
-    What was reserved stays so where X may have acted without an answer.
+    The reservation stays where X may have acted without an answer.
     """
     if not isinstance(error, Uncertain):
         return record_cost(session, service_id, purpose, error.receipts, now)
@@ -238,20 +231,16 @@ def book_failed_call(session: Session, service_id: int, purpose: str, error: XEr
 def reserve_beyond_cap(
     session: Session, service: Service, endpoint: str, purposes: Sequence[str], price: Price, now: datetime
 ) -> None:
-    """Reserves the money of each call, whatever the cap allows, and subtracts the calls from the budgets of X."""
+    """Reserves the money of each call, even beyond the cap, and subtracts the calls from X's rate limits."""
     if not purposes:
         return
     charge = {"service_id": service.id, "at": now, "item": price.item, "resources": 1, "settled": False}
     money = {"unit_price": price.usd, "amount": price.usd}
     session.execute(insert(Charge), [{**charge, **money, "endpoint": purpose} for purpose in purposes])
-    _lower_budgets(session, service, endpoint, len(purposes))
-
-
-def _lower_budgets(session: Session, service: Service, endpoint: str, calls: int) -> None:
-    """Subtracts calls that are not in X's last figures; the next answer brings new ones."""
+    # The calls are not in X's latest figures; the next response brings new ones.
     lock_app(session, service)
     is_shared = (col(Budget.window) == WindowName.APP_DAY) & col(Budget.service_id).in_(of_same_app(session, service))
-    left = col(Budget.remaining) - calls
+    left = col(Budget.remaining) - len(purposes)
     statement = update(Budget).where(
         col(Budget.endpoint) == endpoint, (col(Budget.service_id) == service.id) | is_shared
     )
@@ -259,7 +248,7 @@ def _lower_budgets(session: Session, service: Service, endpoint: str, calls: int
 
 
 def release_lost(session: Session, service_id: int, purposes: Sequence[str]) -> None:
-    """What became of these calls is known now: nothing is kept aside for them."""
+    """Releases the reservations of these calls: their outcome is known now."""
     if purposes:
         session.execute(
             delete(Charge).where(

@@ -1,4 +1,4 @@
-"""Connecting to X as a service: which services there are, their keys from the vault, and what X says of them."""
+"""Connecting to X as a service: its keys from the vault, and the check of them."""
 
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from campaign.x.gateway import Gateway
     from campaign.x.oauth import AppKeys
 
-#: X is asked again about a service that is well after this time.
+#: After this time X is asked again about a service that works.
 CHECKED_FOR = timedelta(hours=24)
 _ACCOUNT = "reading the account"
 
@@ -65,7 +65,7 @@ def _secrets_of(service_id: int) -> dict[str, SecretStr]:
 
 
 def check_if_due(service: Service) -> Service:
-    """Asks X, at most daily, whether the keys of a service work; returns the service as it is known now.
+    """Asks X, at most daily, whether the keys of a service work; returns the service as it is stored now.
 
     Raises ServiceBlocked when they do not, and any XError when X cannot be asked.
     """
@@ -78,7 +78,7 @@ def check_if_due(service: Service) -> Service:
 
 
 def is_freshly_checked(service: Service, now: datetime) -> bool:
-    """Whether the last check found nothing that blocks, is less than a day old and newer than the last change."""
+    """Returns whether the last check blocked nothing, is less than a day old and newer than the last change."""
     if service.state is ServiceState.UNCHECKED or service.blocked or service.checked_at is None:
         return False
     is_recent = service.checked_at > now - CHECKED_FOR
@@ -86,7 +86,7 @@ def is_freshly_checked(service: Service, now: datetime) -> bool:
 
 
 def check_keys(service: Service) -> list[Problem]:
-    """Asks X about a service and records the answer; raises XError when X cannot be asked, for whatever reason."""
+    """Asks X about a service and records the answer; raises XError when X cannot be asked."""
     account: Account | None = None
     try:
         gateway = gateway_of(service)

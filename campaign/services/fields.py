@@ -17,44 +17,43 @@ from campaign.x.types import check_handle
 from models import OPT_OUT_LINE, ApiVersion, MessagePolicy, ReconciledBy
 
 DAYS = 7
-"""In which the frequency cap counts, unless told otherwise."""
+"""The days of the frequency cap by default."""
 RECONCILIATION = "x_user_id, email"
-"""What tells that a profile is a known contact's, unless told otherwise."""
+"""The fields by which a profile is matched with a known contact by default."""
 
 
-def _text(given: Any) -> Any:
-    return given.strip() if isinstance(given, str) else "" if given is None else given
+def _text(value: Any) -> Any:
+    return value.strip() if isinstance(value, str) else "" if value is None else value
 
 
-def _line(given: str) -> str:
-    return "" if given == "-" else given
+def _line(text: str) -> str:
+    return "" if text == "-" else text
 
 
-def _handle(given: str) -> str:
+def _handle(text: str) -> str:
     with _collected():
-        check_handle(given)
-    return given
+        return check_handle(text)
 
 
-def _hours(given: str) -> str:
+def _hours(text: str) -> str:
     with _collected():
-        hours = parse_quiet_hours(given)
+        hours = parse_quiet_hours(text)
     return f"{hours.begins:%H:%M}-{hours.ends:%H:%M}" if hours else ""
 
 
-def _zone(given: str) -> str:
+def _zone(text: str) -> str:
     try:
-        return ZoneInfo(given).key if given else ""
+        return ZoneInfo(text).key if text else ""
     except (ValueError, OSError, LookupError):
-        msg = f"The time zone {given!r} is not known: write it like Europe/Brussels or UTC."
+        msg = f"Unknown time zone {text!r}. Write it like Europe/Brussels or UTC."
         raise ValueError(msg) from None
 
 
-def _keys(given: str) -> str:
-    keys = [key.strip().lower() for key in _line(given).split(",") if key.strip()]
+def _keys(text: str) -> str:
+    keys = [key.strip().lower() for key in _line(text).split(",") if key.strip()]
     for key in keys:
         if key not in _KEYS:
-            msg = f"A contact cannot be found by {key!r}: write some of {', '.join(_KEYS)}, or a dash for none."
+            msg = f"Invalid reconciliation key {key!r}. Use {', '.join(_KEYS)}, or a dash for none."
             raise ValueError(msg)
     return ", ".join(dict.fromkeys(keys))
 
@@ -70,8 +69,8 @@ def _collected() -> Iterator[None]:
 
 _KEYS = [key.value for key in ReconciledBy if key is not ReconciledBy.NOTHING]
 _TEXT = BeforeValidator(_text)
-_NUMBER = BeforeValidator(lambda given: 0 if given is None else given)
-_DAYS = BeforeValidator(lambda given: DAYS if given is None else given)
+_NUMBER = BeforeValidator(lambda value: 0 if value is None else value)
+_DAYS = BeforeValidator(lambda value: DAYS if value is None else value)
 
 InternalName = Annotated[
     str,
@@ -99,15 +98,15 @@ MessagePolicyChoice = Annotated[
     Literal["all_followers", "consented_only"],
     Field(
         title="Direct messages to",
-        description="all_followers: whoever a broadcast chooses. consented_only: of those, people who agreed.",
+        description="all_followers: everybody a broadcast selects. consented_only: only those of them who agreed.",
     ),
 ]
-# Emptied it is missing in one UI, so the default: only a sign can say there that no line is wanted.
+# One UI leaves out an emptied field, which means the default: only a sign can ask for no line there.
 OptOutLine = Annotated[
     str,
     Field(
         title="Opt-out line",
-        description="Ends direct messages that do not say so themselves. A dash (-) for none.",
+        description="Added to direct messages that do not explain how to opt out. A dash (-) for none.",
         max_length=500,
     ),
     AfterValidator(_line),
@@ -117,18 +116,20 @@ FrequencyCap = Annotated[
     int,
     Field(
         title="Frequency cap",
-        description="Direct messages that one person gets at most in the days below. 0 for no cap.",
+        description="The most direct messages for one person in the days below. 0 for no cap.",
         ge=0,
         le=10_000,
     ),
     _NUMBER,
 ]
 FrequencyDays = Annotated[
-    int, Field(title="Days of the frequency cap", description="So many days count for it.", ge=1, le=365), _DAYS
+    int,
+    Field(title="Days of the frequency cap", description="The days that the cap covers.", ge=1, le=365),
+    _DAYS,
 ]
 QuietHours = Annotated[
     str,
-    Field(title="Quiet hours", description="No direct messages then, as in 22:00-08:00. Empty for none."),
+    Field(title="Quiet hours", description="Hours without direct messages, such as 22:00-08:00. Empty for none."),
     AfterValidator(_hours),
     _TEXT,
 ]
@@ -136,7 +137,7 @@ TimeZone = Annotated[
     str,
     Field(
         title="Time zone",
-        description="Of the quiet hours, as in Europe/Brussels. Empty for the one of this installation.",
+        description="Time zone of the quiet hours, such as Europe/Brussels. Empty for that of this installation.",
     ),
     AfterValidator(_zone),
     _TEXT,
@@ -145,7 +146,7 @@ DailyLimit = Annotated[
     int,
     Field(
         title="Daily limit",
-        description="Direct messages of this account in 24 hours. 0 for X's own limit.",
+        description="The most direct messages of this account in 24 hours. 0 for X's own limit.",
         ge=0,
         le=1_000_000,
     ),
@@ -156,7 +157,7 @@ JoinPurpose = Annotated[
     str,
     Field(
         title="Purpose of sharing",
-        description="Why people are asked to share their profile, as the page says it. Empty: nobody is asked.",
+        description="Why people are asked to share their profile, as the page shows it. Empty: no page for it.",
         max_length=1000,
     ),
     _TEXT,
@@ -170,13 +171,13 @@ Reconciliation = Annotated[
     str,
     Field(
         title="Reconciliation",
-        description="What tells that a profile is a known contact's, in this order: x_user_id, email, username."
+        description="The fields that match a profile with a known contact, in this order: x_user_id, email, username."
         " A dash (-) for none.",
     ),
     AfterValidator(_keys),
     _TEXT,
 ]
-_NO_SECRET = BeforeValidator(lambda given: "" if given is None else given)
+_NO_SECRET = BeforeValidator(lambda value: "" if value is None else value)
 ClientId = Annotated[
     SecretStr,
     Field(title="Client ID", description="Of OAuth 2.0, in the app's settings on X; for sharing profiles only."),
@@ -185,7 +186,7 @@ ClientId = Annotated[
 ClientSecret = Annotated[SecretStr, Field(title="Client secret", description="Of OAuth 2.0 too."), _NO_SECRET]
 
 SECRETS = ("consumer_key", "consumer_secret", "access_token", "access_token_secret", "client_id", "client_secret")
-"""The fields that live in the vault; the last two are for signing people in, and may be empty."""
+"""The fields stored in the vault; the last two are for signing people in, and may be empty."""
 _LONGEST_SHOWN = 60
 
 
@@ -238,18 +239,18 @@ class ServiceFields(BaseModel):
         return Keys(self.consumer_key, self.consumer_secret, self.access_token, self.access_token_secret)
 
     def secrets(self) -> dict[str, str]:
-        """Returns what belongs in the vault, by the name of its field."""
+        """Returns the values for the vault by field name."""
         return {name: getattr(self, name).get_secret_value() for name in SECRETS}
 
     def columns(self) -> dict[str, Any]:
-        """Returns what belongs in the table of services."""
+        """Returns the values for the table of services by column."""
         values = self.model_dump(include=set(ServiceFields.model_fields) - {*SECRETS, "service_type"})
         return values | {
             "api_version": ApiVersion(self.api_version),
             "message_policy": MessagePolicy(self.message_policy),
             "has_oauth2": bool(self.client_id.get_secret_value() and self.client_secret.get_secret_value()),
-            # The services of one developer app share its consumer key, and so this mark of it. The key does not follow
-            # from it: that is long and random, and its hash is one-way and cut short.
+            # The services of one developer app share its consumer key, and so this fingerprint of it. The key is long
+            # and random, and cannot be derived from a hash that is cut short.
             "app": sha256(self.consumer_key.get_secret_value().encode()).hexdigest()[:16],
         }
 

@@ -1,4 +1,4 @@
-"""Services: the connected X accounts, what a person set, and what X answered about them."""
+"""Services: the connected X accounts with their settings, and the results of their checks."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from campaign.db import vault
 from campaign.db.engine import read_session
@@ -39,8 +38,8 @@ def create(session: Session, fields: "ServiceFields", now: datetime) -> Service:
 def change(session: Session, service: Service, fields: "ServiceFields", now: datetime) -> Service:
     """Changes a service; raises WrongUsage when another connected one has its internal name.
 
-    Its row stays through a change of the internal name: the account was renamed, its followers are the same. What is
-    already so is no change, after which X would be asked about the keys again.
+    Its row stays through a change of the internal name: the account was renamed, its followers are the same. Equal
+    values are no change, after which X would be asked about the keys again.
     """
     secrets = vault.read(session, SecretKind.SERVICE_KEYS, service.id)
     if secrets == fields.secrets() and all(getattr(service, name) == value for name, value in fields.columns().items()):
@@ -84,7 +83,7 @@ def get(session: Session, service_id: int) -> Service:
 
 
 def list_known(session: Session) -> list[Service]:
-    """Lists every service that there ever was."""
+    """Lists all services, removed ones included."""
     return list(session.exec(select(Service)))
 
 
@@ -96,11 +95,8 @@ def list_connected(session: Session) -> list[Service]:
 
 def find(session: Session, internal_name: str) -> Service | None:
     """Finds a service by its internal name, in any case; a connected one before one that was removed."""
-    return session.scalar(_named(internal_name).order_by(col(Service.removed_at).is_not(None)))
-
-
-def _named(internal_name: str) -> SelectOfScalar[Service]:
-    return select(Service).where(func.lower(col(Service.internal_name)) == internal_name.lower())
+    named = select(Service).where(func.lower(col(Service.internal_name)) == internal_name.lower())
+    return session.scalar(named.order_by(col(Service.removed_at).is_not(None)))
 
 
 def connected_to(session: Session, account: Account, but: Service) -> str | None:
@@ -112,7 +108,7 @@ def connected_to(session: Session, account: Account, but: Service) -> str | None
 def record_check(
     session: Session, service: Service, account: Account | None, problems: Iterable[Problem], now: datetime
 ) -> None:
-    """Records what a check found; the account of a service that is not its own is not kept."""
+    """Records what a check found; the account of a service that is not its own is not saved."""
     problems = list(problems)
     service.state = ServiceState.OK if is_ok(problems) else ServiceState.NEEDS_ATTENTION
     service.problems = "\n".join(problem.sentence for problem in problems)
@@ -130,7 +126,7 @@ def record_check(
 
 
 def mark_blocked(session: Session, service: Service, sentence: str) -> None:
-    """Records that X refuses everything for this service, until a check finds it well again."""
+    """Records that X refuses all requests of this service, until a check succeeds again."""
     service.state, service.blocked, service.problems = ServiceState.NEEDS_ATTENTION, True, sentence
     session.add(service)
 

@@ -17,13 +17,8 @@ def parse(body: bytes) -> Any:
 
     Names cut in the middle of an emoji make text that strict JSON forbids; one of them must not hide a page.
     """
-    try:
+    with suppress(orjson.JSONDecodeError):
         return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return _parse_mended(body)
-
-
-def _parse_mended(body: bytes) -> Any:
     try:
         document = json.loads(body.decode("utf-8", "replace"))
     except RecursionError:
@@ -38,11 +33,11 @@ _VALUES_AND_MARKUP = re.compile(r"\[[^\]]*(\]|$)|\S{24,}|[^\w .,:;'()/-]")
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Everything a refusal is recognised by.
+    """The properties by which a refusal is recognised.
 
     `kinds` are the last segments of the problem types (their host varies), `codes` the numbers of v1.1,
-    `text` all sentences and the names of the parameters complained about, in lower case. `is_page` says that there is
-    a body without any JSON object: X's API did not write it.
+    `text` all sentences and the names of the parameters complained about, in lower case. `is_page` is True for a body
+    without any JSON object: X's API did not write it.
     """
 
     status: int
@@ -56,13 +51,12 @@ class Facts:
 def facts_of(status: int, body: bytes) -> Facts:
     """Returns the facts of a response; a body that is not JSON has only its status."""
     problems = _problems(body)
-    kinds, codes, details, words = set[str](), set[int](), set[str](), list[str]()
+    kinds, codes, details, names = set[str](), set[int](), set[str](), list[str]()
     for problem in problems:
         kinds |= {str(problem.get("type") or "").rpartition("/")[2], *_texts(problem, "reason")}
         details |= {text.lower() for text in _texts(problem, "detail", "message")}
-        named = problem.get("parameters")
-        names = [*(named if isinstance(named, dict) else ()), *_texts(problem, "parameter")]
-        words += [text.lower() for text in (*_texts(problem, "title"), *names)]
+        parameters = problem.get("parameters")
+        names += [*(parameters if isinstance(parameters, dict) else ()), *_texts(problem, "title", "parameter")]
         with suppress(KeyError, TypeError, ValueError, OverflowError):
             codes.add(int(problem["code"]))
     return Facts(
@@ -70,13 +64,13 @@ def facts_of(status: int, body: bytes) -> Facts:
         kinds=frozenset(kinds),
         codes=frozenset(codes),
         details=frozenset(details),
-        text=" ".join([*sorted(details), *words]),
+        text=" ".join([*sorted(details), *(name.lower() for name in names)]),
         is_page=bool(body.strip()) and not problems,
     )
 
 
 def short_detail(body: bytes) -> str:
-    """Returns X's own word for the problem, short and harmless to print, without values that X repeats in brackets."""
+    """Returns X's own text about the problem: short, harmless to print, without the values it repeats in brackets."""
     for problem in _problems(body):
         detail = problem.get("detail") or problem.get("title")
         if isinstance(detail, str):
@@ -84,9 +78,9 @@ def short_detail(body: bytes) -> str:
     return ""
 
 
-def harmless(said: str) -> str:
-    """Returns X's words without values and markup, short and without a full stop."""
-    return " ".join(_VALUES_AND_MARKUP.sub("", said).split())[:_LONGEST_DETAIL].rstrip(". ")
+def harmless(text: str) -> str:
+    """Returns a text of X's without values and markup, short and without a full stop."""
+    return " ".join(_VALUES_AND_MARKUP.sub("", text).split())[:_LONGEST_DETAIL].rstrip(". ")
 
 
 def _problems(body: bytes) -> list[dict[str, Any]]:
@@ -94,15 +88,12 @@ def _problems(body: bytes) -> list[dict[str, Any]]:
         document = parse(body)
     except ValueError:
         return []
-    whole = document if isinstance(document, list) else [document]
-    parts = [part for each in whole if isinstance(each, dict) for part in _parts(each)]
-    return [each for each in (*whole, *parts) if isinstance(each, dict)]
-
-
-def _parts(document: dict[str, Any]) -> list[Any]:
-    errors = document.get("errors")
-    parts = errors if isinstance(errors, list) else [errors]
-    return [{"message": part} if isinstance(part, str) else part for part in (*parts, document.get("error"))]
+    problems = list[Any](document if isinstance(document, list) else [document])
+    for whole in [each for each in problems if isinstance(each, dict)]:
+        errors = whole.get("errors")
+        parts = [*(errors if isinstance(errors, list) else [errors]), whole.get("error")]
+        problems += [{"message": part} if isinstance(part, str) else part for part in parts]
+    return [each for each in problems if isinstance(each, dict)]
 
 
 def _texts(problem: dict[str, Any], *names: str) -> list[str]:
@@ -111,7 +102,7 @@ def _texts(problem: dict[str, Any], *names: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """The sign of a meaning in a response: all of its fields that are set must be there.
+    """The sign of a meaning in a response: it fits when all of its fields that are set fit.
 
     `family` is the first digit of the status, `says` a part of the text, `detail` a whole sentence,
     `is_page` that there is a body without any JSON object.
@@ -126,7 +117,7 @@ class Sign:
     is_page: bool | None = None
 
     def fits(self, facts: Facts) -> bool:
-        """Returns whether the response shows all of it."""
+        """Returns whether the response fits all fields that are set."""
         return (
             self.status in (None, facts.status)
             and self.family in (None, facts.status // 100)
@@ -142,7 +133,7 @@ class Sign:
 class Row:
     """One meaning and the signs of it, any of which is enough.
 
-    `message` may name `{endpoint}`, `{status}`, `{retry_at}` and `{said}`, X's own short detail after a colon.
+    `message` may name `{endpoint}`, `{status}`, `{retry_at}` and `{detail}`, X's own short detail after a colon.
     `remedy` belongs to ServiceBlocked; `wait` to Unsent: how long to wait when X names no time.
     """
 
@@ -154,7 +145,7 @@ class Row:
     wait: timedelta = timedelta(0)
 
     def fits(self, facts: Facts) -> bool:
-        """Returns whether any of the signs is there."""
+        """Returns whether any of the signs fits."""
         return any(sign.fits(facts) for sign in self.signs)
 
 
@@ -183,7 +174,7 @@ RECIPIENTS = (
         Sign(code=349),
         Sign(code=150),
     ),
-    # "Sender is not verified to send message requests". X lets everybody choose whether strangers need to be verified,
+    # "Sender is not verified to send message requests". Each person may choose whether strangers need to be verified,
     # so the next person may well get the message: that stops no account. The report names what would help.
     refused(
         "verified_only",
@@ -218,7 +209,7 @@ READS = (
         Sign(status=401, detail="not authorized."),
     ),
     # The spec renamed tweet.fields to post.fields on 2026-08-07; which of them the live API takes is not written.
-    refused("field_names", "X no longer knows fields by these names{said}.", Sign(status=400, says="tweet.fields")),
+    refused("field_names", "X no longer knows fields by these names{detail}.", Sign(status=400, says="tweet.fields")),
     refused("nobody_found", "X found none of the people asked for.", Sign(status=404, code=17)),
     refused("user_not_found", "X knows no such user.", Sign(says="could not find user")),
 )
@@ -251,10 +242,10 @@ REST = (
         "X does not permit {endpoint}: the text is too long for this account, or the account may not do this.",
         Sign(status=403, says="not permitted to perform this action"),
     ),
-    refused("not_found", "X does not know what {endpoint} asks for{said}.", Sign(status=404)),
-    refused("not_permitted", "X does not permit {endpoint}{said}.", Sign(status=403)),
-    refused("invalid_request", "X does not understand the request {endpoint}{said}.", Sign(status=400)),
-    refused("not_possible", "X refuses {endpoint} with status {status}{said}.", Sign(family=4)),
+    refused("not_found", "X does not know what {endpoint} asks for{detail}.", Sign(status=404)),
+    refused("not_permitted", "X does not permit {endpoint}{detail}.", Sign(status=403)),
+    refused("invalid_request", "X does not understand the request {endpoint}{detail}.", Sign(status=400)),
+    refused("not_possible", "X refuses {endpoint} with status {status}{detail}.", Sign(family=4)),
     BAD_ANSWER,
 )
 
@@ -368,6 +359,8 @@ BLOCKS = (
 )
 
 
+_FILE_UNKNOWN = "X rejects the uploaded file: it has expired or breaks X's rules for files. Upload it again."
+
 GONE = frozenset({"post_not_found", "not_found"})
 """The reasons of Refused when there is no such post."""
 
@@ -412,7 +405,7 @@ POSTS = (
     ),
     refused(
         "media_unknown",
-        "X does not take the uploaded file: it has expired or breaks X's rules for files; upload it again.",
+        _FILE_UNKNOWN,
         Sign(status=400, says="media ids are invalid"),
         Sign(code=324),
         Sign(code=325),
@@ -420,7 +413,7 @@ POSTS = (
     ),
     refused(
         "media",
-        "X cannot use the file{said}.",
+        "X cannot use the file{detail}.",
         Sign(status=400, says="media type unrecognized"),
         Sign(status=400, says="file size exceeds"),
         Sign(status=400, says="invalid media"),
@@ -469,7 +462,7 @@ MESSAGES = (
     ),
     refused(
         "media_unknown",
-        "X does not take the uploaded file: it has expired or breaks X's rules for files; upload it again.",
+        _FILE_UNKNOWN,
         Sign(status=400, says="media"),
         Sign(status=403, says="media"),
         Sign(status=400, says="attachment"),
@@ -481,7 +474,7 @@ MESSAGES = (
         (Sign(code=34),),
         remedy="The operator sets the service's API version to 2.",
     ),
-    # A message names nothing but the person; v2's words for it are not documented.
+    # A message names nothing but the person; v2's answer for it is not documented.
     refused(
         "recipient_not_found",
         "X knows no such person.",
@@ -525,7 +518,7 @@ SIGN_IN = (
         Sign(status=400, says="invalid_request"),
         Sign(status=400, says="invalid_grant"),
         Sign(code=89),
-        # OAuth 1.0a says so in plain words, without JSON.
+        # OAuth 1.0a says so in plain text, without JSON.
         Sign(status=401, is_page=True),
     ),
 )

@@ -1,6 +1,7 @@
 """Translates X's responses and rate limit headers into our errors."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
@@ -70,45 +71,32 @@ def _families(headers: Mapping[str, str], now: datetime) -> dict[WindowName, _Fa
     lowered = {name.lower(): value for name, value in headers.items()}
     # Pendulum calculates a hundred times as long, and this is done for every message.
     now = datetime.fromtimestamp(now.timestamp(), UTC)
-    ahead = _our_clock_ahead(lowered, now)
-    return {
-        name: _Family(
-            _count(lowered, f"{prefix}-limit"),
-            _count(lowered, f"{prefix}-remaining"),
-            _reset(_count(lowered, f"{prefix}-reset"), now, ahead),
-        )
-        for name, prefix in _FAMILIES.items()
-    }
+    date = _parse_date(lowered.get("date", ""))
+    ahead = now - date if date and abs(now - date) >= _SAME_CLOCK else timedelta(0)
 
+    def count(name: str) -> int | None:
+        try:
+            return max(0, int(lowered[name]))
+        except (KeyError, ValueError):
+            return None
 
-def _count(headers: Mapping[str, str], name: str) -> int | None:
-    try:
-        return max(0, int(headers[name]))
-    except (KeyError, ValueError):
-        return None
-
-
-def _reset(epoch_seconds: int | None, now: datetime, ahead: timedelta) -> datetime | None:
-    if not epoch_seconds:
-        return None
-    try:
-        reset_at = datetime.fromtimestamp(epoch_seconds, UTC) + ahead
-    except (ValueError, OverflowError, OSError):
-        return None
-    return reset_at if reset_at <= now + _LONGEST_WINDOW else None
-
-
-def _our_clock_ahead(headers: Mapping[str, str], now: datetime) -> timedelta:
-    date = _moment_of(headers.get("date", ""))
-    ahead = now - date if date else timedelta(0)
-    return ahead if abs(ahead) >= _SAME_CLOCK else timedelta(0)
+    families = dict[WindowName, _Family]()
+    for name, prefix in _FAMILIES.items():
+        reset_at = None
+        if epoch_seconds := count(f"{prefix}-reset"):
+            with suppress(ValueError, OverflowError, OSError):
+                reset_at = datetime.fromtimestamp(epoch_seconds, UTC) + ahead
+        is_plausible = reset_at is not None and reset_at <= now + _LONGEST_WINDOW
+        limit, remaining = count(f"{prefix}-limit"), count(f"{prefix}-remaining")
+        families[name] = _Family(limit, remaining, reset_at if is_plausible else None)
+    return families
 
 
 @lru_cache(maxsize=8)
-def _moment_of(date: str) -> datetime | None:
+def _parse_date(header: str) -> datetime | None:
     """Reads the moment in a Date header, once for all responses of a second."""
     try:
-        return parsedate_to_datetime(date).replace(tzinfo=UTC)
+        return parsedate_to_datetime(header).replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
 
@@ -129,37 +117,32 @@ def translate(status: int, headers: Mapping[str, str], body: bytes, *, endpoint:
     `endpoint` is written like "GET /2/users/:id/followers". Nothing but a short detail of X's own text is quoted.
     """
     facts = facts_of(status, body)
-    row = _row(facts, endpoint)
+    row = _find_row(facts, endpoint)
     again_at = retry_at(headers, now, row.wait) if row.wait else None
-    said = short_detail(body)
+    detail = short_detail(body)
     message = row.message.format(
         endpoint=endpoint,
         status=status,
-        said=f": {said}" if said else "",
+        detail=f": {detail}" if detail else "",
         retry_at=f"{again_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if again_at else "",
     )
     receipt = Receipt(endpoint, prices.NOT_CHARGED, 0, windows_of(headers, now))
-    return _error(row, message, again_at, receipt)
-
-
-def _row(facts: Facts, endpoint: str) -> Row:
-    """Returns the row; a write that X calls a success may have been one, whatever else the response says."""
-    if facts.status // 100 == _SUCCESS and not endpoint.startswith("GET "):
-        return BAD_ANSWER
-    return next(row for row in _rows(facts, endpoint) if row.fits(facts))
-
-
-def _rows(facts: Facts, endpoint: str) -> tuple[Row, ...]:
-    if endpoint in SIGNING_IN:
-        return _SIGN_IN
-    if endpoint not in {SENDING_V1, SENDING_V2}:
-        return _ROWS
-    return _ACCOUNT if facts.status in _ACCOUNT_STATUSES else _SENDING
-
-
-def _error(row: Row, message: str, again_at: datetime | None, receipt: Receipt) -> XError:
     if row.error is ServiceBlocked:
         return ServiceBlocked(message, reason=row.reason, remedy=row.remedy, receipts=[receipt])
     if row.error is Unsent:
         return Unsent(message, reason=row.reason, retry_at=again_at, receipts=[receipt])
     return row.error(message, reason=row.reason, receipts=[receipt])
+
+
+def _find_row(facts: Facts, endpoint: str) -> Row:
+    # A write that X calls a success may have been one, whatever else the response says.
+    if facts.status // 100 == _SUCCESS and not endpoint.startswith("GET "):
+        return BAD_ANSWER
+    rows: tuple[Row, ...]
+    if endpoint in SIGNING_IN:
+        rows = _SIGN_IN
+    elif endpoint in {SENDING_V1, SENDING_V2}:
+        rows = _ACCOUNT if facts.status in _ACCOUNT_STATUSES else _SENDING
+    else:
+        rows = _ROWS
+    return next(row for row in rows if row.fits(facts))

@@ -1,4 +1,4 @@
-"""The one way to X: a few verbs, small records out, errors named by what the caller may do next."""
+"""The only access to X: a few verbs, small records, and errors named by what the caller may do next."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ class MessageTerms:
 
 
 class Gateway(Protocol):
-    """X for one account.
+    """The X API for one account.
 
     Every verb raises XError; the error carries the receipts of all calls that were answered.
     A page of followers holds at most `follower_page_size`, each at `follower_price`; it calls `follower_endpoints`.
@@ -101,24 +101,24 @@ class Gateway(Protocol):
     def own_posts(self, user_id: str, since: datetime, at_most: int) -> Answer[list[OwnPost]]:
         """Reads the account's own posts and replies since `since`, newest first, without reposts.
 
-        X shows no more than `at_most` posts, at least `shortest_timeline_page`, or ValueError is raised. There may
-        be older ones when the receipts count more than `at_most - shortest_timeline_page` resources.
+        Reads at most `at_most` posts; raises ValueError for less than `shortest_timeline_page`. Older ones may exist
+        when the receipts count more than `at_most - shortest_timeline_page` resources.
         """
         ...
 
     def post_counts(self, ids: Sequence[str]) -> Answer[list[PostCounts]]:
         """Reads the figures of the account's posts with these ids, in their order, without those that are gone.
 
-        At most `longest_lookup` ids. A post that X neither shows nor calls gone comes without figures.
+        At most `longest_lookup` ids. A post that X neither shows nor reports as gone comes without figures.
         """
         ...
 
     def timeline_counts(self, user_id: str, since: datetime, at_most: int) -> Answer[list[PostCounts]]:
-        """Reads the figures of the account's own posts, as `own_posts` reads them; X does not say which are gone."""
+        """Reads the figures of the account's own posts, as `own_posts` reads them; deleted ones are missing."""
         ...
 
     def upload(self, file: MediaFile, on_progress: Callable[[int, int], None]) -> Answer[UploadedMedia]:
-        """Uploads a file and its description; `on_progress` gets how many bytes of how many X has.
+        """Uploads a file and its description; calls `on_progress` with the bytes sent and the bytes in all.
 
         Waits until X has processed the file. Repeating it is harmless, after Uncertain too. Raises Refused with reason
         `media` when X cannot use the file, Unsent with reason `processing` when that takes too long.
@@ -137,7 +137,7 @@ class Gateway(Protocol):
     def message_events(self, user_id: str, after_id: str, at_most: int) -> Answer[MessageEvents]:
         """Reads the messages between the account `user_id` and single persons, its own too, newer than `after_id`.
 
-        Newest first, a call for each page; X shows no more than `at_most` events, and none older than 30 days.
+        Newest first, a call for each page; reads at most `at_most` events, and X has none older than 30 days.
         """
         ...
 
@@ -148,7 +148,7 @@ _VERSIONS: dict[str, type[GatewayV1 | GatewayV2]] = {"1.1": GatewayV1, "2": Gate
 def connect(keys: Keys, *, api_version: str, owned: bool, base_url: str) -> Gateway:
     """Returns the gateway for the account of `keys`; calls nothing yet. `api_version` is "2" or "1.1".
 
-    `owned` says that this account owns the developer app, which makes its followers ten times cheaper to read.
+    `owned` is True when this account owns the developer app, which makes its followers ten times cheaper to read.
     """
     if api_version not in _VERSIONS:
         raise WrongUsage(f"X's API has the versions {' and '.join(_VERSIONS)}, not {api_version}.")

@@ -56,7 +56,7 @@ class Reply:
 
     @property
     def access_level(self) -> str | None:
-        """X's word for the app's permission: "read", "read-write" or "read-write-directmessages"."""
+        """Returns the app's permission: "read", "read-write" or "read-write-directmessages"."""
         return self.headers.get("x-access-level")
 
     def receipt(self, price: Price, resources: int) -> Receipt:
@@ -130,7 +130,14 @@ class Session(requests.Session):
         self.timeout = (CONNECT_SECONDS, READ_SECONDS)
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter())
-        self._read_environment()
+        # Proxies and certificates come from the environment once; then nothing there can add credentials.
+        environment = self.merge_environment_settings(self.base_url, {}, None, None, None)
+        self.verify = environment["verify"]
+        if isinstance(self.verify, str) and not Path(self.verify).exists():
+            raise WrongUsage(f"Certificates not found at {self.verify}. Correct REQUESTS_CA_BUNDLE.")
+        # A proxy elsewhere would look for the simulator on its own machine.
+        self.proxies = {} if is_loopback(self.base_url) else environment["proxies"]
+        self.trust_env = False
 
     def call(self, method: str, route: str, *, is_upload: bool = False, **content: Any) -> Reply:
         """Makes one call and returns a reply with status 2xx; raises XError for everything else.
@@ -161,19 +168,26 @@ class Session(requests.Session):
         """Returns no target: a redirect is a response like any other."""
         return
 
-    def _read_environment(self) -> None:
-        """Takes proxies and certificates from the environment once; then nothing there can add credentials."""
-        environment = self.merge_environment_settings(self.base_url, {}, None, None, None)
-        self.verify = environment["verify"]
-        if isinstance(self.verify, str) and not Path(self.verify).exists():
-            raise WrongUsage(f"There are no certificates at {self.verify}: correct REQUESTS_CA_BUNDLE.")
-        # A proxy elsewhere would look for the simulator on its own machine.
-        self.proxies = {} if is_loopback(self.base_url) else environment["proxies"]
-        self.trust_env = False
+
+class _Client:
+    """One of tweepy's clients on a `Session` of ours: every verb returns a Reply or raises XError."""
+
+    user_agent: str
+
+    def _connect(self, keys: Keys, base_url: str) -> None:
+        self.session = Session(base_url)
+        self.session.headers["User-Agent"] = self.user_agent
+        # Signs by OAuth 1.0a; each call gets a signature of its own.
+        self._auth: AuthBase = tweepy.OAuth1UserHandler(
+            keys.consumer_key.get_secret_value(),
+            keys.consumer_secret.get_secret_value(),
+            keys.access_token.get_secret_value(),
+            keys.access_token_secret.get_secret_value(),
+        ).apply_auth()
 
 
-class ClientV2(tweepy.Client):  # type: ignore[misc]
-    """Calls X's API v2 in the name of the keys' account; every verb of tweepy's returns a Reply or raises XError."""
+class ClientV2(_Client, tweepy.Client):  # type: ignore[misc]
+    """Calls X's API v2 in the name of the keys' account."""
 
     uses_post_fields = False
     """Whether fields of posts are asked for by the names of X's OpenAPI 2.167 (2026-08-07), `post.fields` and so on.
@@ -183,9 +197,7 @@ class ClientV2(tweepy.Client):  # type: ignore[misc]
 
     def __init__(self, keys: Keys, base_url: str) -> None:
         super().__init__(return_type=requests.Response)  # with this type, a verb returns what `request` does
-        self.session = Session(base_url)
-        self.session.headers["User-Agent"] = self.user_agent
-        self._auth = _signature(keys)
+        self._connect(keys, base_url)
 
     def request(
         self,
@@ -199,18 +211,15 @@ class ClientV2(tweepy.Client):  # type: ignore[misc]
         """Makes one call; `content` is what tweepy's own `request` cannot send: `data` and `files`."""
         if self.uses_post_fields and params and "tweet.fields" in params:
             params["post.fields"] = params.pop("tweet.fields").replace("tweet", "post")
-        reply: Reply = self.session.call(method, route, auth=self._auth, params=params, json=json, **content)
-        return reply
+        return self.session.call(method, route, auth=self._auth, params=params, json=json, **content)
 
 
-class ClientV1(tweepy.API):  # type: ignore[misc]
-    """Calls X's API v1.1 in the name of the keys' account; every verb of tweepy's returns a Reply or raises XError."""
+class ClientV1(_Client, tweepy.API):  # type: ignore[misc]
+    """Calls X's API v1.1 in the name of the keys' account."""
 
     def __init__(self, keys: Keys, base_url: str) -> None:
         super().__init__()
-        self.session = Session(base_url)
-        self.session.headers["User-Agent"] = self.user_agent
-        self._auth = _signature(keys)
+        self._connect(keys, base_url)
 
     def request(
         self,
@@ -221,35 +230,16 @@ class ClientV1(tweepy.API):  # type: ignore[misc]
         post_data: Mapping[str, Any] | None = None,
         files: Any = None,
         upload_api: bool = False,
-        **given: Any,
+        **options: Any,
     ) -> Reply:
         """Makes one call; the parameters of a POST go in its body, where no log of addresses shows them."""
-        given = {name: value for name, value in given.items() if value is not None and name not in _OF_TWEEPYS_PARSER}
-        content = {"params": given} if method == "GET" else {"data": {**(post_data or {}), **given}}
-        reply: Reply = self.session.call(
-            method,
-            f"/1.1/{endpoint}.json",
-            auth=self._auth,
-            is_upload=upload_api,
-            json=json_payload,
-            files=files,
-            **content,
+        of_tweepys_parser = {"endpoint_parameters", "headers", "payload_list", "payload_type"}
+        params = {name: value for name, value in options.items() if value is not None and name not in of_tweepys_parser}
+        content = {"params": params} if method == "GET" else {"data": {**(post_data or {}), **params}}
+        route = f"/1.1/{endpoint}.json"
+        return self.session.call(
+            method, route, auth=self._auth, is_upload=upload_api, json=json_payload, files=files, **content
         )
-        return reply
-
-
-_OF_TWEEPYS_PARSER = {"endpoint_parameters", "headers", "payload_list", "payload_type"}
-
-
-def _signature(keys: Keys) -> AuthBase:
-    """Returns what signs calls with the keys by OAuth 1.0a; each call gets a signature of its own."""
-    auth: AuthBase = tweepy.OAuth1UserHandler(
-        keys.consumer_key.get_secret_value(),
-        keys.consumer_secret.get_secret_value(),
-        keys.access_token.get_secret_value(),
-        keys.access_token_secret.get_secret_value(),
-    ).apply_auth()
-    return auth
 
 
 def is_address(url: str) -> bool:
@@ -271,14 +261,13 @@ def is_loopback(url: str) -> bool:
 
 
 def check_simulator(base_url: str) -> None:
-    """Raises WrongUsage when X's place is taken by an address of this computer at which nothing answers."""
+    """Raises WrongUsage when X's API is replaced by an address of this computer that accepts no connection."""
     parts = urlsplit(base_url)
-    if not is_loopback(base_url):
-        return
-    try:
-        create_connection((parts.hostname, parts.port or 80), timeout=5).close()
-    except OSError:
-        raise WrongUsage(_unreachable(base_url)) from None
+    if is_loopback(base_url):
+        try:
+            create_connection((parts.hostname, parts.port or 80), timeout=5).close()
+        except OSError:
+            raise WrongUsage(_unreachable(base_url)) from None
 
 
 def _unreachable(base_url: str) -> str:
@@ -293,7 +282,7 @@ def _unreachable(base_url: str) -> str:
 _PACKAGES = ("oauthlib", "requests", "requests_oauthlib", "tweepy", "urllib3")
 
 
-def _is_harmless(record: logging.LogRecord) -> bool:
+def _is_at_least_info(record: logging.LogRecord) -> bool:
     return record.levelno >= logging.INFO
 
 
@@ -305,7 +294,7 @@ def silence() -> None:
     """
     for name in (*_PACKAGES, *logging.root.manager.loggerDict):
         if name.partition(".")[0] in _PACKAGES:
-            logging.getLogger(name).addFilter(_is_harmless)
+            logging.getLogger(name).addFilter(_is_at_least_info)
 
 
 silence()

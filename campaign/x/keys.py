@@ -1,7 +1,6 @@
 """The four keys of an X account, and the mistakes people make when copying them."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, field, fields
 
 from pydantic import SecretStr
@@ -9,7 +8,7 @@ from pydantic import SecretStr
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """OAuth 1.0a keys of one account, as the developer console shows them; the repr of it shows nothing."""
+    """OAuth 1.0a keys of one account, as the developer console shows them; its repr shows none of them."""
 
     consumer_key: SecretStr = field(repr=False)
     consumer_secret: SecretStr = field(repr=False)
@@ -25,43 +24,34 @@ _CONSUMER_KEY_LENGTH, _CONSUMER_SECRET_LENGTH = 25, 50
 
 
 def problems_of(keys: Keys) -> list[str]:
-    """Returns a sentence for everything by which the keys surely cannot work.
+    """Returns a sentence for every reason why the keys cannot work.
 
     Only certain mistakes are refused: X never promised the shape of a key.
     """
     values = {label: getattr(keys, name).get_secret_value() for name, label in _LABELS.items()}
-    confused = [_repeated(values), _token_elsewhere(values), _key_and_secret_swapped(values)]
-    return list(_unusable(values)) or [problem for problem in confused if problem]
-
-
-def _unusable(values: dict[str, str]) -> Iterator[str]:
+    unusable = [
+        f"The {label} is empty: copy it from the developer console."
+        if not value.strip()
+        else f"The {label} contains a space or a line break: copy it again from the developer console."
+        for label, value in values.items()
+        if not value.strip() or any(character.isspace() for character in value)
+    ]
+    if unusable:
+        return unusable
+    problems = list[str]()
+    labels = dict[str, str]()
     for label, value in values.items():
-        if not value.strip():
-            yield f"The {label} is empty: copy it from the developer console."
-        elif any(character.isspace() for character in value):
-            yield f"The {label} contains a space or a line break: copy it again from the developer console."
-
-
-def _repeated(values: dict[str, str]) -> str | None:
-    first_seen: dict[str, str] = {}
-    for label, value in values.items():
-        if value in first_seen:
-            return f"The {first_seen[value]} and the {label} are the same: copy both again from the developer console."
-        first_seen[value] = label
-    return None
-
-
-def _token_elsewhere(values: dict[str, str]) -> str | None:
-    if _ACCESS_TOKEN.fullmatch(values["access token"]):
-        return None
-    for label, value in values.items():
-        if _ACCESS_TOKEN.fullmatch(value):
-            return f"The {label} looks like an access token (digits, a hyphen, letters): the two are swapped."
-    return None
-
-
-def _key_and_secret_swapped(values: dict[str, str]) -> str | None:
+        if value in labels and not problems:
+            problems.append(
+                f"The {labels[value]} and the {label} are the same: copy both again from the developer console."
+            )
+        labels.setdefault(value, label)
+    tokens = [label for label, value in values.items() if _ACCESS_TOKEN.fullmatch(value)]
+    if tokens and "access token" not in tokens:
+        problems.append(f"The {tokens[0]} looks like an access token (digits, a hyphen, letters): the two are swapped.")
     lengths = len(values["consumer key"]), len(values["consumer secret"])
     if lengths == (_CONSUMER_SECRET_LENGTH, _CONSUMER_KEY_LENGTH):
-        return "The consumer key is as long as a consumer secret and the other way round: the two are swapped."
-    return None
+        problems.append(
+            "The consumer key is as long as a consumer secret and the other way round: the two are swapped."
+        )
+    return problems

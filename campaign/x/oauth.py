@@ -33,7 +33,7 @@ class AppKeys:
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """A sign-in under way: the person goes to `url`; `kept` is for that person's browser alone."""
+    """A sign-in under way: the person goes to `url`; `kept` is stored in that person's browser alone."""
 
     url: str = field(repr=False)
     kept: dict[str, str] = field(repr=False)
@@ -47,7 +47,7 @@ class Grant:
     access_token_secret: str = field(repr=False)
     """Empty with OAuth 2."""
     scopes: str
-    """As X granted them, with blanks between; `oauth1` with OAuth 1.0a, which knows none."""
+    """As X granted them, separated by blanks; `oauth1` with OAuth 1.0a, which has none."""
 
     def as_json(self) -> dict[str, str]:
         """Returns the grant for a store of secrets."""
@@ -83,11 +83,11 @@ _METHOD = "S256"
 
 
 class SignIn(ABC):
-    """How people sign in with one app. Every verb but `begin` with OAuth 2 calls X, and raises XError.
+    """Signing in with one app. Every verb but `begin` with OAuth 2 calls X, and raises XError.
 
-    Refused with reason `sign_in_over`: X takes the code or the token no more, because it came late or a second time,
-    or the person took it back. ServiceBlocked: the app cannot do this before its operator acts. Unsent and Uncertain:
-    X is away.
+    Refused with reason `sign_in_over`: X no longer accepts the code or the token, because it came late or a second
+    time, or the person revoked it. ServiceBlocked: the app cannot do this before its operator acts. Unsent and
+    Uncertain: X is not available.
     """
 
     def __init__(self, base_url: str) -> None:
@@ -103,18 +103,18 @@ class SignIn(ABC):
 
     @abstractmethod
     def revoke(self, grant: Grant) -> None:
-        """Makes the token worthless; one call, harmless when it is so already."""
+        """Revokes the token; one call, harmless when it is revoked already."""
 
     @abstractmethod
     def _as(self, grant: Grant) -> AuthBase:
-        """Returns what makes a call in the name of the person."""
+        """Returns the credentials that make a call in the name of the person."""
 
     def who(self, grant: Grant) -> Answer[Person]:
-        """Reads who granted it; one call, one user read."""
-        return self._me(grant, {}, _person)
+        """Reads the person who granted it; one call, one user read."""
+        return self._me(grant, {}, lambda reply: Person(*_names(reply.document()["data"])))
 
     def profile(self, grant: Grant) -> Answer[Profile]:
-        """Reads everything that X shows of the person; one call, one user read."""
+        """Reads the person's profile; one call, one user read."""
         fields = f"{_FIELDS},{_EMAIL}" if _EMAIL_SCOPE in grant.scopes.split() else _FIELDS
         return self._me(grant, {"user.fields": fields}, _profile)
 
@@ -127,7 +127,7 @@ class SignIn(ABC):
             receipts = blocked.receipts
         else:
             return Answer(reply.read(reader), (reply.receipt(prices.USER_READ, 1),))
-        # The keys of an account are another matter: here, one person's token is no longer valid.
+        # Here this is not about the keys of an account: one person's token is no longer valid.
         raise Refused(OVER, reason=SIGN_IN_OVER, receipts=receipts)
 
 
@@ -215,7 +215,8 @@ class _SignInOAuth2(SignIn):
 
     def complete(self, kept: Mapping[str, str], query: Mapping[str, str], callback_url: str) -> Grant:
         # X takes a code once and within 30 seconds.
-        if not _is_same(kept.get("state"), query.get("state")):
+        begun, returned = kept.get("state", ""), query.get("state", "")
+        if not begun or not secrets.compare_digest(begun.encode(), returned.encode()):
             raise NotOurs
         if query.get("error") == "access_denied":
             raise Declined
@@ -247,39 +248,26 @@ class _SignInOAuth2(SignIn):
         return Grant(token, "", scopes)
 
 
-def _is_same(begun: str | None, returned: str | None) -> bool:
-    return bool(begun and returned) and secrets.compare_digest(str(begun).encode(), str(returned).encode())
-
-
-def _person(reply: Reply) -> Person:
-    user = reply.document()["data"]
-    return Person(*_names(user))
+def _names(user: dict[str, Any]) -> tuple[str, str, str]:
+    return id_in(user, "id"), user["username"], user.get("name") or user["username"]
 
 
 def _profile(reply: Reply) -> Profile:
     user = reply.document()["data"]
     metrics = user.get("public_metrics") or {}
+    links = ((user.get("entities") or {}).get("url") or {}).get("urls") or [{}]
     return Profile(
         *_names(user),
         description=user.get("description") or None,
         location=user.get("location") or None,
-        website=_website(user),
+        # The address behind X's short link, where X shows it.
+        website=links[0].get("expanded_url") or user.get("url") or None,
         picture_url=user.get("profile_image_url") or None,
         verified=user.get("verified"),
         followers_count=metrics.get("followers_count"),
-        # X renamed it in August 2026, and which one comes is not written.
+        # X renamed it in August 2026.
         posts_count=metrics.get("post_count", metrics.get("tweet_count")),
         joined_x_at=datetime.fromisoformat(user["created_at"]) if user.get("created_at") else None,
         language=user.get("lang") or None,
         email=user.get(_EMAIL) or None,
     )
-
-
-def _names(user: dict[str, Any]) -> tuple[str, str, str]:
-    return id_in(user, "id"), user["username"], user.get("name") or user["username"]
-
-
-def _website(user: dict[str, Any]) -> str | None:
-    """Returns the address behind X's short link, where X shows it."""
-    links = ((user.get("entities") or {}).get("url") or {}).get("urls") or [{}]
-    return links[0].get("expanded_url") or user.get("url") or None

@@ -17,9 +17,9 @@ _SUBSCRIBERS = frozenset({"Premium", "PremiumPlus"})
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Who the keys belong to. `access_level` is X's word for the app's permission, None when X did not say.
+    """The account of the keys. `access_level` is the app's permission as X names it, None when X did not.
 
-    `subscription` is X's word for what the account pays for, "Premium" or "PremiumPlus" among it; None for nothing.
+    `subscription` is the paid subscription as X names it, such as "Premium" or "PremiumPlus"; None without one.
     """
 
     user_id: str
@@ -32,7 +32,7 @@ class Account:
 
     @property
     def longest_post(self) -> int:
-        """How long a post may be, in X's weighted characters (docs.x.com: counting-characters, changelog Aug 2024)."""
+        """Returns the most weighted characters of a post (docs.x.com: counting-characters, changelog Aug 2024)."""
         return _LONGEST_OF_SUBSCRIBERS if self.subscription in _SUBSCRIBERS else _LONGEST
 
 
@@ -41,7 +41,7 @@ __all__ = ["Window", "WindowName", "opens_at"]
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """What X said of one limit window of one endpoint: `remaining` of `limit` calls until `reset_at`."""
+    """One limit window of one endpoint as X reported it: `remaining` of `limit` calls until `reset_at`."""
 
     name: WindowName
     limit: int
@@ -50,7 +50,7 @@ class Window:
 
 
 def opens_at(windows: Iterable[Window], now: datetime) -> datetime | None:
-    """The moment from which every window allows a call again; None when all of them allow one now."""
+    """Returns the moment from which every window allows a call again; None when all of them allow one now."""
     closed = [window.reset_at for window in windows if window.remaining <= 0 and window.reset_at > now]
     return max(closed, default=None)
 
@@ -67,7 +67,7 @@ class Follower(NamedTuple):
     followers_count: int | None = None
     verified: bool | None = None
     location: str | None = None
-    """Where the person says to be, in any words."""
+    """Free text of the person."""
     receives_messages: bool | None = None
     """Whether the person takes direct messages of the account that reads the list; None when X does not say."""
 
@@ -81,7 +81,7 @@ class FollowerPage:
 
 
 class ReplySettings(StrEnum):
-    """Who may answer a post (docs.x.com/x-api/posts/create-post, `reply_settings`); everybody when none is set."""
+    """The people who may answer a post (docs.x.com/x-api/posts/create-post, `reply_settings`); all when none is set."""
 
     FOLLOWING = "following"
     MENTIONED = "mentionedUsers"
@@ -99,7 +99,7 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class NewPost:
-    """Everything that X is told of one post; `reply_to` is the X id of the post it answers."""
+    """A post to be published; `reply_to` is the X id of the post it answers."""
 
     text: str
     media_ids: tuple[str, ...] = ()
@@ -122,7 +122,7 @@ class OwnPost:
 
 
 class MediaKind(StrEnum):
-    """What X does with a file: at most four images, or one of the others, in a post."""
+    """The kind of a file: a post takes at most four images, or one of the others."""
 
     IMAGE = "tweet_image"
     GIF = "tweet_gif"
@@ -131,7 +131,7 @@ class MediaKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class MediaFile:
-    """A file to be uploaded: its type as in `image/png`, and what it shows for those who cannot see it."""
+    """A file to be uploaded: its type as in `image/png`, and the alternative text for people who cannot see it."""
 
     path: str
     media_type: str
@@ -142,7 +142,7 @@ class MediaFile:
 
     @property
     def category(self) -> str:
-        """X's media_category: tweet_image, dm_video."""
+        """Returns X's media_category: tweet_image, dm_video."""
         return self.kind.value.replace("tweet", "dm") if self.for_messages else self.kind.value
 
 
@@ -162,7 +162,7 @@ _EPOCH_MS = 1_288_834_974_657
 
 @dataclass(frozen=True, slots=True)
 class NewMessage:
-    """Everything that X is told of one message: to whom (X user id), and at most one file."""
+    """A direct message to one X user id, with at most one file."""
 
     recipient: str
     text: str
@@ -182,21 +182,21 @@ class MessageEvent:
 
 @dataclass(frozen=True, slots=True)
 class MessageEvents:
-    """Events, newest first; `is_complete` says that none after the one asked for is left out."""
+    """Events, newest first; `is_complete` is True when no event after the requested one is missing."""
 
     events: Sequence[MessageEvent]
     is_complete: bool
 
 
 def first_id_at(moment: datetime) -> str:
-    """The lowest id that X may give to what happens from this moment on."""
+    """Returns the lowest id that X may assign from this moment on."""
     milliseconds = int(moment.astimezone(UTC).timestamp() * 1000) - _EPOCH_MS
     return str(max(0, milliseconds) << 22)
 
 
 @dataclass(frozen=True, slots=True)
 class PostCounts:
-    """The figures of one post at the moment they were read; None is what X did not tell."""
+    """The figures of one post at the moment they were read; None where X sent none."""
 
     x_id: str
     reposts: int | None = None
@@ -206,12 +206,12 @@ class PostCounts:
     bookmarks: int | None = None
     impressions: int | None = None
     link_visits: int | None = None
-    """Told to the author alone, for posts of the last 30 days."""
+    """Visible to the author only, for posts of the last 30 days."""
 
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Who signed in."""
+    """A person who signed in."""
 
     external_id: str
     """X user id."""
@@ -221,7 +221,7 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """Everything X tells of somebody who signed in; None is what X did not tell. Texts are as the person wrote them."""
+    """The profile of a person who signed in, texts as written there; None where X sent nothing."""
 
     external_id: str
     username: str
@@ -229,7 +229,7 @@ class Profile:
     description: str | None = None
     location: str | None = None
     website: str | None = None
-    """The address itself, where X tells it, and not the short link to it."""
+    """The full address where X shows it, else the short link."""
     picture_url: str | None = None
     verified: bool | None = None
     followers_count: int | None = None
@@ -237,7 +237,7 @@ class Profile:
     joined_x_at: datetime | None = None
     language: str | None = None
     email: str | None = None
-    """Only when the person granted it; X has confirmed it."""
+    """Confirmed by X; present only when the person granted it."""
 
 
 T = TypeVar("T")
@@ -245,7 +245,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What X asks for one resource, in US dollars, and where and when that was written."""
+    """X's price of one resource in US dollars, with its source and date."""
 
     item: str
     usd: Decimal
@@ -264,13 +264,13 @@ class Receipt:
 
     @property
     def usd(self) -> Decimal:
-        """What the call cost in US dollars."""
+        """Returns the cost of the call in US dollars."""
         return self.price.usd * self.resources
 
 
 @dataclass(frozen=True, slots=True)
 class Answer(Generic[T]):
-    """What X answered, and the receipts of the calls it took."""
+    """The value that X returned, and the receipts of the calls."""
 
     value: T
     receipts: tuple[Receipt, ...]
@@ -283,7 +283,7 @@ _HANDLE = re.compile(r"[A-Za-z0-9_]{1,15}")
 
 
 def check_handle(text: str) -> str:
-    """Return the handle as given; raises WrongUsage in one sentence when X cannot know it."""
+    """Returns the handle unchanged; raises WrongUsage when no X account can have it."""
     if _HANDLE.fullmatch(text):
         return text
     if text.startswith("@") and _HANDLE.fullmatch(text[1:]):
@@ -295,9 +295,9 @@ def check_handle(text: str) -> str:
     )
 
 
-#: With such keys X lets nobody read or write messages.
+#: Keys with these permissions can neither read nor write messages.
 NO_MESSAGES = frozenset({"read", "read-write"})
 
 
-#: X's clock and ours may differ by as much; what was posted that little before an attempt may still be its doing.
+#: The most by which X's clock and ours may differ: a post that is so little older than an attempt may come from it.
 CLOCK_SKEW = timedelta(minutes=2)

@@ -176,7 +176,7 @@ class GatewayV1(Uploads):
     def post_counts(self, ids: Sequence[str]) -> Answer[list[PostCounts]]:
         """Reads the figures of these posts; one call. With `map`, X names those that are gone, too."""
         if not 1 <= len(ids) <= self.longest_lookup:
-            raise ValueError(f"X tells of 1 to {self.longest_lookup} posts at once")
+            raise ValueError(f"a look-up takes 1 to {self.longest_lookup} posts")
         reply: Reply = self._client.lookup_statuses(ids, map="true", trim_user="true", include_entities="false")
         found = reply.read(_counted)
         counted = [found[x_id] if x_id in found else PostCounts(x_id) for x_id in ids]

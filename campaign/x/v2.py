@@ -78,7 +78,24 @@ class GatewayV2(Uploads):
         reply: Reply = self._client.get_users_followers(
             user_id, max_results=page_size, pagination_token=token, user_fields=fields
         )
-        page = reply.read(_follower_page)
+
+        def read(reply: Reply) -> FollowerPage:
+            users, next_token = _page(reply)
+            followers = [
+                Follower(
+                    str(user["id"]),
+                    user.get("username"),
+                    user.get("name"),
+                    (user.get("public_metrics") or {}).get("followers_count"),
+                    user.get("verified"),
+                    user.get("location"),
+                    user.get("receives_your_dm"),
+                )
+                for user in users
+            ]
+            return FollowerPage(followers, next_token)
+
+        page = reply.read(read)
         return Answer(page, (reply.receipt(self.follower_price, len(page.followers)),))
 
     def post_price(self, *, has_link: bool) -> Price:
@@ -87,7 +104,16 @@ class GatewayV2(Uploads):
 
     def publish(self, post: NewPost, price: Price | None = None) -> Answer[str]:
         """Publishes a post and returns X's id; one call. tweepy's `create_tweet` knows no paid partnership."""
-        reply = self._client.request("POST", "/2/tweets", json=_body(post))
+        content = {
+            "text": post.text,
+            "reply": post.reply_to and {"in_reply_to_tweet_id": post.reply_to},
+            "media": post.media_ids and {"media_ids": list(post.media_ids)},
+            "poll": post.poll and {"options": list(post.poll.options), "duration_minutes": post.poll.minutes},
+            "reply_settings": post.reply_settings and post.reply_settings.value,
+            "paid_partnership": post.paid_partnership,
+        }
+        body = {name: value for name, value in content.items() if value}
+        reply = self._client.request("POST", "/2/tweets", json=body)
         x_id = reply.read(lambda answer: id_in(answer.document()["data"], "id"))
         return Answer(x_id, (reply.receipt(price or self.post_price(has_link=True), 1),))
 
@@ -103,7 +129,17 @@ class GatewayV2(Uploads):
             if refused.reason not in GONE:
                 raise
             return Answer(False, tuple(refused.receipts))
-        deleted = reply.read(_deleted)
+
+        def read(reply: Reply) -> bool:
+            data = reply.document().get("data")
+            if not data and "resource-not-found" in facts_of(reply.status, reply.body).kinds:
+                return False
+            deleted = data["deleted"]
+            if not isinstance(deleted, bool):
+                raise TypeError("deleted")
+            return deleted
+
+        deleted = reply.read(read)
         price = self.deletion_price if deleted else prices.NOT_CHARGED
         return Answer(deleted, (reply.receipt(price, int(deleted)),))
 
@@ -144,7 +180,7 @@ class GatewayV2(Uploads):
         X does not show such a post at all when those figures are asked for and it is older than 30 days.
         """
         if not 1 <= len(ids) <= self.longest_lookup:
-            raise ValueError(f"X tells of 1 to {self.longest_lookup} posts at once")
+            raise ValueError(f"a look-up takes 1 to {self.longest_lookup} posts")
         receipts: list[Receipt] = []
         found, problems = self._look_up(_COUNTS, list(ids), receipts)
         if withheld := [x_id for x_id in problems if problems[x_id] == "not-authorized-for-field"]:
@@ -248,46 +284,6 @@ def _page(reply: Reply) -> tuple[list[dict[str, Any]], str | None]:
     if shown is None and (document.get("errors") or meta["result_count"] != 0):
         raise KeyError("data")
     return shown or [], meta.get("next_token") or None
-
-
-def _follower_page(reply: Reply) -> FollowerPage:
-    users, next_token = _page(reply)
-    followers = [
-        Follower(
-            str(user["id"]),
-            user.get("username"),
-            user.get("name"),
-            (user.get("public_metrics") or {}).get("followers_count"),
-            user.get("verified"),
-            user.get("location"),
-            user.get("receives_your_dm"),
-        )
-        for user in users
-    ]
-    return FollowerPage(followers, next_token)
-
-
-def _body(post: NewPost) -> dict[str, Any]:
-    """Returns the JSON of X's CreatePostsRequest, without what is not set."""
-    body = {
-        "text": post.text,
-        "reply": post.reply_to and {"in_reply_to_tweet_id": post.reply_to},
-        "media": post.media_ids and {"media_ids": list(post.media_ids)},
-        "poll": post.poll and {"options": list(post.poll.options), "duration_minutes": post.poll.minutes},
-        "reply_settings": post.reply_settings and post.reply_settings.value,
-        "paid_partnership": post.paid_partnership,
-    }
-    return {name: value for name, value in body.items() if value}
-
-
-def _deleted(reply: Reply) -> bool:
-    data = reply.document().get("data")
-    if not data and "resource-not-found" in facts_of(reply.status, reply.body).kinds:
-        return False
-    deleted = data["deleted"]
-    if not isinstance(deleted, bool):
-        raise TypeError("deleted")
-    return deleted
 
 
 def counts_of(shown: dict[str, Any]) -> PostCounts:

@@ -133,7 +133,7 @@ def test_everything_that_is_wrong_with_a_form_is_one_problem(client: SyncPrefect
 
     [problem] = connected_services().problems
     assert problem.startswith("The service saved as 'acme' cannot be used: ")
-    for words in ("Label", "Frequency cap", "The time zone 'Brussels' is not known"):
+    for words in ("Label", "Frequency cap", "Unknown time zone 'Brussels'"):
         assert words in problem
     assert connected_services().services == []
 

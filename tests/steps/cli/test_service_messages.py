@@ -73,8 +73,8 @@ def test_an_edit_changes_what_is_given_and_empties_what_is_given_empty(connect: 
         ("--frequency-cap", "-1", "'--frequency-cap'"),
         ("--frequency-cap", "10001", "Frequency cap cannot be '10001'"),
         ("--frequency-days", "0", "'--frequency-days'"),
-        ("--quiet-hours", "at night", "The quiet hours 'at night' cannot be read"),
-        ("--timezone", "Brussels", "The time zone 'Brussels' is not known"),
+        ("--quiet-hours", "at night", "Invalid quiet hours 'at night'"),
+        ("--timezone", "Brussels", "Unknown time zone 'Brussels'"),
         ("--daily-limit", "-5", "'--daily-limit'"),
     ],
 )

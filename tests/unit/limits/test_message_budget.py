@@ -39,7 +39,7 @@ def test_what_was_tried_counts_until_it_is_a_quarter_of_an_hour_ago() -> None:
     own = [NOW - number * A_MINUTE for number in range(20)]
     assert allowed(own=own[10:]) == Allowance(10)
     assert allowed(own=own) == Allowance(
-        0, NOW + A_MINUTE, "X takes 15 messages of an account in 15 minutes, and they are used up for now."
+        0, NOW + A_MINUTE, "X allows 15 messages of an account in 15 minutes, and they are used up for now."
     )
 
 
@@ -79,7 +79,7 @@ def test_the_service_may_allow_itself_less_than_x_does() -> None:
     assert allowed(daily_limit=5, own=[NOW - timedelta(hours=3)] * 5) == Allowance(
         0,
         NOW + timedelta(hours=21),
-        "The service sends 5 messages at most in 24 hours, its own limit, and it has for now.",
+        "The service's own limit of 5 messages in 24 hours is reached.",
     )
 
 

@@ -104,14 +104,14 @@ def test_quiet_hours_are_kept_in_one_form_that_fits_the_column(written: str) -> 
         ("frequency_cap", 1.5, "Frequency cap cannot be '1.5'"),
         ("frequency_days", 0, "Days of the frequency cap cannot be '0'"),
         ("frequency_days", 2**31, "Days of the frequency cap cannot be"),
-        ("quiet_hours", "at night", "The quiet hours 'at night' cannot be read"),
-        ("quiet_hours", "25:00-08:00", "The quiet hours '25:00-08:00' name no time"),
-        ("quiet_hours", "22:00-22:00", "The quiet hours '22:00-22:00' end when they begin"),
-        ("timezone", "Brussels", "The time zone 'Brussels' is not known"),
-        ("timezone", "../etc/passwd", "The time zone '../etc/passwd' is not known"),
+        ("quiet_hours", "at night", "Invalid quiet hours 'at night'"),
+        ("quiet_hours", "25:00-08:00", "Invalid quiet hours '25:00-08:00'"),
+        ("quiet_hours", "22:00-22:00", "Invalid quiet hours '22:00-22:00': they end when they begin"),
+        ("timezone", "Brussels", "Unknown time zone 'Brussels'"),
+        ("timezone", "../etc/passwd", "Unknown time zone '../etc/passwd'"),
         ("daily_limit", 2**31, "Daily limit cannot be"),
         ("join_purpose", "x" * 1001, "Purpose of sharing cannot be"),
-        ("reconciliation", "email, phone", "A contact cannot be found by 'phone'"),
+        ("reconciliation", "email, phone", "Invalid reconciliation key 'phone'"),
         ("consumer_key", "", "The consumer key is empty"),
         ("access_token", None, "Access token is missing"),
         ("access_token", 7, "Access token is not a text"),
@@ -133,7 +133,7 @@ def test_all_problems_are_in_one_message_by_the_labels_of_the_form() -> None:
         "Consumer secret is missing",
     ):
         assert words in str(refused.value)
-    for words in ("Access token secret is missing", "Frequency cap cannot be '-1'", "The time zone 'Brussels'"):
+    for words in ("Access token secret is missing", "Frequency cap cannot be '-1'", "Unknown time zone 'Brussels'"):
         assert words in str(refused.value)
 
 

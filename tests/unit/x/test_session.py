@@ -106,7 +106,7 @@ def test_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
 def test_certificates_that_are_not_there_are_missed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", "/no/such.pem")
-    with pytest.raises(WrongUsage, match=r"no certificates at /no/such\.pem"):
+    with pytest.raises(WrongUsage, match=r"Certificates not found at /no/such\.pem"):
         Session("https://api.x.com")
 
 
