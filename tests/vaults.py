@@ -26,13 +26,13 @@ SAVER = """
 import sys
 from campaign.db import vault
 from campaign.errors import WrongUsage
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from models import SecretKind
 from tests.factories import NOW
 print("ready", flush=True)
 sys.stdin.readline()
 try:
-    with writing() as session:
+    with transaction() as session:
         vault.save(session, SecretKind.SERVICE_KEYS, int(sys.argv[1]), {"number": sys.argv[1]}, NOW)
 except WrongUsage as error:
     sys.exit(str(error))

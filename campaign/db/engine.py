@@ -1,4 +1,4 @@
-"""The database: one engine per address, transactions, and its schema."""
+"""The database: its engine, sessions and transactions, and the migrations."""
 
 import re
 from collections.abc import Iterator
@@ -6,10 +6,11 @@ from contextlib import contextmanager
 from copy import copy
 from functools import lru_cache
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event, inspect, text
-from sqlalchemy.engine import URL, Connection, make_url
+from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlmodel import Session
 
@@ -19,51 +20,16 @@ from campaign.settings import ROOT, load_settings
 if TYPE_CHECKING:
     from alembic.config import Config
 
-#: How long a write waits for the one before it: SQLite takes one writer at a time.
+#: Seconds that a write waits for the one before it: SQLite allows one writer at a time.
 BUSY_SECONDS = 60
-#: A revision, or the one before it, in a file of `migrations/versions`.
 _REVISION = re.compile(r'^(revision|down_revision) = "(\w+)"$', re.MULTILINE)
 
 
-def _address(text: str) -> URL:
-    try:
-        url = make_url(text)
-    except (ArgumentError, ValueError):
-        raise WrongUsage(
-            "CAMPAIGN_DATABASE_URL is no database address; write sqlite:///FILE or postgresql://…"
-        ) from None
-    if url.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
-        return url.set(drivername="postgresql+psycopg")
-    if url.drivername in {"sqlite", "sqlite+pysqlite"}:
-        if url.database in {None, "", ":memory:"}:
-            raise WrongUsage("CAMPAIGN_DATABASE_URL names no file; write sqlite:///FILE.")
-        return url
-    raise WrongUsage(f"CAMPAIGN_DATABASE_URL names a {url.drivername} database; use sqlite:///FILE or postgresql://….")
-
-
-def _configure_sqlite(connection: Any, _record: Any) -> None:
-    # The driver's own transaction handling would begin too late and as a reader; `_begin` does it.
-    connection.isolation_level = None
-    # Ids come in no order, so a page of followers touches the whole index: checkpointing after every 256 MB instead
-    # of every 4 MB writes each part of it once instead of many times (almost twice as fast at a million).
-    # A page of followers is one statement, whose undo log SQLite would otherwise write to a file.
-    connection.create_function("lowered", 1, _in_small_letters, deterministic=True)
-    connection.executescript(
-        "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
-        "PRAGMA cache_size=-20000; PRAGMA wal_autocheckpoint=65536; PRAGMA temp_store=MEMORY;"
-    )
-
-
-def _in_small_letters(text: object) -> str | None:
-    """Does what `lower` of SQLite does for A to Z only."""
-    return None if text is None else str(text).lower()
-
-
 def _begin_with(dialect: Any, *, writes: bool, durable: bool) -> None:
-    """Begins the transactions of a dialect of SQLite like this; as an event it would make every statement slower."""
-    # A call to X cannot be taken back: what was noted of it survives a power failure, unlike a page that is read again.
+    """Sets how a dialect of SQLite begins transactions; an event would make every statement slower."""
+    # A call to X cannot be undone: its record survives a power failure, unlike a page that can be read again.
     synchronous = f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}"
-    # A reader that turns into a writer is refused at once, however long it would wait: writers say so at the start.
+    # SQLite refuses a reader that turns into a writer at once, without waiting: writers declare it at the start.
     begin = "BEGIN IMMEDIATE" if writes else "BEGIN"
 
     def do_begin(connection: Any) -> None:
@@ -74,37 +40,60 @@ def _begin_with(dialect: Any, *, writes: bool, durable: bool) -> None:
     dialect.do_begin = do_begin
 
 
+def _configure_sqlite(connection: Any, _record: Any) -> None:
+    # The driver's own transaction handling would begin too late and as a reader; `_begin_with` replaces it.
+    connection.isolation_level = None
+    # SQLite's own `lower` changes A to Z only.
+    connection.create_function(
+        "lowered", 1, lambda text: None if text is None else str(text).lower(), deterministic=True
+    )
+    # Ids come in no order, so a page of followers touches the whole index: checkpointing after every 256 MB instead
+    # of every 4 MB writes each part of it once instead of many times (almost twice as fast at a million).
+    # A page of followers is one statement, whose undo log SQLite would otherwise write to a file.
+    connection.executescript(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+        "PRAGMA cache_size=-20000; PRAGMA wal_autocheckpoint=65536; PRAGMA temp_store=MEMORY;"
+    )
+
+
 @lru_cache
-def _engine(text: str) -> Engine:
-    url = _address(text)
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url, pool_size=10, max_overflow=20, connect_args={"connect_timeout": 10})
-    _writable(Path(url.database or "").parent)
-    engine = create_engine(url, pool_size=10, max_overflow=20, connect_args={"timeout": BUSY_SECONDS})
-    event.listen(engine, "connect", _configure_sqlite)
-    _begin_with(engine.dialect, writes=False, durable=False)
-    return engine
-
-
-def _writable(folder: Path) -> None:
+def _open(address: str) -> Engine:
+    try:
+        url = make_url(address)
+    except (ArgumentError, ValueError):
+        raise WrongUsage("Invalid CAMPAIGN_DATABASE_URL. Write sqlite:///FILE or postgresql://….") from None
+    # Values of rows are personal data: they must not reach an error, and with it a log or a state of Prefect.
+    options: dict[str, Any] = {"pool_size": 10, "max_overflow": 20, "hide_parameters": True}
+    if url.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
+        return create_engine(url.set(drivername="postgresql+psycopg"), connect_args={"connect_timeout": 10}, **options)
+    if url.drivername not in {"sqlite", "sqlite+pysqlite"}:
+        raise WrongUsage(
+            f"CAMPAIGN_DATABASE_URL names a {url.drivername} database; use sqlite:///FILE or postgresql://…."
+        )
+    if not url.database or url.database == ":memory:":
+        raise WrongUsage("CAMPAIGN_DATABASE_URL names no file; write sqlite:///FILE.")
+    folder = Path(url.database).parent
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink(missing_ok=True)  # two processes may look at once
+        with TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         raise WrongUsage(
             f"{folder} cannot be written to ({error.strerror}); set CAMPAIGN_HOME to a folder that can."
         ) from None
+    sqlite = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, **options)
+    event.listen(sqlite, "connect", _configure_sqlite)
+    _begin_with(sqlite.dialect, writes=False, durable=False)
+    return sqlite
 
 
 def engine() -> Engine:
-    """Open the database that the settings name; raises WrongUsage when its address cannot be used."""
-    return _engine(load_settings().database_url)
+    """Opens the database that the settings name; raises WrongUsage when its address cannot be used."""
+    return _open(load_settings().database_url)
 
 
 def check_reachable() -> None:
-    """Connect once; raises WrongUsage, without the password, when nothing answers."""
+    """Connects once; raises WrongUsage, without the password, when the database cannot be reached."""
     try:
         with engine().connect():
             pass
@@ -117,8 +106,8 @@ def check_reachable() -> None:
 
 @contextmanager
 def read_session() -> Iterator[Session]:
-    """Give a session to read with; raises NotPossible when the database is gone."""
-    with said_plainly(), Session(engine(), expire_on_commit=False) as session:
+    """Opens a session to read with; raises NotPossible when the connection is lost."""
+    with translated_errors(), Session(engine(), expire_on_commit=False) as session:
         yield session
 
 
@@ -134,12 +123,12 @@ def _writer(database: Engine, *, durable: bool = False) -> Engine:
 
 @contextmanager
 def transaction(*, durable: bool = False) -> Iterator[Session]:
-    """One step, one transaction: committed at the end, rolled back when anything goes wrong.
+    """Opens a session that commits at its end, or rolls back after an error.
 
-    `durable` is for the delivery log: what is committed survives a power failure on SQLite too.
+    `durable` is for the delivery log: on SQLite too, the commit survives a power failure.
     """
     with (
-        said_plainly(),
+        translated_errors(),
         Session(_writer(engine(), durable=durable), expire_on_commit=False) as session,
         session.begin(),
     ):
@@ -147,12 +136,14 @@ def transaction(*, durable: bool = False) -> Iterator[Session]:
 
 
 @contextmanager
-def said_plainly() -> Iterator[None]:
-    """Turn the loss of the database into one sentence."""
+def translated_errors() -> Iterator[None]:
+    """Raises NotPossible, in one sentence, when the connection to the database is lost."""
     try:
         yield
     except OperationalError as error:
-        raise NotPossible(f"The database does not go on ({_reason(error)}); run again when it does.") from None
+        raise NotPossible(
+            f"Lost the database connection ({_reason(error)}). Run the command again once it is available."
+        ) from None
 
 
 def _reason(error: DBAPIError) -> str:
@@ -216,9 +207,9 @@ def downgrade(database: Engine, revision: str = "base") -> None:
 
 
 def make_ready() -> None:
-    """Make sure that the schema is the one this code knows: SQLite is migrated by itself, PostgreSQL is refused.
+    """Migrates a SQLite database to the newest schema; raises WrongUsage where PostgreSQL has another one.
 
-    A PostgreSQL database has other users, so changing its tables is an operator's decision.
+    A PostgreSQL database has other users, so migrating it is an operator's decision.
     """
     check_reachable()
     with engine().connect() as connection:

@@ -1,4 +1,4 @@
-"""One process at a time: a claim that the operating system or the database gives back when its holder dies."""
+"""Claims of one process at a time, which the operating system or the database releases when the process dies."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -8,12 +8,12 @@ from filelock import FileLock, Timeout
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from campaign.db.engine import engine, said_plainly
+from campaign.db.engine import engine, translated_errors
 from campaign.errors import AlreadyRunning
 
 
 class Claim(Enum):
-    """What is held: the first number of its advisory locks (the second is the service), and its word."""
+    """What is claimed: the first number of its advisory locks (the second is the service), and its verb."""
 
     FOLLOWERS = 0x63616D70, "synchronised"
     POSTS = 0x63616D71, "posted to"
@@ -26,7 +26,7 @@ class Claim(Enum):
 
 @contextmanager
 def claim(service_id: int, name: str, what: Claim = Claim.FOLLOWERS) -> Iterator[None]:
-    """Hold a part of a service for this process; raises AlreadyRunning when another one holds it."""
+    """Claims a part of a service for this process; raises AlreadyRunning when another one has it."""
     on_sqlite = engine().dialect.name == "sqlite"
     with (_claim_on_sqlite if on_sqlite else _claim_on_postgresql)(service_id, what) as is_mine:
         if not is_mine:
@@ -38,8 +38,8 @@ def claim(service_id: int, name: str, what: Claim = Claim.FOLLOWERS) -> Iterator
 
 @contextmanager
 def _claim_on_sqlite(service_id: int, what: Claim) -> Iterator[bool]:
-    held = "service" if what is Claim.FOLLOWERS else what.name.lower()
-    lock = FileLock(f"{engine().url.database}.{held}-{service_id}.lock")
+    name = "service" if what is Claim.FOLLOWERS else what.name.lower()
+    lock = FileLock(f"{engine().url.database}.{name}-{service_id}.lock")
     try:
         lock.acquire(timeout=0)
     except Timeout:
@@ -54,14 +54,14 @@ def _claim_on_sqlite(service_id: int, what: Claim) -> Iterator[bool]:
 @contextmanager
 def _claim_on_postgresql(service_id: int, what: Claim) -> Iterator[bool]:
     # Autocommit: the lock belongs to the session, and a transaction kept open would hold back vacuum for hours.
-    with said_plainly():
+    with translated_errors():
         opened = engine().connect().execution_options(isolation_level="AUTOCOMMIT")
     with opened as connection:
-        given = {"locks": what.value[0], "service_id": service_id}
-        is_mine = connection.scalar(text("SELECT pg_try_advisory_lock(:locks, CAST(:service_id AS int))"), given)
+        parameters = {"locks": what.value[0], "service_id": service_id}
+        is_mine = connection.scalar(text("SELECT pg_try_advisory_lock(:locks, CAST(:service_id AS int))"), parameters)
         try:
             yield bool(is_mine)
         finally:
-            # A connection that broke has given the lock back already, and what broke it is told by somebody else.
+            # A lost connection has released the lock already, and its error is raised by the statement that lost it.
             with suppress(DBAPIError):
-                connection.execute(text("SELECT pg_advisory_unlock(:locks, CAST(:service_id AS int))"), given)
+                connection.execute(text("SELECT pg_advisory_unlock(:locks, CAST(:service_id AS int))"), parameters)

@@ -1,7 +1,8 @@
-"""Keys in small files of the home, and texts that are signed with them."""
+"""Keys in files of the home, and texts that are signed with them."""
 
 import os
 import secrets
+from contextlib import suppress
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
@@ -14,41 +15,34 @@ from campaign.settings import load_settings
 
 
 def write_once(path: Path, text: str) -> str:
-    """Write a file that appears complete or not at all, unless it is there already; return what it holds.
+    """Writes a file, complete or not at all, unless it exists already; returns the text of the file.
 
-    Only its owner may read it. Raises WrongUsage where nothing can be written.
+    Only its owner may read it. Raises WrongUsage where it cannot be written.
     """
     try:
-        return _written_once(path, text)
+        if not path.exists():
+            draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
+            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            with suppress(FileExistsError):
+                os.link(draft, path)
+            draft.unlink()
+        return path.read_text().strip()
     except OSError as error:
         raise WrongUsage(
             f"{path} cannot be written ({error.strerror}); set CAMPAIGN_HOME to a folder that can."
         ) from None
 
 
-def _written_once(path: Path, text: str) -> str:
-    if not path.exists():
-        draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return path.read_text().strip()
-
-
 def sign(purpose: str, content: Any) -> str:
-    """A text for an address that holds `content`, plain JSON that anybody can read and nobody can change."""
+    """Signs `content` as a text for a URL, which can be read, but not changed, without the key."""
     return str(URLSafeSerializer(_key(), salt=purpose).dumps(content))
 
 
 def signed(purpose: str, text: str) -> Any | None:
-    """What `sign` was given for the same purpose; None when the text is none of ours."""
+    """Returns the content that `sign` received for the same purpose; None when the signature is invalid."""
     try:
         return URLSafeSerializer(_key(), salt=purpose).loads(text)
     except BadData:
@@ -56,12 +50,12 @@ def signed(purpose: str, text: str) -> Any | None:
 
 
 def sign_for_a_while(purpose: str, content: Any) -> str:
-    """Like `sign`, with the time in it."""
+    """Signs like `sign`, with the time."""
     return str(URLSafeTimedSerializer(_key(), salt=purpose).dumps(content))
 
 
 def signed_within(purpose: str, text: str, seconds: int) -> Any | None:
-    """What `sign_for_a_while` was given, unless that is longer ago than so many seconds; None for all others."""
+    """Returns the content that `sign_for_a_while` received; None when the signature is invalid or too old."""
     try:
         return URLSafeTimedSerializer(_key(), salt=purpose).loads(text, max_age=seconds)
     except BadData:
@@ -69,7 +63,7 @@ def signed_within(purpose: str, text: str, seconds: int) -> Any | None:
 
 
 def mark_of(external_id: str) -> str:
-    """The keyed hash by which somebody who was erased is recognised."""
+    """Computes the keyed hash by which an erased person is recognised."""
     return blake2b(external_id.encode(), key=_key().encode()[:64], person=b"erased", digest_size=32).hexdigest()
 
 

@@ -53,7 +53,8 @@ _Row = tuple[str, int, str]
 
 def save(session: Session, kind: SecretKind, owner_id: int, values: Mapping[str, str], now: datetime) -> None:
     """Encrypts a secret and writes it over the one that is there; raises WrongUsage when the key is lost."""
-    fernet = _lock_to_write(session, now)
+    row = _lock(session) or _begin(session, now)
+    fernet = _check(_fernet(_load_keys()), row)
     session.execute(_SAVE, _encrypt(fernet, kind, owner_id, values, now))
 
 
@@ -66,8 +67,8 @@ def read(session: Session, kind: SecretKind, owner_id: int) -> dict[str, str] | 
         values = _decrypt(_fernet(_load_keys()), kind, owner_id, token)
         if values is not None:
             return values
-        # A rotation may have ended after the token was read, or after this session began, which SQLite shows the
-        # rows of that moment.
+        # A rotation may have ended after the token was read, or after this session began: SQLite shows a session the
+        # rows as they were at its beginning.
         with read_session() as fresh:
             token = _token(fresh, kind, owner_id)
     if kind is not SecretKind.KEY_CHECK:
@@ -82,7 +83,7 @@ def delete(session: Session, kind: SecretKind, owner_id: int) -> None:
 
 
 def list_owners(session: Session, kind: SecretKind) -> list[int]:
-    """Lists who has a secret of this kind, without decrypting any."""
+    """Lists the owners of secrets of this kind, without decrypting any."""
     return list(session.exec(select(Secret.owner_id).where(Secret.kind == kind).order_by(col(Secret.owner_id))))
 
 
@@ -106,49 +107,36 @@ def rotate_key(now: datetime) -> int:
     """
     # Durable: after a power failure the database must not need the keys that are dropped below.
     with transaction(durable=True) as session:
-        count = _encrypt_all_again(session, now)
+        first = _lock(session, alone=True)
+        if first is None:
+            return 0
+        keys = _load_keys()
+        decrypting = _check(_fernet(keys), first)
+        if not _is_key_given():
+            keys = [_make_key(), *keys]
+        encrypting = _fernet(keys)
+        rows = []
+        for kind, owner_id, token in session.exec(_ROWS):
+            values = _decrypt(decrypting, kind, owner_id, token)
+            if values is None:
+                raise _unreadable(kind, owner_id)
+            rows.append(_encrypt(encrypting, kind, owner_id, values, now))
+        if not _is_key_given():
+            _replace_key_file(keys)
+        session.execute(_ENCRYPT_AGAIN, rows)
     if not _is_key_given():
-        with transaction() as session:
-            _drop_unused_keys(session)
-    return count
-
-
-def _encrypt_all_again(session: Session, now: datetime) -> int:
-    row = _lock(session, alone=True)
-    if row is None:
-        return 0
-    keys = _load_keys()
-    decrypting = _check(_fernet(keys), row)
-    if not _is_key_given():
-        keys = [_make_key(), *keys]
-    encrypting = _fernet(keys)
-    rows = []
-    for kind, owner_id, token in session.exec(_ROWS):
-        values = _decrypt(decrypting, kind, owner_id, token)
-        if values is None:
-            raise _unreadable(kind, owner_id)
-        rows.append(_encrypt(encrypting, kind, owner_id, values, now))
-    if not _is_key_given():
-        _replace_key_file(keys)
-    session.execute(_ENCRYPT_AGAIN, rows)
+        _drop_unused_keys()
     return sum(row["kind"] != SecretKind.KEY_CHECK for row in rows)
 
 
-def _drop_unused_keys(session: Session) -> None:
-    """Takes those keys out of the key file that decrypt nothing any more."""
-    if _lock(session, alone=True) is None:
-        return
-    keys = _load_keys()
-    rows = session.exec(_ROWS).all()
-    used = [key for key in keys if any(_decrypt(_fernet([key]), *row) is not None for row in rows)]
-    if used and used != keys:
-        _replace_key_file(used)
-
-
-def _lock_to_write(session: Session, now: datetime) -> "MultiFernet":
-    """Lets no rotation begin before this transaction ends; gives the keys to encrypt with."""
-    row = _lock(session) or _begin(session, now)
-    return _check(_fernet(_load_keys()), row)
+def _drop_unused_keys() -> None:
+    with transaction() as session:
+        if _lock(session, alone=True) is None:
+            return
+        keys, rows = _load_keys(), session.exec(_ROWS).all()
+        used = [key for key in keys if any(_decrypt(_fernet([key]), *row) is not None for row in rows)]
+        if used and used != keys:
+            _replace_key_file(used)
 
 
 def _lock(session: Session, *, alone: bool = False) -> _Row | None:
@@ -191,14 +179,14 @@ def _token(session: Session, kind: SecretKind, owner_id: int) -> str | None:
 def _encrypt(
     fernet: "MultiFernet", kind: str, owner_id: int, values: Mapping[str, str], now: datetime
 ) -> dict[str, Any]:
-    # The owner is encrypted too: a token that was moved to another row is not taken for that one's.
+    # The owner is encrypted too: a token that was moved to another row is not accepted there.
     content = json.dumps({"kind": kind, "owner_id": owner_id, "values": dict(values)})
     token = fernet.encrypt_at_time(content.encode(), int(now.timestamp())).decode()
     return {"kind": str(kind), "owner_id": owner_id, "value": token, "now": now}
 
 
 def _decrypt(fernet: "MultiFernet", kind: str, owner_id: int, token: str) -> dict[str, str] | None:
-    """Gives the values; None when the token is damaged, another row's, or made with a key that is not among these."""
+    """Returns the values; None when the token is damaged, of another row, or encrypted with another key."""
     from cryptography.fernet import InvalidToken
 
     try:
@@ -233,7 +221,7 @@ def _load_keys() -> list[str]:
     if _is_key_given():
         return split_keys(load_settings().encryption_key.get_secret_value())
     file = _key_file()
-    # What is caught here may hold the key that is damaged: nothing is raised while it is.
+    # The caught errors may contain the damaged key, so the new error is raised after the handlers.
     try:
         return split_keys(file.read_text())
     except FileNotFoundError:
@@ -249,8 +237,8 @@ def _load_keys() -> list[str]:
 
 
 def _replace_key_file(keys: Sequence[str]) -> None:
-    """Writes the key file so that at every moment it is complete, before or after."""
-    # Only one process at a time comes here, so that what a killed one left is written over.
+    """Replaces the key file, which is complete at every moment."""
+    # One process at a time gets here, so the draft of a killed process can be deleted.
     draft = _key_file().with_name("vault.key.new")
     with _writing_keys():
         draft.unlink(missing_ok=True)
@@ -263,7 +251,7 @@ def _replace_key_file(keys: Sequence[str]) -> None:
 
 
 def _sync_folder() -> None:
-    """Makes the name of the key file survive a power failure, as what is committed after it does."""
+    """Makes the name of the key file survive a power failure, like the commit that follows."""
     folder = os.open(_key_file().parent, os.O_RDONLY)
     try:
         os.fsync(folder)

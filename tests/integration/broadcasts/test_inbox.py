@@ -196,7 +196,7 @@ def test_no_call_begins_when_nobody_can_note_what_came_of_it(acme: Service, x: V
     armed = armed_for(acme, news, at)
 
     def gone() -> datetime:
-        raise NotPossible("The database does not go on.")
+        raise NotPossible("Lost the database connection.")
 
     with pytest.raises(NotPossible):
         send.send(replace(at, clock=gone), armed, None)

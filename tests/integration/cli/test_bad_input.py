@@ -48,7 +48,7 @@ NO_DATABASES: list[Case] = [
     (["sync"], {"CAMPAIGN_DATABASE_URL": NO_DATABASE}, "cannot be reached (connection failed"),
     (["db", "upgrade"], {"CAMPAIGN_DATABASE_URL": NO_DATABASE}, "check CAMPAIGN_DATABASE_URL."),
     (["service", "list"], {"CAMPAIGN_DATABASE_URL": "mysql://root@127.0.0.1/x"}, "names a mysql database"),
-    (["visitors"], {"CAMPAIGN_DATABASE_URL": "nonsense"}, "CAMPAIGN_DATABASE_URL is no database address"),
+    (["visitors"], {"CAMPAIGN_DATABASE_URL": "nonsense"}, "Invalid CAMPAIGN_DATABASE_URL"),
 ]
 NO_HOMES: list[Case] = [
     (words, {"CAMPAIGN_HOME": "/dev/null/home", "CAMPAIGN_DATABASE_URL": ""}, "/dev/null/home cannot be written to")

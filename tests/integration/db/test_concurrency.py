@@ -39,10 +39,10 @@ with claim(int(sys.argv[1]), "acme"):
 WRITER_THAT_NEVER_COMMITS = """
 import sys
 from campaign.audience import sync as sync_runs
-from campaign.db.engine import writing
+from campaign.db.engine import transaction
 from tests.factories import NOW, page
 from models import Service, SyncRun
-with writing() as session:
+with transaction() as session:
     run = sync_runs.take(session, session.get_one(SyncRun, int(sys.argv[1])))
     sync_runs.record_page(session, run, session.get_one(Service, run.service_id), page([7, 8, 9]), NOW)
     session.flush()
@@ -136,7 +136,7 @@ def test_a_claim_whose_connection_was_cut_ends_without_hiding_what_went_wrong() 
     def lose_the_database() -> None:
         with claim(acme.id, "acme"):
             cut_all_other_connections()
-            raise NotPossible("The database does not go on.")
+            raise NotPossible("Lost the database connection.")
 
     with pytest.raises(NotPossible):
         lose_the_database()

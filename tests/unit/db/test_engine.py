@@ -35,7 +35,7 @@ def test_a_database_of_an_unknown_kind_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["nonsense", "/var/lib/campaign.db", "://", "postgresql://user:secret@host:port/db"])
 def test_what_is_no_address_is_refused(url: str, tmp_path: Path) -> None:
-    assert refusal(url, tmp_path).startswith("CAMPAIGN_DATABASE_URL is no database address; write sqlite:///FILE or")
+    assert refusal(url, tmp_path).startswith("Invalid CAMPAIGN_DATABASE_URL. Write sqlite:///FILE or")
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "sqlite:///:memory:"])
