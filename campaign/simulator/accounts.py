@@ -4,6 +4,7 @@ import secrets
 import string
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import date
 from enum import StrEnum
 
 from campaign.simulator.follows import FollowList
@@ -70,13 +71,20 @@ class Priced(StrEnum):
     METADATA = "metadata"
     MESSAGE = "message"
     MESSAGE_EVENTS = "message_events"
+    USERS_EXPANDED = "users_expanded"
+    POSTS_EXPANDED = "posts_expanded"
+
+
+Expanded = dict[Priced, list[str]]
+"""The ids of what an answer shows under `includes`, billed once a day."""
 
 
 @dataclass
 class Account:
     """One brand; `number` is that of its user, `index` its place among the accounts.
 
-    `bill` counts what X bills; its forgiveness for the same user or post on the same day is left out.
+    `bill` counts what X bills. A user or post that is read again on the same day is counted again, unlike X does;
+    only what expansions show is counted once a day.
     """
 
     index: int
@@ -90,6 +98,15 @@ class Account:
     follows: FollowList = field(default_factory=FollowList)
     calls: Counter[str] = field(default_factory=Counter)
     bill: Counter[Priced] = field(default_factory=Counter)
+    expanded: set[tuple[Priced, str, date]] = field(default_factory=set)
+    """What expansions showed, and on which day."""
+
+    def bill_expanded(self, expanded: Expanded, today: date) -> None:
+        """Bills what an answer shows under `includes`, once a day (UTC)."""
+        for priced, ids in expanded.items():
+            new = {(priced, each, today) for each in ids} - self.expanded
+            self.expanded |= new
+            self.bill[priced] += len(new)
 
 
 def make_keys(user_id: str, app: Keys | None = None) -> Keys:

@@ -5,6 +5,7 @@ A new part of X (posts, media, direct messages) is a module in `routes` with a t
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 import orjson
 from starlette.requests import Request
@@ -12,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from campaign.simulator import bodies
-from campaign.simulator.accounts import AccessLevel, Account, Priced
+from campaign.simulator.accounts import AccessLevel, Account, Expanded, Priced
 from campaign.simulator.bodies import Body
 from campaign.simulator.calls import Call
 from campaign.simulator.conditions import objection
@@ -52,6 +53,7 @@ class Reply:
     resources: int = 0
     priced: Priced = Priced.USERS_NOT_OWNED
     status: int = 200
+    expanded: Expanded = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,7 @@ class Endpoint:
         call.resources = reply.resources
         if not self.legacy:
             account.bill[reply.priced] += reply.resources
+            account.bill_expanded(reply.expanded, datetime.now(UTC).date())
 
 
 def refuse(no: Refusal, headers: dict[str, str] | None = None) -> Response:

@@ -21,8 +21,12 @@ WRITTEN: dict[str, Callable[[Message], Any]] = {
     "attachments": lambda message: {"media_keys": [message.media.key]} if message.media else None,
     "entities": lambda message: entities(message.shown.links),
 }
-FIELDS = {*WRITTEN, "participant_ids", "referenced_tweets", "referenced_posts"}
-"""What may be asked for; what a message of two has not is left out of the answer."""
+EXPANDED = "sender_id"
+"""Since OpenAPI 2.167 an expansion; a field before, and where the simulated X is switched to the old way."""
+FIELDS = WRITTEN.keys() - {EXPANDED}
+"""What may be asked for with dm_event.fields."""
+OLD_FIELDS = {*WRITTEN, "participant_ids", "referenced_tweets"}
+EXPANSIONS = {EXPANDED, "participant_ids", "attachments.media_keys", "referenced_posts", "referenced_tweets.id"}
 
 
 def event(message: Message, fields: AbstractSet[str]) -> dict[str, Any]:

@@ -1,10 +1,13 @@
 """Posts as X writes them in v2: docs.x.com/x-api/fundamentals/data-dictionary, OpenAPI 2.167."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from campaign.simulator.accounts import Expanded, Priced
 from campaign.simulator.posts import COUNTED, Post
+from campaign.simulator.render import ALWAYS as ALWAYS_OF_USERS
+from campaign.simulator.render import View
 from campaign.simulator.wording import Link, Wording, as_shown, cut
 from campaign.simulator.world import World
 
@@ -20,6 +23,25 @@ FIELDS = {
     *("referenced_tweets", "reply_settings", "scopes", "source", "suggested_source_links", "text", "withheld"),
 }
 """What may be asked for, in the old spelling; what nobody here filled in is left out of the answer."""
+
+
+EXPANDED = {
+    "author_id": "author_id",
+    "referenced_posts": "referenced_tweets",
+    "referenced_posts.id": "referenced_tweets",
+    "referenced_tweets.id": "referenced_tweets",
+}
+"""The field (old spelling) that an expansion brings with it."""
+EXPANSIONS_NOW = {"author_id", "referenced_tweets"}
+"""Fields (old spelling) that are expansions only in the new vocabulary."""
+EXPANSIONS = {
+    *EXPANDED,
+    *("article.cover_media", "article.media_entities", "attachments.media_keys", "attachments.media_source_tweet"),
+    *("attachments.poll_ids", "edit_history_post_ids", "edit_history_tweet_ids", "entities.mentions.username"),
+    *("geo.place_id", "in_reply_to_user_id", "entities.note.mentions.username", "referenced_posts.id.author_id"),
+    *("referenced_tweets.id.author_id",),
+}
+"""What X knows as an expansion of posts; only those of `EXPANDED` are simulated."""
 
 
 def new_spelling(field: str) -> str:
@@ -39,12 +61,31 @@ class PostView:
 
     world: World
     fields: frozenset[str]
+    expansions: frozenset[str] = frozenset()
+    """Of `EXPANSIONS_NOW`, those whose users and posts are shown under `includes`."""
+    users: View = field(default_factory=lambda: View(ALWAYS_OF_USERS))
 
     def show(self, post: Post) -> dict[str, Any]:
         """The post; empty fields are left out, not null."""
-        known = {field: write(self, post) for field, write in WRITTEN.items() if field in self.fields}
+        known = {name: write(self, post) for name, write in WRITTEN.items() if name in self.fields}
         new = self.world.post_word == "post"
-        return {new_spelling(field) if new else field: value for field, value in known.items() if value is not None}
+        return {new_spelling(name) if new else name: value for name, value in known.items() if value is not None}
+
+    def expand(self, posts: Sequence[Post], now: float) -> tuple[dict[str, Any], Expanded]:
+        """Returns the `includes` of an answer with these posts, and the ids of what is billed with them."""
+        included: dict[str, list[dict[str, Any]]] = {}
+        expanded: Expanded = {}
+        if "author_id" in self.expansions and posts:
+            authors = [self.world.user(number) for number in dict.fromkeys(post.author for post in posts)]
+            included["users"] = [self.users.show(author) for author in authors]
+            expanded[Priced.USERS_EXPANDED] = [author.id for author in authors]
+        if "referenced_tweets" in self.expansions:
+            parents = (self.world.posts.shown(parent, now) for post in posts if (parent := post.draft.reply_to))
+            referenced = {parent.id: parent for parent in parents if parent}
+            if referenced:
+                included[f"{self.world.post_word}s"] = [self.show(post) for post in referenced.values()]
+                expanded[Priced.POSTS_EXPANDED] = list(referenced)
+        return ({"includes": included} if included else {}), expanded
 
     def user_id(self, number: int) -> str:
         """X's id of the user with this number."""

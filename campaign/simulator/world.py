@@ -20,6 +20,8 @@ from campaign.simulator.sign_ins import SignIns
 from campaign.simulator.snowflakes import Snowflakes
 from campaign.simulator.tokens import Tokens
 
+EXPANSIONS_AS_FIELDS = True
+
 
 class Spelling(StrEnum):
     """X renamed posts in its fields in August 2026: tweet_count or post_count."""
@@ -42,8 +44,12 @@ class World:
     pages: PageCache = field(default_factory=PageCache)
     calls: deque[Call] = field(default_factory=new_log)
     spelling: Spelling = Spelling.OLD
+    only: bool = False
+    """Whether X knows the vocabulary of `spelling` only, and drops the other one silently."""
     strict: bool = False
-    """Whether parameters in the other spelling are refused."""
+    """Whether X refuses values of lists that it does not know, and the other vocabulary, instead of dropping them."""
+    expansions_as_fields: bool = EXPANSIONS_AS_FIELDS
+    """Whether X knows `author_id`, `referenced_posts` and `sender_id` as fields, as before OpenAPI 2.167."""
     ids: Snowflakes = field(default_factory=Snowflakes)
     posts: Posts = field(default_factory=Posts)
     messages: Messages = field(default_factory=Messages)
@@ -126,9 +132,10 @@ class World:
         """The word that X does not use at the moment."""
         return "post" if self.spelling is Spelling.OLD else "tweet"
 
-    def respell(self, spelling: Spelling, *, strict: bool = False) -> None:
-        """Use the old or the new names of fields from now on; `strict` refuses the others in what is asked."""
-        self.spelling, self.strict = spelling, strict
+    def respell(self, spelling: Spelling, *, only: bool, strict: bool, expansions_as_fields: bool) -> None:
+        """Answers with the old or the new names of fields from now on, and reads requests by these switches."""
+        self.spelling, self.only, self.strict = spelling, only or strict, strict
+        self.expansions_as_fields = expansions_as_fields
         self.pages.forget()
 
     def _follow(self, account: Account, numbers: Iterable[int]) -> None:

@@ -19,7 +19,8 @@ def test_the_import_contracts_are_kept() -> None:
 
 def test_modules_import_few_others() -> None:
     folders = ("campaign", "deployments", "flows", "models", "tasks")
-    files = [file for folder in folders for file in (ROOT / folder).rglob("*.py") if "simulator" not in file.parts]
+    files = [file for folder in folders for file in (ROOT / folder).rglob("*.py")]
+    files = [file for file in files if not file.is_relative_to(ROOT / "campaign" / "simulator")]
     known = {".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__") for file in files}
     edges = sum(len(imported(file, known)) for file in files)
     lines = sum(len(file.read_text().splitlines()) for file in files)

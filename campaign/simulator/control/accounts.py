@@ -124,6 +124,8 @@ def _truth(world: World, account: Account) -> dict[str, Any]:
         "metadata_made": bill[Priced.METADATA],
         "messages_made": bill[Priced.MESSAGE],
         "message_events_read": bill[Priced.MESSAGE_EVENTS],
+        "users_expanded": bill[Priced.USERS_EXPANDED],
+        "posts_expanded": bill[Priced.POSTS_EXPANDED],
     }
 
 

@@ -7,7 +7,7 @@ from campaign.simulator.control.command import Command, Order, Shape, Wrong
 from campaign.simulator.faults import Fault, FaultKind
 from campaign.simulator.limits import Family, Limits
 from campaign.simulator.routes import ENDPOINTS
-from campaign.simulator.world import Spelling, World
+from campaign.simulator.world import EXPANSIONS_AS_FIELDS, Spelling, World
 
 FAULT: Shape = {
     "path": str,
@@ -29,6 +29,7 @@ LIMITS: Shape = {
     "day_limits": dict[str, dict[str, int | None]],
     "headers": bool,
 }
+SPELLING: Shape = {"spelling": str, "only": bool, "strict": bool, "expansions_as_fields": bool}
 METHODS = ("GET", "POST", "DELETE")
 STATUSES = range(200, 600)
 NAMES = [endpoint.name for endpoint in ENDPOINTS]
@@ -100,7 +101,9 @@ def spell(order: Order) -> None:
     spelling = order.body.get("spelling")
     if spelling not in list(Spelling):
         raise Wrong(f"The spelling is one of {', '.join(Spelling)}, not {spelling!r}.")
-    order.world.respell(Spelling(spelling), strict=order.body.get("strict", False))
+    as_fields = order.body.get("expansions_as_fields", EXPANSIONS_AS_FIELDS)
+    only, strict = order.body.get("only", False), order.body.get("strict", False)
+    order.world.respell(Spelling(spelling), only=only, strict=strict, expansions_as_fields=as_fields)
 
 
 def reset(order: Order) -> None:
@@ -116,6 +119,6 @@ COMMANDS = (
     Command("DELETE", "/faults", forget_faults),
     Command("PUT", "/limits", limit, LIMITS),
     Command("POST", "/tokens/expire", expire_tokens),
-    Command("POST", "/spelling", spell, {"spelling": str, "strict": bool}),
+    Command("POST", "/spelling", spell, SPELLING),
     Command("POST", "/reset", reset),
 )

@@ -49,7 +49,7 @@ def write(order: Order) -> dict[str, Any]:
 
 
 def treat(order: Order) -> dict[str, Any]:
-    """How late X shows messages from now on."""
+    """Sets how X shows messages from now on; what is not named is as it was at first."""
     lasting(order.body)
     order.world.messages.show_after = order.body.get("show_after_seconds", 0)
     return {"show_after_seconds": order.world.messages.show_after}

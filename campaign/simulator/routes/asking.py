@@ -1,6 +1,7 @@
 """What the endpoints of X have in common in reading their parameters and writing their answers."""
 
 import re
+from collections.abc import Collection
 
 from campaign.simulator.endpoint import Asked
 from campaign.simulator.problems import invalid
@@ -14,12 +15,18 @@ MANY = 100
 
 
 def view(asked: Asked, *, following: bool = False) -> View:
-    """How v2 is asked to show users; a field that X does not know is refused."""
-    fields = split(asked.given.get("user.fields", ""))
-    for field in fields:
-        if field not in FIELDS:
-            raise invalid("user.fields", field, f"is not one of [{','.join(sorted(FIELDS))}]")
-    return View((ALWAYS | set(fields)) - hidden_from(asked), asked.world.post_word, following)
+    """Returns how v2 is asked to show users."""
+    fields = ALWAYS | chosen(asked, "user.fields", FIELDS)
+    return View(fields - hidden_from(asked), asked.world.post_word, following)
+
+
+def chosen(asked: Asked, parameter: str, allowed: Collection[str]) -> frozenset[str]:
+    """Returns the values of a list that X knows; it drops the others silently, a strict X refuses them."""
+    values = split(asked.given.get(parameter, ""))
+    for value in values:
+        if asked.world.strict and value not in allowed:
+            raise invalid(parameter, value, f"is not one of [{','.join(sorted(allowed))}]")
+    return frozenset(values).intersection(allowed)
 
 
 def hidden_from(asked: Asked) -> set[str]:
@@ -28,17 +35,12 @@ def hidden_from(asked: Asked) -> set[str]:
 
 
 def known(asked: Asked, *parameters: str) -> None:
-    """Refuse parameters that v2 does not know for this endpoint, or that are spelled the other way."""
-    refuse_spelling(asked)
-    for parameter in asked.given.keys() - set(parameters):
-        raise invalid(parameter, asked.given[parameter], f"is not one of [{','.join(parameters)}]")
-
-
-def refuse_spelling(asked: Asked) -> None:
-    """Refuse the parameter with X's other word for posts, when only one is good."""
+    """Refuses parameters that v2 does not know for this endpoint; a strict X also those of its other vocabulary."""
     other = f"{asked.world.other_word}.fields"
     if asked.world.strict and other in asked.given:
         raise invalid(other, asked.given[other], f"is not one of [{asked.world.post_word}.fields]")
+    for parameter in asked.given.keys() - set(parameters):
+        raise invalid(parameter, asked.given[parameter], f"is not one of [{','.join(parameters)}]")
 
 
 def whole_number(asked: Asked, parameter: str, default: int, most: int, least: int = 1) -> int:

@@ -6,12 +6,21 @@ from typing import Any
 
 import orjson
 
-from campaign.simulator.accounts import Priced
+from campaign.simulator.accounts import Expanded, Priced
 from campaign.simulator.endpoint import Asked, Endpoint, Reply
 from campaign.simulator.messages import Message
 from campaign.simulator.problems import invalid
-from campaign.simulator.render_messages import ALWAYS, CREATED, EVENT_TYPES, FIELDS, event
-from campaign.simulator.routes.asking import ID, known, require, split, whole_number
+from campaign.simulator.render_messages import (
+    ALWAYS,
+    CREATED,
+    EVENT_TYPES,
+    EXPANDED,
+    EXPANSIONS,
+    FIELDS,
+    OLD_FIELDS,
+    event,
+)
+from campaign.simulator.routes.asking import ID, chosen, known, require, split, view, whole_number
 from campaign.simulator.tokens import Cursor
 
 MOST = 100
@@ -39,25 +48,29 @@ def events_with(asked: Asked) -> Reply:
 
 
 def _page(asked: Asked, messages: Sequence[Message], owner: int) -> Reply:
-    fields, wanted = ALWAYS | _words(asked, "dm_event.fields", FIELDS), _words(asked, "event_types", EVENT_TYPES)
+    world, types = asked.world, split(asked.given.get("event_types", ""))
+    for event_type in types:
+        if event_type not in EVENT_TYPES:
+            raise invalid("event_types", event_type, f"is not one of [{','.join(EVENT_TYPES)}]")
+    fields = ALWAYS | chosen(asked, "dm_event.fields", OLD_FIELDS if world.expansions_as_fields else FIELDS)
+    expansions = chosen(asked, "expansions", EXPANSIONS)
     size, cursor = whole_number(asked, "max_results", MOST, MOST), _cursor(asked, owner)
-    if wanted and CREATED not in wanted:  # nobody joins or leaves a conversation of two
+    if types and CREATED not in types:  # a conversation of two has no other events
         messages = ()
-    page, more = asked.world.messages.page(messages, cursor.position, size, time.time())
+    page, more = world.messages.page(messages, cursor.position, size, time.time())
     meta: dict[str, Any] = {"result_count": len(page)}
     if more:
-        meta["next_token"] = asked.world.tokens.seal(owner, Cursor(page[-1].number))
-    data = {"data": [event(message, fields) for message in page]} if page else {}
-    return Reply(orjson.dumps(data | {"meta": meta}), len(page), Priced.MESSAGE_EVENTS)
-
-
-def _words(asked: Asked, parameter: str, allowed: Any) -> frozenset[str]:
-    """The values of a list, when X knows them all."""
-    words = frozenset(split(asked.given.get(parameter, "")))
-    for word in words:
-        if word not in allowed:
-            raise invalid(parameter, word, f"is not one of [{','.join(sorted(allowed))}]")
-    return words
+        meta["next_token"] = world.tokens.seal(owner, Cursor(page[-1].number))
+    body: dict[str, Any] = {"meta": meta}
+    expanded: Expanded = {}
+    if EXPANDED in expansions and page:
+        fields |= {EXPANDED}
+        shown, numbers = view(asked), dict.fromkeys(message.sender for message in page)
+        body["includes"] = {"users": [shown.show(world.user(number)) for number in numbers]}
+        expanded[Priced.USERS_EXPANDED] = [world.people.user(number).id for number in numbers]
+    if page:
+        body["data"] = [event(message, fields) for message in page]
+    return Reply(orjson.dumps(body), len(page), Priced.MESSAGE_EVENTS, expanded=expanded)
 
 
 def _cursor(asked: Asked, owner: int) -> Cursor:

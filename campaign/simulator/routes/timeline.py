@@ -12,8 +12,8 @@ from campaign.simulator.accounts import Priced
 from campaign.simulator.endpoint import Asked, Endpoint, Reply
 from campaign.simulator.posts import Post
 from campaign.simulator.problems import field_unauthorized, invalid, not_found, unauthorized
-from campaign.simulator.render_posts import ALWAYS, FIELDS, PostView, new_spelling
-from campaign.simulator.routes.asking import ID, known, require, several, split, whole_number
+from campaign.simulator.render_posts import ALWAYS, EXPANDED, EXPANSIONS, EXPANSIONS_NOW, FIELDS, PostView, new_spelling
+from campaign.simulator.routes.asking import ID, chosen, known, require, several, split, view, whole_number
 from campaign.simulator.routes.followers import hidden
 from campaign.simulator.tokens import Cursor
 
@@ -32,48 +32,53 @@ def timeline(asked: Asked) -> Reply:
     """One page of a user's posts, the newest first."""
     known(asked, "id", "max_results", "pagination_token", *BOUNDS, *SHOWING)
     require("id", asked.given["id"], ID)
-    view, size = _view(asked), whole_number(asked, "max_results", UNASKED, MOST, LEAST)
+    posts_view, size = _view(asked), whole_number(asked, "max_results", UNASKED, MOST, LEAST)
     problem, tests = hidden(asked), list(_tests(asked))
     user = asked.world.people.with_id(asked.given["id"])
     if problem is not None or user is None:
         return Reply(orjson.dumps({"errors": [problem]}))
     now = time.time()
     wanted = asked.world.posts.timeline(user.number, now)
-    if PRIVATE & view.fields and user.number != asked.account.number:
+    if PRIVATE & posts_view.fields and user.number != asked.account.number:
         return Reply(orjson.dumps({"errors": [_kept_back(asked, post) for post in wanted]}))
-    if PRIVATE & view.fields:
-        tests.append(lambda post: not _is_kept_back(asked, view, post, now))
+    if PRIVATE & posts_view.fields:
+        tests.append(lambda post: not _is_kept_back(asked, posts_view, post, now))
     posts = [post for post in wanted if all(test(post) for test in tests)]
     page, tokens = _page(asked, posts, user.number, size)
     owned = user.number == asked.account.number and asked.account.owns_app
     priced = Priced.POSTS_OWNED if owned else Priced.POSTS_NOT_OWNED
-    return Reply(_body(view, page, tokens), len(page), priced)
+    ends = {"newest_id": page[0].id, "oldest_id": page[-1].id} if page else {}
+    data = {"data": [posts_view.show(post) for post in page]} if page else {}
+    included, expanded = posts_view.expand(page, now)
+    body = data | included | {"meta": {"result_count": len(page)} | ends | tokens}
+    return Reply(orjson.dumps(body), len(page), priced, expanded=expanded)
 
 
 def lookup(asked: Asked) -> Reply:
     """Up to 100 posts by their ids; those that are not there are named beside them. No price list calls it owned."""
     known(asked, "ids", *SHOWING)
-    view, now = _view(asked), time.time()
-    data, errors = [], []
+    posts_view, now = _view(asked), time.time()
+    found, errors = list[Post](), []
     for post_id in several(asked, "ids", ID):
         post = asked.world.posts.shown(post_id, now)
         if post is None:
             errors.append(not_found("ids", post_id, asked.world.post_word))
         elif asked.world.user(post.author).protected and post.author != asked.account.number:
             errors.append(unauthorized("ids", post_id, asked.world.post_word))
-        elif _is_kept_back(asked, view, post, now):
+        elif _is_kept_back(asked, posts_view, post, now):
             errors.append(_kept_back(asked, post))
         else:
-            data.append(view.show(post))
-    parts = {"data": data, "errors": errors}
-    found = {part: entries for part, entries in parts.items() if entries}
-    return Reply(orjson.dumps(found), len(data), Priced.POSTS_NOT_OWNED)
+            found.append(post)
+    included, expanded = posts_view.expand(found, now)
+    parts = {"data": [posts_view.show(post) for post in found], "errors": errors}
+    body = {part: entries for part, entries in parts.items() if entries} | included
+    return Reply(orjson.dumps(body), len(found), Priced.POSTS_NOT_OWNED, expanded=expanded)
 
 
-def _is_kept_back(asked: Asked, view: PostView, post: Post, now: float) -> bool:
+def _is_kept_back(asked: Asked, shown: PostView, post: Post, now: float) -> bool:
     """Whether X shows this post not at all, for the sake of the figures asked for (docs.x.com: metrics, timelines)."""
     is_open = post.author == asked.account.number and post.created > now - PRIVATE_FOR
-    return bool(PRIVATE & view.fields) and not is_open
+    return bool(PRIVATE & shown.fields) and not is_open
 
 
 def _kept_back(asked: Asked, post: Post) -> dict[str, str]:
@@ -81,18 +86,21 @@ def _kept_back(asked: Asked, post: Post) -> dict[str, str]:
 
 
 def _view(asked: Asked) -> PostView:
-    """The fields asked for, in either spelling unless X is strict, which refuses the other one."""
-    word, old = asked.world.post_word, {new_spelling(field): field for field in FIELDS}
-    allowed = {field: field for field in FIELDS} if word == "tweet" else old
-    if not asked.world.strict:
-        allowed = {field: field for field in FIELDS} | old
-    chosen = set()
-    for parameter in ("tweet.fields", "post.fields"):
-        for field in split(asked.given.get(parameter, "")):
-            if field not in allowed:
-                raise invalid(parameter, field, f"is not one of [{','.join(sorted(allowed))}]")
-            chosen.add(allowed[field])
-    return PostView(asked.world, ALWAYS | chosen)
+    """Returns how posts are to be shown: by both vocabularies, or by the one that X knows at the moment."""
+    vocabularies = {
+        "tweet": {field: field for field in FIELDS},
+        "post": {
+            new_spelling(field): field
+            for field in (FIELDS if asked.world.expansions_as_fields else FIELDS - EXPANSIONS_NOW)
+        },
+    }
+    if asked.world.only:
+        del vocabularies[asked.world.other_word]
+    fields = set(ALWAYS)
+    for word, names in vocabularies.items():
+        fields |= {names[name] for name in chosen(asked, f"{word}.fields", names)}
+    expansions = {EXPANDED[name] for name in chosen(asked, "expansions", EXPANSIONS) if name in EXPANDED}
+    return PostView(asked.world, frozenset(fields | expansions), frozenset(expansions), view(asked))
 
 
 def _tests(asked: Asked) -> Iterator[Test]:
@@ -139,12 +147,6 @@ def _page(asked: Asked, posts: list[Post], author: int, size: int) -> tuple[list
     if page and page[0] is not posts[0]:
         meta["previous_token"] = tokens.seal(owner, Cursor(int(page[0].id), upwards=True))
     return page, meta
-
-
-def _body(view: PostView, page: list[Post], tokens: dict[str, str]) -> bytes:
-    ends = {"newest_id": page[0].id, "oldest_id": page[-1].id} if page else {}
-    data = {"data": [view.show(post) for post in page]} if page else {}
-    return orjson.dumps(data | {"meta": {"result_count": len(page)} | ends | tokens})
 
 
 ENDPOINTS = (

@@ -188,7 +188,7 @@ def test_only_the_fields_asked_for_are_returned(x: X) -> None:
     assert user["protected"] is False
     assert user["public_metrics"]["tweet_count"] >= 0
     assert user["connection_status"] == ["followed_by"]
-    assert brand.page(fields="shoe_size")["title"] == "Invalid Request"
+    assert brand.page(fields="shoe_size")["data"] == [{"id": "12", "name": "Bo 🌻", "username": "Bo"}]
 
 
 def test_x_spells_posts_in_two_ways(x: X) -> None:

@@ -116,6 +116,22 @@ def test_events_are_read_newest_first_with_what_is_asked_for(x: X) -> None:
     assert x.control("GET", "/accounts/ana")["message_events_read"] == 4
 
 
+def test_a_sender_is_an_expansion(x: X) -> None:
+    x.control("POST", "/spelling", spelling="old", expansions_as_fields=False)
+    bo = x.true_ids("ana")[0]
+    send(x, bo, "One")
+    x.control("POST", "/accounts/ana/messages", **{"from": bo, "text": "Stop"})
+    without = events(x, **{"dm_event.fields": FIELDS, "expansions": "shoes"})
+    assert not [event for event in without["data"] if "sender_id" in event]
+    for _ in range(2):
+        shown = events(x, **{"dm_event.fields": "text", "expansions": "sender_id", "user.fields": "protected"})
+        assert [event["sender_id"] for event in shown["data"]] == [bo, x.user_id]
+        assert [user["id"] for user in shown["includes"]["users"]] == [bo, x.user_id]
+        assert all("protected" in user for user in shown["includes"]["users"])
+    truth = x.control("GET", "/accounts/ana")
+    assert (truth["message_events_read"], truth["users_expanded"]) == (6, 2)
+
+
 def test_pages_end_where_there_is_no_more(x: X) -> None:
     bo, cy = x.true_ids("ana")[:2]
     for number in range(5):

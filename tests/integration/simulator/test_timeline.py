@@ -72,7 +72,6 @@ def test_a_timeline_is_bounded_by_ids_and_times(x: X) -> None:
         {"start_time": "2026-13-01T00:00:00Z"},
         {"exclude": "sheep"},
         {"pagination_token": "nonsense"},
-        {"tweet_fields": "shoes"},
         {"shoes": "1"},
     ],
 )
@@ -185,3 +184,51 @@ def test_a_strict_x_refuses_the_other_spelling(x: X, spelling: str, good: str, b
         answer = timeline(x, **field)
         assert (answer["title"], answer["type"].rsplit("/")[-1]) == ("Invalid Request", "invalid-request")
     assert x.get(f"/2/users/me?{bad}.fields=id").status_code == 400
+
+
+@pytest.mark.parametrize("parameter", ["tweet_fields", "post_fields", "user_fields", "expansions"])
+def test_unknown_values_of_lists_are_dropped_silently_and_billed(x: X, parameter: str) -> None:
+    made = post_id(x, "One")
+    plain = timeline(x)
+    assert plain["data"][0].keys() == {"id", "text", "edit_history_tweet_ids"}
+    asked: dict[str, Any] = {parameter: f"shoes, {made}"}
+    assert timeline(x, **asked) == plain
+    assert x.control("GET", "/accounts/ana")["posts_read"]["owned"] == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ({"tweet_fields": "referenced_tweets,author_id"}, {"referenced_tweets", "author_id"}),
+        ({"tweet_fields": "referenced_posts"}, set()),
+        ({"post_fields": "referenced_tweets,referenced_posts,author_id,created_at"}, {"created_at"}),
+        ({"expansions": "author_id"}, {"author_id"}),
+        ({"post_fields": "public_metrics", "expansions": "referenced_posts"}, {"public_metrics", "referenced_tweets"}),
+    ],
+)
+def test_each_vocabulary_knows_its_own_names_only(x: X, given: dict[str, Any], shown: set[str]) -> None:
+    x.control("POST", "/spelling", spelling="old", expansions_as_fields=False)
+    root = post_id(x, "One")
+    post_id(x, "Two", reply={"in_reply_to_tweet_id": root})
+    assert timeline(x, exclude="", **given)["data"][0].keys() - {"id", "text", "edit_history_tweet_ids"} == shown
+
+
+def test_expansions_show_users_and_posts_and_are_billed_once_a_day(x: X) -> None:
+    root = post_id(x, "One")
+    post_id(x, "Two", reply={"in_reply_to_tweet_id": root})
+    for _ in range(2):
+        included = timeline(x, expansions="author_id,referenced_tweets.id")["includes"]
+        assert [user["username"] for user in included["users"]] == ["ana"]
+        assert [post["id"] for post in included["tweets"]] == [root]
+    truth = x.control("GET", "/accounts/ana")
+    assert (truth["users_expanded"], truth["posts_expanded"], truth["posts_read"]["owned"]) == (1, 1, 4)
+
+
+@pytest.mark.parametrize(("spelling", "known", "dropped"), [("old", "tweet", "post"), ("new", "post", "tweet")])
+def test_x_may_know_only_one_vocabulary(x: X, spelling: str, known: str, dropped: str) -> None:
+    post_id(x, "One")
+    x.control("POST", "/spelling", spelling=spelling, only=True)
+    asked: dict[str, Any] = {f"{known}_fields": "created_at"}
+    assert "created_at" in timeline(x, **asked)["data"][0]
+    asked = {f"{dropped}_fields": "created_at"}
+    assert "created_at" not in timeline(x, **asked)["data"][0]
