@@ -20,8 +20,6 @@ from models import ORIGIN, Consent, Service, Subscription, Visitor
 if TYPE_CHECKING:
     from campaign.audience.conditions import Condition
 
-_FORMULA = ("=", "+", "-", "@")
-
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -64,10 +62,6 @@ class VisitorRow:
     def as_row(self) -> dict[str, str]:
         """The visitor under Campaign's labels, as text."""
         return {label: _text(getattr(self, name)) for name, label in self.LABELS.items()}
-
-    def as_csv(self) -> dict[str, str]:
-        """The visitor under Campaign's labels, with no name that a spreadsheet would take for a formula."""
-        return {label: f"'{text}" if text.startswith(_FORMULA) else text for label, text in self.as_row().items()}
 
     def as_json(self) -> dict[str, Any]:
         """The visitor under the names of the columns."""

@@ -1,43 +1,30 @@
-"""`campaign consent` and `campaign denylist`: who may be written to, and who may not."""
+"""`campaign consent` and `campaign denylist`: the permission to send direct messages to a person."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Protocol
+from typing import Annotated, Protocol
 
 import pendulum
 import typer
 from sqlmodel import Session
 
 from campaign.cli import output
+from campaign.cli.output import SHOWN, AsJson, Limit
 from campaign.db import engine
 from campaign.db.engine import read_session, transaction
 from campaign.errors import NotPossible, WrongUsage
 from models import EVERY_SERVICE, ConsentSource, Service, Visitor
 
-if TYPE_CHECKING:
-    from campaign.consent.lists import ConsentRow, Imported
-
-
-def read_file(file: Path, note: str, now: datetime) -> list["ConsentRow"]:
-    """Reads all rows; raises WrongUsage that names the rows that cannot be used by their lines."""
-    from campaign.consent.lists import COLUMNS, read_row
-
-    rows = output.read_rows(file, COLUMNS, ("external_id", "username"), lambda cells: read_row(cells, note, now))
-    return [row for _, row in rows]
-
-
 ServiceName = Annotated[str, typer.Argument(metavar="SERVICE", help="The handle of the X account, without the @.")]
 Person = Annotated[str, typer.Argument(metavar="VISITOR", help="A handle, with or without the @, or an X user id.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="At most so many, the newest.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-#: A person reads no more; scripts get everything.
-SHOWN = 50
+Note = Annotated[str, typer.Option(help="The evidence, in your words; never a text that a person sent.")]
+OneService = Annotated[str | None, typer.Option("--service", help="The service; all services when left out.")]
+#: The people named to a person after an import; scripts get all.
+_NAMED = 20
 
 
-def note_in(text: str) -> str:
-    """Returns the text of a note; raises WrongUsage for an empty one."""
+def _read_note(text: str) -> str:
     if not text.strip():
         raise WrongUsage("The note is empty; give the evidence with --note.")
     return text.strip()
@@ -67,22 +54,20 @@ def print_some(rows: Sequence[Listed], count: int, what: str) -> None:
     output.say(f"{count:,} {what}{'' if count == 1 else 's'}{shown}")
 
 
-def print_one(person: Visitor, said: dict[str, object], *, as_json: bool) -> None:
-    """Prints the result of a change for a person, under labels made from the names."""
-    row = {"external_id": person.external_id, "username": person.username, **said}
+def print_left_out(people: Mapping[str, Sequence[str]]) -> None:
+    """Prints the first people of each kind that an import left out."""
+    for reason, names in people.items():
+        more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
+        if names:
+            output.say(f"{reason}: {', '.join(names[:_NAMED])}{more}.")
+
+
+def _print_change(person: Visitor, change: dict[str, object], *, as_json: bool) -> None:
+    row = {"external_id": person.external_id, "username": person.username, **change}
     if as_json:
         output.print_json(row)
         return
-    output.print_table([{_label(name): "" if value is None else str(value) for name, value in row.items()}])
-
-
-def _label(name: str) -> str:
-    return "External ID" if name == "external_id" else name.replace("_", " ").capitalize()
-
-
-Note = Annotated[str, typer.Option(help="What proves it, in your words; never a text that a person sent.")]
-#: Named to a person at most; scripts get all of them.
-_NAMED = 20
+    output.print_table([{output.heading(name): "" if value is None else str(value) for name, value in row.items()}])
 
 
 def grant(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = False) -> None:
@@ -90,7 +75,7 @@ def grant(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = F
     from campaign.audience import visitors
     from campaign.consent import store as consents
 
-    proof = note_in(note)
+    proof = _read_note(note)
     engine.make_ready()
     with transaction(durable=True) as session:
         account, person = service_named(session, service), visitors.named(session, visitor)
@@ -102,7 +87,7 @@ def grant(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = F
         now = pendulum.now("UTC")
         begun = consents.agree(session, account.id, person.id, ConsentSource.OPERATOR, proof, now)
     state = "given" if begun else "given before"
-    print_one(person, {"service": account.internal_name, "consent": state}, as_json=as_json)
+    _print_change(person, {"service": account.internal_name, "consent": state}, as_json=as_json)
 
 
 def withdraw(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = False) -> None:
@@ -110,13 +95,13 @@ def withdraw(service: ServiceName, visitor: Person, note: Note, as_json: AsJson 
     from campaign.audience import visitors
     from campaign.consent import store as consents
 
-    proof = note_in(note)
+    proof = _read_note(note)
     engine.make_ready()
     with transaction(durable=True) as session:
         account, person = service_named(session, service), visitors.named(session, visitor)
         cancelled = consents.opt_out(session, account.id, person.id, proof, pendulum.now("UTC"))
-    said = {"service": account.internal_name, "consent": "withdrawn", "cancelled_messages": cancelled}
-    print_one(person, said, as_json=as_json)
+    change = {"service": account.internal_name, "consent": "withdrawn", "cancelled_messages": cancelled}
+    _print_change(person, change, as_json=as_json)
 
 
 def import_list(
@@ -126,33 +111,27 @@ def import_list(
     as_json: AsJson = False,
 ) -> None:
     """Import consents from a CSV file. Nothing is changed when a row of it cannot be used."""
-    from campaign.consent.lists import import_consents
+    from campaign.consent.lists import COLUMNS, import_consents, read_row
 
-    rows = read_file(file, note_in(note), pendulum.now("UTC"))
+    proof, now = _read_note(note), pendulum.now("UTC")
+    rows = output.read_rows(file, COLUMNS, ("external_id", "username"), lambda cells: read_row(cells, proof, now))
     engine.make_ready()
     with transaction(durable=True) as session:
         account = service_named(session, service)
-        imported = import_consents(session, account.id, rows)
+        imported = import_consents(session, account.id, [row for _, row in rows])
     if as_json:
         output.print_json({"service": account.internal_name, **asdict(imported)})
-    else:
-        _show(account.internal_name, imported)
-
-
-def _show(service: str, imported: "Imported") -> None:
-    counts = {"rows": imported.rows, "given": imported.given, "unchanged": imported.unchanged}
-    left_out = {"suppressed": imported.suppressed, "unknown": imported.unknown, "ambiguous": imported.ambiguous}
-    counts |= {name: len(named) for name, named in left_out.items()}
-    output.print_table([{"Service": service} | {name.capitalize(): f"{count:,}" for name, count in counts.items()}])
-    for name, named in left_out.items():
-        more = f" and {len(named) - _NAMED:,} more" if len(named) > _NAMED else ""
-        if named:
-            output.say(f"{name.capitalize()}: {', '.join(named[:_NAMED])}{more}.")
+        return
+    counts = {"Rows": imported.rows, "Given": imported.given, "Unchanged": imported.unchanged}
+    left_out = {"Suppressed": imported.suppressed, "Unknown": imported.unknown, "Ambiguous": imported.ambiguous}
+    counts |= {reason: len(people) for reason, people in left_out.items()}
+    output.print_table([{"Service": account.internal_name} | {name: f"{count:,}" for name, count in counts.items()}])
+    print_left_out(left_out)
 
 
 def list_consents(
     service: ServiceName,
-    ended: Annotated[bool, typer.Option("--all", help="Those that ended too.")] = False,
+    ended: Annotated[bool, typer.Option("--all", help="Include consents that ended.")] = False,
     limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
@@ -166,16 +145,12 @@ def list_consents(
         if as_json:
             output.print_json([row.as_json() for row in rows])
         else:
-            count = lists.count_consents(session, account.id, ended=ended)
-            print_some(list(rows), count, "consent")
-
-
-OneService = Annotated[str | None, typer.Option("--service", help="Of this service; of all of them when left out.")]
+            print_some(list(rows), lists.count_consents(session, account.id, ended=ended), "consent")
 
 
 def add(
     visitor: Person,
-    note: Annotated[str, typer.Option(help="Why, in your words; never a text that a person sent.")],
+    note: Annotated[str, typer.Option(help="The reason, in your words; never a text that a person sent.")],
     service: OneService = None,
     as_json: AsJson = False,
 ) -> None:
@@ -183,13 +158,13 @@ def add(
     from campaign.audience import visitors
     from campaign.consent import store as consents
 
-    proof = note_in(note)
+    proof = _read_note(note)
     engine.make_ready()
     with transaction(durable=True) as session:
         by, person = _by(session, service), visitors.named(session, visitor)
         cancelled = consents.suppress(session, person.id, proof, pendulum.now("UTC"), by)
-    said = {"service": service or "all", "denylist": "added", "cancelled_messages": cancelled}
-    print_one(person, said, as_json=as_json)
+    change = {"service": service or "all", "denylist": "added", "cancelled_messages": cancelled}
+    _print_change(person, change, as_json=as_json)
 
 
 def remove(visitor: Person, service: OneService = None, as_json: AsJson = False) -> None:
@@ -204,7 +179,7 @@ def remove(visitor: Person, service: OneService = None, as_json: AsJson = False)
             raise NotPossible(
                 f"{visitor} is not on the denylist of {service or 'all services'}; see campaign denylist list."
             )
-    print_one(person, {"service": service or "all", "denylist": "removed"}, as_json=as_json)
+    _print_change(person, {"service": service or "all", "denylist": "removed"}, as_json=as_json)
 
 
 def list_suppressed(limit: Limit = None, as_json: AsJson = False) -> None:

@@ -1,26 +1,17 @@
-"""`campaign delivery`: analysed, proved, confirmed, sent, paused, stopped, withdrawn, settled."""
+"""`campaign delivery`: analysed, previewed, proved, confirmed, sent, paused, stopped, withdrawn, settled."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from campaign.cli import output
 from campaign.cli.delivery import check_x, find
-from campaign.cli.delivery_options import (
-    AcceptUnconsented,
-    As,
-    AsJson,
-    Comment,
-    Like,
-    Name,
-    To,
-    Yes,
-    refuse_like,
-    refuse_taking_back,
-)
+from campaign.cli.delivery_options import Name
 from campaign.cli.delivery_view import (
     broadcast_as_json,
     findings_as_json,
+    iso,
     line_as_json,
     lines_of,
     lines_of_broadcast,
@@ -30,22 +21,35 @@ from campaign.cli.delivery_view import (
     show_log,
     show_report,
 )
+from campaign.cli.output import AsJson, Yes
 from campaign.cli.server import run_flow, server_in_use
 from campaign.db.engine import read_session
 from campaign.deliveries import log as messages
 from campaign.errors import NotPossible, WrongUsage
-from models import Delivery, DeliveryKind, DeliveryState, Message, MessageState
+from models import Delivery, DeliveryKind, DeliveryState, MessageState
 
 if TYPE_CHECKING:
-    from campaign.broadcasts.report import BroadcastReport
-    from campaign.deliveries.findings import Analysis
+    from campaign.deliveries.kind import Analysed
+    from campaign.posts.prepare import RenderedPost
+
+Like = Annotated[
+    str | None, typer.Option("--as", metavar="HANDLE", help="As this person gets it; only for broadcasts.")
+]
+Comment = Annotated[str, typer.Option(help="Saved in the history of the delivery.")]
+Actor = Annotated[
+    str | None, typer.Option("--as", help="Who answers; when left out, the name under which you use this machine.")
+]
 
 
 def analyse(name: Name, as_json: AsJson = False) -> None:
     """Analyse a delivery: errors, recipients, cost, duration. Nothing is sent."""
+    from campaign.deliveries.edit import current_user
+    from campaign.kinds import kind_for
+
     check_x()
     kind = find(name).kind
-    analysis = _analyse(name, kind)
+    with output.working(f"Analysing {name}"):
+        analysis = kind_for(kind).analyse(name, current_user()).analysis
     state = find(name).state
     if as_json:
         document = broadcast_as_json(analysis) if kind is DeliveryKind.DM else findings_as_json(analysis)
@@ -60,12 +64,82 @@ def analyse(name: Name, as_json: AsJson = False) -> None:
     output.say(f"Analysis passed. Confirm with: campaign delivery confirm {name}{accept}")
 
 
-def _analyse(name: str, kind: DeliveryKind) -> "Analysis":
-    from campaign.deliveries.edit import current_user
-    from campaign.kinds import kind_for
+def preview(
+    name: Name,
+    like: Like = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page for the browser, in one file.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show posts as X will show them, or messages as people get them."""
+    if find(name).kind is DeliveryKind.DM:
+        _preview_broadcast(name, like, html, as_json=as_json)
+        return
+    _refuse_like(name, like)
+    from campaign.posts.prepare import as_analysed, preview_document
+    from campaign.reporting import html as pages
+    from campaign.reporting.terminal import print_document
 
-    with output.working(f"Analysing {name}"):
-        return kind_for(kind).analyse(name, current_user()).analysis
+    prepared = as_analysed(name)
+    if html:
+        output.write_page(html, pages.as_page(preview_document(prepared)))
+    if as_json:
+        output.print_json({"name": name, "posts": _posts_as_json(prepared)})
+    elif not html:
+        print_document(preview_document(prepared))
+
+
+def _refuse_like(name: str, like: str | None) -> None:
+    if like is not None:
+        raise WrongUsage(f"{name} is a post, the same for everybody; --as is for broadcasts of direct messages.")
+
+
+def _posts_as_json(analysed: "Analysed[RenderedPost]") -> list[dict[str, Any]]:
+    from campaign.x.text import weigh
+
+    times = {(one.service, one.part): one.at for one in analysed.analysis.timetable}
+    return [
+        {
+            "service": one.target.internal_name,
+            "part": part.part,
+            "parts": one.of,
+            "text": part.text,
+            "weight": weigh(part.text),
+            "limit": one.target.longest_post,
+            "files": [{"file": file.source, "alt_text": file.alt_text, "kind": file.kind.value} for file in part.files],
+            "poll": part.poll and part.poll.model_dump(),
+            "reply_settings": part.reply_settings and part.reply_settings.value,
+            "paid_partnership": part.paid_partnership,
+            "at": iso(times.get((one.target.internal_name, part.part))),
+        }
+        for one in analysed.rendered.placed
+        for part in [one.rendered]
+    ]
+
+
+def _preview_broadcast(name: str, like: str | None, html: Path | None, *, as_json: bool) -> None:
+    from campaign.broadcasts.prepare import as_analysed, as_person, attachments_of
+    from campaign.broadcasts.preview import messages_of, preview_of
+    from campaign.reporting import html as pages
+    from campaign.reporting.terminal import print_blocks, print_document
+
+    seen = as_analysed(name) if like is None else as_person(name, like)
+    if html:
+        files = attachments_of(seen.draft)
+        output.write_page(html, pages.as_page(preview_of(name, seen.draft, seen.analysis, files)))
+    if as_json:
+        items = [item for part in seen.draft.content.parts for item in part.media]
+        document = {
+            "name": name,
+            "messages": [sample.model_dump() for sample in seen.analysis.samples],
+            "files": [{"file": item.source, "alt_text": item.alt_text} for item in items],
+        }
+        output.print_json(document | ({"excluded": seen.left_out or None} if seen.is_of_one else {}))
+    elif seen.is_of_one and not html:
+        print_blocks([*messages_of(seen.draft, seen.analysis)])
+    elif not html:
+        print_document(preview_of(name, seen.draft, seen.analysis))
+    if seen.left_out:
+        output.say(f"Nothing is sent to {like}: {seen.left_out}")
 
 
 def proof(
@@ -78,46 +152,40 @@ def proof(
     check_x()
     kind = find(name).kind
     if kind is DeliveryKind.POST:
-        refuse_like(name, like)
+        _refuse_like(name, like)
     if withdraw:
-        refuse_taking_back(name, kind)
-    if withdraw:
+        _check_deletable(name, kind)
         _delete(name, proofs=True, as_json=as_json)
         return
+    sent: Any
     with server_in_use() as has_server:
-        end, reason = (_prove_by_flow if has_server else _prove)(name, like or "")
-    number = find(name).proofs
+        if has_server:
+            from flows.post_publication import delivery_proof
+
+            sent = run_flow(delivery_proof, name, like or "").result(raise_on_failure=False)
+            if isinstance(sent, Exception):
+                raise sent
+        else:
+            from campaign.deliveries.edit import current_user
+            from campaign.kinds import kind_of
+
+            sent = kind_of(name).send_proof(name, current_user(), like=like or "")
+    number, state, reason = find(name).proofs, sent.end.value, sent.reason
     if as_json:
-        output.print_json({"proof": number, "state": end, "reason": reason or None})
+        output.print_json({"proof": number, "state": state, "reason": reason or None})
     else:
-        output.print_table([{"Proof": str(number), "State": end, "Reason": reason}])
-    if end != "out":
+        output.print_table([{"Proof": str(number), "State": state, "Reason": reason}])
+    if state != "out":
         raise NotPossible(f"Proof #{number} of {name} is not out in full: {reason}")
-
-
-def _prove(name: str, like: str) -> tuple[str, str]:
-    from campaign.deliveries.edit import current_user
-    from campaign.kinds import kind_of
-
-    sent = kind_of(name).send_proof(name, current_user(), like=like)
-    return sent.end.value, sent.reason
-
-
-def _prove_by_flow(name: str, like: str) -> tuple[str, str]:
-    from flows.post_publication import delivery_proof
-
-    state = run_flow(delivery_proof, name, like)
-    sent = state.result(raise_on_failure=False)
-    if isinstance(sent, Exception):
-        raise sent
-    return sent.end.value, sent.reason
 
 
 def confirm(
     name: Name,
-    accept_unconsented: AcceptUnconsented = False,
+    accept_unconsented: Annotated[
+        bool, typer.Option("--accept-unconsented", help="Also people in it who never agreed to get messages.")
+    ] = False,
     comment: Comment = "",
-    who: As = None,
+    who: Actor = None,
     as_json: AsJson = False,
 ) -> None:
     """Confirm a delivery as it was analysed. From then on it may go out."""
@@ -131,7 +199,7 @@ def confirm(
     output.say(f"Confirmed by {delivery.confirmed_by}. Send it with: campaign delivery send {name}")
 
 
-def reject(name: Name, comment: Comment = "", who: As = None, as_json: AsJson = False) -> None:
+def reject(name: Name, comment: Comment = "", who: Actor = None, as_json: AsJson = False) -> None:
     """Reject a delivery; it goes back to editing."""
     find(name)
     from campaign.deliveries import edit as steps
@@ -180,11 +248,17 @@ def send(
     check_x()
     delivery = find(name)
     with server_in_use() as has_server, output.sending(delivery):
-        reports, message, is_done = (_send_by_flow if has_server else _send_here)(delivery, no_wait=no_wait)
-    if delivery.kind is DeliveryKind.DM:
-        _show_sent_broadcast(delivery, reports, as_json=as_json)
-    else:
+        send_it = _send_by_flow if has_server else _send_here
+        reports, message, is_done = send_it(delivery, no_wait=no_wait)
+    if delivery.kind is DeliveryKind.POST:
         show_log([line for report in reports for line in report.lines], as_json=as_json)
+    elif as_json:
+        with read_session() as session:
+            lines = lines_of_broadcast(session, delivery) if reports else iter(())
+            print_lines(lines, as_csv=False, as_json=True)
+    else:
+        for report in reports:
+            show_report(report)
     if not is_done:
         raise NotPossible(message)
     if message:
@@ -215,25 +289,16 @@ def _send_by_flow(delivery: Delivery, *, no_wait: bool) -> tuple[list[Any], str,
     return (reports if isinstance(reports, list) else []), message, is_done
 
 
-def _show_sent_broadcast(delivery: Delivery, reports: list["BroadcastReport"], *, as_json: bool) -> None:
-    """Prints the log for scripts, the figures for a person; nothing of a broadcast that did not begin."""
-    if not as_json:
-        for report in reports:
-            show_report(report)
-        return
-    with read_session() as session:
-        lines = lines_of_broadcast(session, delivery) if reports else iter(())
-        print_lines(lines, as_csv=False, as_json=True)
-
-
 def withdraw(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
     """Delete the posts of a delivery from X, for good."""
     check_x()
     delivery = find(name)
-    refuse_taking_back(name, delivery.kind)
+    _check_deletable(name, delivery.kind)
     if delivery.state is DeliveryState.IN_PROGRESS:
         raise NotPossible(f"{name} is in progress; pause or stop it first, then withdraw it.")
-    count = _count_out(delivery)
+    with read_session() as session:
+        log = messages.of_delivery(session, delivery)
+        count = sum(one.state is MessageState.SENT and not one.withdrawn_at for one in log)
     if not count:
         raise NotPossible(f"Nothing of {name} is out.")
     if not yes and not typer.confirm(f"Delete {_posts(count)} of {name} from X, for good?", err=True):
@@ -241,10 +306,9 @@ def withdraw(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
     _delete(name, proofs=False, as_json=as_json)
 
 
-def _count_out(delivery: Delivery) -> int:
-    with read_session() as session:
-        log = messages.of_delivery(session, delivery)
-        return sum(one.state is MessageState.SENT and not one.withdrawn_at for one in log)
+def _check_deletable(name: str, kind: DeliveryKind) -> None:
+    if kind is DeliveryKind.DM:
+        raise NotPossible(f"{name} is a broadcast; X cannot delete a direct message that was sent.")
 
 
 def _delete(name: str, *, proofs: bool, as_json: bool) -> None:
@@ -264,9 +328,11 @@ def _posts(count: int) -> str:
 
 def settle(
     name: Name,
-    sent: Annotated[str | None, typer.Option(metavar="ID", help="It is out, and its address ends so.")] = None,
+    sent: Annotated[
+        str | None, typer.Option(metavar="ID", help="It is out; the number at the end of its address on X.")
+    ] = None,
     not_sent: Annotated[bool, typer.Option("--not-sent", help="It is not out.")] = False,
-    to: To = None,
+    to: Annotated[str | None, typer.Option(metavar="HANDLE", help="The recipient, of a broadcast.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Record the outcome of a part that could not be looked up on X. Look for it on X yourself first."""
@@ -277,24 +343,20 @@ def settle(
         raise WrongUsage(f"{name} is a post, which has no recipient; leave out --to.")
     from campaign.deliveries.edit import current_user, record_by_hand
 
-    _show_settled(delivery, record_by_hand(name, current_user(), sent, to or ""), as_json=as_json)
-    output.say(f"Settled. Continue with: campaign delivery send {name}")
-
-
-def _show_settled(delivery: Delivery, message: Message, *, as_json: bool) -> None:
-    if delivery.kind is DeliveryKind.POST:
-        with read_session() as session:
-            [part] = lines_of(session, delivery, [message])
-        if as_json:
-            output.print_json(part.as_json())
-        else:
-            show_log([part], as_json=False)
-        return
-    from campaign.broadcasts.log import line_of
-
+    message = record_by_hand(name, current_user(), sent, to or "")
     with read_session() as session:
-        line = (message.proof_number, line_of(session, message))
-    if as_json:
-        output.print_json(line_as_json(*line))
-    else:
-        print_lines([line], as_csv=False, as_json=False)
+        if delivery.kind is DeliveryKind.POST:
+            lines = lines_of(session, delivery, [message])
+            if as_json:
+                output.print_json(lines[0].as_json())
+            else:
+                show_log(lines, as_json=False)
+        else:
+            from campaign.broadcasts.log import line_of
+
+            line = (message.proof_number, line_of(session, message))
+            if as_json:
+                output.print_json(line_as_json(*line))
+            else:
+                print_lines([line], as_csv=False, as_json=False)
+    output.say(f"Settled. Continue with: campaign delivery send {name}")

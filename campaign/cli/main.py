@@ -49,7 +49,7 @@ COMMANDS: dict[str, Command | Group] = {
             "edit": Command("delivery.edit", "Change settings of a delivery and keep the rest."),
             "analyse": Command("delivery_send.analyse", "Analyse a delivery: errors, recipients, cost, duration."),
             "preview": Command(
-                "delivery_preview.preview", "Show posts as X will show them, or messages as people get them."
+                "delivery_send.preview", "Show posts as X will show them, or messages as people get them."
             ),
             "proof": Command("delivery_send.proof", "Send a proof, to the proof service or the proof recipients."),
             "confirm": Command("delivery_send.confirm", "Confirm a delivery as it was analysed."),
@@ -224,7 +224,7 @@ def main() -> None:
         output.say("Interrupted.")
         sys.exit(130)
     except Exception as error:  # noqa: BLE001  no traceback reaches a user
-        output.say(f"This should not have happened: {type(error).__name__}; {output.keep(error)}.")
+        output.say(f"This should not have happened: {type(error).__name__}; {output.save_details(error)}.")
         sys.exit(1)
 
 

@@ -1,12 +1,15 @@
-"""How commands speak: results on standard output, everything else on standard error."""
+"""What commands share: their options, results on standard output, everything else on standard error."""
 
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import lru_cache, wraps
+from inspect import Parameter, signature
 from pathlib import Path
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+
+import typer
 
 from campaign.errors import WrongUsage
 from campaign.formatting import printable
@@ -17,7 +20,40 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.progress import Progress
 
-    from models import Delivery, Service, SyncRun
+    from models import Delivery, Service
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="The highest number of rows, the newest first.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+#: The rows that a person reads; scripts get all.
+SHOWN = 50
+
+
+def with_options(*tables: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Gives a command the options that annotate the keys of typed dictionaries, in the place of its `options`.
+
+    The command gets those that were given, in one dictionary.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = {name: hint for table in tables for name, hint in get_type_hints(table, include_extras=True).items()}
+
+        @wraps(command)
+        def run(**arguments: Any) -> None:
+            values = {name: arguments.pop(name) for name in hints}
+            command(options={name: value for name, value in values.items() if value is not None}, **arguments)
+
+        own = signature(command)
+        parameters = [one.replace(kind=Parameter.KEYWORD_ONLY) for one in own.parameters.values()]
+        place = list(own.parameters).index("options")
+        parameters[place : place + 1] = [
+            Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=hint) for name, hint in hints.items()
+        ]
+        run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+        return run
+
+    return decorate
+
 
 #: What a spreadsheet would take for the beginning of a formula.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
@@ -78,14 +114,16 @@ def print_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> N
     import csv
 
     writer = csv.writer(sys.stdout)
-    writer.writerow(_heading(name) for name in columns)
+    writer.writerow(heading(name) for name in columns)
     for row in rows:
         writer.writerow(_cell(row[name]) for name in columns)
 
 
-def _heading(name: str) -> str:
-    words = name.replace("_", " ")
-    return words[:1].upper() + words[1:].removesuffix("id") + ("ID" if words.endswith(" id") else "")
+def heading(name: str) -> str:
+    """Returns the heading of a column or field: External ID for external_id."""
+    text = name.replace("_", " ")
+    text = text[:1].upper() + text[1:]
+    return f"{text.removesuffix('id')}ID" if text.endswith(" id") else text
 
 
 def _cell(value: object) -> str:
@@ -127,8 +165,8 @@ def write_page(file: Path, page: str) -> None:
     say(f"Open it in a browser: {file.absolute()}")
 
 
-def keep(error: Exception) -> str:
-    """Writes an error's details to a file of the home and returns a sentence that says where they are."""
+def save_details(error: Exception) -> str:
+    """Writes an error's details to a file of the home; returns a sentence that names the file."""
     import traceback
 
     from campaign.settings import load_settings
@@ -188,24 +226,18 @@ def _watch_sync(bars: "Progress", services: Sequence["Service"], done: Event) ->
 
     from campaign.audience import sync
     from campaign.db.engine import read_session
+    from models import SyncState
 
     began = pendulum.now("UTC")
     shown = {one.id: bars.add_task(one.internal_name, total=one.followers_count, note="") for one in services}
     while not done.wait(0.3):
         with read_session() as session:
             for run in sync.touched_since(session, began, list(shown)):
-                bars.update(shown[run.service_id], completed=run.followers_read, note=_note(run))
-
-
-def _note(run: "SyncRun") -> str:
-    import pendulum
-
-    from models import SyncState
-
-    if run.state is not SyncState.WAITING or not run.goes_on_at:
-        return f"{run.followers_read:,} read"
-    seconds = max(0, int((run.goes_on_at - pendulum.now("UTC")).total_seconds()))
-    return f"{run.followers_read:,} read, rate limit reached: continues in {seconds} s"
+                note = f"{run.followers_read:,} read"
+                if run.state is SyncState.WAITING and run.goes_on_at:
+                    seconds = max(0, int((run.goes_on_at - pendulum.now("UTC")).total_seconds()))
+                    note += f", rate limit reached: continues in {seconds} s"
+                bars.update(shown[run.service_id], completed=run.followers_read, note=note)
 
 
 def _watch_broadcast(bars: "Progress", delivery: "Delivery", done: Event) -> None:

@@ -5,12 +5,13 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import pendulum
 import typer
 
 from campaign.cli import output
+from campaign.cli.output import AsJson, Yes, with_options
 from campaign.cli.server import run_flow, server_in_use
 from campaign.db.engine import make_ready, read_session, transaction
 from campaign.errors import NotPossible, ServiceBlocked, Uncertain, Unsent, WrongUsage
@@ -27,37 +28,44 @@ if TYPE_CHECKING:
 
 
 Handle = Annotated[str, typer.Argument(metavar="HANDLE", help="The handle of the X account, without the @.")]
-Label = Annotated[str | None, typer.Option(help="The name read in lists and reports.")]
-Folder = Annotated[str | None, typer.Option(help="Visitor folder.")]
-Synchronize = Annotated[bool | None, typer.Option("--synchronize/--no-synchronize", help="Part of the account sync.")]
-Proof = Annotated[bool | None, typer.Option("--proof/--no-proof", help="A private test account for proofs.")]
-Version = Annotated[ApiVersion | None, typer.Option(help="Which of X's APIs.")]
-Owned = Annotated[bool | None, typer.Option("--owned/--not-owned", help="This account owns the developer app.")]
-Cap = Annotated[float | None, typer.Option(min=0, help="US dollars in a calendar month.")]
-Policy = Annotated[MessagePolicy | None, typer.Option("--message-policy", help="Whom direct messages go to.")]
-OptOutLine = Annotated[str | None, typer.Option(help="Ends direct messages; empty for none.")]
-FrequencyCap = Annotated[int | None, typer.Option(min=0, help="Direct messages to one person; 0 for no cap.")]
-FrequencyDays = Annotated[int | None, typer.Option(min=1, max=365, help="Days in which that cap counts.")]
-QuietHours = Annotated[str | None, typer.Option(help="Hours without messages, as in 22:00-08:00; empty for none.")]
-TimeZone = Annotated[str | None, typer.Option("--timezone", help="Of the quiet hours; empty for CAMPAIGN_TIMEZONE.")]
-DailyLimit = Annotated[int | None, typer.Option(min=0, help="Direct messages in 24 hours; 0 for X's limit.")]
-JoinPurpose = Annotated[str | None, typer.Option(help="Why people are asked to share their profile; empty: nobody is.")]
-AsksEmail = Annotated[bool | None, typer.Option("--asks-email/--no-asks-email", help="Ask for the email address too.")]
-Reconciliation = Annotated[
-    str | None, typer.Option(help="How known contacts are found: some of x_user_id, email, username; - for none.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
-ConsumerKey = Annotated[str | None, typer.Option(envvar="CAMPAIGN_CONSUMER_KEY", help="Asked for where missing.")]
-ConsumerSecret = Annotated[str | None, typer.Option(envvar="CAMPAIGN_CONSUMER_SECRET", help="Asked for where missing.")]
-AccessToken = Annotated[str | None, typer.Option(envvar="CAMPAIGN_ACCESS_TOKEN", help="Asked for where missing.")]
-AccessTokenSecret = Annotated[
-    str | None, typer.Option(envvar="CAMPAIGN_ACCESS_TOKEN_SECRET", help="Asked for where missing.")
-]
-ClientId = Annotated[str | None, typer.Option(envvar="CAMPAIGN_CLIENT_ID", help="Of OAuth 2.0; for sharing profiles.")]
-ClientSecret = Annotated[str | None, typer.Option(envvar="CAMPAIGN_CLIENT_SECRET", help="Of OAuth 2.0 too.")]
-NewKeys = Annotated[
-    bool, typer.Option("--keys", help="Replace the four keys: from CAMPAIGN_CONSUMER_KEY and so on, or asked for.")
-]
+KEYS = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
+
+
+class ServiceSettings(TypedDict, total=False):
+    """The options of `create` and `edit`."""
+
+    label: Annotated[str, typer.Option(help="The name shown in lists and reports.")]
+    visitor_folder: Annotated[str, typer.Option(help="Visitor folder.")]
+    synchronize: Annotated[bool, typer.Option("--synchronize/--no-synchronize", help="Part of the account sync.")]
+    proof: Annotated[bool, typer.Option("--proof/--no-proof", help="A private test account for proofs.")]
+    api_version: Annotated[ApiVersion, typer.Option(help="Which of X's APIs.")]
+    owned: Annotated[bool, typer.Option("--owned/--not-owned", help="This account owns the developer app.")]
+    spend_cap: Annotated[float, typer.Option(min=0, help="US dollars in a calendar month.")]
+    message_policy: Annotated[MessagePolicy, typer.Option(help="Which people may get direct messages.")]
+    opt_out_line: Annotated[str, typer.Option(help="The last line of direct messages; empty for none.")]
+    frequency_cap: Annotated[int, typer.Option(min=0, help="Direct messages to one person; 0 for no cap.")]
+    frequency_days: Annotated[int, typer.Option(min=1, max=365, help="Days in which that cap counts.")]
+    quiet_hours: Annotated[str, typer.Option(help="Hours without messages, as in 22:00-08:00; empty for none.")]
+    timezone: Annotated[str, typer.Option(help="Of the quiet hours; empty for CAMPAIGN_TIMEZONE.")]
+    daily_limit: Annotated[int, typer.Option(min=0, help="Direct messages in 24 hours; 0 for X's limit.")]
+    join_purpose: Annotated[str, typer.Option(help="Why people are asked to share their profile; empty: not asked.")]
+    asks_email: Annotated[bool, typer.Option("--asks-email/--no-asks-email", help="Ask for the email address too.")]
+    reconciliation: Annotated[
+        str, typer.Option(help="How known contacts are found: some of x_user_id, email, username; - for none.")
+    ]
+    client_id: Annotated[str, typer.Option(envvar="CAMPAIGN_CLIENT_ID", help="Of OAuth 2.0; for sharing profiles.")]
+    client_secret: Annotated[str, typer.Option(envvar="CAMPAIGN_CLIENT_SECRET", help="Of OAuth 2.0 too.")]
+
+
+class ServiceKeys(TypedDict, total=False):
+    """The four keys as options."""
+
+    consumer_key: Annotated[str, typer.Option(envvar="CAMPAIGN_CONSUMER_KEY", help="Asked for where missing.")]
+    consumer_secret: Annotated[str, typer.Option(envvar="CAMPAIGN_CONSUMER_SECRET", help="Asked for where missing.")]
+    access_token: Annotated[str, typer.Option(envvar="CAMPAIGN_ACCESS_TOKEN", help="Asked for where missing.")]
+    access_token_secret: Annotated[
+        str, typer.Option(envvar="CAMPAIGN_ACCESS_TOKEN_SECRET", help="Asked for where missing.")
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +89,6 @@ class ServiceRow:
             "spend_cap_usd": f"{service.spend_cap:.2f}",
             "spent_usd": f"{self.spent:.2f}",
             "followers": service.followers_count,
-            **self.messages(),
-            **self.sharing(),
-            **self.check_result(),
-        }
-
-    def messages(self) -> dict[str, Any]:
-        """Returns the settings of its direct messages."""
-        service = self.service
-        return {
             "message_policy": service.message_policy.value,
             "opt_out_line": service.opt_out_line,
             "frequency_cap": service.frequency_cap,
@@ -97,16 +96,11 @@ class ServiceRow:
             "quiet_hours": service.quiet_hours,
             "timezone": service.timezone,
             "daily_limit": service.daily_limit,
-        }
-
-    def sharing(self) -> dict[str, Any]:
-        """Returns the settings of sharing profiles."""
-        service = self.service
-        return {
             "join_purpose": service.join_purpose,
             "asks_email": service.asks_email,
             "oauth2": service.has_oauth2,
             "reconciliation": service.reconciliation,
+            **self.check_result(),
         }
 
     def check_result(self) -> dict[str, Any]:
@@ -135,11 +129,6 @@ class ServiceRow:
         }
 
 
-def one_named(handle: str) -> ServiceRow:
-    """Finds one connected service; raises WrongUsage when there is none."""
-    return _with_spending(find_service(handle))
-
-
 def save_new(values: dict[str, Any]) -> ServiceRow:
     """Connects an account; raises WrongUsage when there is a service of that name, or with every wrong field."""
     from campaign.services.fields import read_fields
@@ -160,20 +149,6 @@ def save_changed(handle: str, changes: dict[str, Any]) -> ServiceRow:
         fields = read_fields(services.read_values(session, row) | changes)
         services.change(session, row, fields, pendulum.now("UTC"))
     return _with_spending(row)
-
-
-def check_one(handle: str) -> ServiceRow:
-    """Asks X about one service now; raises WrongUsage when X cannot be asked."""
-    from campaign.services.check import sentence_of
-    from campaign.services.connection import check_keys
-
-    try:
-        check_keys(find_service(handle))
-    except (Unsent, Uncertain) as error:
-        raise WrongUsage(str(error)) from None
-    except ServiceBlocked as error:
-        raise NotPossible(sentence_of(error)) from None
-    return one_named(handle)
 
 
 def _with_spending(service: Service) -> ServiceRow:
@@ -198,160 +173,110 @@ def list_services(as_json: AsJson = False) -> None:
 
 def check(handle: Handle, as_json: AsJson = False) -> None:
     """Check the keys of a service with X. This costs one user read ($0.01)."""
+    from campaign.services.check import sentence_of
+    from campaign.services.connection import check_keys
     from campaign.x.http import check_simulator
 
     check_handle(handle)
     check_simulator(load_settings().x_api_url)
     make_ready()
-    row = check_one(handle)
+    try:
+        check_keys(find_service(handle))
+    except (Unsent, Uncertain) as error:
+        raise WrongUsage(str(error)) from None
+    except ServiceBlocked as error:
+        raise NotPossible(sentence_of(error)) from None
+    account = find_service(handle)
     if as_json:
-        output.print_json(row.check_result())
+        output.print_json(_with_spending(account).check_result())
     else:
-        _say_account(row)
-    if row.service.state != "ok":
+        if account.x_username:
+            protected = "protected" if account.protected else "public"
+            output.say(
+                f"@{account.x_username} ({account.x_name}): {account.followers_count:,} followers, {protected},"
+                f" permission {account.access_level or 'unknown'}, spend cap {usd(account.spend_cap)} a month."
+            )
+        for problem in account.problems.splitlines():
+            output.say(problem)
+        if account.state == "ok":
+            output.say("X accepts the keys.")
+    if account.state != "ok":
         raise NotPossible(f"{handle} needs attention.")
 
 
-def show(description: dict[str, Any], *, as_json: bool) -> None:
-    """Prints a service for scripts, or only its names for people."""
+@with_options(ServiceSettings, ServiceKeys)
+def create(handle: Handle, options: dict[str, Any], as_json: AsJson = False) -> None:
+    """Connect an X account. Keys come from options, from CAMPAIGN_CONSUMER_KEY and so on, or are asked for."""
+    check_handle(handle)
+    keys = _complete({name: options.get(name) for name in KEYS})
+    make_ready()
+    row = save_new({"label": handle, "internal_name": handle} | _values(options) | keys)
+    _show(row.describe(), as_json=as_json)
+    output.say(f"Saved. Check its keys with: campaign service check {handle}")
+
+
+@with_options(ServiceSettings)
+def edit(
+    handle: Handle,
+    options: dict[str, Any],
+    internal_name: Annotated[str | None, typer.Option(help="The new handle, after the account was renamed.")] = None,
+    keys: Annotated[
+        bool, typer.Option("--keys", help="Replace the four keys: from CAMPAIGN_CONSUMER_KEY and so on, or asked for.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Change settings of a service and keep the rest."""
+    values = _values(options) | ({} if internal_name is None else {"internal_name": internal_name})
+    check_handle(internal_name or handle)
+    if keys:
+        values |= _complete({name: os.environ.get(f"CAMPAIGN_{name.upper()}") for name in KEYS})
+    make_ready()
+    _show(save_changed(handle, values).describe(), as_json=as_json)
+
+
+def _values(options: dict[str, Any]) -> dict[str, Any]:
+    amount = {"spend_cap": Decimal(str(options["spend_cap"]))} if "spend_cap" in options else {}
+    return options | amount
+
+
+def _complete(keys: dict[str, str | None]) -> dict[str, str]:
+    """Asks for the keys that are missing."""
+    complete = {}
+    for name, key in keys.items():
+        label = name.replace("_", " ")
+        if not key and not sys.stdin.isatty():
+            raise WrongUsage(f"The {label} is missing: set CAMPAIGN_{name.upper()} or give --{name.replace('_', '-')}.")
+        complete[name] = key or str(typer.prompt(label.capitalize(), hide_input=True, err=True))
+    return complete
+
+
+def _show(description: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         output.print_json(description)
     else:
         output.print_table([{"Service": description["service"], "Label": description["label"]}])
 
 
-def _say_account(row: Any) -> None:
-    account = row.service
-    if account.x_username:
-        protected = "protected" if account.protected else "public"
-        output.say(
-            f"@{account.x_username} ({account.x_name}): {account.followers_count:,} followers, {protected},"
-            f" permission {account.access_level or 'unknown'}, spend cap {usd(account.spend_cap)} a month."
-        )
-    for problem in account.problems.splitlines():
-        output.say(problem)
-    if account.state == "ok":
-        output.say("X accepts the keys.")
-
-
-KEYS = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
-
-
-def create(
-    handle: Handle,
-    label: Label = None,
-    visitor_folder: Folder = None,
-    synchronize: Synchronize = None,
-    proof: Proof = None,
-    api_version: Version = None,
-    owned: Owned = None,
-    spend_cap: Cap = None,
-    message_policy: Policy = None,
-    opt_out_line: OptOutLine = None,
-    frequency_cap: FrequencyCap = None,
-    frequency_days: FrequencyDays = None,
-    quiet_hours: QuietHours = None,
-    timezone: TimeZone = None,
-    daily_limit: DailyLimit = None,
-    join_purpose: JoinPurpose = None,
-    asks_email: AsksEmail = None,
-    reconciliation: Reconciliation = None,
-    client_id: ClientId = None,
-    client_secret: ClientSecret = None,
-    consumer_key: ConsumerKey = None,
-    consumer_secret: ConsumerSecret = None,
-    access_token: AccessToken = None,
-    access_token_secret: AccessTokenSecret = None,
-    as_json: AsJson = False,
-) -> None:
-    """Connect an X account. Keys come from options, from CAMPAIGN_CONSUMER_KEY and so on, or are asked for."""
-    given = _given(locals())
-    check_handle(handle)
-    keys = _complete({name: given.get(name) for name in KEYS})
-    make_ready()
-    row = save_new({"label": handle, "internal_name": handle} | given | keys)
-    show(row.describe(), as_json=as_json)
-    output.say(f"Saved. Check its keys with: campaign service check {handle}")
-
-
-def edit(
-    handle: Handle,
-    internal_name: Annotated[str | None, typer.Option(help="The new handle, after the account was renamed.")] = None,
-    label: Label = None,
-    visitor_folder: Folder = None,
-    synchronize: Synchronize = None,
-    proof: Proof = None,
-    api_version: Version = None,
-    owned: Owned = None,
-    spend_cap: Cap = None,
-    message_policy: Policy = None,
-    opt_out_line: OptOutLine = None,
-    frequency_cap: FrequencyCap = None,
-    frequency_days: FrequencyDays = None,
-    quiet_hours: QuietHours = None,
-    timezone: TimeZone = None,
-    daily_limit: DailyLimit = None,
-    join_purpose: JoinPurpose = None,
-    asks_email: AsksEmail = None,
-    reconciliation: Reconciliation = None,
-    client_id: ClientId = None,
-    client_secret: ClientSecret = None,
-    keys: NewKeys = False,
-    as_json: AsJson = False,
-) -> None:
-    """Change settings of a service and keep the rest."""
-    given = _given(locals())
-    check_handle(internal_name or handle)
-    if keys:
-        given |= _complete({name: os.environ.get(f"CAMPAIGN_{name.upper()}") for name in KEYS})
-    make_ready()
-    row = save_changed(handle, given)
-    show(row.describe(), as_json=as_json)
-
-
-def _given(arguments: dict[str, Any]) -> dict[str, Any]:
-    left_out = {"handle", "keys", "as_json"}
-    given = {name: value for name, value in arguments.items() if value is not None and name not in left_out}
-    if "spend_cap" in given:
-        given["spend_cap"] = Decimal(str(given["spend_cap"]))
-    return given
-
-
-def _complete(keys: dict[str, str | None]) -> dict[str, str]:
-    """Asks for the keys that are missing."""
-    return {name: key or _ask_for(name) for name, key in keys.items()}
-
-
-def _ask_for(name: str) -> str:
-    words = name.replace("_", " ")
-    if not sys.stdin.isatty():
-        raise WrongUsage(f"The {words} is missing: set CAMPAIGN_{name.upper()} or give --{name.replace('_', '-')}.")
-    return str(typer.prompt(words.capitalize(), hide_input=True, err=True))
-
-
-def remove(
-    handle: Handle,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: AsJson = False,
-) -> None:
+def remove(handle: Handle, yes: Yes = False, as_json: AsJson = False) -> None:
     """Disconnect an X account and delete its keys; its visitors stay."""
     check_handle(handle)
     make_ready()
-    row = one_named(handle)
+    row = _with_spending(find_service(handle))
     if not yes and not typer.confirm(f"Disconnect {row.service.internal_name}? Its visitors stay.", err=True):
         raise NotPossible("Nothing was changed.")
     with transaction() as session:
         services.remove(session, services.get(session, row.service.id), pendulum.now("UTC"))
-    show(row.describe() | {"state": "removed"}, as_json=as_json)
+    _show(row.describe() | {"state": "removed"}, as_json=as_json)
 
 
 def sync(
     handles: Annotated[
-        list[str] | None, typer.Argument(metavar="[HANDLE]...", help="Services; none: all that are synchronized.")
+        list[str] | None,
+        typer.Argument(metavar="[HANDLE]...", help="The services; without one, all that are synchronized."),
     ] = None,
     mode: Annotated[SyncMode, typer.Option(help="How far to read.")] = SyncMode.FULL,
     no_wait: Annotated[bool, typer.Option("--no-wait", help="End where X allows no more calls.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Read the followers of services into the visitors table. It continues where an earlier run ended."""
     from campaign.x.http import check_simulator
