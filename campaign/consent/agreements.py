@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, delete, exists, or_, text, update
+from sqlalchemy import Select, bindparam, exists, or_, text, update
 from sqlalchemy import select as sa_select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
@@ -158,11 +158,8 @@ def note_opening(session: Session, delivery_id: int, visitor_id: int, at: dateti
     return bool(session.connection().execute(_OPENED, given).rowcount)
 
 
-def keep(session: Session, yes: Yes) -> tuple[Agreement, bool]:
-    """Write an agreement; one of the same person whose profile is not recovered yet becomes it.
-
-    Returns it, and whether it is a new one.
-    """
+def keep(session: Session, yes: Yes) -> Agreement:
+    """Writes an agreement and returns it; one of the same person whose profile is not recovered yet becomes it."""
     known = session.scalar(_of(yes.service_id, yes.external_id).where(_IS_WAITING).with_for_update())
     row = known or Agreement(
         service_id=yes.service_id,
@@ -177,12 +174,7 @@ def keep(session: Session, yes: Yes) -> tuple[Agreement, bool]:
     row.scopes, row.may_link, row.agreed_at = yes.scopes, yes.may_link, yes.at
     session.add(row)
     session.flush()
-    return row, known is None
-
-
-def forget(session: Session, agreement_id: int) -> None:
-    """Remove an agreement of which nothing can come: its token could not be kept."""
-    session.execute(delete(Agreement).where(col(Agreement.id) == agreement_id, _IS_WAITING))
+    return row
 
 
 def waiting(session: Session) -> list[Agreement]:

@@ -88,7 +88,7 @@ def finish(remembered: Remembered, signed_in: SignedIn, announce: Callable[[Agre
         return sign_in.text_changed()
     now = pendulum.now("UTC")
     with transaction(durable=True) as session:
-        agreement, _ = agreements.keep(
+        agreement = agreements.keep(
             session,
             agreements.Yes(
                 service_id=service.id,

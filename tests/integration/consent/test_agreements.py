@@ -62,7 +62,7 @@ def a_yes(service: Service, **changes: Any) -> Yes:
 
 def say_yes(service: Service, **changes: Any) -> Agreement:
     with transaction() as session:
-        return agreements.keep(session, a_yes(service, **changes))[0]
+        return agreements.keep(session, a_yes(service, **changes))
 
 
 def learn(profile: Profile = ANA, keys: list[ReconciledBy] = KEYS, *, may_link: bool = True) -> ReconciledBy:
