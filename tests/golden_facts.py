@@ -13,11 +13,11 @@ from campaign.deliveries.draft import MediaItem, Part, PollContent
 from campaign.deliveries.findings import Analysis, Sample, error, info, warning
 from campaign.posts.preview import attachment
 from campaign.posts.report import DeliveryReport, LogLine
+from campaign.statistics.clicks import LinkNumbers
 from campaign.statistics.counts import Engagement
 from campaign.statistics.followers import Day
 from campaign.statistics.numbers import (
     DeliveryNumbers,
-    LinkNumbers,
     Overview,
     ServiceLine,
     ServiceStatistics,

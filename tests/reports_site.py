@@ -42,7 +42,7 @@ def _make_numbers(label: str) -> None:
     counted(delivery, NOW, Engagement(likes=5, impressions=100), None)
     with transaction() as session:
         days = followers.audience_of(session, acme.id, NOW)
-        followers.keep_audience(session, acme.id, days)
+        followers.save_audience(session, acme.id, days)
         first, _ = log.of_delivery(session, delivery)
         shop = link(session, delivery, label="+Shop")
         click(session, shop, first, NOW)

@@ -14,7 +14,6 @@ from campaign.errors import WrongUsage
 from campaign.services import store as services
 from campaign.settings import load_settings
 from campaign.statistics import numbers, reports
-from campaign.statistics.numbers import TARIFF
 
 if TYPE_CHECKING:
     from campaign.reporting.document import Document
@@ -38,7 +37,7 @@ def delivery(
     def read(session: Session) -> Any:
         from campaign.deliveries import store as deliveries
 
-        return numbers.delivery_numbers(session, deliveries.named(session, name), TARIFF)
+        return numbers.delivery_numbers(session, deliveries.named(session, name))
 
     _show(read, reports.delivery_report_of, as_json=as_json, as_csv=as_csv)
 
@@ -63,7 +62,7 @@ def everything(as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """Report all services side by side, and the newest deliveries."""
 
     def read(session: Session) -> Any:
-        return numbers.overview(session, TARIFF, pendulum.now("UTC"))
+        return numbers.overview(session, pendulum.now("UTC"))
 
     _show(read, reports.overview_of, as_json=as_json, as_csv=as_csv)
 

@@ -1,9 +1,9 @@
-"""Clicks on short links: written many at a time, counted, and told from those of robots."""
+"""Clicks on short links: written many at a time, and counted apart from those of robots."""
 
 import logging
 import re
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -24,7 +24,7 @@ from models import MAIN, Click, Link, Message
 
 @dataclass(frozen=True, slots=True)
 class Clicks:
-    """Clicks counted: those of people, those of robots, and how many messages people clicked in at least once."""
+    """Counts of clicks: those of people, those of robots, and in how many messages people clicked at least once."""
 
     people: int = 0
     robots: int = 0
@@ -32,15 +32,26 @@ class Clicks:
 
 
 @dataclass(frozen=True, slots=True)
-class LinkClicks:
-    """A link of a delivery, in the order of the links, and the clicks on it."""
+class LinkNumbers:
+    """A tracked link of a delivery: clicks of people, and apart from them those of robots."""
 
-    link_id: int
     number: int
     url: str
-    label: str
-    category: str
-    clicks: Clicks
+    label: str = ""
+    category: str = ""
+    clicks: int = 0
+    robots: int = 0
+
+    def as_json(self) -> dict[str, object]:
+        """Returns the link for scripts."""
+        return {
+            "number": self.number,
+            "url": self.url,
+            "label": self.label,
+            "category": self.category,
+            "clicks": self.clicks,
+            "robot_clicks": self.robots,
+        }
 
 
 _BY_PEOPLE = col(Click.is_robot).is_(False)
@@ -52,42 +63,46 @@ _FIGURES = (
 
 
 def write(session: Session, clicks: Sequence[Click]) -> None:
-    """Keep clicks, in one statement."""
+    """Saves clicks, in one statement."""
     if clicks:
         session.execute(insert(Click), [one.model_dump(exclude={"id"}) for one in clicks])
 
 
 def of_delivery(session: Session, delivery_id: int) -> Clicks:
-    """The clicks on all the links of a delivery."""
-    return Clicks(*session.execute(_counted(*_FIGURES).where(_is_of(delivery_id))).one())
+    """Counts the clicks on all the links of a delivery."""
+    return Clicks(*session.execute(_counted(*_FIGURES).where(col(Link.delivery_id) == delivery_id)).one())
 
 
 def of_deliveries(session: Session, delivery_ids: Sequence[int]) -> dict[int, Clicks]:
-    """The same for several deliveries at once; those without a click are left out."""
+    """Counts those of several deliveries at once; deliveries without a click are left out."""
     counted = _counted(col(Link.delivery_id), *_FIGURES).where(col(Link.delivery_id).in_(delivery_ids))
     rows = session.execute(counted.group_by(col(Link.delivery_id)))
     return {delivery_id: Clicks(*figures) for delivery_id, *figures in rows}
 
 
-def by_link(session: Session, delivery_id: int) -> list[LinkClicks]:
-    """Every link of a delivery, also one that nobody clicked, with its clicks."""
-    clicked = _counted(col(Click.link_id), *_FIGURES).where(_is_of(delivery_id)).group_by(col(Click.link_id))
-    counted = {link_id: Clicks(*figures) for link_id, *figures in session.execute(clicked)}
-    links = select(Link).where(col(Link.delivery_id) == delivery_id).order_by(col(Link.number))
-    return [
-        LinkClicks(one.id, one.number, one.url, one.label, one.category, counted.get(one.id, Clicks()))
-        for one in session.scalars(links)
-    ]
+def by_link(session: Session, delivery_id: int) -> list[LinkNumbers]:
+    """Counts the clicks on every link of a delivery, also on one without any."""
+    clicked = _counted(col(Click.link_id), *_FIGURES).where(col(Link.delivery_id) == delivery_id)
+    rows = session.execute(clicked.group_by(col(Click.link_id)))
+    counted = {link_id: (people, robots) for link_id, people, robots, _ in rows}
+    links = session.scalars(select(Link).where(col(Link.delivery_id) == delivery_id).order_by(col(Link.number)))
+    return [LinkNumbers(one.number, one.url, one.label, one.category, *counted.get(one.id, (0, 0))) for one in links]
 
 
 def by_hour(session: Session, delivery_id: int) -> list[tuple[datetime, int]]:
-    """The clicks of people by the hour (UTC) in which they came, in order; hours without any are left out."""
-    rows = session.execute(_by_hour(session).where(_is_of(delivery_id)))
+    """Counts the clicks of people by hour (UTC), in order; hours without any are left out."""
+    if is_on_postgresql(session):
+        in_utc = func.timezone(literal_column("'UTC'"), col(Click.clicked_at))
+        hour: ColumnElement[str] = func.to_char(in_utc, literal_column("'YYYY-MM-DD HH24:00'"))
+    else:
+        hour = func.strftime(literal_column("'%Y-%m-%d %H:00'"), col(Click.clicked_at))
+    of_people = _counted(hour, func.count()).where(_BY_PEOPLE, col(Link.delivery_id) == delivery_id)
+    rows = session.execute(of_people.group_by(hour).order_by(hour))
     return [(datetime.fromisoformat(hour).replace(tzinfo=UTC), count) for hour, count in rows]
 
 
 def by_message(session: Session, message_ids: Sequence[int]) -> dict[int, Clicks]:
-    """The clicks in each of these messages, proofs or not; those without one are left out."""
+    """Counts the clicks in each of these messages, proofs or not; those without one are left out."""
     counted = select(col(Click.message_id), *_FIGURES).where(col(Click.message_id).in_(message_ids))
     rows = session.execute(counted.group_by(col(Click.message_id)))
     return {message_id: Clicks(*figures) for message_id, *figures in rows}
@@ -98,26 +113,13 @@ def _counted(*columns: Any) -> Select[Any]:
     return of_link.join(Message, col(Message.id) == col(Click.message_id)).where(col(Message.proof_number) == MAIN)
 
 
-def _is_of(delivery_id: int) -> ColumnElement[bool]:
-    return col(Link.delivery_id) == delivery_id
-
-
-def _by_hour(session: Session) -> Select[Any]:
-    if is_on_postgresql(session):
-        in_utc = func.timezone(literal_column("'UTC'"), col(Click.clicked_at))
-        hour: ColumnElement[str] = func.to_char(in_utc, literal_column("'YYYY-MM-DD HH24:00'"))
-    else:
-        hour = func.strftime(literal_column("'%Y-%m-%d %H:00'"), col(Click.clicked_at))
-    return _counted(hour, func.count()).where(_BY_PEOPLE).group_by(hour).order_by(hour)
-
-
 UNKNOWN = "Other"
 LONGEST_READ = 512
-"""Characters of what a browser says of itself; more are no browser's."""
+"""Characters of a user agent; those of browsers are shorter."""
 _LONGEST_FAMILY = 64
-#: Every browser says so since 1994 or 1995; what fetches previews, checks links or runs in a script mostly does not.
+#: Every browser begins so since 1994 or 1995; programs that fetch previews or check links, and scripts, mostly do not.
 _BROWSER = re.compile(r"(?:Mozilla|Opera)/\d")
-# What says that it is a browser and is none, such as X's and Facebook's fetchers of previews and scanners of mail.
+# Robots that pretend to be browsers, such as X's and Facebook's fetchers of previews and scanners of mail.
 _ROBOT = re.compile(
     r"(?<!cu)bot(?:\b|[-_])|crawl|spider|slurp|preview|externalhit|facebookcatalog|scan|headless|phantomjs|lighthouse"
     r"|selenium|puppeteer|playwright|monitor|pingdom|uptime|validator|fetch|proxy|archiver|barracuda|proofpoint"
@@ -127,7 +129,7 @@ _ROBOT = re.compile(
 
 
 class Agent(NamedTuple):
-    """The family, such as Firefox or Twitterbot, and whether it is likely a robot's."""
+    """The family, such as Firefox or Twitterbot, and whether it is probably a robot."""
 
     family: str
     is_robot: bool
@@ -135,7 +137,7 @@ class Agent(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def agent_of(user_agent: str) -> Agent:
-    """What is kept of the way in which a browser or a program introduced itself."""
+    """Reads what is saved of a user agent."""
     shown = user_agent.strip()[:LONGEST_READ]
     found = parse_user_agent(shown) if shown else None
     is_robot = not _BROWSER.match(shown) or bool(_ROBOT.search(shown))
@@ -143,9 +145,9 @@ def agent_of(user_agent: str) -> Agent:
 
 
 MOST_WAITING = 20_000
-"""Clicks in memory while the database is away, some megabytes of them: those that come then are counted as lost."""
+"""Clicks in memory while the database is away, some megabytes of them: further ones are counted as lost."""
 EVERY_SECONDS = 0.25
-"""A process that is killed loses what came since."""
+"""A process that is killed loses the clicks since then."""
 _AT_ONCE = 1_000
 _END_SECONDS = 5
 _log = logging.getLogger(__name__)
@@ -153,17 +155,17 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """A short link that was followed: of which link and message, when, and how the browser introduced itself."""
+    """A short link that was followed: of which link and message, when, and by which browser."""
 
     link_id: int
     message_id: int
     at: datetime
     user_agent: str
     is_automatic: bool = False
-    """The request itself says that nobody looks at the answer now."""
+    """The request itself shows that a person does not read the answer now."""
 
     def as_click(self) -> Click:
-        """What is kept of it."""
+        """Returns the click to save."""
         agent = agent_of(self.user_agent)
         return Click(
             link_id=self.link_id,
@@ -175,7 +177,7 @@ class Visit:
 
 
 class ClickRecorder:
-    """Takes visits from the pages and writes them as clicks; whatever happens here, no page waits or fails."""
+    """Takes visits from the pages and saves them as clicks; whatever happens here, no page waits or fails."""
 
     def __init__(self, most_waiting: int = MOST_WAITING) -> None:
         self._waiting: Queue[Visit] = Queue(most_waiting)
@@ -187,7 +189,7 @@ class ClickRecorder:
 
     @asynccontextmanager
     async def lifespan(self, _app: Any) -> AsyncIterator[None]:
-        """Write as long as the application runs, and at its end what is left."""
+        """Saves clicks as long as the application runs, and at its end those that are left."""
         self.start()
         try:
             yield
@@ -195,14 +197,14 @@ class ClickRecorder:
             self.stop()
 
     def start(self) -> None:
-        """Begin to write."""
-        agent_of("Mozilla/5.0")  # what knows the browsers is loaded now, so that no click waits for it
+        """Starts to save clicks."""
+        agent_of("Mozilla/5.0")  # loads the list of browsers now, so that no click waits for it
         self._is_ending.clear()
         self._thread = Thread(target=self._work, name="clicks", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what is left, unless the database keeps from it for some seconds."""
+        """Saves the clicks that are left, unless the database prevents it for some seconds."""
         self._is_ending.set()
         if self._thread:
             self._thread.join(_END_SECONDS)
@@ -211,7 +213,7 @@ class ClickRecorder:
             _log.error("%d clicks are lost: the database did not take them.", left)
 
     def note(self, visit: Visit) -> None:
-        """Take a visit; it is lost when too many wait already."""
+        """Takes a visit; it is lost when too many wait already."""
         try:
             self._waiting.put_nowait(visit)
         except Full:
@@ -223,24 +225,19 @@ class ClickRecorder:
         self._write_all()
 
     def _write_all(self) -> None:
-        while batch := self._unwritten or self._next():
-            self._unwritten = batch
-            if not self._write(batch):
+        while True:
+            with suppress(Empty):
+                while len(self._unwritten) < _AT_ONCE:
+                    self._unwritten.append(self._waiting.get_nowait())
+            if not self._unwritten or not self._write(self._unwritten):
                 return
             self._unwritten, self._is_held_up = [], False
-            self._tell_lost()
-
-    def _next(self) -> list[Visit]:
-        batch: list[Visit] = []
-        try:
-            while len(batch) < _AT_ONCE:
-                batch.append(self._waiting.get_nowait())
-        except Empty:
-            pass
-        return batch
+            lost, self._lost = self._lost, 0
+            if lost:
+                _log.error("%d clicks are lost: the database was away for too long.", lost)
 
     def _write(self, batch: list[Visit]) -> bool:
-        """Whether the batch is done with: what a database that is away did not take is written later."""
+        """Saves a batch; returns False when the database is away and the batch has to be saved later."""
         try:
             with transaction() as session:
                 write(session, [visit.as_click() for visit in batch])
@@ -252,8 +249,3 @@ class ClickRecorder:
         except Exception as error:  # noqa: BLE001  a batch that cannot be written holds up no other
             _log.error("%d clicks are lost: they could not be written (%s).", len(batch), type(error).__name__)
         return True
-
-    def _tell_lost(self) -> None:
-        lost, self._lost = self._lost, 0
-        if lost:
-            _log.error("%d clicks are lost: the database was away for too long.", lost)

@@ -1,6 +1,6 @@
-"""What X counts of posts: read, kept as snapshots, and made into a rate."""
+"""What X counts of posts: read, saved as snapshots, and made into a rate."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,12 +14,12 @@ from campaign.x.types import PostCounts
 from models import MAIN, NO_VISITOR, Delivery, DeliveryKind, Message, MessageState, PostMetrics
 
 KINDS = ("reposts", "likes", "replies", "quotes", "bookmarks")
-"""What counts as a reaction."""
+"""The kinds of reactions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Engagement:
-    """What X counted for one post, or for several together; None is what X did not tell."""
+    """The counts of X for one post, or for several together; None is a count that X did not give."""
 
     reposts: int | None = None
     likes: int | None = None
@@ -29,42 +29,42 @@ class Engagement:
     impressions: int | None = None
     """How often it was shown."""
     link_visits: int | None = None
-    """As X counts them; only the account itself is told, for 30 days."""
+    """As X counts them; X gives them only to the account itself, for 30 days."""
 
     @property
     def reactions(self) -> int | None:
-        """All kinds together; None when X told of no kind."""
+        """Adds up all kinds; None when X gave none of them."""
         return _sum(getattr(self, kind) for kind in KINDS)
 
     @property
     def rate(self) -> float | None:
-        """Reactions for each time it was shown; None when it was not shown, or X did not tell."""
+        """Divides reactions by impressions; None when it was not shown, or X gave no counts."""
         if not self.impressions or self.reactions is None:
             return None
         return self.reactions / self.impressions
 
     def as_json(self) -> dict[str, int | None]:
-        """The numbers as scripts read them."""
+        """Returns the counts for scripts."""
         return {name: getattr(self, name) for name in NUMBERS} | {"reactions": self.reactions}
 
 
 NUMBERS = tuple(field.name for field in fields(Engagement))
-"""The names of all numbers, as the columns of a snapshot are called."""
+"""The names of all counts, which are the columns of a snapshot."""
 
 
 def added(several: Iterable[Engagement]) -> Engagement:
-    """The numbers of several posts together; one that X told for none of them stays unknown."""
+    """Adds up the counts of several posts; one that X gave for none of them stays unknown."""
     posts = list(several)
     return Engagement(**{name: _sum(getattr(one, name) for one in posts) for name in NUMBERS})
 
 
 def rate_of(several: Iterable[Engagement]) -> float | None:
-    """Reactions for each time shown, of all the posts whose impressions X told."""
+    """Divides reactions by impressions, of all the posts whose impressions X gave."""
     return added(one for one in several if one.rate is not None).rate
 
 
 def rounded(rate: float | None) -> float | None:
-    """A rate as scripts read it: six places are a hundredth of a percent of a percent."""
+    """Rounds a rate for scripts: six places are a hundredth of a percent of a percent."""
     return None if rate is None else round(rate, 6)
 
 
@@ -74,11 +74,9 @@ def _sum(numbers: Iterable[int | None]) -> int | None:
 
 
 COUNTED_FOR = timedelta(days=30)
-"""X tells an account the link visits of its own posts for so long (docs.x.com, metrics)."""
+"""X gives an account the link visits of its own posts for so long (docs.x.com, metrics)."""
 ONCE_IN = timedelta(hours=12)
-"""A run that goes on with what another one left leaves alone what was counted so lately."""
-LOOKED_UP_AT_ONCE = 100
-"""Posts in one look-up, as many as X allows."""
+"""A run that continues another one does not count again what was counted this recently."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,49 +88,49 @@ class Prices:
 
 
 def is_timeline_cheaper(posts: int, shortest_page: int, prices: Prices) -> bool:
-    """Whether so many posts are read more cheaply from the timeline, even if only they were on it.
+    """Returns whether so many posts are read more cheaply from the timeline, even if only they were on it.
 
-    X shows no fewer than `shortest_page` posts of a timeline, whether they are wanted or not.
+    X shows at least `shortest_page` posts of a timeline.
     """
     return prices.timeline * max(posts, shortest_page) < prices.look_up * posts
 
 
 def most_on_timeline(posts: int, prices: Prices) -> int:
-    """How many posts of the timeline may be read for so many wanted ones, without costing more than looking them up.
+    """Returns how many posts of the timeline may be read for so many wanted ones, for the price of looking them up.
 
-    What the account posts by other means is on the timeline as well, and costs as much.
+    Posts that the account publishes by other means are on the timeline as well, and cost as much.
     """
     return int(prices.look_up * posts / prices.timeline)
 
 
 def estimate(posts: int, shortest_page: int, prices: Prices) -> Decimal:
-    """What reading so many posts costs at least, in US dollars."""
+    """Returns what reading so many posts costs at least, in US dollars."""
     if is_timeline_cheaper(posts, shortest_page, prices):
         return prices.timeline * max(posts, shortest_page)
     return prices.look_up * posts
 
 
 def refusal_of(posts: int, cost: Decimal, left: Decimal, cap: Decimal) -> str | None:
-    """Say why reading the numbers of so many posts is refused, with the ways out; None when it may go on."""
+    """Returns why reading the counts of so many posts is refused, with the ways out; None when it is not."""
     if cost <= left:
         return None
     return (
-        f"Reading the numbers of {posts:,} posts costs about {usd(cost)}, and {usd(left)} of this month's cap of"
+        f"Reading the counts of {posts:,} posts costs about {usd(cost)}, and {usd(left)} of this month's cap of"
         f" {usd(cap)} is left: raise the spend cap of the service, or wait for the next month."
     )
 
 
 def asked_since(now: datetime) -> datetime:
-    """Posts that went out before then are not asked for any more."""
+    """Returns the moment before which posts went out that X is not asked for any more."""
     return now - COUNTED_FOR
 
 
 class CountState(StrEnum):
-    """Where the counting of a service stands."""
+    """The state of the counting of a service."""
 
     FINISHED = "finished"
     WAITING = "waiting"
-    """X allows no more calls now; goes on by itself."""
+    """X allows no more calls now; continues by itself."""
     REFUSED = "refused"
     """The spend cap leaves too little: nothing more was asked."""
     FAILED = "failed"
@@ -140,7 +138,7 @@ class CountState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CountReport:
-    """One service's line: posts counted, found deleted, and what it cost in US dollars."""
+    """The line of one service: posts counted, found deleted, and what it cost in US dollars."""
 
     service: str
     state: CountState
@@ -154,18 +152,18 @@ class CountReport:
 
     @property
     def is_unhappy(self) -> bool:
-        """Whether a person has to do something."""
+        """Returns whether a person has to do something."""
         return self.state in {CountState.REFUSED, CountState.FAILED}
 
     def after(self, earlier: "CountReport | None") -> "CountReport":
-        """This one with what an earlier part of the same run did."""
+        """Returns this report with what an earlier part of the same run did."""
         if earlier is None:
             return self
         sums = {name: getattr(earlier, name) + getattr(self, name) for name in ("posts", "deleted", "cost")}
         return replace(self, **sums)
 
     def as_row(self) -> dict[str, str]:
-        """The line as people read it, in a table."""
+        """Returns the row of a table."""
         return {
             "Service": self.service,
             "State": self.state.value,
@@ -179,19 +177,13 @@ class CountReport:
 
 
 def engagement_by_message(several: Iterable[PostCounts], message_ids: Mapping[str, int]) -> dict[int, Engagement]:
-    """The numbers of our posts by message; a post that X tells nothing of keeps the numbers it had."""
-    wanted = (one for one in several if one.x_id in message_ids)
-    numbers = {message_ids[one.x_id]: _engagement(one) for one in wanted}
-    return {message_id: each for message_id, each in numbers.items() if each != Engagement()}
-
-
-def gone(several: Iterable[PostCounts], asked: Sequence[str]) -> set[str]:
-    """Which of the posts that were looked up X does not show any more."""
-    return set(asked) - {one.x_id for one in several}
-
-
-def _engagement(counts: PostCounts) -> Engagement:
-    return Engagement(**{name: getattr(counts, name) for name in NUMBERS})
+    """Returns the counts of our posts by message; a post of which X gives none keeps those it had."""
+    counts = {
+        message_ids[one.x_id]: Engagement(**{name: getattr(one, name) for name in NUMBERS})
+        for one in several
+        if one.x_id in message_ids
+    }
+    return {message_id: each for message_id, each in counts.items() if each != Engagement()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +198,7 @@ class PostToCount:
 def posts_to_count(
     session: Session, service_id: int, since: datetime, not_counted_since: datetime | None = None
 ) -> list[PostToCount]:
-    """The posts of a service that went out since a moment, the newest first, but for proofs and deleted ones.
+    """Finds the posts of a service that went out since a moment, the newest first, without proofs and deleted ones.
 
     With `not_counted_since` only those of which there is no snapshot since then.
     """
@@ -234,7 +226,7 @@ def posts_to_count(
 
 
 def record(session: Session, counted: Mapping[int, Engagement], gone: Iterable[int], now: datetime) -> None:
-    """Keep a snapshot of each post by its message id, and that X does not show the `gone` ones any more."""
+    """Saves a snapshot of each post by its message id, and that X does not show the `gone` ones any more."""
     rows = [{"message_id": message_id, "is_gone": False, **asdict(numbers)} for message_id, numbers in counted.items()]
     rows += [{"message_id": message_id, "is_gone": True, **asdict(Engagement())} for message_id in gone]
     if rows:

@@ -1,8 +1,7 @@
 """The followers of a service day by day."""
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -26,16 +25,16 @@ class Day:
     lost: int
 
     def as_json(self) -> dict[str, object]:
-        """The day as scripts read it."""
+        """Returns the day for scripts."""
         return {"day": self.day.isoformat(), "followers": self.followers, "gained": self.gained, "lost": self.lost}
 
 
 def days_of(
     first: date, last: date, followers: int, gained: Mapping[date, int], lost: Mapping[date, int]
 ) -> Iterator[Day]:
-    """Every day from the first to the last, those without a change too; `followers` were there at the beginning.
+    """Yields every day from the first to the last, also those without a change.
 
-    Whoever the first reading found was there before: that is the beginning, and no gain.
+    `followers` were there at the beginning: those that the first sync found are no gain.
     """
     day = first
     while day <= last:
@@ -45,72 +44,42 @@ def days_of(
 
 
 def audience_of(session: Session, service_id: int, now: datetime) -> list[Day]:
-    """Count the days of a service from its first complete reading until now, all of them anew; only reads."""
-    return list(_days(session, service_id, now))
+    """Counts the days of a service from its first complete sync until now, all of them again; only reads."""
+    is_finished = col(SyncRun.service_id) == service_id, col(SyncRun.state) == SyncState.FINISHED
+    begin: datetime | None = session.scalar(select(func.min(col(SyncRun.finished_at))).where(*is_finished))
+    if begin is None:
+        return []
+    # With the earlier followings of people who came back.
+    current = select(Subscription.began_at, Subscription.ended_at).where(col(Subscription.service_id) == service_id)
+    earlier = select(PastSubscription.began_at, PastSubscription.ended_at)
+    of_service = col(PastSubscription.service_id) == service_id
+    following: Any = union_all(current, earlier.where(of_service)).subquery("following")
+    had_not_ended = following.c.ended_at.is_(None) | (following.c.ended_at > begin)
+    was_there = following.c.began_at <= begin, had_not_ended
+    followers = session.scalar(select(func.count()).select_from(following).where(*was_there)) or 0
+    gained, lost = (_per_day(session, moment, begin) for moment in (following.c.began_at, following.c.ended_at))
+    return list(days_of(begin.astimezone(UTC).date(), now.astimezone(UTC).date(), followers, gained, lost))
 
 
-def keep_audience(session: Session, service_id: int, days: Sequence[Day]) -> None:
-    """Write the days of a service in the place of those that were known; may be repeated at any time."""
+def _per_day(session: Session, moment: Any, after: datetime) -> dict[date, int]:
+    """Counts how many of these moments are on each day (UTC)."""
+    if is_on_postgresql(session):
+        day: ColumnElement[Any] = cast(func.timezone(literal_column("'UTC'"), moment), SqlDate)
+    else:
+        day = func.date(moment)  # moments are text in UTC
+    counted = session.execute(select(day, func.count()).where(moment > after).group_by(day))
+    return {date.fromisoformat(str(found)): count for found, count in counted}
+
+
+def save_audience(session: Session, service_id: int, days: Sequence[Day]) -> None:
+    """Writes the days of a service over those that were known; may be repeated at any time."""
     session.execute(delete(AudienceDay).where(col(AudienceDay.service_id) == service_id))
     if days:
-        session.execute(insert(AudienceDay), [{"service_id": service_id, **_columns(day)} for day in days])
-
-
-def _columns(day: Day) -> dict[str, Any]:
-    return {"day": day.day, "followers": day.followers, "gained": day.gained, "lost": day.lost}
-
-
-def _days(session: Session, service_id: int, now: datetime) -> Iterator[Day]:
-    begin = _first_reading(session, service_id)
-    if begin is None:
-        return
-    followings = _followings(service_id)
-    was_there = followings.c.began_at <= begin, _ended_after(followings, begin)
-    followers = session.scalar(select(func.count()).select_from(followings).where(*was_there)) or 0
-    gained = _per_day(session, followings.c.began_at, begin)
-    lost = _per_day(session, followings.c.ended_at, begin)
-    yield from days_of(begin.astimezone(UTC).date(), now.astimezone(UTC).date(), followers, gained, lost)
-
-
-def _first_reading(session: Session, service_id: int) -> datetime | None:
-    """The end of the first reading that read all followers: whoever it found was there before."""
-    finished = select(func.min(col(SyncRun.finished_at))).where(
-        col(SyncRun.service_id) == service_id, col(SyncRun.state) == SyncState.FINISHED
-    )
-    first: datetime | None = session.scalar(finished)
-    return first
-
-
-def _followings(service_id: int) -> Any:
-    """All followings of a service, those before somebody came back too."""
-    now = select(Subscription.began_at, Subscription.ended_at).where(col(Subscription.service_id) == service_id)
-    before = select(PastSubscription.began_at, PastSubscription.ended_at)
-    return union_all(now, before.where(col(PastSubscription.service_id) == service_id)).subquery("following")
-
-
-def _ended_after(followings: Any, moment: datetime) -> ColumnElement[bool]:
-    return followings.c.ended_at.is_(None) | (followings.c.ended_at > moment)  # type: ignore[no-any-return]
-
-
-def _per_day(session: Session, moment: Any, after: datetime) -> Counter[date]:
-    """How many of these moments are on each day (UTC)."""
-    day = _day_of(session, moment)
-    counted = select(day, func.count()).where(moment > after).group_by(day)
-    return Counter({_as_date(found): count for found, count in session.execute(counted)})
-
-
-def _day_of(session: Session, moment: Any) -> ColumnElement[Any]:
-    if is_on_postgresql(session):
-        return cast(func.timezone(literal_column("'UTC'"), moment), SqlDate)
-    return func.date(moment)  # on SQLite moments are text in UTC
-
-
-def _as_date(found: date | str) -> date:
-    return date.fromisoformat(found) if isinstance(found, str) else found
+        session.execute(insert(AudienceDay), [{"service_id": service_id, **asdict(day)} for day in days])
 
 
 def days_since(session: Session, service_id: int, day: date | None = None) -> list[Day]:
-    """The days of a service in their order, from a day on."""
+    """Reads the days of a service in their order, from a day on."""
     days = select(AudienceDay).where(col(AudienceDay.service_id) == service_id).order_by(col(AudienceDay.day))
     if day is not None:
         days = days.where(col(AudienceDay.day) >= day)
@@ -118,7 +87,7 @@ def days_since(session: Session, service_id: int, day: date | None = None) -> li
 
 
 def changes_of_all(session: Session, now: datetime, last_days: int) -> dict[int, tuple[int, int, int]]:
-    """Followers now, gained and lost in the last days, of every service that was counted."""
+    """Reads the followers now, gained and lost in the last days, of every service that was counted."""
     since = now.astimezone(UTC).date() - timedelta(days=last_days)
     newest = select(col(AudienceDay.service_id), func.max(col(AudienceDay.day)).label("day"))
     last = newest.group_by(col(AudienceDay.service_id)).subquery("newest")

@@ -15,8 +15,8 @@ from campaign.contacts.report import Acquisition, acquisition_of
 from campaign.deliveries.findings import Analysis
 from campaign.formatting import usd
 from campaign.statistics import clicks
-from campaign.statistics import followers as statistics_audience
-from campaign.statistics.clicks import Clicks
+from campaign.statistics import followers as audience
+from campaign.statistics.clicks import Clicks, LinkNumbers
 from campaign.statistics.counts import Engagement, added, rate_of, rounded
 from campaign.statistics.followers import Day
 from campaign.statistics.posts import (
@@ -47,50 +47,6 @@ from models.message import TRIED
 
 
 @dataclass(frozen=True, slots=True)
-class Tariff:
-    """US dollars for one post, for one with a link, and for one direct message."""
-
-    post: Decimal
-    post_with_link: Decimal
-    message: Decimal
-
-    def of_posts(self, texts: Iterable[str]) -> Decimal:
-        """Adds up the prices of posts with these texts."""
-        return sum((self.post_with_link if has_link(text) else self.post for text in texts), Decimal(0))
-
-    def of_messages(self, sent: int) -> Decimal:
-        """Returns the price of so many direct messages."""
-        return self.message * sent
-
-
-TARIFF = Tariff(POST_CREATE.usd, POST_WITH_LINK_CREATE.usd, DIRECT_MESSAGE_CREATE.usd)
-"""The same for both versions of the API: X's price list has no rows for the old one."""
-
-
-@dataclass(frozen=True, slots=True)
-class LinkNumbers:
-    """A tracked link of a delivery: clicks of people, and apart from them those of robots."""
-
-    number: int
-    url: str
-    label: str = ""
-    category: str = ""
-    clicks: int = 0
-    robots: int = 0
-
-    def as_json(self) -> dict[str, object]:
-        """Returns the link for scripts."""
-        return {
-            "number": self.number,
-            "url": self.url,
-            "label": self.label,
-            "category": self.category,
-            "clicks": self.clicks,
-            "robot_clicks": self.robots,
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class DeliveryNumbers(OfPosts):
     """The report of a delivery; proofs count nowhere.
 
@@ -112,7 +68,7 @@ class DeliveryNumbers(OfPosts):
     """Of people."""
     robot_clicks: int = 0
     cost: Decimal = Decimal(0)
-    """US dollars, of what went out."""
+    """US dollars, of the posts or messages that went out."""
     posts: tuple[PostNumbers, ...] = ()
     links: tuple[LinkNumbers, ...] = ()
     clicks_by_hour: tuple[tuple[datetime, int], ...] = ()
@@ -120,17 +76,17 @@ class DeliveryNumbers(OfPosts):
 
     @property
     def title(self) -> str:
-        """The label, or else the name."""
+        """Returns the label, or else the name."""
         return self.label or self.name
 
     @property
     def cost_per_click(self) -> Decimal | None:
-        """US dollars for each click of a person; None without any."""
+        """Returns US dollars for each click of a person; None without any."""
         return round(self.cost / self.clicks, 4) if self.clicks else None
 
     @property
     def funnel(self) -> tuple[tuple[str, int], ...]:
-        """The steps with the number that reached each."""
+        """Returns the steps with the number that reached each."""
         if self.kind is DeliveryKind.POST:
             return ("Posts planned", self.targeted), ("Posts published", self.sent), ("Clicks", self.clicks)
         return ("People targeted", self.targeted), ("Sent", self.sent), ("People who clicked", self.clicked)
@@ -187,12 +143,12 @@ class ServiceStatistics(OfPosts):
 
     @property
     def hours(self) -> tuple[Hour, ...]:
-        """The average rate by the hour of the day."""
+        """Averages the rates by the hour of the day."""
         return by_hour(self.posts, self.timezone)
 
     @property
     def best(self) -> tuple[PostNumbers, ...]:
-        """The posts with the most reactions."""
+        """Returns the posts with the most reactions."""
         return best(self.posts)
 
     def as_json(self) -> dict[str, object]:
@@ -268,14 +224,11 @@ class Overview:
         }
 
 
-def delivery_numbers(session: Session, delivery: Delivery, tariff: Tariff) -> DeliveryNumbers:
+def delivery_numbers(session: Session, delivery: Delivery) -> DeliveryNumbers:
     """Reads the report of one delivery."""
-    [numbers] = in_short(session, [delivery], tariff)
-    links = tuple(
-        LinkNumbers(one.number, one.url, one.label, one.category, one.clicks.people, one.clicks.robots)
-        for one in clicks.by_link(session, delivery.id)
-    )
-    return replace(numbers, links=links, clicks_by_hour=tuple(clicks.by_hour(session, delivery.id)))
+    [numbers] = in_short(session, [delivery])
+    links, hours = clicks.by_link(session, delivery.id), clicks.by_hour(session, delivery.id)
+    return replace(numbers, links=tuple(links), clicks_by_hour=tuple(hours))
 
 
 def newest_deliveries(session: Session, at_most: int) -> list[Delivery]:
@@ -284,7 +237,7 @@ def newest_deliveries(session: Session, at_most: int) -> list[Delivery]:
     return list(session.exec(begun.order_by(col(Delivery.started_at).desc(), col(Delivery.id).desc()).limit(at_most)))
 
 
-def in_short(session: Session, deliveries: Sequence[Delivery], tariff: Tariff) -> list[DeliveryNumbers]:
+def in_short(session: Session, deliveries: Sequence[Delivery]) -> list[DeliveryNumbers]:
     """Reads the reports of several deliveries, without their links and hours; each figure is one statement for all."""
     ids = [one.id for one in deliveries]
     post_ids = [one.id for one in deliveries if one.kind is DeliveryKind.POST]
@@ -309,6 +262,8 @@ def in_short(session: Session, deliveries: Sequence[Delivery], tariff: Tariff) -
     for one in deliveries:
         states, clicked = all_states[one.id], all_clicks.get(one.id, Clicks())
         sent, is_broadcast = states[MessageState.SENT], one.kind is DeliveryKind.DM
+        prices = [POST_WITH_LINK_CREATE if has_link(text) else POST_CREATE for text in texts[one.id]]
+        cost = DIRECT_MESSAGE_CREATE.usd * sent if is_broadcast else sum((price.usd for price in prices), Decimal(0))
         # The target of a broadcast includes people who got nothing for a good reason.
         analysis = Analysis.model_validate_json(one.analysis) if is_broadcast and one.analysis else Analysis()
         found.append(
@@ -325,7 +280,7 @@ def in_short(session: Session, deliveries: Sequence[Delivery], tariff: Tariff) -
                 clicked=clicked.messages,
                 clicks=clicked.people,
                 robot_clicks=clicked.robots,
-                cost=tariff.of_messages(sent) if is_broadcast else tariff.of_posts(texts[one.id]),
+                cost=cost,
                 posts=tuple(posts.get(one.id, ())),
             )
         )
@@ -346,25 +301,22 @@ def service_numbers(session: Session, service: Service, timezone: str) -> Servic
         name=service.internal_name,
         label=service.label,
         timezone=service.timezone or timezone,
-        days=tuple(statistics_audience.days_since(session, service.id)),
+        days=tuple(audience.days_since(session, service.id)),
         posts=tuple(post for each in posts.values() for post in each),
         deliveries=len(posts),
         acquisition=acquisition_of(session, service),
     )
 
 
-def overview(session: Session, tariff: Tariff, now: datetime) -> Overview:
+def overview(session: Session, now: datetime) -> Overview:
     """Reads all services that are saved, and the newest deliveries; each figure is one statement for all of them."""
     saved = session.exec(select(Service).where(col(Service.removed_at).is_(None)).order_by(col(Service.internal_name)))
     since = now - timedelta(days=LAST_DAYS)
-    audience = statistics_audience.changes_of_all(session, now, LAST_DAYS)
-    all_posts, sums = (
-        posts_since(session, since),
-        [dict(session.execute(one).tuples().all()) for one in _sums_since(since)],
-    )
+    all_changes, all_posts = audience.changes_of_all(session, now, LAST_DAYS), posts_since(session, since)
+    sums = [dict(session.execute(one).tuples().all()) for one in _sums_since(since)]
     lines = []
     for service in saved:
-        followers, gained, lost = audience.get(service.id, (None, 0, 0))
+        followers, gained, lost = all_changes.get(service.id, (None, 0, 0))
         posts = [post.engagement for post in all_posts.get(service.id, ())]
         sent, clicked, spent = (one.get(service.id) for one in sums)
         lines.append(
@@ -383,18 +335,15 @@ def overview(session: Session, tariff: Tariff, now: datetime) -> Overview:
             )
         )
     newest = newest_deliveries(session, NEWEST_DELIVERIES)
-    return Overview(services=tuple(lines), deliveries=tuple(in_short(session, newest, tariff)))
+    return Overview(services=tuple(lines), deliveries=tuple(in_short(session, newest)))
 
 
 def _sums_since(moment: datetime) -> Iterator[Any]:
-    """The messages sent, the clicks of people, and the US dollars spent since a moment, by service."""
-    # In the very words of the index that holds what was tried lately.
+    """Yields the sums by service since a moment: messages sent, clicks of people, US dollars spent."""
+    # In the same words as the index of the messages that were tried.
     sent = text(TRIED), col(Message.proof_number) == MAIN, col(Message.state) == MessageState.SENT
-    yield (
-        select(col(Message.service_id), func.count())
-        .where(*sent, col(Message.armed_at) >= moment)
-        .group_by(col(Message.service_id))
-    )
+    messages = select(col(Message.service_id), func.count()).where(*sent, col(Message.armed_at) >= moment)
+    yield messages.group_by(col(Message.service_id))
     clicked = select(col(Message.service_id), func.count()).join(Click, col(Click.message_id) == col(Message.id))
     people = col(Click.is_robot).is_(False), col(Message.proof_number) == MAIN, col(Click.clicked_at) >= moment
     yield clicked.where(*people).group_by(col(Message.service_id))

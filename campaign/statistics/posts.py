@@ -1,4 +1,4 @@
-"""The posts that went out, with what X counted of them."""
+"""The posts that went out, with the counts of X."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from models import MAIN, NO_VISITOR, Delivery, DeliveryKind, Message, MessageSta
 
 @dataclass(frozen=True, slots=True)
 class PostNumbers:
-    """A post that went out, with the last numbers that X gave."""
+    """A post that went out, with the last counts that X gave."""
 
     delivery: str
     """The internal name of its delivery."""
@@ -32,11 +32,11 @@ class PostNumbers:
     counted_at: datetime | None = None
     """None before X was asked."""
     deleted_at: datetime | None = None
-    """When it was deleted by us, or found missing on X; its last numbers stay."""
+    """When it was deleted by us, or found missing on X; its last counts stay."""
 
     @property
     def address(self) -> str:
-        """The address on X, also of a deleted post."""
+        """Returns the address on X, also of a deleted post."""
         return f"https://x.com/{self.handle}/status/{self.x_id}"
 
     def as_json(self) -> dict[str, object]:
@@ -56,19 +56,19 @@ class PostNumbers:
 
 
 class OfPosts:
-    """The numbers of all posts of a report together."""
+    """The counts of all posts of a report together."""
 
     __slots__ = ()
     posts: tuple[PostNumbers, ...]
 
     @property
     def engagement(self) -> Engagement:
-        """The numbers of all the posts."""
+        """Adds up the counts of all the posts."""
         return added(post.engagement for post in self.posts)
 
     @property
     def rate(self) -> float | None:
-        """Reactions for each time shown, of the posts whose impressions are known."""
+        """Divides reactions by impressions, of the posts whose impressions are known."""
         return rate_of(post.engagement for post in self.posts)
 
 

@@ -16,7 +16,6 @@ from campaign.statistics.counts import KINDS, Engagement, added, asked_since, ra
 from campaign.statistics.followers import Day
 from campaign.statistics.numbers import (
     LAST_DAYS,
-    TARIFF,
     DeliveryNumbers,
     Overview,
     ServiceStatistics,
@@ -24,7 +23,7 @@ from campaign.statistics.numbers import (
 from campaign.statistics.posts import Hour, PostNumbers
 from models import DeliveryKind, Service
 
-WORDS = {
+LABELS = {
     "reposts": "Reposts",
     "likes": "Likes",
     "replies": "Replies",
@@ -38,10 +37,10 @@ _SHORT = 40
 
 def reactions_section(posts: Sequence[PostNumbers], engagement: Engagement, figure: float | None) -> Section:
     """Makes the table of reactions by kind, of impressions and of the rate."""
-    counts: list[tuple[Cell, ...]] = [(WORDS[name], getattr(engagement, name)) for name in WORDS]
+    counts: list[tuple[Cell, ...]] = [(LABELS[name], getattr(engagement, name)) for name in LABELS]
     rows = [*counts, ("Reactions", engagement.reactions), ("Engagement rate", rate(figure))]
     known = tuple(getattr(engagement, kind) for kind in KINDS)
-    chart = Chart("Reactions by kind", tuple(WORDS[kind] for kind in KINDS), (("Reactions", known),))
+    chart = Chart("Reactions by kind", tuple(LABELS[kind] for kind in KINDS), (("Reactions", known),))
     if engagement.reactions is None:
         return Section("Reactions", text="X has not been asked yet: run engagement-statistics.")
     counted_at = max(post.counted_at for post in posts if post.counted_at)
@@ -52,7 +51,7 @@ def reactions_section(posts: Sequence[PostNumbers], engagement: Engagement, figu
 
 
 def posts_section(title: str, posts: Sequence[PostNumbers], *, with_delivery: bool = False) -> Section:
-    """Makes the table of posts, one row for each; a deleted one says when that was found."""
+    """Makes the table of posts, one row each; the row of a deleted one says when that was found."""
     remarks = [
         f"deleted on {post.deleted_at:%Y-%m-%d}" if post.deleted_at else "" if post.counted_at else "not counted yet"
         for post in posts
@@ -65,14 +64,14 @@ def posts_section(title: str, posts: Sequence[PostNumbers], *, with_delivery: bo
         columns["Remark"] = [*remarks]
     columns["Reactions"] = [post.engagement.reactions for post in posts]
     columns["Engagement rate"] = [rate(post.engagement.rate) for post in posts]
-    columns |= {label: [getattr(post.engagement, name) for post in posts] for name, label in WORDS.items()}
+    columns |= {label: [getattr(post.engagement, name) for post in posts] for name, label in LABELS.items()}
     return Section(title, tuple(columns), tuple(zip(*columns.values(), strict=True)))
 
 
 def delivery_place(name: str, label: str) -> Place:
-    """Returns the words for a delivery, and the address of its page."""
-    words = label or name
-    return Place(words if len(words) <= _SHORT else f"{words[:_SHORT]}…", f"/reports/delivery/{name}")
+    """Returns the label of a delivery, and the address of its page."""
+    title = label or name
+    return Place(title if len(title) <= _SHORT else f"{title[:_SHORT]}…", f"/reports/delivery/{name}")
 
 
 def delivery_report_of(numbers: DeliveryNumbers) -> Document:
@@ -161,7 +160,7 @@ def _hours(hours: Sequence[Hour], timezone: str) -> Section:
 
 
 def _deliveries(posts: Sequence[PostNumbers]) -> Section:
-    """The deliveries that all of this is about, the newest first."""
+    """Makes the table of the deliveries of these posts, the newest first."""
     by_name: dict[str, list[PostNumbers]] = {}
     for post in posts:
         by_name.setdefault(post.delivery, []).append(post)
@@ -215,11 +214,11 @@ MOST_DELIVERIES = 20
 def list_reports(session: Session, services: Sequence[Service]) -> Iterator[tuple[str, Document]]:
     """Makes the reports of all services, of each of these, and of the newest deliveries, each with its key."""
     now = pendulum.now("UTC")
-    yield "engagement-all", overview_of(figures.overview(session, TARIFF, now))
+    yield "engagement-all", overview_of(figures.overview(session, now))
     for service in services:
         found = figures.service_numbers(session, service, load_settings().timezone)
         yield f"engagement-service-{block_name(service.internal_name)}", service_report_of(found)
     for delivery in figures.newest_deliveries(session, MOST_DELIVERIES):
         if delivery.started_at and delivery.started_at >= asked_since(now):
-            found_there = figures.delivery_numbers(session, delivery, TARIFF)
+            found_there = figures.delivery_numbers(session, delivery)
             yield f"engagement-{delivery.name}", delivery_report_of(found_there)

@@ -19,7 +19,6 @@ from campaign.reporting.html import table
 from campaign.services import store as services
 from campaign.settings import load_settings
 from campaign.statistics import numbers, reports
-from campaign.statistics.numbers import TARIFF
 from campaign.web.pages import page, text_page
 from campaign.web.security import (
     delete_cookie,
@@ -157,13 +156,13 @@ def _document(path: Mapping[str, str]) -> Document | None:
     with read_session() as session:
         match path.get("kind", ""):
             case "":
-                return reports.overview_of(numbers.overview(session, TARIFF, pendulum.now("UTC")))
+                return reports.overview_of(numbers.overview(session, pendulum.now("UTC")))
             case "delivery":
                 try:
                     delivery = deliveries.named(session, name)
                 except WrongUsage:
                     return None
-                return reports.delivery_report_of(numbers.delivery_numbers(session, delivery, TARIFF))
+                return reports.delivery_report_of(numbers.delivery_numbers(session, delivery))
             case "service":
                 if service := services.find(session, name):
                     figures = numbers.service_numbers(session, service, load_settings().timezone)

@@ -56,11 +56,11 @@ def test_people_and_robots_are_counted_apart_and_proofs_not_at_all(links: list[L
         assert clicks.by_message(session, [1, 3]) == {1: Clicks(3, 0, 1), 3: Clicks(1, 0, 1)}
 
 
-def test_every_link_is_shown_also_one_that_nobody_clicked(links: list[Link]) -> None:
+def test_every_link_is_shown_also_one_without_a_click(links: list[Link]) -> None:
     keep(click(links[0], 1))
     with read_session() as session:
         shown = clicks.by_link(session, 7)
-    assert [(one.number, one.url, one.label, one.category, one.clicks.people) for one in shown] == [
+    assert [(one.number, one.url, one.label, one.category, one.clicks) for one in shown] == [
         (1, "https://a.example/x", "Shop", "sale", 1),
         (2, "b.example", "", "", 0),
     ]

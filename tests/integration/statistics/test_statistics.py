@@ -14,7 +14,6 @@ from campaign.deliveries import log
 from campaign.services import store as services
 from campaign.statistics import counts, followers, numbers
 from campaign.statistics.counts import Engagement
-from campaign.statistics.numbers import TARIFF
 from models import AudienceDay, Charge, Delivery, DeliveryKind, MessageState, PostMetrics, Service
 from tests.databases import Database
 from tests.engaging import click, counted, link, message, went_out, x_id_of
@@ -39,7 +38,7 @@ def to_count(service: Service, **more: Any) -> list[str]:
 
 def report(delivery: Delivery) -> Any:
     with read_session() as session:
-        return numbers.delivery_numbers(session, delivery, TARIFF).as_json()
+        return numbers.delivery_numbers(session, delivery).as_json()
 
 
 def test_posts_of_the_last_days_are_counted_but_no_proof_and_nothing_that_is_not_out(acme: Service) -> None:
@@ -139,7 +138,7 @@ def audience(service: Service) -> list[tuple[date, int, int, int]]:
 def count(service: Service, now: datetime = NOW) -> None:
     with transaction() as session:
         days = followers.audience_of(session, service.id, now)
-        followers.keep_audience(session, service.id, days)
+        followers.save_audience(session, service.id, days)
 
 
 def test_the_first_sync_is_the_beginning_and_later_ones_are_gains_and_losses(acme: Service) -> None:
@@ -224,7 +223,7 @@ def test_all_services_stand_side_by_side_with_their_last_days(acme: Service) -> 
         given: dict[str, Any] = {"endpoint": "GET", "item": "read", "resources": 1, "unit_price": Decimal("0.5")}
         session.add(Charge(service_id=acme.id, at=NOW, amount=Decimal("0.5"), settled=True, **given))
     with read_session() as session:
-        found: Any = numbers.overview(session, TARIFF, NOW).as_json()
+        found: Any = numbers.overview(session, NOW).as_json()
 
     first, second = found["services"]
     assert (first["followers"], first["gained"], first["lost"]) == (3, 2, 1)

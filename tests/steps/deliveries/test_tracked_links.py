@@ -57,7 +57,7 @@ def counted(name: str) -> tuple[Clicks, dict[str, tuple[str, str, int]]]:
         delivery = deliveries.named(session, name)
         by_link = clicks.by_link(session, delivery.id)
         return clicks.of_delivery(session, delivery.id), {
-            one.url: (one.label, one.category, one.clicks.people) for one in by_link
+            one.url: (one.label, one.category, one.clicks) for one in by_link
         }
 
 

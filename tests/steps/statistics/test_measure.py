@@ -15,7 +15,6 @@ from campaign.statistics import followers
 from campaign.statistics import numbers as engagement_deliveries
 from campaign.statistics.counts import CountReport, CountState
 from campaign.statistics.measure import measure
-from campaign.statistics.numbers import TARIFF
 from campaign.statistics.reports import list_reports
 from models import Delivery
 from tests.engaging import click, link, went_out
@@ -52,7 +51,7 @@ def out(brand: Brand, name: str, *x_ids: str, days_ago: float = 1) -> Delivery:
 
 def report(delivery: Delivery) -> Any:
     with read_session() as session:
-        return engagement_deliveries.delivery_numbers(session, delivery, TARIFF).as_json()
+        return engagement_deliveries.delivery_numbers(session, delivery).as_json()
 
 
 def numbers(post: dict[str, Any]) -> dict[str, Any]:
@@ -125,7 +124,7 @@ def test_a_service_over_its_cap_is_refused_before_anything_is_spent_and_the_othe
 
     reports = count()
 
-    assert "Reading the numbers of 4 posts costs about $0.02" in {one.service: one.reason for one in reports}["poor"]
+    assert "Reading the counts of 4 posts costs about $0.02" in {one.service: one.reason for one in reports}["poor"]
     assert {one.service: one.state for one in reports} == {"acme": CountState.FINISHED, "poor": CountState.REFUSED}
     assert report(launch)["likes"] == 5
     assert not [call for call in asked(poor) if poor.made["user_id"] in call]

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.statistics import counts as engagement_reading
+from campaign.statistics import counts as reading
 from campaign.statistics.counts import NUMBERS, Engagement, Prices, added, rate_of
 from campaign.statistics.followers import days_of
 from campaign.statistics.posts import PostNumbers, best, by_hour
@@ -37,14 +37,14 @@ def test_the_rate_is_reactions_by_impressions_where_there_are_any() -> None:
     assert Engagement(impressions=5).rate is None
 
 
-def test_posts_whose_impressions_are_not_told_do_not_spoil_the_rate_of_the_others() -> None:
+def test_posts_without_impressions_do_not_spoil_the_rate_of_the_others() -> None:
     assert rate_of([Engagement(likes=5, impressions=100), Engagement(likes=500)]) == 0.05
     assert rate_of([Engagement(likes=500)]) is None
     assert rate_of([]) is None
 
 
 @given(st.lists(engagements))
-def test_together_they_are_as_much_as_one_by_one_and_what_nobody_told_stays_unknown(several: list[Engagement]) -> None:
+def test_together_they_are_as_much_as_one_by_one_and_unknown_stays_unknown(several: list[Engagement]) -> None:
     together = added(several)
     for name in NUMBERS:
         known = [getattr(one, name) for one in several if getattr(one, name) is not None]
@@ -53,7 +53,7 @@ def test_together_they_are_as_much_as_one_by_one_and_what_nobody_told_stays_unkn
 
 def test_hours_are_those_of_the_time_zone_and_have_the_average_of_their_posts() -> None:
     posts = [post(0, likes=1, impressions=10), post(24, likes=90, impressions=300), post(-8, likes=1, impressions=100)]
-    posts.append(post(24, likes=9))  # of which X did not tell how often it was shown
+    posts.append(post(24, likes=9))  # whose impressions X did not give
 
     hours = by_hour(posts, "Europe/Brussels")
 
@@ -83,26 +83,26 @@ def test_gained_and_lost_add_up_to_the_followers(followers: int, changes: list[t
 
 
 def test_the_own_timeline_is_read_where_it_is_cheaper_even_for_posts_that_are_not_wanted() -> None:
-    assert engagement_reading.is_timeline_cheaper(2, 5, OWNED)
-    assert not engagement_reading.is_timeline_cheaper(1, 5, OWNED)  # five of it for one cost the same
-    assert not engagement_reading.is_timeline_cheaper(80, 5, Prices(Decimal("0.005"), Decimal("0.005")))
-    assert engagement_reading.estimate(2, 5, OWNED) == Decimal("0.005")
-    assert engagement_reading.estimate(1, 5, OWNED) == Decimal("0.005")
-    assert engagement_reading.estimate(200, 5, OWNED) == Decimal("0.2")
+    assert reading.is_timeline_cheaper(2, 5, OWNED)
+    assert not reading.is_timeline_cheaper(1, 5, OWNED)  # five of it for one cost the same
+    assert not reading.is_timeline_cheaper(80, 5, Prices(Decimal("0.005"), Decimal("0.005")))
+    assert reading.estimate(2, 5, OWNED) == Decimal("0.005")
+    assert reading.estimate(1, 5, OWNED) == Decimal("0.005")
+    assert reading.estimate(200, 5, OWNED) == Decimal("0.2")
 
 
 @given(st.integers(1, 5000), st.sampled_from([1, 5]))
 def test_the_timeline_never_costs_more_than_looking_up(posts: int, shortest: int) -> None:
-    if engagement_reading.is_timeline_cheaper(posts, shortest, OWNED):
-        most = engagement_reading.most_on_timeline(posts, OWNED)
+    if reading.is_timeline_cheaper(posts, shortest, OWNED):
+        most = reading.most_on_timeline(posts, OWNED)
         assert max(posts, shortest) <= most
         assert most * OWNED.timeline <= posts * OWNED.look_up
 
 
 def test_a_refusal_says_what_it_costs_what_is_left_and_the_ways_out() -> None:
-    said = engagement_reading.refusal_of(1_200, Decimal(6), Decimal("1.5"), Decimal(50))
-    assert said == (
-        "Reading the numbers of 1,200 posts costs about $6.00, and $1.50 of this month's cap of $50.00 is left:"
+    refusal = reading.refusal_of(1_200, Decimal(6), Decimal("1.5"), Decimal(50))
+    assert refusal == (
+        "Reading the counts of 1,200 posts costs about $6.00, and $1.50 of this month's cap of $50.00 is left:"
         " raise the spend cap of the service, or wait for the next month."
     )
-    assert engagement_reading.refusal_of(1, Decimal("1.5"), Decimal("1.5"), Decimal(50)) is None
+    assert reading.refusal_of(1, Decimal("1.5"), Decimal("1.5"), Decimal(50)) is None

@@ -16,11 +16,11 @@ from campaign.reporting.csv_file import as_csv
 from campaign.reporting.document import Cell, Place, Rate, plain, shown
 from campaign.reporting.markdown import as_markdown
 from campaign.statistics import reports
+from campaign.statistics.clicks import LinkNumbers
 from campaign.statistics.counts import Engagement
 from campaign.statistics.followers import Day
 from campaign.statistics.numbers import (
     DeliveryNumbers,
-    LinkNumbers,
     Overview,
     ServiceLine,
     ServiceStatistics,
