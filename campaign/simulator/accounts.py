@@ -5,6 +5,7 @@ import string
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import date
+from decimal import Decimal
 from enum import StrEnum
 
 from campaign.simulator.follows import FollowList
@@ -20,7 +21,9 @@ class Condition(StrEnum):
     SUSPENDED = "suspended"
     LOCKED = "locked"
     NOT_ENROLLED = "not_enrolled"
+    USER_NOT_ENROLLED = "user_not_enrolled"
     CREDITS_DEPLETED = "credits_depleted"
+    CREDITS_BLOCKED = "credits_blocked"
     LEGACY_REFUSED = "legacy_refused"
     """Only v1.1 is refused, with code 453, as to every self-serve account since 2023."""
     OVER_DAILY_LIMIT = "over_daily_limit"
@@ -50,12 +53,26 @@ class Keys:
 
 
 @dataclass
+class SpendCap:
+    """The spending limit of an app in X's console, and what the app's calls have cost since it was set."""
+
+    usd: Decimal
+    reset_date: date
+    spent: Decimal = Decimal(0)
+
+    def is_reached(self, today: date) -> bool:
+        """Returns whether X blocks the app's calls until the cycle ends."""
+        return today < self.reset_date and self.spent >= self.usd
+
+
+@dataclass
 class App:
     """What lets people sign in with an app: its OAuth 2.0 keys, and where X may send them back to."""
 
     client_id: str
     client_secret: str
     callbacks: list[str] = field(default_factory=list)
+    spend_cap: SpendCap | None = None
 
 
 class Priced(StrEnum):
@@ -75,6 +92,21 @@ class Priced(StrEnum):
     POSTS_EXPANDED = "posts_expanded"
 
 
+USD = {
+    Priced.USERS_OWNED: Decimal("0.001"),
+    Priced.USERS_NOT_OWNED: Decimal("0.010"),
+    Priced.USERS_EXPANDED: Decimal("0.010"),
+    Priced.POSTS_OWNED: Decimal("0.001"),
+    Priced.POSTS_NOT_OWNED: Decimal("0.005"),
+    Priced.POSTS_EXPANDED: Decimal("0.005"),
+    Priced.POST_WITH_LINK: Decimal("0.200"),
+    Priced.POST_WITHOUT_LINK: Decimal("0.015"),
+    Priced.POST_DELETED: Decimal("0.005"),
+    Priced.METADATA: Decimal("0.005"),
+    Priced.MESSAGE: Decimal("0.015"),
+    Priced.MESSAGE_EVENTS: Decimal("0.010"),
+}
+"""What each of them costs."""
 Expanded = dict[Priced, list[str]]
 """The ids of what an answer shows under `includes`, billed once a day."""
 
@@ -101,12 +133,18 @@ class Account:
     expanded: set[tuple[Priced, str, date]] = field(default_factory=set)
     """What expansions showed, and on which day."""
 
-    def bill_expanded(self, expanded: Expanded, today: date) -> None:
+    def charge(self, priced: Priced, resources: int) -> None:
+        """Bills these resources, and counts them for the spending limit."""
+        self.bill[priced] += resources
+        if self.app.spend_cap:
+            self.app.spend_cap.spent += USD[priced] * resources
+
+    def charge_expanded(self, expanded: Expanded, today: date) -> None:
         """Bills what an answer shows under `includes`, once a day (UTC)."""
         for priced, ids in expanded.items():
             new = {(priced, each, today) for each in ids} - self.expanded
             self.expanded |= new
-            self.bill[priced] += len(new)
+            self.charge(priced, len(new))
 
 
 def make_keys(user_id: str, app: Keys | None = None) -> Keys:

@@ -1,7 +1,7 @@
 """What X answers to an account it holds something against."""
 
 from campaign.simulator.accounts import Account, Condition
-from campaign.simulator.problems import LOCKED, SUBSET, Refusal, coded, credits_depleted, not_enrolled, plain
+from campaign.simulator.problems import LOCKED, SUBSET, Refusal, client_forbidden, coded, credits_depleted, plain
 
 ON_V1 = {
     Condition.SUSPENDED: (403, 64, "Your account is suspended and is not permitted to access this feature."),
@@ -11,7 +11,13 @@ ON_V1 = {
 }
 
 
-OF_THE_APP = {Condition.CREDITS_DEPLETED, Condition.NOT_ENROLLED, Condition.LEGACY_REFUSED}
+REASONS = {
+    Condition.NOT_ENROLLED: "client-not-enrolled",
+    Condition.USER_NOT_ENROLLED: "user-not-enrolled",
+    Condition.CREDITS_BLOCKED: "credits-blocked",
+}
+"""Why v2 forbids a client its calls."""
+OF_THE_APP = {*REASONS, Condition.CREDITS_DEPLETED, Condition.LEGACY_REFUSED}
 """What is held against everybody who calls with the account's app."""
 
 
@@ -27,8 +33,8 @@ def objection(account: Account, user_id: str, *, legacy: bool, own: bool = True)
         return credits_depleted(user_id)
     if condition is Condition.LOCKED or legacy:  # v2 has no body of its own for a locked account
         return coded(*ON_V1[condition]) if condition in ON_V1 else None
-    if condition is Condition.NOT_ENROLLED:
-        return not_enrolled(account.keys.consumer_key)
+    if condition in REASONS:
+        return client_forbidden(account.keys.consumer_key, REASONS[condition])
     if condition is Condition.SUSPENDED:
         return plain(403, "Forbidden", "Your account is not permitted to access this feature.")
     return None

@@ -4,7 +4,7 @@ A new part of X (posts, media, direct messages) is a module in `routes` with a t
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import orjson
@@ -17,9 +17,11 @@ from campaign.simulator.accounts import AccessLevel, Account, Expanded, Priced
 from campaign.simulator.bodies import Body
 from campaign.simulator.calls import Call
 from campaign.simulator.conditions import objection
+from campaign.simulator.faults import FaultKind
 from campaign.simulator.limits import Caps, Family, Holders, Spent
 from campaign.simulator.oauth import Caller, Signed, authenticate
-from campaign.simulator.problems import Refusal, coded, no_messages, plain, read_only
+from campaign.simulator.odd_answers import WITHOUT_ROWS, spoil
+from campaign.simulator.problems import Refusal, coded, no_messages, plain, problem, read_only, spend_cap_reached
 from campaign.simulator.sign_ins import READING, Grant
 from campaign.simulator.world import World
 
@@ -97,16 +99,28 @@ class Endpoint:
     async def _answer(self, world: World, request: Request) -> Response:
         body = await bodies.read(request)
         headers: dict[str, str] = {}
+        call, fault = request.state.call, request.state.fault
         try:
             caller = authenticate(world, signed(request, body.form), legacy=self.legacy)
             account = caller.account
-            spent = self._admit(world, caller, request.state.call, headers)
-            given = body.fields | dict(request.query_params) | request.path_params
+            spent = self._admit(world, caller, call, headers)
+            if fault and fault.kind is FaultKind.SPEND_CAP_REACHED:
+                raise spend_cap_reached(world.owner_id(account), fault.reset_date)
+            if fault and fault.kind is FaultKind.PROBLEM:
+                raise problem(fault.problem, fault.status)
+            given = world.odd_tokens.restore(body.fields | dict(request.query_params)) | request.path_params
             reply = self.handle(Asked(world, account, given, body, caller.grant))
+            if fault:
+                reply = replace(reply, body=spoil(fault, reply.body, given, world.odd_tokens))
+            if fault and fault.kind in WITHOUT_ROWS:
+                reply = replace(reply, resources=0, expanded={})
             spent.done()
         except Refusal as no:
             return refuse(no, headers)
-        self._bill(account, request.state.call, reply)
+        call.resources = reply.resources
+        if not self.legacy:  # v1.1 is in no price list and costs nothing
+            account.charge(reply.priced, reply.resources)
+            account.charge_expanded(reply.expanded, datetime.now(UTC).date())
         return Response(reply.body, reply.status, headers, media_type=JSON)
 
     def _admit(self, world: World, caller: Caller, call: Call, headers: dict[str, str]) -> Spent:
@@ -119,6 +133,9 @@ class Endpoint:
         headers |= spent.headers
         if not spent.allowed:
             raise coded(429, 88, "Rate limit exceeded") if self.legacy else plain(429, "Too Many Requests")
+        cap = account.app.spend_cap
+        if cap and cap.is_reached(datetime.now(UTC).date()):
+            raise spend_cap_reached(world.owner_id(account), str(cap.reset_date))
         owner = world.people.user(account.number)
         refusal = objection(account, owner.id, legacy=self.legacy, own=caller.grant is None)
         if refusal is not None and not self.for_everybody:
@@ -135,13 +152,6 @@ class Endpoint:
             raise no_messages(legacy=self.legacy)
         if self.writes and account.access_level is AccessLevel.READ:
             raise read_only(legacy=self.legacy)
-
-    def _bill(self, account: Account, call: Call, reply: Reply) -> None:
-        """Note what was returned or made; v1.1 is in no price list and costs nothing."""
-        call.resources = reply.resources
-        if not self.legacy:
-            account.bill[reply.priced] += reply.resources
-            account.bill_expanded(reply.expanded, datetime.now(UTC).date())
 
 
 def refuse(no: Refusal, headers: dict[str, str] | None = None) -> Response:

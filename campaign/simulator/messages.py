@@ -67,6 +67,8 @@ class Messages:
 
     def __init__(self) -> None:
         self.show_after = 0.0
+        self.quiet_since: dict[int, float] = {}
+        """Users (numbers) whose conversations are encrypted: no list of events shows what was written since then."""
         self._of: dict[int, list[Message]] = {}
         self._between: dict[tuple[int, int], list[Message]] = {}
 
@@ -86,11 +88,17 @@ class Messages:
 
     def page(self, messages: Sequence[Message], below: int, size: int, now: float) -> tuple[list[Message], bool]:
         """What X shows of them, the newest first, from those with smaller ids than `below`; whether more is left."""
+        if self.quiet_since:
+            messages = [message for message in messages if not self._is_quiet(message)]
         newest = bisect_right(messages, now - self.show_after, key=_created)
         oldest = bisect_left(messages, now - REMEMBERED, key=_created)
         top = min(newest, bisect_left(messages, below, key=_number))
         bottom = max(oldest, top - size)
         return list(messages[bottom:top])[::-1], bottom > oldest
+
+    def _is_quiet(self, message: Message) -> bool:
+        users = (message.sender, message.recipient)
+        return any(message.created >= self.quiet_since[user] for user in users if user in self.quiet_since)
 
 
 def _insert(messages: list[Message], message: Message) -> None:

@@ -129,15 +129,31 @@ def credits_depleted(user_id: str) -> Refusal:
     return Refusal(402, {"title": "CreditsDepleted", "detail": detail, "type": f"{TYPES}credits"})
 
 
-def not_enrolled(client_id: str) -> Refusal:
-    """The v2 answer to keys of an app that belongs to no project."""
+def spend_cap_reached(user_id: str, reset_date: str) -> Refusal:
+    """Returns the answer to an account that has reached the spending limit of the console."""
+    detail = (
+        f"Your enrolled account [{user_id}] has reached its billing cycle spend cap. API requests will be blocked "
+        f"until the next cycle begins on {reset_date}."
+    )
+    body = {"title": "SpendCapReached", "detail": detail, "reset_date": reset_date, "type": f"{TYPES}credits"}
+    return Refusal(403, body)
+
+
+def problem(kind: str, status: int) -> Refusal:
+    """Returns the answer with a problem of this type, like internal-error, whose other words are not known."""
+    title = kind.replace("-", " ").title()
+    return Refusal(status, {"title": title, "detail": title, "type": f"{TYPES}{kind}", "status": status})
+
+
+def client_forbidden(client_id: str, reason: str) -> Refusal:
+    """Returns the v2 answer to keys of an app or user that X does not serve."""
     body = {
         "client_id": client_id,
         "detail": NOT_ENROLLED,
         "registration_url": "https://developer.twitter.com/en/docs/projects/overview",
         "title": "Client Forbidden",
         "required_enrollment": "Appropriate Level of API Access",
-        "reason": "client-not-enrolled",
+        "reason": reason,
         "type": f"{TYPES}client-forbidden",
     }
     return Refusal(403, body)

@@ -1,10 +1,15 @@
 """The line between X and its client: every call is noted here, and some go wrong here."""
 
 import asyncio
+import math
 import socket
 import struct
+import time
+from codecs import BOM_UTF8
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import formatdate
+from http import HTTPStatus
 from typing import Any, cast
 
 import orjson
@@ -12,6 +17,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from campaign.simulator.calls import Call
 from campaign.simulator.faults import Fault, FaultKind
+from campaign.simulator.odd_answers import IN_THE_ANSWER
+from campaign.simulator.problems import coded, plain
 from campaign.simulator.world import World
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
@@ -23,7 +30,10 @@ DONE_FIRST = {
     FaultKind.TRUNCATED,
     FaultKind.EMPTY,
     FaultKind.BROKEN_JSON,
+    FaultKind.BYTE_ORDER_MARK,
 }
+IN_X = {FaultKind.SPEND_CAP_REACHED, FaultKind.PROBLEM} | IN_THE_ANSWER
+"""Faults that the endpoint itself makes, once it knows who calls."""
 UNAVAILABLE = {"title": "Service Unavailable", "detail": "Service Unavailable", "type": "about:blank", "status": 503}
 
 
@@ -53,10 +63,11 @@ class Wire:
         scope.setdefault("state", {})["call"] = call
         self.world.calls.append(call)
         fault = self.world.faults.strike(call.method, call.path)
-        if fault is None:
+        call.fault = fault.kind if fault else None
+        scope["state"]["fault"] = fault if fault and fault.kind in IN_X else None
+        if fault is None or fault.kind in IN_X:
             await self.app(scope, receive, _noting(call, send))
         else:
-            call.fault = fault.kind
             await self._spoil(fault, scope, receive, _noting(call, send))
 
     async def _spoil(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,7 +77,7 @@ class Wire:
             return
         if fault.kind is FaultKind.SLOW:
             await asyncio.sleep(fault.seconds)
-        spoiled = _spoiled(fault, answer)
+        spoiled = _spoiled(fault, answer, legacy=scope["path"].startswith("/1.1/"))
         await _say(spoiled, send)
         if spoiled.cut:
             await _hang_up(receive)
@@ -95,28 +106,39 @@ def _noting(call: Call, send: Send) -> Send:
     return noting
 
 
-def _spoiled(fault: Fault, answer: Answer) -> Answer:
-    """What the client gets in place of X's answer."""
+def _spoiled(fault: Fault, answer: Answer, *, legacy: bool) -> Answer:
+    """Returns what the client gets in the place of X's answer; v1.1 (`legacy`) has words of its own."""
     half = answer.body[: len(answer.body) // 2]
     if fault.kind is FaultKind.SLOW:
         return answer
     if fault.kind is FaultKind.TRUNCATED:
         return Answer(answer.status, answer.headers, half, cut=True)
-    status, headers, body = _replacement(fault, half)
-    told = headers | {"content-length": str(len(body))}
-    return Answer(status, [(name.lower().encode(), value.encode()) for name, value in told.items()], body)
+    if fault.kind is FaultKind.BYTE_ORDER_MARK:
+        body = BOM_UTF8 + answer.body
+        others = [(name, value) for name, value in answer.headers if name != b"content-length"]
+        return Answer(answer.status, [*others, (b"content-length", str(len(body)).encode())], body)
+    status, headers, body = _replacement(fault, half, legacy=legacy)
+    headers = headers | {"content-length": str(len(body))}
+    return Answer(status, [(name.lower().encode(), value.encode()) for name, value in headers.items()], body)
 
 
-def _replacement(fault: Fault, half: bytes) -> tuple[int, dict[str, str], bytes]:
-    unavailable = (503, {"content-type": "application/problem+json"}, orjson.dumps(UNAVAILABLE))
+def _replacement(fault: Fault, half: bytes, *, legacy: bool) -> tuple[int, dict[str, str], bytes]:
+    json, problem = {"content-type": "application/json"}, {"content-type": "application/problem+json"}
+    unavailable = (503, problem, orjson.dumps(UNAVAILABLE))
     literal = fault.body.encode() if isinstance(fault.body, str) else orjson.dumps(fault.body)
+    no = coded(401, 32, "Could not authenticate you.") if legacy else plain(401, "Unauthorized")
+    until = formatdate(time.time() + fault.seconds, usegmt=True) if fault.as_date else str(math.ceil(fault.seconds))
+    later = plain(fault.status, HTTPStatus(fault.status).phrase)
     return {
         FaultKind.UNAVAILABLE_BEFORE: unavailable,
         FaultKind.UNAVAILABLE_AFTER: unavailable,
         FaultKind.HTML: (fault.status, {"content-type": "text/html"}, PAGE),
         FaultKind.EMPTY: (200, {}, b""),
-        FaultKind.BROKEN_JSON: (200, {"content-type": "application/json"}, half),
-        FaultKind.LITERAL: (fault.status, {"content-type": "application/json"} | fault.headers, literal),
+        FaultKind.BROKEN_JSON: (200, json, half),
+        FaultKind.LITERAL: (fault.status, json | fault.headers, literal),
+        FaultKind.NOT_ROUTED: (404, {}, b""),
+        FaultKind.UNAUTHORIZED: (401, json, orjson.dumps(no.body)),
+        FaultKind.RETRY_LATER: (fault.status, problem | {"retry-after": until}, orjson.dumps(later.body)),
     }[fault.kind]
 
 

@@ -12,6 +12,7 @@ from campaign.simulator.faults import Faults
 from campaign.simulator.limits import Limits
 from campaign.simulator.media import Care, Media
 from campaign.simulator.messages import Messages
+from campaign.simulator.odd_answers import OddTokens
 from campaign.simulator.pages import PageCache
 from campaign.simulator.people import People
 from campaign.simulator.persons import Subscription, User
@@ -41,6 +42,7 @@ class World:
     limits: Limits = field(default_factory=Limits)
     faults: Faults = field(default_factory=Faults)
     tokens: Tokens = field(default_factory=Tokens)
+    odd_tokens: OddTokens = field(default_factory=OddTokens)
     pages: PageCache = field(default_factory=PageCache)
     calls: deque[Call] = field(default_factory=new_log)
     spelling: Spelling = Spelling.OLD
@@ -81,6 +83,11 @@ class World:
     def owner_of_app(self, consumer_key: str) -> Account | None:
         """The brand that owns the app with this consumer key."""
         return next((one for one in self.apps.get(consumer_key, {}).values() if one.owns_app), None)
+
+    def owner_id(self, account: Account) -> str:
+        """Returns X's id of the user who owns the account's app."""
+        owner = self.owner_of_app(account.keys.consumer_key) or account
+        return self.people.user(owner.number).id
 
     def owner_of_client(self, client_id: str) -> Account | None:
         """The brand that owns the app with this OAuth 2.0 client id."""

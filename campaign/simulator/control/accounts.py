@@ -2,9 +2,11 @@
 
 import re
 from dataclasses import asdict
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
-from campaign.simulator.accounts import AccessLevel, Account, Condition, Priced
+from campaign.simulator.accounts import USD, AccessLevel, Account, Condition, Priced, SpendCap
 from campaign.simulator.control.command import Command, Order, Shape, Wrong
 from campaign.simulator.persons import Subscription
 from campaign.simulator.world import World
@@ -54,6 +56,29 @@ def change(order: Order) -> dict[str, Any]:
 def show(order: Order) -> dict[str, Any]:
     """What is true of the account, whatever its client has been told."""
     return _truth(order.world, known(order))
+
+
+def cap_spending(order: Order) -> dict[str, Any]:
+    """Sets the spending limit of the account's app, as in X's console; what was spent before does not count."""
+    body = order.body
+    if "usd" not in body:
+        raise Wrong("A spending limit needs 'usd'.")
+    today = datetime.now(UTC).date()
+    next_month = (today.replace(day=1) + timedelta(days=32)).replace(day=1)
+    try:
+        reset_date = date.fromisoformat(body.get("reset_date", str(next_month)))
+    except ValueError:
+        raise Wrong(f"'reset_date' is written like 2026-12-14, not {body['reset_date']!r}.") from None
+    account = known(order)
+    account.app.spend_cap = SpendCap(Decimal(str(body["usd"])), reset_date)
+    return _truth(order.world, account)
+
+
+def uncap_spending(order: Order) -> dict[str, Any]:
+    """Takes the spending limit away."""
+    account = known(order)
+    account.app.spend_cap = None
+    return _truth(order.world, account)
 
 
 def name_callbacks(account: Account, body: dict[str, Any]) -> None:
@@ -111,7 +136,8 @@ def _word(words: Any, word: str) -> Any:
 
 
 def _truth(world: World, account: Account) -> dict[str, Any]:
-    user, bill = world.user(account.number), account.bill
+    user, bill, cap = world.user(account.number), account.bill, account.app.spend_cap
+    limit = {"usd": str(cap.usd), "spent": str(cap.spent), "reset_date": str(cap.reset_date)} if cap else None
     return {
         "user_id": user.id,
         "username": user.username,
@@ -126,6 +152,8 @@ def _truth(world: World, account: Account) -> dict[str, Any]:
         "message_events_read": bill[Priced.MESSAGE_EVENTS],
         "users_expanded": bill[Priced.USERS_EXPANDED],
         "posts_expanded": bill[Priced.POSTS_EXPANDED],
+        "billed_usd": str(sum((USD[priced] * count for priced, count in bill.items()), Decimal(0))),
+        "spend_cap": limit,
     }
 
 
@@ -133,4 +161,6 @@ COMMANDS = (
     Command("POST", "/accounts", create, CHANGEABLE | LIST | APP),
     Command("PATCH", "/accounts/{username}", change, CHANGEABLE | CONDITION | APP),
     Command("GET", "/accounts/{username}", show),
+    Command("PUT", "/accounts/{username}/spend_cap", cap_spending, {"usd": int | float, "reset_date": str}),
+    Command("DELETE", "/accounts/{username}/spend_cap", uncap_spending),
 )

@@ -21,6 +21,14 @@ FAULT: Shape = {
     "status": int,
     "headers": dict[str, str],
     "body": str | dict | list | None,
+    "for_seconds": int | float | None,
+    "as_date": bool,
+    "reset_date": str,
+    "problem": str,
+    "resource": str,
+    "index": int,
+    "omit": list[str],
+    "put": dict,
 }
 LIMITS: Shape = {
     "window_seconds": int | float,

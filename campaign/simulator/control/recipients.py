@@ -1,5 +1,6 @@
 """Who takes messages, and how full the windows of X's limits were."""
 
+import time
 from itertools import islice
 from typing import Any
 
@@ -17,7 +18,7 @@ STATES: dict[str, dict[str, Any]] = {
     "gone": OPEN | {"gone": True},
     "suspended": OPEN | {"suspended": True},
 }
-MARKED: Shape = {"state": str, "users": list[str], "followers_of": str, "every": int, "offset": int}
+USERS: Shape = {"users": list[str], "followers_of": str, "every": int, "offset": int}
 
 
 def mark(order: Order) -> dict[str, Any]:
@@ -25,9 +26,19 @@ def mark(order: Order) -> dict[str, Any]:
     body, world = order.body, order.world
     if body.get("state") not in STATES:
         raise Wrong(f"A 'state' is one of {', '.join(STATES)}, not {body.get('state')!r}.")
-    numbers = [somebody(world, called).number for called in body.get("users", [])] + _followers(world, body)
-    users = world.change_users(numbers, **STATES[body["state"]])
+    users = world.change_users(_numbers(world, body), **STATES[body["state"]])
     return {"user_ids": [user.id for user in users]}
+
+
+def encrypt(order: Order) -> dict[str, Any]:
+    """Moves the conversations of users to X Chat, where no list of events shows what is written; or back."""
+    body, world = order.body, order.world
+    numbers, since = _numbers(world, body), time.time() - body.get("ago_seconds", 0)
+    for number in numbers:
+        world.messages.quiet_since[number] = since
+        if not body.get("encrypted", True):
+            del world.messages.quiet_since[number]
+    return {"user_ids": [world.people.user(number).id for number in numbers]}
 
 
 def windows(order: Order) -> dict[str, Any]:
@@ -35,15 +46,16 @@ def windows(order: Order) -> dict[str, Any]:
     return {"windows": _windows(order.world)}
 
 
-def _followers(world: World, body: dict[str, Any]) -> list[int]:
-    """Every so-manieth follower of an account, the newest first."""
+def _numbers(world: World, body: dict[str, Any]) -> list[int]:
+    """Returns the users who are named, and every nth follower of an account, the newest first."""
+    numbers = [somebody(world, called).number for called in body.get("users", [])]
     if "followers_of" not in body:
-        return []
+        return numbers
     every = body.get("every", 1)
     if not every:
         raise Wrong("'every' is a whole number from 1.")
     newest_first = named(world, body["followers_of"]).follows.newest_first()
-    return list(islice(newest_first, body.get("offset", 0), None, every))
+    return [*numbers, *islice(newest_first, body.get("offset", 0), None, every)]
 
 
 def _windows(world: World) -> list[dict[str, Any]]:
@@ -64,6 +76,7 @@ def _windows(world: World) -> list[dict[str, Any]]:
 
 
 COMMANDS = (
-    Command("PUT", "/recipients", mark, MARKED),
+    Command("PUT", "/recipients", mark, USERS | {"state": str}),
+    Command("PUT", "/conversations", encrypt, USERS | {"encrypted": bool, "ago_seconds": int | float}),
     Command("GET", "/windows", windows),
 )
