@@ -12,19 +12,17 @@ from campaign.cli import output
 from campaign.cli.delivery_options import DeliverySettings, Name, check_named, check_options, moment, revised
 from campaign.cli.delivery_view import (
     FAILED,
+    analysis_as_json,
     as_row,
     audit_as_json,
     audit_row,
-    broadcast_as_json,
-    findings_as_json,
     in_short,
     line_as_json,
     lines_of,
     lines_of_broadcast,
     moments,
     print_lines,
-    show_broadcast_findings,
-    show_findings,
+    show_analysis,
     show_log,
     show_report,
     show_settings,
@@ -170,8 +168,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
         parts = lines_of(session, delivery, messages.of_delivery(session, delivery, None)) if is_post else ()
         if as_json:
             document = in_short(delivery, targets) | draft.model_dump(mode="json") | moments(delivery)
-            as_document = findings_as_json if is_post else broadcast_as_json
-            document["analysis"] = analysis and as_document(analysis)
+            document["analysis"] = analysis and analysis_as_json(delivery.kind, analysis)
             document["audit"] = [audit_as_json(entry) for entry in history]
             if is_post:
                 output.print_json(document | {"log": [line.as_json() for line in parts]})
@@ -186,7 +183,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
     output.print_table([as_row(delivery, targets)])
     show_settings(draft)
     if analysis:
-        (show_findings if is_post else show_broadcast_findings)(analysis)
+        show_analysis(delivery.kind, analysis)
     output.print_table([audit_row(entry) for entry in history])
     if is_post:
         show_log(parts, as_json=False)

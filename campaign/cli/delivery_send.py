@@ -9,15 +9,13 @@ from campaign.cli import output
 from campaign.cli.delivery import check_x, find
 from campaign.cli.delivery_options import Name
 from campaign.cli.delivery_view import (
-    broadcast_as_json,
-    findings_as_json,
+    analysis_as_json,
     iso,
     line_as_json,
     lines_of,
     lines_of_broadcast,
     print_lines,
-    show_broadcast_findings,
-    show_findings,
+    show_analysis,
     show_log,
     show_report,
 )
@@ -52,10 +50,9 @@ def analyse(name: Name, as_json: AsJson = False) -> None:
         analysis = kind_for(kind).analyse(name, current_user()).analysis
     state = find(name).state
     if as_json:
-        document = broadcast_as_json(analysis) if kind is DeliveryKind.DM else findings_as_json(analysis)
-        output.print_json({"state": state.value} | document)
+        output.print_json({"state": state.value} | analysis_as_json(kind, analysis))
     else:
-        (show_broadcast_findings if kind is DeliveryKind.DM else show_findings)(analysis)
+        show_analysis(kind, analysis)
     if not analysis.is_ok:
         raise NotPossible(f"{name} has errors; correct them, then analyse it again.")
     if state is not DeliveryState.ANALYSED:

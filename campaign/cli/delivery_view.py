@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import Session
 
 from campaign.cli import output
-from campaign.cli.output import plain
+from campaign.cli.output import SHOWN, plain
 from campaign.formatting import format_duration, format_time, usd
 from campaign.services import store as services
 from models import MAIN, AuditEntry, Delivery, DeliveryKind, Message, MessageState
@@ -21,35 +21,61 @@ if TYPE_CHECKING:
     from campaign.posts.report import LogLine
 
 
-def findings_as_json(analysis: "Analysis") -> dict[str, Any]:
+def analysis_as_json(kind: DeliveryKind, analysis: "Analysis") -> dict[str, Any]:
     """Returns the findings and figures of an analysis for scripts."""
     levels = {"errors": "error", "warnings": "warning", "info": "info"}
-    found = {
-        title: [{"code": one.code, "sentence": one.sentence} for one in analysis.findings if one.level.value == level]
-        for title, level in levels.items()
-    }
     cost = analysis.cost
-    figures = {
+    document = {
+        "messages": analysis.messages,
+        "excluded": analysis.excluded,
+        **{
+            title: [
+                {"code": one.code, "sentence": one.sentence} for one in analysis.findings if one.level.value == level
+            ]
+            for title, level in levels.items()
+        },
         "cost_usd": f"{cost:.2f}" if cost == round(cost, 2) else f"{cost.normalize():f}",
         "calls": analysis.calls,
         "ends_at": iso(analysis.ends_at),
     }
-    return {"messages": analysis.messages, "excluded": analysis.excluded} | found | figures
+    if kind is DeliveryKind.POST:
+        return document
+    return document | {
+        "targeted": analysis.targeted,
+        "unconsented": analysis.unconsented,
+        "samples": [sample.model_dump() for sample in analysis.samples],
+        "waves": [
+            wave.model_dump() | {"begins_at": iso(wave.begins_at), "ends_at": iso(wave.ends_at)}
+            for wave in analysis.waves
+        ],
+    }
 
 
-def show_findings(analysis: "Analysis") -> None:
+def show_analysis(kind: DeliveryKind, analysis: "Analysis") -> None:
     """Prints the findings and figures of an analysis."""
-    ends = f"{analysis.ends_at:%Y-%m-%d %H:%M %Z}" if analysis.ends_at else ""
-    figures = {"Posts": f"{analysis.messages:,}", "Calls": f"{analysis.calls:,}", "Cost": usd(analysis.cost)}
-    output.print_table([figures | {"Out at": ends}])
-    show_found(analysis)
+    is_post = kind is DeliveryKind.POST
+    figures = {
+        "Posts" if is_post else "Messages": f"{analysis.messages:,}",
+        "Targeted": "" if is_post else f"{analysis.targeted:,}",
+        "Never agreed": f"{analysis.unconsented:,}" if analysis.unconsented else "",
+        "Calls": f"{analysis.calls:,}",
+        "Cost": usd(analysis.cost),
+        "Out at": format_time(analysis.ends_at) if analysis.ends_at else "",
+    }
+    findings = [
+        {"Finding": one.level.value, "What was found": one.sentence, "Code": one.code} for one in analysis.findings
+    ]
+    output.print_table([figures])
+    if is_post:
+        output.print_table(findings)
+        return
+    from campaign.broadcasts.preview import exclusions_section, messages_of, waves_section
+    from campaign.deliveries.draft import Draft
+    from campaign.reporting.terminal import print_blocks
 
-
-def show_found(analysis: "Analysis") -> None:
-    """Prints the findings themselves."""
-    output.print_table(
-        [{"Finding": one.level.value, "What was found": one.sentence, "Code": one.code} for one in analysis.findings]
-    )
+    print_blocks(exclusions_section(analysis.excluded))
+    output.print_table(findings)
+    print_blocks([*waves_section(analysis), *messages_of(Draft(), analysis)])
 
 
 def in_short(delivery: Delivery, targets: list[str]) -> dict[str, Any]:
@@ -70,8 +96,8 @@ def in_short(delivery: Delivery, targets: list[str]) -> dict[str, Any]:
 def moments(delivery: Delivery) -> dict[str, Any]:
     """Returns the times of a delivery, and who confirmed it."""
     names = ("contact_date", "analysed_at", "asked_at", "confirmed_at", "started_at", "finished_at")
-    known = {name: iso(getattr(delivery, name)) for name in names}
-    return known | {"confirmed_by": delivery.confirmed_by or None, "proofs": delivery.proofs}
+    times = {name: iso(getattr(delivery, name)) for name in names}
+    return times | {"confirmed_by": delivery.confirmed_by or None, "proofs": delivery.proofs}
 
 
 def as_row(delivery: Delivery, targets: list[str]) -> dict[str, str]:
@@ -166,40 +192,6 @@ def _size(size: "WaveSize") -> str:
     return f"{size.amount:,}{' %' if size.is_percentage else ''}"
 
 
-def broadcast_as_json(analysis: "Analysis") -> dict[str, Any]:
-    """Returns the findings and figures of the analysis of a broadcast for scripts."""
-    more = {
-        "targeted": analysis.targeted,
-        "unconsented": analysis.unconsented,
-        "samples": [sample.model_dump() for sample in analysis.samples],
-        "waves": [
-            wave.model_dump() | {"begins_at": iso(wave.begins_at), "ends_at": iso(wave.ends_at)}
-            for wave in analysis.waves
-        ],
-    }
-    return findings_as_json(analysis) | more
-
-
-def show_broadcast_findings(analysis: "Analysis") -> None:
-    """Prints the findings and figures of the analysis of a broadcast."""
-    from campaign.broadcasts.preview import exclusions_section, messages_of, waves_section
-    from campaign.deliveries.draft import Draft
-    from campaign.reporting.terminal import print_blocks
-
-    figures = {
-        "Messages": f"{analysis.messages:,}",
-        "Targeted": f"{analysis.targeted:,}",
-        "Never agreed": f"{analysis.unconsented:,}" if analysis.unconsented else "",
-        "Calls": f"{analysis.calls:,}",
-        "Cost": usd(analysis.cost),
-        "Out at": format_time(analysis.ends_at) if analysis.ends_at else "",
-    }
-    output.print_table([figures])
-    print_blocks(exclusions_section(analysis.excluded))
-    show_found(analysis)
-    print_blocks([*waves_section(analysis), *messages_of(Draft(), analysis)])
-
-
 def show_report(report: "BroadcastReport") -> None:
     """Prints the report of a broadcast."""
     from campaign.broadcasts.report import document_of
@@ -208,9 +200,7 @@ def show_report(report: "BroadcastReport") -> None:
     print_document(document_of(report))
 
 
-#: A person reads no more; scripts get everything.
-SHOWN = 50
-#: What --failed asks for: what did not arrive, or may not have.
+#: The states that --failed selects: messages that did not arrive, or perhaps did not.
 FAILED = frozenset({MessageState.REFUSED.value, MessageState.UNCERTAIN.value, MessageState.CANCELLED.value})
 _COLUMNS = ("state", "service", "part", "proof", "x_id", "at", "link", "reason")
 
@@ -245,14 +235,14 @@ _BROADCAST_COLUMNS = (
     "at",
     "reason",
 )
-Numbered = tuple[int, "MessageLine"]
-"""A line, and the number of the proof that it belongs to."""
+#: The number of a proof, or MAIN, and a line of its log.
+NumberedLine = tuple[int, "MessageLine"]
 
 
 def lines_of_broadcast(
     session: Session, delivery: Delivery, *, failed: bool = False, proofs: bool = False
-) -> Iterator[Numbered]:
-    """Yields the log of a broadcast, its proofs first; with `failed` everybody in the target who did not get it."""
+) -> Iterator[NumberedLine]:
+    """Yields the log of a broadcast, its proofs first; with `failed` all people of the target who did not get it."""
     from campaign.broadcasts import log as broadcast_log
 
     tried = broadcast_log.of_proofs(session, delivery) if proofs else ()
@@ -266,8 +256,8 @@ def line_as_json(proof_number: int, line: "MessageLine") -> dict[str, object]:
     return line.as_json() | {"part": 1, "proof": proof_number or None}
 
 
-def print_lines(lines: Iterable[Numbered], *, as_csv: bool, as_json: bool) -> None:
-    """Prints the log: all of it for scripts and spreadsheets, its beginning for a person."""
+def print_lines(lines: Iterable[NumberedLine], *, as_csv: bool, as_json: bool) -> None:
+    """Prints the log of a broadcast: all of it for scripts and spreadsheets, its beginning for a person."""
     if as_json:
         output.print_json_list(line_as_json(*one) for one in lines)
     elif as_csv:

@@ -5,18 +5,18 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Annotated
 
 import typer
 
 from campaign.cli import output
+from campaign.cli.output import AsJson, Yes
 from campaign.cli.server import server_in_use
 from campaign.db import engine as schema
 from campaign.db.engine import engine, read_session
 from campaign.errors import CampaignError, NotPossible
 from campaign.settings import Settings, load_settings
 
-#: X refuses signed calls when the clocks differ by more than five minutes; reported well before.
+#: X refuses signed calls when the clocks differ by more than five minutes; a finding is made much earlier.
 _CLOCK_SECONDS = 60
 _DISK_BYTES = 1_000_000_000
 
@@ -31,15 +31,20 @@ class Finding:
 
 
 def diagnose(settings: Settings) -> Iterator[Finding]:
-    """Checks everything a workflow needs, from the home to the services."""
-    yield _finding("home", _home, settings)
-    yield _finding("disk", _disk, settings)
-    yield _finding("database", _database, settings)
-    yield _finding("encryption key", _encryption, settings)
-    yield _finding("clock", _clock, settings)
-    server = _finding("server", _server, settings)
-    yield server
-    if server.ok:
+    """Checks what a workflow needs, from the home to the services."""
+    checks = {
+        "home": _home,
+        "disk": _disk,
+        "database": _database,
+        "encryption key": _encryption,
+        "clock": _clock,
+        "server": _server,
+    }
+    finding = None
+    for name, check in checks.items():
+        finding = _finding(name, check, settings)
+        yield finding
+    if finding and finding.ok:
         with server_in_use():
             yield _finding("worker", _worker, settings)
     yield from _services()
@@ -152,9 +157,7 @@ def _services() -> Iterator[Finding]:
         )
 
 
-def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-) -> None:
+def doctor(as_json: AsJson = False) -> None:
     """Check the installation, and say what to do. Exit status 1 if something needs attention.
 
     The checks are: home, disk, database, encryption key, clock, server, worker, services.
@@ -179,19 +182,12 @@ def doctor(
 
 def upgrade() -> None:
     """Migrate the database to the schema of this version; safe to run twice."""
-    from campaign.db import engine as schema
-    from campaign.db.engine import check_reachable
-
-    check_reachable()
-    schema.upgrade()
-    output.say(f"The database is at revision {schema.newest_revision()}.")
-    _take_over_old_forms()
-
-
-def _take_over_old_forms() -> None:
-    """Takes over keys that an earlier version kept in Prefect's forms, whether its server runs or not."""
     from deployments.server import server_of, take_over_resting_forms
 
+    schema.check_reachable()
+    schema.upgrade()
+    output.say(f"The database is at revision {schema.newest_revision()}.")
+    # An earlier version saved keys in Prefect's forms: they are read whether its server runs or not.
     settings = load_settings()
     if server_of(settings) is None:
         count = take_over_resting_forms(settings)
@@ -206,22 +202,20 @@ def _take_over_old_forms() -> None:
 
 def rotate() -> None:
     """Encrypt all secrets with a new key. Where CAMPAIGN_ENCRYPTION_KEY is set, its first key is the new one."""
-    from campaign.db.engine import make_ready
     from campaign.db.vault import rotate_key
 
-    make_ready()
+    schema.make_ready()
     count = rotate_key(datetime.now(UTC))
     output.say(f"{count:,} secrets are encrypted with the new key. Make a backup of it now.")
 
 
-def discard(yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False) -> None:
+def discard(yes: Yes = False) -> None:
     """Delete all secrets after the key was lost for good. The keys of services are then entered again."""
-    from campaign.db.engine import make_ready, transaction
     from campaign.db.vault import discard_all
 
-    make_ready()
+    schema.make_ready()
     if not yes and not typer.confirm("Delete the keys of all services and the tokens of all agreements?", err=True):
         raise NotPossible("Nothing was changed.")
-    with transaction() as session:
+    with schema.transaction() as session:
         count = discard_all(session)
     output.say(f"{count:,} secrets are deleted. Enter the keys again: campaign service edit HANDLE --keys")

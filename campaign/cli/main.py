@@ -16,14 +16,14 @@ from campaign.errors import CampaignError, WrongUsage
 
 
 class Command(NamedTuple):
-    """A command: where its function is (`module.function`), and the first sentence of its help."""
+    """The place of a command's function (`module.function`), and the first sentence of its help."""
 
     place: str
     help: str
 
 
 class Group(NamedTuple):
-    """Commands under one word."""
+    """Commands that begin with the same word."""
 
     commands: dict[str, Command]
     help: str
@@ -74,7 +74,7 @@ COMMANDS: dict[str, Command | Group] = {
             "save": Command("delivery.save", "Save the settings of a delivery as a template."),
             "delete": Command("delivery.delete", "Delete a saved template; deliveries made from it stay."),
         },
-        "What new deliveries start from.",
+        "The settings from which new deliveries start.",
     ),
     "visitors": Command("people.visitors", "List, filter and export visitors, the newest followers first."),
     "consent": Group(
@@ -84,7 +84,7 @@ COMMANDS: dict[str, Command | Group] = {
             "import": Command("consent.import_list", "Import consents from a CSV file."),
             "list": Command("consent.list_consents", "List the consents of a service, the newest first."),
         },
-        "Who agreed to get direct messages, and who withdrew.",
+        "The consents of people to get direct messages.",
     ),
     "denylist": Group(
         {
@@ -92,7 +92,7 @@ COMMANDS: dict[str, Command | Group] = {
             "remove": Command("consent.remove", "Remove a person from the denylist."),
             "list": Command("consent.list_suppressed", "List the people on the denylist, the newest first."),
         },
-        "Who never gets direct messages.",
+        "The people who never get direct messages.",
     ),
     "contact": Group(
         {
@@ -136,7 +136,7 @@ def _load(name: str, entry: Command | Group) -> Any:
     if isinstance(entry, Group):
         return LazyGroup(name=name, help=entry.help, table=entry.commands, no_args_is_help=True, rich_markup_mode=None)
     module, function = entry.place.split(".")
-    # The one command of an application of its own is what Typer makes of a function.
+    # Typer turns a function into a command as the only command of an application.
     single = typer.Typer(**_PLAIN)
     single.command(name)(getattr(import_module(f"campaign.cli.{module}"), function))
     return typer.main.get_command(single)
@@ -178,8 +178,8 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(is_asked: bool) -> None:
+    if is_asked:
         from importlib.metadata import version
 
         print(f"campaign {version('campaign')}")  # noqa: T201
@@ -197,15 +197,18 @@ def _all_commands(
 
 def main() -> None:
     """Runs the command: exit status 0 done, 1 refused or failed, 2 wrong usage; an error is one line."""
-    # Importing makes hundreds of thousands of objects that stay to the end: looking for garbage among them, while they
-    # are made and once more when the process ends, is a third of the time of a command.
+    # Imports make hundreds of thousands of objects that stay to the end. To search them for garbage, while they are
+    # made and once more when the process ends, takes a third of the time of a command.
     gc.set_threshold(50_000, 20, 50)
     atexit.register(gc.freeze)
-    # Looking for plugins of Pydantic reads the metadata of everything that is installed; there are none.
+    # There are no plugins of Pydantic; to search for them reads the metadata of every installed package.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
-        _check_readable(sys.argv)
-        _take_named_shell(sys.argv)
+        for argument in sys.argv:
+            _check_text(argument)
+        # With the name of a shell, Typer need not search for it among the parent processes.
+        if len(sys.argv) > 2 and sys.argv[1] in {"--show-completion", "--install-completion"}:  # noqa: PLR2004
+            os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"
         sys.exit(app(standalone_mode=False, prog_name="campaign"))
     except TyperException as error:
         output.say(error.format_message().replace("Value error, ", ""))
@@ -228,16 +231,9 @@ def main() -> None:
         sys.exit(1)
 
 
-def _check_readable(words: list[str]) -> None:
-    """Raises WrongUsage for bytes that are not text: no database and no post could hold them."""
-    for word in words:
-        try:
-            word.encode()
-        except UnicodeEncodeError:
-            raise WrongUsage(f"{word!a} is not written in UTF-8; set the terminal to it.") from None
-
-
-def _take_named_shell(words: list[str]) -> None:
-    """Lets `--show-completion bash` name the shell; without a name, Typer finds it among the parent processes."""
-    if len(words) > 2 and words[1] in {"--show-completion", "--install-completion"}:  # noqa: PLR2004
-        os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"
+def _check_text(argument: str) -> None:
+    """Raises WrongUsage for bytes that are not text: neither a database nor a post can hold them."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        raise WrongUsage(f"{argument!a} is not written in UTF-8; set the terminal to it.") from None

@@ -1,13 +1,14 @@
 """`campaign report`: figures of deliveries and services; only the database is read."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any
 
 import pendulum
 import typer
 from sqlmodel import Session
 
 from campaign.cli import output
+from campaign.cli.output import AsJson
 from campaign.db import engine
 from campaign.db.engine import read_session
 from campaign.errors import WrongUsage
@@ -19,12 +20,7 @@ if TYPE_CHECKING:
     from campaign.reporting.document import Document
 
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 AsCsv = Annotated[bool, typer.Option("--csv", help="Print every figure on a line of its own, comma separated.")]
-
-
-class _Numbers(Protocol):
-    def as_json(self) -> dict[str, object]: ...
 
 
 def delivery(
@@ -68,7 +64,7 @@ def everything(as_json: AsJson = False, as_csv: AsCsv = False) -> None:
 
 
 def _show(
-    read: Callable[[Session], _Numbers], report_of: Callable[[Any], "Document"], *, as_json: bool, as_csv: bool
+    read: Callable[[Session], Any], report_of: Callable[[Any], "Document"], *, as_json: bool, as_csv: bool
 ) -> None:
     if as_json and as_csv:
         raise WrongUsage("Choose --csv or --json; both do not fit into one output.")

@@ -1,4 +1,4 @@
-"""`campaign up`, `demo`, `deploy`, `web` and `simulator`: what runs on this machine, and how a command runs a flow."""
+"""`campaign up`, `demo`, `deploy`, `web` and `simulator`: the processes of this machine, and flows run by a command."""
 
 import os
 import signal
@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from campaign.cli import output
+from campaign.cli.output import AsJson
 from campaign.errors import CampaignError, NotPossible, WrongUsage
 from campaign.settings import Settings, load_settings
 
 if TYPE_CHECKING:
-    from deployments.deploying import Deployed
     from deployments.server import Server
     from models import Agreement
 
 
-#: How often forms that were saved in the UI are looked for, in seconds.
+#: Seconds between two searches for forms that were saved in the UI.
 _FORMS_EVERY = 2.0
 _ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -37,6 +37,7 @@ def up(
 
     Existing data is kept, the database is migrated and the workflows are deployed: stopped, until you enable them.
     """
+    from campaign.services.store import connected_services
     from deployments.processes import adopt, make_home
 
     settings = load_settings()
@@ -44,29 +45,32 @@ def up(
     adopt(settings)
     with ending_in_order(), _only_once(settings):
         try:
-            _run(settings, port or settings.server_port)
+            with ExitStack() as stack:
+                server = start_everything(settings, port or settings.server_port, stack)
+                known = connected_services()
+                for problem in known.problems:
+                    output.say(problem)
+                if not known.services and not known.problems:
+                    output.say(
+                        "There is no service yet. Connect your X account with `campaign service create HANDLE --label"
+                        f" NAME`, or fill in the form at {server.url}/v2/blocks/catalog/twitter-service/create"
+                    )
+                output.say(f"The UI is at {server.url} - Ctrl-C ends everything that was started here.")
+                _take_over_forms_until_end(server)
         except KeyboardInterrupt:
             output.say("Stopped; everything is kept for the next `campaign up`.")
 
 
-def _run(settings: Settings, port: int) -> None:
-    with ExitStack() as stack:
-        server = start_everything(settings, port, stack)
-        _tell_what_is_missing(server)
-        output.say(f"The UI is at {server.url} - Ctrl-C ends everything that was started here.")
-        _stay(server)
-
-
 def start_everything(settings: Settings, port: int, stack: ExitStack) -> "Server":
-    """Starts server and worker and deploys the workflows, with a line per step; all of it ends with the stack."""
+    """Starts server, worker and web pages and deploys the workflows, with a line per step; the stack ends them."""
     from deployments.launch import without_garbage_collection
-    from deployments.server import drain_prefect, published, starting_server, used_by_prefect
+    from deployments.server import drain_prefect, is_free, published, starting_server, used_by_prefect
 
-    # It ends in reverse order: first the worker with its runs, which can then still report their end.
+    # The stack ends them in reverse order: first the worker with its runs, which can then still report their end.
     with step("Starting the Prefect server"):
         server = stack.enter_context(starting_server(settings, port))
         stack.enter_context(used_by_prefect(server.api_url))
-        # What Prefect still sends goes to this server: at the end of the process it would try for minutes.
+        # Prefect's last events go to this server; at the end of the process Prefect would try for minutes.
         stack.callback(drain_prefect)
         # Meanwhile, one after the other: a third busy process would delay the server on two processors.
         from campaign.db.engine import make_ready
@@ -74,7 +78,7 @@ def start_everything(settings: Settings, port: int, stack: ExitStack) -> "Server
         make_ready()
         with without_garbage_collection():
             from deployments.deploying import deploy, load_workflows
-            from deployments.worker import running_worker, wait_for_worker
+            from deployments.worker import running_web, running_worker, wait_for_worker
             from tasks.services import take_over
 
             load_workflows()
@@ -87,60 +91,36 @@ def start_everything(settings: Settings, port: int, stack: ExitStack) -> "Server
         began = datetime.now(UTC)
         stack.enter_context(published(settings, server))
         wait_for_worker(began)
-    _start_web(settings, server.api_url, stack)
+    web_port = settings.web_port
+    if is_free(web_port):
+        stack.enter_context(running_web(settings, server.api_url, web_port))
+        output.say(f"The web pages are at {settings.public_url or f'http://127.0.0.1:{web_port}'}")
+    else:
+        output.say(f"The web pages are not served: port {web_port} is in use. Name another one with CAMPAIGN_WEB_PORT.")
     return server
 
 
-def _start_web(settings: Settings, api_url: str, stack: ExitStack) -> None:
-    from deployments.server import is_free
-    from deployments.worker import running_web
-
-    port = settings.web_port
-    if not is_free(port):
-        output.say(f"The web pages are not served: port {port} is in use. Name another one with CAMPAIGN_WEB_PORT.")
-        return
-    stack.enter_context(running_web(settings, api_url, port))
-    output.say(f"The web pages are at {settings.public_url or f'http://127.0.0.1:{port}'}")
-
-
-def _tell_what_is_missing(server: "Server") -> None:
+def _take_over_forms_until_end(server: "Server") -> NoReturn:
+    """Takes over the forms of services that are saved in the UI; shows each problem with them once."""
     from campaign.services.store import connected_services
+    from tasks.services import take_over
 
-    known = connected_services()
-    for problem in known.problems:
-        output.say(problem)
-    if not known.services and not known.problems:
-        output.say(
-            "There is no service yet. Connect your X account with `campaign service create HANDLE --label NAME`,"
-            f" or fill in the form at {server.url}/v2/blocks/catalog/twitter-service/create"
-        )
-
-
-def _stay(server: "Server") -> NoReturn:
     shown: set[str] = set()
     while not server.process.has_ended:
-        shown |= _take_over_forms(shown)
+        try:
+            take_over()
+            problems = set(connected_services().problems)
+        except CampaignError as error:
+            problems = {str(error)}
+        except Exception as error:  # noqa: BLE001  the server is busy or ends: the next round shows which
+            problems = {f"The forms of services were not taken over ({type(error).__name__}); it is tried again."}
+        for sentence in sorted(problems - shown):
+            output.say(sentence)
+        shown |= problems
         time.sleep(_FORMS_EVERY)
     raise NotPossible(
         f"The Prefect server ended by itself: {server.process.last_words()} More is in {server.process.log}."
     )
-
-
-def _take_over_forms(shown: set[str]) -> set[str]:
-    """Takes over the forms of services that were saved meanwhile; returns the sentences about them, each shown once."""
-    from campaign.services.store import connected_services
-    from tasks.services import take_over
-
-    try:
-        take_over()
-        problems = set(connected_services().problems)
-    except CampaignError as error:
-        problems = {str(error)}
-    except Exception as error:  # noqa: BLE001  the server is busy or ends: the next look tells
-        problems = {f"The forms of services were not taken over ({type(error).__name__}); it is tried again."}
-    for sentence in sorted(problems - shown):
-        output.say(sentence)
-    return problems
 
 
 @contextmanager
@@ -160,16 +140,16 @@ def _only_once(settings: Settings) -> Iterator[None]:
 
 @contextmanager
 def ending_in_order() -> Iterator[None]:
-    """Turns the first signal to end into a KeyboardInterrupt and ignores later ones: nothing disturbs cleaning up."""
+    """Turns the first signal to end into a KeyboardInterrupt, and ignores later ones while processes are ended."""
 
     def end(_number: int, _frame: FrameType | None) -> NoReturn:
         for one in _ENDINGS:
             signal.signal(one, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    # Started with nohup, it must survive the end of the terminal.
-    heard = [one for one in _ENDINGS if one is not signal.SIGHUP or signal.getsignal(one) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, end) for number in heard}
+    # A process started with nohup must survive the end of the terminal.
+    handled = [one for one in _ENDINGS if one is not signal.SIGHUP or signal.getsignal(one) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, end) for number in handled}
     try:
         yield
     finally:
@@ -186,7 +166,7 @@ def step(title: str) -> Iterator[None]:
     output.say(f"{title}: done ({time.monotonic() - begin:.1f} s)")
 
 
-#: Requests at the same time; later ones are answered 503.
+#: Concurrent requests; further ones are answered with 503.
 _AT_ONCE = 400
 _KEEP_ALIVE_SECONDS = 5
 _END_SECONDS = 3
@@ -201,9 +181,12 @@ def web(
 ) -> None:
     """Serve the public pages and the reports, until Ctrl-C: sign-in of contacts, short links, previews.
 
-    The world reaches them at CAMPAIGN_PUBLIC_URL, through a proxy of yours that adds HTTPS.
+    The public reaches them at CAMPAIGN_PUBLIC_URL, through a proxy of yours that adds HTTPS.
     """
+    import uvicorn
+
     from campaign.db import engine as schema
+    from campaign.web.app import make_site
     from deployments.processes import adopt
     from deployments.server import is_free, server_of, used_by_prefect
 
@@ -212,46 +195,40 @@ def web(
     if not is_free(port):
         raise WrongUsage(f"Port {port} cannot be used; stop what uses it, or name another one with --port.")
     schema.make_ready()
-    # What the pages log is of no run: it belongs into the log of this process.
+    # Log lines of the pages belong to no run: they go into the log of this process.
     os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
     adopt(settings)
-    with used_by_prefect(server_of(settings) or _usual(settings)):
-        _serve(host, port, settings.public_url)
+    api_url = server_of(settings)
+    if api_url is None:
+        # The pages work without a server, but start no workflow; this is where `campaign up` will start one.
+        output.say("No Prefect server runs: profiles that people share are recovered once `campaign up` does.")
+        api_url = f"http://127.0.0.1:{settings.server_port}/api"
+
+    def announce(agreement: "Agreement") -> None:
+        from tasks.contact_acquisition import announce_agreement
+
+        announce_agreement(agreement)
+
+    public_url = settings.public_url
+    with used_by_prefect(api_url):
+        output.say(
+            f"The pages are at http://{host}:{port}" + (f", for the public at {public_url}" if public_url else "")
+        )
+        # There is no access log: addresses of pages hold secrets of their visitors.
+        uvicorn.run(
+            make_site(announce),
+            host=host,
+            port=port,
+            access_log=False,
+            log_level="warning",
+            server_header=False,
+            limit_concurrency=_AT_ONCE,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=_END_SECONDS,
+        )
 
 
-def _usual(settings: Settings) -> str:
-    """Returns where the server of `campaign up` will be: everything works without it, but starts no workflow."""
-    output.say("No Prefect server runs: profiles that people share are recovered once `campaign up` does.")
-    return f"http://127.0.0.1:{settings.server_port}/api"
-
-
-def _serve(host: str, port: int, public_url: str) -> None:
-    import uvicorn
-
-    from campaign.web.app import make_site
-
-    output.say(f"The pages are at http://{host}:{port}" + (f", for the world at {public_url}" if public_url else ""))
-    # No access log: addresses of pages hold what only their owner should see.
-    uvicorn.run(
-        make_site(_announce),
-        host=host,
-        port=port,
-        access_log=False,
-        log_level="warning",
-        server_header=False,
-        limit_concurrency=_AT_ONCE,
-        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=_END_SECONDS,
-    )
-
-
-def _announce(agreement: "Agreement") -> None:
-    from tasks.contact_acquisition import announce_agreement
-
-    announce_agreement(agreement)
-
-
-def deploy_command(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False) -> None:
+def deploy_command(as_json: AsJson = False) -> None:
     """Register the workflows, or their new versions. New ones are stopped, known ones keep their state.
 
     They go to the server that PREFECT_API_URL names, or else to that of this home.
@@ -273,24 +250,24 @@ def deploy_command(as_json: Annotated[bool, typer.Option("--json", help="Print o
             workflows = deployed_workflows()
         take_over()
     if as_json:
-        output.print_json([_described(workflow) for workflow in workflows])
+        output.print_json(
+            [
+                {
+                    "workflow": workflow.name,
+                    "state": "enabled" if workflow.is_enabled else "stopped",
+                    "next_run": workflow.next_run.isoformat() if workflow.next_run else None,
+                }
+                for workflow in workflows
+            ]
+        )
         return
     for workflow in workflows:
-        print(_line(workflow))  # noqa: T201
-
-
-def _described(workflow: "Deployed") -> dict[str, str | None]:
-    state = "enabled" if workflow.is_enabled else "stopped"
-    next_run = workflow.next_run.isoformat() if workflow.next_run else None
-    return {"workflow": workflow.name, "state": state, "next_run": next_run}
-
-
-def _line(workflow: "Deployed") -> str:
-    if not workflow.is_enabled:
-        return f"{workflow.name}: stopped; enable its schedule in the UI"
-    if workflow.next_run is None:
-        return f"{workflow.name}: enabled; its next run is planned within a minute while the server runs"
-    return f"{workflow.name}: enabled; next run {workflow.next_run:%A %Y-%m-%d %H:%M %Z}"
+        state = "stopped; enable its schedule in the UI"
+        if workflow.is_enabled and workflow.next_run is None:
+            state = "enabled; its next run is planned within a minute while the server runs"
+        elif workflow.is_enabled:
+            state = f"enabled; next run {workflow.next_run:%A %Y-%m-%d %H:%M %Z}"
+        print(f"{workflow.name}: {state}")  # noqa: T201
 
 
 def simulator(
@@ -307,7 +284,7 @@ def simulator(
 
 @contextmanager
 def server_in_use() -> Iterator[bool]:
-    """Uses the Prefect server of this home, or the one that PREFECT_API_URL names; gives whether there is one.
+    """Uses the Prefect server of this home, or the one that PREFECT_API_URL names; yields whether there is one.
 
     Prefect is imported only where there is one.
     """
@@ -331,13 +308,13 @@ def server_in_use() -> Iterator[bool]:
 
 
 def run_flow(flow: Callable[..., Any], *args: Any, no_wait: bool = False, **parameters: Any) -> Any:
-    """Runs a flow in this process and returns its last state, whatever that is."""
+    """Runs a flow in this process and returns its last state."""
     from prefect import tags
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
     from tasks.continuation import NO_WAIT
 
-    # A run without a deployment needs no heartbeat, and waiting for its last one takes up to a second.
+    # A run without a deployment needs no heartbeat, and to wait for the last one takes up to a second.
     without_heartbeat = temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
     with without_heartbeat, tags(*[NO_WAIT] if no_wait else []):
         return flow(*args, return_state=True, **parameters)
@@ -355,12 +332,12 @@ class SimulatedBrand:
 
     def open_account(self, callback_url: str) -> dict[str, str]:
         """Creates the account with its followers and returns its keys; a sign-in ends at `callback_url`."""
-        wanted = {"username": BRAND, "name": "Acme", "followers": FOLLOWERS, "callbacks": [callback_url]}
-        account = self._call("POST", "", wanted)
+        body = {"username": BRAND, "name": "Acme", "followers": FOLLOWERS, "callbacks": [callback_url]}
+        account = self._call("POST", "", body)
         return {name: account[name] for name in account if name not in {"username", "user_id"}}
 
     def let_time_pass(self) -> str:
-        """Has people join, leave and rename themselves; returns a sentence that says so."""
+        """Lets people join, leave and rename themselves; returns a sentence about it."""
         self._call("DELETE", f"/{BRAND}/followers", {"count": _LEAVE})
         self._call("POST", f"/{BRAND}/renames", {"count": _RENAMED})
         self._call("POST", f"/{BRAND}/followers", {"count": _JOIN})
@@ -377,7 +354,7 @@ class SimulatedBrand:
         return dict(answer.json())
 
 
-#: A run that has not ended by then will not.
+#: The longest time for a run of the demo.
 _RUN_SECONDS = 300
 _PURPOSE = "To greet you by your name, and to tell you only what is of interest to you."
 
@@ -403,11 +380,30 @@ def _tell_story(stack: ExitStack, *, stay: bool) -> None:
     brand = _enter_simulated_world(stack)
     settings = load_settings()
     adopt(settings)
-    server = start_everything(settings, _port(settings), stack)
+    from campaign.audience import visitors
+    from campaign.cli.service import save_changed, save_new
+    from campaign.db.engine import read_session
+    from campaign.formatting import usd
+    from campaign.limits import spend_cap as ledgers
+    from campaign.services.store import connected_services, find_service
+
+    server = start_everything(settings, _free_port_near(settings.server_port), stack)
     with step(f"Connecting the X account @{BRAND}"):
-        _connect(brand)
+        keys = brand.open_account(f"{settings.public_url}/join/callback")
+        values = {"label": "Acme (simulated)", "internal_name": BRAND, "join_purpose": _PURPOSE} | keys
+        if any(service.internal_name == BRAND for service in connected_services().services):
+            save_changed(BRAND, values)
+        else:
+            save_new(values)
     _show_sync("Reading every follower")
-    _show_visitors()
+    service = find_service(BRAND)
+    with read_session() as session:
+        selection = visitors.selection_of(session, BRAND, None, ended=False)
+        count = visitors.count_visitors(session, selection)
+        sample = list(visitors.select_visitors(session, selection, limit=5))
+        spent = ledgers.spent(session, service.id, datetime.now(UTC))
+    output.say(f"{count:,} visitors, {usd(spent)} of this month's {usd(service.spend_cap)}; five of them:")
+    output.print_table([row.as_row() for row in sample])
     output.say(f"Time passes: {brand.let_time_pass()}.")
     _show_sync("Reading them again")
     output.say(f"The story took {time.monotonic() - began:.0f} s.")
@@ -417,111 +413,65 @@ def _tell_story(stack: ExitStack, *, stay: bool) -> None:
         signal.pause()
 
 
-def _port(settings: Settings) -> int:
-    """The usual port of the UI, or a free one where something runs there already."""
+def _free_port_near(port: int) -> int:
+    """Returns the usual port, or any free one where the usual port is in use."""
     from deployments.server import free_port, is_free
 
-    return settings.server_port if is_free(settings.server_port) else free_port()
-
-
-def _web_port() -> int:
-    """The usual port of the web pages, or a free one in the same way."""
-    from deployments.server import free_port, is_free
-
-    wanted = Settings().web_port
-    return wanted if is_free(wanted) else free_port()
+    return port if is_free(port) else free_port()
 
 
 def _enter_simulated_world(stack: ExitStack) -> SimulatedBrand:
-    """Point the settings of this process at a home of its own and at a simulator, and start the simulator."""
-    home = os.environ.get("CAMPAIGN_HOME") or stack.enter_context(_temporary_home())
-    os.environ["CAMPAIGN_HOME"] = home
+    """Points the settings of this process at a home of its own and at a simulator, and starts the simulator."""
+    from tempfile import TemporaryDirectory
+
+    from deployments.processes import child_environment, make_home, running
+    from deployments.server import free_port
+
+    home = os.environ.get("CAMPAIGN_HOME") or stack.enter_context(
+        TemporaryDirectory(prefix="campaign-demo-", ignore_cleanup_errors=True)
+    )
     for name in ("CAMPAIGN_DATABASE_URL", "PREFECT_API_URL", "PREFECT_HOME"):
         os.environ.pop(name, None)
-    port = _web_port()
-    os.environ |= {"CAMPAIGN_WEB_PORT": str(port), "CAMPAIGN_PUBLIC_URL": f"http://127.0.0.1:{port}"}
+    web_port = _free_port_near(Settings().web_port)
+    os.environ |= {
+        "CAMPAIGN_HOME": home,
+        "CAMPAIGN_WEB_PORT": str(web_port),
+        "CAMPAIGN_PUBLIC_URL": f"http://127.0.0.1:{web_port}",
+    }
     with step("Starting a simulated X"):
-        os.environ["CAMPAIGN_X_API_URL"] = x_url = _start_simulator(Path(home), stack)
+        settings = Settings(home=Path(home))
+        make_home(settings)
+        port = free_port()
+        command = ["campaign.simulator", "--port", str(port)]
+        process = stack.enter_context(running(settings, "simulator", command, child_environment(settings)))
+        while "http" not in process.last_words():
+            if process.has_ended:
+                raise NotPossible(f"The simulator did not start: {process.last_words()}")
+            time.sleep(0.05)
+        os.environ["CAMPAIGN_X_API_URL"] = x_url = f"http://127.0.0.1:{port}"
     load_settings.cache_clear()
     return SimulatedBrand(x_url)
 
 
-@contextmanager
-def _temporary_home() -> Iterator[str]:
-    import tempfile
-
-    with tempfile.TemporaryDirectory(prefix="campaign-demo-", ignore_cleanup_errors=True) as home:
-        yield home
-
-
-def _start_simulator(home: Path, stack: ExitStack) -> str:
-    from deployments.processes import child_environment, make_home, running
-    from deployments.server import free_port
-
-    settings = Settings(home=home)
-    make_home(settings)
-    url = f"http://127.0.0.1:{(port := free_port())}"
-    command = ["campaign.simulator", "--port", str(port)]
-    process = stack.enter_context(running(settings, "simulator", command, child_environment(settings)))
-    while "http" not in process.last_words():
-        if process.has_ended:
-            raise NotPossible(f"The simulator did not start: {process.last_words()}")
-        time.sleep(0.05)
-    return url
-
-
-def _connect(brand: SimulatedBrand) -> None:
-    from campaign.cli.service import save_changed, save_new
-    from campaign.services.store import connected_services
-
-    keys = brand.open_account(f"{load_settings().public_url}/join/callback")
-    values = {"label": "Acme (simulated)", "internal_name": BRAND, "join_purpose": _PURPOSE} | keys
-    if any(service.internal_name == BRAND for service in connected_services().services):
-        save_changed(BRAND, values)
-    else:
-        save_new(values)
-
-
 def _show_sync(title: str) -> None:
+    from prefect.deployments import run_deployment
+
     from campaign.audience import sync as sync_runs
     from campaign.db.engine import read_session
     from campaign.services.store import find_service
 
     service, began = find_service(BRAND), datetime.now(UTC)
     with step(f"{title}, by an ad hoc run of the deployment"), output.progress([service]):
-        _run_deployment()
+        run: Any = run_deployment(
+            "account-sync/account-sync",
+            parameters={"services": [BRAND]},
+            timeout=_RUN_SECONDS,
+            poll_interval=0.5,
+            as_subflow=False,
+        )
+        if run.state is None or not run.state.is_completed():
+            message = run.state.message if run.state else "no state"
+            raise NotPossible(f"The run {run.name} did not complete: {message}")
     with read_session() as session:
         runs = sync_runs.touched_since(session, began, [service.id])
     output.print_table([sync_runs.report_on(service, run.id).as_row() for run in runs])
-
-
-def _run_deployment() -> None:
-    from prefect.deployments import run_deployment
-
-    run: Any = run_deployment(
-        "account-sync/account-sync",
-        parameters={"services": [BRAND]},
-        timeout=_RUN_SECONDS,
-        poll_interval=0.5,
-        as_subflow=False,
-    )
-    if run.state is None or not run.state.is_completed():
-        raise NotPossible(f"The run {run.name} did not complete: {run.state.message if run.state else 'no state'}")
-
-
-def _show_visitors() -> None:
-
-    from campaign.audience import visitors
-    from campaign.db.engine import read_session
-    from campaign.formatting import usd
-    from campaign.limits import spend_cap as ledgers
-    from campaign.services.store import find_service
-
-    service = find_service(BRAND)
-    with read_session() as session:
-        everybody = visitors.selection_of(session, BRAND, None, ended=False)
-        count = visitors.count_visitors(session, everybody)
-        sample = list(visitors.select_visitors(session, everybody, limit=5))
-        spent = ledgers.spent(session, service.id, datetime.now(UTC))
-    output.say(f"{count:,} visitors, {usd(spent)} of this month's {usd(service.spend_cap)}; five of them:")
-    output.print_table([row.as_row() for row in sample])

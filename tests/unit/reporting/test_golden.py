@@ -24,6 +24,7 @@ from campaign.reporting.markdown import as_markdown
 from campaign.reporting.terminal import print_document
 from campaign.statistics import reports
 from campaign.web.reports import report_page
+from models import DeliveryKind
 from tests import golden_facts as facts
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -92,7 +93,7 @@ WRITTEN: dict[str, Callable[[], str]] = {
     "acquisition.md": _markdown(acquisition.document_of([facts.FUNNEL, facts.NO_FUNNEL])),
     "acquisition_none.md": _markdown(acquisition.document_of([])),
     "sync_rows.json": _rows([report.as_row() for report in facts.SYNC_REPORTS]),
-    "analysis.json": _json(delivery_view.broadcast_as_json(facts.ANALYSIS)),
+    "analysis.json": _json(delivery_view.analysis_as_json(DeliveryKind.DM, facts.ANALYSIS)),
 }
 REPORTS: dict[str, tuple[Any, Callable[[Any], Any], str]] = {
     "report_post": (facts.LAUNCH, reports.delivery_report_of, "/reports/delivery/launch"),
@@ -115,8 +116,8 @@ PRINTED: dict[str, Callable[[], object]] = {
 } | {
     "broadcast_report.txt": lambda: delivery_view.show_report(facts.BROADCAST_REPORT),
     "broadcast_paused.txt": lambda: delivery_view.show_report(facts.FINISHED_REPORT),
-    "broadcast_findings.txt": lambda: delivery_view.show_broadcast_findings(facts.ANALYSIS),
-    "post_findings.txt": lambda: delivery_view.show_findings(facts.UNSENDABLE),
+    "broadcast_findings.txt": lambda: delivery_view.show_analysis(DeliveryKind.DM, facts.ANALYSIS),
+    "post_findings.txt": lambda: delivery_view.show_analysis(DeliveryKind.POST, facts.UNSENDABLE),
     "broadcast_settings.txt": lambda: delivery_view.show_settings(facts.BROADCAST),
     "post_settings.txt": lambda: delivery_view.show_settings(facts.POST_DRAFT),
     "post_log.txt": lambda: delivery_view.show_log(facts.POST_LINES, as_json=False),
