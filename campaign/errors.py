@@ -20,6 +20,11 @@ from typing import Any
 class CampaignError(Exception):
     """Base of all errors raised on purpose; `str()` of it can be shown to a user as it is."""
 
+    @property
+    def sentence(self) -> str:
+        """Returns the message, with the remedy where there is one."""
+        return str(self)
+
 
 class WrongUsage(CampaignError):
     """The input is wrong: nothing was sent, paid or changed."""
@@ -77,6 +82,11 @@ class ServiceBlocked(XError):
     def __init__(self, message: str, *, reason: str, remedy: str, receipts: Sequence[Any] = ()) -> None:
         super().__init__(message, reason=reason, receipts=receipts)
         self.remedy = remedy
+
+    @property
+    def sentence(self) -> str:
+        """Returns the message with its remedy."""
+        return f"{self} {self.remedy}".rstrip()
 
 
 def is_passing(error: object) -> bool:

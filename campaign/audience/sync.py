@@ -22,7 +22,6 @@ from campaign.limits import rate_limits, spend_cap
 from campaign.limits.spend_cap import record_failed_call, refusal_of
 from campaign.running import retried, run_side_by_side, wait_until
 from campaign.services import store as services
-from campaign.services.check import sentence_of
 from campaign.services.connection import check_if_due, gateway_of
 from campaign.x.gateway import Gateway
 from campaign.x.types import Answer, FollowerPage, opens_at
@@ -379,11 +378,11 @@ def leave(service: Service, run_id: int, error: XError) -> None:
             _wait(session, run, error.retry_at, now)
             return
         if error.reason == "cap":
-            close(session, run, SyncState.STOPPED if run.pages else SyncState.REFUSED, sentence_of(error), now)
+            close(session, run, SyncState.STOPPED if run.pages else SyncState.REFUSED, error.sentence, now)
             return
-        close(session, run, SyncState.FAILED, sentence_of(error), now)
+        close(session, run, SyncState.FAILED, error.sentence, now)
         if isinstance(error, ServiceBlocked):
-            services.mark_blocked(session, services.get(session, service.id), sentence_of(error))
+            services.mark_blocked(session, services.get(session, service.id), error.sentence)
 
 
 def report_on(service: Service, run_id: int) -> SyncReport:

@@ -20,7 +20,6 @@ from campaign.deliveries.templating import BroadcastText
 from campaign.errors import ServiceBlocked, XError
 from campaign.limits.quiet_hours import QuietHours, parse_quiet_hours
 from campaign.services import store as services
-from campaign.services.check import sentence_of
 from campaign.services.connection import gateway_of
 from campaign.settings import load_settings
 from campaign.x.types import Answer, Window
@@ -74,7 +73,7 @@ def pause(session: Session, delivery_id: int, reason: str, now: datetime) -> Non
 
 def pause_all(service: Service, error: ServiceBlocked, now: datetime) -> None:
     """Pauses every broadcast of a service that X blocks; what other services send alone goes on."""
-    sentence = sentence_of(error)
+    sentence = error.sentence
     with transaction() as session:
         # The broadcasts before the service, as everywhere: two that wait for each other would both fail.
         for delivery in waves.lock_under_way(session, service.id):

@@ -39,7 +39,6 @@ from campaign.errors import NotPossible, ServiceBlocked, Uncertain, Unsent, Wron
 from campaign.limits import rate_limits
 from campaign.running import retried, run_side_by_side, wait_until
 from campaign.services import store as services
-from campaign.services.check import sentence_of
 from campaign.services.connection import check_if_due
 from campaign.x.types import NewMessage
 from models import Delivery, DeliveryKind, DeliveryState, MessageState, Service
@@ -164,7 +163,7 @@ def _end(sender: BroadcastSender, failed: Sequence[XError], *, is_away: bool) ->
     """Returns how the service goes on after a batch."""
     blocked = next((error for error in failed if isinstance(error, ServiceBlocked)), None)
     if blocked is not None:
-        return sender.progress(End.BLOCKED, f"{sender.service.internal_name}: {sentence_of(blocked)}")
+        return sender.progress(End.BLOCKED, f"{sender.service.internal_name}: {blocked.sentence}")
     unsent = [error for error in failed if isinstance(error, Unsent)]
     limited = [error.retry_at for error in unsent if error.retry_at]
     if limited:
@@ -322,7 +321,7 @@ def work_for(
         end = End.CAPPED if error.reason == "cap" else End.BLOCKED
         if end is End.BLOCKED:
             pause_all(service, error, pendulum.now("UTC"))
-        return Progress(service.id, end, f"{service.internal_name}: {sentence_of(error)}")
+        return Progress(service.id, end, f"{service.internal_name}: {error.sentence}")
     except (NotPossible, WrongUsage) as error:
         return Progress(service.id, End.BLOCKED, f"{service.internal_name}: {error}")
 

@@ -173,7 +173,6 @@ def list_services(as_json: AsJson = False) -> None:
 
 def check(handle: Handle, as_json: AsJson = False) -> None:
     """Check the keys of a service with X. This costs one user read ($0.01)."""
-    from campaign.services.check import sentence_of
     from campaign.services.connection import check_keys
     from campaign.x.http import check_simulator
 
@@ -185,7 +184,7 @@ def check(handle: Handle, as_json: AsJson = False) -> None:
     except (Unsent, Uncertain) as error:
         raise WrongUsage(str(error)) from None
     except ServiceBlocked as error:
-        raise NotPossible(sentence_of(error)) from None
+        raise NotPossible(error.sentence) from None
     account = find_service(handle)
     if as_json:
         output.print_json(_with_spending(account).check_result())

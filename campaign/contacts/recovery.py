@@ -13,7 +13,6 @@ from campaign.db.engine import read_session, transaction
 from campaign.errors import Refused, ServiceBlocked, Unsent, WrongUsage, XError
 from campaign.limits.spend_cap import paid
 from campaign.services import store as services
-from campaign.services.check import sentence_of
 from campaign.services.connection import app_keys_of
 from campaign.settings import load_settings
 from campaign.x.oauth import Grant, SignIn, sign_in_of
@@ -148,9 +147,7 @@ def _recover(agreement: Agreement) -> _End:
     except (Refused, WrongUsage) as error:
         return _fail(agreement, str(error))
     except XError as error:
-        return _End(
-            AgreementState.AGREED, problem=f"{service.label}: {sentence_of(error)}", again_at=_again(error, now)
-        )
+        return _End(AgreementState.AGREED, problem=f"{service.label}: {error.sentence}", again_at=_again(error, now))
     if profile.external_id != agreement.external_id:
         return _fail(agreement, _OTHER_PERSON)
     return _keep(agreement, service, profile)

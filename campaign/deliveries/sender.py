@@ -13,7 +13,6 @@ from campaign.deliveries.kind import Clock, End, OnUpload, Progress
 from campaign.errors import ServiceBlocked, Unsent, XError
 from campaign.limits import spend_cap
 from campaign.limits.spend_cap import book_failed_call
-from campaign.services.check import sentence_of
 from campaign.x.gateway import Gateway
 from campaign.x.types import MediaFile
 from models import MAIN, Delivery, DeliveryState, Service, UploadedFile
@@ -35,7 +34,7 @@ class Sender:
     def stop_for(self, error: XError) -> Progress | None:
         """Returns how an error ends the work of the service for now; raises it when a retry may help at once."""
         if isinstance(error, ServiceBlocked):
-            return self.progress(End.BLOCKED, sentence_of(error))
+            return self.progress(End.BLOCKED, error.sentence)
         if isinstance(error, Unsent):
             if error.retry_at is None:
                 raise error

@@ -28,7 +28,6 @@ from campaign.posts.prepare import RenderedPost, analysis_of, render_post
 from campaign.posts.report import DeliveryReport, report_of
 from campaign.running import retried, run_side_by_side, wait_until
 from campaign.services import store as services
-from campaign.services.check import sentence_of
 from campaign.services.connection import check_if_due, gateway_of
 from campaign.settings import load_settings
 from campaign.x.types import NewPost, Poll
@@ -158,7 +157,7 @@ def _record_failure(sender: PostSender, message: Message, error: XError) -> Prog
             sha256s = [file.sha256 for file in sender.parts[known.part].files]
             messages.delete_uploads(session, sender.service.id, sha256s)
         if isinstance(error, ServiceBlocked):
-            services.mark_blocked(session, services.get(session, sender.service.id), sentence_of(error))
+            services.mark_blocked(session, services.get(session, sender.service.id), error.sentence)
     return sender.stop_for(error)
 
 

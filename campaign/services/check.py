@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from campaign.errors import ServiceBlocked, XError
 from campaign.x.types import Account
 from models import Service
 
@@ -56,11 +55,6 @@ def problems_of(service: Service, account: Account, owner_of_account: str | None
         )
         problems.append(Problem(sentence, is_warning=True))
     return problems
-
-
-def sentence_of(error: XError) -> str:
-    """Returns what X refused, and the remedy where there is one."""
-    return f"{error} {error.remedy}".rstrip() if isinstance(error, ServiceBlocked) else str(error)
 
 
 def is_ok(problems: Iterable[Problem]) -> bool:

@@ -12,11 +12,10 @@ from campaign.db.engine import read_session, transaction
 from campaign.errors import NotPossible, ServiceBlocked, WrongUsage
 from campaign.limits.spend_cap import paid
 from campaign.services import store
-from campaign.services.check import Problem, problems_of, sentence_of
+from campaign.services.check import Problem, problems_of
 from campaign.services.fields import SECRETS
 from campaign.settings import load_settings
-from campaign.x.keys import Keys
-from campaign.x.types import Account
+from campaign.x.types import Account, Keys
 from models import ApiVersion, SecretKind, Service, ServiceState
 
 if TYPE_CHECKING:
@@ -97,7 +96,7 @@ def check_keys(service: Service) -> list[Problem]:
     except ServiceBlocked as refusal:
         if refusal.reason == "cap":
             raise
-        problems = [Problem(sentence_of(refusal), blocks=True)]
+        problems = [Problem(refusal.sentence, blocks=True)]
     with transaction() as session:
         store.record_check(session, store.get(session, service.id), account, problems, pendulum.now("UTC"))
     return problems

@@ -12,8 +12,7 @@ from pydantic_core import ErrorDetails
 
 from campaign.errors import WrongUsage
 from campaign.limits.quiet_hours import parse_quiet_hours
-from campaign.x.keys import Keys, problems_of
-from campaign.x.types import check_handle
+from campaign.x.types import Keys, check_handle, problems_of_keys
 from models import OPT_OUT_LINE, ApiVersion, MessagePolicy, ReconciledBy
 
 DAYS = 7
@@ -261,7 +260,7 @@ def read_fields(values: Mapping[str, Any]) -> ServiceFields:
         fields = ServiceFields.model_validate(dict(values))
     except ValidationError as error:
         raise WrongUsage(" ".join(_sentences(error.errors()))) from None
-    if problems := problems_of(fields.four_keys()):
+    if problems := problems_of_keys(fields.four_keys()):
         raise WrongUsage(" ".join(problems))
     return fields
 

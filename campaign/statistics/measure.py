@@ -13,7 +13,6 @@ from campaign.limits import rate_limits, spend_cap
 from campaign.limits.spend_cap import record_failed_call, used_up
 from campaign.running import retried
 from campaign.services import store as services
-from campaign.services.check import sentence_of
 from campaign.services.connection import check_if_due, gateway_of
 from campaign.statistics import counts, followers
 from campaign.statistics.counts import CountReport, CountState, PostToCount, Prices
@@ -114,7 +113,7 @@ def measure(service: Service, not_counted_since: datetime, steps: Steps = DIRECT
         # Reads before an error stay in the list.
         reads.extend(_count_posts(service, not_counted_since, steps))
     except (XError, NotPossible) as error:
-        reason, state = sentence_of(error) if isinstance(error, XError) else str(error), CountState.FAILED
+        reason, state = error.sentence, CountState.FAILED
         if isinstance(error, Unsent) and error.retry_at:
             state, until = CountState.WAITING, error.retry_at
         elif isinstance(error, _TooExpensive) or (isinstance(error, ServiceBlocked) and error.reason == "cap"):

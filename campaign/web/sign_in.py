@@ -14,10 +14,9 @@ from starlette.responses import RedirectResponse, Response
 
 from campaign.contacts.joining import asks_email, missing
 from campaign.db.engine import read_session
-from campaign.errors import CampaignError, NotPossible, Refused, ServiceBlocked, WrongUsage, XError
+from campaign.errors import CampaignError, NotPossible, Refused, ServiceBlocked, WrongUsage
 from campaign.limits.spend_cap import check_affordable, paid
 from campaign.services import store as services
-from campaign.services.check import sentence_of
 from campaign.services.connection import app_keys_of
 from campaign.settings import X_API_URL, load_settings
 from campaign.web.pages import text_page
@@ -180,7 +179,7 @@ def failed(error: CampaignError, *instead: str) -> Response:
         case Refused():
             return text_page("This sign-in is over", str(error), _NOTHING, _AGAIN, status=400)
         case ServiceBlocked() | WrongUsage() | NotPossible():
-            reason = sentence_of(error) if isinstance(error, XError) else error
+            reason = error.sentence
             _log.warning("People cannot sign in: %s", reason)
             sentence = "Something has to be fixed on our side first. Try again tomorrow."
             return text_page("Not possible just now", sentence, _NOTHING, *instead, status=503)

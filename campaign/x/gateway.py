@@ -6,11 +6,11 @@ from datetime import datetime
 from typing import Protocol
 
 from campaign.errors import WrongUsage
-from campaign.x.keys import Keys
 from campaign.x.types import (
     Account,
     Answer,
     FollowerPage,
+    Keys,
     MediaFile,
     MessageEvents,
     NewMessage,

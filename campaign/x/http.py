@@ -21,8 +21,7 @@ from requests.exceptions import ChunkedEncodingError, ContentDecodingError, Inva
 from campaign.errors import Uncertain, Unsent, WrongUsage, XError
 from campaign.x.error_table import parse
 from campaign.x.errors import translate, windows_of
-from campaign.x.keys import Keys
-from campaign.x.types import Price, Receipt
+from campaign.x.types import Keys, Price, Receipt
 
 T = TypeVar("T")
 

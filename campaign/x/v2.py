@@ -10,13 +10,13 @@ from campaign.errors import Refused
 from campaign.x import prices
 from campaign.x.error_table import GONE, SENDING_V2, facts_of
 from campaign.x.http import ClientV2, Reply, id_in
-from campaign.x.keys import Keys
 from campaign.x.paging import Page, as_written, full_links, kept, read_events
 from campaign.x.types import (
     Account,
     Answer,
     Follower,
     FollowerPage,
+    Keys,
     MediaFile,
     MessageEvent,
     MessageEvents,

@@ -10,8 +10,7 @@ from pydantic import SecretStr
 
 from campaign.errors import Uncertain, Unsent
 from campaign.x.gateway import Gateway, connect
-from campaign.x.keys import Keys
-from campaign.x.types import PostCounts
+from campaign.x.types import Keys, PostCounts
 
 ALL = {"reposts": 1, "likes": 2, "replies": 3, "quotes": 4, "bookmarks": 5, "impressions": 600, "link_visits": 7}
 DAY = 86_400

@@ -10,8 +10,7 @@ from pydantic import SecretStr
 
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
 from campaign.x.gateway import Gateway, connect
-from campaign.x.keys import Keys
-from campaign.x.types import Receipt
+from campaign.x.types import Keys, Receipt
 
 VERSIONS = ("2", "1.1")
 FOLLOWERS = 2_500

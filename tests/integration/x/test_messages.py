@@ -16,9 +16,8 @@ from pydantic import SecretStr
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
 from campaign.x.error_table import RECIPIENT_REASONS
 from campaign.x.gateway import Gateway, connect
-from campaign.x.keys import Keys
 from campaign.x.text import is_same_text
-from campaign.x.types import MediaFile, MediaKind, MessageEvents, NewMessage, Receipt, first_id_at
+from campaign.x.types import Keys, MediaFile, MediaKind, MessageEvents, NewMessage, Receipt, first_id_at
 from models import WindowName
 
 VERSIONS = ("2", "1.1")

@@ -13,9 +13,8 @@ from pydantic import SecretStr
 
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
 from campaign.x.gateway import Gateway, connect
-from campaign.x.keys import Keys
 from campaign.x.text import is_same_text
-from campaign.x.types import MediaFile, MediaKind, NewPost, OwnPost, Poll, ReplySettings, UploadedMedia
+from campaign.x.types import Keys, MediaFile, MediaKind, NewPost, OwnPost, Poll, ReplySettings, UploadedMedia
 
 VERSIONS = ("2", "1.1")
 TEXT = "Grüße 🦊 & <mehr>: Example.com/a?b=1&c=2\n見て https://example.org/"

@@ -1,7 +1,7 @@
 import pytest
 
 from campaign.errors import Refused, ServiceBlocked
-from campaign.services.check import Problem, is_ok, problems_of, sentence_of
+from campaign.services.check import Problem, is_ok, problems_of
 from tests.factories import account, service
 
 
@@ -84,5 +84,5 @@ def test_only_warnings_leave_a_service_ok() -> None:
 
 def test_a_refusal_by_x_is_told_with_its_remedy_where_there_is_one() -> None:
     blocked = ServiceBlocked("The account is locked.", reason="locked", remedy="Unlock it on x.com.")
-    assert sentence_of(blocked) == "The account is locked. Unlock it on x.com."
-    assert sentence_of(Refused("X knows no such page.", reason="page_token")) == "X knows no such page."
+    assert blocked.sentence == "The account is locked. Unlock it on x.com."
+    assert Refused("X knows no such page.", reason="page_token").sentence == "X knows no such page."

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 
 from campaign.x.gateway import Gateway, connect
 from campaign.x.http import Session
-from campaign.x.keys import Keys
+from campaign.x.types import Keys
 
 
 @dataclass(frozen=True)

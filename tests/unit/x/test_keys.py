@@ -1,7 +1,7 @@
 import pytest
 from pydantic import SecretStr
 
-from campaign.x.keys import Keys, problems_of
+from campaign.x.types import Keys, problems_of_keys
 
 KEY, SECRET = "K" * 25, "S" * 50
 TOKEN, TOKEN_SECRET = "2244994945-" + "t" * 40, "s" * 45
@@ -25,7 +25,7 @@ def test_nothing_of_the_keys_is_shown() -> None:
     ],
 )
 def test_keys_that_may_work_are_let_through(values: tuple[str, ...]) -> None:
-    assert problems_of(keys_of(*values)) == []
+    assert problems_of_keys(keys_of(*values)) == []
 
 
 @pytest.mark.parametrize(
@@ -44,13 +44,13 @@ def test_keys_that_may_work_are_let_through(values: tuple[str, ...]) -> None:
     ],
 )
 def test_surely_wrong_keys_are_explained(values: tuple[str, ...], said: str) -> None:
-    problem = " ".join(problems_of(keys_of(*values)))
+    problem = " ".join(problems_of_keys(keys_of(*values)))
     assert said in problem
     assert not any(value.strip() and value in problem for value in values)
 
 
 def test_every_key_that_is_missing_is_named() -> None:
-    assert problems_of(keys_of("", SECRET, " ", TOKEN_SECRET)) == [
+    assert problems_of_keys(keys_of("", SECRET, " ", TOKEN_SECRET)) == [
         "The consumer key is empty: copy it from the developer console.",
         "The access token is empty: copy it from the developer console.",
     ]

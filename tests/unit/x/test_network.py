@@ -11,7 +11,7 @@ import pytest
 from campaign.errors import Uncertain, Unsent, XError
 from campaign.x.gateway import Gateway, connect
 from campaign.x.http import Session, is_address, is_loopback
-from campaign.x.keys import Keys
+from campaign.x.types import Keys
 from tests.https_server import https_server
 
 

@@ -14,8 +14,7 @@ import urllib3
 
 from campaign.errors import XError
 from campaign.x.gateway import Gateway
-from campaign.x.keys import Keys
-from campaign.x.types import MediaFile, MediaKind, NewPost
+from campaign.x.types import Keys, MediaFile, MediaKind, NewPost
 
 MEDIA = {"data": {"id": "7"}, "media_id_string": "7"}
 

@@ -11,7 +11,7 @@ from oauthlib.oauth1.rfc5849.utils import parse_authorization_header
 from campaign.errors import Unsent, WrongUsage
 from campaign.x.gateway import Gateway, connect
 from campaign.x.http import Session
-from campaign.x.keys import Keys
+from campaign.x.types import Keys
 
 PAGE = {"meta": {"result_count": 0}}
 

@@ -10,8 +10,7 @@ from oauthlib.oauth1.rfc5849.utils import parse_authorization_header
 
 from campaign.errors import Refused, Uncertain, Unsent
 from campaign.x.gateway import Gateway
-from campaign.x.keys import Keys
-from campaign.x.types import NewPost, OwnPost, Poll, ReplySettings
+from campaign.x.types import Keys, NewPost, OwnPost, Poll, ReplySettings
 
 SINCE = datetime(2026, 11, 19, 7, 30, tzinfo=UTC)
 SINCE_ID = str(((int(SINCE.timestamp() * 1000) - 1_288_834_974_657) << 22) - 1)

@@ -6,8 +6,7 @@ import pytest
 
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent
 from campaign.x.gateway import Gateway, connect
-from campaign.x.keys import Keys
-from campaign.x.types import Account, Follower
+from campaign.x.types import Account, Follower, Keys
 from models import WindowName
 
 ANA = {

@@ -6,8 +6,7 @@ import pytest
 
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
 from campaign.x.gateway import Gateway, connect
-from campaign.x.keys import Keys
-from campaign.x.types import NewPost, Poll, ReplySettings
+from campaign.x.types import Keys, NewPost, Poll, ReplySettings
 
 CREATED = {"data": {"id": "1445880548472328192", "text": "Hello https://t.co/abc", "edit_history_tweet_ids": ["1"]}}
 LIMITS = {"x-rate-limit-limit": "100", "x-rate-limit-remaining": "99", "x-rate-limit-reset": "1794830400"}
