@@ -16,7 +16,7 @@ from campaign.consent.permission import Reasons
 from campaign.db.engine import transaction
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.kind import End, Progress
-from campaign.deliveries.links import keep, shorten_messages
+from campaign.deliveries.links import save_links, shorten_messages
 from campaign.deliveries.sender import media_id_of, why_halted
 from campaign.errors import NotPossible, Refused, ServiceBlocked, XError
 from campaign.formatting import usd
@@ -101,7 +101,7 @@ def arm(sender: BroadcastSender, broadcast: OutgoingBroadcast, span: Span) -> Ar
         paid = spend_cap.reserve(session, service.id, SENDING, sender.gateway.message_price, len(texts), now)
         short = shorten_messages(dict(list(texts.items())[:paid]), broadcast.links)
         known = _arm(session, sender, short.texts, reasons, now)
-        keep(session, delivery, broadcast.links, short.tokens_of(known), now)
+        save_links(session, delivery, broadcast.links, short.tokens_of(known), now)
     if dropped and span.proof_number == MAIN:
         sender.on_change(broadcast.delivery_id, moved(MessageState.PENDING, *[MessageState.CANCELLED] * dropped))
     if texts and not paid:

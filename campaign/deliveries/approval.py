@@ -1,4 +1,4 @@
-"""From an analysis to a confirmation: each is about one fingerprint, and void as soon as anything changes."""
+"""From an analysis to a confirmation: each is about one fingerprint, and void as soon as the delivery changes."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -23,14 +23,14 @@ from models import Delivery, DeliveryState
 
 #: The finding that is no longer true once a proof is out.
 NO_PROOF_SENT = "no_proof_sent"
-#: A question that is not answered for so long is taken back.
+#: A question without an answer for so long is withdrawn.
 ANSWER_WITHIN = timedelta(days=3)
 
 
 def record_analysis(
     session: Session, delivery: Delivery, analysis: str, fingerprint: str, *, is_ok: bool, actor: str, now: datetime
 ) -> None:
-    """Keeps what an analysis found; without errors the delivery waits for a confirmation."""
+    """Saves what an analysis found; without errors the delivery waits for a confirmation."""
     if delivery.state not in EDITABLE:
         raise NotPossible(f"{delivery.name} is {delivery.state} and is not analysed again.")
     if delivery.state is not DeliveryState.BEING_EDITED:
@@ -43,7 +43,7 @@ def record_analysis(
 
 
 def save_analysis(session: Session, analysed: Analysed[Rendered], actor: str, now: datetime) -> Delivery:
-    """Keeps what an analysis found; a delivery that changed meanwhile is not ready for a confirmation."""
+    """Saves what an analysis found; a delivery that changed meanwhile is not ready for a confirmation."""
     rendered, analysis = analysed.rendered, analysed.analysis
     delivery = deliveries.get(session, rendered.delivery.id)
     is_ok = analysis.is_ok and deliveries.version_of(session, delivery) == rendered.version
@@ -54,12 +54,12 @@ def save_analysis(session: Session, analysed: Analysed[Rendered], actor: str, no
 
 
 def saved_analysis(delivery: Delivery, *, has_proof: bool) -> Analysis:
-    """Returns what the last analysis found, without the warning that a proof has settled since."""
+    """Returns what the last analysis found, without the warning that a proof has answered since."""
     analysis = Analysis.model_validate_json(delivery.analysis) if delivery.analysis else Analysis()
     if not has_proof:
         return analysis
-    kept = [finding for finding in analysis.findings if finding.code != NO_PROOF_SENT]
-    return analysis.model_copy(update={"findings": kept})
+    findings = [finding for finding in analysis.findings if finding.code != NO_PROOF_SENT]
+    return analysis.model_copy(update={"findings": findings})
 
 
 def ask(session: Session, delivery: Delivery, actor: str, now: datetime) -> None:
@@ -94,13 +94,13 @@ def reject(session: Session, delivery: Delivery, actor: str, comment: str, now: 
 
 
 def return_unanswered(session: Session, now: datetime) -> list[Delivery]:
-    """Takes back what was asked three days ago and never answered; returns those deliveries."""
+    """Withdraws the questions without an answer for three days; returns their deliveries."""
     waiting = select(Delivery).where(
         col(Delivery.state) == DeliveryState.ANALYSED, col(Delivery.asked_at) <= now - ANSWER_WITHIN
     )
     unanswered = list(session.exec(waiting))
     for delivery in unanswered:
-        void(session, delivery, "Nobody answered within 3 days.", "campaign", now)
+        void(session, delivery, "There was no answer within 3 days.", "campaign", now)
     return unanswered
 
 
@@ -108,13 +108,23 @@ _NONE: Mapping[int, str] = MappingProxyType({})
 
 
 def fingerprint(draft: Draft, rendered: Sequence[RenderedPart]) -> str:
-    """64 hexadecimal digits of the delivery as it goes out; its label, code and description may change freely.
+    """Returns 64 hexadecimal digits of the delivery as it goes out; its label, code and description may change freely.
 
     The order of the accounts does not matter, that of the parts does, and files count by what is in them.
     """
-    parts = sorted(rendered, key=lambda one: (one.service_id, one.part))
-    document = {**_settings(draft), "proof_service": draft.proof_service, "parts": [_part(one) for one in parts]}
-    return _mark(document)
+    parts = [
+        {
+            "service": one.service_id,
+            "part": one.part,
+            "text": one.text,
+            "files": [_file(file) for file in one.files],
+            "poll": one.poll and one.poll.model_dump(mode="json"),
+            "reply_settings": one.reply_settings and one.reply_settings.value,
+            "paid_partnership": one.paid_partnership,
+        }
+        for one in sorted(rendered, key=lambda one: (one.service_id, one.part))
+    ]
+    return _digest({**_settings(draft), "proof_service": draft.proof_service, "parts": parts})
 
 
 def broadcast_fingerprint(
@@ -125,7 +135,7 @@ def broadcast_fingerprint(
     files: Sequence[LoadedFile] = (),
     opt_out_lines: Mapping[int, str] = _NONE,
 ) -> str:
-    """64 hexadecimal digits of the broadcast: its text, whom it is for, how many that is on each service, its waves.
+    """Returns 64 hexadecimal digits of the broadcast: its text, its audience, recipients by service, its waves.
 
     Files count by where they are and, when given, by what is in them; opt-out lines by service.
     """
@@ -139,23 +149,25 @@ def broadcast_fingerprint(
         "recipients": _by_service(recipients_by_service),
         "unconsented": unconsented,
     }
-    return _mark(document)
+    return _digest(document)
 
 
-def _mark(document: Mapping[str, Any]) -> str:
+def _digest(document: Mapping[str, Any]) -> str:
     return sha256(json.dumps(document, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def _settings(draft: Draft) -> dict[str, Any]:
-    """Returns what a post and a broadcast have in common."""
-    # Only where it is one, so that whatever was confirmed before there were any still is.
+    """Returns what a post and a broadcast have in common; a date without a time zone, an error, as it is written."""
+    date = draft.contact_date
+    contact_date = date and (date.astimezone(UTC) if date.tzinfo else date).isoformat()
+    # Left out where it is none, so that older confirmations still count.
     invitation = {"is_invitation": True} if draft.is_invitation else {}
     untracked = sorted(one.url for one in draft.content.links if not one.tracked)
     return {
         **invitation,
         **({"untracked": untracked} if untracked else {}),
         "kind": draft.kind.value,
-        "contact_date": _moment(draft.contact_date),
+        "contact_date": contact_date,
         "validity_days": draft.validity_days,
         "approval": draft.approval.value,
         "tracking": draft.tracking,
@@ -166,57 +178,32 @@ def _by_service(values: Mapping[int, Any]) -> dict[str, Any]:
     return {str(service_id): value for service_id, value in values.items()}
 
 
-def _moment(moment: datetime | None) -> str | None:
-    """Returns a moment in UTC; without a time zone, which the analysis refuses, as it was written."""
-    if moment is None:
-        return None
-    return (moment.astimezone(UTC) if moment.tzinfo else moment).isoformat()
-
-
-def _part(part: RenderedPart) -> dict[str, Any]:
-    return {
-        "service": part.service_id,
-        "part": part.part,
-        "text": part.text,
-        "files": [_file(file) for file in part.files],
-        "poll": part.poll and part.poll.model_dump(mode="json"),
-        "reply_settings": part.reply_settings and part.reply_settings.value,
-        "paid_partnership": part.paid_partnership,
-    }
-
-
 def _file(file: LoadedFile) -> dict[str, Any]:
     return {name: value for name, value in asdict(file).items() if name in {"sha256", "alt_text", "media_type", "kind"}}
-
-
-_CHANGED = "It changed after its confirmation; look at it again, then confirm it."
 
 
 def start_delivery(session: Session, delivery: Delivery, fingerprint: str, actor: str, now: datetime) -> str | None:
     """Lets a confirmed delivery go out, or returns in one sentence why it may not."""
     if delivery.state not in {DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS}:
-        words = delivery.state.value.replace("_", " ")
-        return f"{delivery.name} is {words}; only a confirmed delivery can be sent."
+        state = delivery.state.value.replace("_", " ")
+        return f"{delivery.name} is {state}; only a confirmed delivery can be sent."
     if delivery.confirmed_fingerprint != fingerprint:
-        _take_back(session, delivery, now)
+        changed = "It changed after its confirmation; look at it again, then confirm it."
+        if delivery.state is DeliveryState.CONFIRMED:
+            void(session, delivery, changed, "campaign", now)
+        else:
+            move(session, delivery, DeliveryState.FAILED, "campaign", now, changed)
         return f"{delivery.name} changed after its confirmation; analyse and confirm it again."
     if deliveries.is_expired(delivery, now):
         log.cancel_pending(session, delivery, now, "The validity of the delivery ended.")
-        deliveries.move(session, delivery, DeliveryState.EXPIRED, actor, now, "Its validity ended.")
+        move(session, delivery, DeliveryState.EXPIRED, actor, now, "Its validity ended.")
         return f"The validity of {delivery.name} has ended."
     if delivery.state is DeliveryState.CONFIRMED:
-        deliveries.move(session, delivery, DeliveryState.IN_PROGRESS, actor, now)
+        move(session, delivery, DeliveryState.IN_PROGRESS, actor, now)
     return None
 
 
-def _take_back(session: Session, delivery: Delivery, now: datetime) -> None:
-    if delivery.state is DeliveryState.CONFIRMED:
-        deliveries.void(session, delivery, _CHANGED, "campaign", now)
-    else:
-        deliveries.move(session, delivery, DeliveryState.FAILED, "campaign", now, _CHANGED)
-
-
-def refuse_errors(name: str, analysis: "Analysis") -> None:
+def refuse_errors(name: str, analysis: Analysis) -> None:
     """Raises NotPossible with every error that an analysis found."""
     if analysis.errors:
         raise NotPossible(f"{name} cannot go out: {' '.join(finding.sentence for finding in analysis.errors)}")

@@ -73,30 +73,24 @@ MOST_WAVES = 100
 LONGEST_LIST = 100_000
 
 
-class _BroadcastPart(BaseModel):
-    """Unchangeable, and strict about names."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Audience(_BroadcastPart):
-    """The target: everybody who follows, unless a list or another delivery is named; those of them who meet `where`."""
+class Audience(_Plain):
+    """The target: all followers, or a list, or the recipients of another delivery; those of them who meet `where`."""
 
     where: str = ""
-    """A condition, see campaign.audience.conditions; empty is everybody."""
+    """A condition, see campaign.audience.conditions; empty includes all."""
     people: list[str] = Field(default=[], max_length=LONGEST_LIST)
     """Handles or X user ids."""
     recipients_of: str = ""
-    """The internal name of a delivery: those who got it."""
+    """The internal name of a delivery: its recipients."""
     except_where: str = ""
-    """Whoever meets this condition gets nothing."""
+    """People who meet this condition are excluded."""
     not_if_received: list[str] = []
-    """Internal names of deliveries: who got one of them gets nothing."""
+    """Internal names of deliveries: their recipients are excluded."""
     limit: int | None = Field(default=None, ge=1)
     """At most so many people in all."""
 
 
-class WaveSize(_BroadcastPart):
+class WaveSize(_Plain):
     """How large a wave is: so many messages, or so many per cent of all of them."""
 
     amount: int = Field(ge=1)
@@ -115,24 +109,24 @@ class SameWaves(WaveSize):
     period_seconds: int = Field(ge=60)
 
 
-class Waves(_BroadcastPart):
-    """At most one of the two; neither is a single wave. What a calendar leaves over goes with its last wave."""
+class Waves(_Plain):
+    """At most one of the two; neither is a single wave. The last wave of a calendar takes all that are left."""
 
     same: SameWaves | None = None
     calendar: list[PlannedWave] = Field(default=[], max_length=MOST_WAVES)
 
 
-class Broadcast(_BroadcastPart):
+class Broadcast(_Plain):
     """What only a broadcast has."""
 
     audience: Audience = Audience()
     waves: Waves = Waves()
     proof_recipients: list[str] = Field(default=[], max_length=100)
-    """Handles of those who get the proofs, from the first service of the delivery."""
+    """Handles of the recipients of its proofs, from the first service of the delivery."""
 
 
 class Draft(BaseModel):
-    """What a delivery is made from; services by their internal names. A template is one, usually without parts."""
+    """The settings of a delivery; services by their internal names. A template is one, usually without parts."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -149,7 +143,7 @@ class Draft(BaseModel):
     approval: ApprovalMode = ApprovalMode.MANUAL
     tracking: bool = True
     is_invitation: bool = False
-    """Whether it invites people to become contacts: each once, and no contact."""
+    """Whether it invites people to become contacts: each once, and not those who are contacts."""
     broadcast: Broadcast = Broadcast()
     """Of direct messages only."""
     priority: Priority = Priority.NORMAL
@@ -159,7 +153,7 @@ class Draft(BaseModel):
 LONGEST_NAME = 80
 """What the column of the name holds, see models.Delivery."""
 
-# Letters that are no others with an accent, so that normalising leaves nothing of them.
+# Letters that are not a plain one with an accent, so that normalising would drop them.
 _LETTERS = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "\u0131": "i"}
 )
@@ -167,16 +161,13 @@ _NOT_PLAIN = re.compile(r"[^a-z0-9]+")
 
 
 def delivery_name(label: str, kind: DeliveryKind, day: date, taken: Container[str]) -> str:
-    """Make a name of the label that is not `taken`: plain letters, digits and hyphens, and a number where needed."""
-    base = "-".join(filter(None, [kind.value, day.strftime("%Y-%m-%d"), _slug(label)]))
+    """Makes a name of the label that is not `taken`: plain letters, digits and hyphens, and a number where needed."""
+    plain = normalize("NFKD", label.casefold().translate(_LETTERS)).encode("ascii", "ignore").decode()
+    slug = _NOT_PLAIN.sub("-", plain.lower()).strip("-")
+    base = "-".join(filter(None, [kind.value, day.strftime("%Y-%m-%d"), slug]))
     endings = (f"-{number}" if number > 1 else "" for number in count(1))
     names = (base[: LONGEST_NAME - len(ending)].rstrip("-") + ending for ending in endings)
     return next(name for name in names if name not in taken)
-
-
-def _slug(label: str) -> str:
-    plain = normalize("NFKD", label.casefold().translate(_LETTERS)).encode("ascii", "ignore").decode()
-    return _NOT_PLAIN.sub("-", plain.lower()).strip("-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +196,7 @@ class FileProblem:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An account as the analysis knows it: what it may write, what it may still spend, what it posted lately."""
+    """An account as the analysis knows it: its limits, what it may still spend, what it posted lately."""
 
     service_id: int
     internal_name: str

@@ -1,10 +1,8 @@
 """Composing, changing, pausing and stopping deliveries, and recording by hand what became of a message."""
 
 import getpass
-from datetime import datetime
 
 import pendulum
-from sqlmodel import Session
 
 from campaign.audience import visitors
 from campaign.db.engine import read_session, transaction
@@ -19,7 +17,7 @@ from models import NO_VISITOR, Delivery, DeliveryState, Message, MessageState, S
 
 
 def current_user() -> str:
-    """Returns the user of this session, who stands in the audit where no other person is named."""
+    """Returns the user of this session, for the audit."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
@@ -27,13 +25,15 @@ def current_user() -> str:
 
 
 def compose(draft: Draft, *, actor: str, flow_run_id: str | None = None, template: str | None = None) -> Delivery:
-    """Makes a delivery; raises WrongUsage when a service is unknown. A run started again finds the one it made."""
+    """Creates a delivery; raises WrongUsage when a service is unknown. A run started again finds the one it created."""
     services, proof = _services_of(draft)
     now = pendulum.now("UTC")
     with transaction() as session:
         if flow_run_id and (known := deliveries.composed_by(session, flow_run_id)):
             return known
-        name = _free_name(session, draft, now)
+        day = (draft.contact_date or now).date()
+        taken = deliveries.names_like(session, f"{draft.kind.value}-{day.isoformat()}")
+        name = delivery_name(draft.label, draft.kind, day, taken)
         return deliveries.create(
             session, draft, name, services, proof, actor=actor, now=now, template=template, flow_run_id=flow_run_id
         )
@@ -49,16 +49,10 @@ def recompose(name: str, draft: Draft, *, actor: str) -> Delivery:
 
 
 def _services_of(draft: Draft) -> tuple[list[Service], Service | None]:
-    wanted = [*draft.services, *([draft.proof_service] if draft.proof_service else [])]
-    saved = {service.internal_name.lower(): service for service in (choose_services(wanted).services if wanted else [])}
+    names = [*draft.services, *([draft.proof_service] if draft.proof_service else [])]
+    saved = {service.internal_name.lower(): service for service in (choose_services(names).services if names else [])}
     named = {name.lower(): saved[name.lower()] for name in draft.services}
     return list(named.values()), saved[draft.proof_service.lower()] if draft.proof_service else None
-
-
-def _free_name(session: Session, draft: Draft, now: datetime) -> str:
-    day = (draft.contact_date or now).date()
-    beginning = f"{draft.kind.value}-{day.isoformat()}"
-    return delivery_name(draft.label, draft.kind, day, deliveries.names_like(session, beginning))
 
 
 def reject(name: str, actor: str, comment: str = "") -> Delivery:
@@ -79,10 +73,11 @@ def resume(name: str, actor: str) -> Delivery:
     with transaction() as session:
         delivery = deliveries.named(session, name)
         if delivery.state is not DeliveryState.PAUSED:
-            words = delivery.state.value.replace("_", " ")
-            raise NotPossible(f"{name} is {words}; only a paused delivery can be resumed.")
-        state = DeliveryState.IN_PROGRESS if delivery.started_at else DeliveryState.CONFIRMED
-        deliveries.move(session, delivery, state, actor, pendulum.now("UTC"))
+            raise NotPossible(
+                f"{name} is {delivery.state.value.replace('_', ' ')}; only a paused delivery can be resumed."
+            )
+        next_state = DeliveryState.IN_PROGRESS if delivery.started_at else DeliveryState.CONFIRMED
+        deliveries.move(session, delivery, next_state, actor, pendulum.now("UTC"))
         return delivery
 
 
@@ -109,19 +104,26 @@ def _move(name: str, state: DeliveryState, actor: str) -> Delivery:
 
 
 def record_by_hand(name: str, actor: str, sent_id: str | None, to: str = "") -> Message:
-    """Records the outcome of the one part or message that no look-up found: out under `sent_id`, or (None) not out.
+    """Records the outcome of a part or message that no look-up found: out under `sent_id`, or (None) not out.
 
-    `to` says whose message it is; without it the first one is decided.
+    `to` is the recipient; without it the first one is decided.
     """
     with transaction() as session:
         delivery = deliveries.named(session, name)
-        message = _the_uncertain_one(session, delivery, to)
-        now = pendulum.now("UTC")
+        visitor_id = visitors.named(session, to).id if to else None
+        message, now = log.first(session, delivery, visitor_id), pendulum.now("UTC")
+        if message is None:
+            raise NotPossible(f"Nothing of {name}{f' to {to}' if to else ''} is uncertain.")
         if sent_id is None:
             spend_cap.release(session, message.service_id, purpose_of(message.id))
             log.record_outcome(session, message, MessageState.PENDING, now)
         else:
-            _check_id(session, sent_id)
+            if not sent_id.isdigit():
+                raise WrongUsage(
+                    f"Invalid id {sent_id!r} of a post or a message. Write the number at the end of its address."
+                )
+            if log.owned_ids(session, [sent_id]):
+                raise WrongUsage(f"{sent_id} is in the log already.")
             spend_cap.charge_reserved(session, message.service_id, purpose_of(message.id))
             log.record_outcome(session, message, MessageState.SENT, now, x_id=sent_id)
         what = f"Message {message.id}" if message.visitor_id != NO_VISITOR else f"Part {message.part}"
@@ -130,18 +132,3 @@ def record_by_hand(name: str, actor: str, sent_id: str | None, to: str = "") -> 
         if delivery.is_over:
             log.cancel_pending(session, delivery, now, "The delivery is over.")
         return message
-
-
-def _the_uncertain_one(session: Session, delivery: Delivery, to: str) -> Message:
-    visitor_id = visitors.named(session, to).id if to else None
-    found = log.first(session, delivery, visitor_id)
-    if found is None:
-        raise NotPossible(f"Nothing of {delivery.name}{f' to {to}' if to else ''} is uncertain.")
-    return found
-
-
-def _check_id(session: Session, x_id: str) -> None:
-    if not x_id.isdigit():
-        raise WrongUsage(f"{x_id!r} is no id of a post or a message; it is the number at the end of its address.")
-    if log.owned_ids(session, [x_id]):
-        raise WrongUsage(f"{x_id} is in the log already.")

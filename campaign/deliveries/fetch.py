@@ -23,7 +23,7 @@ class Clock:
         self._ends_at, self._each = time.monotonic() + total, each
 
     def left(self) -> float:
-        """Seconds for the next wait; raises ReadTimeout when there are none."""
+        """Returns the seconds for the next wait; raises ReadTimeout when there are none."""
         left = min(self._each, self._ends_at - time.monotonic())
         if left <= 0:
             raise httpcore.ReadTimeout
@@ -58,7 +58,7 @@ class _TimedStream(httpcore.NetworkStream):
 
 
 class CheckedNetwork(httpcore.NetworkBackend):
-    """Connects to the given addresses, whatever name it is asked for: that may mean another machine by now."""
+    """Connects to these addresses, whatever the host's name: it may mean another machine by now."""
 
     def __init__(self, addresses: Iterable[IPv4Address | IPv6Address], clock: Clock) -> None:
         self._addresses, self._clock = tuple(addresses), clock
@@ -72,7 +72,7 @@ class CheckedNetwork(httpcore.NetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.NetworkStream:
-        """A connection to the first address that answers; TLS and the request still use the name."""
+        """Connects to the first address that answers; TLS and the request still use the name."""
         failed: Exception = httpcore.ConnectError()
         for address in self._addresses:
             try:
@@ -98,29 +98,26 @@ _NOT_PUBLIC = (
 
 
 def is_public(address: IPv4Address | IPv6Address) -> bool:
-    """Whether anybody on the internet reaches the same machine at this address."""
+    """Returns whether this address leads to the same machine from everywhere on the internet."""
     if isinstance(address, IPv4Address):
         local = address.is_multicast or address.is_reserved or any(address in network for network in _NOT_PUBLIC)
         return address.is_global and not local
-    inner = _inner(address)
+    number = int(address)
+    inner = address.ipv4_mapped
+    if address in _6TO4:
+        inner = IPv4Address(number >> 80 & 0xFFFF_FFFF)
+    elif address in _NAT64:
+        inner = IPv4Address(number & 0xFFFF_FFFF)
     return is_public(inner) if inner else address in _GLOBAL_UNICAST and address.is_global
 
 
 def resolve(host: str, port: int) -> list[IPv4Address | IPv6Address]:
-    """All addresses of a host, in the order in which to try them; raises OSError when it has none."""
+    """Returns all addresses of a host, in the order in which to try them; raises OSError when it has none."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError as error:
         raise OSError(str(error)) from None
     return [ip_address(entry[4][0]) for entry in found]
-
-
-def _inner(address: IPv6Address) -> IPv4Address | None:
-    """The IPv4 address that this one leads to."""
-    number = int(address)
-    if address in _6TO4:
-        return IPv4Address(number >> 80 & 0xFFFF_FFFF)
-    return IPv4Address(number & 0xFFFF_FFFF) if address in _NAT64 else address.ipv4_mapped
 
 
 MOST_REDIRECTS = 3
@@ -152,15 +149,19 @@ class Fetcher:
 
     @contextmanager
     def open(self, address: str) -> Iterator[Arriving]:
-        """Follow the address to a file; raises Unusable, also while its pieces are read."""
+        """Follows the address to a file; raises Unusable, also while its pieces are read."""
         clock, url = Clock(*self._seconds), checked_url(address)
-        with _said_plainly():
+        with _plain_errors():
             for _ in range(1 + MOST_REDIRECTS):
                 with self._answer(url, clock) as response:
                     headers = {name.lower(): value.decode("utf-8", "replace") for name, value in response.headers}
-                    if response.status not in _REDIRECTS:
-                        yield _file(response, headers)
+                    if response.status == _OK:
+                        length = headers.get(b"content-length", "")
+                        yield Arriving(int(length) if length.isdecimal() else None, response.iter_stream())
                         return
+                    if response.status not in _REDIRECTS:
+                        status = f"is answered with status {response.status}"
+                        raise Unusable("address_refused", f"{status}: open it in a browser.")
                     url = checked_url(headers.get(b"location", ""), url)
         raise Unusable("address_refused", f"leads on more than {MOST_REDIRECTS} times: take the last address.")
 
@@ -180,16 +181,16 @@ class Fetcher:
         return self._verify or httpx.create_ssl_context(trust_env=False)
 
     def _checked_addresses(self, url: httpx.URL, clock: Clock) -> Addresses:
-        """What the name means now, asked once: the connection goes to these and nowhere else."""
-        looking = ThreadPoolExecutor(1)
+        """Resolves the name, once: the connection goes to these addresses and nowhere else."""
+        resolving = ThreadPoolExecutor(1)
         try:
-            found = looking.submit(self._resolve, url.raw_host.decode("ascii"), url.port or 443).result(clock.left())
+            found = resolving.submit(self._resolve, url.raw_host.decode("ascii"), url.port or 443).result(clock.left())
         except TimeoutError:
             raise httpcore.ConnectTimeout from None
         except OSError:
-            raise Unusable("address_unreachable", "is at a host that nobody knows: correct the address.") from None
+            raise Unusable("address_unreachable", "is at an unknown host: correct the address.") from None
         finally:
-            looking.shutdown(wait=False)
+            resolving.shutdown(wait=False)
         if not found or not all(self._allow(address) for address in found):
             raise Unusable("address_internal", "leads into a private network: put the file at a public address.")
         return found
@@ -210,15 +211,8 @@ def checked_url(address: str, came_from: httpx.URL | None = None) -> httpx.URL:
     return url
 
 
-def _file(response: httpcore.Response, headers: dict[bytes, str]) -> Arriving:
-    if response.status != _OK:
-        raise Unusable("address_refused", f"is answered with status {response.status}: open it in a browser.")
-    length = headers.get(b"content-length", "")
-    return Arriving(int(length) if length.isdecimal() else None, response.iter_stream())
-
-
 @contextmanager
-def _said_plainly() -> Iterator[None]:
+def _plain_errors() -> Iterator[None]:
     try:
         yield
     except httpcore.TimeoutException:

@@ -1,4 +1,4 @@
-"""What an analysis says: findings, figures and samples; and findings on links and dates. Pure."""
+"""The result of an analysis: findings, figures and samples; and findings on links and dates. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ from campaign.formatting import listed
 
 
 class Level(StrEnum):
-    """How much a finding holds up."""
+    """How serious a finding is."""
 
     INFO = "info"
     WARNING = "warning"
-    """A person should look at it; a semi-automatic delivery waits for one."""
+    """A person should check it; a semi-automatic delivery waits for one."""
     ERROR = "error"
-    """Nothing can go out before it is put right."""
+    """Nothing can go out before it is corrected."""
 
 
 class _Plain(BaseModel):
@@ -30,7 +30,7 @@ class _Plain(BaseModel):
 
 
 class Finding(_Plain):
-    """Something that the analysis found: a stable code, and one sentence that says what to do."""
+    """One result of an analysis: a stable code, and one sentence that says what to do."""
 
     level: Level
     code: str
@@ -46,7 +46,7 @@ class PlannedPost(_Plain):
 
 
 class Sample(_Plain):
-    """A message as one person will get it; `why` is shortest, longest, random or chosen."""
+    """A message as one person will receive it; `why` is shortest, longest, random or chosen."""
 
     why: str
     service: str
@@ -66,7 +66,7 @@ class WavePlan(_Plain):
 
 
 class Analysis(_Plain):
-    """Everything found, how many messages and calls of X's API, US dollars, and the timetable."""
+    """All findings, how many messages and calls of X's API, US dollars, and the timetable."""
 
     findings: list[Finding] = []
     messages: int = 0
@@ -76,9 +76,9 @@ class Analysis(_Plain):
     ends_at: datetime | None = None
     """When the last part is out."""
     targeted: int = 0
-    """People in the target of a broadcast, those who get nothing included."""
+    """People in the target of a broadcast, excluded ones among them."""
     excluded: dict[str, int] = {}
-    """How many of them get nothing, by ExclusionReason."""
+    """How many of them are excluded, by ExclusionReason."""
     unconsented: int = 0
     """Recipients who never agreed to be written to: a person has to accept exactly that number."""
     samples: list[Sample] = []
@@ -86,12 +86,12 @@ class Analysis(_Plain):
 
     @property
     def errors(self) -> list[Finding]:
-        """What has to be put right first."""
+        """What has to be corrected first."""
         return [finding for finding in self.findings if finding.level is Level.ERROR]
 
     @property
     def warnings(self) -> list[Finding]:
-        """What a person should look at."""
+        """What a person should check."""
         return [finding for finding in self.findings if finding.level is Level.WARNING]
 
     @property
@@ -101,22 +101,22 @@ class Analysis(_Plain):
 
     @property
     def has_warnings(self) -> bool:
-        """Whether a person should look at it first."""
+        """Whether a person should check it first."""
         return bool(self.warnings)
 
 
 def error(code: str, sentence: str) -> Finding:
-    """What has to be put right."""
+    """Returns a finding that has to be corrected."""
     return Finding(level=Level.ERROR, code=code, sentence=sentence)
 
 
 def warning(code: str, sentence: str) -> Finding:
-    """What a person should look at."""
+    """Returns a finding that a person should check."""
     return Finding(level=Level.WARNING, code=code, sentence=sentence)
 
 
 def info(code: str, sentence: str) -> Finding:
-    """What is good to know."""
+    """Returns a finding that is good to know."""
     return Finding(level=Level.INFO, code=code, sentence=sentence)
 
 
@@ -133,7 +133,7 @@ class PlacedPart:
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """What is to be said of a part; `rest` goes on after "Part 2 of 3 on @acme", `account` is empty for all."""
+    """A finding about a part; `rest` goes on after "Part 2 of 3 on @acme", `account` is empty for all."""
 
     level: Level
     code: str
@@ -143,24 +143,28 @@ class Remark:
 
 
 def findings_of(remarks: Iterable[Remark], of: int) -> list[Finding]:
-    """The findings, in the order of their first remark; those that differ only in the account become one."""
+    """Returns findings, in the order of their first remark; those that differ only in the account become one."""
     accounts: dict[Remark, list[str]] = {}
     for remark in remarks:
         key = Remark(remark.level, remark.code, remark.part, remark.rest)
         accounts.setdefault(key, []).append(remark.account)
-    return [
-        Finding(level=key.level, code=key.code, sentence=f"{_where(key.part, of, names)} {key.rest}")
-        for key, names in accounts.items()
-    ]
+    findings = []
+    for key, names in accounts.items():
+        name = part_name(key.part, of)
+        where = f"{name[0].upper()}{name[1:]}"
+        if listed_names := listed([*dict.fromkeys(filter(None, names))]):
+            where += f" on {listed_names}"
+        findings.append(Finding(level=key.level, code=key.code, sentence=f"{where} {key.rest}"))
+    return findings
 
 
 def part_name(part: int, of: int) -> str:
-    """A part by its place: part 2 of 3, or the post when it is the only one."""
+    """Returns the name of a part: part 2 of 3, or the post when it is the only one."""
     return f"part {part} of {of}" if of > 1 else "the post"
 
 
 def parts_name(parts: Sequence[int], of: int) -> str:
-    """Several parts by their places: parts 1, 2 and 3 of 3."""
+    """Returns the name of several parts: parts 1, 2 and 3 of 3."""
     if len(parts) == 1:
         return part_name(parts[0], of)
     return f"parts {', '.join(map(str, parts[:-1]))} and {parts[-1]} of {of}"
@@ -176,22 +180,29 @@ def missing_services(draft: Draft, known: Iterable[str]) -> list[Finding]:
 
 
 def in_one_line(blocked_because: str) -> str:
-    """Why an account is blocked: a service's problems are kept one a line."""
+    """Returns why an account is blocked in one line: a service's problems are saved one a line."""
     return " ".join(blocked_because.split())
 
 
-def _where(part: int, of: int, names: Sequence[str]) -> str:
-    name = part_name(part, of)
-    accounts = listed([*dict.fromkeys(filter(None, names))])
-    return f"{name[0].upper()}{name[1:]}" + (f" on {accounts}" if accounts else "")
-
-
 def link_findings(draft: Draft, texts: Sequence[str], public_url: str) -> Iterator[Finding]:
-    """Which clicks are not counted, and why; `texts` are those that go out, or what they are personalised from."""
-    yield from _unknown(draft)
-    if any(countable(text, draft.content.links, public_url) for text in texts):
-        yield from _uncounted(draft, public_url)
-    if draft.tracking and public_url:
+    """Yields which clicks are not counted, and why; `texts` go out as they are, or are personalised."""
+    named = [one.url for one in draft.content.links]
+    if missing := [url for url in named if not any(url in part.text for part in draft.content.parts)]:
+        yield warning(
+            "link_not_in_text",
+            f"The text has no link {_listed(missing)}: write it among the links as it is in the text, or remove it.",
+        )
+    is_counted = draft.tracking and public_url
+    if not is_counted and any(countable(text, draft.content.links, public_url) for text in texts):
+        if not draft.tracking:
+            yield info("not_tracked", "Clicks on its links are not counted: tracking is off.")
+        else:
+            yield info(
+                "no_public_url",
+                "Clicks on its links are not counted: set CAMPAIGN_PUBLIC_URL to the address at which the world sees"
+                " `campaign web`.",
+            )
+    if is_counted:
         beginnings = list(dict.fromkeys(url for text in texts for url in personal(text, public_url)))
         if beginnings:
             yield info(
@@ -201,40 +212,19 @@ def link_findings(draft: Draft, texts: Sequence[str], public_url: str) -> Iterat
             )
 
 
-def _uncounted(draft: Draft, public_url: str) -> Iterator[Finding]:
-    if not draft.tracking:
-        yield info("not_tracked", "Clicks on its links are not counted: tracking is off.")
-    elif not public_url:
-        yield info(
-            "no_public_url",
-            "Clicks on its links are not counted: set CAMPAIGN_PUBLIC_URL to the address at which the world sees"
-            " `campaign web`.",
-        )
-
-
-def _unknown(draft: Draft) -> Iterator[Finding]:
-    named = (one.url for one in draft.content.links)
-    missing = [url for url in named if not any(url in part.text for part in draft.content.parts)]
-    if missing:
-        yield warning(
-            "link_not_in_text",
-            f"The text has no link {_listed(missing)}: write it among the links as it is in the text, or remove it.",
-        )
-
-
 def _listed(urls: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(urls[:-1]), *urls[-1:]]))
 
 
 NO_PUBLIC_ADDRESS = (
-    "Nobody could open the link of the invitation: set CAMPAIGN_PUBLIC_URL to the address at which the world sees"
+    "The link of the invitation cannot be opened yet: set CAMPAIGN_PUBLIC_URL to the address at which the world sees"
     " `campaign web`."
 )
-NO_JOIN_LINK = "The invitation has no link: write {{ join_link }} where people shall click."
+NO_JOIN_LINK = "The invitation has no link: write {{ join_link }} where people should click."
 
 
 def invitation_findings(draft: Draft, placed: Sequence[PlacedPart]) -> Iterator[Finding]:
-    """What keeps a post from inviting anybody; nothing of what is no invitation."""
+    """Yields why an invitation invites no one; nothing for other posts."""
     if not draft.is_invitation or not placed:
         return
     if any(not one.target.join_link for one in placed):
@@ -247,7 +237,7 @@ def invitation_findings(draft: Draft, placed: Sequence[PlacedPart]) -> Iterator[
 
 
 PAST_ALLOWED = timedelta(minutes=5)
-"""A contact date that passes while the delivery is looked at is as good as now."""
+"""A contact date that passes while the delivery is checked is as good as now."""
 FURTHEST = timedelta(days=366)
 LONGEST_VALIDITY = 60
 """Days, as in Adobe Campaign's *Resources validity limit*."""
@@ -259,7 +249,7 @@ _WINDOW, _POSTS_A_WINDOW = timedelta(minutes=15), 100
 
 
 def date_findings(draft: Draft, now: datetime) -> Iterator[Finding]:
-    """What is wrong with the contact date and the validity."""
+    """Yields what is wrong with the contact date and the validity."""
     date = draft.contact_date
     if not 1 <= draft.validity_days <= LONGEST_VALIDITY:
         days = draft.validity_days
@@ -277,27 +267,27 @@ def date_findings(draft: Draft, now: datetime) -> Iterator[Finding]:
 
 
 def timetable_of(placed: Sequence[PlacedPart], draft: Draft, now: datetime) -> list[PlannedPost]:
-    """When each part goes out: on the contact date or now, or as soon as X allows posts on the account again."""
-    return [
-        PlannedPost(
-            service=one.target.internal_name,
-            part=one.rendered.part,
-            at=max(start_of(draft, now), one.target.open_at or now) + _after_start(one.rendered.part),
-        )
-        for one in placed
-    ]
+    """Returns when each part goes out: on the contact date or now, or as soon as X allows posts again."""
+    planned = []
+    for one in placed:
+        windows, place = divmod(one.rendered.part - 1, _POSTS_A_WINDOW)
+        begins_at = max(start_of(draft, now), one.target.open_at or now)
+        at = begins_at + windows * _WINDOW + place * _STEP
+        planned.append(PlannedPost(service=one.target.internal_name, part=one.rendered.part, at=at))
+    return planned
 
 
 def timetable_findings(
     targets: Sequence[Target], planned: Sequence[PlannedPost], draft: Draft, now: datetime
 ) -> Iterator[Finding]:
-    """When what is out on which account, and whether that is before the validity ends."""
+    """Yields when the parts go out on each account, and whether that is before the validity ends."""
     valid_until = start_of(draft, now) + timedelta(days=min(max(draft.validity_days, 1), LONGEST_VALIDITY))
     for name in (target.internal_name for target in targets):
         times = [post.at for post in planned if post.service == name]
         if not times:
             continue
-        yield info("timetable", f"On @{name} the first post goes out at {_written(times[0])}{_last(times)}.")
+        last = f", the last of {len(times)} at {_written(times[-1])}" if len(times) > 1 else ""
+        yield info("timetable", f"On @{name} the first post goes out at {_written(times[0])}{last}.")
         if max(times) > valid_until:
             yield error(
                 "ends_after_validity",
@@ -307,18 +297,9 @@ def timetable_findings(
 
 
 def start_of(draft: Draft, now: datetime) -> datetime:
-    """The contact date where there is a usable one, else now."""
+    """Returns the contact date where there is a usable one, else now."""
     date = draft.contact_date
     return date if date and date.tzinfo and date > now else now
-
-
-def _after_start(part: int) -> timedelta:
-    windows, place = divmod(part - 1, _POSTS_A_WINDOW)
-    return windows * _WINDOW + place * _STEP
-
-
-def _last(times: Sequence[datetime]) -> str:
-    return f", the last of {len(times)} at {_written(times[-1])}" if len(times) > 1 else ""
 
 
 def _written(moment: datetime) -> str:

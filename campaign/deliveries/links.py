@@ -1,9 +1,9 @@
-"""Links whose clicks are counted: found in a text, replaced by short ones, and kept."""
+"""Links whose clicks are counted: found in a text, replaced by short ones, and saved."""
 
 import re
 import secrets
 import string
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ from models import MAIN, Delivery, Link, Message, MessageState, Service, ShortLi
 from models.base import Moment
 
 SHORT_LINKS_LAST = timedelta(days=365)
-"""Counted from the start of a delivery: a post is found and read for a year, and an old offer is nobody's any more."""
+"""Counted from the start of a delivery: a post is found and read for a year, and after that its offer is over."""
 
 # X shows what its own addresses lead to: replaced, a quoted post would be a mere link.
 _OF_X = re.compile(r"(?:.+\.)?(?:x\.com|twitter\.com|t\.co)", re.IGNORECASE)
@@ -35,15 +35,21 @@ _A_FIELD, _A_CONDITION = "\ue000", "\ue001"
 
 TOKEN_LENGTH = 12
 """71 bits: to meet one of a billion tokens by trying, a thousand times a second, takes tens of thousands of years."""
+_LETTERS = string.ascii_letters + string.digits
 _SHORT = re.compile(rf"https?://(?:(?!https?://)\S)+?/r/([A-Za-z0-9]{{{TOKEN_LENGTH}}})(?![A-Za-z0-9])")
+
+Named = Mapping[str, NamedLink]
+"""Links by their address as it is written."""
+Tokens = Mapping[tuple[int, str], str]
+"""The token of a message for a link, by the message's id and the address as it is written."""
 
 
 def countable(
     text: str, named: Sequence[NamedLink], public_url: str, service: Mapping[str, str | None] | None = None
 ) -> dict[str, NamedLink]:
-    """The links of a text that are the same for everybody who gets it, by their address as it is written.
+    """Returns the links of a text that are the same for every recipient, by their address as it is written.
 
-    Those of X itself and our own are none of them, nor what was named and is not to be tracked.
+    Those of X itself and our own are left out, and those that are named and not to be tracked.
     """
     fields = service or {}
     known = {filled(one.url, fields): one for one in named}
@@ -53,7 +59,7 @@ def countable(
 
 
 def personal(text: str, public_url: str) -> list[str]:
-    """The beginnings of links that fields of a person go on, so that each is another one."""
+    """Returns the beginnings of links that go on with fields of a person, so that each is another one."""
     return _links(_SERVICE_FIELD.sub("x", text), {}, public_url, personal=True)
 
 
@@ -62,42 +68,45 @@ def _links(text: str, service: Mapping[str, str | None], public_url: str, *, per
     if not _MAYBE.search(whole):
         return []
     found = (span.text for span in links(whole) if (whole[span.end : span.end + 1] == _A_FIELD) is personal)
-    return [url for url in dict.fromkeys(found) if not _stays(url, public_url)]
+    return [
+        url
+        for url in dict.fromkeys(found)
+        if not _OF_X.fullmatch(_host_of(url)) and not (public_url and f"{url}/".startswith(f"{public_url}/"))
+    ]
+
+
+def _host_of(url: str) -> str:
+    try:
+        return urlsplit(url if "://" in url else f"//{url}").hostname or ""
+    except ValueError:
+        return ""
 
 
 def filled(text: str, service: Mapping[str, str | None]) -> str:
-    """A text with the fields of a service, and a sign that no address has for every other field and condition."""
+    """Fills in the fields of a service, and a sign that no address has for every other field and condition."""
     with_service = _SERVICE_FIELD.sub(lambda found: service.get(found[1]) or _A_FIELD, text)
     return _CONDITION.sub(_A_CONDITION, _OTHER_FIELD.sub(_A_FIELD, with_service))
 
 
 def shortened(text: str, short: Mapping[str, str]) -> str:
-    """The text with the short address of each link in its place; links without one stay as they are."""
-    return "".join(_pieces(text, short)) if any(url in text for url in short) else text
-
-
-def _pieces(text: str, short: Mapping[str, str]) -> Iterator[str]:
-    position = 0
+    """Puts the short address of each link in its place; links without one stay as they are."""
+    if not any(url in text for url in short):
+        return text
+    pieces, position = [], 0
     for span in links(text):
         if span.text in short:
-            yield text[position : span.start]
-            yield short[span.text]
+            pieces += [text[position : span.start], short[span.text]]
             position = span.end
-    yield text[position:]
-
-
-def tokens_in(text: str) -> list[str]:
-    """The tokens of the short links in a text, whatever address they had when they were written."""
-    return _SHORT.findall(text)
+    return "".join([*pieces, text[position:]])
 
 
 def restore_links(text: str, urls: Mapping[str, str]) -> str:
-    """A text with the links back that short ones stand for, by their tokens; what is unknown stays."""
+    """Puts back the links that short ones stand for, by their tokens; unknown ones stay."""
     return _SHORT.sub(lambda found: urls.get(found[1], found[0]), text)
 
 
 def destination_of(url: str) -> str:
-    """Where a link leads: without a scheme X takes it for http, and so is it done here.
+    """Returns where a link leads: without a scheme X takes it for http, and so does this.
 
     A host with letters of all the world is written as the network knows it.
     """
@@ -107,29 +116,6 @@ def destination_of(url: str) -> str:
         return whole if place.isascii() else whole.replace(place, place.encode("idna").decode(), 1)
     except ValueError:
         return whole
-
-
-def _stays(url: str, public_url: str) -> bool:
-    is_ours = bool(public_url) and f"{url}/".startswith(f"{public_url}/")
-    return is_ours or bool(_OF_X.fullmatch(_host(url)))
-
-
-def _host(url: str) -> str:
-    try:
-        return urlsplit(url if "://" in url else f"//{url}").hostname or ""
-    except ValueError:
-        return ""
-
-
-_LETTERS = string.ascii_letters + string.digits
-_TARGET = (
-    select(col(ShortLink.link_id), col(ShortLink.message_id), col(Link.url), col(ShortLink.expires_at))
-    .join(Link, col(Link.id) == col(ShortLink.link_id))
-    .where(col(ShortLink.token) == bindparam("token"))
-)
-
-Tokens = Mapping[tuple[int, str], str]
-"""The token of a message for a link, by the message's id and the address as it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,19 +128,21 @@ class Target:
     expires_at: datetime
 
 
-def new_token() -> str:
-    """Letters and digits of the system's randomness."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(TOKEN_LENGTH))
+_TARGET = (
+    select(col(ShortLink.link_id), col(ShortLink.message_id), col(Link.url), col(ShortLink.expires_at))
+    .join(Link, col(Link.id) == col(ShortLink.link_id))
+    .where(col(ShortLink.token) == bindparam("token"))
+)
 
 
 def target_of(session: Session, token: str) -> Target | None:
-    """Where a token leads, expired or not; None when it is none."""
+    """Returns where a token leads, expired or not; None for an unknown one."""
     found = session.execute(_TARGET, {"token": token}).one_or_none()
     return Target(*found) if found else None
 
 
 def tokens_of(session: Session, message_ids: Sequence[int]) -> dict[tuple[int, str], str]:
-    """The short links that these messages have already."""
+    """Returns the short links that these messages have already."""
     known = select(col(ShortLink.message_id), col(Link.url), col(ShortLink.token)).join(
         Link, col(Link.id) == col(ShortLink.link_id)
     )
@@ -162,57 +150,22 @@ def tokens_of(session: Session, message_ids: Sequence[int]) -> dict[tuple[int, s
     return {(message_id, url): token for message_id, url, token in rows}
 
 
-def write(
-    session: Session, delivery_id: int, named: Mapping[str, NamedLink], tokens: Tokens, expires_at: datetime
-) -> None:
-    """Keep new short links of a delivery's messages, in one statement; `named` has their links by address."""
-    if not tokens:
-        return
-    ids = _ids(session, delivery_id, {url: named[url] for _, url in tokens})
-    given = rows_of(["message_id", "link_id", "token"], on_postgresql=is_on_postgresql(session))
-    until = bindparam("expires_at", type_=Moment())
-    columns = given.c.token, cast(given.c.link_id, BigInteger), given.c.message_id, until
-    names = ["token", "link_id", "message_id", "expires_at"]
-    rows = as_rows([[message_id, str(ids[url]), token] for (message_id, url), token in tokens.items()])
-    statement = insert(ShortLink).from_select(names, select(*columns), include_defaults=False)
-    session.connection().execute(statement, rows | {"expires_at": expires_at})
-
-
-def _ids(session: Session, delivery_id: int, named: Mapping[str, NamedLink]) -> dict[str, int]:
-    """The ids of links by their address; those that are new get the next numbers, those that are known their name."""
-    known = {one.url: one for one in session.scalars(select(Link).where(col(Link.delivery_id) == delivery_id))}
-    for url, one in named.items():
-        if url not in known:
-            known[url] = Link(delivery_id=delivery_id, number=len(known) + 1, url=url)
-            session.add(known[url])
-        known[url].label, known[url].category = one.label, one.category
-    session.flush()
-    return {url: link.id for url, link in known.items()}
-
-
 def as_written(session: Session, texts: Sequence[str]) -> list[str]:
-    """Texts that went out, with the links in them that the short ones stand for."""
-    tokens = {token for text in texts for token in tokens_in(text)}
-    urls = _urls(session, tokens) if tokens else {}
+    """Returns texts that went out, with the links in them that the short ones stand for."""
+    tokens = sorted({token for text in texts for token in _SHORT.findall(text)})
+    if not tokens:
+        return list(texts)
+    known = select(col(ShortLink.token), col(Link.url)).join(Link, col(Link.id) == col(ShortLink.link_id))
+    urls = dict(session.execute(known.where(among(session, col(ShortLink.token), tokens, Text()))).tuples().all())
     return [restore_links(text, urls) for text in texts]
 
 
 def text_of(session: Session, message: Message) -> str:
-    """The text of a message with the links as they were written; a short link of another message stays."""
-    if not tokens_in(message.text):
+    """Returns the text of a message with the links as they were written; a short link of another message stays."""
+    if not _SHORT.search(message.text):
         return message.text
     own = {token: url for (_, url), token in tokens_of(session, [message.id]).items()}
     return restore_links(message.text, own)
-
-
-def _urls(session: Session, tokens: Iterable[str]) -> dict[str, str]:
-    known = select(col(ShortLink.token), col(Link.url)).join(Link, col(Link.id) == col(ShortLink.link_id))
-    rows = session.execute(known.where(among(session, col(ShortLink.token), sorted(tokens), Text())))
-    return dict(rows.tuples().all())
-
-
-Named = Mapping[str, NamedLink]
-"""Links by their address as it is written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +176,12 @@ class Shortened:
     tokens: dict[tuple[int, str], str]
 
     def tokens_of(self, message_ids: Container[int]) -> dict[tuple[int, str], str]:
-        """The new tokens of some of the messages."""
+        """Returns the new tokens of some of the messages."""
         return {pair: token for pair, token in self.tokens.items() if pair[0] in message_ids}
 
 
 def links_in(draft: Draft, service: Service) -> dict[str, NamedLink]:
-    """The links of a broadcast that are replaced; none when nothing is tracked, or the world has no way here."""
+    """Returns the links of a broadcast that are replaced; none without tracking or a public address."""
     public_url = load_settings().public_url
     if not draft.tracking or not public_url:
         return {}
@@ -236,19 +189,14 @@ def links_in(draft: Draft, service: Service) -> dict[str, NamedLink]:
 
 
 def shorten_messages(texts: Mapping[int, str], named: Named) -> Shortened:
-    """Direct messages with short links; one that would be longer than X takes keeps its own."""
-    return _shorten(texts, named, {}, lambda _written, short: len(short) <= LONGEST_WITH_FILE)
-
-
-def keep(session: Session, delivery: Delivery, named: Named, tokens: Tokens, now: datetime) -> None:
-    """Write what new tokens stand for."""
-    write(session, delivery.id, named, tokens, (delivery.started_at or now) + SHORT_LINKS_LAST)
+    """Puts short links into direct messages; one that would be longer than X takes stays as it is."""
+    return _shorten(texts, named, {}, len, LONGEST_WITH_FILE)
 
 
 def shorten_posts(
     session: Session, delivery: Delivery, parts: Iterable[RenderedPart], now: datetime, proof_number: int = MAIN
 ) -> None:
-    """Put short links into the log of what is not out, where each post keeps those that it had."""
+    """Puts short links into the log of what is not out, where each post keeps those that it had."""
     by_place = {(part.service_id, part.part): {one.url: one for one in part.links} for part in parts}
     if not delivery.tracking or not load_settings().public_url or not any(by_place.values()):
         return
@@ -256,32 +204,54 @@ def shorten_posts(
     waiting = [(one, by_place.get((one.service_id, one.part), {})) for one in log if one.state is MessageState.PENDING]
     known = tokens_of(session, [one.id for one, _ in waiting])
     for message, named in waiting:
-        short = _shorten({message.id: message.text}, named, known, _is_no_heavier)
+        # X counts every link alike, but it takes a machine's own name, as in a demonstration, for no link.
+        longest = max(weigh(message.text), ORDINARY_POST)
+        short = _shorten({message.id: message.text}, named, known, weigh, longest)
         message.text = short.texts[message.id]
-        keep(session, delivery, named, short.tokens, now)
+        save_links(session, delivery, named, short.tokens, now)
 
 
-def _is_no_heavier(written: str, short: str) -> bool:
-    """X counts every link alike; what a machine's own name leads to, as in a demonstration, is none to it."""
-    return weigh(short) <= max(weigh(written), ORDINARY_POST)
-
-
-def _shorten(texts: Mapping[int, str], named: Named, known: Tokens, fits: Callable[[str, str], bool]) -> Shortened:
-    made = Shortened(dict(texts), {})
+def _shorten(
+    texts: Mapping[int, str], named: Named, known: Tokens, measure: Callable[[str], int], longest: int
+) -> Shortened:
+    made, beginning = Shortened(dict(texts), {}), f"{load_settings().public_url}/r/"
     for message_id, text in texts.items():
         tokens = {url: known.get((message_id, url)) or new_token() for url in named if url in text}
-        short = shortened(text, {url: _address(token) for url, token in tokens.items()})
-        if short != text and fits(text, short):
+        short = shortened(text, {url: beginning + token for url, token in tokens.items()})
+        if short != text and measure(short) <= longest:
             made.texts[message_id] = short
-            made.tokens.update(_new(message_id, tokens, known, short))
+            pairs = {(message_id, url): token for url, token in tokens.items() if token in short}
+            made.tokens.update({pair: token for pair, token in pairs.items() if pair not in known})
     return made
 
 
-def _new(message_id: int, tokens: Mapping[str, str], known: Tokens, text: str) -> dict[tuple[int, str], str]:
-    """What stands in the text and is not written yet."""
-    pairs = {(message_id, url): token for url, token in tokens.items() if token in text}
-    return {pair: token for pair, token in pairs.items() if pair not in known}
+def new_token() -> str:
+    """Returns letters and digits of the system's randomness."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(TOKEN_LENGTH))
 
 
-def _address(token: str) -> str:
-    return f"{load_settings().public_url}/r/{token}"
+def save_links(session: Session, delivery: Delivery, named: Named, tokens: Tokens, now: datetime) -> None:
+    """Saves new short links of a delivery's messages, in one statement; `named` has their links by address."""
+    if not tokens:
+        return
+    ids = _link_ids(session, delivery.id, {url: named[url] for _, url in tokens})
+    rows = rows_of(["message_id", "link_id", "token"], on_postgresql=is_on_postgresql(session))
+    until = bindparam("expires_at", type_=Moment())
+    columns = rows.c.token, cast(rows.c.link_id, BigInteger), rows.c.message_id, until
+    names = ["token", "link_id", "message_id", "expires_at"]
+    values = as_rows([[message_id, str(ids[url]), token] for (message_id, url), token in tokens.items()])
+    statement = insert(ShortLink).from_select(names, select(*columns), include_defaults=False)
+    expires_at = (delivery.started_at or now) + SHORT_LINKS_LAST
+    session.connection().execute(statement, values | {"expires_at": expires_at})
+
+
+def _link_ids(session: Session, delivery_id: int, named: Named) -> dict[str, int]:
+    """Returns the ids of links by their address; new ones get the next numbers, known ones their names."""
+    known = {one.url: one for one in session.scalars(select(Link).where(col(Link.delivery_id) == delivery_id))}
+    for url, one in named.items():
+        if url not in known:
+            known[url] = Link(delivery_id=delivery_id, number=len(known) + 1, url=url)
+            session.add(known[url])
+        known[url].label, known[url].category = one.label, one.category
+    session.flush()
+    return {url: link.id for url, link in known.items()}

@@ -1,4 +1,4 @@
-"""The delivery log: planned, armed, settled."""
+"""The delivery log: what is planned, under way, sent, refused or unknown."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -13,9 +13,9 @@ from campaign.db.json_rows import as_ids, as_rows, ids_given, is_on_postgresql, 
 from campaign.deliveries.draft import RenderedPart
 from models import MAIN, NO_VISITOR, OVER, Delivery, DeliveryState, Message, MessageState, UploadedFile
 
-#: A file that X forgets so soon is uploaded again.
+#: A file that X deletes so soon is uploaded again.
 _STILL_GOOD = timedelta(minutes=10)
-_UNSETTLED = (MessageState.SENDING, MessageState.UNCERTAIN)
+_UNKNOWN = (MessageState.SENDING, MessageState.UNCERTAIN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +29,18 @@ class Outcome:
     reason: str = ""
     reason_code: str = ""
     is_tried: bool = True
-    """False when X surely heard nothing of it: it uses up no limit."""
+    """False when the request surely did not reach X: it uses up no limit."""
 
 
 def plan(session: Session, delivery: Delivery, parts: Iterable[RenderedPart], proof_number: int = MAIN) -> None:
-    """Writes a row for everything that goes out; of what is in the log already only what is not out is corrected."""
+    """Writes a row for every part; rows that are in the log already are corrected while they are not out."""
     known = {(one.service_id, one.part): one for one in of_delivery(session, delivery, proof_number)}
     for part in parts:
         message = known.pop((part.service_id, part.part), None)
         if message is None:
-            session.add(_row(delivery, part, proof_number))
+            message = Message(delivery_id=delivery.id, service_id=part.service_id, part=part.part, text=part.text)
+            message.proof_number = proof_number
+            session.add(message)
         elif message.state in {MessageState.PENDING, MessageState.REFUSED}:
             if message.state is MessageState.REFUSED:
                 message.become(MessageState.PENDING)
@@ -47,16 +49,6 @@ def plan(session: Session, delivery: Delivery, parts: Iterable[RenderedPart], pr
         if left_over.state in {MessageState.PENDING, MessageState.REFUSED}:
             left_over.become(MessageState.CANCELLED)
     session.flush()
-
-
-def _row(delivery: Delivery, part: RenderedPart, proof_number: int) -> Message:
-    return Message(
-        delivery_id=delivery.id,
-        proof_number=proof_number,
-        service_id=part.service_id,
-        part=part.part,
-        text=part.text,
-    )
 
 
 def of_delivery(session: Session, delivery: Delivery, proof_number: int | None = MAIN) -> list[Message]:
@@ -81,8 +73,8 @@ _OF_ACCOUNT = (
 
 def of_account(session: Session, delivery_id: int, service_id: int, proof_number: int = MAIN) -> list[Message]:
     """Returns the log of one account, by part."""
-    given = {"delivery_id": delivery_id, "proof_number": proof_number, "service_id": service_id}
-    return list(session.scalars(_OF_ACCOUNT, given))
+    place = {"delivery_id": delivery_id, "proof_number": proof_number, "service_id": service_id}
+    return list(session.scalars(_OF_ACCOUNT, place))
 
 
 def get(session: Session, message_id: int) -> Message:
@@ -91,7 +83,7 @@ def get(session: Session, message_id: int) -> Message:
 
 
 def arm(session: Session, message: Message, now: datetime) -> None:
-    """Commit, with the caller's transaction, that the call to X is about to be made."""
+    """Records, to be committed by the caller before it, that the call to X is about to be made."""
     message.become(MessageState.SENDING)
     message.armed_at, message.settled_at = now, None
     message.first_armed_at = message.first_armed_at or now
@@ -110,7 +102,7 @@ def record_outcome(
     reason: str = "",
     reason_code: str = "",
 ) -> None:
-    """Records what came of one message that is held."""
+    """Records the outcome of one message that the caller has locked."""
     message.become(state)
     message.x_id, message.settled_at = x_id, now
     message.reason, message.reason_code = reason, reason_code
@@ -118,62 +110,55 @@ def record_outcome(
 
 
 def record_outcomes(session: Session, outcomes: Sequence[Outcome], now: datetime) -> list[tuple[MessageState, Outcome]]:
-    """Records what came of attempts; returns the state before and the outcome of those that were written.
+    """Records the outcomes of attempts; returns the state before and the outcome of those that were written.
 
-    An attempt that is settled already is left alone: a newer one may be under way. What did not go out of a delivery
+    An attempt with a known outcome is left alone: a newer one may be under way. What did not go out of a delivery
     that is over never does.
     """
     if not outcomes:
         return []
-    wanted = {each.message_id: each for each in outcomes}
-    held = session.execute(_held(on_postgresql=is_on_postgresql(session)), as_ids(list(wanted)))
-    written = [
-        (before, _closed(wanted[message_id], delivery_state))
-        for message_id, before, armed_at, delivery_state in held
-        if armed_at == wanted[message_id].armed_at
-    ]
-    _write(session, [outcome for _, outcome in written], now)
+    by_id, on_postgresql = {one.message_id: one for one in outcomes}, is_on_postgresql(session)
+    locked = session.execute(_locked_unknown(on_postgresql=on_postgresql), as_ids(list(by_id)))
+    written = list[tuple[MessageState, Outcome]]()
+    for message_id, before, armed_at, delivery_state in locked:
+        outcome = by_id[message_id]
+        if armed_at == outcome.armed_at:
+            if outcome.state is MessageState.PENDING and delivery_state in OVER:
+                outcome = replace(outcome, state=MessageState.CANCELLED, reason="The delivery is over.")
+            written.append((before, outcome))
+    if written:
+        rows = [
+            [one.message_id, one.state, one.x_id, one.reason, one.reason_code, int(one.is_tried)] for _, one in written
+        ]
+        session.connection().execute(_recording(on_postgresql=on_postgresql), as_rows(rows) | {"now": now})
     return written
 
 
 @lru_cache
-def _held(*, on_postgresql: bool) -> Select[tuple[int, MessageState, datetime | None, DeliveryState]]:
-    given = ids_given(on_postgresql=on_postgresql)
+def _locked_unknown(*, on_postgresql: bool) -> Select[tuple[int, MessageState, datetime | None, DeliveryState]]:
+    asked = ids_given(on_postgresql=on_postgresql)
     return (
         sa_select(col(Message.id), col(Message.state), col(Message.armed_at), col(Delivery.state))
-        .join(given, given.c.id == col(Message.id))
+        .join(asked, asked.c.id == col(Message.id))
         .join(Delivery, col(Delivery.id) == col(Message.delivery_id))
-        .where(col(Message.state).in_(_UNSETTLED))
+        .where(col(Message.state).in_(_UNKNOWN))
         .order_by(col(Message.id))
         # The delivery too: stopping it cancels what is pending either before or after this, never between.
         .with_for_update(of=[Message, Delivery])
     )
 
 
-def _closed(outcome: Outcome, delivery: DeliveryState) -> Outcome:
-    if outcome.state is MessageState.PENDING and delivery in OVER:
-        return replace(outcome, state=MessageState.CANCELLED, reason="The delivery is over.")
-    return outcome
-
-
-def _write(session: Session, outcomes: Sequence[Outcome], now: datetime) -> None:
-    rows = [[one.message_id, one.state, one.x_id, one.reason, one.reason_code, int(one.is_tried)] for one in outcomes]
-    if rows:
-        statement = _writing(on_postgresql=is_on_postgresql(session))
-        session.connection().execute(statement, as_rows(rows) | {"now": now})
-
-
 @lru_cache
-def _writing(*, on_postgresql: bool) -> Update:
+def _recording(*, on_postgresql: bool) -> Update:
     names = ["id", "state", "x_id", "reason", "reason_code", "is_tried"]
-    given = rows_of(names, on_postgresql=on_postgresql)
-    is_tried = given.c.is_tried == "1"
-    values = {name: given.c[name] for name in names[1:-1]} | {
+    rows = rows_of(names, on_postgresql=on_postgresql)
+    is_tried = rows.c.is_tried == "1"
+    values = {name: rows.c[name] for name in names[1:-1]} | {
         "armed_at": case((is_tried, col(Message.armed_at)), else_=null()),
         "attempts": col(Message.attempts) - case((is_tried, 0), else_=1),
         "settled_at": bindparam("now"),
     }
-    return update(Message).values(values).where(col(Message.id) == given.c.id)
+    return update(Message).values(values).where(col(Message.id) == rows.c.id)
 
 
 _OWNED = select(Message.x_id).where(col(Message.x_id).in_(bindparam("x_ids", expanding=True)))
@@ -185,39 +170,39 @@ def owned_ids(session: Session, x_ids: Sequence[str]) -> set[str]:
 
 
 def cancel_pending(session: Session, delivery: Delivery, now: datetime, reason: str = "") -> int:
-    """Cancels what is not out, of a post also what X refused; unknown outcomes are still looked up.
+    """Cancels the messages that are not out, of a post also refused parts; unknown outcomes are still looked up.
 
     Returns how many were pending.
     """
-    given = {"state": MessageState.CANCELLED, "settled_at": now}
-    of_it = update(Message).where(col(Message.delivery_id) == delivery.id)
-    pending = of_it.where(col(Message.state) == MessageState.PENDING).values(**given, reason=reason)
-    refused = of_it.where(col(Message.state) == MessageState.REFUSED, col(Message.visitor_id) == NO_VISITOR)
-    session.execute(refused.values(**given))
+    cancelled = {"state": MessageState.CANCELLED, "settled_at": now}
+    own = update(Message).where(col(Message.delivery_id) == delivery.id)
+    pending = own.where(col(Message.state) == MessageState.PENDING).values(**cancelled, reason=reason)
+    refused = own.where(col(Message.state) == MessageState.REFUSED, col(Message.visitor_id) == NO_VISITOR)
+    session.execute(refused.values(**cancelled))
     return int(session.connection().execute(pending).rowcount)
 
 
 def left_behind(session: Session) -> list[Message]:
-    """Returns what may or may not be out of posts that do not go on, and of their proofs, the oldest first."""
-    unsettled = select(Message).join(Delivery, col(Delivery.id) == col(Message.delivery_id))
+    """Returns the parts with an unknown outcome of posts that do not go on, and of their proofs, the oldest first."""
+    unknown = select(Message).join(Delivery, col(Delivery.id) == col(Message.delivery_id))
     goes_on = (col(Delivery.state) == DeliveryState.IN_PROGRESS) & (col(Message.proof_number) == MAIN)
-    wanted = unsettled.where(col(Message.state).in_(_UNSETTLED), ~goes_on, col(Message.visitor_id) == NO_VISITOR)
-    return list(session.exec(wanted.order_by(col(Message.id))))
+    left = unknown.where(col(Message.state).in_(_UNKNOWN), ~goes_on, col(Message.visitor_id) == NO_VISITOR)
+    return list(session.exec(left.order_by(col(Message.id))))
 
 
 def uploaded(session: Session, service_id: int, sha256: str, category: str, alt_text: str, now: datetime) -> str | None:
-    """X's id of a file that was uploaded for this account and is kept for long enough still."""
+    """Returns X's id of a file that was uploaded for this account and that X stores for long enough still."""
     known = session.get(UploadedFile, (service_id, sha256, category, alt_text))
     return known.media_id if known and known.expires_at > now + _STILL_GOOD else None
 
 
 def save_upload(session: Session, upload: UploadedFile) -> None:
-    """Keeps X's id of an uploaded file."""
+    """Saves X's id of an uploaded file."""
     session.merge(upload)
 
 
 def delete_uploads(session: Session, service_id: int, sha256s: Iterable[str]) -> None:
-    """Forgets X's ids of files that X says it does not know."""
+    """Deletes X's ids of files that X no longer knows."""
     known = select(UploadedFile).where(
         col(UploadedFile.service_id) == service_id, col(UploadedFile.sha256).in_(list(sha256s))
     )

@@ -1,11 +1,11 @@
-"""Files of a delivery: read, looked at, and copied so that what was looked at is what goes out."""
+"""Files of a delivery: read, checked, and copied so that exactly what was checked goes out."""
 
 import errno
 import os
 import re
 import stat
 from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from campaign.deliveries.fetch import Fetcher
 
 KEPT_FOR = timedelta(days=7)
-"""How long a copy that nothing needs is kept after it was last loaded."""
+"""How long a copy that no delivery needs stays after it was last loaded."""
 
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True, slots=True)
-class Copy:
+class _Copy:
     """A file in the home, named by the SHA-256 of its bytes; `size` in bytes."""
 
     path: Path
@@ -40,53 +40,43 @@ class Copy:
     type: FileType
 
 
-def keep(arriving: Arriving) -> Copy:
-    """Copies a file into the home and checks it; raises Unusable, and then nothing of it is left."""
-    try:
-        return _keep(arriving, _folder())
-    except OSError as error:
-        why = "no room is left" if error.errno in _NO_ROOM else "nothing can be written"
-        raise Unusable("file_not_kept", f"cannot be copied, because {why} in {_path()}: make that possible.") from None
-
-
 def delete_unused(keep: Collection[str], now: datetime | None = None) -> int:
-    """Deletes the copies whose SHA-256 is not to be kept and that were last loaded a week ago; how many those were."""
-    before = ((now or datetime.now(UTC)) - KEPT_FOR).timestamp()
-    old = [file for file in _path().glob("*") if file.stem not in keep and _changed_at(file) < before]
-    for file in old:
-        file.unlink(missing_ok=True)
-    return len(old)
-
-
-def _path() -> Path:
-    return load_settings().home / "media"
+    """Deletes the copies not in `keep` (their SHA-256) that were last loaded a week ago; returns how many."""
+    before, deleted = ((now or datetime.now(UTC)) - KEPT_FOR).timestamp(), 0
+    for file in _folder().glob("*"):
+        with suppress(FileNotFoundError):  # another process deleted it just now
+            if file.stem not in keep and file.stat().st_mtime < before:
+                file.unlink()
+                deleted += 1
+    return deleted
 
 
 def _folder() -> Path:
-    _path().mkdir(mode=0o700, parents=True, exist_ok=True)
-    return _path()
+    return load_settings().home / "media"
 
 
-def _changed_at(file: Path) -> float:
+def _save(arriving: Arriving) -> _Copy:
+    """Copies a file into the home and checks it; raises Unusable, and then nothing of it is left."""
+    folder = _folder()
     try:
-        return file.stat().st_mtime
-    except FileNotFoundError:
-        # Another process deleted it just now.
-        return float("inf")
-
-
-def _keep(arriving: Arriving, folder: Path) -> Copy:
-    # Only the owner may read a temporary file, and the copy that it becomes.
-    with NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as content:
-        unfinished = Path(content.name)
-        try:
-            digest, size = _write(arriving, content)
-            found = type_of(unfinished)
-            copy = Copy(folder / (digest + found.extension), digest, size, found)
-            _settle(unfinished, copy)
-        finally:
-            unfinished.unlink(missing_ok=True)
-    return copy
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # Only the owner may read a temporary file, and the copy that it becomes.
+        with NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as content:
+            unfinished = Path(content.name)
+            try:
+                digest, size = _write(arriving, content)
+                found = type_of(unfinished)
+                path = folder / (digest + found.extension)
+                if path.exists() and path.stat().st_size == size:
+                    os.utime(path)  # its week begins again
+                else:
+                    unfinished.replace(path)
+            finally:
+                unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        why = "no room is left" if error.errno in _NO_ROOM else "nothing can be written"
+        raise Unusable("file_not_kept", f"cannot be copied, because {why} in {folder}: make that possible.") from None
+    return _Copy(path, digest, size, found)
 
 
 def _write(arriving: Arriving, content: IO[bytes]) -> tuple[str, int]:
@@ -106,17 +96,6 @@ def _write(arriving: Arriving, content: IO[bytes]) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def _settle(unfinished: Path, copy: Copy) -> None:
-    """Gives the file its name, or renews the date of the copy that is there already."""
-    try:
-        if copy.path.stat().st_size == copy.size:
-            os.utime(copy.path)
-            return
-    except FileNotFoundError:
-        pass
-    unfinished.replace(copy.path)
-
-
 __all__ = ["delete_unused", "load", "load_all", "thumbnail"]
 
 _CHUNK_BYTES = 1 << 20
@@ -126,7 +105,7 @@ _JPEG_QUALITY = 80
 
 
 def load_all(items: Iterable[MediaItem], fetcher: "Fetcher | None" = None) -> dict[str, LoadedFile | FileProblem]:
-    """Returns what each source holds, read once; the alternative text is that of its first item."""
+    """Reads each source once; the alternative text is that of its first item."""
     found = dict[str, LoadedFile | FileProblem]()
     for item in items:
         fetcher = fetcher or _fetcher_of(item)
@@ -136,12 +115,12 @@ def load_all(items: Iterable[MediaItem], fetcher: "Fetcher | None" = None) -> di
 
 
 def load(item: MediaItem, fetcher: "Fetcher | None" = None) -> LoadedFile | FileProblem:
-    """Copies a file into the home and returns what it is; a path is absolute, relative, or has a ~."""
+    """Copies a file into the home and describes it; a path is absolute, relative, or has a ~."""
     is_address = _ADDRESS.match(item.source)
     fetcher = fetcher or _fetcher_of(item)
     try:
         with fetcher.open(item.source) if fetcher and is_address else _opened(item.source) as arriving:
-            copy = keep(arriving)
+            copy = _save(arriving)
     except Unusable as problem:
         return FileProblem(item.source, problem.code, f"{_shown(item.source)} {problem}")
     return LoadedFile(
@@ -158,7 +137,7 @@ def load(item: MediaItem, fetcher: "Fetcher | None" = None) -> LoadedFile | File
 
 
 def _fetcher_of(item: MediaItem) -> "Fetcher | None":
-    """Makes what fetches an address; None for a path."""
+    """Returns the fetcher of an address; None for a path."""
     if not _ADDRESS.match(item.source):
         return None
     from campaign.deliveries.fetch import Fetcher
@@ -195,17 +174,11 @@ def _small_jpeg(image: "Image", size: tuple[int, int]) -> bytes:
 
 @contextmanager
 def _opened(source: str) -> Iterator[Arriving]:
-    with _file_at(source) as content:
-        status = os.fstat(content.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise Unusable("file_unreadable", "is no file but a device or a pipe: take a file.")
-        yield Arriving(status.st_size, _chunks(content))
-
-
-def _file_at(source: str) -> BinaryIO:
     try:
-        # Path.open knows no opener.
-        return open(Path(source).expanduser(), "rb", opener=_without_waiting)
+        # Without O_NONBLOCK a pipe would wait for a writer.
+        opened = open(  # noqa: SIM115 - only errors of opening are caught here
+            Path(source).expanduser(), "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)
+        )
     except (FileNotFoundError, NotADirectoryError, ValueError, RuntimeError):
         # Scheduled work runs in folders of its own, where a relative path means another file.
         raise Unusable("file_missing", "is not there: write its whole path on the machine of the worker.") from None
@@ -213,11 +186,11 @@ def _file_at(source: str) -> BinaryIO:
         raise Unusable("file_unreadable", "is a folder: name a file in it.") from None
     except OSError:
         raise Unusable("file_unreadable", "cannot be read: allow the user of the worker to read it.") from None
-
-
-def _without_waiting(path: str, flags: int) -> int:
-    # A pipe would keep us waiting for a writer.
-    return os.open(path, flags | os.O_NONBLOCK)
+    with opened as content:
+        status = os.fstat(content.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise Unusable("file_unreadable", "is no file but a device or a pipe: take a file.")
+        yield Arriving(status.st_size, _chunks(content))
 
 
 def _chunks(content: BinaryIO) -> Iterator[bytes]:
@@ -229,18 +202,16 @@ def _chunks(content: BinaryIO) -> Iterator[bytes]:
 
 
 def _shown(source: str) -> str:
-    """Returns the source as a person knows it: on one line, short, and without what may be a key."""
-    text = _without_keys(source) if _ADDRESS.match(source) else source
+    """Returns a source on one line, short, and without the parts of an address that may be a key."""
+    text = source
+    if _ADDRESS.match(source):
+        import httpx
+
+        try:
+            url = httpx.URL(source.strip())
+            text = f"{url.scheme}://{url.netloc.decode('ascii')}{url.path}"
+        except (httpx.InvalidURL, ValueError):
+            text = "The address"
     text = "".join(letter if letter.isprintable() else "?" for letter in text) or "The empty name"
     cut = _SHOWN_CHARACTERS // 2
     return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:cut]}…{text[-cut:]}"
-
-
-def _without_keys(source: str) -> str:
-    import httpx
-
-    try:
-        url = httpx.URL(source.strip())
-    except (httpx.InvalidURL, ValueError):
-        return "What was given"
-    return f"{url.scheme}://{url.netloc.decode('ascii')}{url.path}"

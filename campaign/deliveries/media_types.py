@@ -1,4 +1,4 @@
-"""What a file is by its bytes, and whether X takes it.
+"""The type of a file by its bytes, and whether X takes it.
 
 Sizes: docs.x.com/x-api/media (5, 15 and 512 MB); that a MB is 1,048,576 bytes and a side has at most 8,192 pixels is
 what X answers with error 324 ("Image file size must be <= 5242880 bytes", "Image dimensions must be ... <= 8192x8192").
@@ -22,10 +22,10 @@ LONGEST_SIDE = 8_192
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
 """The only decoders of Pillow that ever see a file."""
 SIGN_BYTES = 12
-"""How many bytes at the beginning tell the type."""
+"""How many bytes at the beginning are enough for the type."""
 
 _BRAND_BYTES = 256
-_WORDS = {MediaKind.IMAGE: "an image", MediaKind.GIF: "a GIF", MediaKind.VIDEO: "a video"}
+_LABELS = {MediaKind.IMAGE: "an image", MediaKind.GIF: "a GIF", MediaKind.VIDEO: "a video"}
 # ISO/IEC 14496-12 keeps more than MP4 in boxes; a picture or a sound names itself first, QuickTime names no MP4 brand.
 _NOT_A_VIDEO = re.compile(rb"hei|hev|mif1|msf1|avi|M4[AB] |qt  ")
 _MP4_BRAND = re.compile(rb"iso[m2-9]|mp4[12]|avc1|M4V[ HP]|MSNV|dash")
@@ -48,7 +48,7 @@ class Arriving(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FileType:
-    """What X is told of a file, the end of its name, and its pixels (0 for a video)."""
+    """The type of a file for X, the end of its name, and its pixels (0 for a video)."""
 
     media_type: str
     extension: str
@@ -71,16 +71,16 @@ _SIGNS = (
 
 
 def check_size(beginning: bytes, size: int) -> None:
-    """Raise Unusable when `size` bytes are more than X takes of what begins like this; a short beginning may be all."""
+    """Raises Unusable when `size` bytes are too many for a file that begins like this; a short beginning may be all."""
     is_known = len(beginning) >= SIGN_BYTES
     kind = _begins_like(beginning).kind if is_known else MediaKind.VIDEO
     if size > MOST_BYTES[kind]:
-        limit = f"{_WORDS[kind]} may have at most {MOST_BYTES[kind]:,} ({MOST_BYTES[kind] // MEGABYTE} MB)"
+        limit = f"{_LABELS[kind]} may have at most {MOST_BYTES[kind]:,} ({MOST_BYTES[kind] // MEGABYTE} MB)"
         raise Unusable("file_too_large", f"has {size:,} bytes or more, and {limit}: make it smaller.")
 
 
 def type_of(file: Path) -> FileType:
-    """Look into the file, whatever its name; raises Unusable when X would not take it or it is broken."""
+    """Returns the type of a file, whatever its name; raises Unusable when X would not take it or it is broken."""
     with file.open("rb") as content:
         beginning = content.read(_BRAND_BYTES)
     found = _begins_like(beginning)
@@ -94,7 +94,7 @@ def _begins_like(beginning: bytes) -> FileType:
     for sign, file_type in _SIGNS:
         if sign.match(beginning):
             return file_type
-    raise Unusable("file_wrong_type", "is none of PNG, JPEG, WEBP, GIF and MP4: convert it to one of these.")
+    raise Unusable("file_wrong_type", "is not a PNG, JPEG, WEBP, GIF or MP4: convert it to one of these.")
 
 
 def _video(beginning: bytes) -> FileType:
@@ -102,7 +102,7 @@ def _video(beginning: bytes) -> FileType:
     box = beginning[8 : max(SIGN_BYTES, int.from_bytes(beginning[:4], "big"))]
     brands = [box[at : at + 4] for at in range(0, len(box), 4)]
     if _NOT_A_VIDEO.match(box) or not any(_MP4_BRAND.fullmatch(brand) for brand in brands):
-        raise Unusable("file_wrong_type", "is a relative of MP4 and no MP4 video: save it as PNG, JPEG or MP4.")
+        raise Unusable("file_wrong_type", "is a relative of MP4 but not an MP4 video: save it as PNG, JPEG or MP4.")
     return _MP4
 
 

@@ -1,4 +1,4 @@
-"""Sending from one service: what posts and direct messages have in common."""
+"""Sending from one service, posts and direct messages alike."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ from models import MAIN, Delivery, DeliveryState, Service, UploadedFile
 
 @dataclass(frozen=True)
 class Sender:
-    """A service that sends, whatever it sends; `settle_after` is how long X may take to show what it did."""
+    """A service that sends; `settle_after` is how long X may take to show what it did."""
 
     gateway: Gateway
     service: Service
@@ -48,7 +48,7 @@ class Sender:
 
 
 def why_halted(session: Session, delivery: Delivery, version: str, proof_number: int, now: datetime) -> str | None:
-    """Returns why a delivery may go out no more, asked when it is armed; of a proof only a change of it counts."""
+    """Returns why a delivery may no longer go out, or None; for a proof only a change counts."""
     if deliveries.version_of(session, delivery) != version:
         return f"{delivery.name} changed after its confirmation."
     if proof_number != MAIN:
@@ -63,7 +63,7 @@ def why_halted(session: Session, delivery: Delivery, version: str, proof_number:
 def media_id_of(
     sender: Sender, file: LoadedFile, on_progress: OnUpload = lambda _done, _all: None, *, for_messages: bool = False
 ) -> str | Progress:
-    """Returns X's id of a file, which is uploaded unless X still keeps it.
+    """Returns X's id of a file, which is uploaded unless X still stores it.
 
     Raises XError when the call fails: Refused when X does not take the file. What the call cost is booked.
     """

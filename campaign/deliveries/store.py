@@ -1,4 +1,4 @@
-"""Deliveries and their drafts: made, found, changed, and moved from state to state."""
+"""Deliveries and their drafts: created, found, changed, and moved from state to state."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -20,13 +20,13 @@ _TARGET_IDS = (
 
 
 def targets_of(session: Session, delivery: Delivery) -> list[Service]:
-    """Returns the services a delivery goes to, in the order of their making."""
+    """Returns the services a delivery goes to, in the order of their creation."""
     chosen = select(Service).join(DeliveryTarget, col(DeliveryTarget.service_id) == col(Service.id))
     return list(session.exec(chosen.where(col(DeliveryTarget.delivery_id) == delivery.id).order_by(col(Service.id))))
 
 
 def version_of(session: Session, delivery: Delivery) -> str:
-    """Returns the version of all that goes out: another text as soon as any of it is changed, in any way."""
+    """Returns the version of all that goes out: a digest that changes with any of it."""
     targets = list(session.scalars(_TARGET_IDS, {"delivery_id": delivery.id}))
     parts = (
         delivery.content,
@@ -42,7 +42,7 @@ def version_of(session: Session, delivery: Delivery) -> str:
 
 
 def is_expired(delivery: Delivery, now: datetime) -> bool:
-    """Returns whether the time in which a delivery may go out is over."""
+    """Returns whether the validity of a delivery is over."""
     begins = delivery.contact_date or delivery.confirmed_at
     return begins is not None and now > begins + timedelta(days=delivery.validity_days)
 
@@ -61,7 +61,7 @@ def named(session: Session, name: str) -> Delivery:
 
 
 def composed_by(session: Session, flow_run_id: str) -> Delivery | None:
-    """Returns the delivery that a run made, when it is started again after a question or a crash."""
+    """Returns the delivery that a run created, when it is started again after a question or a crash."""
     return session.scalar(select(Delivery).where(col(Delivery.flow_run_id) == flow_run_id))
 
 
@@ -88,19 +88,19 @@ def listed(
     limit: int = 50,
 ) -> list[Delivery]:
     """Returns the newest deliveries that fit."""
-    wanted: list[ColumnElement[bool]] = []
+    conditions: list[ColumnElement[bool]] = []
     if state is not None:
-        wanted.append(col(Delivery.state) == state)
+        conditions.append(col(Delivery.state) == state)
     if kind is not None:
-        wanted.append(col(Delivery.kind) == kind)
+        conditions.append(col(Delivery.kind) == kind)
     if since is not None:
-        wanted.append(col(Delivery.created_at) >= since)
+        conditions.append(col(Delivery.created_at) >= since)
     if service_id is not None:
-        aimed = exists().where(
+        is_target = exists().where(
             col(DeliveryTarget.delivery_id) == col(Delivery.id), col(DeliveryTarget.service_id) == service_id
         )
-        wanted.append(aimed)
-    return list(session.exec(select(Delivery).where(*wanted).order_by(col(Delivery.id).desc()).limit(limit)))
+        conditions.append(is_target)
+    return list(session.exec(select(Delivery).where(*conditions).order_by(col(Delivery.id).desc()).limit(limit)))
 
 
 def note(session: Session, delivery: Delivery, action: str, actor: str, now: datetime, detail: str = "") -> None:
@@ -129,7 +129,7 @@ def move(
 
 
 def void(session: Session, delivery: Delivery, reason: str, actor: str, now: datetime) -> None:
-    """Takes a delivery back to editing: its analysis and its confirmation no longer count."""
+    """Returns a delivery to editing: its analysis and its confirmation no longer count."""
     delivery.analysed_fingerprint = delivery.confirmed_fingerprint = None
     delivery.asked_at = None
     if delivery.state is not DeliveryState.BEING_EDITED:
@@ -154,11 +154,11 @@ def create(
     template: str | None = None,
     flow_run_id: str | None = None,
 ) -> Delivery:
-    """Makes a delivery that is being edited."""
+    """Creates a delivery that is being edited."""
     delivery = Delivery(name=name, template=template, flow_run_id=flow_run_id, created_at=now, **_columns(draft, proof))
     session.add(delivery)
     session.flush()
-    _aim_at(session, delivery, services)
+    _set_targets(session, delivery, services)
     note(session, delivery, "created", actor, now)
     return delivery
 
@@ -173,7 +173,7 @@ def change(
     actor: str,
     now: datetime,
 ) -> None:
-    """Changes what a delivery says; its analysis and its confirmation are void. Raises NotPossible once it goes out."""
+    """Changes a delivery; its analysis and its confirmation are void. Raises NotPossible once it goes out."""
     if delivery.state not in EDITABLE:
         raise NotPossible(f"{delivery.name} is {delivery.state} and cannot be changed any more.")
     changed = []
@@ -183,7 +183,7 @@ def change(
             setattr(delivery, column, value)
     if {one.id for one in targets_of(session, delivery)} != {one.id for one in services}:
         changed.append("services")
-        _aim_at(session, delivery, services)
+        _set_targets(session, delivery, services)
     note(session, delivery, "changed", actor, now, f"Changed: {', '.join(changed) or 'nothing'}.")
     void(session, delivery, "It was changed.", actor, now)
 
@@ -227,7 +227,7 @@ def _columns(draft: Draft, proof: Service | None) -> dict[str, Any]:
     }
 
 
-def _aim_at(session: Session, delivery: Delivery, services: Sequence[Service]) -> None:
+def _set_targets(session: Session, delivery: Delivery, services: Sequence[Service]) -> None:
     session.execute(delete(DeliveryTarget).where(col(DeliveryTarget.delivery_id) == delivery.id))
     session.add_all(DeliveryTarget(delivery_id=delivery.id, service_id=service.id) for service in services)
     session.flush()

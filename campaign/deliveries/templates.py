@@ -1,8 +1,8 @@
-"""Templates: the built-in ones, which are part of this code, and those that people saved."""
+"""Templates: the built-in ones, which are part of this code, and saved ones."""
 
 import re
 
-from sqlalchemy import delete as delete_rows
+from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
@@ -12,20 +12,20 @@ from campaign.deliveries.draft import Content, Draft
 from campaign.errors import NotPossible, WrongUsage
 from models import DeliveryKind, DeliveryTemplate
 
-#: What a delivery starts from when nobody names a template.
+#: The templates of a new delivery when none is named.
 DEFAULTS = {DeliveryKind.POST: "twitter", DeliveryKind.DM: "twitterDM"}
 _BUILT_IN = {"twitter": ("Tweet", DeliveryKind.POST), "twitterDM": ("Tweet (Direct Message)", DeliveryKind.DM)}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,79}")
 
 
 def listed(session: Session) -> list[DeliveryTemplate]:
-    """The built-in templates, then the saved ones by name."""
+    """Returns the built-in templates, then the saved ones by name."""
     saved = session.exec(select(DeliveryTemplate).order_by(col(DeliveryTemplate.name)))
     return [*map(_built_in, _BUILT_IN), *saved]
 
 
 def named(session: Session, name: str) -> DeliveryTemplate:
-    """Find a template; raises WrongUsage in one sentence when there is none."""
+    """Finds a template; raises WrongUsage in one sentence when there is none."""
     found = _built_in(name) if name in _BUILT_IN else session.get(DeliveryTemplate, name)
     if found is None:
         raise WrongUsage(f"There is no template {name!r}; `campaign template list` shows them.")
@@ -33,22 +33,27 @@ def named(session: Session, name: str) -> DeliveryTemplate:
 
 
 def draft_of(template: DeliveryTemplate) -> Draft:
-    """What a new delivery starts from."""
+    """Returns the settings of a template."""
     return Draft.model_validate_json(template.settings)
 
 
 def save(
     session: Session, name: str, label: str, draft: Draft, *, with_content: bool, may_replace: bool = True
 ) -> DeliveryTemplate:
-    """Keep a delivery's settings under a name; a moment at which it went out is none of them.
+    """Saves a delivery's settings, without its date, under a name.
 
-    Raises WrongUsage when the name cannot be one, NotPossible when it is that of a built-in template, or is taken and
-    may not be replaced.
+    Raises WrongUsage for an invalid name, NotPossible for that of a built-in template, or one that is taken and may
+    not be replaced.
     """
-    _check_name(name)
+    _check_not_built_in(name)
+    if not _NAME.fullmatch(name):
+        raise WrongUsage(
+            f"{name!r} cannot be the name of a template; take 1 to 80 letters, digits, hyphens and underscores."
+        )
+    taken = NotPossible(f"The template {name} exists; take another name.")
     template = session.get(DeliveryTemplate, name)
     if template and not may_replace:
-        raise _taken(name)
+        raise taken
     template = template or DeliveryTemplate(name=name, label=label, kind=draft.kind, settings="")
     template.label, template.kind = label, draft.kind
     template.settings = _settings(draft, with_content=with_content)
@@ -56,26 +61,12 @@ def save(
     try:
         session.flush()
     except IntegrityError:
-        raise _taken(name) from None
+        raise taken from None
     return template
 
 
-def duplicate(session: Session, name: str, new_name: str, label: str | None) -> DeliveryTemplate:
-    """Save a template, content and all, once more under a name that is not taken."""
-    original = named(session, name)
-    draft = draft_of(original)
-    return save(session, new_name, label or original.label, draft, with_content=True, may_replace=False)
-
-
-def delete(session: Session, name: str) -> None:
-    """Forget a saved template; deliveries that were made from it stay as they are."""
-    named(session, name)
-    _check_not_built_in(name)
-    session.execute(delete_rows(DeliveryTemplate).where(col(DeliveryTemplate.name) == name))
-
-
 def template_for(kind: DeliveryKind | None, name: str | None) -> DeliveryTemplate:
-    """The template that a new delivery starts from; raises WrongUsage when it is one for another kind."""
+    """Returns the template of a new delivery; raises WrongUsage when it is for another kind."""
     with read_session() as session:
         template = named(session, name or DEFAULTS[kind or DeliveryKind.POST])
     if kind not in {None, template.kind}:
@@ -84,7 +75,7 @@ def template_for(kind: DeliveryKind | None, name: str | None) -> DeliveryTemplat
 
 
 def save_template(delivery_name: str, name: str, *, with_content: bool) -> DeliveryTemplate:
-    """Make the settings of a delivery a template, or the new content of one; raises WrongUsage, NotPossible."""
+    """Saves the settings of a delivery as a template, or replaces one; raises WrongUsage, NotPossible."""
     with transaction() as session:
         delivery = deliveries.named(session, delivery_name)
         draft: Draft = deliveries.draft_of(session, delivery)
@@ -92,15 +83,22 @@ def save_template(delivery_name: str, name: str, *, with_content: bool) -> Deliv
 
 
 def duplicate_template(name: str, new_name: str, label: str | None) -> DeliveryTemplate:
-    """Copy a template to a name that is not taken; raises WrongUsage, NotPossible."""
+    """Copies a template to a name that is not taken; raises WrongUsage, NotPossible."""
     with transaction() as session:
-        return duplicate(session, name, new_name, label)
+        original = named(session, name)
+        draft = draft_of(original)
+        return save(session, new_name, label or original.label, draft, with_content=True, may_replace=False)
 
 
 def delete_template(name: str) -> None:
-    """Forget a template; raises WrongUsage when there is none, NotPossible when it is built in."""
+    """Deletes a template; raises WrongUsage when there is none, NotPossible when it is built in.
+
+    Deliveries that were made from it stay as they are.
+    """
     with transaction() as session:
-        delete(session, name)
+        named(session, name)
+        _check_not_built_in(name)
+        session.execute(delete(DeliveryTemplate).where(col(DeliveryTemplate.name) == name))
 
 
 def _built_in(name: str) -> DeliveryTemplate:
@@ -114,18 +112,6 @@ def _settings(draft: Draft, *, with_content: bool) -> str:
     return draft.model_copy(update={"content": content, "contact_date": None}).model_dump_json()
 
 
-def _check_name(name: str) -> None:
-    _check_not_built_in(name)
-    if not _NAME.fullmatch(name):
-        raise WrongUsage(
-            f"{name!r} cannot be the name of a template; take 1 to 80 letters, digits, hyphens and underscores."
-        )
-
-
 def _check_not_built_in(name: str) -> None:
     if name in _BUILT_IN:
         raise NotPossible(f"The template {name} is built in; duplicate it instead: campaign template duplicate {name}")
-
-
-def _taken(name: str) -> NotPossible:
-    return NotPossible(f"The template {name} exists; take another name.")

@@ -145,7 +145,7 @@ def test_what_invites_nobody_is_refused_in_one_sentence(x: SimulatedX) -> None:
     silent = PostInvitationForm(**given, text="Come!")
     refused = contact_acquisition(post=silent, return_state=True)
     assert refused.is_failed()
-    assert "write {{ join_link }} where people shall click" in (refused.message or "")
+    assert "write {{ join_link }} where people should click" in (refused.message or "")
 
     both = contact_acquisition(message=MessageInvitationForm(**given), post=silent, return_state=True)
     assert both.is_failed()

@@ -11,7 +11,7 @@ from sqlmodel import select
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import links, log
 from campaign.deliveries.draft import NamedLink, RenderedPart
-from campaign.deliveries.links import TOKEN_LENGTH, keep, new_token, shorten_messages, shorten_posts
+from campaign.deliveries.links import TOKEN_LENGTH, new_token, save_links, shorten_messages, shorten_posts
 from campaign.settings import load_settings
 from models import Delivery, Link, Message, MessageState, Service, ShortLink
 from tests.databases import Database
@@ -141,7 +141,7 @@ def test_everybody_has_links_of_their_own_and_only_for_what_is_armed_one_is_kept
     ids = [message_to(delivery, acme, person) for person in (1, 2, 3)]
     short = shorten_messages(dict.fromkeys(ids, TEXT), NAMED)
     with transaction() as session:
-        keep(session, delivery, NAMED, short.tokens_of({ids[0], ids[2]}), NOW)
+        save_links(session, delivery, NAMED, short.tokens_of({ids[0], ids[2]}), NOW)
     assert len({tokens_in(text)[0] for text in short.texts.values()}) == 3
     assert Counter(one.message_id for one in short_links()) == {ids[0]: 2, ids[2]: 2}
     assert shorten_messages(short.texts, NAMED).texts == short.texts
