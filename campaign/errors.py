@@ -1,15 +1,15 @@
-"""Everything this project raises on purpose; the message is one sentence that says what to do.
+"""All errors that this project raises on purpose; each message is one sentence that says what to do.
 
 * CampaignError
   x WrongUsage         the command, form or setting is wrong; nothing was done (exit status 2)
-  x NotPossible        the request is understood and refused or failed (exit status 1)
+  x NotPossible        the request was valid, and was refused or failed (exit status 1)
     + AlreadyRunning   another run is doing it now
     + InvalidTransition
   x XError             X's answer, named by what the caller may do next
-    + Unsent           X surely did nothing; try later, at `retry_at` when X told
-    + Refused          X said no for good to this recipient or this content
-    + Uncertain        nobody can know whether X acted; look before trying again
-    + ServiceBlocked   this account can do nothing now; tell the operator, go on with the others
+    + Unsent           X did nothing; try later, at `retry_at` when X gave a time
+    + Refused          X refused this recipient or this content for good
+    + Uncertain        the outcome is unknown; look it up on X before trying again
+    + ServiceBlocked   this account can do nothing now; tell the operator, continue with the others
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from typing import Any
 
 
 class CampaignError(Exception):
-    """Base of all errors raised on purpose; `str()` of it can be shown to a user as it is."""
+    """Base of all errors raised on purpose; `str()` of one can be shown to a user."""
 
     @property
     def sentence(self) -> str:
@@ -31,7 +31,7 @@ class WrongUsage(CampaignError):
 
 
 class NotPossible(CampaignError):
-    """The input is right and the answer is no, or the work failed."""
+    """The input is valid, and the request was refused or failed."""
 
 
 class AlreadyRunning(NotPossible):
@@ -39,7 +39,7 @@ class AlreadyRunning(NotPossible):
 
 
 class InvalidTransition(NotPossible):
-    """A state was asked to become one that its table of futures does not allow."""
+    """The table of states does not allow this transition."""
 
     def __init__(self, what: str, current: str, wanted: str) -> None:
         super().__init__(f"{what} is {current} and cannot become {wanted}.")
@@ -59,7 +59,7 @@ class XError(CampaignError):
 
 
 class Unsent(XError):
-    """X surely did nothing, so trying again is safe."""
+    """X did nothing, so trying again is safe."""
 
     def __init__(
         self, message: str, *, reason: str, retry_at: datetime | None = None, receipts: Sequence[Any] = ()
@@ -69,15 +69,15 @@ class Unsent(XError):
 
 
 class Refused(XError):
-    """X said no for good: this recipient or this content."""
+    """X refused this recipient or this content for good."""
 
 
 class Uncertain(XError):
-    """The request went out and no answer says whether X acted; a read may simply be repeated."""
+    """The request went out and its outcome is unknown; a read may simply be repeated."""
 
 
 class ServiceBlocked(XError):
-    """Nothing works for this account until somebody acts; `remedy` says who does what."""
+    """Nothing works for this account until an operator acts; `remedy` says what to do."""
 
     def __init__(self, message: str, *, reason: str, remedy: str, receipts: Sequence[Any] = ()) -> None:
         super().__init__(message, reason=reason, receipts=receipts)
@@ -90,5 +90,5 @@ class ServiceBlocked(XError):
 
 
 def is_passing(error: object) -> bool:
-    """Whether a call that only reads may succeed in a moment: X was away or answered nonsense, and set no time."""
+    """Returns whether a read may succeed in a moment: X was away or its answer unusable, and it set no time."""
     return isinstance(error, Uncertain) or (isinstance(error, Unsent) and error.retry_at is None)

@@ -30,31 +30,23 @@ def kind_of(name: str) -> Kind:
 def confirm(name: str, actor: str, comment: str = "", *, accept_unconsented: bool = False) -> Delivery:
     """Confirms a delivery as it was analysed; raises NotPossible when it was not, or has changed since.
 
-    People in it who never agreed to be written to have to be accepted as such.
+    Recipients without consent have to be accepted explicitly.
     """
     rendered = kind_of(name).render(name)
     with transaction() as session:
         delivery = deliveries.named(session, name)
-        _check_accepted(delivery, accept_unconsented=accept_unconsented)
+        # Counts the recipients of the analysis who never agreed to be written to.
+        unconsented = approval.saved_analysis(delivery, has_proof=False).unconsented
+        if unconsented and not accept_unconsented and delivery.state is DeliveryState.ANALYSED:
+            raise NotPossible(
+                f"{unconsented:,} recipients of {delivery.name} never agreed to be written to, and X lets apps write"
+                " only to people who wrote first or agreed: accept exactly that (--accept-unconsented), or set the"
+                " service's message policy to consented_only and analyse again."
+            )
         is_same = deliveries.version_of(session, delivery) == rendered.version
         fingerprint = rendered.fingerprint if is_same else ""
         approval.confirm(session, delivery, fingerprint, actor, comment, pendulum.now("UTC"))
-        if unconsented := unconsented_in(delivery):
+        if unconsented:
             detail = f"{unconsented:,} recipients who never agreed were accepted."
             deliveries.note(session, delivery, "accepted", actor, pendulum.now("UTC"), detail)
         return delivery
-
-
-def unconsented_in(delivery: Delivery) -> int:
-    """Counts the recipients of an analysed delivery who never agreed to be written to."""
-    return approval.saved_analysis(delivery, has_proof=False).unconsented
-
-
-def _check_accepted(delivery: Delivery, *, accept_unconsented: bool) -> None:
-    unconsented = unconsented_in(delivery)
-    if unconsented and not accept_unconsented and delivery.state is DeliveryState.ANALYSED:
-        raise NotPossible(
-            f"{unconsented:,} recipients of {delivery.name} never agreed to be written to, and X lets apps write only"
-            " to people who wrote first or agreed: accept exactly that (--accept-unconsented), or set the service's"
-            " message policy to consented_only and analyse again."
-        )

@@ -45,7 +45,7 @@ def run_side_by_side(
 ) -> list[_R]:
     """Runs a step for several services at the same time; returns the results in their order.
 
-    Where that is interrupted, no further one begins, and `stop` asks those under way to end.
+    After an interruption no further one begins, and `stop` asks those under way to end.
     """
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         try:
@@ -57,6 +57,6 @@ def run_side_by_side(
 
 
 def wait_until(moment: datetime) -> None:
-    """Waits in this process."""
+    """Sleeps in this process until a moment."""
     while (seconds := (moment - datetime.now(UTC)).total_seconds()) > 0:
         time.sleep(min(seconds, 60))

@@ -1,4 +1,4 @@
-"""What an operator sets, each as an environment variable `CAMPAIGN_...`."""
+"""The settings of an operator, each an environment variable `CAMPAIGN_...`."""
 
 import json
 import re
@@ -19,7 +19,7 @@ X_API_URL = "https://api.x.com"
 #: The repository: migrations and prefect.yaml live here, beside the packages.
 ROOT = Path(__file__).resolve().parent.parent
 
-#: 32 bytes in URL-safe base64, which is what Fernet takes; importing it to ask would cost every command 10 ms.
+#: 32 bytes in URL-safe base64, as Fernet requires; importing it for the check would cost every command 10 ms.
 _FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
 
 
@@ -35,13 +35,13 @@ def _absolute(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
     except RuntimeError:
-        msg = f"{str(path)!r} is the home of nobody here"
+        msg = f"{str(path)!r} names a user whose home is unknown on this machine"
         raise ValueError(msg) from None
 
 
 def _web_address(url: str) -> str:
     if not url.startswith(("http://", "https://")) or not urlsplit(url).hostname:
-        msg = f"{url!r} is not an address; write it like {X_API_URL}"
+        msg = f"{url!r} is not an http:// or https:// URL; write it like {X_API_URL}"
         raise ValueError(msg)
     return url.rstrip("/")
 
@@ -51,18 +51,18 @@ def _no_or_web_address(url: str) -> str:
 
 
 def _same_file_everywhere(url: str) -> str:
-    # Runs work in folders of their own: a path that is relative here would be another file there.
+    # Runs work in folders of their own: a relative path would be another file there.
     before, scheme, path = url.partition("sqlite:///")
     is_relative = scheme and not before and path and path[0] not in "/:"
     return f"{scheme}{Path(path).absolute()}" if is_relative else url
 
 
 def _read_json(lists: Any) -> Any:
-    # By itself pydantic-settings fails on broken JSON with an error that is none of its own ValidationErrors.
+    # By itself pydantic-settings raises something else than ValidationError for invalid JSON.
     try:
         return json.loads(lists) if isinstance(lists, str) else lists
     except ValueError:
-        msg = 'it is no JSON; write it like {"en": ["stop", "unsubscribe"]}'
+        msg = 'it is not JSON; write it like {"en": ["stop", "unsubscribe"]}'
         raise ValueError(msg) from None
 
 
@@ -103,19 +103,19 @@ class Settings(BaseSettings):
     """Database, Prefect's data and the encryption key live here."""
     database_url: Annotated[str, AfterValidator(_same_file_everywhere)] = ""
     x_api_url: Annotated[str, AfterValidator(_web_address)] = X_API_URL
-    """Where both of X's APIs are; a simulator's address puts it in X's place."""
+    """The address of both of X's APIs, or of a simulator."""
     timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
     """Time zone of the Thursday schedule and of the dates in run names."""
     server_port: int = Field(default=4200, ge=1, le=65535)
     """Port of the Prefect server that `campaign up` starts."""
 
     public_url: Annotated[str, AfterValidator(_no_or_web_address)] = ""
-    """What the world sees of `campaign web`, such as https://social.example.com; empty: no links of our own."""
+    """The public address of `campaign web`, such as https://social.example.com; empty: no links of our own."""
     web_port: int = Field(default=4280, ge=1, le=65535)
     """Port of the pages for the public and of the reports."""
     terms_url: Annotated[str, AfterValidator(_no_or_web_address)] = ""
     privacy_url: Annotated[str, AfterValidator(_no_or_web_address)] = ""
-    """Without both, nobody is asked to share a profile."""
+    """Without both, people are not asked to share a profile."""
     signing_key: SecretStr = SecretStr("")
     """Signs personal links; empty: the file `signing.key` of the home, made when it is first needed."""
     encryption_key: Annotated[SecretStr, AfterValidator(_encryption_keys)] = SecretStr("")
@@ -124,28 +124,28 @@ class Settings(BaseSettings):
     Several with commas between: the first one encrypts, each of them decrypts.
     """
     reports_key: SecretStr = SecretStr("")
-    """What opens the pages of the reports; empty: they stay closed."""
+    """Opens the pages of the reports; empty: they stay closed."""
 
     settle_seconds: int = Field(default=60, ge=0)
-    """How long X may take to show what it did: only after that does its absence prove that it was not done."""
+    """How long X may take to show a post or a message: after that, its absence proves that it was not sent."""
     inbox_seconds: int = Field(default=900, ge=0)
-    """The least time between two readings of a service's message events."""
+    """The least time between two reads of a service's message events."""
     opt_out_words: Annotated[WordLists, Field(validate_default=True)] = {}
-    """By language, the words that end a person's consent: what is named here replaces, see campaign.opt_out_words."""
+    """By language, the words that end a person's consent; a named language replaces the default list."""
 
     def model_post_init(self, _context: Any) -> None:
-        """Fill in what follows from the home."""
+        """Fills in the settings that follow from the home."""
         self.database_url = self.database_url or f"sqlite:///{self.home / 'campaign.db'}"
 
     @property
     def prefect_home(self) -> Path:
-        """Where the Prefect server of this home keeps its database."""
+        """Returns the folder of the database of this home's Prefect server."""
         return self.home / "prefect"
 
 
 @lru_cache
 def load_settings() -> Settings:
-    """Read the settings from the environment, once per process; raises WrongUsage in one sentence."""
+    """Reads the settings from the environment, once per process; raises WrongUsage in one sentence."""
     try:
         return Settings()
     except ValidationError as error:

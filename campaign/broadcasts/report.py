@@ -18,7 +18,7 @@ from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.findings import Analysis
 from campaign.formatting import format_duration, format_time, usd
-from campaign.reporting.charts import chart_of
+from campaign.reporting.charts import over_time
 from campaign.reporting.document import Cell, Document, Section, shortened
 from models import (
     MAIN,
@@ -351,7 +351,7 @@ def document_of(report: BroadcastReport) -> Document:
         Section(bold=report.numbers.in_words()),
         Section(text=f"{report.targeted:,} people were targeted. {costs}"),
         *(Section(text=sentence) for sentence in filter(None, times)),
-        *([Section(chart=chart_of(report.per_hour))] if report.per_hour else []),
+        *([Section(chart=over_time("Messages sent", "Sent", report.per_hour))] if report.per_hour else []),
         *_tables(report),
     )
     return Document(report.label or report.name, lead, blocks)

@@ -74,9 +74,7 @@ def _show(
     if as_json:
         output.print_json(found.as_json())
     elif as_csv:
-        from campaign.reporting import csv_file
-
-        print(csv_file.as_csv(report_of(found)), end="")  # noqa: T201
+        print(report_of(found).as_csv(), end="")  # noqa: T201
     else:
         from campaign.reporting.terminal import print_document
 

@@ -1,4 +1,4 @@
-"""Charts: the figures of one, and its drawing as SVG."""
+"""Charts: their figures, and their drawing as SVG."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Chart:
 
     @property
     def alt_text(self) -> str:
-        """Describes the picture in words: its title, from where to where, and the peak."""
+        """Describes the picture: its title, its first and last label, and the peak."""
         figures = [figure for _, series in self.series for figure in series if figure is not None]
         if not figures:
             return f"{self.title}: nothing yet"
@@ -38,7 +38,7 @@ class Chart:
 _MOST_LABELS = 12
 _FEW = 10
 """Up to this count, every whole number has a line of its own, and no half has one."""
-# Nothing moves: a picture is looked at when it is half-way else.
+# Nothing moves: a picture might be captured half-way.
 _LINES = "* { transition: none !important; } .line-graph .series .line { stroke-width: 3px !important; }"
 _STYLE: dict[str, Any] = {
     "background": "white",
@@ -91,7 +91,7 @@ def drawn(chart: Chart, size: Size = WIDE, *, follows_page: bool = False) -> byt
     from pygal.style import Style
 
     kind: Callable[..., Any] = Line if chart.is_line else Bar
-    # Of how many labels one is shown, so that they do not run into each other.
+    # How many labels are shown, so that they do not overlap.
     most = min(_MOST_LABELS, max(1, size.across // max(map(len, chart.labels), default=1)))
     figures = [figure for _, series in chart.series for figure in series if figure is not None]
     is_few = figures and max(figures) <= _FEW and chart.measure is not Measure.RATE
@@ -139,19 +139,14 @@ MOST_HOURS = 96
 """A longer time is shown by the day."""
 
 
-def chart_of(per_hour: Sequence[tuple[datetime, int]]) -> Chart:
-    """Makes the chart of the messages sent in each hour, or on each day of a long broadcast; one hour at least."""
-    return over_time("Messages sent", "Sent", per_hour)
-
-
 def over_time(what: str, name: str, per_hour: Sequence[tuple[datetime, int]]) -> Chart:
     """Makes a chart of the number in each hour, or on each day where there are many; one hour at least."""
     unit, bars = bars_of(per_hour)
-    words, form = ("day", "%m-%d") if unit == _DAY else ("hour", "%m-%d %H:%M")
+    length, form = ("day", "%m-%d") if unit == _DAY else ("hour", "%m-%d %H:%M")
     if unit == _HOUR and bars[0][0].date() == bars[-1][0].date():
         form = "%H:%M"
     labels = tuple(f"{begins:{form}}" for begins, _ in bars)
-    return Chart(f"{what} in each {words} (UTC)", labels, ((name, tuple(count for _, count in bars)),))
+    return Chart(f"{what} in each {length} (UTC)", labels, ((name, tuple(count for _, count in bars)),))
 
 
 def bars_of(per_hour: Sequence[tuple[datetime, int]]) -> tuple[timedelta, list[tuple[datetime, int]]]:

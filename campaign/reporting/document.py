@@ -1,16 +1,18 @@
-"""The document: what every report and preview is before it is written as Markdown, a page, a table or a file."""
+"""The document: every report and preview, before it is written as Markdown, a page, a table or a file."""
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
+from io import StringIO
 from typing import NamedTuple
 
 from campaign.formatting import format_time, usd
 from campaign.reporting.charts import Chart
 
-#: What a spreadsheet would take for the beginning of a formula.
+#: Characters that begin a formula in a spreadsheet.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _MOST_ROWS = 10
 
@@ -47,7 +49,7 @@ def shown(cell: Cell) -> str:
 
 
 def plain(cell: Cell) -> str:
-    """Formats a figure for spreadsheets, with nothing in it that would be taken for a formula."""
+    """Formats a figure for spreadsheets, so that it is not taken for a formula."""
     match cell:
         case Rate():
             return f"{cell:.6f}"
@@ -63,7 +65,7 @@ def plain(cell: Cell) -> str:
 
 
 def harmless(words: str) -> str:
-    """Returns words that a spreadsheet takes for words."""
+    """Returns text that a spreadsheet does not take for a formula."""
     return f"'{words}" if words.startswith(_FORMULA) else words
 
 
@@ -108,12 +110,12 @@ class Findings:
 
     @property
     def name(self) -> str:
-        """The word for one finding of the level."""
+        """Returns the label of one finding of the level."""
         return {"error": "Error", "warning": "Warning", "info": "Note"}[self.level]
 
     @property
     def title(self) -> str:
-        """The heading of the list."""
+        """Returns the heading of the list."""
         return self.name if len(self.sentences) == 1 else f"{self.name}s"
 
 
@@ -180,7 +182,7 @@ class Post:
 
     @property
     def length(self) -> str:
-        """The length as X counts it, beside what the account may write: `123 of 280`."""
+        """Returns the length as X counts it, beside what the account may write: `123 of 280`."""
         return f"{self.weight:,} of {self.limit:,}"
 
 
@@ -208,5 +210,16 @@ class Document:
 
     @property
     def sections(self) -> tuple[Section, ...]:
-        """The paragraphs, charts and tables."""
+        """Returns the paragraphs, charts and tables."""
         return tuple(block for block in self.blocks if isinstance(block, Section))
+
+    def as_csv(self) -> str:
+        """Writes every figure as a comma separated line of its own: its section, row and column, and its value."""
+        text = StringIO()
+        writer = csv.writer(text)
+        writer.writerow(("Section", "Row", "Column", "Value"))
+        for section in self.sections:
+            for row in section.rows:
+                for column, cell in zip(section.columns[1:], row[1:], strict=True):
+                    writer.writerow([section.title, plain(row[0]), column, plain(cell)])
+        return text.getvalue()

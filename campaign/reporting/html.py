@@ -1,4 +1,4 @@
-"""Documents as HTML: pages of their own, which need no server, and the sections of the pages of the web."""
+"""Documents as HTML: pages of their own, which need no server, and the sections of the web pages."""
 
 import re
 from base64 import b64encode
@@ -12,7 +12,7 @@ from zlib import crc32
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from campaign.reporting.charts import NARROW, WIDE, Chart, Size, drawn
+from campaign.reporting.charts import NARROW, WIDE, drawn
 from campaign.reporting.document import (
     NO_ALT_TEXT,
     PAID_PARTNERSHIP,
@@ -37,9 +37,9 @@ _SHOWN_OF_LINK = 26
 _SCHEME = re.compile(r"^https?://(www\.)?", re.IGNORECASE)
 _WORD = re.compile(r"[^\W_]")
 _COLOURS = 6
-"""So many colours the circles with initials have."""
+"""The number of colours of the circles with initials."""
 _NEARLY_FULL = 20
-#: Characters from which on words may be broken anywhere, as addresses have to be.
+#: A longer text may be broken anywhere, as addresses have to be.
 _LONG = 30
 #: A table with more columns stands below its picture.
 _COLUMNS_BESIDE = 4
@@ -51,12 +51,12 @@ environment = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-"""Makes pages: all input is only ever text there."""
+"""Renders templates: all input is only ever text there."""
 environment.globals |= {"NO_ALT_TEXT": NO_ALT_TEXT, "PAID_PARTNERSHIP": PAID_PARTNERSHIP}
 
 
 def as_page(document: Document) -> str:
-    """Writes a document as one file: what was found, the posts of one account after the other or the messages."""
+    """Writes a document as one file: its findings, and the posts of one account after the other, or the messages."""
     album = _Album()
     posts = [block for block in document.blocks if isinstance(block, Post)]
     sections = document.sections
@@ -72,7 +72,7 @@ def as_page(document: Document) -> str:
 
 
 def table(section: Section) -> dict[str, Any]:
-    """Returns what a template shows of a section."""
+    """Returns the values with which a template shows a section."""
     heads = [(name, section.is_figures(place)) for place, name in enumerate(section.columns)]
     rows = []
     for row in section.rows:
@@ -83,18 +83,14 @@ def table(section: Section) -> dict[str, Any]:
             kind = "figure" if is_figure else "time" if is_time else "long" if is_long else "words"
             cells.append({"words": words, "address": cell.address if isinstance(cell, Place) else "", "kind": kind})
         rows.append(cells)
+    # The picture in the page itself: nothing more is requested, and no script or style of it counts outside it.
     chart = section.chart and {
         "alt": section.chart.alt_text,
-        "wide": _drawing(section.chart, WIDE),
-        "narrow": _drawing(section.chart, NARROW),
+        "wide": _uri("image/svg+xml", drawn(section.chart, WIDE, follows_page=True)),
+        "narrow": _uri("image/svg+xml", drawn(section.chart, NARROW, follows_page=True)),
     }
     is_beside = bool(chart and rows) and len(heads) <= _COLUMNS_BESIDE
     return {"section": section, "chart": chart, "heads": heads, "rows": rows, "is_beside": is_beside}
-
-
-def _drawing(chart: Chart, size: Size) -> str:
-    """The picture in the page itself: nothing more is requested, and no script or style of it counts outside it."""
-    return _uri("image/svg+xml", drawn(chart, size, follows_page=True))
 
 
 def _uri(media_type: str, content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Documents as Markdown, in which all words stay words."""
+"""Documents as Markdown, in which all input stays text."""
 
 import re
 from base64 import b64encode

@@ -13,7 +13,6 @@ from starlette.routing import Route
 from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from campaign.errors import WrongUsage
-from campaign.reporting.csv_file import as_csv
 from campaign.reporting.document import Document
 from campaign.reporting.html import table
 from campaign.services import store as services
@@ -138,7 +137,7 @@ def _as_file(request: Request) -> Response:
     name = re.sub(r"[^A-Za-z0-9._-]", "-", request.url.path).strip("-")
     # A byte order mark at the beginning: without it spreadsheets would not read the file as UTF-8.
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(as_csv(document).encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(document.as_csv().encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _refusal(request: Request) -> Response | None:

@@ -57,7 +57,11 @@ NO_HOMES: list[Case] = [
 NO_SERVERS: list[Case] = [
     (["sync"], {"CAMPAIGN_X_API_URL": NOBODY_LISTENS}, "start the simulator with `campaign simulator`."),
     (["service", "check", "acme"], {"CAMPAIGN_X_API_URL": NOBODY_LISTENS}, f"Nothing answers at {NOBODY_LISTENS}"),
-    (["sync"], {"CAMPAIGN_X_API_URL": "ftp://x"}, "CAMPAIGN_X_API_URL cannot be used: 'ftp://x' is not an address"),
+    (
+        ["sync"],
+        {"CAMPAIGN_X_API_URL": "ftp://x"},
+        "CAMPAIGN_X_API_URL cannot be used: 'ftp://x' is not an http:// or https:// URL",
+    ),
     (["sync"], {"PREFECT_API_URL": f"{NOBODY_LISTENS}/api"}, f"No Prefect server answers at {NOBODY_LISTENS}/api"),
     (["visitors", "--service", "nobody"], {}, "There is no service nobody"),
 ]

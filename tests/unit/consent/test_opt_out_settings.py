@@ -49,7 +49,7 @@ def test_stop_stays_when_everything_is_taken_away() -> None:
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        ("stop, arret", 'it is no JSON; write it like {"en": ["stop", "unsubscribe"]}'),
+        ("stop, arret", 'it is not JSON; write it like {"en": ["stop", "unsubscribe"]}'),
         ('["stop"]', "Input should be a valid dictionary"),
         ('{"en": "stop"}', "Input should be a valid list"),
         ('{"en": [1]}', "Input should be a valid string"),

@@ -17,7 +17,6 @@ from campaign.broadcasts.preview import preview_of
 from campaign.broadcasts.report import document_of
 from campaign.cli import delivery_view
 from campaign.contacts import report as acquisition
-from campaign.reporting.csv_file import as_csv
 from campaign.reporting.document import Document
 from campaign.reporting.html import as_page
 from campaign.reporting.markdown import as_markdown
@@ -47,7 +46,7 @@ def _markdown(report: Any) -> Callable[[], str]:
 
 
 def _csv(report: Any) -> Callable[[], str]:
-    return lambda: as_csv(report).replace("\r\n", "\n")
+    return lambda: report.as_csv().replace("\r\n", "\n")
 
 
 def _json(numbers: Any) -> Callable[[], str]:

@@ -12,7 +12,6 @@ import pytest
 
 from campaign.contacts.report import Acquisition, Funnel, InvitationReport
 from campaign.reporting.charts import Chart, Measure, drawn
-from campaign.reporting.csv_file import as_csv
 from campaign.reporting.document import Cell, Place, Rate, plain, shown
 from campaign.reporting.markdown import as_markdown
 from campaign.statistics import reports
@@ -133,7 +132,7 @@ def rows_of(text: str) -> list[list[str]]:
 
 def test_every_figure_has_a_line_in_the_file_and_nothing_is_a_formula() -> None:
     evil = LinkNumbers(1, "https://example.com/", '=HYPERLINK("https://evil.example")', "@SUM(A1)", 3, 9)
-    head, *rows = rows_of(as_csv(reports.delivery_report_of(replace(LAUNCH, links=(evil,)))))
+    head, *rows = rows_of(reports.delivery_report_of(replace(LAUNCH, links=(evil,))).as_csv())
 
     assert head == ["Section", "Row", "Column", "Value"]
     assert ["Funnel", "Posts published", "Of the first", "0.500000"] in rows
