@@ -88,9 +88,9 @@ def simulator(settings: Settings) -> Iterator[None]:
 
 
 def _wait_for(simulator: Process) -> None:
-    while "http" not in simulator.last_words():
+    while "http" not in simulator.last_line():
         if simulator.has_ended:
-            sys.exit(f"The simulator did not start: {simulator.last_words()}")
+            sys.exit(f"The simulator did not start: {simulator.last_line()}")
         time.sleep(0.05)
 
 

@@ -1,4 +1,4 @@
-"""Registering the workflows, the form of a service and the automations, without touching what people set in the UI."""
+"""Registering the workflows, the form of a service and the automations; settings of people in the UI stay."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import BlockDocumentUpdate, DeploymentScheduleCreate, DeploymentUpdate
 from prefect.client.schemas.objects import ConcurrencyOptions, StateType
 from prefect.client.schemas.schedules import CronSchedule
-from prefect.events.schemas.automations import Automation, AutomationCore
+from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectHTTPStatusError
 from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
@@ -34,16 +34,17 @@ from tasks.services import SLUG, TwitterService
 PREFECT_FILE = ROOT / "prefect.yaml"
 
 DEAD_RUNS = "Mark dead runs as crashed"
-#: On every deployment in prefect.yaml: other workflows on the same server may have fewer heartbeats.
+#: On every deployment in prefect.yaml: other workflows of the same server may have fewer heartbeats.
 TAG = "campaign"
 #: One heartbeat may be lost and one late before a run counts as dead.
 SILENCE = timedelta(seconds=4 * HEARTBEAT_SECONDS)
 
+#: Servers have an automation of this name: under another one it would exist twice.
 ON_AGREEMENT = "Recover profiles when somebody agrees"
 ACQUISITION = "contact-acquisition/contact-acquisition"
-#: After the first agreement others start no run for so long; the run that begins after it finds them all.
+#: Agreements within this time after the first one share its run, which begins after it.
 TOGETHER = timedelta(seconds=10)
-#: Longer by what two clocks may differ.
+#: Longer, as clocks may differ.
 _BEGINS_AFTER = TOGETHER + timedelta(seconds=5)
 
 
@@ -54,7 +55,7 @@ class Deployed:
     name: str
     is_enabled: bool
     next_run: datetime | None
-    """When its schedule starts it next; None also for the first minute after it was enabled."""
+    """When its schedule starts it next; None also in the first minute after it was enabled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,15 +65,15 @@ class Workflow:
     flow_name: str
     entry: dict[str, Any]
     definition: dict[str, Any]
-    """What each deployment of it sends: nothing that people enable, pause or edit."""
+    """The fields that each deploying sends: none that people enable, pause or edit."""
 
     @property
     def name(self) -> str:
-        """What Prefect calls the deployment."""
+        """Returns the name of the deployment in Prefect."""
         return f"{self.flow_name}/{self.entry['name']}"
 
     def schedules(self, timezone: str) -> list[DeploymentScheduleCreate]:
-        """Builds the schedules that it begins with."""
+        """Builds the schedules of a new deployment."""
         return [
             DeploymentScheduleCreate(
                 slug=one["slug"], schedule=CronSchedule(cron=one["cron"], timezone=timezone), active=one["active"]
@@ -106,7 +107,7 @@ def _load(entry: dict[str, Any]) -> Workflow:
 
 
 def deploy(settings: Settings) -> None:
-    """Registers everything with the server in use: new workflows stopped, known ones as people left them."""
+    """Registers everything with the server in use: new workflows stopped, known ones as people set them."""
     workflows = load_workflows()
     with get_client(sync_client=True) as client:
         try:
@@ -140,7 +141,7 @@ def _register(client: SyncPrefectClient, workflow: Workflow, settings: Settings)
             **workflow.definition,
         )
         return
-    # What is not sent stays: schedules, paused or not, job variables.
+    # Fields that are not sent stay as they are: schedules, paused or not.
     parameters = {name: known.parameters.get(name, value) for name, value in workflow.entry["parameters"].items()}
     client.update_deployment(known.id, DeploymentUpdate(parameters=parameters, **workflow.definition))
 
@@ -154,7 +155,7 @@ def _state_of(client: SyncPrefectClient, workflow: Workflow) -> Deployed:
 
 
 def register_forms(client: SyncPrefectClient) -> None:
-    """Registers the form as it is now; a saved one keeps its values and is shown with the new fields."""
+    """Registers the current form; saved ones keep their values and show the new fields."""
     try:
         TwitterService.register_type_and_schema()
     except ObjectAlreadyExists:  # another process did so at the same moment; now it is an update
@@ -164,30 +165,26 @@ def register_forms(client: SyncPrefectClient) -> None:
     except PrefectHTTPStatusError as error:
         if error.response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
             raise
-        # It cannot decrypt them. What needs a service reports that; the workflows are deployed all the same.
+        # It cannot decrypt them. Runs that need a service report that; the workflows are deployed all the same.
 
 
 def _renew_saved_ones(client: SyncPrefectClient) -> None:
-    """Bring saved forms to the fields of now: the UI would go on to show those of the day of its first saving."""
+    """Updates saved forms to the current fields: the UI shows a form with the fields that it was saved with."""
     current = client.get_most_recent_block_schema_for_block_type(client.read_block_type_by_slug(SLUG).id)
     for document in client.read_block_documents_by_type(SLUG, include_secrets=False):
         if current and document.block_schema_id != current.id:
-            # No data is nothing new: the server keeps what it has, and the keys stay there.
+            # Without new data the server keeps the saved values, keys included.
             change = BlockDocumentUpdate(block_schema_id=current.id, data={}, merge_existing_data=True)
             with suppress(ObjectNotFound):  # removed at this moment
                 client.update_block_document(document.id, change)
 
 
 def mark_dead_runs(client: SyncPrefectClient) -> None:
-    """Makes or updates the automation that marks runs as crashed whose process died, so that the next may begin.
+    """Creates or updates the automation that marks runs as crashed whose process died, so that the next can begin.
 
-    A run that suspends itself within a second of its start would be taken for dead: its heartbeat arrives last.
+    It would also mark a run that suspends itself within a second of its start: its heartbeat arrives last.
     """
-    keep_automation(client, _dead_runs_automation())
-
-
-def _dead_runs_automation() -> AutomationCore:
-    return AutomationCore(
+    automation = AutomationCore(
         name=DEAD_RUNS,
         description="Frees the place of a run whose machine or process died, so that the next one can begin.",
         trigger=EventTrigger(
@@ -207,12 +204,13 @@ def _dead_runs_automation() -> AutomationCore:
             )
         ],
     )
+    save_automation(client, automation)
 
 
 def recover_on_agreement(client: SyncPrefectClient) -> None:
-    """Makes or updates the automation that recovers profiles after an agreement; its workflow must be deployed."""
+    """Creates or updates the automation that recovers profiles after an agreement; its workflow must be deployed."""
     deployment = client.read_deployment_by_name(ACQUISITION)
-    keep_automation(
+    save_automation(
         client,
         AutomationCore(
             name=ON_AGREEMENT,
@@ -237,18 +235,15 @@ def recover_on_agreement(client: SyncPrefectClient) -> None:
     )
 
 
-def keep_automation(client: SyncPrefectClient, wanted: AutomationCore) -> None:
-    """Makes or updates an automation; there is one of its name however often this is called, and by how many."""
+def save_automation(client: SyncPrefectClient, wanted: AutomationCore) -> None:
+    """Creates or updates an automation, unique by its name even when processes do so at the same time."""
     if not client.read_automations_by_name(wanted.name):
         client.create_automation(wanted)
-    # Two processes that made it at the same time agree on which one stays.
+    # Two processes that created it at the same time delete the same one.
     first, *others = sorted(client.read_automations_by_name(wanted.name), key=lambda one: one.id)
     for other in others:
         with suppress(PrefectHTTPStatusError):  # the other one deletes it too
             client.delete_automation(other.id)
-    if not _is_same(first, wanted):  # an update forgets what is being watched
+    parts = ("description", "trigger", "actions")
+    if any(getattr(first, part) != getattr(wanted, part) for part in parts):  # an update resets what is being watched
         client.update_automation(first.id, wanted.model_copy(update={"enabled": first.enabled}))
-
-
-def _is_same(one: Automation, other: AutomationCore) -> bool:
-    return all(getattr(one, part) == getattr(other, part) for part in ("description", "trigger", "actions"))

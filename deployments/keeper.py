@@ -2,9 +2,9 @@
 
     python -m deployments.keeper PARENT LOG once|always MODULE ARGUMENTS...
 
-A flow run is a session of its own: neither the terminal's signals nor its worker's end reach it. So each child gets
-this small process above it, which inherits (on Linux) what the child leaves behind. There are up to four of it, so it
-imports neither Prefect nor the settings.
+A flow run has a session of its own: neither the terminal's signals nor its worker's end reach it. So each child gets
+this small process above it, which inherits (on Linux) the processes that the child leaves behind. Up to four of them
+run, so it imports neither Prefect nor the settings.
 """
 
 import ctypes
@@ -16,8 +16,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import FrameType
-from typing import IO, NoReturn
+from typing import IO
 
 import psutil
 
@@ -29,7 +28,7 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 def main() -> int:
     """Keeps a module running, once or always, until the parent ends or asks for the end."""
     parent, log, how_often, *command = sys.argv[1:]
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))
     # Not SIG_IGN, which the child would inherit; the parent decides what an interrupt means.
     signal.signal(signal.SIGINT, lambda _number, _frame: None)
     _set_on_linux(_PR_SET_CHILD_SUBREAPER, 1)
@@ -38,31 +37,22 @@ def main() -> int:
         return 0
     try:
         with Path(log).open("ab") as file:
-            return _keep([sys.executable, "-m", *command], file, restart=how_often == "always")
+            while True:
+                status = _run([sys.executable, "-m", *command], file)
+                if how_often == "once":
+                    return status
+                sys.stderr.write(f"{Path(log).stem} ended (exit status {status}) and is started again; see {log}.\n")
+                time.sleep(1)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         _end_everything()
-
-
-def _stop(_number: int, _frame: FrameType | None) -> NoReturn:
-    raise SystemExit(0)
-
-
-def _keep(command: Sequence[str], log: IO[bytes], *, restart: bool) -> int:
-    while True:
-        status = _run(command, log)
-        if not restart:
-            return status
-        name = Path(log.name).stem
-        sys.stderr.write(f"{name} ended by itself (exit status {status}) and is started again; see {log.name}.\n")
-        time.sleep(1)
 
 
 def _run(command: Sequence[str], log: IO[bytes]) -> int:
     # There is one thread here, which makes preexec_fn safe.
     child = subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=_end_with_parent)  # noqa: PLW1509, S603
     while True:
-        ended, status = os.wait()  # anything: what a child left behind is reaped too
+        ended, status = os.wait()  # any process: also one that a child left behind
         if ended == child.pid:
             child.returncode = os.waitstatus_to_exitcode(status)
             return child.returncode
@@ -78,13 +68,13 @@ def _set_on_linux(option: int, value: int) -> None:
 
 
 def _end_everything() -> None:
-    # Grandchildren go first: a run can still report, through a living worker and server, that it was ended.
-    for processes in (_grandchildren, _descendants):
-        for process in processes():
+    # Grandchildren end first: a run can still report its end through a living worker and server.
+    for grandchildren_only in (True, False):
+        for process in _descendants(grandchildren_only=grandchildren_only):
             with suppress(psutil.NoSuchProcess):
                 process.terminate()
         deadline = time.monotonic() + GRACE_SECONDS / 2
-        while _reap() and processes() and time.monotonic() < deadline:
+        while _reap() and time.monotonic() < deadline and _descendants(grandchildren_only=grandchildren_only):
             time.sleep(0.05)
     while _reap():
         for process in _descendants():
@@ -94,7 +84,7 @@ def _end_everything() -> None:
 
 
 def _reap() -> bool:
-    """Collect the exit statuses of what ended; whether there is still a child."""
+    """Collects the exit statuses of ended children; tests whether a child is left."""
     try:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
@@ -103,20 +93,14 @@ def _reap() -> bool:
     return True
 
 
-def _grandchildren() -> list[psutil.Process]:
-    children = psutil.Process().children()
-    return [process for process in _descendants() if process not in children]
-
-
-def _descendants() -> list[psutil.Process]:
-    return [process for process in psutil.Process().children(recursive=True) if _is_alive(process)]
-
-
-def _is_alive(process: psutil.Process) -> bool:
-    try:
-        return process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
+def _descendants(*, grandchildren_only: bool = False) -> list[psutil.Process]:
+    children = psutil.Process().children() if grandchildren_only else []
+    living = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.NoSuchProcess):
+            if process not in children and process.status() != psutil.STATUS_ZOMBIE:
+                living.append(process)
+    return living
 
 
 if __name__ == "__main__":

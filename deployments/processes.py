@@ -1,4 +1,4 @@
-"""Processes that end when this one does, and the settings that Prefect has in each of them.
+"""Processes that end when this one does, and the settings of Prefect in each of them.
 
 Prefect reads its settings when it is imported, so this module does not import it.
 """
@@ -37,14 +37,14 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
         # Its default is inside the installed package, which may be read-only.
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(settings.prefect_home / "ui"),
         "PREFECT_LOGGING_EXTRA_LOGGERS": "campaign",
-        # The default of 10 makes a person who started a run wait for nothing.
+        # With the default of 10 a run that a person starts begins late.
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
     }
 
 
 def adopt(settings: Settings) -> None:
-    """Puts them into this process, before Prefect is imported; what the operator set stays."""
+    """Puts them into this process, before Prefect is imported; the operator's own settings stay."""
     for name, value in prefect_environment(settings).items():
         os.environ.setdefault(name, value)
     # A proxy cannot reach this machine's loopback addresses, where the server of `campaign up` is.
@@ -53,20 +53,16 @@ def adopt(settings: Settings) -> None:
 
 
 def child_environment(settings: Settings) -> dict[str, str]:
-    """Builds the environment of a process of this home: the operator's, with the settings of both spelt out.
+    """Builds the environment of a process of this home: the operator's, with all settings of campaign and Prefect.
 
-    The encryption key is not part of it: only the server needs it.
+    It has no encryption key, which only the server needs.
     """
-    ours = {f"CAMPAIGN_{name.upper()}": _spelt(value) for name, value in settings.model_dump().items()}
+    ours = {}
+    for name, value in settings.model_dump().items():
+        text = json.dumps(value) if isinstance(value, dict) else str(value)
+        ours[f"CAMPAIGN_{name.upper()}"] = value.get_secret_value() if isinstance(value, SecretStr) else text
     inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_SERVER_ENCRYPTION_KEY"}
     return prefect_environment(settings) | inherited | ours
-
-
-def _spelt(value: object) -> str:
-    """A setting as it is read from the environment."""
-    if isinstance(value, SecretStr):
-        return value.get_secret_value()
-    return json.dumps(value) if isinstance(value, dict) else str(value)
 
 
 def make_home(settings: Settings) -> None:
@@ -93,10 +89,10 @@ class Process:
 
     @property
     def has_ended(self) -> bool:
-        """Whether it ended by itself."""
+        """Tests whether it ended by itself."""
         return self.popen.poll() is not None
 
-    def last_words(self) -> str:
+    def last_line(self) -> str:
         """Reads the last line of its log."""
         lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
         return lines[-1] if lines else "it printed nothing."
@@ -108,9 +104,12 @@ def running(
 ) -> Iterator[Process]:
     """Runs `python -m COMMAND` for as long as the block; call it in the main thread, whose end would end it too.
 
-    What it starts ends with it; the terminal's signals do not reach it, so that the order of ending is ours.
+    Its own processes end with it. The terminal's signals do not reach it, so that this process decides the order.
     """
-    log = _fresh_log(settings, name)
+    log = settings.home / "logs" / f"{name}.log"
+    if log.exists():
+        log.replace(log.with_suffix(".log.1"))
+    log.touch(mode=0o600)
     keeper = [sys.executable, "-m", "deployments.keeper", str(os.getpid()), str(log)]
     popen = subprocess.Popen(  # noqa: S603
         [*keeper, "always" if restarted else "once", *command],
@@ -127,11 +126,3 @@ def running(
         except subprocess.TimeoutExpired:
             popen.kill()
             popen.wait()
-
-
-def _fresh_log(settings: Settings, name: str) -> Path:
-    log = settings.home / "logs" / f"{name}.log"
-    if log.exists():
-        log.replace(log.with_suffix(".log.1"))
-    log.touch(mode=0o600)
-    return log

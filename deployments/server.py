@@ -12,11 +12,10 @@ import sys
 import time
 from base64 import b64encode
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 import httpx
@@ -53,7 +52,7 @@ class Server:
 
     @property
     def api_url(self) -> str:
-        """What PREFECT_API_URL must be to use it."""
+        """Returns the value of PREFECT_API_URL with which it is used."""
         return f"{self.url}/api"
 
     def wait_until_healthy(self) -> None:
@@ -61,15 +60,13 @@ class Server:
         deadline = time.monotonic() + _START_SECONDS
         with httpx.Client() as client:  # each new client loads the certificates of the machine
             while not is_healthy(self.api_url, client):
-                self._check_starting(deadline)
+                log = self.process.log
+                if self.process.has_ended:
+                    reason = self.process.last_line()
+                    raise NotPossible(f"The Prefect server did not start: {reason} More is in {log}.")
+                if time.monotonic() > deadline:
+                    raise NotPossible(f"The Prefect server did not start within {_START_SECONDS} s; see {log}.")
                 time.sleep(0.05)
-
-    def _check_starting(self, deadline: float) -> None:
-        log = self.process.log
-        if self.process.has_ended:
-            raise NotPossible(f"The Prefect server did not start: {self.process.last_words()} More is in {log}.")
-        if time.monotonic() > deadline:
-            raise NotPossible(f"The Prefect server did not start within {_START_SECONDS} s; see {log}.")
 
 
 @contextmanager
@@ -84,37 +81,6 @@ def running_server(settings: Settings, port: int, *, ui: bool = True) -> Iterato
 @contextmanager
 def starting_server(settings: Settings, port: int, *, ui: bool = True) -> Iterator[Server]:
     """Starts this home's server, on loopback only, and does not wait for it: `wait_until_healthy`, then `published`."""
-    with _started(settings, "server", port, ui=ui) as server:
-        address_file(settings).unlink(missing_ok=True)  # a killed command leaves it behind
-        yield server
-
-
-@contextmanager
-def published(settings: Settings, server: Server) -> Iterator[None]:
-    """Writes where the server is, so that its worker begins and other commands find it."""
-    file = address_file(settings)
-    file.write_text(f"{server.api_url} {os.getpid()}\n")
-    server.lock.release()
-    try:
-        yield
-    finally:
-        file.unlink(missing_ok=True)
-
-
-def address_file(settings: Settings) -> Path:
-    """The file that says where the server of this home is, while one is ready for use."""
-    return settings.home / "server.url"
-
-
-def drain_prefect() -> None:
-    """Lets Prefect send the log lines and events that it sends in the background, before this process ends."""
-    for module, worker in (("prefect.logging.handlers", "APILogWorker"), ("prefect.events.worker", "EventsWorker")):
-        if module in sys.modules:
-            getattr(sys.modules[module], worker).drain_all(timeout=5)
-
-
-@contextmanager
-def _started(settings: Settings, name: str, port: int, *, ui: bool) -> Iterator[Server]:
     make_home(settings)
     url = f"http://127.0.0.1:{port}"
     environment = child_environment(settings) | {
@@ -125,8 +91,33 @@ def _started(settings: Settings, name: str, port: int, *, ui: bool) -> Iterator[
     lock = FileLock(settings.home / "server.lock")
     with lock.acquire(timeout=_START_SECONDS):
         check_free(port)
-        with running(settings, name, ["deployments.launch", *command], environment) as process:
+        with running(settings, "server", ["deployments.launch", *command], environment) as process:
+            address_file(settings).unlink(missing_ok=True)  # a killed command leaves it behind
             yield Server(url, process, lock)
+
+
+@contextmanager
+def published(settings: Settings, server: Server) -> Iterator[None]:
+    """Writes the address of the server, so that its worker begins and other commands find it."""
+    file = address_file(settings)
+    file.write_text(f"{server.api_url} {os.getpid()}\n")
+    server.lock.release()
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def address_file(settings: Settings) -> Path:
+    """Names the file with the address of the server of this home, while one is ready for use."""
+    return settings.home / "server.url"
+
+
+def drain_prefect() -> None:
+    """Lets Prefect send the log lines and events that it sends in the background, before this process ends."""
+    for module, worker in (("prefect.logging.handlers", "APILogWorker"), ("prefect.events.worker", "EventsWorker")):
+        if module in sys.modules:
+            getattr(sys.modules[module], worker).drain_all(timeout=5)
 
 
 def free_port() -> int:
@@ -157,7 +148,7 @@ def check_free(port: int) -> None:
 
 
 def server_of(settings: Settings) -> str | None:
-    """Finds the API address: the one in PREFECT_API_URL, or that of this home's server while it runs."""
+    """Finds the API address: PREFECT_API_URL, or that of this home's server while it runs."""
     if given := os.environ.get("PREFECT_API_URL"):
         return given.rstrip("/")
     try:
@@ -177,7 +168,15 @@ def check_version(api_url: str) -> None:
         response = httpx.get(f"{api_url}/admin/version", headers=headers, timeout=_RESPONSE_SECONDS)
         theirs = response.raise_for_status().json()
     except httpx.HTTPStatusError as error:
-        raise WrongUsage(_refusal(api_url, error.response.status_code)) from None
+        status = error.response.status_code
+        if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
+            raise WrongUsage(
+                f"The Prefect server at {api_url} requires a password (status {status});"
+                " set PREFECT_API_AUTH_STRING to its user:password."
+            ) from None
+        raise WrongUsage(
+            f"No Prefect server is at {api_url} (status {status}); correct or unset PREFECT_API_URL."
+        ) from None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         raise WrongUsage(
             f"No Prefect server answers at {api_url}; start it, or correct or unset PREFECT_API_URL."
@@ -187,15 +186,6 @@ def check_version(api_url: str) -> None:
             f"The Prefect server at {api_url} has version {theirs} and this installation {ours};"
             " install the same version on both sides."
         )
-
-
-def _refusal(api_url: str, status: int) -> str:
-    if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-        return (
-            f"The Prefect server at {api_url} requires a password (status {status});"
-            " set PREFECT_API_AUTH_STRING to its user:password."
-        )
-    return f"No Prefect server is at {api_url} (status {status}); correct or unset PREFECT_API_URL."
 
 
 def is_healthy(api_url: str, client: httpx.Client | None = None) -> bool:
@@ -231,57 +221,46 @@ def _reread_settings() -> None:
 
 
 def key_file(settings: Settings) -> Path:
-    """Where the key of this home is kept; belongs into every backup."""
+    """Names the file with the encryption key of this home, which belongs in every backup."""
     return settings.home / "encryption.key"
 
 
 def fingerprint_file(settings: Settings) -> Path:
-    """Which key Prefect's database of this home was begun with."""
+    """Names the file with the hash of the key of Prefect's database of this home."""
     return settings.prefect_home / "encryption-key.sha256"
 
 
 def server_key(settings: Settings) -> str:
-    """Returns the key that encrypts the services' keys: the operator's own, or the home's, made at the first start.
+    """Returns the encryption key of the Prefect server: the operator's own, or the home's, made at the first start.
 
-    It is a file of the home, so that no copy of Prefect's database holds it. Raises WrongUsage when it is not the key
-    that the services of this home were saved with.
+    It is a file of the home, so that no copy of Prefect's database contains it. Raises WrongUsage when the services of
+    this home were saved with another key.
     """
-    given = os.environ.get(ENCRYPTION_VARIABLE)
-    key = given or _home_key(settings)
-    source = ENCRYPTION_VARIABLE if given else str(key_file(settings))
-    if not _is_key(key):
-        raise WrongUsage(f"Invalid encryption key in {source}. {_remedy(settings)}")
+    source, key = ENCRYPTION_VARIABLE, os.environ.get(ENCRYPTION_VARIABLE)
+    if not key:
+        source = str(key_file(settings))
+        # The key is always written before its fingerprint, so another process cannot make this look like a loss.
+        if fingerprint_file(settings).exists() and not key_file(settings).exists():
+            raise WrongUsage(f"{source} is missing: without it no saved service can be read. {_remedy(settings)}")
+        key = write_once(key_file(settings), Fernet.generate_key().decode())
+    try:
+        Fernet(key)
+    except ValueError:
+        raise WrongUsage(f"Invalid encryption key in {source}. {_remedy(settings)}") from None
     fingerprint = hashlib.sha256(key.encode()).hexdigest()
     if write_once(fingerprint_file(settings), fingerprint) != fingerprint:
         raise WrongUsage(f"{source} is not the key that the services were saved with. {_remedy(settings)}")
     return key
 
 
-def _home_key(settings: Settings) -> str:
-    # The key is always written before its fingerprint, so another process cannot make this look like a loss.
-    if fingerprint_file(settings).exists() and not key_file(settings).exists():
-        raise WrongUsage(
-            f"{key_file(settings)} is missing: without it no saved service can be read. {_remedy(settings)}"
-        )
-    return write_once(key_file(settings), Fernet.generate_key().decode())
-
-
 def _remedy(settings: Settings) -> str:
-    # What was encrypted with a lost key can be neither read nor replaced: only the whole type can be deleted.
+    # Forms encrypted with a lost key can be neither read nor replaced: only their block type can be deleted.
     return (
         "Put the right one back from your backup. If there is none, the keys of all services are lost: delete"
         f" {fingerprint_file(settings)} and {key_file(settings)}, start again, run `prefect block type delete"
         " twitter-service` with PREFECT_API_URL set to the server's address, then `campaign deploy`, and enter the keys"
         " of the services anew. Visitors and history are not affected."
     )
-
-
-def _is_key(text: str) -> bool:
-    try:
-        Fernet(text)
-    except ValueError:
-        return False
-    return True
 
 
 _FORMS = """
@@ -302,21 +281,18 @@ def take_over_resting_forms(settings: Settings) -> int:
     fernet = Fernet(server_key(settings))
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
         rows = connection.execute(_FORMS).fetchall()
-    return sum(_take_over_resting_form(json.loads(fernet.decrypt(json.loads(row[3]))), *row[:3]) for row in rows)
-
-
-def _take_over_resting_form(values: dict[str, Any], block_id: str, type_id: str, updated: str) -> bool:
-    now = pendulum.now("UTC")
-    with transaction() as session:
-        service = session.scalar(select(Service).where(col(Service.block_id) == str(UUID(block_id))))
-        if service is None or vault.read(session, SecretKind.SERVICE_KEYS, service.id):
-            return False
-        try:
-            services.change(session, service, read_fields(values), now)
-        except WrongUsage:
-            return False
-        service.form_type_id, service.form_seen_at = str(UUID(type_id)), pendulum.parse(updated)
-        return True
+    count = 0
+    for block_id, type_id, updated, data in rows:
+        with transaction() as session:
+            service = session.scalar(select(Service).where(col(Service.block_id) == str(UUID(block_id))))
+            if service is None or vault.read(session, SecretKind.SERVICE_KEYS, service.id):
+                continue
+            with suppress(WrongUsage):
+                fields = read_fields(json.loads(fernet.decrypt(json.loads(data))))
+                services.change(session, service, fields, pendulum.now("UTC"))
+                service.form_type_id, service.form_seen_at = str(UUID(type_id)), pendulum.parse(updated)
+                count += 1
+    return count
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What `campaign up` runs beside the server: the worker, which starts the runs of the workflows, and the web pages."""
+"""The processes of `campaign up` beside the server: the worker, which starts the runs of workflows, and the pages."""
 
 import time
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ _START_SECONDS = 60
 
 
 def make_pool(client: SyncPrefectClient) -> None:
-    """Makes the work pool, unless it is there already, as it is or as people changed it."""
+    """Creates the work pool; an existing one stays as it is."""
     with suppress(ObjectAlreadyExists):
         client.create_work_pool(
             WorkPoolCreate(name=POOL, type="process", description="The workers that run the workflows.")
@@ -55,7 +55,8 @@ def running_web(settings: Settings, api_url: str, port: int) -> Iterator[Process
 def wait_for_worker(since: datetime, name: str = "worker") -> None:
     """Waits for a heartbeat of a worker after that time; raises NotPossible after a minute."""
     deadline = time.monotonic() + _START_SECONDS
-    while not any(worker.name == name and _last_heartbeat(worker) >= since for worker in online_workers()):
+    never = datetime.min.replace(tzinfo=UTC)
+    while not any(one.name == name and (one.last_heartbeat_time or never) >= since for one in online_workers()):
         if time.monotonic() > deadline:
             raise NotPossible(f"The worker did not start within {_START_SECONDS} s; see logs/{name}.log of the home.")
         time.sleep(0.1)
@@ -69,7 +70,3 @@ def online_workers() -> list[Worker]:
             return client.read_workers_for_work_pool(POOL, worker_filter=online)
         except ObjectNotFound:
             return []
-
-
-def _last_heartbeat(worker: Worker) -> datetime:
-    return worker.last_heartbeat_time or datetime.min.replace(tzinfo=UTC)

@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-import pendulum
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from campaign.broadcasts.context import STOPPING
-from campaign.broadcasts.report import BroadcastReport, report_on
+from campaign.broadcasts.report import report_on
 from campaign.broadcasts.send import (
     describe_outcome,
     due_broadcasts,
@@ -26,8 +25,14 @@ from campaign.deliveries.edit import resume_if_paused
 from campaign.deliveries.kind import Progress, Rendered
 from campaign.errors import NotPossible, WrongUsage
 from campaign.running import SIDE_BY_SIDE, wait_until
-from campaign.settings import load_settings
-from tasks.continuation import configure_run_logs, go_on_later, is_continuation, safety_net, should_wait_here
+from tasks.continuation import (
+    configure_run_logs,
+    dated,
+    go_on_later,
+    is_continuation,
+    safety_net,
+    should_wait_here,
+)
 from tasks.deliveries import ask_where_needed
 from tasks.dm_broadcast import (
     BroadcastProgress,
@@ -41,10 +46,9 @@ from tasks.post_publication import IN_A_RUN, compose_from, make_ready, name_run_
 
 
 def _name_run() -> str:
-    """The name until it is known what is sent."""
-    given = runtime.flow_run.parameters
-    named = "a new broadcast" if given.get("broadcast") else given.get("delivery")
-    return named or f"what is due · {pendulum.now(load_settings().timezone).to_date_string()}"
+    parameters = runtime.flow_run.parameters
+    name = "a new broadcast" if parameters.get("broadcast") else parameters.get("delivery")
+    return name or dated("what is due")
 
 
 @flow(
@@ -55,19 +59,24 @@ def _name_run() -> str:
 def dm_broadcast(delivery: str = "", broadcast: BroadcastForm | None = None) -> State:
     """Send one personal message to every follower who may be written to, each exactly once, over days if need be.
 
-    Leave everything empty to go on with every confirmed broadcast that is due. Fill in a new broadcast to see first
-    who gets what, what it costs and how long it takes: the run then waits, and nothing goes out before your yes.
+    Leave everything empty to continue every confirmed broadcast that is due. Fill in a new broadcast to see first
+    who gets what, what it costs and how long it takes: the run then waits, and nothing goes out before you confirm.
 
     Args:
-        delivery: The internal name of one confirmed broadcast to send; one that is paused goes on.
+        delivery: The internal name of one confirmed broadcast to send; a paused one is resumed.
         broadcast: A new broadcast.
     """
     configure_run_logs()
     STOPPING.clear()
     try:
         make_ready()
-        names = [_compose(broadcast)] if broadcast else [delivery] if delivery else due_broadcasts()
-        name_run_after(names)
+        if broadcast:
+            names = [compose_from(broadcast)]
+            name_run_after(names)
+            ask_where_needed(names[0], IN_A_RUN)
+        else:
+            names = [delivery] if delivery else due_broadcasts()
+            name_run_after(names)
         if is_continuation():
             names = what_is_left(names)
         elif delivery:
@@ -78,26 +87,18 @@ def dm_broadcast(delivery: str = "", broadcast: BroadcastForm | None = None) -> 
     except (NotPossible, WrongUsage) as error:
         return Failed(message=str(error))
     except BaseException:
-        # Stopped by a person: what is being called is finished and noted, and nothing more is sent.
+        # Stopped by a person: calls under way are finished and recorded, and nothing more is sent.
         STOPPING.set()
         raise
 
 
-def _compose(form: BroadcastForm) -> str:
-    """From a form to a confirmed broadcast; the run is suspended while a person is asked."""
-    name = compose_from(form)
-    name_run_after([name])
-    ask_where_needed(name, IN_A_RUN)
-    return name
-
-
 def _send(names: Sequence[str]) -> State:
-    """Begin what is due and send as far as X allows now; the rest goes on by itself later."""
+    """Sends what is due as far as X allows now; a later run continues with the rest."""
     begun, left, problems = list[str](), list(names), list[str]()
     while True:
-        more, waiting = _begin(left, problems)
-        begun += [one.delivery.name for one in more]
-        going = under_way(more)
+        begun_now, waiting = _begin(left, problems)
+        begun += [one.delivery.name for one in begun_now]
+        going = under_way(begun_now)
         ends = _send_side_by_side(going, begun)
         moments = [*waiting.values(), *(end.until for end in ends if end.until)]
         until = min(moments, default=None)
@@ -112,11 +113,15 @@ def _send(names: Sequence[str]) -> State:
     concluded = [conclude_broadcast(name) for name in dict.fromkeys([*begun, *(one.delivery.name for one in going)])]
     reports = [report_on(delivery, until) for delivery in concluded]
     publish_reports(reports)
-    return _outcome(reports, ends, problems, until)
+    unhappy = [f"{report.name}: {report.reason}" for report in reports if report.is_unhappy]
+    is_well, sentence = describe_outcome(unhappy, ends, problems, until)
+    if not is_well:
+        return Failed(message=sentence, data=reports)
+    return Completed(message=sentence or (None if reports else "Nothing is due."), data=reports)
 
 
 def _begin(names: Sequence[str], problems: list[str]) -> tuple[list[Rendered], dict[str, datetime]]:
-    """Starts what is confirmed; what has a later contact date waits, and what may not start is a problem."""
+    """Starts confirmed broadcasts; returns them, and the contact dates of later ones. Adds refusals to the problems."""
     waiting = {name: at for name in names if (at := opens_at(name))}
     begun = []
     for name in names:
@@ -129,7 +134,7 @@ def _begin(names: Sequence[str], problems: list[str]) -> tuple[list[Rendered], d
 
 
 def _send_side_by_side(going: Sequence[Rendered], begun: Sequence[str]) -> list[Progress]:
-    """Let every service of these broadcasts send, several at a time; one that cannot does not hold up the others."""
+    """Sends from all services of these broadcasts, several at a time; none of them holds up the others."""
     records, progress = records_of(going), BroadcastProgress([one.delivery.name for one in going])
     services = services_at_work(going, begun)
     futures = [work_for.submit(one, outgoing_broadcasts(one, going, records), progress.change) for one in services]
@@ -138,13 +143,3 @@ def _send_side_by_side(going: Sequence[Rendered], begun: Sequence[str]) -> list[
     progress.goes_on(min((end.until for end in ends if end.until), default=None))
     progress.finish()
     return ends
-
-
-def _outcome(
-    reports: Sequence[BroadcastReport], ends: Sequence[Progress], problems: Sequence[str], until: datetime | None
-) -> State:
-    unhappy = [f"{report.name}: {report.reason}" for report in reports if report.is_unhappy]
-    is_well, sentence = describe_outcome(unhappy, ends, problems, until)
-    if not is_well:
-        return Failed(message=sentence, data=list(reports))
-    return Completed(message=sentence or (None if reports else "Nothing is due."), data=list(reports))

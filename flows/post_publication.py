@@ -1,8 +1,5 @@
 """Post publication: from a form or a confirmed delivery to a post on X, exactly once."""
 
-from collections.abc import Sequence
-
-import pendulum
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
@@ -16,8 +13,7 @@ from campaign.errors import NotPossible, WrongUsage
 from campaign.posts.publish import begin, describe_outcome, targets_left
 from campaign.posts.report import DeliveryReport
 from campaign.running import SIDE_BY_SIDE, wait_until
-from campaign.settings import load_settings
-from tasks.continuation import configure_run_logs, go_on_later, should_wait_here
+from tasks.continuation import configure_run_logs, dated, go_on_later, should_wait_here
 from tasks.deliveries import ask_where_needed
 from tasks.forms import PostForm
 from tasks.post_publication import (
@@ -33,10 +29,9 @@ from tasks.post_publication import (
 
 
 def _name_run() -> str:
-    """The name until it is known what is published."""
-    given = runtime.flow_run.parameters
-    named = "a new post" if given.get("post") else given.get("delivery")
-    return named or f"what is due · {pendulum.now(load_settings().timezone).to_date_string()}"
+    parameters = runtime.flow_run.parameters
+    name = "a new post" if parameters.get("post") else parameters.get("delivery")
+    return name or dated("what is due")
 
 
 @flow(
@@ -48,7 +43,7 @@ def post_publication(delivery: str = "", post: PostForm | None = None) -> State:
     """Publish posts and threads on your X accounts, each exactly once.
 
     Leave everything empty to publish every confirmed delivery that is due. Fill in a new post to see a preview first:
-    the run then waits, and nothing goes out before you answer it with yes.
+    the run then waits, and nothing goes out before you confirm.
 
     Args:
         delivery: The internal name of one confirmed delivery to publish.
@@ -58,40 +53,33 @@ def post_publication(delivery: str = "", post: PostForm | None = None) -> State:
     try:
         make_ready()
         settle_left_behind()
-        names = [_compose(post)] if post else [delivery] if delivery else due_deliveries()
+        if post:
+            names = [compose_from(post)]
+            name_run_after(names)
+            ask_where_needed(names[0], IN_A_RUN)
+        else:
+            names = [delivery] if delivery else due_deliveries()
+            name_run_after(names)
     except (NotPossible, WrongUsage) as error:
         return Failed(message=str(error))
-    name_run_after(names)
-    reports, problems = _publish_all(names)
-    publish_reports([report for report, _ in reports])
-    return _outcome(reports, problems)
-
-
-def _compose(post: PostForm) -> str:
-    """From a form to a confirmed delivery; the run is suspended while a person is asked."""
-    name = compose_from(post)
-    name_run_after([name])
-    ask_where_needed(name, IN_A_RUN)
-    return name
-
-
-def _publish_all(names: Sequence[str]) -> tuple[list[tuple[DeliveryReport, list[Progress]]], list[str]]:
-    """Publish one after the other; one that cannot go out does not hold up the others."""
-    reports, problems = [], []
+    results, problems = [], []
     for name in names:
         try:
-            reports.append(_publish(name))
-        except (NotPossible, WrongUsage) as error:
+            results.append(_publish(name))
+        except (NotPossible, WrongUsage) as error:  # it does not hold up the others
             problems.append(str(error))
-    return reports, problems
+    reports = [report for report, _ in results]
+    publish_reports(reports)
+    is_well, sentence = describe_outcome(results, problems)
+    return Completed(message=sentence or None, data=reports) if is_well else Failed(message=sentence, data=reports)
 
 
 def _publish(name: str) -> tuple[DeliveryReport, list[Progress]]:
-    """Publish one delivery as far as X allows now; the rest goes on by itself later."""
+    """Publishes one delivery as far as X allows now; a later run continues with the rest."""
     until = opens_at(name)
     if until:
         go_on_later(name, until, {"delivery": name})
-        return conclude(name), [Progress(0, End.WAITING, "Its contact date has not come.", until)]
+        return conclude(name), [Progress(0, End.WAITING, "Its contact date is later.", until)]
     rendered = begin(name, "post-publication")
     while True:
         futures = [work_on.submit(service, rendered) for service in targets_left(rendered)]
@@ -103,12 +91,6 @@ def _publish(name: str) -> tuple[DeliveryReport, list[Progress]]:
     if until is not None:
         go_on_later(name, until, {"delivery": name})
     return conclude(name), ends
-
-
-def _outcome(results: Sequence[tuple[DeliveryReport, list[Progress]]], problems: Sequence[str]) -> State:
-    is_well, sentence = describe_outcome(results, problems)
-    data = [report for report, _ in results]
-    return Completed(message=sentence or None, data=data) if is_well else Failed(message=sentence, data=data)
 
 
 @flow(name="delivery-proof", flow_run_name="proof of {delivery}")

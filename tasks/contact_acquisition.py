@@ -1,4 +1,4 @@
-"""Tasks of contact acquisition: invitations, profiles of those who agreed, tokens that are over."""
+"""Tasks of contact acquisition: invitations, the profiles of people who agreed, the report."""
 
 from prefect import runtime, task
 from prefect.artifacts import create_markdown_artifact
@@ -24,33 +24,28 @@ AGREED = "campaign.contact.agreed"
 
 
 def announce_agreement(agreement: Agreement) -> None:
-    """Tells Prefect's server that a person agreed, which starts the workflow; without a server the schedule does."""
+    """Sends the event of an agreement to Prefect's server, which starts the workflow."""
     emit_event(AGREED, resource={"prefect.resource.id": f"campaign.agreement.{agreement.id}"})
 
 
 @task(name="recover profiles")
 def recover() -> Recovered:
-    """Read and keep the profiles of all who agreed, and make the tokens worthless that they had given."""
+    """Reads and saves the profiles of all people who agreed, and revokes their tokens."""
     return recover_profiles()
 
 
 def invite(form: MessageInvitationForm | PostInvitationForm) -> Delivery:
-    """From a form to a confirmed invitation; the run is suspended while a person is asked."""
+    """Composes an invitation from its form; the run is suspended until a person confirms it."""
     name = compose_from(form)
     name_run_after([name])
-    delivery = _delivery(name)
     ask_where_needed(name, IN_A_RUN)
-    return delivery
-
-
-def _delivery(name: str) -> Delivery:
     with read_session() as session:
         return deliveries.named(session, name)
 
 
 @task(name="hand over", task_run_name="hand over {delivery.name}")
 def hand_over(delivery: Delivery) -> str:
-    """Start the workflow that sends deliveries of this kind, once however often this run is started; says which.
+    """Starts the workflow that sends deliveries of this kind, once for each run; returns its name.
 
     Raises NotPossible where that workflow was never deployed.
     """
@@ -73,10 +68,10 @@ def hand_over(delivery: Delivery) -> str:
 
 @task(name="report")
 def report() -> list[Acquisition]:
-    """Show how many contacts each service won, and how far people came with each invitation."""
+    """Shows how many contacts each service won, and how far people came with each invitation."""
     with read_session() as session:
-        everything = [acquisitions.acquisition_of(session, service) for service in services.list_known(session)]
-    found = [one for one in everything if one.contacts or one.invitations]
+        acquired = [acquisitions.acquisition_of(session, service) for service in services.list_known(session)]
+    found = [one for one in acquired if one.contacts or one.invitations]
     create_markdown_artifact(
         markdown=as_markdown(document_of(found)),
         key="contact-acquisition",

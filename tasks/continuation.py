@@ -1,6 +1,7 @@
-"""Going on later: continuation runs, retries, and what a run logs and shows."""
+"""Continuation runs, retries, and the logs, names and artifacts of runs."""
 
 import logging
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ from uuid import UUID
 
 import pendulum
 from prefect import Task, runtime, task
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State, TaskRun
 from prefect.deployments import run_deployment
@@ -18,28 +19,48 @@ from prefect.logging import get_run_logger
 from prefect.tasks import exponential_backoff
 
 from campaign.errors import CampaignError, is_passing
+from campaign.settings import load_settings
 
-#: Marks a run that only goes on with what an earlier one left unfinished.
+#: Tags a run that only continues the unfinished work of an earlier one.
 CONTINUATION = "continuation"
-#: Marks a run that ends where X allows no more calls, though no deployment can go on with it.
+#: Tags a run that ends where X allows no more calls, even without a deployment that could continue it.
 NO_WAIT = "no-wait"
-#: How long after the beginning of a run another one goes on, should it die.
-GOES_ON_AFTER = timedelta(minutes=20)
+#: How long after the start of a run another one continues its work, should it die.
+CONTINUES_AFTER = timedelta(minutes=20)
+_MOST_NAMED = 3
+
+
+def dated(subject: str) -> str:
+    """Names a run after its subject and the date."""
+    return f"{subject} · {pendulum.now(load_settings().timezone).to_date_string()}"
+
+
+def name_services(handles: Sequence[str]) -> str:
+    """Lists the services of a run, the first three by name; an empty choice means all."""
+    more = f" and {len(handles) - _MOST_NAMED} more" if len(handles) > _MOST_NAMED else ""
+    return ", ".join(handles[:_MOST_NAMED]) + more or "all services"
 
 
 def is_continuation() -> bool:
-    """Whether this run may only go on with unfinished work."""
+    """Tests whether this run may only continue unfinished work."""
     return CONTINUATION in (runtime.flow_run.tags or [])
 
 
 def should_wait_here() -> bool:
-    """Whether this run has no deployment that could be scheduled to go on, and was not told to end."""
+    """Tests whether this run has to wait in its process, because no deployment can continue its work."""
     return runtime.deployment.id is None and NO_WAIT not in (runtime.flow_run.tags or [])
+
+
+def go_on_later(name: str, at: datetime, parameters: Mapping[str, Any]) -> None:
+    """Logs that the work continues at that time, and schedules it where this run has a deployment."""
+    get_run_logger().info("%s continues at %s", name, at)
+    if runtime.deployment.id:
+        schedule_continuation(name, at, parameters)
 
 
 @task(name="schedule continuation", task_run_name="schedule {name}")
 def schedule_continuation(name: str, at: datetime, parameters: Mapping[str, Any]) -> None:
-    """Schedule one run of this deployment that goes on at the given time; safe to repeat."""
+    """Schedules one run of this deployment that continues at the given time; safe to repeat."""
     _schedule(name, at, parameters, f"{runtime.deployment.id} {name} {at.isoformat()}")
 
 
@@ -57,49 +78,53 @@ def _schedule(name: str, at: datetime, parameters: Mapping[str, Any], key: str |
     return cast("FlowRun", run).id
 
 
+@contextmanager
+def safety_net(name: str, parameters: Mapping[str, Any]) -> Iterator[None]:
+    """Schedules a run that continues should this one die, and deletes it when this one ends or is stopped."""
+    if runtime.deployment.id is None:
+        yield
+        return
+    net = _schedule(f"{name} (continues if a run dies)", pendulum.now("UTC") + CONTINUES_AFTER, parameters)
+    is_needed = False
+    try:
+        yield
+    except Exception:  # such as a lost database connection
+        is_needed = True
+        raise
+    finally:
+        if not is_needed:
+            with get_client(sync_client=True) as client, suppress(PrefectHTTPStatusError, ObjectNotFound):
+                client.delete_flow_run(net)
+
+
 def publish_table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:
-    """Shows a report as a table artifact, one service a row, without the columns that say nothing."""
+    """Shows a report as a table artifact, without its empty columns."""
     columns = [name for name in (rows[0] if rows else {}) if any(row[name] for row in rows)]
     table = [{name: row[name] for name in columns} for row in rows]
     create_table_artifact(key=key, table=table, description=description)
 
 
-def go_on_later(name: str, at: datetime, parameters: Mapping[str, Any]) -> None:
-    """Say that the work goes on at that time, and schedule it where a deployment can do so."""
-    get_run_logger().info("%s continues at %s", name, at)
-    if runtime.deployment.id:
-        schedule_continuation(name, at, parameters)
+class ProgressBar:
+    """A progress artifact, created when it is first shown and updated at most once a second."""
 
+    def __init__(self, key: str, description: str) -> None:
+        self._key, self._description, self._next = key, description, 0.0
+        self._artifact: UUID | None = None
 
-@contextmanager
-def safety_net(name: str, parameters: Mapping[str, Any]) -> Iterator[None]:
-    """Schedule a run that goes on should this one die, and take it back when this one ends by itself or is stopped."""
-    if runtime.deployment.id is None:
-        yield
-        return
-    at = pendulum.now("UTC") + GOES_ON_AFTER
-    net = _schedule(f"{name} (goes on if a run dies)", at, parameters)
-    try:
-        yield
-    except Exception:  # the database is gone, for instance: the net stays
-        raise
-    except BaseException:
-        _take_back(net)
-        raise
-    else:
-        _take_back(net)
-
-
-def _take_back(run_id: UUID) -> None:
-    with get_client(sync_client=True) as client, suppress(PrefectHTTPStatusError, ObjectNotFound):
-        client.delete_flow_run(run_id)
+    def show(self, percent: float, *, is_last: bool) -> None:
+        """Moves the bar; the last value is always shown."""
+        if self._artifact is None:
+            self._artifact = create_progress_artifact(percent, key=self._key, description=self._description)  # type: ignore[assignment]
+        elif is_last or time.monotonic() >= self._next:
+            update_progress_artifact(self._artifact, percent)
+        self._next = time.monotonic() + 1
 
 
 def _failed_in_passing(_task: Task[..., Any], _run: TaskRun, state: State) -> bool:
     return is_passing(state.result(raise_on_failure=False))
 
 
-#: For tasks that only read: four more tries after about 1, 2, 4 and 8 seconds, each up to half as long again.
+#: For tasks that only read: four retries after about 1, 2, 4 and 8 seconds, each up to half as long again.
 RETRIES: dict[str, Any] = {
     "retries": 4,
     "retry_delay_seconds": exponential_backoff(backoff_factor=1),
@@ -112,15 +137,8 @@ def _leave_traceback_out(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     if isinstance(error, CampaignError):
         record.exc_info = record.exc_text = None
-    return not _is_told(error)
-
-
-def _is_told(error: BaseException | None) -> bool:
-    """Whether it is only a run that ends as failed on purpose: that stands, with its sentence, in the line before.
-
-    Prefect has its own words for one that has reports too.
-    """
-    return isinstance(error, FailedRun) or str(error).startswith("Unexpected result for failed state")
+    # A run that ends as failed on purpose is logged already, with its sentence; with reports Prefect uses other words.
+    return not isinstance(error, FailedRun) and not str(error).startswith("Unexpected result for failed state")
 
 
 def configure_run_logs() -> None:

@@ -1,9 +1,9 @@
-"""Tasks of dm-broadcast: analyse, prove, begin, send, conclude, show."""
+"""Tasks of dm-broadcast: begin, send, conclude, and the progress and reports of broadcasts."""
 
 from collections import Counter
 from collections.abc import Sequence
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from threading import Lock, Timer
 from uuid import UUID
@@ -28,36 +28,46 @@ from campaign.deliveries import store as deliveries
 from campaign.deliveries.kind import Progress, Rendered
 from campaign.reporting.markdown import as_markdown
 from models import Delivery, MessageState, Service
-from tasks.continuation import RETRIES
+from tasks.continuation import RETRIES, publish_table
 
 _EVERY_SECONDS = 1.0
 
 
 @dataclass(slots=True)
 class _Bar:
-    """One broadcast's bar, and what it says."""
+    """The progress bar of one broadcast."""
 
     delivery: Delivery
     standing: Standing
     counts: Counter[MessageState]
     goes_on_at: datetime | None = None
     artifact: UUID | None = None
-    is_new: bool = field(default=False)
+    is_new: bool = False
     """Whether something is not shown yet."""
 
-    def words(self) -> tuple[float, str]:
-        numbers, now = Numbers(self.counts), pendulum.now("UTC")
-        line = progress_line(
-            numbers, self.standing, started_at=self.delivery.started_at, goes_on_at=self.goes_on_at, now=now
-        )
+    def describe(self) -> tuple[float, str]:
+        """Returns the percentage, and the line below the bar."""
+        numbers, now, started_at = Numbers(self.counts), pendulum.now("UTC"), self.delivery.started_at
+        line = progress_line(numbers, self.standing, started_at=started_at, goes_on_at=self.goes_on_at, now=now)
         return numbers.percentage, line
+
+    def show(self, percentage: float, line: str) -> None:
+        """Creates or updates the artifact; errors are only logged, so that messages go on."""
+        try:
+            if self.artifact is None:
+                key = f"progress-{self.delivery.name}"
+                self.artifact = create_progress_artifact(percentage, key=key, description=line)  # type: ignore[assignment]
+            else:
+                update_progress_artifact(self.artifact, percentage, line)
+        except Exception as error:  # noqa: BLE001
+            get_logger(__name__).debug("The progress of %s is not shown: %s", self.delivery.name, error)
 
 
 class BroadcastProgress:
-    """A progress bar for each of these broadcasts; without a run around it there is none.
+    """A progress bar for each of these broadcasts, in a run; outside of a run it does nothing.
 
-    Hears of changes from any thread, also in the middle of a transaction: what it says goes out from a thread of its
-    own, at most once a second, and nothing that fails there fails a message.
+    Receives changes from any thread, also in the middle of a transaction. A thread of its own shows them, at most once
+    a second, so that its errors cannot fail a message.
     """
 
     def __init__(self, names: Sequence[str]) -> None:
@@ -66,11 +76,14 @@ class BroadcastProgress:
         self._context = copy_context()
         self._bars: dict[int, _Bar] = {}
         if runtime.flow_run.id is not None:
-            self._bars = {bar.delivery.id: bar for bar in map(_read, names)}
+            with read_session() as session:
+                for delivery in (deliveries.named(session, name) for name in names):
+                    counts = waves.count_by_state(session, delivery.id)
+                    self._bars[delivery.id] = _Bar(delivery, standing_of(session, delivery), counts)
             self._show()
 
     def change(self, delivery_id: int, change: Counter[MessageState]) -> None:
-        """Takes in by how much the numbers of a broadcast's messages change, by state."""
+        """Adds a change of the counts of a broadcast's messages, by state."""
         bar = self._bars.get(delivery_id)
         if bar is None:
             return
@@ -81,7 +94,7 @@ class BroadcastProgress:
             self._show_soon()
 
     def goes_on(self, at: datetime | None) -> None:
-        """Says when sending goes on."""
+        """Shows when sending continues."""
         with self._lock:
             for bar in self._bars.values():
                 bar.goes_on_at, bar.is_new = at, True
@@ -89,12 +102,13 @@ class BroadcastProgress:
                 self._show_soon()
 
     def finish(self) -> None:
-        """Shows the last numbers, as they are in the database."""
+        """Shows the final counts, read from the database."""
         with self._lock:
             if self._timer is not None:
                 self._timer.cancel()
         for bar in self._bars.values():
-            counts = _counts(bar.delivery)
+            with read_session() as session:
+                counts = waves.count_by_state(session, bar.delivery.id)
             with self._lock:
                 bar.counts, bar.is_new = counts, True
         self._show()
@@ -109,75 +123,30 @@ class BroadcastProgress:
         with self._showing:
             with self._lock:
                 self._timer = None
-                changed = [(bar, *bar.words()) for bar in self._bars.values() if bar.is_new or bar.artifact is None]
+                changed = [(bar, *bar.describe()) for bar in self._bars.values() if bar.is_new or bar.artifact is None]
                 for bar, _, _ in changed:
                     bar.is_new = False
             for bar, percentage, line in changed:
-                _show_bar(bar, percentage, line)
-
-
-def _show_bar(bar: _Bar, percentage: float, line: str) -> None:
-    try:
-        if bar.artifact is None:
-            key = f"progress-{bar.delivery.name}"
-            bar.artifact = create_progress_artifact(percentage, key=key, description=line)  # type: ignore[assignment]
-        else:
-            update_progress_artifact(bar.artifact, percentage, line)
-    except Exception as error:  # noqa: BLE001 - whatever it is, messages go on
-        get_logger(__name__).debug("The progress of %s is not shown: %s", bar.delivery.name, error)
-
-
-def _read(name: str) -> _Bar:
-    with read_session() as session:
-        delivery = deliveries.named(session, name)
-        return _Bar(delivery, standing_of(session, delivery), waves.count_by_state(session, delivery.id))
-
-
-def _counts(delivery: Delivery) -> Counter[MessageState]:
-    with read_session() as session:
-        return waves.count_by_state(session, delivery.id)
-
-
-def publish_wave_table(report: BroadcastReport) -> None:
-    """Shows how far each wave is, one a row; there is no table of a single wave."""
-    if len(report.waves) > 1 and _is_run():
-        create_table_artifact(
-            key=f"waves-{report.name}",
-            table=[wave.as_row() for wave in report.waves],
-            description=f"The waves of {report.name}.",
-        )
-
-
-def publish_report(report: BroadcastReport) -> None:
-    """Shows what came of one broadcast: its figures, its waves, and all of it with a picture."""
-    publish_reports([report])
+                bar.show(percentage, line)
 
 
 def publish_reports(reports: Sequence[BroadcastReport]) -> None:
-    """Shows what came of the broadcasts of this run."""
-    rows = [row for report in reports for row in report.as_rows()]
-    columns = [name for name in (rows[0] if rows else {}) if any(row[name] for row in rows)]
-    if not _is_run():
+    """Shows the results of the broadcasts of this run: a table of all, and of each its waves and its report."""
+    if runtime.flow_run.id is None:
         return
-    create_table_artifact(
-        key="dm-broadcast",
-        table=[{name: row[name] for name in columns} for row in rows],
-        description="What was sent. Cost is in US dollars, of the messages that are out.",
-    )
+    rows = [row for report in reports for row in report.as_rows()]
+    publish_table("dm-broadcast", rows, "What was sent. Cost is in US dollars, of the messages that are out.")
     for report in reports:
-        publish_wave_table(report)
-        description = f"What came of {report.name}."
+        if len(report.waves) > 1:
+            table = [wave.as_row() for wave in report.waves]
+            create_table_artifact(key=f"waves-{report.name}", table=table, description=f"The waves of {report.name}.")
+        description = f"The results of {report.name}."
         create_markdown_artifact(as_markdown(document_of(report)), key=f"report-{report.name}", description=description)
-
-
-def _is_run() -> bool:
-    """Returns whether a run is there to show an artifact in."""
-    return runtime.flow_run.id is not None
 
 
 @task(name="begin", task_run_name="begin {name}")
 def begin_broadcast(name: str, actor: str) -> Rendered:
-    """Lets a confirmed broadcast go out; raises NotPossible when it is not, or no longer, what was confirmed."""
+    """Starts a confirmed broadcast; raises NotPossible when it is not confirmed, or changed since."""
     return sending.begin_broadcast(name, actor)
 
 
@@ -192,5 +161,5 @@ def work_for(service: Service, broadcasts: dict[int, OutgoingBroadcast], on_chan
 
 @task(name="conclude", task_run_name="conclude {name}")
 def conclude_broadcast(name: str) -> Delivery:
-    """Brings the state of a broadcast in line with its log."""
+    """Updates the state of a broadcast from its log."""
     return sending.conclude_broadcast(name)

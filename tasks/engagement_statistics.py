@@ -1,4 +1,4 @@
-"""Tasks of engagement-statistics: posts counted, followers noted, reports shown."""
+"""Tasks of engagement-statistics: the steps of `campaign.statistics.measure`, and the reports."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,7 +22,7 @@ from tasks.services import check_service, take_over_forms
 
 @task(name="choose services", task_run_name="choose services")
 def choose_counted(internal_names: Sequence[str]) -> Services | WrongUsage:
-    """Find the named services, or all; what is wrong with the choice is returned, to be shown as one sentence."""
+    """Finds the named services, or all; returns the error of a wrong choice, to be shown as one sentence."""
     try:
         engine.make_ready()
         take_over_forms.fn()
@@ -36,30 +36,30 @@ def choose_counted(internal_names: Sequence[str]) -> Services | WrongUsage:
 
 @task(name="measure", task_run_name="{service.internal_name}")
 def measure(service: Service, not_counted_since: datetime) -> CountReport:
-    """Counts the posts of one service that were not counted since then, and its audience; never fails the others."""
+    """Counts the posts of one service not counted since then, and its followers; never fails the others."""
     return counting.measure(service, not_counted_since, Steps(check_service, read_timeline, look_up))
 
 
 @task(name="read own timeline", task_run_name="read the timeline of {service.internal_name}", **RETRIES)
 def read_timeline(service: Service, posts: Sequence[PostToCount], at_most: int) -> Counted:
-    """Reads what X counts from the account's own timeline, at most so many posts."""
+    """Reads the counts of posts from the account's own timeline, at most so many."""
     return counting.read_timeline(service, posts, at_most)
 
 
 @task(name="look up posts", task_run_name="look up posts of {service.internal_name}", **RETRIES)
 def look_up(service: Service, posts: Sequence[PostToCount]) -> Counted:
-    """Reads what X counts of single posts."""
+    """Reads the counts of single posts."""
     return counting.look_up(service, posts)
 
 
 def publish_counting(reports: Sequence[CountReport]) -> None:
-    """Show what was read, one service a row."""
+    """Shows what was read, one service a row."""
     description = "What the engagement statistics read. Cost is in US dollars, at the highest price X may ask."
     publish_table("engagement-statistics", [report.as_row() for report in reports], description)
 
 
 def publish_statistics(services: Sequence[Service]) -> None:
-    """Show the reports of all services, of each of these, and of the newest deliveries of the last 30 days."""
+    """Shows the reports of all services, of each of these, and of the newest deliveries of the last 30 days."""
     with read_session() as session:
         reports = list(list_reports(session, services))
     for key, report in reports:

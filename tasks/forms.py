@@ -27,7 +27,7 @@ from tasks.services import TwitterService
 
 
 class PostForm(BaseModel):
-    """Nothing goes out before you have seen the preview and said yes."""
+    """Nothing goes out before you have seen the preview and confirmed it."""
 
     model_config = ConfigDict(title="New post")
 
@@ -43,7 +43,7 @@ class PostForm(BaseModel):
     more_parts: list[str] = Field(
         [],
         title="More parts",
-        description="A thread: each of these answers the one before it.",
+        description="A thread: each of these replies to the one before it.",
         max_length=MOST_PARTS - 1,
     )
     media: list[MediaItem] = Field(
@@ -53,7 +53,7 @@ class PostForm(BaseModel):
     )
     poll: PollContent | None = Field(None, title="Poll", description="A question instead of pictures.")
     reply_settings: ReplySettings | None = Field(
-        None, title="Who may answer", description="Everybody when nothing is chosen."
+        None, title="Who may answer", description="All people when nothing is chosen."
     )
     paid_partnership: bool = Field(False, title="Paid partnership", description="X marks it as such.")
     tracking: bool = Field(
@@ -68,7 +68,7 @@ class PostForm(BaseModel):
         None, title="Contact date", description="When it goes out; as soon as it is confirmed when left empty."
     )
     validity_days: int = Field(
-        5, title="Validity in days", description="So long after the contact date it may still go out.", ge=1, le=60
+        5, title="Validity in days", description="After the contact date it may go out for so many days.", ge=1, le=60
     )
     proof: TwitterService | None = Field(
         None, title="Proof service", description="A private test account that gets it first, exactly as it will be."
@@ -80,7 +80,7 @@ class PostForm(BaseModel):
     )
 
     def draft(self) -> Draft:
-        """The delivery that the form describes."""
+        """Returns the delivery that the form describes."""
         first = Part(text=self.text, media=self.media, poll=self.poll)
         parts = [first, *(Part(text=text) for text in self.more_parts)]
         return Draft(
@@ -100,8 +100,8 @@ class PostForm(BaseModel):
         )
 
 
-_SIZE = "So many messages; or so many per cent of all of them, see below."
-_PER_CENT = "The size is in per cent."
+_SIZE = "A number of messages, or a percentage of all messages, see below."
+_PER_CENT = "The size is a percentage."
 
 
 class WaveForm(BaseModel):
@@ -111,7 +111,7 @@ class WaveForm(BaseModel):
 
     size: int = Field(title="Size", description=_SIZE, ge=1)
     per_cent: bool = Field(False, title="Per cent", description=_PER_CENT)
-    every_hours: int = Field(24, title="Every … hours", description="So long after one wave the next begins.", ge=1)
+    every_hours: int = Field(24, title="Every … hours", description="The time between the starts of two waves.", ge=1)
 
 
 class CalendarWaveForm(BaseModel):
@@ -125,7 +125,7 @@ class CalendarWaveForm(BaseModel):
 
 
 def waves_of(every: WaveForm | None, calendar: Sequence[CalendarWaveForm]) -> Waves:
-    """The waves that the form describes."""
+    """Returns the waves that the form describes."""
     same = every and SameWaves(
         amount=every.size,
         is_percentage=every.per_cent,
@@ -144,7 +144,7 @@ _Moment = Annotated[AwareDatetime, Field(title="Date and time")]
 
 
 class BroadcastForm(BaseModel):
-    """Nothing goes out before you have seen who gets what, and said yes."""
+    """Nothing goes out before you have seen who gets what, and confirmed it."""
 
     model_config = ConfigDict(title="New broadcast")
 
@@ -159,7 +159,7 @@ class BroadcastForm(BaseModel):
         " line of the service is added.",
         json_schema_extra={"format": "textarea"},
     )
-    media: MediaItem | None = Field(None, title="Picture, GIF or video", description="One file for everybody.")
+    media: MediaItem | None = Field(None, title="Picture, GIF or video", description="One file for all recipients.")
     tracking: bool = Field(
         True,
         title="Tracking",
@@ -184,16 +184,18 @@ class BroadcastForm(BaseModel):
         description="Those who got another broadcast, by its internal name, such as dm-2026-11-26-sale.",
     )
     except_where: str = Field(
-        "", title="Except those who meet this condition", description="In the same words. Empty: no exceptions."
+        "", title="Except those who meet this condition", description="Written in the same way. Empty: no exceptions."
     )
     not_if_received: list[str] = Field(
-        [], title="Not if received", description="Internal names of broadcasts: who got one of them does not get this."
+        [],
+        title="Not if received",
+        description="Internal names of broadcasts: recipients of any of them do not get this one.",
     )
-    limit: _Number | None = Field(None, title="Limit", description="At most so many people in all.")
+    limit: _Number | None = Field(None, title="Limit", description="The most recipients in all.")
     waves: WaveForm | None = Field(
         None,
         title="Waves of the same size",
-        description="So many at a time, such as 100 every 24 hours. None: as fast as X allows.",
+        description="Such as 100 every 24 hours. None: as fast as X allows.",
     )
     calendar: list[CalendarWaveForm] = Field(
         [],
@@ -207,7 +209,7 @@ class BroadcastForm(BaseModel):
         None, title="Contact date", description="When it begins; as soon as it is confirmed when left empty."
     )
     validity_days: int = Field(
-        5, title="Validity in days", description="What has not gone out by then is cancelled.", ge=1, le=60
+        5, title="Validity in days", description="Messages that have not gone out by then are cancelled.", ge=1, le=60
     )
     proof_recipients: list[str] = Field(
         [],
@@ -218,11 +220,11 @@ class BroadcastForm(BaseModel):
         ApprovalMode.MANUAL,
         title="Approval",
         description="manual: you are always asked. semi_automatic: only when something was found. automatic: never,"
-        " unless somebody in it never agreed to be written to.",
+        " unless some recipients never agreed to receive messages.",
     )
 
     def draft(self) -> Draft:
-        """The delivery that the form describes; raises WrongUsage when a condition cannot be understood."""
+        """Returns the delivery that the form describes; raises WrongUsage for an invalid condition."""
         self._check("where", self.where)
         self._check("except_where", self.except_where)
         part = Part(text=self.text, media=[self.media] if self.media else [])
@@ -237,29 +239,26 @@ class BroadcastForm(BaseModel):
             approval=self.approval,
             priority=self.priority,
             broadcast=Broadcast(
-                audience=self._audience(),
+                audience=Audience(
+                    where=self.where,
+                    people=self.people,
+                    recipients_of=self.recipients_of,
+                    except_where=self.except_where,
+                    not_if_received=self.not_if_received,
+                    limit=self.limit,
+                ),
                 waves=waves_of(self.waves, self.calendar),
                 proof_recipients=self.proof_recipients,
             ),
         )
 
     def _check(self, field: str, condition: str) -> None:
-        """Here, and not when the form is read: of what is refused there Prefect shows more than one sentence."""
+        """Raises WrongUsage for an invalid condition: as a validator of the form, Prefect would show a long error."""
         try:
             if condition.strip():
                 parse(condition)
         except WrongUsage as error:
             raise WrongUsage(f"{type(self).model_fields[field].title}: {error}") from None
-
-    def _audience(self) -> Audience:
-        return Audience(
-            where=self.where,
-            people=self.people,
-            recipients_of=self.recipients_of,
-            except_where=self.except_where,
-            not_if_received=self.not_if_received,
-            limit=self.limit,
-        )
 
 
 _LINK = "{{ join_link }} becomes"
@@ -271,7 +270,7 @@ _POST = "May we get to know you? Share your profile with {{ service.label }} her
 
 
 class MessageInvitationForm(BroadcastForm):
-    """Nobody is invited twice, and no contact. Nothing goes out before you have seen who gets what, and said yes."""
+    """Each person is invited once, and no contact. Nothing goes out before you have seen and confirmed it."""
 
     model_config = ConfigDict(title="Invitation by direct message")
 
@@ -284,23 +283,23 @@ class MessageInvitationForm(BroadcastForm):
     )
 
     def draft(self) -> Draft:
-        """The delivery that the form describes; raises WrongUsage when a condition cannot be understood."""
+        """Returns the delivery that the form describes; raises WrongUsage for an invalid condition."""
         return super().draft().model_copy(update={"is_invitation": True})
 
 
 class PostInvitationForm(PostForm):
-    """Nothing goes out before you have seen the preview and said yes."""
+    """Nothing goes out before you have seen the preview and confirmed it."""
 
     model_config = ConfigDict(title="Invitation by post")
 
     text: str = Field(
         _POST,
         title="Text",
-        description=f"{_LINK} the link to the page that asks, the same for everybody. At most 280 characters as X"
+        description=f"{_LINK} the link to the page that asks, the same for all readers. At most 280 characters as X"
         " counts: the link counts 23.",
         json_schema_extra={"format": "textarea"},
     )
 
     def draft(self) -> Draft:
-        """The delivery that the form describes."""
+        """Returns the delivery that the form describes."""
         return super().draft().model_copy(update={"is_invitation": True})

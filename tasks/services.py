@@ -1,4 +1,4 @@
-"""The form of a service in the Prefect UI: what is saved there is taken over into our own database."""
+"""The form of a service in the Prefect UI, which is taken over into our own database."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from prefect.client.schemas.actions import BlockDocumentUpdate
 from prefect.client.schemas.objects import BlockDocument
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.logging import get_run_logger
-from sqlmodel import Session, col, delete, select
+from sqlmodel import col, delete, select
 
 from campaign.db import vault
 from campaign.db.engine import make_ready, read_session, transaction
@@ -30,11 +30,11 @@ from models import FormProblem, SecretKind, Service
 from tasks.continuation import RETRIES
 
 SLUG = "twitter-service"
-#: Begins the texts that take the place of secrets in a form, which the vault has.
+#: Begins the texts that replace secrets in a form; the secrets themselves are in the vault.
 TAKEN_OVER = "taken over at "
-#: Where tokens of people who agreed were kept before there was a vault.
+#: Stored tokens of people who agreed before there was a vault.
 _GRANT_SLUG = "contact-grant"
-#: The most that Prefect's server lists at once.
+#: The longest list of Prefect's server.
 _PAGE = 200
 _LOST_KEY = (
     "The Prefect server cannot read the forms of services: its encryption key was lost or changed. Put the file"
@@ -53,7 +53,7 @@ class TwitterService(Block, ServiceFields):
 
 @task(name="choose services", task_run_name="choose services")
 def choose_services(internal_names: Sequence[str]) -> Services | WrongUsage:
-    """Finds the services to synchronise; what is wrong with the choice is returned, to be shown as one sentence."""
+    """Finds the services to synchronise; returns the error of a wrong choice, to be shown as one sentence."""
     try:
         make_ready()
         take_over_forms.fn()
@@ -64,13 +64,13 @@ def choose_services(internal_names: Sequence[str]) -> Services | WrongUsage:
 
 @task(name="check service", task_run_name="check {service.internal_name}", **RETRIES)
 def check_service(service: Service) -> Service:
-    """Asks X, at most daily, whether the keys of a service work; returns the service as it is known now."""
+    """Checks the keys of a service on X, at most daily; returns the service with the result."""
     return connection.check_if_due(service)
 
 
 @task(name="take over forms", task_run_name="take over forms")
 def take_over_forms() -> None:
-    """Takes over what was saved in the forms of services; a run goes on with what is known where that fails."""
+    """Takes over the forms of services; where that fails, the run continues with the services of the database."""
     try:
         take_over()
     except (NotPossible, httpx.HTTPError, PrefectHTTPStatusError) as error:
@@ -78,16 +78,16 @@ def take_over_forms() -> None:
 
 
 def take_over() -> None:
-    """Brings the table of services in line with their forms on this server, and the forms with the table.
+    """Synchronises the table of services with their forms on this server, in both directions.
 
-    A form that cannot be used is kept as a problem, with everything that is wrong with it. Raises NotPossible when the
-    server cannot decrypt the forms.
+    An invalid form is saved as a problem, with all its errors. Raises NotPossible when the server cannot decrypt the
+    forms.
     """
     with _alone(), get_client(sync_client=True) as client:
         try:
             type_id = client.read_block_type_by_slug(SLUG).id
         except ObjectNotFound:
-            return  # nothing was ever deployed here
+            return  # nothing is deployed here
         documents = {str(document.id): document for document in _list_documents(client, SLUG)}
         problems = {key: sentence for key, one in documents.items() if (sentence := _take_over_one(client, one))}
         with transaction() as session:
@@ -130,12 +130,12 @@ def _list_documents(client: SyncPrefectClient, slug: str) -> list[BlockDocument]
 
 
 def _take_over_one(client: SyncPrefectClient, document: BlockDocument) -> str | None:
-    """Takes over a form that a person changed, or shows in it what was changed elsewhere; returns what is wrong."""
+    """Takes over a form that a person changed, or shows changes from elsewhere in it; returns its errors."""
     with read_session() as session:
         service = session.scalar(select(Service).where(col(Service.block_id) == str(document.id)))
         is_changed = service is None or service.form_seen_at != document.updated
-        if service is None and _is_taken_over(document):
-            # The table is newer: while this form was out of use, the service was changed elsewhere, or removed.
+        if service is None and all(str(document.data.get(name)).startswith(TAKEN_OVER) for name in SECRETS[:4]):
+            # The table is newer: while this form was unused, the service was changed elsewhere, or removed.
             service = services.find(session, str(document.data.get("internal_name")))
             is_changed = service is None
     if service and not service.is_connected:
@@ -152,14 +152,14 @@ def _take_over_one(client: SyncPrefectClient, document: BlockDocument) -> str | 
     return None
 
 
-def _is_taken_over(document: BlockDocument) -> bool:
-    return all(str(document.data.get(name)).startswith(TAKEN_OVER) for name in SECRETS[:4])
-
-
 def _save(document: BlockDocument, service: Service | None) -> Service:
     with transaction() as session:
         values = dict(document.data)
-        service = service or _without_form(session, str(values.get("internal_name")), document)
+        if service is None:
+            # A connected service of this name without a form on this server.
+            found = services.find(session, str(values.get("internal_name")))
+            is_free = found and found.is_connected and found.form_type_id != str(document.block_type_id)
+            service = found if is_free else None
         known = (vault.read(session, SecretKind.SERVICE_KEYS, service.id) or {}) if service else {}
         for name in SECRETS:
             if str(values.get(name)).startswith(TAKEN_OVER):
@@ -170,31 +170,24 @@ def _save(document: BlockDocument, service: Service | None) -> Service:
         return services.change(session, services.get(session, service.id), fields, now)
 
 
-def _without_form(session: Session, internal_name: str, document: BlockDocument) -> Service | None:
-    """Finds the connected service of this name that has no form on this server."""
-    service = services.find(session, internal_name)
-    is_free = service and service.is_connected and service.form_type_id != str(document.block_type_id)
-    return service if is_free else None
-
-
 def _remove_or_show(client: SyncPrefectClient, service: Service, type_id: UUID) -> None:
-    """Removes a service whose form was removed on this server; makes one for a service that never had one here."""
+    """Removes a service whose form was removed on this server; creates a form where there was none."""
     if service.form_type_id == str(type_id):
         with transaction() as session:
             services.remove(session, services.get(session, service.id), pendulum.now("UTC"))
         return
-    wanted, names = block_name(service.internal_name), {str(one.name) for one in _list_documents(client, SLUG)}
+    first, taken = block_name(service.internal_name), {str(one.name) for one in _list_documents(client, SLUG)}
     name = next(
         name
-        for number in range(1, len(names) + 2)
-        if (name := wanted if number == 1 else f"{wanted}-{number}") not in names
+        for number in range(1, len(taken) + 2)
+        if (name := first if number == 1 else f"{first}-{number}") not in taken
     )
     document_id = TwitterService.model_validate(_shown(service)).save(name)
     _show(client, service, cast("UUID", document_id))
 
 
 def _show(client: SyncPrefectClient, service: Service, document_id: UUID) -> None:
-    """Writes a service into its form, with the time of taking over in the place of its secrets."""
+    """Writes a service into its form, with the time of taking over in place of its secrets."""
     client.update_block_document(document_id, BlockDocumentUpdate(data=_shown(service)))
     document = client.read_block_document(document_id, include_secrets=False)
     with transaction() as session:
@@ -220,7 +213,7 @@ def _shown(service: Service) -> dict[str, Any]:
 
 
 def _take_over_grants(client: SyncPrefectClient) -> None:
-    """Takes over tokens of people who agreed that an earlier version kept on Prefect's server."""
+    """Takes over tokens of people who agreed from where an earlier version stored them, on Prefect's server."""
     for document in _list_documents(client, _GRANT_SLUG):
         agreement_id = int(str(document.name).rpartition("-")[2])
         values = {name: str(value) for name, value in orjson.loads(document.data["grant"]).items()}

@@ -119,7 +119,7 @@ def _take_over_forms_until_end(server: "Server") -> NoReturn:
         shown |= problems
         time.sleep(_FORMS_EVERY)
     raise NotPossible(
-        f"The Prefect server ended by itself: {server.process.last_words()} More is in {server.process.log}."
+        f"The Prefect server ended by itself: {server.process.last_line()} More is in {server.process.log}."
     )
 
 
@@ -444,9 +444,9 @@ def _enter_simulated_world(stack: ExitStack) -> SimulatedBrand:
         port = free_port()
         command = ["campaign.simulator", "--port", str(port)]
         process = stack.enter_context(running(settings, "simulator", command, child_environment(settings)))
-        while "http" not in process.last_words():
+        while "http" not in process.last_line():
             if process.has_ended:
-                raise NotPossible(f"The simulator did not start: {process.last_words()}")
+                raise NotPossible(f"The simulator did not start: {process.last_line()}")
             time.sleep(0.05)
         os.environ["CAMPAIGN_X_API_URL"] = x_url = f"http://127.0.0.1:{port}"
     load_settings.cache_clear()

@@ -23,7 +23,7 @@ from deployments.server import Server
 from models import Delivery, DeliveryState, Message, MessageState
 from tasks import dm_broadcast
 from tasks.deliveries import publish_preview
-from tasks.dm_broadcast import BroadcastProgress, publish_report
+from tasks.dm_broadcast import BroadcastProgress, publish_reports
 from tests.broadcasting import broadcast
 from tests.factories import NOW, service
 
@@ -114,7 +114,7 @@ def test_without_a_run_nothing_is_shown(going: Delivery) -> None:
     progress.change(going.id, ONE_SENT)
     progress.goes_on(None)
     progress.finish()
-    publish_report(report_on(going))
+    publish_reports([report_on(going)])
     assert shown(f"progress-{going.name}") == shown(f"report-{going.name}") == []
 
 
@@ -132,7 +132,7 @@ def test_the_preview_is_an_artifact_and_given_back(going: Delivery) -> None:
 def test_the_report_is_a_table_and_a_page_and_the_waves_are_a_table(going: Delivery) -> None:
     waves = (WaveNumbers("acme", 1, 500, 0, NOW), WaveNumbers("acme", 2, 500, 0, None))
     report = report_on(going)
-    in_a_run(lambda: publish_report(replace(report, waves=waves)))
+    in_a_run(lambda: publish_reports([replace(report, waves=waves)]))
     (page,) = shown(f"report-{going.name}")
     assert "pending 1,000 of 1,000" in str(page.data)
     (table,) = shown(f"waves-{going.name}")

@@ -46,13 +46,13 @@ def test_a_yes_to_what_was_shown_before_a_change_is_none(client: SyncPrefectClie
     assert sync("acme").is_completed
     run_id = start(client, "dm-broadcast/dm-broadcast", broadcast={"label": "x", "services": [form], "text": "Old"})
     wait_for(client, run_id, "Suspended")
-    assert "Look at it again" not in shown(client, run_id)
+    assert "Please check it again" not in shown(client, run_id)
 
     change_text("New")
     answer(client, run_id, **YES)
     wait_for(client, run_id, "Suspended")
     assert the_delivery().state is DeliveryState.ANALYSED
-    assert "Look at it again" in shown(client, run_id)
+    assert "Please check it again" in shown(client, run_id)
     assert "> New" in shown(client, run_id)
 
     answer(client, run_id, **YES)

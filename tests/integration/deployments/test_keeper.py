@@ -59,7 +59,7 @@ def test_a_block_ends_what_it_runs_and_what_that_started(settings: Settings) -> 
         pids = pids_of(settings)
         assert not process.has_ended
     assert are_gone(pids)
-    assert process.last_words() == "one line"
+    assert process.last_line() == "one line"
 
 
 def test_a_process_that_ignores_the_signal_is_killed(settings: Settings) -> None:
@@ -90,12 +90,12 @@ def test_a_child_that_dies_is_started_again_and_what_it_left_behind_goes_on(
         pids = pids_of(settings, starts=2)
         assert Path(f"/proc/{run}").exists()
     assert are_gone(pids)
-    assert "restless ended by itself (exit status -9) and is started again" in capfd.readouterr().err
+    assert "restless ended (exit status -9) and is started again" in capfd.readouterr().err
 
 
 def test_the_log_of_the_last_start_is_kept_beside_that_of_this_one(settings: Settings) -> None:
     for _ in range(2):
         with running(settings, "restless", ["restless"], child_environment(settings)) as process:
-            while "one line" not in process.last_words():
+            while "one line" not in process.last_line():
                 time.sleep(0.02)
     assert process.log.read_text() == process.log.with_suffix(".log.1").read_text() == "one line\n"
