@@ -10,7 +10,6 @@ import pendulum
 from sqlalchemy import BigInteger, ColumnElement, Select, SQLColumnExpression, String, cast, exists, func, or_
 from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from campaign.db.json_rows import among
 from campaign.errors import WrongUsage
@@ -21,9 +20,37 @@ if TYPE_CHECKING:
     from campaign.audience.conditions import Condition
 
 
+class Row:
+    """A row of a list: a dataclass with its columns under the labels that people read."""
+
+    LABELS: ClassVar[dict[str, str]]
+
+    def as_row(self) -> dict[str, str]:
+        """Returns the columns under their labels, as text."""
+        return {label: _as_text(getattr(self, name)) for name, label in self.LABELS.items()}
+
+    def as_json(self) -> dict[str, Any]:
+        """Returns the columns under their names."""
+        values = ((name, getattr(self, name)) for name in self.LABELS)
+        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values}
+
+
+def _as_text(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case datetime():
+            return f"{value:%Y-%m-%d %H:%M}"
+        case tuple():
+            return ", ".join(value)
+    return str(value)
+
+
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Whose visitors, and which."""
+    """The followers to list: of a service, new since then, still following or not, fulfilling a condition."""
 
     service_id: int | None
     new_since: datetime | None
@@ -32,8 +59,8 @@ class Selection:
 
 
 @dataclass(frozen=True, slots=True)
-class VisitorRow:
-    """A visitor as listed, once per service followed: whom they follow, who they are, since when."""
+class VisitorRow(Row):
+    """A visitor as listed, once per service followed."""
 
     service: str
     origin: str
@@ -59,30 +86,9 @@ class VisitorRow:
         "ended_at": "No longer since",
     }
 
-    def as_row(self) -> dict[str, str]:
-        """The visitor under Campaign's labels, as text."""
-        return {label: _text(getattr(self, name)) for name, label in self.LABELS.items()}
-
-    def as_json(self) -> dict[str, Any]:
-        """The visitor under the names of the columns."""
-        values = ((name, getattr(self, name)) for name in self.LABELS)
-        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values}
-
-
-def _text(value: object) -> str:
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "yes" if value else "no"
-        case datetime():
-            return f"{value:%Y-%m-%d %H:%M}"
-        case _:
-            return str(value)
-
 
 def selection_of(session: Session, service: str | None, new_since: datetime | None, *, ended: bool) -> Selection:
-    """Read what a person asked for; raises WrongUsage for a service nobody knows."""
+    """Reads a selection; raises WrongUsage for an unknown service."""
     row = services.find(session, service) if service else None
     if service and row is None:
         raise WrongUsage(f"There is no service {service}, or it has not been synchronised yet.")
@@ -98,7 +104,7 @@ def narrowed(selection: Selection, condition: "Condition", now: datetime) -> Sel
 
 
 def select_visitors(session: Session, selection: Selection, limit: int | None = None) -> Iterator[VisitorRow]:
-    """Give the visitors of a selection, the newest followings first, however many in the same memory."""
+    """Yields the visitors of a selection, the newest followers first, in constant memory."""
     profile = (getattr(Visitor, name) for name in list(VisitorRow.LABELS)[1:8])
     ordered = (
         _chosen(sa_select(col(Service.internal_name), *profile, _BEGAN, _ENDED), selection)
@@ -110,7 +116,7 @@ def select_visitors(session: Session, selection: Selection, limit: int | None = 
 
 
 def count_visitors(session: Session, selection: Selection) -> int:
-    """Count the visitors of a selection."""
+    """Counts the visitors of a selection."""
     return session.scalar(_chosen(sa_select(func.count()).select_from(Visitor), selection)) or 0
 
 
@@ -139,22 +145,18 @@ _USERNAME = func.lower(col(Visitor.username))
 
 
 def named(session: Session, text: str) -> Visitor:
-    """Find the one visitor whom a person means; raises WrongUsage for nobody, or for several.
+    """Finds a visitor by X user id or handle; raises WrongUsage for none, or for several.
 
     Digits are an X user id before they are a handle; behind an @ they are only a handle.
     """
     handle = text.strip().removeprefix("@").lower()
-    found = None if text.strip().startswith("@") else session.scalar(_known().where(col(Visitor.external_id) == handle))
-    return found or _only(text, list(session.exec(_known().where(handle == _USERNAME).limit(10))))
-
-
-def _known() -> SelectOfScalar[Visitor]:
-    return select(Visitor).where(col(Visitor.origin) == ORIGIN)
-
-
-def _only(text: str, found: list[Visitor]) -> Visitor:
+    known = select(Visitor).where(col(Visitor.origin) == ORIGIN)
+    found: list[Visitor] = []
+    if not text.strip().startswith("@"):
+        found = list(session.exec(known.where(col(Visitor.external_id) == handle)))
+    found = found or list(session.exec(known.where(handle == _USERNAME).limit(10)))
     if not found:
-        raise WrongUsage(f"There is no visitor {text!r}; `campaign visitors` lists those who are known.")
+        raise WrongUsage(f"There is no visitor {text!r}; `campaign visitors` lists the known ones.")
     if len(found) > 1:
         ids = " and ".join(sorted(visitor.external_id for visitor in found))
         raise WrongUsage(f"The handle {text} is that of several visitors; name one by the X user id: {ids}.")
@@ -162,14 +164,14 @@ def _only(text: str, found: list[Visitor]) -> Visitor:
 
 
 def with_ids(session: Session, external_ids: Collection[str]) -> dict[str, int]:
-    """The ids of the visitors with these X user ids; who is not known is left out."""
+    """Returns the ids of the visitors with these X user ids; unknown ones are left out."""
     is_wanted = among(session, col(Visitor.external_id), list(external_ids), String())
     found = select(Visitor.external_id, Visitor.id).where(col(Visitor.origin) == ORIGIN, is_wanted)
     return dict(session.exec(found).all())
 
 
 def with_usernames(session: Session, usernames: Collection[str]) -> dict[str, list[int]]:
-    """The ids of the visitors with these usernames in lower case: several share one that changed hands."""
+    """Returns the ids of the visitors with these usernames in lower case: several if a handle changed hands."""
     found = select(_USERNAME, col(Visitor.id)).where(
         col(Visitor.origin) == ORIGIN, among(session, _USERNAME, list(usernames), String())
     )
@@ -180,7 +182,7 @@ def with_usernames(session: Session, usernames: Collection[str]) -> dict[str, li
 
 
 def count_unknown(session: Session, people: Sequence[str]) -> int:
-    """How many of a list are no visitor."""
+    """Counts the people of a list who are not visitors."""
     ids, handles = ids_and_handles(people)
     known_ids = select(func.count()).where(among(session, col(Visitor.external_id), ids, String()))
     known_handles = select(func.count(_USERNAME.distinct())).where(among(session, _USERNAME, handles, String()))
@@ -188,14 +190,14 @@ def count_unknown(session: Session, people: Sequence[str]) -> int:
 
 
 def ids_and_handles(people: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Split a list of people: X user ids, and handles in lower case without their @."""
+    """Splits a list of people into X user ids, and handles in lower case without their @."""
     named = {person.strip() for person in people}
     ids = {person for person in named if person.isdigit()}
     return sorted(ids), sorted({person.removeprefix("@").lower() for person in named - ids} - {""})
 
 
 def external_ids(session: Session, visitor_ids: Sequence[int]) -> dict[int, str]:
-    """The X user ids of visitors, by their own."""
+    """Returns the X user ids of visitors, by the visitors' ids."""
     wanted = among(session, col(Visitor.id), list(visitor_ids), BigInteger())
     return dict(session.exec(select(Visitor.id, Visitor.external_id).where(wanted)).all())
 
@@ -212,7 +214,7 @@ PERSON: tuple[SQLColumnExpression[Any], ...] = (
 
 
 def is_missing(field: str) -> ColumnElement[bool]:
-    """Whether X did not say it, or it is blank; `verified` is missing where it is not so."""
+    """Returns whether a field is unknown or blank; `verified` is missing if false."""
     column: Any = getattr(Visitor, field)
     if field == "verified":
         return or_(column.is_(None), column.is_(False))
@@ -220,13 +222,13 @@ def is_missing(field: str) -> ColumnElement[bool]:
 
 
 def person_of(session: Session, visitor_id: int) -> Sequence[Any]:
-    """What is known of one visitor, for `values_of`."""
+    """Returns the columns of one visitor, for `values_of`."""
     person: Sequence[Any] = session.execute(sa_select(*PERSON).where(col(Visitor.id) == visitor_id)).one()
     return person
 
 
 def values_of(person: Sequence[Any]) -> dict[str, str | None]:
-    """What a text may say of a person; `verified` is missing where it is not so."""
+    """Returns the fields that a text may use; `verified` is missing if false."""
     full_name, username, external_id, followers_count, verified, location, visitor_id = person
     return {
         "full_name": full_name,
@@ -240,5 +242,5 @@ def values_of(person: Sequence[Any]) -> dict[str, str | None]:
 
 
 def example_of(person: Sequence[Any]) -> dict[str, str | None]:
-    """The same for a text that others see, as a sample or a proof: a link in it is nobody's."""
+    """Returns the fields for a sample or a proof, whose links belong to no visitor."""
     return values_of(person) | {"visitor_id": None}

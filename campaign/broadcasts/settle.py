@@ -206,7 +206,7 @@ def record_calls(sender: BroadcastSender, armed: Armed, calls: Sequence[Call], l
         now = sender.clock()
         written = log.record_outcomes(session, [outcome_of(call, armed.at) for call in calls], now)
         _book(session, sender, written, latest.update(calls), now)
-        _remember_unreachable(session, sender, armed, written, now)
+        _record_unreachable(session, sender, armed, written, now)
         is_unknown = _forget_file(session, sender, armed, calls)
         reason = _why_pause(armed, written, is_unknown=is_unknown)
         if reason is not None:
@@ -251,13 +251,13 @@ def _is_newly_unknown(before: MessageState, outcome: Outcome) -> bool:
     return outcome.state is MessageState.UNCERTAIN and before is not MessageState.UNCERTAIN
 
 
-def _remember_unreachable(
+def _record_unreachable(
     session: Session, sender: BroadcastSender, armed: Armed, written: _Written, now: datetime
 ) -> None:
     for _, one in written:
         if one.state is MessageState.REFUSED and one.reason_code in RECIPIENT_REASONS:
             visitor_id = armed.recipients[one.message_id].visitor_id
-            consent.remember_unreachable(session, sender.service.id, visitor_id, one.reason_code, now)
+            consent.record_unreachable(session, sender.service.id, visitor_id, one.reason_code, now)
 
 
 def _forget_file(session: Session, sender: BroadcastSender, armed: Armed, calls: Sequence[Call]) -> bool:

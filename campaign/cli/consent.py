@@ -175,7 +175,7 @@ def remove(visitor: Person, service: OneService = None, as_json: AsJson = False)
     engine.make_ready()
     with transaction(durable=True) as session:
         by, person = _by(session, service), visitors.named(session, visitor)
-        if not consents.allow_again(session, person.id, by):
+        if not consents.lift_suppression(session, person.id, by):
             raise NotPossible(
                 f"{visitor} is not on the denylist of {service or 'all services'}; see campaign denylist list."
             )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, bindparam, exists, or_, text, update
+from sqlalchemy import bindparam, exists, or_, text, update
 from sqlalchemy import select as sa_select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
@@ -31,97 +31,70 @@ from models import (
 from models.base import Moment
 
 _PURPOSE = "invitation"
-_VISITOR = col(Visitor.id)
-#: The same people, looked for by their X user ids.
-_PERSON = aliased(Visitor)
-_ID = col(_PERSON.id)
-Found = tuple[Select[Any], Any]
-"""Visitors, and the column that says which."""
 
 
 def join_link(service: str, delivery_id: int, visitor_id: int) -> str:
-    """Where a person becomes a contact of a service (by internal name); empty without a public address.
+    """Returns the address where a person becomes a contact of a service; empty without a public address.
 
-    The visitor of a post is NO_VISITOR: whoever sees it clicks the same link.
+    The visitor of a post is NO_VISITOR: everybody who sees it clicks the same link.
     """
     address = load_settings().public_url
     return f"{address}/join/{service}?i={sign(_PURPOSE, [delivery_id, visitor_id])}" if address else ""
 
 
 def of_invitation(service: Service, delivery_id: int, within: Range | None = None) -> Reasons:
-    """What holds for every message that invites to become a contact, see docs/contact-acquisition.md.
-
-    Asked of a range of visitors at once, or of a few.
-    """
-    is_contact = or_(
-        permission.is_among(*_contacts_by_visitor(), within),
-        permission.is_among(*_contacts_by_external_id(), within),
-        permission.is_among(*_agreed(service.id), within),
+    """Returns the reasons against a message that invites to become a contact, see docs/contact-acquisition.md."""
+    contact, person = col(Contact.visitor_id), aliased(Visitor)
+    contacts_on_x = sa_select(col(Contact.external_id)).where(col(Contact.external_id).is_not(None))
+    agreed = sa_select(col(Agreement.external_id)).where(
+        col(Agreement.service_id) == service.id, col(Agreement.state) != AgreementState.FAILED
     )
-    return permission.in_order(
-        [
-            (ExclusionReason.ALREADY_CONTACT, is_contact),
-            (ExclusionReason.ALREADY_INVITED, permission.is_among(*_invited(service.id, delivery_id), within)),
-        ]
-    )
-
-
-def _contacts_by_visitor() -> Found:
-    """Whom anybody knows by name, also those who took an agreement back: that is an answer too."""
-    return sa_select(col(Contact.visitor_id)), col(Contact.visitor_id)
-
-
-def _contacts_by_external_id() -> Found:
-    return _with(sa_select(col(Contact.external_id)).where(col(Contact.external_id).is_not(None)))
-
-
-def _agreed(service_id: int) -> Found:
-    """Who said yes, or took it back, and whose profile X did not keep from us."""
-    rows = sa_select(col(Agreement.external_id)).where(col(Agreement.service_id) == service_id)
-    return _with(rows.where(col(Agreement.state) != AgreementState.FAILED))
-
-
-def _with(external_ids: Select[Any]) -> Found:
-    """The visitors with these X user ids."""
     # The offset keeps it a list: joined to tables of which it knows nothing yet, PostgreSQL compares each with each.
-    return sa_select(_ID).where(col(_PERSON.external_id).in_(external_ids.offset(0))), _ID
-
-
-def _invited(service_id: int, delivery_id: int) -> Found:
-    """Whom another invitation of the service reached, or may have."""
+    known_on_x = (
+        sa_select(col(person.id)).where(col(person.external_id).in_(external_ids.offset(0)))
+        for external_ids in (contacts_on_x, agreed)
+    )
+    # A contact who took an agreement back has answered too.
+    is_contact = or_(
+        permission.is_among(sa_select(contact), contact, within),
+        *(permission.is_among(rows, col(person.id), within) for rows in known_on_x),
+    )
     invitations = sa_select(col(Delivery.id)).where(col(Delivery.is_invitation), col(Delivery.id) != delivery_id)
-    rows = sa_select(col(Message.visitor_id)).with_hint(Message, "INDEXED BY ix_message_reached", "sqlite")
-    reached = rows.where(
-        col(Message.service_id) == service_id,
+    messages = sa_select(col(Message.visitor_id)).with_hint(Message, "INDEXED BY ix_message_reached", "sqlite")
+    invited = messages.where(
+        col(Message.service_id) == service.id,
         text(permission.REACHED_MESSAGE),
         col(Message.proof_number) == MAIN,
         col(Message.delivery_id).in_(invitations),
     )
-    return reached, col(Message.visitor_id)
+    return permission.in_order(
+        [
+            (ExclusionReason.ALREADY_CONTACT, is_contact),
+            (ExclusionReason.ALREADY_INVITED, permission.is_among(invited, col(Message.visitor_id), within)),
+        ]
+    )
 
 
-#: What X tells of a person, by the columns of a contact; the X user id is not among it.
-LEARNT = tuple(field.name for field in fields(Profile) if field.name != "external_id")
+#: The columns of a contact that come from X, without the X user id.
+PROFILE_COLUMNS = tuple(field.name for field in fields(Profile) if field.name != "external_id")
 
 
-def unlearn(session: Session, external_id: str, now: datetime) -> None:
-    """Remove what X had told of a person, unless another agreement of that person still runs.
+def remove_profile(session: Session, external_id: str, now: datetime) -> None:
+    """Removes a profile recovered from X, unless another agreement of the person still runs.
 
     A contact that came from X keeps only the X user id. One that was known before loses that too, and keeps what it
-    was known by: nobody can tell any more what else of it did not come from X.
+    was known by: what else of it did not come from X cannot be told apart any more.
     """
     of_person = col(Agreement.external_id) == external_id
     if session.scalar(select(exists().where(of_person, col(Agreement.state) == AgreementState.RECOVERED))):
         return
-    forgotten: dict[str, Any] = dict.fromkeys(LEARNT)
-    known_by = session.scalar(select(Agreement.reconciled_by).where(of_person, col(Agreement.reconciled_by).in_(_OLD)))
+    removed: dict[str, Any] = dict.fromkeys(PROFILE_COLUMNS)
+    known_before = col(Agreement.reconciled_by).in_([ReconciledBy.EMAIL, ReconciledBy.USERNAME])
+    known_by = session.scalar(select(Agreement.reconciled_by).where(of_person, known_before))
     if known_by:
-        forgotten.pop(known_by.value)
-        forgotten |= {"external_id": None, "visitor_id": None}
-    session.execute(update(Contact).where(col(Contact.external_id) == external_id).values(**forgotten, updated_at=now))
-
-
-_OLD = (ReconciledBy.EMAIL, ReconciledBy.USERNAME)
+        removed.pop(known_by.value)
+        removed |= {"external_id": None, "visitor_id": None}
+    session.execute(update(Contact).where(col(Contact.external_id) == external_id).values(**removed, updated_at=now))
 
 
 _OPENED = text("""
@@ -132,14 +105,14 @@ ON CONFLICT (delivery_id, visitor_id) DO NOTHING
 
 @dataclass(frozen=True, slots=True)
 class Yes:
-    """That a person agreed to share the profile, and to what exactly."""
+    """A person's agreement to share the profile, with its exact text."""
 
     service_id: int
     external_id: str
     delivery_id: int
     """The invitation, or NO_INVITATION."""
     text: str
-    """What the page said."""
+    """The text of the page."""
     text_version: str
     scopes: str
     may_link: bool
@@ -147,19 +120,19 @@ class Yes:
 
 
 def invitation_of(link: str) -> tuple[int, int] | None:
-    """Which delivery and visitor the signed part of an invitation's link names; None when it is none of ours."""
-    found = signed("invitation", link)
+    """Returns the ids of the delivery and the visitor in an invitation's signed link; None for a wrong signature."""
+    found = signed(_PURPOSE, link)
     return (int(found[0]), int(found[1])) if isinstance(found, list) and len(found) == 2 else None  # noqa: PLR2004
 
 
-def note_opening(session: Session, delivery_id: int, visitor_id: int, at: datetime) -> bool:
-    """Keep that a personal link was opened; False when it had been before."""
-    given = {"delivery_id": delivery_id, "visitor_id": visitor_id, "opened_at": at}
-    return bool(session.connection().execute(_OPENED, given).rowcount)
+def record_opening(session: Session, delivery_id: int, visitor_id: int, at: datetime) -> bool:
+    """Records that a personal link was opened; False if it had been before."""
+    opening = {"delivery_id": delivery_id, "visitor_id": visitor_id, "opened_at": at}
+    return bool(session.connection().execute(_OPENED, opening).rowcount)
 
 
-def keep(session: Session, yes: Yes) -> Agreement:
-    """Writes an agreement and returns it; one of the same person whose profile is not recovered yet becomes it."""
+def save(session: Session, yes: Yes) -> Agreement:
+    """Saves an agreement, in place of an earlier one of the person whose profile is not recovered yet."""
     known = session.scalar(_of(yes.service_id, yes.external_id).where(_IS_WAITING).with_for_update())
     row = known or Agreement(
         service_id=yes.service_id,
@@ -178,24 +151,24 @@ def keep(session: Session, yes: Yes) -> Agreement:
 
 
 def waiting(session: Session) -> list[Agreement]:
-    """The agreements whose profile is not recovered yet, the oldest first."""
+    """Returns the agreements whose profile is not recovered yet, the oldest first."""
     return list(session.scalars(select(Agreement).where(_IS_WAITING).order_by(col(Agreement.id))))
 
 
 def still_waiting(session: Session, agreement_ids: Collection[int]) -> set[int]:
-    """Which of these are not recovered yet, nor withdrawn."""
+    """Returns those of the agreements that are neither recovered nor withdrawn."""
     return set(session.scalars(select(Agreement.id).where(col(Agreement.id).in_(agreement_ids), _IS_WAITING)))
 
 
 def lock(session: Session, agreement_id: int) -> Agreement | None:
-    """Read an agreement whose profile is not recovered yet, so that nobody changes it meanwhile."""
-    wanted = select(Agreement).where(col(Agreement.id) == agreement_id, _IS_WAITING)
-    found: Agreement | None = session.scalar(wanted.with_for_update())
+    """Reads and locks an agreement whose profile is not recovered yet."""
+    waiting_one = select(Agreement).where(col(Agreement.id) == agreement_id, _IS_WAITING)
+    found: Agreement | None = session.scalar(waiting_one.with_for_update())
     return found
 
 
 def withdraw(session: Session, service_id: int, external_id: str, at: datetime) -> int:
-    """End all agreements of a person with a service and remove what they had brought; returns how many there were."""
+    """Ends all agreements of a person with a service and removes the profile; returns the number of agreements."""
     running = _of(service_id, external_id).where(col(Agreement.state) != AgreementState.WITHDRAWN)
     ended = list(session.scalars(running.with_for_update()))
     for agreement in ended:
@@ -204,12 +177,12 @@ def withdraw(session: Session, service_id: int, external_id: str, at: datetime) 
         session.add(agreement)
     session.flush()
     if ended:
-        unlearn(session, external_id, at)
+        remove_profile(session, external_id, at)
     return len(ended)
 
 
 def withdraw_of_visitor(session: Session, service_id: int, visitor_id: int, at: datetime) -> int:
-    """The same for a visitor."""
+    """Ends all agreements of a visitor with a service, see `withdraw`."""
     external_id: str | None = session.scalar(select(Visitor.external_id).where(col(Visitor.id) == visitor_id))
     return withdraw(session, service_id, external_id, at) if external_id else 0
 

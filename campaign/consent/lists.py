@@ -1,4 +1,4 @@
-"""Consents as lists: shown to people and scripts, and imported from a file."""
+"""Lists of consents and suppressions, and the import of consents from a file."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,30 +18,9 @@ from models import EVERY_SERVICE, Consent, ConsentSource, Service, Suppression, 
 _PERSON: tuple[Any, ...] = (Visitor.external_id, Visitor.username)
 
 
-class _Listed:
-    """A row of a list: its columns, with the words that people read."""
-
-    LABELS: ClassVar[dict[str, str]]
-
-    def as_row(self) -> dict[str, str]:
-        """The columns under their labels, as text."""
-        return {label: _text(getattr(self, name)) for name, label in self.LABELS.items()}
-
-    def as_json(self) -> dict[str, Any]:
-        """The columns under their names."""
-        values = ((name, getattr(self, name)) for name in self.LABELS)
-        return {name: value.isoformat() if isinstance(value, datetime) else value for name, value in values}
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bool):
-        return "yes" if value else ""
-    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value or "")
-
-
 @dataclass(frozen=True, slots=True)
-class ListedConsent(_Listed):
-    """A consent: whose, what proves it, from when to when."""
+class ListedConsent(visitors.Row):
+    """A consent as listed."""
 
     external_id: str
     username: str | None
@@ -51,7 +30,6 @@ class ListedConsent(_Listed):
     ended_at: datetime | None
     ended_because: str
     suppressed: bool
-    """Nothing is sent all the same."""
 
     LABELS: ClassVar[dict[str, str]] = {
         "external_id": "External ID",
@@ -66,12 +44,13 @@ class ListedConsent(_Listed):
 
 
 @dataclass(frozen=True, slots=True)
-class ListedSuppression(_Listed):
-    """A suppression: whose, by which service (all of them when there is none), why, what proves it, since when."""
+class ListedSuppression(visitors.Row):
+    """A suppression as listed."""
 
     external_id: str
     username: str | None
     service: str | None
+    """None for all services."""
     reason: str
     proof: str
     at: datetime
@@ -87,7 +66,7 @@ class ListedSuppression(_Listed):
 
 
 def consents_of(session: Session, service_id: int, *, ended: bool, limit: int | None = None) -> Iterator[ListedConsent]:
-    """The consents of a service, the newest first: the running ones, or with those that ended."""
+    """Yields the running consents of a service, with those that ended if wanted, the newest first."""
     suppressed = exists().where(
         col(Suppression.service_id).in_([service_id, EVERY_SERVICE]),
         col(Suppression.visitor_id) == col(Consent.visitor_id),
@@ -105,7 +84,7 @@ def consents_of(session: Session, service_id: int, *, ended: bool, limit: int | 
 
 
 def count_consents(session: Session, service_id: int, *, ended: bool) -> int:
-    """Count the consents of a service."""
+    """Counts the consents of a service."""
     return session.scalar(sa_select(func.count()).select_from(Consent).where(*_chosen(service_id, ended=ended))) or 0
 
 
@@ -115,7 +94,7 @@ def _chosen(service_id: int, *, ended: bool) -> list[ColumnElement[bool]]:
 
 
 def suppressions(session: Session, limit: int | None = None) -> Iterator[ListedSuppression]:
-    """Everybody who is never written to, the newest first."""
+    """Yields the suppressions, the newest first."""
     names = ("reason", "proof", "at")
     rows = (
         sa_select(*_PERSON, col(Service.internal_name), *(getattr(Suppression, name) for name in names))
@@ -129,20 +108,19 @@ def suppressions(session: Session, limit: int | None = None) -> Iterator[ListedS
 
 
 def count_suppressions(session: Session) -> int:
-    """Count the suppressions."""
+    """Counts the suppressions."""
     return session.scalar(sa_select(func.count()).select_from(Suppression)) or 0
 
 
 COLUMNS = ("external_id", "username", "given_at", "source", "proof")
 _SOURCES = (ConsentSource.IMPORT, ConsentSource.OPT_IN_FORM)
 _ID, _USERNAME = re.compile(r"[0-9]{1,20}"), re.compile(r"[a-z0-9_]{1,50}")
-#: Nobody agreed to anything on X before its first day.
 _X_BEGAN = datetime(2006, 3, 21, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
 class ConsentRow:
-    """That a person agreed, as a list says: by X user id, or by username where that is empty."""
+    """A person's consent in a list: by X user id, or by username if that is empty."""
 
     external_id: str
     username: str
@@ -158,64 +136,51 @@ class ConsentRow:
 
 
 def read_row(cells: Mapping[str, str], note: str, now: datetime) -> ConsentRow:
-    """Read a row; raises WrongUsage saying what is wrong with it. What proves it is the note where it has no proof."""
+    """Reads a row; raises WrongUsage for an invalid one. The note is the proof of a row that has none."""
     external_id, username = cells.get("external_id", ""), cells.get("username", "").removeprefix("@").lower()
     if not external_id and not username:
-        raise WrongUsage("names nobody")
+        raise WrongUsage("external_id and username are empty; fill one of them")
     if external_id and not _ID.fullmatch(external_id):
-        raise WrongUsage(f"{external_id!r} is no X user id")
+        raise WrongUsage(f"invalid X user id {external_id!r}; write 1 to 20 digits")
     if username and not _USERNAME.fullmatch(username):
-        raise WrongUsage(f"{username!r} is no handle")
-    source, given_at = _source(cells.get("source", "")), _moment(cells.get("given_at", ""), now)
-    return ConsentRow(external_id, username, source, cells.get("proof") or note, given_at)
+        raise WrongUsage(f"invalid handle {username!r}; write letters, digits and underscores only")
+    source = cells.get("source") or ConsentSource.IMPORT
+    if source not in _SOURCES:
+        raise WrongUsage(f"invalid source {source!r}; write {' or '.join(_SOURCES)}")
+    given_at = read_moment(cells["given_at"], now) if cells.get("given_at") else now
+    return ConsentRow(external_id, username, ConsentSource(source), cells.get("proof") or note, given_at)
 
 
-def _source(text: str) -> ConsentSource:
-    if text and text not in _SOURCES:
-        raise WrongUsage(f"the source {text!r} is neither {' nor '.join(_SOURCES)}")
-    return ConsentSource(text or ConsentSource.IMPORT)
-
-
-def _moment(text: str, now: datetime) -> datetime:
-    if not text:
-        return now
+def read_moment(text: str, now: datetime) -> datetime:
+    """Reads when a consent was given; raises WrongUsage for a time that is invalid, in the future or before X."""
     try:
-        said = datetime.fromisoformat(text)
+        moment = datetime.fromisoformat(text)
     except ValueError:
-        raise WrongUsage(f"the moment {text!r} is not written as in 2026-11-24 or 2026-11-24T09:00") from None
-    moment = said if said.tzinfo else said.replace(tzinfo=UTC)
+        raise WrongUsage(f"invalid time {text!r}; write it as in 2026-11-24 or 2026-11-24T09:00") from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if not _X_BEGAN <= moment <= now:
-        raise WrongUsage(f"the moment {text!r} is {'in the future' if moment > now else 'before X began'}")
+        raise WrongUsage(f"the time {text!r} is {'in the future' if moment > now else 'before X began'}")
     return moment
 
 
 @dataclass
 class Imported:
-    """What came of a list; people are told as it names them."""
+    """The outcome of an import; people are named as in the list."""
 
     rows: int
     given: int = 0
     unchanged: int = 0
-    """Agreed before, stand in the list twice, or took it back after what the list says."""
+    """Agreed before, stand in the list twice, or took the consent back after the time in the list."""
     suppressed: list[str] = field(default_factory=list)
-    """Never written to, so nothing is kept of them."""
+    """No consent of theirs is recorded."""
     unknown: list[str] = field(default_factory=list)
     ambiguous: list[str] = field(default_factory=list)
     """Handles of several visitors."""
 
 
 def import_consents(session: Session, service_id: int, rows: Sequence[ConsentRow]) -> Imported:
-    """Begin the consents of everybody in a list who is known and not suppressed."""
-    imported = Imported(len(rows))
-    agreements = list(_agreements(session, service_id, rows, imported))
-    imported.given = agree_all(session, service_id, agreements)
-    imported.unchanged = len(agreements) - imported.given
-    return imported
-
-
-def _agreements(
-    session: Session, service_id: int, rows: Sequence[ConsentRow], imported: Imported
-) -> Iterator[Agreement]:
+    """Begins the consents of all people in a list who are known and not suppressed."""
+    imported, agreements = Imported(len(rows)), list[Agreement]()
     ids = visitors.with_ids(session, {row.external_id for row in rows if row.external_id})
     usernames = visitors.with_usernames(session, {row.username for row in rows if not row.external_id})
     suppressed = suppressed_by(session, service_id)
@@ -228,10 +193,13 @@ def _agreements(
         elif found[0] in suppressed:
             imported.suppressed.append(row.person)
         else:
-            yield Agreement(found[0], row.source, row.proof, row.given_at)
+            agreements.append(Agreement(found[0], row.source, row.proof, row.given_at))
+    imported.given = agree_all(session, service_id, agreements)
+    imported.unchanged = len(agreements) - imported.given
+    return imported
 
 
 def suppressed_by(session: Session, service_id: int) -> set[int]:
-    """The visitors whom this service never writes to."""
+    """Returns the visitors who get no messages from this service."""
     by = col(Suppression.service_id).in_([service_id, EVERY_SERVICE])
     return set(session.exec(select(Suppression.visitor_id).where(by)))

@@ -1,6 +1,6 @@
-"""Why a visitor may not be written to by a service, as conditions over `visitor` left joined with `subscription`.
+"""Reasons against a message from a service to a visitor, as conditions over `visitor` left joined with `subscription`.
 
-The same at the analysis and in the statement that arms a message: permission is asked for at the last moment.
+The same at the analysis and in the statement that arms a message: permission is checked at the last moment.
 """
 
 from collections.abc import Iterable, Sequence
@@ -31,12 +31,12 @@ REACHED_MESSAGE = REACHED.replace("visitor_id", "message.visitor_id").replace("s
 REACHED_STATES = (MessageState.SENDING, MessageState.SENT, MessageState.UNCERTAIN)
 Reasons = list[tuple[ExclusionReason, ColumnElement[bool]]]
 Range = tuple[int, int]
-"""Visitors by their ids, from the first to before the second."""
+"""Visitors by their ids, from the first to before the second: all of them are checked by one statement."""
 _VISITOR = col(Visitor.id)
 
 
 def always(service: Service, within: Range | None = None) -> Reasons:
-    """What holds for everything that is sent, proofs included; asked of a range of visitors at once, or of a few."""
+    """Returns the reasons against any message, proofs included."""
     person = col(Suppression.visitor_id)
     suppressed = select(person).where(col(Suppression.service_id).in_([EVERY_SERVICE, service.id]))
     opted_out = suppressed.where(col(Suppression.reason) == SuppressionReason.OPT_OUT)
@@ -51,8 +51,8 @@ def always(service: Service, within: Range | None = None) -> Reasons:
 def of_broadcast(
     service: Service, now: datetime, at_the_cap: ColumnElement[bool] | None = None, within: Range | None = None
 ) -> Reasons:
-    """What holds for every message of a broadcast."""
-    wanted = [
+    """Returns the reasons against a message of a broadcast."""
+    reasons = [
         *always(service, within),
         (
             ExclusionReason.NOT_A_FOLLOWER,
@@ -60,21 +60,31 @@ def of_broadcast(
         ),
     ]
     if service.message_policy is MessagePolicy.CONSENTED_ONLY:
-        wanted.append((ExclusionReason.NO_CONSENT, ~consented(service.id, within)))
-    if service.frequency_cap:
-        often = _got_enough(service, now) if at_the_cap is None else at_the_cap
-        wanted.append((ExclusionReason.FREQUENCY_CAP, often))
-    return in_order(wanted)
+        reasons.append((ExclusionReason.NO_CONSENT, ~consented(service.id, within)))
+    if service.frequency_cap and at_the_cap is None:
+        recent = (
+            select(func.count())
+            .select_from(Message)
+            # Without statistics SQLite would rather read all messages of the service.
+            .with_hint(Message, "INDEXED BY ix_message_reached", "sqlite")
+            .where(*_recently_reached(service, now), col(Message.visitor_id) == _VISITOR)
+            # The condition may stand in an update of messages, which is another use of their table.
+            .correlate(Visitor)
+        )
+        at_the_cap = recent.scalar_subquery() >= service.frequency_cap
+    if service.frequency_cap and at_the_cap is not None:
+        reasons.append((ExclusionReason.FREQUENCY_CAP, at_the_cap))
+    return in_order(reasons)
 
 
 def in_order(reasons: Reasons) -> Reasons:
-    """The reasons in the order in which the first that holds is told."""
+    """Returns the reasons in the order of importance: the first that holds is the one that is shown."""
     order = list(ExclusionReason)
     return sorted(reasons, key=lambda pair: order.index(pair[0]))
 
 
 def consented(service_id: int, within: Range | None = None) -> ColumnElement[bool]:
-    """Whether the visitor has agreed to be written to by the service."""
+    """Returns whether the visitor's consent for the service runs."""
     agreed = select(col(Consent.visitor_id)).where(
         col(Consent.service_id) == service_id, col(Consent.ended_at).is_(None)
     )
@@ -82,51 +92,32 @@ def consented(service_id: int, within: Range | None = None) -> ColumnElement[boo
 
 
 def is_among(rows: Select[Any], visitor_id: Any, within: Range | None) -> ColumnElement[bool]:
-    """Whether the visitor is one of those in the rows, whose column that is.
+    """Returns whether the visitor is among the rows, by their column `visitor_id`.
 
-    With a range the database lists those of it once, and looks there; without, it looks up each visitor.
+    With a range the database lists its visitors once; without, it looks up each of a few visitors.
     """
     if within is None:
         return rows.where(visitor_id == _VISITOR).correlate(Visitor).exists()
     return _VISITOR.in_(rows.where(*in_range(visitor_id, within)))
 
 
-def _got_enough(service: Service, now: datetime) -> ColumnElement[bool]:
-    """Whether the visitor got as many messages lately as the service allows; looked up for a few at a time."""
-    got = (
-        select(func.count())
-        .select_from(Message)
-        # Without statistics SQLite would rather read all messages of the service.
-        .with_hint(Message, "INDEXED BY ix_message_reached", "sqlite")
-        .where(*_recently_reached(service, now), col(Message.visitor_id) == _VISITOR)
-        # Asked of messages too: their table is another one than this.
-        .correlate(Visitor)
-    )
-    return got.scalar_subquery() >= service.frequency_cap
-
-
 def at_the_cap(service: Service, now: datetime, open_deliveries: Sequence[int], within: Range) -> ColumnElement[bool]:
-    """The same for all visitors of a range at once; what is pending in `open_deliveries` counts too."""
-    recently = _messages_to(service, within).where(*_recently_reached(service, now))
-    scheduled = _messages_to(service, within).where(
-        col(Message.service_id) == service.id,
+    """Returns whether a visitor of a range has reached the frequency cap, with what is pending in `open_deliveries`."""
+    of_service = col(Message.service_id) == service.id
+    messages = select(col(Message.visitor_id)).where(of_service, *in_range(col(Message.visitor_id), within))
+    recent = messages.where(*_recently_reached(service, now))
+    scheduled = messages.where(
         col(Message.state) == MessageState.PENDING,
         col(Message.delivery_id).in_(open_deliveries),
         col(Message.proof_number) == MAIN,
     )
-    counted = union_all(recently, scheduled) if open_deliveries else recently
-    everybody = counted.subquery()
-    often = select(everybody.c.visitor_id).group_by(everybody.c.visitor_id)
-    return _VISITOR.in_(often.having(func.count() >= service.frequency_cap))
-
-
-def _messages_to(service: Service, within: Range) -> Select[tuple[int]]:
-    messages = select(col(Message.visitor_id)).where(col(Message.service_id) == service.id)
-    return messages.where(*in_range(col(Message.visitor_id), within))
+    counted = (union_all(recent, scheduled) if open_deliveries else recent).subquery()
+    visitors = select(counted.c.visitor_id).group_by(counted.c.visitor_id)
+    return _VISITOR.in_(visitors.having(func.count() >= service.frequency_cap))
 
 
 def in_range(visitor_id: Any, within: Range) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
-    """Whether a visitor is of a range: lists of visitors are kept to it, so that they are small enough to be hashed."""
+    """Returns whether a visitor is of a range, so that lists of visitors stay small enough to be hashed."""
     return visitor_id >= within[0], visitor_id < within[1]
 
 
@@ -141,11 +132,11 @@ def _recently_reached(service: Service, now: datetime) -> list[ColumnElement[boo
 
 
 def first_of(reasons: Iterable[tuple[ExclusionReason, ColumnElement[bool]]]) -> ColumnElement[Any]:
-    """The first reason that holds, NULL when none does."""
+    """Returns the first reason that holds, else NULL."""
     pairs = [(condition, reason.value) for reason, condition in reasons]
     return case(*pairs, else_=null()) if pairs else null()
 
 
 def none_of(reasons: Iterable[tuple[ExclusionReason, ColumnElement[bool]]]) -> ColumnElement[bool]:
-    """Whether no reason holds."""
+    """Returns whether no reason holds."""
     return and_(true(), *(~condition for _, condition in reasons))

@@ -1,12 +1,11 @@
-"""Consents and suppressions, recorded and looked up."""
+"""Consents and suppressions."""
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from itertools import product
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import orjson
-from sqlalchemy import Table, TextClause, bindparam, delete, exists, text, update
+from sqlalchemy import Table, bindparam, delete, exists, text, update
 from sqlmodel import Session, SQLModel, col, select
 
 from campaign.audience import erased
@@ -29,7 +28,7 @@ from models import (
 )
 from models.base import Moment
 
-#: The person's own word stands above an operator's.
+#: The person's own opt-out stands above an operator's denylist.
 _SUPPRESS = text("""
 INSERT INTO suppression (service_id, visitor_id, reason, proof, at)
 VALUES (:service_id, :visitor_id, :reason, :proof, :at)
@@ -42,28 +41,28 @@ ON CONFLICT (service_id, visitor_id) DO UPDATE SET reason = excluded.reason, at 
 """).bindparams(bindparam("at", type_=Moment()))
 _MESSAGE: Table = SQLModel.metadata.tables["message"]
 _REASONS = {
-    ExclusionReason.OPTED_OUT: "The person does not want to be written to by this service any more.",
+    ExclusionReason.OPTED_OUT: "The person wants no more messages from this service.",
     ExclusionReason.SUPPRESSED: "An operator put the person on the denylist.",
 }
 
 
 def suppress(session: Session, visitor_id: int, proof: str, at: datetime, service_id: int = EVERY_SERVICE) -> int:
-    """Put a person on the denylist of a service or of all; returns how many messages that were to go out do not."""
-    never_write_again(session, service_id, visitor_id, SuppressionReason.DENYLIST, proof, at)
+    """Adds a person to the denylist of a service or of all; returns the number of pending messages cancelled."""
+    record_suppression(session, service_id, visitor_id, SuppressionReason.DENYLIST, proof, at)
     services = [service_id] if service_id != EVERY_SERVICE else list(session.exec(select(Service.id)))
     return cancel_pending(session, services, visitor_id, ExclusionReason.SUPPRESSED, at)
 
 
-def never_write_again(
+def record_suppression(
     session: Session, service_id: int, visitor_id: int, reason: SuppressionReason, proof: str, at: datetime
 ) -> None:
-    """Write a suppression; one that is there stays as it is, unless an operator's becomes the person's own."""
+    """Records a suppression; an earlier one stays, unless an operator's becomes the person's own."""
     pair = {"service_id": service_id, "visitor_id": visitor_id}
     session.connection().execute(_SUPPRESS, pair | {"reason": reason.value, "proof": proof, "at": at})
 
 
-def allow_again(session: Session, visitor_id: int, service_id: int) -> bool:
-    """Lift the suppression of a person by a service, or the one by all; False when there was none."""
+def lift_suppression(session: Session, visitor_id: int, service_id: int) -> bool:
+    """Lifts the suppression of a person by a service, or the one by all; False if there was none."""
     there = delete(Suppression).where(
         col(Suppression.service_id) == service_id, col(Suppression.visitor_id) == visitor_id
     )
@@ -71,59 +70,52 @@ def allow_again(session: Session, visitor_id: int, service_id: int) -> bool:
 
 
 def is_suppressed(session: Session, service_id: int, visitor_id: int) -> bool:
-    """Whether a person is never written to by this service."""
+    """Returns whether a person gets no messages from this service."""
     found = exists().where(
         col(Suppression.service_id).in_([service_id, EVERY_SERVICE]), col(Suppression.visitor_id) == visitor_id
     )
     return bool(session.scalar(select(found)))
 
 
-def remember_unreachable(session: Session, service_id: int, visitor_id: int, reason: str, at: datetime) -> None:
-    """Keep that a person does not receive this service's messages; the last reason counts."""
-    given = {"service_id": service_id, "visitor_id": visitor_id, "reason": reason, "at": at}
-    session.connection().execute(_UNREACHABLE, given)
+def record_unreachable(session: Session, service_id: int, visitor_id: int, reason: str, at: datetime) -> None:
+    """Records that a person does not receive this service's messages; the last reason counts."""
+    row = {"service_id": service_id, "visitor_id": visitor_id, "reason": reason, "at": at}
+    session.connection().execute(_UNREACHABLE, row)
 
 
 def cancel_pending(
     session: Session, services: Iterable[int], visitor_id: int, why: ExclusionReason, at: datetime
 ) -> int:
-    """Cancel what is still to go out to a person by these services; what is being sent at this moment is not."""
+    """Cancels the pending messages of these services to a person; one that is being sent at this moment is not."""
+    broadcasts = select(Delivery.id, Delivery.proofs).where(
+        col(Delivery.kind) == DeliveryKind.DM, col(Delivery.state).not_in(OVER)
+    )
     places = [
-        {"delivery": delivery, "proof": proof, "service": service}
-        for (delivery, proof), service in product(_open_broadcasts(session), sorted(services))
+        {"delivery": delivery_id, "proof": proof_number, "service": service_id}
+        for delivery_id, proofs in session.exec(broadcasts.order_by(col(Delivery.id)))
+        for proof_number in range(proofs + 1)
+        for service_id in sorted(services)
     ]
     if not places:
         return 0
-    pending = update(_MESSAGE).where(*_AT, _MESSAGE.c.visitor_id == visitor_id, _IS_PENDING)
+    pending = update(_MESSAGE).where(
+        # The columns of the unique index of the log, which finds one person in a million.
+        _MESSAGE.c.delivery_id == bindparam("delivery"),
+        _MESSAGE.c.proof_number == bindparam("proof"),
+        _MESSAGE.c.service_id == bindparam("service"),
+        _MESSAGE.c.visitor_id == visitor_id,
+        _MESSAGE.c.state == MessageState.PENDING,
+    )
     cancelled = pending.values(state=MessageState.CANCELLED, reason_code=why.value, reason=_REASONS[why], settled_at=at)
     return session.connection().execute(cancelled, places).rowcount
 
 
-#: The columns of the unique index of the log, which is what finds one person in a million.
-_AT: list[Any] = [
-    _MESSAGE.c.delivery_id == bindparam("delivery"),
-    _MESSAGE.c.proof_number == bindparam("proof"),
-    _MESSAGE.c.service_id == bindparam("service"),
-]
-_IS_PENDING = _MESSAGE.c.state == MessageState.PENDING
-
-
-def _open_broadcasts(session: Session) -> list[tuple[int, int]]:
-    """The broadcasts that are not over, each with the numbers of its proofs and that of what is none."""
-    wanted = select(Delivery.id, Delivery.proofs).where(
-        col(Delivery.kind) == DeliveryKind.DM, col(Delivery.state).not_in(OVER)
-    )
-    return [
-        (row, number) for row, proofs in session.exec(wanted.order_by(col(Delivery.id))) for number in range(proofs + 1)
-    ]
-
-
-_MEET = text("""
+_ADD_VISITOR = text("""
 INSERT INTO visitor (origin, external_id, folder, created_at, updated_at)
 VALUES (:origin, :external_id, :folder, :now, :now) ON CONFLICT (origin, external_id) DO NOTHING
 """).bindparams(bindparam("now", type_=Moment()))
 
-#: What was taken back is not given again by reading what once gave it a second time.
+#: A consent that was taken back does not begin again when its evidence is read a second time.
 _AGREE = """
 INSERT INTO consent (service_id, visitor_id, source, proof, given_at, ended_because)
 SELECT :service_id, visitor_id, source, proof, given_at, '' FROM ({given}) AS given
@@ -153,64 +145,57 @@ _MOMENT = "%Y-%m-%d %H:%M:%S.%f"
 
 
 class Agreement(NamedTuple):
-    """That a person agreed: how, what proves it, and when."""
+    """A person's consent: its source, its proof, and when it was given."""
 
     visitor_id: int
     source: ConsentSource
     proof: str
-    """X's id of the person's own message, or where it is written; never a text that a person sent."""
+    """X's id of the person's own message, or where the evidence is; never a text that a person sent."""
     given_at: datetime
 
 
 def visitor_of(session: Session, external_id: str, folder: str, now: datetime) -> int | None:
-    """The id of the visitor with this X user id, whom nobody but us need have met: only the id is known then.
-
-    None for somebody who was erased: nothing is written down again.
-    """
+    """Returns the id of the visitor with this X user id, added with only that if unknown; None for an erased person."""
     known = select(Visitor.id).where(col(Visitor.origin) == ORIGIN, col(Visitor.external_id) == external_id)
     found: int | None = session.scalar(known)
     if found is not None:
         return found
     if erased.is_erased(session, external_id):
         return None
-    given = {"origin": ORIGIN, "external_id": external_id, "folder": folder, "now": now}
-    session.connection().execute(_MEET, given)
+    row = {"origin": ORIGIN, "external_id": external_id, "folder": folder, "now": now}
+    session.connection().execute(_ADD_VISITOR, row)
     return session.exec(known).one()
 
 
 def agree(
     session: Session, service_id: int, visitor_id: int, source: ConsentSource, proof: str, given_at: datetime
 ) -> bool:
-    """Begin a consent; False when one is running, or the person took it back after `given_at`."""
+    """Begins a consent; False if one is running, or the person took it back after `given_at`."""
     return agree_all(session, service_id, [Agreement(visitor_id, source, proof, given_at)]) == 1
 
 
 def agree_all(session: Session, service_id: int, agreements: Iterable[Agreement]) -> int:
-    """Begin the consents of many at once; returns how many began, see `agree`. A suppression stays what it is."""
-    # Sorted, so that two that write the same people do so in the same order.
-    rows = orjson.dumps([_as_row(each) for each in sorted(agreements)]).decode()
-    return session.connection().execute(_agree(session), {"service_id": service_id, "rows": rows}).rowcount
-
-
-def _agree(session: Session) -> TextClause:
-    return _AGREE_ON_POSTGRESQL if is_on_postgresql(session) else _AGREE_ON_SQLITE
-
-
-def _as_row(given: Agreement) -> tuple[int, str, str, str]:
-    moment = given.given_at.astimezone(UTC).strftime(_MOMENT)
-    return given.visitor_id, given.source.value, given.proof.replace("\x00", ""), moment
+    """Begins the consents of many at once; returns how many began, see `agree`. A suppression stays as it is."""
+    # Sorted, so that two transactions lock the same people in the same order.
+    rows = [
+        (one.visitor_id, one.source, one.proof.replace("\x00", ""), one.given_at.astimezone(UTC).strftime(_MOMENT))
+        for one in sorted(agreements)
+    ]
+    statement = _AGREE_ON_POSTGRESQL if is_on_postgresql(session) else _AGREE_ON_SQLITE
+    given = {"service_id": service_id, "rows": orjson.dumps(rows).decode()}
+    return session.connection().execute(statement, given).rowcount
 
 
 def opt_out(session: Session, service_id: int, visitor_id: int, proof: str, at: datetime) -> int:
-    """Never write to this person again from this service; returns how many messages that were to go out do not.
+    """Records an opt-out from a service; returns the number of pending messages cancelled.
 
-    What the person had shared of the profile is removed too. Whatever the person writes afterwards, it holds until an
-    operator lifts it, see `suppressions.allow_again`.
+    A profile that the person had shared is removed too. The opt-out holds, also if the person writes again, until an
+    operator lifts it with `lift_suppression`.
     """
     running = update(Consent).where(
         col(Consent.service_id) == service_id, col(Consent.visitor_id) == visitor_id, col(Consent.ended_at).is_(None)
     )
     session.execute(running.values(ended_at=at, ended_because=proof))
-    never_write_again(session, service_id, visitor_id, SuppressionReason.OPT_OUT, proof, at)
+    record_suppression(session, service_id, visitor_id, SuppressionReason.OPT_OUT, proof, at)
     withdraw_of_visitor(session, service_id, visitor_id, at)
     return cancel_pending(session, [service_id], visitor_id, ExclusionReason.OPTED_OUT, at)

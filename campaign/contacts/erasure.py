@@ -1,6 +1,5 @@
-"""Erasing a person: everything that is known of somebody, removed or made anonymous."""
+"""Erasing a person: all data held about one person is removed or made anonymous."""
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,11 +15,11 @@ from campaign.errors import NotPossible
 from models import OVER, Agreement, AgreementState, AuditEntry, Delivery, DeliveryTemplate, Message, MessageState
 from models.base import Moment
 
-SOMEBODY = "somebody who was erased"
+ERASED_PERSON = "an erased person"
 
 
 def still_named_in(session: Session, person: Person) -> list[str]:
-    """The deliveries that are not over and the templates whose lists name the person: an operator changes those."""
+    """Returns the open deliveries and the templates whose lists name the person: an operator changes those."""
     open_ones = select(Delivery).where(col(Delivery.broadcast) != "", col(Delivery.state).not_in(OVER))
     named = [
         each.name
@@ -32,15 +31,25 @@ def still_named_in(session: Session, person: Person) -> list[str]:
     return [*named, *(f"the template {name}" for name, broadcast in broadcasts if _names(broadcast, person))]
 
 
-def forget(session: Session, person: Person) -> None:
-    """Take the person out of samples and notes everywhere, and out of the lists of what is over."""
+def _remove_mentions(session: Session, person: Person) -> None:
+    """Removes the person from all samples and notes, and from the lists of deliveries that are over."""
     for delivery in session.exec(select(Delivery).where(col(Delivery.broadcast) != "").order_by(col(Delivery.id))):
         if _may_name(delivery.analysis, person):
-            delivery.analysis = _without_samples(delivery.analysis, person)
+            analysis = Analysis.model_validate_json(delivery.analysis)
+            others = [sample for sample in analysis.samples if not _is(person, sample.handle)]
+            delivery.analysis = analysis.model_copy(update={"samples": others}).model_dump_json()
         if delivery.is_over and _may_name(delivery.broadcast, person):
-            delivery.broadcast = _without(Broadcast.model_validate_json(delivery.broadcast), person).model_dump_json()
-    for note in _proof_notes(session, person):
-        note.detail = _reworded(note.detail, person)
+            broadcast = Broadcast.model_validate_json(delivery.broadcast)
+            people = [text for text in broadcast.audience.people if not _is(person, text)]
+            proofs = [text for text in broadcast.proof_recipients if not _is(person, text)]
+            audience = broadcast.audience.model_copy(update={"people": people})
+            changed = {"audience": audience, "proof_recipients": proofs}
+            delivery.broadcast = broadcast.model_copy(update=changed).model_dump_json()
+    for note in session.exec(select(AuditEntry).where(col(AuditEntry.action) == "proof")):
+        if _may_name(note.detail, person):  # the note of a proof names its recipients
+            head, separator, names = note.detail.removesuffix(".").partition(" to ")
+            named = (ERASED_PERSON if _is(person, name) else name for name in names.split(", "))
+            note.detail = f"{head}{separator}{', '.join(named)}."
     session.flush()
 
 
@@ -49,7 +58,7 @@ def _all_names(person: Person) -> set[str]:
 
 
 def _may_name(text: str, person: Person) -> bool:
-    """Whether it is worth reading: lists are long, and deliveries many."""
+    """Returns whether a text is worth parsing: lists are long, and deliveries many."""
     lowered = text.lower()
     return any(name in lowered for name in _all_names(person))
 
@@ -62,54 +71,20 @@ def _names(broadcast: Broadcast, person: Person) -> bool:
     return any(_is(person, text) for text in [*broadcast.audience.people, *broadcast.proof_recipients])
 
 
-def _others(texts: Iterable[str], person: Person) -> list[str]:
-    return [text for text in texts if not _is(person, text)]
-
-
-def _without(broadcast: Broadcast, person: Person) -> Broadcast:
-    people = _others(broadcast.audience.people, person)
-    audience = broadcast.audience.model_copy(update={"people": people})
-    proofs = _others(broadcast.proof_recipients, person)
-    return broadcast.model_copy(update={"audience": audience, "proof_recipients": proofs})
-
-
-def _without_samples(analysis: str, person: Person) -> str:
-    found = Analysis.model_validate_json(analysis)
-    kept = [sample for sample in found.samples if not _is(person, sample.handle)]
-    return found.model_copy(update={"samples": kept}).model_dump_json()
-
-
-def _proof_notes(session: Session, person: Person) -> Iterator[AuditEntry]:
-    """The notes about proofs name those who got them."""
-    notes = session.exec(select(AuditEntry).where(col(AuditEntry.action) == "proof"))
-    return (note for note in notes if _may_name(note.detail, person))
-
-
-def _reworded(detail: str, person: Person) -> str:
-    head, separator, names = detail.removesuffix(".").partition(" to ")
-    return f"{head}{separator}{', '.join(SOMEBODY if _is(person, name) else name for name in names.split(', '))}."
-
-
-ERASED = "erased"
-"""Why a message that was to go out does not."""
-_SENTENCE = "The person asked to be forgotten."
-_UNDER_WAY = (MessageState.SENDING, MessageState.UNCERTAIN)
-
-
 @dataclass(frozen=True, slots=True)
 class Erased:
-    """What was removed."""
+    """The outcome of an erasure."""
 
     counts: dict[str, int]
     """Rows by section, see campaign.contacts.store."""
     has_token: bool
-    """Whether a token for X may still be kept, of an agreement whose profile is not recovered."""
+    """Whether a token for X may still be saved, of an agreement whose profile is not recovered."""
     still_named_in: list[str]
-    """What an operator has to change by hand."""
+    """Lists that an operator has to change by hand."""
 
 
 def count_held(session: Session, person: Person) -> dict[str, int]:
-    """How many rows of each section would go; sections without any are left out."""
+    """Counts the rows of each section that would be erased; sections without any are left out."""
     counted = (
         (name, session.scalar(select(func.count()).select_from(table).where(is_about(person, table))) or 0)
         for name, table in SECTIONS.items()
@@ -118,24 +93,37 @@ def count_held(session: Session, person: Person) -> dict[str, int]:
 
 
 def lock(session: Session) -> None:
-    """Let nothing be sent, heard or synchronised that might write the person down while it is forgotten."""
+    """Locks out every sender, inbox and sync that might save the person during the erasure."""
     session.execute(select(Delivery.id).order_by(col(Delivery.id)).with_for_update())
     erasures.lock(session)
 
 
 def erase(session: Session, person: Person, now: datetime) -> Erased:
-    """Forget a person, in the caller's transaction; raises NotPossible while a message to the person is on its way."""
-    _check_settled(session, person)
-    erased = Erased(
-        count_held(session, person),
-        _has_token(session, person),
-        still_named_in(session, person),
+    """Erases a person, in the caller's transaction; raises NotPossible if the outcome of a message is unknown."""
+    unknown = (
+        select(Delivery.name)
+        .join(Message, col(Message.delivery_id) == col(Delivery.id))
+        .where(is_about(person, Message), col(Message.state).in_([MessageState.SENDING, MessageState.UNCERTAIN]))
     )
-    forget(session, person)
-    erasures.keep(session, _names_of(person), now)
-    for name, table in reversed(list(SECTIONS.items())):
-        if name == "messages":
-            _forget_messages(session, person, now)
+    name = session.scalar(unknown.limit(1))
+    if name is not None:
+        raise NotPossible(
+            f"The outcome of a message of {name} to {person.called} is unknown. Run the delivery again, or decide with"
+            f" `campaign delivery settle {name}`, then erase."
+        )
+    waiting = select(Agreement.id).where(is_about(person, Agreement), col(Agreement.state) == AgreementState.AGREED)
+    erased = Erased(
+        counts=count_held(session, person),
+        has_token=session.scalar(waiting.limit(1)) is not None,
+        still_named_in=still_named_in(session, person),
+    )
+    _remove_mentions(session, person)
+    names = [erasures.handle_name(handle) for handle in person.handles]
+    names += [erasures.email_name(contact.email) for contact in person.contacts if contact.email]
+    erasures.record(session, [*names, person.external_id] if person.external_id else names, now)
+    for section, table in reversed(list(SECTIONS.items())):
+        if section == "messages":
+            _anonymise_messages(session, person, now)
         else:
             session.execute(delete(table).where(is_about(person, table)), execution_options=_UNSYNCHRONIZED)
     return erased
@@ -145,43 +133,17 @@ def erase(session: Session, person: Person, now: datetime) -> Erased:
 _UNSYNCHRONIZED = {"synchronize_session": False}
 
 
-def _check_settled(session: Session, person: Person) -> None:
-    on_its_way = (
-        select(Delivery.name)
-        .join(Message, col(Message.delivery_id) == col(Delivery.id))
-        .where(is_about(person, Message), col(Message.state).in_(_UNDER_WAY))
-    )
-    name = session.scalar(on_its_way.limit(1))
-    if name is not None:
-        raise NotPossible(
-            f"Of {name} it is not known whether a message to {person.called} is out: run it again, or decide it with"
-            f" `campaign delivery settle {name}`, then erase."
-        )
+def _anonymise_messages(session: Session, person: Person, now: datetime) -> None:
+    """Removes texts and the person from the log, whose rows stay as counts.
 
-
-def _has_token(session: Session, person: Person) -> bool:
-    is_open = col(Agreement.state) == AgreementState.AGREED
-    return session.scalar(select(Agreement.id).where(is_about(person, Agreement), is_open).limit(1)) is not None
-
-
-def _names_of(person: Person) -> Iterator[str]:
-    if person.external_id:
-        yield person.external_id
-    yield from (erasures.handle_name(handle) for handle in person.handles)
-    yield from (erasures.email_name(contact.email) for contact in person.contacts if contact.email)
-
-
-def _forget_messages(session: Session, person: Person, now: datetime) -> None:
-    """Leave the lines of the log, so that its numbers stay: without a text, and each to a nobody of its own.
-
-    The number of the message itself, made negative: none of a visitor's, and different in every delivery. A line
-    whose visitor is NO_VISITOR would be a post's.
+    The visitor becomes the id of the message itself, made negative: not a visitor's, and different in each delivery.
+    NO_VISITOR would make it the row of a post.
     """
     is_pending = col(Message.state) == MessageState.PENDING
     changed: dict[str, Any] = {
         "state": case((is_pending, MessageState.CANCELLED.value), else_=col(Message.state)),
-        "reason_code": case((is_pending, ERASED), else_=col(Message.reason_code)),
-        "reason": case((is_pending, _SENTENCE), else_=col(Message.reason)),
+        "reason_code": case((is_pending, "erased"), else_=col(Message.reason_code)),
+        "reason": case((is_pending, "The person was erased."), else_=col(Message.reason)),
         "settled_at": case((is_pending, literal(now, Moment())), else_=col(Message.settled_at)),
         "text": "",
         "x_id": None,

@@ -1,8 +1,7 @@
 """Importing a list of contacts: its rows checked, matched and written."""
 
 import re
-from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -12,13 +11,13 @@ from sqlmodel import Session, col, select
 
 from campaign.audience import erased as erasures
 from campaign.audience import visitors
+from campaign.consent.lists import read_moment, suppressed_by
 from campaign.consent.lists import read_row as read_consent
-from campaign.consent.lists import suppressed_by
 from campaign.consent.store import Agreement, agree_all, visitor_of
 from campaign.db.json_rows import among
 from campaign.errors import NotPossible, WrongUsage
 from campaign.services import store as services
-from models import ConsentSource, Contact, Service
+from models import ConsentSource, Contact
 
 NAMING = ("external_id", "username", "email")
 """The columns of which each row needs one."""
@@ -31,18 +30,18 @@ _LONGEST = {"email": 320, "language": 16}
 
 @dataclass(frozen=True, slots=True)
 class ConsentGiven:
-    """That the person agreed to be written to by a service, as the list says."""
+    """A person's consent to messages of a service, from the list."""
 
     service: str
     """Its internal name, in lower case."""
     source: str
-    """Where that is written."""
+    """Where the evidence is."""
     at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class ContactRow:
-    """A person, as a list says; what is empty is not known."""
+    """A person in a list; an empty field is unknown."""
 
     external_id: str
     username: str
@@ -50,7 +49,7 @@ class ContactRow:
     email: str
     """In lower case."""
     profile: Mapping[str, str]
-    """What the other columns say, by their names."""
+    """The other columns by their names."""
     consent: ConsentGiven | None
 
     @property
@@ -60,13 +59,13 @@ class ContactRow:
 
 
 def read_row(cells: Mapping[str, str], now: datetime) -> ContactRow:
-    """Read a row; raises WrongUsage saying what is wrong with it."""
+    """Reads a row; raises WrongUsage for an invalid one."""
     email = cells.get("email", "").lower()
     external_id, username = cells.get("external_id", ""), cells.get("username", "").removeprefix("@").lower()
     if not (external_id or username or email):
-        raise WrongUsage("names nobody")
+        raise WrongUsage("external_id, username and email are empty; fill one of them")
     if email and not _EMAIL.fullmatch(email):
-        raise WrongUsage(f"{email!r} is no email address")
+        raise WrongUsage(f"invalid email address {email!r}; write it as in ana@example.com")
     for column, longest in _LONGEST.items():
         if len(cells.get(column, "")) > longest:
             raise WrongUsage(f"{column} is longer than {longest} characters")
@@ -80,21 +79,19 @@ def _consent(cells: Mapping[str, str], now: datetime) -> ConsentGiven | None:
     service, source = cells.get("consent_service", "").removeprefix("@").lower(), cells.get("consent_source", "")
     if not service:
         if source or cells.get("consented_at"):
-            raise WrongUsage("says that somebody agreed, and not to which service: write it in consent_service")
+            raise WrongUsage("consent_service is empty; write the service that the person agreed with")
         return None
     if not source:
-        raise WrongUsage("says nothing in consent_source: write where the consent is kept")
+        raise WrongUsage("consent_source is empty; write where the evidence of the consent is")
     if not cells.get("consented_at"):
-        raise WrongUsage("says nothing in consented_at: write when the person agreed")
-    given = read_consent({"username": "somebody", "given_at": cells["consented_at"]}, source, now)
-    return ConsentGiven(service, source.replace("\x00", ""), given.given_at)
+        raise WrongUsage("consented_at is empty; write when the person agreed")
+    return ConsentGiven(service, source.replace("\x00", ""), read_moment(cells["consented_at"], now))
 
 
 class KnownContacts:
-    """Contacts by what tells that a row is about one: the X user id, then the address, then the handle."""
+    """Contacts by X user id, email address and handle, in this order of certainty."""
 
     def __init__(self, session: Session, rows: Sequence[ContactRow], external_ids: Sequence[str | None]) -> None:
-        """Read those that any of the rows may be about."""
         self._by_id: dict[str, Contact] = {}
         self._by_email: dict[str, Contact] = {}
         self._by_username: dict[str, Contact] = {}
@@ -110,7 +107,7 @@ class KnownContacts:
             self.add(contact)
 
     def add(self, contact: Contact) -> None:
-        """Let later rows find it."""
+        """Adds a contact for the rows after it."""
         if contact.external_id:
             self._by_id[contact.external_id] = contact
         if contact.email:
@@ -119,7 +116,7 @@ class KnownContacts:
             self._by_username[contact.username.lower()] = contact
 
     def of(self, row: ContactRow, external_id: str | None) -> Contact | None:
-        """The contact of a row; nobody whose X user id is known to be another one."""
+        """Returns the contact of a row, never one with another X user id."""
         found = [self._by_id.get(external_id or ""), self._by_email.get(row.email)]
         if not row.email:
             found.append(self._by_username.get(row.username))
@@ -133,22 +130,22 @@ Row = tuple[int, ContactRow]
 
 @dataclass
 class Imported:
-    """What came of a list; people are told as it names them."""
+    """The outcome of an import; people are named as in the list."""
 
     rows: int
     made: int = 0
     changed: int = 0
     consents: int = 0
-    """Those that began; whoever agreed before, or took it back later, is not among them."""
+    """Those that began; not those given before, or taken back later."""
     suppressed: list[str] = field(default_factory=list)
-    """Never written to, so that their consents are not kept."""
+    """Their consents are not recorded."""
     erased: list[str] = field(default_factory=list)
-    """They asked to be forgotten, so nothing is kept of them."""
+    """Nothing of them is saved."""
 
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """A row, and who on X it is about as far as that is known."""
+    """A row with the X user id and the visitor, as far as they are known."""
 
     row: ContactRow
     external_id: str | None
@@ -156,14 +153,14 @@ class Placed:
 
 
 def place(session: Session, rows: Sequence[Row], imported: Imported) -> tuple[list[Placed], list[tuple[int, str]]]:
-    """Find who the rows are about, and what is wrong with which line; those who were erased are left out."""
+    """Finds the people of the rows, and the problems by line; erased people are left out."""
     kept = _without_erased(session, rows, imported)
     ids = visitors.with_ids(session, {row.external_id for _, row in kept if row.external_id})
     handles = visitors.with_usernames(
         session, {row.username for _, row in kept if row.username and not row.external_id}
     )
     known = visitors.external_ids(session, [visitor_id for found in handles.values() for visitor_id in found])
-    known_services = _services(session)
+    known_services = {service.internal_name.lower() for service in services.list_known(session)}
     placed, problems = list[Placed](), list[tuple[int, str]]()
     for line, row in kept:
         found = [ids[row.external_id]] if row.external_id in ids else []
@@ -172,49 +169,33 @@ def place(session: Session, rows: Sequence[Row], imported: Imported) -> tuple[li
             problems.append((line, f"@{row.username} is the handle of several people: write external_id"))
             continue
         visitor_id = found[0] if found else None
-        placed.append(Placed(row, row.external_id or known.get(visitor_id or 0), visitor_id))
-        problems += [(line, problem) for problem in _consent_problems(placed[-1], known_services)]
+        external_id = row.external_id or known.get(visitor_id or 0)
+        placed.append(Placed(row, external_id, visitor_id))
+        if row.consent and row.consent.service not in known_services:
+            problems.append((line, f"there is no service {row.consent.service}, or it has not been synchronised yet"))
+        elif row.consent and external_id is None:
+            problems.append((line, "the X user id is unknown, so no consent can be recorded; write external_id"))
     return placed, problems
 
 
 def _without_erased(session: Session, rows: Sequence[Row], imported: Imported) -> list[Row]:
-    kept = list(rows)
-    for names in (_id_of, _email_of, _handle_of):
-        named = [each for each in kept if names(each[1])]
-        staying = erasures.without_erased(session, named, lambda each, names=names: names(each[1]))  # type: ignore[misc]
-        gone = {line for line, _ in named} - {line for line, _ in staying}
-        imported.erased += [row.person for line, row in kept if line in gone]
-        kept = [each for each in kept if each[0] not in gone]
-    return kept
-
-
-def _id_of(row: ContactRow) -> str:
-    return row.external_id
-
-
-def _email_of(row: ContactRow) -> str:
-    return erasures.email_name(row.email) if row.email else ""
-
-
-def _handle_of(row: ContactRow) -> str:
-    """Only where nothing surer is known: handles change hands."""
-    return erasures.handle_name(row.username) if row.username and not row.external_id else ""
-
-
-def _services(session: Session) -> dict[str, Service]:
-    return {service.internal_name.lower(): service for service in services.list_known(session)}
-
-
-def _consent_problems(placed: Placed, known_services: Collection[str]) -> Iterator[str]:
-    consent = placed.row.consent
-    if consent and consent.service not in known_services:
-        yield f"there is no service {consent.service}, or it has not been synchronised yet"
-    elif consent and placed.external_id is None:
-        yield "nobody can be written to whose X user id is not known: write external_id, or leave the consent out"
+    # A handle counts only where nothing surer is known: handles change hands.
+    names = {
+        line: [
+            row.external_id,
+            erasures.email_name(row.email) if row.email else "",
+            erasures.handle_name(row.username) if row.username and not row.external_id else "",
+        ]
+        for line, row in rows
+    }
+    known = {name for found in names.values() for name in found if name}
+    erased = known.difference(erasures.without_erased(session, known, str))
+    imported.erased += [row.person for line, row in rows if erased.intersection(names[line])]
+    return [(line, row) for line, row in rows if not erased.intersection(names[line])]
 
 
 def write(session: Session, placed: Sequence[Placed], imported: Imported, now: datetime) -> None:
-    """Write the contacts and their consents, in the caller's transaction; raises NotPossible when others just did."""
+    """Writes the contacts and their consents, in the caller's transaction; raises NotPossible on a conflict."""
     known = KnownContacts(session, [one.row for one in placed], [one.external_id for one in placed])
     for one in placed:
         contact = known.of(one.row, one.external_id)
@@ -223,53 +204,33 @@ def write(session: Session, placed: Sequence[Placed], imported: Imported, now: d
             imported.made += 1
         elif contact.id:
             imported.changed += 1
-        _fill(contact, one, now)
+        # A cell of the list replaces what was known; an empty one does not.
+        cells: Mapping[str, str] = {**one.row.profile, "username": one.row.username, "email": one.row.email}
+        for name, value in cells.items():
+            if value:
+                setattr(contact, name, value)
+        contact.external_id = one.external_id or contact.external_id
+        contact.visitor_id = one.visitor_id or contact.visitor_id
+        contact.updated_at = now
         session.add(contact)
         known.add(contact)
     try:
         session.flush()
     except IntegrityError:
-        raise NotPossible("Somebody wrote one of these contacts at the same moment; import the list again.") from None
-    imported.consents = sum(
-        agree_all(session, service.id, _agreements(session, service, given, imported, now))
-        for service, given in _by_service(session, placed)
-    )
+        raise NotPossible("Another run wrote one of these contacts at the same time; import the list again.") from None
+    _begin_consents(session, placed, imported, now)
 
 
-def _fill(contact: Contact, one: Placed, now: datetime) -> None:
-    """What the list says replaces what was known; what it leaves empty stays."""
-    told: Mapping[str, str] = {**one.row.profile, "username": one.row.username, "email": one.row.email}
-    for name, value in told.items():
-        if value:
-            setattr(contact, name, value)
-    contact.external_id = one.external_id or contact.external_id
-    contact.visitor_id = one.visitor_id or contact.visitor_id
-    contact.updated_at = now
-
-
-def _by_service(
-    session: Session, placed: Iterable[Placed]
-) -> Iterator[tuple[Service, list[tuple[Placed, ConsentGiven]]]]:
-    given: dict[str, list[tuple[Placed, ConsentGiven]]] = defaultdict(list)
-    for one in placed:
-        if one.row.consent:
-            given[one.row.consent.service].append((one, one.row.consent))
-    known = _services(session)
-    for name, consents in given.items():
-        yield known[name], consents
-
-
-def _agreements(
-    session: Session,
-    service: Service,
-    given: Sequence[tuple[Placed, ConsentGiven]],
-    imported: Imported,
-    now: datetime,
-) -> Iterator[Agreement]:
-    never = suppressed_by(session, service.id)
-    for one, consent in given:
-        visitor_id = one.visitor_id or visitor_of(session, one.external_id or "", service.visitor_folder, now)
-        if visitor_id in never:
-            imported.suppressed.append(one.row.person)
-        elif visitor_id:
-            yield Agreement(visitor_id, ConsentSource.IMPORT, consent.source, consent.at)
+def _begin_consents(session: Session, placed: Sequence[Placed], imported: Imported, now: datetime) -> None:
+    for service in services.list_known(session):
+        agreements, suppressed = list[Agreement](), suppressed_by(session, service.id)
+        for one in placed:
+            consent = one.row.consent
+            if not consent or consent.service != service.internal_name.lower():
+                continue
+            visitor_id = one.visitor_id or visitor_of(session, one.external_id or "", service.visitor_folder, now)
+            if visitor_id in suppressed:
+                imported.suppressed.append(one.row.person)
+            elif visitor_id:
+                agreements.append(Agreement(visitor_id, ConsentSource.IMPORT, consent.source, consent.at))
+        imported.consents += agree_all(session, service.id, agreements)

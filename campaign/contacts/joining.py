@@ -1,6 +1,5 @@
-"""What the page that asks people to share their profile says, and when it may be shown at all. Pure."""
+"""The text of the page that asks people to share their profile, and its conditions. Pure."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 
@@ -18,22 +17,21 @@ _OUTSIDE_X = frozenset({ReconciledBy.EMAIL.value, ReconciledBy.USERNAME.value})
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a person is asked, as the page shows it."""
+    """The question of the page."""
 
     label: str
     handle: str
     purpose: str
     shared: tuple[str, ...]
-    """What is shared, an item each."""
     box: str
     link_box: str
-    """What the second box says; empty where nothing would be linked."""
+    """The text of the second box; empty where nothing would be linked."""
     terms_url: str
     privacy_url: str
 
     @property
     def text(self) -> str:
-        """All of it, as it is kept with an agreement."""
+        """Returns the whole question, as it is saved with an agreement."""
         lines = [
             f"{self.label} (@{self.handle}) asks you to share your X profile.",
             "What is shared:",
@@ -48,12 +46,12 @@ class Asked:
 
     @property
     def version(self) -> str:
-        """Changes with every letter of the text."""
+        """Returns the fingerprint of the text."""
         return sha256(self.text.encode()).hexdigest()
 
 
 def asked_by(service: Service, terms_url: str, privacy_url: str) -> Asked:
-    """What a service asks people."""
+    """Returns the question of a service."""
     known_by = {key.strip() for key in service.reconciliation.split(",")}
     return Asked(
         label=service.label,
@@ -72,23 +70,16 @@ def asked_by(service: Service, terms_url: str, privacy_url: str) -> Asked:
 
 
 def asks_email(service: Service) -> bool:
-    """Whether people are asked for their address: only OAuth 2 can."""
+    """Returns whether people are asked for their email address: only OAuth 2 can."""
     return service.asks_email and service.has_oauth2
 
 
 def missing(service: Service, public_url: str, terms_url: str, privacy_url: str, *, is_simulated: bool) -> list[str]:
-    """What an operator has to do before the page may be shown, a sentence each; a simulated X needs no terms."""
-    return list(_missing(service, public_url, terms_url, privacy_url, is_simulated=is_simulated))
-
-
-def _missing(
-    service: Service, public_url: str, terms_url: str, privacy_url: str, *, is_simulated: bool
-) -> Iterator[str]:
-    if not public_url:
-        yield "Set CAMPAIGN_PUBLIC_URL to the address at which the world sees these pages."
-    if not terms_url and not is_simulated:
-        yield "Set CAMPAIGN_TERMS_URL to the address of your terms."
-    if not privacy_url and not is_simulated:
-        yield "Set CAMPAIGN_PRIVACY_URL to the address of your privacy policy."
-    if not service.join_purpose:
-        yield f"Fill in the field Purpose of sharing of the service {service.internal_name}: why people shall share."
+    """Returns the settings that are missing for the page, a sentence each; a simulated X needs no terms."""
+    settings = {
+        "Set CAMPAIGN_PUBLIC_URL to the public address of these pages.": public_url,
+        "Set CAMPAIGN_TERMS_URL to the address of your terms.": terms_url or is_simulated,
+        "Set CAMPAIGN_PRIVACY_URL to the address of your privacy policy.": privacy_url or is_simulated,
+        f"Fill in the field Purpose of sharing of the service {service.internal_name}.": service.join_purpose,
+    }
+    return [sentence for sentence, is_set in settings.items() if not is_set]

@@ -1,4 +1,4 @@
-"""Recovering the profiles of people who agreed: their tokens are kept in the vault, used once, and made worthless."""
+"""Recovering the profiles of people who agreed: their tokens lie in the vault, are used once, and are revoked."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,7 +30,7 @@ class KeptGrant:
 
 
 def keep_grant(session: Session, agreement: Agreement, grant: Grant, now: datetime) -> None:
-    """Keeps the token of an agreement in the vault until the profile is recovered."""
+    """Saves the token of an agreement in the vault until the profile is recovered."""
     values = {"service_id": str(agreement.service_id)} | grant.as_json()
     vault.save(session, SecretKind.CONTACT_GRANT, agreement.id, values, now)
 
@@ -41,17 +41,12 @@ def _read_grant(agreement_id: int) -> KeptGrant | None:
     return KeptGrant(int(stored["service_id"]), Grant.from_json(stored)) if stored else None
 
 
-def _delete_grant(agreement_id: int) -> None:
-    with transaction() as session:
-        vault.delete(session, SecretKind.CONTACT_GRANT, agreement_id)
-
-
 def _sign_in_with(service: Service, scopes: str) -> SignIn:
     return sign_in_of(app_keys_of(service), load_settings().x_api_url, asks_email="users.email" in scopes)
 
 
 def end_tokens() -> None:
-    """Makes those tokens worthless at X that nothing is read with any more, and deletes them; X away: the next time."""
+    """Revokes and deletes the tokens that are no longer needed; those that X does not answer for stay for later."""
     with read_session() as session:
         kept = vault.list_owners(session, SecretKind.CONTACT_GRANT)
         needed = agreements.still_waiting(session, kept)
@@ -59,11 +54,12 @@ def end_tokens() -> None:
         if agreement_id not in needed:
             token = _read_grant(agreement_id)
             if token is None or _is_revoked(token):
-                _delete_grant(agreement_id)
+                with transaction() as session:
+                    vault.delete(session, SecretKind.CONTACT_GRANT, agreement_id)
 
 
 def _is_revoked(token: KeptGrant) -> bool:
-    """Whether the token opens nothing any more, or cannot be revoked at all."""
+    """Returns whether the token is revoked, or cannot be revoked at all."""
     try:
         with read_session() as session:
             service = services.get(session, token.service_id)
@@ -75,34 +71,30 @@ def _is_revoked(token: KeptGrant) -> bool:
     return True
 
 
-#: The page hands a token over a moment after it wrote the agreement; after this long it never will.
+#: The page saves the token a moment after the agreement; after this long it never will.
 _HAND_OVER = timedelta(minutes=10)
-_LOST = "The token of this agreement was lost; the person may say yes again."
-_OTHER_PERSON = "X named another person than the one who agreed."
-#: When X is away it is asked again after this long: a token is good for two hours.
-_AGAIN = timedelta(minutes=5)
+#: A token is good for two hours.
+_RETRY_AFTER = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """What became of the agreements whose profiles were to be read."""
+    """The outcome of the agreements whose profiles were to be read."""
 
     recovered: int = 0
     reconciled: int = 0
-    """Of those, people who were known already."""
+    """Of those, people who were known before."""
     failed: int = 0
     waiting: int = 0
-    """X was away, the spend cap reached, or the app's keys are wrong: these are read later."""
+    """Read later: X does not answer, the spend cap is reached, or the app's keys are wrong."""
     problems: tuple[str, ...] = ()
     """A sentence for each kind of failure, or reason to wait."""
     again_at: datetime | None = None
-    """When it is worth trying again, for those that wait for X."""
+    """When those that wait for X are tried again."""
 
 
 @dataclass(frozen=True, slots=True)
 class _End:
-    """What became of one."""
-
     state: AgreementState
     reconciled: bool = False
     problem: str = ""
@@ -110,18 +102,14 @@ class _End:
 
 
 def recover_profiles() -> Recovered:
-    """Read and keep the profiles of all who agreed, then make the tokens worthless and forget them.
+    """Recovers the profiles of all who agreed, then revokes and deletes the tokens.
 
-    What X does not answer now stays for the next time, token included.
+    A profile that X does not answer for stays for the next time, with its token.
     """
     with read_session() as session:
         waiting = agreements.waiting(session)
-    found = _sum([_recover(agreement) for agreement in waiting])
+    ends = [_recover(agreement) for agreement in waiting]
     end_tokens()
-    return found
-
-
-def _sum(ends: list[_End]) -> Recovered:
     times = [end.again_at for end in ends if end.again_at]
     return Recovered(
         recovered=sum(end.state is AgreementState.RECOVERED for end in ends),
@@ -137,7 +125,9 @@ def _recover(agreement: Agreement) -> _End:
     now = pendulum.now("UTC")
     kept = _read_grant(agreement.id)
     if kept is None:
-        return _fail(agreement, _LOST) if agreement.agreed_at + _HAND_OVER < now else _End(AgreementState.AGREED)
+        if agreement.agreed_at + _HAND_OVER < now:
+            return _fail(agreement, "The token of this agreement was lost; the person may agree again.")
+        return _End(AgreementState.AGREED)
     with read_session() as session:
         service = services.get(session, agreement.service_id)
     try:
@@ -147,31 +137,28 @@ def _recover(agreement: Agreement) -> _End:
     except (Refused, WrongUsage) as error:
         return _fail(agreement, str(error))
     except XError as error:
-        return _End(AgreementState.AGREED, problem=f"{service.label}: {error.sentence}", again_at=_again(error, now))
+        retry_at = error.retry_at if isinstance(error, Unsent) else None
+        # A blocked service needs an operator first.
+        again_at = None if isinstance(error, ServiceBlocked) else retry_at or now + _RETRY_AFTER
+        return _End(AgreementState.AGREED, problem=f"{service.label}: {error.sentence}", again_at=again_at)
     if profile.external_id != agreement.external_id:
-        return _fail(agreement, _OTHER_PERSON)
-    return _keep(agreement, service, profile)
+        return _fail(agreement, "X named another person than the one who agreed.")
+    return _save(agreement, service, profile)
 
 
-def _again(error: XError, now: datetime) -> datetime | None:
-    if isinstance(error, ServiceBlocked):
-        return None  # somebody has to act first
-    return (isinstance(error, Unsent) and error.retry_at) or now + _AGAIN
-
-
-def _keep(agreement: Agreement, service: Service, profile: Profile) -> _End:
-    """Keep a profile, unless the person took the agreement back meanwhile."""
-    keys = contacts.keys_of(service.reconciliation)
+def _save(agreement: Agreement, service: Service, profile: Profile) -> _End:
+    """Saves a profile, unless the person took the agreement back meanwhile."""
+    keys = [ReconciledBy(key.strip()) for key in service.reconciliation.split(",") if key.strip()]
     with transaction() as session:
         row = agreements.lock(session, agreement.id)
         if row is None:
             return _End(AgreementState.WITHDRAWN)
         now = pendulum.now("UTC")
-        contact, told_by = contacts.learn(session, profile, keys, now, may_link=row.may_link)
-        row.contact_id, row.reconciled_by, row.recovered_at, row.reason = contact.id, told_by, now, ""
+        contact, reconciled_by = contacts.save_profile(session, profile, keys if row.may_link else [], now)
+        row.contact_id, row.reconciled_by, row.recovered_at, row.reason = contact.id, reconciled_by, now, ""
         row.become(AgreementState.RECOVERED)
         session.add(row)
-    return _End(AgreementState.RECOVERED, reconciled=told_by is not ReconciledBy.NOTHING)
+    return _End(AgreementState.RECOVERED, reconciled=reconciled_by is not ReconciledBy.NOTHING)
 
 
 def _fail(agreement: Agreement, sentence: str) -> _End:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, distinct, func, select
+from sqlalchemy import distinct, func, select
 from sqlmodel import Session, col
 
 from campaign.audience.followers import count_followers
@@ -36,7 +36,7 @@ class Funnel:
     opened: int = 0
     """People who opened their personal link at least once."""
     agreed: int = 0
-    """People who agreed, also those who withdrew later."""
+    """People who agreed, with those who withdrew later."""
     recovered: int = 0
     """Agreements whose profile X gave."""
     reconciled: int = 0
@@ -175,8 +175,39 @@ def _agreements(service_id: int, *columns: Any) -> Any:
 
 
 def _invitations(session: Session, service_id: int) -> list[InvitationReport]:
+    is_of_service = (col(Message.service_id) == service_id) & (col(Message.proof_number) == MAIN)
+    invited = (
+        select(col(Message.delivery_id), func.count())
+        .join(Delivery, col(Delivery.id) == col(Message.delivery_id))
+        .where(
+            col(Delivery.is_invitation),
+            is_of_service,
+            col(Message.visitor_id) != NO_VISITOR,
+            col(Message.state).in_(permission.REACHED_STATES),
+        )
+        .group_by(col(Message.delivery_id))
+    )
+    # A delivery may be that of several services: only the openings of people to whom this one wrote.
+    is_recipient = (col(Message.delivery_id) == col(InvitationOpening.delivery_id)) & (
+        col(Message.visitor_id) == col(InvitationOpening.visitor_id)
+    )
+    opened = (
+        select(col(InvitationOpening.delivery_id), func.count())
+        .join(Message, is_recipient)
+        .where(is_of_service, col(InvitationOpening.visitor_id) != NO_VISITOR)
+        .group_by(col(InvitationOpening.delivery_id))
+    )
+    # NO_INVITATION is a number like that of a delivery: it gets a row of its own.
+    agreed = _agreements(service_id, col(Agreement.delivery_id), _PERSON).group_by(col(Agreement.delivery_id))
+    counts = {
+        "invited": invited,
+        "opened": opened,
+        "agreed": agreed,
+        "recovered": agreed.where(col(Agreement.recovered_at).is_not(None)),
+        "reconciled": agreed.where(col(Agreement.reconciled_by) != ReconciledBy.NOTHING),
+    }
     steps: dict[int, dict[str, int]] = defaultdict(dict)
-    for name, counted in _steps(service_id).items():
+    for name, counted in counts.items():
         for delivery_id, count in session.execute(counted):
             if count:
                 steps[delivery_id][name] = count
@@ -192,47 +223,3 @@ def _invitations(session: Session, service_id: int) -> list[InvitationReport]:
     # The rest has no invitation of this service: people who found the page alone, or used the link of another one.
     alone = sum(funnels.values(), Funnel())
     return [*rows, InvitationReport("", "Without an invitation", None, alone)] if alone != Funnel() else rows
-
-
-def _steps(service_id: int) -> dict[str, Any]:
-    reached = (
-        select(col(Message.delivery_id), func.count())
-        .join(Delivery, col(Delivery.id) == col(Message.delivery_id))
-        .where(
-            col(Delivery.is_invitation),
-            col(Message.service_id) == service_id,
-            col(Message.visitor_id) != NO_VISITOR,
-            col(Message.proof_number) == MAIN,
-            col(Message.state).in_(permission.REACHED_STATES),
-        )
-        .group_by(col(Message.delivery_id))
-    )
-    return {
-        "invited": reached,
-        "opened": _opened(service_id),
-        "agreed": _agreed(service_id),
-        "recovered": _agreed(service_id, col(Agreement.recovered_at).is_not(None)),
-        "reconciled": _agreed(service_id, col(Agreement.reconciled_by) != ReconciledBy.NOTHING),
-    }
-
-
-def _opened(service_id: int) -> Any:
-    """Only the people to whom this service wrote: a delivery may be that of several."""
-    got = (col(Message.delivery_id) == col(InvitationOpening.delivery_id)) & (
-        col(Message.visitor_id) == col(InvitationOpening.visitor_id)
-    )
-    opened = select(col(InvitationOpening.delivery_id), func.count()).join(Message, got)
-    is_main = col(Message.proof_number) == MAIN
-    of_service = opened.where(
-        col(Message.service_id) == service_id, is_main, col(InvitationOpening.visitor_id) != NO_VISITOR
-    )
-    return of_service.group_by(col(InvitationOpening.delivery_id))
-
-
-def _agreed(service_id: int, *conditions: ColumnElement[bool]) -> Any:
-    # NO_INVITATION is a number like that of a delivery: it gets a row of its own.
-    return (
-        _agreements(service_id, col(Agreement.delivery_id), _PERSON)
-        .where(*conditions)
-        .group_by(col(Agreement.delivery_id))
-    )

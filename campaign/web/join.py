@@ -88,7 +88,7 @@ def finish(remembered: Remembered, signed_in: SignedIn, announce: Callable[[Agre
         return sign_in.text_changed()
     now = pendulum.now("UTC")
     with transaction(durable=True) as session:
-        agreement = agreements.keep(
+        agreement = agreements.save(
             session,
             agreements.Yes(
                 service_id=service.id,
@@ -169,6 +169,6 @@ def _note_opening(delivery_id: int, visitor_id: int, user_agent: str) -> None:
         return
     try:
         with transaction() as session:
-            agreements.note_opening(session, delivery_id, visitor_id, pendulum.now("UTC"))
+            agreements.record_opening(session, delivery_id, visitor_id, pendulum.now("UTC"))
     except NotPossible as error:
         _log.warning("The opening of an invitation is not counted: %s", error)

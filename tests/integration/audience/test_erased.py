@@ -265,7 +265,7 @@ def test_lists_samples_and_notes_that_name_the_person_are_put_right_or_told(acme
     lists = [Broadcast.model_validate_json(row.broadcast) for row in rows]
     assert [one.audience.people for one in lists] == [["bo"], ["@ANA", "bo"]]
     assert [one.proof_recipients for one in lists] == [[], ["ana"]]
-    assert notes == {"Proof #1 to somebody who was erased, bo."}
+    assert notes == {"Proof #1 to an erased person, bo."}
 
 
 def test_an_export_has_all_of_one_person_and_nothing_of_another(acme: Service) -> None:

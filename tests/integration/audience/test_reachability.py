@@ -30,7 +30,7 @@ def unreachable() -> set[tuple[int, str, str]]:
 
 def refused(service: Service, person: str, reason: str) -> None:
     with transaction() as session:
-        consent.remember_unreachable(session, service.id, everybody()[person].id, reason, NOW)
+        consent.record_unreachable(session, service.id, everybody()[person].id, reason, NOW)
 
 
 def told(number: int, *, receives: bool | None) -> Follower:

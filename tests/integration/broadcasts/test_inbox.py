@@ -167,7 +167,7 @@ def test_what_was_said_before_is_not_taken_for_news(acme: Service, x: VirtualMes
 
 def test_nothing_is_kept_of_what_somebody_writes_who_was_erased(acme: Service, x: VirtualMessages) -> None:
     with transaction() as session:
-        erased.keep(session, ["2001"], NOW)
+        erased.record(session, ["2001"], NOW)
     x.say("1", "2001", "1", "STOP")
     x.say("1", "2002", "1", "Hello")
     x.now += SETTLE

@@ -99,13 +99,14 @@ def test_every_line_that_cannot_be_used_is_told_and_nothing_written(tmp_path: Pa
     sentence = refused("import", file_of(tmp_path, text))
     for told in (
         "line 3: @cy is the handle of several",
-        "line 5: nobody can be written to",
+        "line 5: the X user id is unknown",
         "line 6: there is no service",
     ):
         assert told in sentence
     assert not contacts()
     sentence = refused("import", file_of(tmp_path, "email\nana\na@example.com\nbo\n"))
-    assert "line 2: 'ana' is no email address; line 4: 'bo' is no email address" in sentence
+    assert "line 2: invalid email address 'ana'; write it as in ana@example.com" in sentence
+    assert "line 4: invalid email address 'bo'" in sentence
     assert not contacts()
 
 

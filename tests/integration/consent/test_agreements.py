@@ -35,7 +35,7 @@ ANA = Profile(
     "Ana@Example.org",
 )
 KEYS = [ReconciledBy.X_USER_ID, ReconciledBy.EMAIL, ReconciledBy.USERNAME]
-LEARNT = [
+PROFILE_COLUMNS = [
     "username",
     "full_name",
     "description",
@@ -62,19 +62,19 @@ def a_yes(service: Service, **changes: Any) -> Yes:
 
 def say_yes(service: Service, **changes: Any) -> Agreement:
     with transaction() as session:
-        return agreements.keep(session, a_yes(service, **changes))
+        return agreements.save(session, a_yes(service, **changes))
 
 
 def learn(profile: Profile = ANA, keys: list[ReconciledBy] = KEYS, *, may_link: bool = True) -> ReconciledBy:
     with transaction() as session:
-        return contacts.learn(session, profile, keys, NOW, may_link=may_link)[1]
+        return contacts.save_profile(session, profile, keys if may_link else [], NOW)[1]
 
 
 def recover(agreement: Agreement, profile: Profile = ANA) -> None:
     with transaction() as session:
         row = agreements.lock(session, agreement.id)
         assert row
-        contact, row.reconciled_by = contacts.learn(session, profile, KEYS, NOW, may_link=row.may_link)
+        contact, row.reconciled_by = contacts.save_profile(session, profile, KEYS if row.may_link else [], NOW)
         row.contact_id = contact.id
         row.become(AgreementState.RECOVERED)
 
@@ -113,9 +113,9 @@ def test_who_says_yes_again_afterwards_has_two(acme: Service) -> None:
 
 def test_the_opening_of_an_invitation_is_kept_once(acme: Service) -> None:  # noqa: ARG001
     with transaction() as session:
-        assert agreements.note_opening(session, 1, 2, NOW)
-        assert not agreements.note_opening(session, 1, 2, NOW + A_DAY)
-        assert agreements.note_opening(session, 1, 3, NOW)
+        assert agreements.record_opening(session, 1, 2, NOW)
+        assert not agreements.record_opening(session, 1, 2, NOW + A_DAY)
+        assert agreements.record_opening(session, 1, 3, NOW)
 
 
 def test_a_profile_makes_one_contact_joined_to_the_visitor(acme: Service) -> None:
@@ -175,7 +175,7 @@ def test_withdrawing_leaves_only_the_x_user_id(acme: Service) -> None:
         assert agreements.withdraw(session, acme.id, "7", NOW + 2 * A_DAY) == 0
     (contact,), (row,) = all_contacts(), all_agreements()
     assert contact.external_id == "7"
-    assert {getattr(contact, name) for name in LEARNT} == {None}
+    assert {getattr(contact, name) for name in PROFILE_COLUMNS} == {None}
     assert (row.state, row.withdrawn_at) == (AgreementState.WITHDRAWN, NOW + A_DAY)
 
 

@@ -155,7 +155,7 @@ def test_an_opt_out_cancels_what_is_pending_and_only_that(acme: Service, ana: in
     with read_session() as session:
         cancelled = session.get_one(Message, rows[MessageState.PENDING])
     assert cancelled.reason_code == "opted_out"
-    assert cancelled.reason == "The person does not want to be written to by this service any more."
+    assert cancelled.reason == "The person wants no more messages from this service."
 
 
 @pytest.mark.parametrize("state", list(DeliveryState))
@@ -202,17 +202,17 @@ def test_what_an_operator_lifts_is_gone_and_nothing_else(acme: Service, ana: int
     opt_out(acme, ana)
     with transaction() as session:
         consents.suppress(session, ana, "by letter", NOW)
-        assert consents.allow_again(session, ana, EVERY_SERVICE)
-        assert not consents.allow_again(session, ana, EVERY_SERVICE)
+        assert consents.lift_suppression(session, ana, EVERY_SERVICE)
+        assert not consents.lift_suppression(session, ana, EVERY_SERVICE)
         assert consents.is_suppressed(session, acme.id, ana)
-        assert consents.allow_again(session, ana, acme.id)
+        assert consents.lift_suppression(session, ana, acme.id)
         assert not consents.is_suppressed(session, acme.id, ana)
 
 
 def test_the_last_reason_for_which_somebody_is_unreachable_counts(acme: Service, ana: int) -> None:
     with transaction() as session:
-        consents.remember_unreachable(session, acme.id, ana, "dm_closed", NOW)
-        consents.remember_unreachable(session, acme.id, ana, "blocked", NOW + A_DAY)
+        consents.record_unreachable(session, acme.id, ana, "dm_closed", NOW)
+        consents.record_unreachable(session, acme.id, ana, "blocked", NOW + A_DAY)
     with read_session() as session:
         row = session.get_one(Unreachable, (acme.id, ana))
     assert (row.reason, row.at) == ("blocked", NOW + A_DAY)
@@ -254,9 +254,9 @@ def let_happen(what: str, service: Service, person: int, after: timedelta, rows:
             case "denylist":
                 consents.suppress(session, person, "by letter", NOW + after)
             case "lift the denylist":
-                consents.allow_again(session, person, EVERY_SERVICE)
+                consents.lift_suppression(session, person, EVERY_SERVICE)
             case "refuse":
-                consents.remember_unreachable(session, service.id, person, "blocked", NOW + after)
+                consents.record_unreachable(session, service.id, person, "blocked", NOW + after)
     if what == "plan":
         plan(service, person, rows)
     if what == "sync":

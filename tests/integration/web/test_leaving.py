@@ -29,7 +29,7 @@ def recover(house: House) -> None:
     with transaction() as session:
         row = agreements.lock(session, house.agreements()[0].id)
         assert row
-        contact, _ = contacts.learn(session, Profile(row.external_id, "ana", "Ana"), [], NOW, may_link=False)
+        contact, _ = contacts.save_profile(session, Profile(row.external_id, "ana", "Ana"), [], NOW)
         row.contact_id = contact.id
         row.become(AgreementState.RECOVERED)
 

@@ -64,7 +64,7 @@ def say_yes(brand: Brand, number: int = 0, *, hours_ago: float = 0, token: bool 
             may_link=True,
             at=pendulum.now("UTC") - timedelta(hours=hours_ago),
         )
-        row = agreements.keep(session, yes)
+        row = agreements.save(session, yes)
         if token:
             keep_grant(session, row, grant, yes.at)
         return row.id

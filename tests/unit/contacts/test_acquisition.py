@@ -64,13 +64,13 @@ def test_a_row_names_a_person_and_what_the_person_agreed_to() -> None:
 @pytest.mark.parametrize(
     ("cells", "sentence"),
     [
-        ({"full_name": "Ana"}, "names nobody"),
-        ({"external_id": "12a"}, "is no X user id"),
-        ({"username": "an na"}, "is no handle"),
-        ({"email": "ana"}, "is no email address"),
-        ({"email": "ana@example"}, "is no email address"),
+        ({"full_name": "Ana"}, "are empty"),
+        ({"external_id": "12a"}, "invalid X user id"),
+        ({"username": "an na"}, "invalid handle"),
+        ({"email": "ana"}, "invalid email address"),
+        ({"email": "ana@example"}, "invalid email address"),
         ({"email": "a" * 320 + "@example.com"}, "longer than 320"),
-        ({"email": "a@example.com", "consent_source": "card"}, "not to which service"),
+        ({"email": "a@example.com", "consent_source": "card"}, "consent_service is empty"),
         ({"username": "ana", "consent_service": "acme", "consented_at": "2026-11-01"}, "consent_source"),
         ({"username": "ana", "consent_service": "acme", "consent_source": "card"}, "consented_at"),
         (
