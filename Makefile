@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 # Tests wait now and then: one process more than there are processors.
 PROCESSES ?= 3
 
@@ -12,12 +13,13 @@ help: ## Show this list
 
 install: $(INSTALLED) ## Make .venv with exactly the versions of constraints.txt
 
-$(INSTALLED): constraints.txt pyproject.toml
+$(INSTALLED): constraints.txt constraints-dev.txt deployments/uv.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 	  || { echo "campaign needs Python 3.11, 3.12 or 3.13; name one with: make install PYTHON=python3.12"; exit 2; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r constraints.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r deployments/uv.txt
+	$(UV) --no-deps --require-hashes -r constraints.txt -r constraints-dev.txt
+	$(UV) --no-deps --no-build-isolation -e .
 	@touch $@
 
 demo: $(INSTALLED) ## Show the whole story on a simulated X; EXIT=1 ends after it, otherwise Ctrl-C does

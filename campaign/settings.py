@@ -16,8 +16,15 @@ from campaign.errors import WrongUsage
 
 X_API_URL = "https://api.x.com"
 
-#: The repository: migrations and prefect.yaml live here, beside the packages.
+#: The folder of the packages; in a checkout it is the repository, with migrations and prefect.yaml.
 ROOT = Path(__file__).resolve().parent.parent
+
+
+def shipped(name: str, folder: str) -> Path:
+    """Returns where a file or folder of the repository is: in `folder` of an installed wheel, else in the checkout."""
+    inside = ROOT / folder / name
+    return inside if inside.exists() else ROOT / name
+
 
 #: 32 bytes in URL-safe base64, as Fernet requires; importing it for the check would cost every command 10 ms.
 _FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")

@@ -25,13 +25,13 @@ from prefect.utilities.callables import parameter_schema
 from ruamel.yaml import YAML
 
 from campaign.errors import NotPossible
-from campaign.settings import ROOT, Settings
+from campaign.settings import Settings, shipped
 from deployments.processes import HEARTBEAT_SECONDS
 from deployments.worker import make_pool
 from tasks.contact_acquisition import AGREED
 from tasks.services import SLUG, TwitterService
 
-PREFECT_FILE = ROOT / "prefect.yaml"
+PREFECT_FILE = shipped("prefect.yaml", "deployments")
 
 DEAD_RUNS = "Mark dead runs as crashed"
 #: On every deployment in prefect.yaml: other workflows of the same server may have fewer heartbeats.

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from campaign.errors import WrongUsage
-from campaign.settings import Settings
+from campaign.settings import ROOT, Settings
 from deployments.keeper import GRACE_SECONDS
 
 #: Seconds between two heartbeats of a flow run; the shortest that Prefect allows.
@@ -33,6 +33,8 @@ _QUIET = {
 def prefect_environment(settings: Settings) -> dict[str, str]:
     """Builds Prefect's settings for every process of this home: its folders, its pace, and no telemetry."""
     return _QUIET | {
+        # A folder `flows` or `deployments` where the operator stands does not take the place of ours.
+        "PYTHONSAFEPATH": "1",
         "PREFECT_HOME": str(settings.prefect_home),
         # Its default is inside the installed package, which may be read-only.
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(settings.prefect_home / "ui"),
@@ -62,7 +64,8 @@ def child_environment(settings: Settings) -> dict[str, str]:
         text = json.dumps(value) if isinstance(value, dict) else str(value)
         ours[f"CAMPAIGN_{name.upper()}"] = value.get_secret_value() if isinstance(value, SecretStr) else text
     inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_SERVER_ENCRYPTION_KEY"}
-    return prefect_environment(settings) | inherited | ours
+    path = os.pathsep.join(filter(None, [str(ROOT), inherited.get("PYTHONPATH")]))
+    return prefect_environment(settings) | inherited | ours | {"PYTHONPATH": path}
 
 
 def make_home(settings: Settings) -> None:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlmodel import Session
 
 from campaign.errors import NotPossible, WrongUsage
-from campaign.settings import ROOT, load_settings
+from campaign.settings import load_settings, shipped
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -150,12 +150,15 @@ def _reason(error: DBAPIError) -> str:
     return str(error.orig).strip().splitlines()[0]
 
 
+_MIGRATIONS = shipped("migrations", "campaign/db")
+
+
 def configuration(connection: Connection | None = None) -> "Config":
-    """Builds Alembic's configuration for the migrations of this repository."""
+    """Builds Alembic's configuration for the migrations."""
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", str(ROOT / "migrations"))
+    config.set_main_option("script_location", str(_MIGRATIONS))
     config.set_main_option("file_template", "%%(year)d_%%(month).2d_%%(day).2d_%%(slug)s")
     config.attributes["connection"] = connection
     return config
@@ -165,7 +168,7 @@ def configuration(connection: Connection | None = None) -> "Config":
 def _revisions() -> dict[str, str | None]:
     """Each revision with the one before it, read without importing Alembic, which costs more than most commands."""
     found: dict[str, str | None] = {}
-    for file in (ROOT / "migrations" / "versions").glob("*.py"):
+    for file in (_MIGRATIONS / "versions").glob("*.py"):
         names = dict(_REVISION.findall(file.read_text()))
         found[names["revision"]] = names.get("down_revision")
     return found

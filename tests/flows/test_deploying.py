@@ -72,7 +72,7 @@ def test_at_first_everything_is_stopped_however_many_deploy_at_once(house: House
 def test_a_workflow_is_deployed_as_prefect_yaml_says(client: SyncPrefectClient) -> None:
     deployment = deployment_of(client)
 
-    assert deployment.entrypoint == "flows.account_sync.account_sync"
+    assert deployment.entrypoint == "campaign.workflows.account_sync"
     assert deployment.path is None
     assert not deployment.pull_steps
     assert deployment.enforce_parameter_schema

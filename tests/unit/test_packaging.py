@@ -1,10 +1,12 @@
 """What is installed, from where, and with which versions."""
 
 import importlib.util
+import os
 import re
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import PackageNotFoundError, metadata
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,14 @@ import pytest
 from campaign.settings import ROOT
 
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
-PINS = dict(re.findall(r"^([a-z0-9._-]+)==([^\s;\\]+)", (ROOT / "constraints.txt").read_text(), re.MULTILINE))
+_PIN = re.compile(r"^([a-z0-9._-]+)==([^\s;\\]+)", re.MULTILINE)
+PINNED = ("constraints.txt", "constraints-dev.txt", "deployments/uv.txt")
+NEEDED, TOOLS, _ = (dict(_PIN.findall((ROOT / file).read_text())) for file in PINNED)
+#: What a program under the Apache License 2.0 may use: as it is, or as a library that stays a package of its own.
+LICENCES = re.compile(
+    r"MIT|BSD|ISC|Apache|PSF|Python Software Foundation|CNRI-Python|MPL|Mozilla Public License|LGPL|Lesser General|"
+    r"Artistic License|Unlicense|Zlib|0BSD"
+)
 REGISTRY = re.compile(
     # In brackets, so that this line names none either.
     r"https?://[^\s\"']*(?:[p]ypi|[p]ythonhosted|/[s]imple\b|[a]rtifactory|[n]exus|[r]egistry\.|[d]evpi)"
@@ -44,9 +53,33 @@ def test_our_generic_names_are_ours(name: str) -> None:
     assert found.origin == str(ROOT / name / "__init__.py")
 
 
-@pytest.mark.parametrize("requirement", [*PROJECT["project"]["dependencies"], *PROJECT["dependency-groups"]["dev"]])
-def test_everything_asked_for_is_pinned(requirement: str) -> None:
-    assert name_of(requirement) in PINS
+@pytest.mark.parametrize("requirement", PROJECT["project"]["dependencies"])
+def test_everything_the_product_needs_is_pinned(requirement: str) -> None:
+    assert name_of(requirement) in NEEDED
+
+
+@pytest.mark.parametrize("requirement", PROJECT["dependency-groups"]["dev"])
+def test_every_tool_is_pinned(requirement: str) -> None:
+    assert name_of(requirement) in TOOLS
+
+
+def test_the_product_is_pinned_without_the_tools_of_the_tests() -> None:
+    assert {"pytest", "hypothesis", "mypy", "ruff", "hatchling"} <= TOOLS.keys() - NEEDED.keys()
+    assert {name for name in TOOLS.keys() & NEEDED.keys() if TOOLS[name] != NEEDED[name]} == set()
+
+
+def licence_of(name: str) -> str:
+    found = metadata(name)
+    classified = [one for one in found.get_all("Classifier", []) if one.startswith("License ::")]
+    return found["License-Expression"] or " / ".join(classified) or found["License"] or ""
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_the_licence_of_what_is_needed_fits_ours(name: str) -> None:
+    try:
+        assert LICENCES.search(licence_of(name)), licence_of(name)
+    except PackageNotFoundError:
+        pytest.skip("not installed on this machine or with this Python")
 
 
 @pytest.mark.parametrize("requirement", PROJECT["project"]["dependencies"])
@@ -54,15 +87,25 @@ def test_every_dependency_has_an_upper_bound(requirement: str) -> None:
     assert "<" in requirement
 
 
-def test_every_pin_has_its_hash() -> None:
-    blocks = re.split(r"^(?=[a-z0-9._-]+==)", (ROOT / "constraints.txt").read_text(), flags=re.MULTILINE)
-    pins = [block for block in blocks if "==" in block]
-    assert {block.partition("==")[0] for block in pins} == set(PINS)
+@pytest.mark.parametrize("file", PINNED)
+def test_every_pin_has_its_hash_and_names_no_address(file: str) -> None:
+    text = (ROOT / file).read_text()
+    pins = [block for block in re.split(r"^(?=[a-z0-9._-]+==)", text, flags=re.MULTILINE) if "==" in block]
     assert [block.split()[0] for block in pins if "--hash=sha256:" not in block] == []
+    assert len(pins) == len(_PIN.findall(text))
+    assert "://" not in text
 
 
-def test_the_pins_name_no_address() -> None:
-    assert "://" not in (ROOT / "constraints.txt").read_text()
+@pytest.mark.parametrize("name", ["deployments", "flows", "models", "tasks"])
+def test_a_folder_of_the_same_name_does_not_take_the_place_of_ours(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "__init__.py").write_text("raise SystemExit('not ours')")
+    asked = f"import campaign, {name}; print({name}.__file__)"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT)])}
+    found = subprocess.run(
+        [sys.executable, "-c", asked], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert found.stdout.strip() == str(ROOT / name / "__init__.py")
 
 
 def test_no_file_names_a_package_registry() -> None:
