@@ -71,7 +71,7 @@ def test_the_product_is_pinned_without_the_tools_of_the_tests() -> None:
 def licence_of(name: str) -> str:
     found = metadata(name)
     classified = [one for one in found.get_all("Classifier", []) if one.startswith("License ::")]
-    return found["License-Expression"] or " / ".join(classified) or found["License"] or ""
+    return " / ".join([*found.get_all("License-Expression", []), *classified, *found.get_all("License", [])[:1]])
 
 
 @pytest.mark.parametrize("name", NEEDED)
