@@ -30,6 +30,8 @@ class Condition(StrEnum):
     """Only new posts are refused, with code 185."""
     LOOKS_AUTOMATED = "looks_automated"
     """Only new posts and messages are refused, with code 226."""
+    MENTIONS_REFUSED = "mentions_refused"
+    """Only new posts that name a user who did not name the account first are refused, as to self-serve apps."""
     SENDER_RESTRICTED = "sender_restricted"
     """Only new messages are refused: "This operation is not permitted."."""
 
@@ -66,6 +68,20 @@ class SpendCap:
 
 
 @dataclass
+class Credits:
+    """The credits of an app: those that X gave, those that were bought, and what calls have cost since then."""
+
+    free: Decimal = Decimal(20)
+    prepaid: Decimal = Decimal(0)
+    spent: Decimal = Decimal(0)
+
+    @property
+    def left(self) -> Decimal:
+        """The balance, which may be slightly negative."""
+        return self.free + self.prepaid - self.spent
+
+
+@dataclass
 class App:
     """What lets people sign in with an app: its OAuth 2.0 keys, and where X may send them back to."""
 
@@ -73,6 +89,8 @@ class App:
     client_secret: str
     callbacks: list[str] = field(default_factory=list)
     spend_cap: SpendCap | None = None
+    credits: Credits | None = None
+    """Counted only when they were set; without them calls never end for want of credits."""
 
 
 class Priced(StrEnum):
@@ -85,6 +103,7 @@ class Priced(StrEnum):
     POST_WITH_LINK = "post_with_link"
     POST_WITHOUT_LINK = "post_without_link"
     POST_DELETED = "post_deleted"
+    MEDIA = "media"
     METADATA = "metadata"
     MESSAGE = "message"
     MESSAGE_EVENTS = "message_events"
@@ -102,6 +121,7 @@ USD = {
     Priced.POST_WITH_LINK: Decimal("0.200"),
     Priced.POST_WITHOUT_LINK: Decimal("0.015"),
     Priced.POST_DELETED: Decimal("0.005"),
+    Priced.MEDIA: Decimal("0.010"),
     Priced.METADATA: Decimal("0.005"),
     Priced.MESSAGE: Decimal("0.015"),
     Priced.MESSAGE_EVENTS: Decimal("0.010"),
@@ -134,10 +154,11 @@ class Account:
     """What expansions showed, and on which day."""
 
     def charge(self, priced: Priced, resources: int) -> None:
-        """Bills these resources, and counts them for the spending limit."""
+        """Bills these resources, and counts them for the spending limit and the balance."""
         self.bill[priced] += resources
-        if self.app.spend_cap:
-            self.app.spend_cap.spent += USD[priced] * resources
+        for account in (self.app.spend_cap, self.app.credits):
+            if account is not None:
+                account.spent += USD[priced] * resources
 
     def charge_expanded(self, expanded: Expanded, today: date) -> None:
         """Bills what an answer shows under `includes`, once a day (UTC)."""

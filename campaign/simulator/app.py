@@ -8,7 +8,7 @@ from starlette.responses import Response
 from campaign.simulator import control
 from campaign.simulator.endpoint import refuse
 from campaign.simulator.problems import coded, plain
-from campaign.simulator.routes import ENDPOINTS, consent, oauth1, oauth2
+from campaign.simulator.routes import ENDPOINTS, billing, consent, oauth1, oauth2
 from campaign.simulator.wire import Wire
 from campaign.simulator.world import World
 
@@ -16,7 +16,7 @@ from campaign.simulator.world import World
 def create_app(world: World | None = None) -> Starlette:
     """The application over this world; over an empty one of its own when none is given."""
     world = world or World()
-    served = (*ENDPOINTS, *consent.SCREENS, *oauth1.STEPS, *oauth2.STEPS)
+    served = (*ENDPOINTS, *consent.SCREENS, *oauth1.STEPS, *oauth2.STEPS, *billing.STEPS)
     routes = [*(each.route(world) for each in served), *control.routes(world)]
     handlers = {404: _unknown, 405: _unknown, control.Wrong: control.refuse}
     return Starlette(routes=routes, middleware=[Middleware(Wire, world)], exception_handlers=handlers)

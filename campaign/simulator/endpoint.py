@@ -21,7 +21,16 @@ from campaign.simulator.faults import FaultKind
 from campaign.simulator.limits import Caps, Family, Holders, Spent
 from campaign.simulator.oauth import Caller, Signed, authenticate
 from campaign.simulator.odd_answers import WITHOUT_ROWS, spoil
-from campaign.simulator.problems import Refusal, coded, no_messages, plain, problem, read_only, spend_cap_reached
+from campaign.simulator.problems import (
+    Refusal,
+    coded,
+    credits_depleted,
+    no_messages,
+    plain,
+    problem,
+    read_only,
+    spend_cap_reached,
+)
 from campaign.simulator.sign_ins import READING, Grant
 from campaign.simulator.world import World
 
@@ -136,6 +145,8 @@ class Endpoint:
         cap = account.app.spend_cap
         if cap and cap.is_reached(datetime.now(UTC).date()):
             raise spend_cap_reached(world.owner_id(account), str(cap.reset_date))
+        if account.app.credits and account.app.credits.left <= 0:
+            raise credits_depleted(world.owner_id(account))
         owner = world.people.user(account.number)
         refusal = objection(account, owner.id, legacy=self.legacy, own=caller.grant is None)
         if refusal is not None and not self.for_everybody:
@@ -155,8 +166,9 @@ class Endpoint:
 
 
 def refuse(no: Refusal, headers: dict[str, str] | None = None) -> Response:
-    """X's no as an answer."""
-    return Response(orjson.dumps(no.body), no.status, headers, media_type=JSON)
+    """Returns X's no as an answer."""
+    body = b"" if no.body is None else orjson.dumps(no.body)
+    return Response(body, no.status, headers, media_type=JSON)
 
 
 def signed(request: Request, form: str) -> Signed:

@@ -15,6 +15,9 @@ IMAGES = ("image/jpeg", "image/png", "image/webp", "image/bmp", "image/tiff", "i
 VIDEOS = ("video/mp4", "video/quicktime", "video/webm", "video/mp2t")
 
 
+UNSUPPORTED = "Unsupported video format"
+
+
 class Kind(StrEnum):
     """What a file is to X; the value is the beginning of its media_key."""
 
@@ -68,6 +71,8 @@ class Media:
     sha256: str | None = None
     finalized: float | None = None
     alt_text: str | None = None
+    problem: str | None = None
+    """Why processing fails, or is to fail."""
 
     @property
     def kind(self) -> Kind:
@@ -90,13 +95,16 @@ class Media:
         counted = sorted(self.segments) == list(range(len(self.segments)))
         return counted and sum(map(len, self.segments.values())) == self.total_bytes
 
+    @property
+    def content(self) -> bytes:
+        """The segments that have come, in their order."""
+        return b"".join(self.segments[index] for index in sorted(self.segments))
+
     def complete(self, now: float, care: Care) -> None:
-        """All is here: from now on X processes it, with the care it takes now."""
-        whole = sha256()
-        for index in sorted(self.segments):
-            whole.update(self.segments[index])
-        self.sha256, self.finalized = whole.hexdigest(), now
-        self.care = Care(self.care.expires_after, care.processing, care.fails)
+        """Lets X process the file from now on, with the care it takes now."""
+        self.sha256, self.finalized = sha256(self.content).hexdigest(), now
+        self.care = Care(self.care.expires_after, care.processing)
+        self.problem = self.problem or (UNSUPPORTED if care.fails else None)
         self.segments.clear()
 
     def expires_in(self, now: float) -> int:
@@ -114,14 +122,11 @@ class Media:
             state = "pending" if passed * 4 < needed else "in_progress"
             progress = {"progress_percent": int(100 * passed / needed)} if state == "in_progress" else {}
             return {"state": state, "check_after_secs": max(1, math.ceil(needed - passed))} | progress
-        if self.care.fails:
-            return {"state": "failed", "error": FAILED}
+        if self.problem:
+            return {"state": "failed", "error": {"code": 1, "name": "InvalidMedia", "message": self.problem}}
         return {"state": "succeeded", "progress_percent": 100}
 
     def is_ready(self, now: float) -> bool:
         """Whether a post may use it."""
         info = self.processing_info(now)
         return self.sha256 is not None and (info is None or info["state"] == "succeeded") and self.expires_in(now) > 0
-
-
-FAILED = {"code": 1, "name": "InvalidMedia", "message": "Unsupported video format"}

@@ -11,7 +11,7 @@ from oauthlib.oauth1.rfc5849.signature import collect_parameters, verify_hmac_sh
 from oauthlib.oauth1.rfc5849.utils import parse_authorization_header, unescape
 
 from campaign.simulator.accounts import Account, Condition
-from campaign.simulator.problems import Refusal, coded, plain
+from campaign.simulator.problems import TYPES, Refusal, coded, plain
 from campaign.simulator.sign_ins import Grant
 from campaign.simulator.world import World
 
@@ -22,6 +22,7 @@ NOT_AUTHENTICATED = (401, 32, "Could not authenticate you.")
 TOKEN_UNKNOWN = (401, 89, "Invalid or expired token.")
 TIMESTAMP_WRONG = (401, 135, "Timestamp out of bounds.")
 BEARER = "Bearer "
+FORBIDDEN = 403
 
 
 UNSIGNED = {"realm", "oauth_signature"}
@@ -69,7 +70,7 @@ def authenticate(world: World, signed: Signed, *, legacy: bool) -> Caller:
             return _bearer(world, signed.authorization.removeprefix(BEARER))
         return _signer(world, signed)
     except Refusal as why:
-        raise (why if legacy else plain(401, "Unauthorized")) from None
+        raise (why if legacy or why.status == FORBIDDEN else plain(401, "Unauthorized")) from None
 
 
 def app_that_signed(world: World, signed: Signed, claimed: dict[str, str], secret: str = "") -> Account:
@@ -89,7 +90,20 @@ def claimed_by(authorization: str) -> dict[str, str]:
         return {}
 
 
+def unsupported_authentication(used: str, supported: str) -> Refusal:
+    """Returns the v2 answer to keys of a kind that the endpoint does not take."""
+    detail = (
+        f"Authenticating with {used} is forbidden for this endpoint.  Supported authentication types are [{supported}]."
+    )
+    body = {"title": "Unsupported Authentication", "detail": detail, "status": 403}
+    return Refusal(403, body | {"type": f"{TYPES}unsupported-authentication"})
+
+
 def _bearer(world: World, token: str) -> Caller:
+    if token in world.app_tokens:
+        raise unsupported_authentication(
+            "OAuth 2.0 Application-Only", "OAuth 1.0a User Context, OAuth 2.0 User Context"
+        )
     grant = world.sign_ins.alive(token)
     if grant is None or not grant.is_oauth2:
         raise coded(*TOKEN_UNKNOWN)

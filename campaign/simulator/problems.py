@@ -22,9 +22,9 @@ READ_ONLY = "Your client app is not configured with the appropriate oauth1 app p
 
 
 class Refusal(Exception):
-    """X's no: the HTTP status and the body."""
+    """X's no: the HTTP status and the body, None for nothing."""
 
-    def __init__(self, status: int, body: dict[str, Any]) -> None:
+    def __init__(self, status: int, body: dict[str, Any] | None) -> None:
         super().__init__(status)
         self.status = status
         self.body = body
@@ -67,8 +67,8 @@ def read_only(*, legacy: bool) -> Refusal:
     """The answer to a call that writes, with the keys of an app that may only read."""
     if legacy:
         return coded(403, 261, "Application cannot perform write actions.")
-    no = plain(403, "Forbidden", READ_ONLY)
-    return Refusal(403, no.body | {"type": "https://api.x.com/2/problems/oauth1-permissions"})
+    problem_type = "https://api.x.com/2/problems/oauth1-permissions"
+    return Refusal(403, {"title": "Forbidden", "type": problem_type, "status": 403, "detail": READ_ONLY})
 
 
 def no_messages(*, legacy: bool) -> Refusal:

@@ -16,6 +16,7 @@ from campaign.simulator.world import World
 ORDINARY, LONG = 280, 25_000
 """The most that a text may weigh, without a subscription and with one (docs.x.com/fundamentals/counting-characters)."""
 MOST_PHOTOS = 4
+MENTION = re.compile(r"(?<![A-Za-z0-9_@])@([A-Za-z0-9_]{1,15})\b")
 
 
 class Reason(StrEnum):
@@ -29,6 +30,7 @@ class Reason(StrEnum):
     TOO_LONG = "too_long"
     NOTHING_TO_REPLY_TO = "nothing_to_reply_to"
     FOREIGN_REPLY = "foreign_reply"
+    MENTION = "mention"
     DUPLICATE = "duplicate"
 
 
@@ -53,6 +55,8 @@ def publish(world: World, account: Account, draft: Draft, *, long: bool = True) 
     if wording.weight(draft.text) > most(world, account, long=long):
         raise Unwanted(Reason.TOO_LONG)
     _check_reply(world, account, draft.reply_to)
+    if account.condition is Condition.MENTIONS_REFUSED and _names_a_stranger(world, account, draft.text):
+        raise Unwanted(Reason.MENTION)
     if draft.text and any(_is_same(post.draft, draft) for post in _of_today(world, account)):
         raise Unwanted(Reason.DUPLICATE)
     return place(world, account, draft, media)
@@ -104,6 +108,17 @@ def _check_reply(world: World, account: Account, reply_to: str | None) -> None:
         raise Unwanted(Reason.NOTHING_TO_REPLY_TO)
     if parent.author != account.number:
         raise Unwanted(Reason.FOREIGN_REPLY)
+
+
+def _names_a_stranger(world: World, account: Account, text: str) -> bool:
+    """Returns whether a text names a user who has not named the account in a post."""
+    own = world.user(account.number)
+    named = {user for name in MENTION.findall(text) if (user := world.people.named(name)) is not None}
+    return any(
+        not any(mentions(post.draft.text, own.username) for post in world.posts.of(user.number))
+        for user in named
+        if user.number != own.number
+    )
 
 
 def _of_today(world: World, account: Account) -> list[Post]:

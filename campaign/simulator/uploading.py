@@ -4,7 +4,8 @@ import time
 from enum import StrEnum
 
 from campaign.simulator.accounts import Account
-from campaign.simulator.media import CATEGORIES, KINDS, MEGABYTE, Media
+from campaign.simulator.media import CATEGORIES, KINDS, MEGABYTE, Kind, Media
+from campaign.simulator.media_contents import DIMENSIONS, problem_of
 from campaign.simulator.world import World
 
 MOST_SEGMENTS = 1_000
@@ -25,6 +26,7 @@ class Fault(StrEnum):
     EMPTY = "media is missing."
     INCOMPLETE = "Segments do not add up to provided total file size."
     FINALIZED = "media is finalized already."
+    DIMENSIONS = DIMENSIONS
     ALT_TEXT = "alt text has more than 1000 characters."
 
 
@@ -75,13 +77,17 @@ def append(media: Media, index: int, content: bytes | None) -> None:
     media.segments[index] = content
 
 
-def finish(world: World, media: Media) -> None:
-    """All has come; to say so again changes nothing."""
+def finish(world: World, media: Media) -> bool:
+    """Ends an upload, and returns whether this call did; X refuses a photo at once, all else when it is processed."""
     if media.finalized is not None:
-        return
+        return False
     if not media.is_whole:
         raise Unusable(Fault.INCOMPLETE)
+    media.problem = problem_of(media.kind, media.content)
+    if media.problem and media.kind is Kind.PHOTO:
+        raise Unusable(Fault.DIMENSIONS)
     media.complete(time.time(), world.care)
+    return True
 
 
 def at_once(world: World, account: Account, content: bytes, category: str | None, *, shared: bool = False) -> Media:

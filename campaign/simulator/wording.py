@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from html import escape
 from itertools import accumulate
 
+import idna
+
 from campaign import twitter_text
 
 CODE = string.ascii_letters + string.digits
@@ -57,6 +59,16 @@ def short_link() -> str:
     return "https://t.co/" + "".join(secrets.choice(CODE) for _ in range(10))
 
 
+def in_punycode(host: str) -> str:
+    """Returns a host name as the network knows it; one that has no such name stays as it is."""
+    if host.isascii():
+        return host
+    try:
+        return idna.encode(host, uts46=True).decode()
+    except idna.IDNAError:
+        return host
+
+
 def read(text: str) -> Wording:
     """A normalised text with the links that X finds in it, each with a short one of its own."""
     return Wording(text, tuple(_link(start, end, text[start:end]) for start, end in twitter_text.find_links(text)))
@@ -100,6 +112,11 @@ def _append(shown: Wording, links: Sequence[Link]) -> Wording:
 
 
 def _link(start: int, end: int, written: str) -> Link:
-    expanded = written if "://" in written else f"http://{written}"
-    bare = expanded.split("://", 1)[1].removeprefix("www.")
-    return Link(start, end, short_link(), expanded, bare if len(bare) <= SHOWN else bare[: SHOWN - 1] + "…")
+    scheme, _, rest = (written if "://" in written else f"http://{written}").partition("://")
+    host, *path = re.split("([/?#:].*)", rest, maxsplit=1)
+    bare = rest.removeprefix("www.")
+    display = bare if len(bare) <= SHOWN else bare[: SHOWN - 1] + "…"
+    expanded = f"{scheme}://{in_punycode(host)}{''.join(path)}"
+    # A link that is short already stays what it is.
+    url = expanded if host.lower() == "t.co" else short_link()
+    return Link(start, end, url, expanded, display)

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
@@ -22,6 +23,19 @@ from campaign.simulator.snowflakes import Snowflakes
 from campaign.simulator.tokens import Tokens
 
 EXPANSIONS_AS_FIELDS = True
+PRICES: dict[str, Any] = {
+    "eventTypePricing": {"Post": 0.005, "User": 0.01, "DirectMessage": 0.01, "Like": 0.001, "Follow": 0.01},
+    "requestTypePricing": {
+        "ContentCreate": 0.015,
+        "ContentManage": 0.005,
+        "DmInteractionCreate": 0.015,
+        "InteractionDelete": 0.01,
+        "MediaMetadata": 0.005,
+        "UserInteractionCreate": 0.015,
+    },
+    "defaultCost": 0,
+}
+"""X's list of prices, as far as it concerns the calls that are simulated."""
 
 
 class Spelling(StrEnum):
@@ -52,6 +66,11 @@ class World:
     """Whether X refuses values of lists that it does not know, and the other vocabulary, instead of dropping them."""
     expansions_as_fields: bool = EXPANSIONS_AS_FIELDS
     """Whether X knows `author_id`, `referenced_posts` and `sender_id` as fields, as before OpenAPI 2.167."""
+    app_tokens: dict[str, Account] = field(default_factory=dict)
+    """The owners of apps by the bearer tokens that the apps got for themselves."""
+    serves_credits: bool = True
+    """Whether X answers what is left of an app's credits, as it does for some apps only."""
+    prices: dict[str, Any] = field(default_factory=lambda: deepcopy(PRICES))
     ids: Snowflakes = field(default_factory=Snowflakes)
     posts: Posts = field(default_factory=Posts)
     messages: Messages = field(default_factory=Messages)

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from campaign.simulator.accounts import USD, AccessLevel, Account, Condition, Priced, SpendCap
+from campaign.simulator.accounts import USD, AccessLevel, Account, Condition, Credits, Priced, SpendCap
 from campaign.simulator.control.command import Command, Order, Shape, Wrong
 from campaign.simulator.persons import Subscription
 from campaign.simulator.world import World
@@ -81,6 +81,13 @@ def uncap_spending(order: Order) -> dict[str, Any]:
     return _truth(order.world, account)
 
 
+def set_credits(order: Order) -> dict[str, Any]:
+    """Sets the credits of the account's app, which its calls use up from now on."""
+    account, body = known(order), order.body
+    account.app.credits = Credits(Decimal(str(body.get("free", 0))), Decimal(str(body.get("prepaid", 0))))
+    return _truth(order.world, account)
+
+
 def name_callbacks(account: Account, body: dict[str, Any]) -> None:
     """Let the account's app send people back to these addresses only, as they are."""
     if "callbacks" in body:
@@ -147,6 +154,7 @@ def _truth(world: World, account: Account) -> dict[str, Any]:
         "posts_read": {"owned": bill[Priced.POSTS_OWNED], "not_owned": bill[Priced.POSTS_NOT_OWNED]},
         "posts_made": {"with_link": bill[Priced.POST_WITH_LINK], "without_link": bill[Priced.POST_WITHOUT_LINK]},
         "posts_deleted": bill[Priced.POST_DELETED],
+        "media_made": bill[Priced.MEDIA],
         "metadata_made": bill[Priced.METADATA],
         "messages_made": bill[Priced.MESSAGE],
         "message_events_read": bill[Priced.MESSAGE_EVENTS],
@@ -163,4 +171,5 @@ COMMANDS = (
     Command("GET", "/accounts/{username}", show),
     Command("PUT", "/accounts/{username}/spend_cap", cap_spending, {"usd": int | float, "reset_date": str}),
     Command("DELETE", "/accounts/{username}/spend_cap", uncap_spending),
+    Command("PUT", "/accounts/{username}/credits", set_credits, {"free": int | float, "prepaid": int | float}),
 )

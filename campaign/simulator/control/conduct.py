@@ -38,6 +38,12 @@ LIMITS: Shape = {
     "headers": bool,
 }
 SPELLING: Shape = {"spelling": str, "only": bool, "strict": bool, "expansions_as_fields": bool}
+PRICES: Shape = {
+    "eventTypePricing": dict[str, int | float],
+    "requestTypePricing": dict[str, int | float],
+    "defaultCost": int | float,
+    "serves_credits": bool,
+}
 METHODS = ("GET", "POST", "DELETE")
 STATUSES = range(200, 600)
 NAMES = [endpoint.name for endpoint in ENDPOINTS]
@@ -114,6 +120,15 @@ def spell(order: Order) -> None:
     order.world.respell(Spelling(spelling), only=only, strict=strict, expansions_as_fields=as_fields)
 
 
+def set_prices(order: Order) -> dict[str, Any]:
+    """Changes X's list of prices, and whether X answers what is left of the credits."""
+    world, body = order.world, dict(order.body)
+    world.serves_credits = body.pop("serves_credits", True)
+    for name, prices in body.items():
+        world.prices[name] = world.prices[name] | prices if isinstance(prices, dict) else prices
+    return world.prices
+
+
 def reset(order: Order) -> None:
     """Empty the world."""
     order.world.reset()
@@ -128,5 +143,6 @@ COMMANDS = (
     Command("PUT", "/limits", limit, LIMITS),
     Command("POST", "/tokens/expire", expire_tokens),
     Command("POST", "/spelling", spell, SPELLING),
+    Command("PUT", "/prices", set_prices, PRICES),
     Command("POST", "/reset", reset),
 )

@@ -47,13 +47,13 @@ def _simple(asked: Asked) -> Reply:
     if content is None:
         raise Unusable(Fault.EMPTY)
     category, shared = _purpose(asked)
-    return _told(uploading.at_once(asked.world, asked.account, content, category, shared=shared), 200)
+    return _reply_with(uploading.at_once(asked.world, asked.account, content, category, shared=shared), 200)
 
 
 def _init(asked: Asked) -> Reply:
     category, shared = _purpose(asked)
     wanted = (asked.given.get("media_type", ""), _number(asked, "total_bytes"), category)
-    return _told(uploading.begin(asked.world, asked.account, *wanted, shared=shared), 202)
+    return _reply_with(uploading.begin(asked.world, asked.account, *wanted, shared=shared), 202)
 
 
 def _append(asked: Asked) -> Reply:
@@ -64,11 +64,11 @@ def _append(asked: Asked) -> Reply:
 def _finalize(asked: Asked) -> Reply:
     media = _media(asked)
     uploading.finish(asked.world, media)
-    return _told(media, 201)
+    return _reply_with(media, 201)
 
 
 def _status(asked: Asked) -> Reply:
-    return _told(_media(asked), 200)
+    return _reply_with(_media(asked), 200)
 
 
 def _purpose(asked: Asked) -> tuple[str | None, bool]:
@@ -76,7 +76,7 @@ def _purpose(asked: Asked) -> tuple[str | None, bool]:
     return asked.given.get("media_category"), asked.given.get("shared") == "true"
 
 
-def _told(media: Media, status: int) -> Reply:
+def _reply_with(media: Media, status: int) -> Reply:
     ids = {"media_id": int(media.id), "media_id_string": media.id}
     kind, _, _ = media.media_type.partition("/")
     typed = {kind: {f"{kind}_type": media.media_type}} if media.finalized is not None else {}

@@ -11,6 +11,7 @@ from campaign.simulator.problems import Refusal, coded
 from campaign.simulator.publishing import Reason, Unwanted, mentions, publish
 from campaign.simulator.render_statuses import status
 from campaign.simulator.routes.asking import MANY, split
+from campaign.simulator.routes.posts import AUTOMATED
 from campaign.simulator.routes.posts import CODED as IN_BOTH
 from campaign.simulator.wording import normalised
 
@@ -25,6 +26,7 @@ CODED = IN_BOTH | {
         "You attempted to reply to a Tweet that is deleted or not visible to you.",
     ),
     Reason.FOREIGN_REPLY: (403, 433, "The original Tweet author restricted who can reply to this Tweet."),
+    Reason.MENTION: (403, 226, AUTOMATED),  # X's words for it are not known
     Reason.DUPLICATE: (403, 187, "Status is a duplicate."),
 }
 

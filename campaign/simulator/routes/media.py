@@ -23,7 +23,7 @@ INITIALIZE = {
 }
 PARAMETERS = {Fault.TYPE: "media_type", Fault.CATEGORY: "media_category", Fault.SIZE: "total_bytes"}
 PARAMETERS |= {Fault.INDEX: "segment_index", Fault.EMPTY: "media", Fault.INCOMPLETE: "total_bytes"}
-PARAMETERS |= {Fault.ALT_TEXT: "metadata.alt_text.text"}
+PARAMETERS |= {Fault.DIMENSIONS: "media", Fault.ALT_TEXT: "metadata.alt_text.text"}
 
 
 def _answering(act: Callable[[Asked], Reply]) -> Callable[[Asked], Reply]:
@@ -43,7 +43,7 @@ def initialize(asked: Asked) -> Reply:
     body = json_object(asked)
     check(body, INITIALIZE, ("media_type", "total_bytes"))
     wanted = (body["media_type"], body["total_bytes"], body.get("media_category"))
-    return _told(uploading.begin(asked.world, asked.account, *wanted, shared=body.get("shared", False)))
+    return reply_with(uploading.begin(asked.world, asked.account, *wanted, shared=body.get("shared", False)))
 
 
 def append(asked: Asked) -> Reply:
@@ -57,15 +57,14 @@ def append(asked: Asked) -> Reply:
 def finalize(asked: Asked) -> Reply:
     """All segments have come."""
     media = _media(asked, "id")
-    uploading.finish(asked.world, media)
-    return _told(media)
+    return reply_with(media, made=uploading.finish(asked.world, media))
 
 
 def status(asked: Asked) -> Reply:
     """How far X is with a file."""
     if asked.given.get("command", "STATUS") != "STATUS":
         raise invalid("command", asked.given["command"], "is not one of [STATUS]")
-    return _told(_media(asked, "media_id"))
+    return reply_with(_media(asked, "media_id"))
 
 
 def one_shot(asked: Asked) -> Reply:
@@ -74,7 +73,7 @@ def one_shot(asked: Asked) -> Reply:
     if content is None:
         raise Unusable(Fault.EMPTY)
     shared = asked.given.get("shared") == "true"
-    return _told(uploading.at_once(asked.world, asked.account, content, category, shared=shared))
+    return reply_with(uploading.at_once(asked.world, asked.account, content, category, shared=shared), made=True)
 
 
 def metadata(asked: Asked) -> Reply:
@@ -101,8 +100,10 @@ def facts(media: Media) -> dict[str, Any]:
     )
 
 
-def _told(media: Media) -> Reply:
-    return Reply(orjson.dumps({"data": {"id": media.id} | facts(media)}))
+def reply_with(media: Media, *, made: bool = False) -> Reply:
+    """Returns the answer about a file; one that this call `made` is billed."""
+    body = orjson.dumps({"data": {"id": media.id} | facts(media)})
+    return Reply(body, resources=int(made), priced=Priced.MEDIA)
 
 
 def _media(asked: Asked, parameter: str) -> Media:

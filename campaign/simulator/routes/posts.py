@@ -12,8 +12,10 @@ from campaign.simulator.render_posts import ALWAYS, PostView
 from campaign.simulator.routes.asking import ID, known, require
 from campaign.simulator.routes.drafts import draft, json_object
 
+NOT_PERMITTED = "You are not permitted to perform this action."
 FORBIDDEN = {
-    Reason.TOO_LONG: "You are not permitted to perform this action.",
+    Reason.TOO_LONG: NOT_PERMITTED,
+    Reason.MENTION: NOT_PERMITTED,  # X's words for it are not known
     Reason.NOTHING_TO_REPLY_TO: "You can only reply to or quote posts where you are mentioned or are the author.",
     Reason.FOREIGN_REPLY: (
         "Reply to this conversation is not allowed because you have not been mentioned or otherwise engaged by the "

@@ -17,12 +17,13 @@ from campaign.simulator.world import World
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One call of an app: `take` gives the owner of the app, and the answer."""
+    """One call of an app: `take` gives the owner of the app, if the call names one, and the answer."""
 
     name: str
     path: str
-    take: Callable[[World, Request, Body], tuple[Account, bytes]]
+    take: Callable[[World, Request, Body], tuple[Account | None, bytes]]
     media_type: str = "application/json"
+    methods: tuple[str, ...] = ("POST",)
 
     def route(self, world: World) -> Route:
         """Where the server finds it."""
@@ -32,11 +33,12 @@ class Step:
                 owner, body = self.take(world, request, await bodies.read(request))
             except Refusal as no:
                 return refuse(no)
-            owner.calls[self.name] += 1
-            request.state.call.account = world.user(owner.number).username
+            if owner is not None:
+                owner.calls[self.name] += 1
+                request.state.call.account = world.user(owner.number).username
             return Response(body, media_type=self.media_type)
 
-        return Route(self.path, answer, methods=["POST"], name=self.name)
+        return Route(self.path, answer, methods=list(self.methods), name=self.name)
 
 
 def authorization(request: Request) -> str:

@@ -3,15 +3,18 @@
 import time
 from collections.abc import Iterator
 from hashlib import sha256
+from io import BytesIO
 from typing import Any
 
 import pytest
 import requests
+from PIL import Image
 from requests_oauthlib import OAuth1
 
 from campaign.simulator.server import running
 from tests.integration.simulator.test_followers import UNAUTHORIZED, X
 from tests.integration.simulator.test_posts import post, told, truth
+from tests.pictures import picture
 
 UPLOAD = "/2/media/upload"
 PICTURE = b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 40 + b"\r\n--\r\n"
@@ -211,3 +214,57 @@ def test_after_a_fault_a_segment_is_there_or_not(x: X, kind: str, there: bool) -
     except requests.ConnectionError:
         assert kind == "answer_lost"
     assert finalize(x, media_id).status_code == (200 if there else 400)
+
+
+def gif(width: int, height: int, frames: int = 2) -> bytes:
+    written = BytesIO()
+    pictures = [Image.new("1", (width, height), number % 2) for number in range(frames)]
+    pictures[0].save(written, "GIF", save_all=True, append_images=pictures[1:])
+    return written.getvalue()
+
+
+def video(*tracks: tuple[bytes, bytes]) -> bytes:
+    """Returns an MP4 without samples, whose tracks have these handlers and codecs."""
+
+    def box(name: bytes, content: bytes) -> bytes:
+        return (len(content) + 8).to_bytes(4) + name + content
+
+    def track(handler: bytes, codec: bytes) -> bytes:
+        described = box(b"stbl", box(b"stsd", bytes(7) + b"\x01" + box(codec, bytes(8))))
+        return box(b"trak", box(b"mdia", box(b"hdlr", bytes(8) + handler + bytes(12)) + box(b"minf", described)))
+
+    return box(b"ftyp", b"isom" + bytes(4)) + box(b"moov", b"".join(track(*one) for one in tracks))
+
+
+@pytest.mark.parametrize(("size", "status"), [((3, 3), 400), ((4, 4), 200), ((4, 3), 400), ((8192, 4), 200)])
+def test_a_picture_needs_4_by_4_pixels(x: X, size: tuple[int, int], status: int) -> None:
+    content = picture("PNG", size)
+    media_id = begin(x, len(content))
+    send(x, media_id, 0, content)
+    answer = finalize(x, media_id)
+    assert answer.status_code == status
+    assert (status == 200) or "must be >= 4x4 and <= 8192x8192" in answer.text
+    assert attach(x, media_id).status_code == (201 if status == 200 else 400)
+
+
+@pytest.mark.parametrize(
+    ("media_type", "content", "state"),
+    [
+        ("image/gif", gif(1280, 1080), "succeeded"),
+        ("image/gif", gif(1281, 4), "failed"),
+        ("image/gif", gif(4, 1081), "failed"),
+        ("image/gif", gif(8, 8, 350), "succeeded"),
+        ("image/gif", gif(8, 8, 351), "failed"),
+        ("image/gif", gif(3, 3), "failed"),
+        ("video/mp4", video((b"vide", b"avc1"), (b"soun", b"mp4a")), "succeeded"),
+        ("video/mp4", video((b"vide", b"hvc1")), "failed"),
+        ("video/mp4", video((b"vide", b"avc1"), (b"soun", b"Opus")), "failed"),
+    ],
+)
+def test_a_gif_or_video_fails_when_it_is_processed(x: X, media_type: str, content: bytes, state: str) -> None:
+    x.control("PUT", "/posts", processing_seconds=0)
+    media_id = upload(x, media_type, content)
+    info = status(x, media_id)["processing_info"]
+    assert info["state"] == state
+    assert ("error" in info) is (state == "failed")
+    assert attach(x, media_id).status_code == (201 if state == "succeeded" else 400)

@@ -208,3 +208,18 @@ def test_x_bills_posts_with_links_apart(x: X) -> None:
     bill = x.control("GET", "/accounts/ana")
     assert bill["posts_made"] == {"with_link": 2, "without_link": 1}
     assert bill["calls"]["posts"] == 4
+
+
+def test_what_was_made_with_ai_is_kept_and_shown(x: X) -> None:
+    made = post_id(x, "A picture of a door", made_with_ai=True)
+    assert truth(x)[0]["made_with_ai"] is True
+    assert x.get(f"/2/tweets?ids={made}&post.fields=made_with_ai").json()["data"][0]["made_with_ai"] is True
+
+
+def test_self_serve_apps_may_name_only_users_who_named_them(x: X) -> None:
+    bo = x.create("bo")
+    x.control("PATCH", "/accounts/ana", condition="mentions_refused")
+    assert told(post(x, "Hello @bo")) == (403, "You are not permitted to perform this action.")
+    assert [post(x, text).status_code for text in ("I am @ana", "ana@bo.example", "@unknown_1")] == [201, 201, 201]
+    post_id(bo, "Hello @Ana!")
+    assert post(x, "Hello @bo").status_code == 201

@@ -232,3 +232,24 @@ def test_x_may_know_only_one_vocabulary(x: X, spelling: str, known: str, dropped
     assert "created_at" in timeline(x, **asked)["data"][0]
     asked = {f"{dropped}_fields": "created_at"}
     assert "created_at" not in timeline(x, **asked)["data"][0]
+
+
+@pytest.mark.parametrize(
+    ("written", "expanded", "display"),
+    [
+        ("https://münchen.de/angebot", "https://xn--mnchen-3ya.de/angebot", "münchen.de/angebot"),
+        ("faß.de/angebot?a=b", "http://xn--fa-hia.de/angebot?a=b", "faß.de/angebot?a=b"),
+        ("https://www.example.com/münchen", "https://www.example.com/münchen", "example.com/münchen"),
+    ],
+)
+def test_the_host_of_a_link_is_shown_as_the_network_knows_it(x: X, written: str, expanded: str, display: str) -> None:
+    by_hand(x, f"See {written}")
+    (shown,) = timeline(x, tweet_fields="entities")["data"]
+    (url,) = shown["entities"]["urls"]
+    assert (url["expanded_url"], url["display_url"]) == (expanded, display)
+    assert shown["text"] == f"See {url['url']}"
+
+
+def test_a_short_link_of_x_stays_what_it_is(x: X) -> None:
+    by_hand(x, "See https://t.co/AbCdEf1234")
+    assert timeline(x)["data"][0]["text"] == "See https://t.co/AbCdEf1234"
