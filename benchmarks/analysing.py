@@ -17,8 +17,7 @@ def analyse(brand: Brand) -> list[float]:
     from prefect import flow
 
     from benchmarks.broadcast import composed
-    from campaign.broadcasts.kind import BroadcastKind
-    from campaign.broadcasts.prepare import preview_text
+    from campaign.broadcasts.prepare import BroadcastKind, preview_text
     from campaign.deliveries.draft import Audience
     from flows import dm_broadcast  # noqa: F401  # what a run imports takes its memory
     from tasks.deliveries import analyse as analyse_in_a_run

@@ -13,7 +13,7 @@ from models import Delivery, DeliveryKind, DeliveryState
 def kind_for(kind: DeliveryKind) -> Kind:
     """Returns what can be done with deliveries of a kind."""
     if kind is DeliveryKind.DM:
-        from campaign.broadcasts.kind import BroadcastKind
+        from campaign.broadcasts.prepare import BroadcastKind
 
         return BroadcastKind()
     from campaign.posts.prepare import PostKind

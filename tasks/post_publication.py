@@ -9,7 +9,7 @@ from prefect import runtime, task
 from prefect.artifacts import create_link_artifact
 from prefect.client.orchestration import get_client
 
-from campaign.broadcasts.kind import BroadcastKind
+from campaign.broadcasts.prepare import BroadcastKind
 from campaign.db import engine
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import approval

@@ -5,8 +5,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from campaign.broadcasts.analysis import BroadcastTarget, analyse_broadcast
-from campaign.broadcasts.schedule import split
+from campaign.broadcasts.analysis import analyse_broadcast
+from campaign.broadcasts.schedule import BroadcastTarget, split
 from campaign.deliveries.draft import Audience, Broadcast, Draft, Part, PlannedWave, SameWaves, Waves
 from campaign.deliveries.findings import Sample
 from campaign.deliveries.kind import Files

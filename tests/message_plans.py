@@ -140,7 +140,7 @@ def _write_people(plan: Plan, session: Any, how_many: int) -> None:
 def _aim(plan: Plan, session: Any, delivery: Delivery) -> None:
     """Everybody gets it from one of the services, in one to three waves."""
     share_of = {visitor_id: plan.dice.choice(plan.services).id for visitor_id in plan.people}
-    constants = dict(recipients._MESSAGE_CONSTANTS)
+    constants = recipients.MESSAGE_CONSTANTS
     rows = [
         {"delivery_id": delivery.id, "service_id": service.id, "visitor_id": visitor_id, **constants}
         for service in plan.services

@@ -67,7 +67,7 @@ def _desk(plan: Plan, service: Service) -> BroadcastSender:
         }
     gateway = cast("Any", MessageGateway(plan.x, service.x_user_id or ""))
     return BroadcastSender(
-        gateway, service, plan.x.clock, SETTLE, broadcasts, plan.inbox_every, WORDS, at_once=1, look_every=0
+        gateway, service, plan.x.clock, SETTLE, broadcasts, plan.inbox_every, WORDS, at_once=1, check_every=0
     )
 
 

@@ -1,12 +1,12 @@
 """What the analysis of a broadcast finds: content, people, waves, times and costs. Pure."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from math import ceil
 
-from campaign.broadcasts.exclusions import excluded_in_words, together
 from campaign.broadcasts.schedule import (
     MOST_SAME_WAVES,
     BroadcastTarget,
@@ -16,7 +16,7 @@ from campaign.broadcasts.schedule import (
     paces,
     planned,
 )
-from campaign.deliveries.draft import LONGEST_LIST, MOST_WAVES, Draft, FileProblem, PlannedWave, Waves
+from campaign.deliveries.draft import LONGEST_LIST, MOST_WAVES, Draft, FileProblem, Waves
 from campaign.deliveries.findings import (
     LONGEST_VALIDITY,
     Analysis,
@@ -34,25 +34,69 @@ from campaign.deliveries.findings import (
     warning,
 )
 from campaign.deliveries.kind import Files
-from campaign.formatting import format_time, listed, usd
+from campaign.formatting import format_duration, format_time, listed, usd
 from campaign.x.text import is_similar
 from campaign.x.types import LONGEST_MESSAGE
-from models import DeliveryKind, MessagePolicy, WindowName
+from models import DeliveryKind, ExclusionReason, MessagePolicy, WindowName
+
+EXCLUSION_LABELS: Mapping[ExclusionReason, str] = {
+    ExclusionReason.OPTED_OUT: "asked for no more messages",
+    ExclusionReason.SUPPRESSED: "are never to be written to",
+    ExclusionReason.NOT_A_FOLLOWER: "do not follow any more",
+    ExclusionReason.DOES_NOT_RECEIVE: "do not receive messages of the account",
+    ExclusionReason.NO_CONSENT: "have not agreed to be written to",
+    ExclusionReason.EXCLUDED_CONDITION: "meet the condition that excludes people",
+    ExclusionReason.ALREADY_RECEIVED: "got this delivery already",
+    ExclusionReason.NOT_IF_RECEIVED: "got a delivery that excludes them",
+    ExclusionReason.ALREADY_CONTACT: "are contacts already",
+    ExclusionReason.ALREADY_INVITED: "were invited before",
+    ExclusionReason.FREQUENCY_CAP: "got as many messages lately as the service allows",
+    ExclusionReason.DUPLICATE: "are named twice or get it from another service",
+    ExclusionReason.FIELD_MISSING: "lack a field that the text needs",
+    ExclusionReason.LIMIT: "are more than the limit of the delivery",
+    ExclusionReason.UNKNOWN: "are in the list and not known",
+}
+"""Why people in the target get nothing, as a label of their number."""
+EXCLUSION_SENTENCES: Mapping[ExclusionReason, str] = {
+    ExclusionReason.OPTED_OUT: "The person opted out.",
+    ExclusionReason.SUPPRESSED: "The person is on the denylist.",
+    ExclusionReason.NOT_A_FOLLOWER: "The person does not follow the account any more.",
+    ExclusionReason.DOES_NOT_RECEIVE: "The person does not receive messages of the account.",
+    ExclusionReason.NO_CONSENT: "The person has not agreed to be written to.",
+    ExclusionReason.EXCLUDED_CONDITION: "The person meets the condition that excludes people.",
+    ExclusionReason.ALREADY_RECEIVED: "The person got this delivery already.",
+    ExclusionReason.NOT_IF_RECEIVED: "The person got a delivery that excludes those who got it.",
+    ExclusionReason.ALREADY_CONTACT: "The person is a contact already.",
+    ExclusionReason.ALREADY_INVITED: "The person was invited before.",
+    ExclusionReason.FREQUENCY_CAP: "The person got as many messages lately as the service allows.",
+    ExclusionReason.DUPLICATE: "The person gets it from another service.",
+    ExclusionReason.FIELD_MISSING: "The text needs something that X does not show of the person.",
+    ExclusionReason.LIMIT: "The limit of the delivery was reached before the person.",
+    ExclusionReason.UNKNOWN: "The person is in the list and no visitor.",
+}
+"""Why one person gets nothing."""
 
 
-def content_findings(
-    draft: Draft, text_problem: str | None, samples: Sequence[Sample], files: Files | None
-) -> Iterator[Finding]:
-    """Everything that can be said without looking at the people; `files` None are not looked at."""
+def list_exclusions(counts: Mapping[str, int]) -> str:
+    """Lists each reason with its number: do not follow any more (60), asked for no more messages (2)."""
+    return ", ".join(
+        f"{label} ({counts[reason]:,})" for reason, label in EXCLUSION_LABELS.items() if counts.get(reason, 0)
+    )
+
+
+def sum_exclusions(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """Adds the counts of several services, by reason and in the order of the reasons."""
+    sums: Counter[str] = Counter()
+    for count in counts:
+        sums.update(count)
+    return {reason.value: sums[reason.value] for reason in ExclusionReason if sums[reason.value]}
+
+
+def text_findings(draft: Draft, text_problem: str | None, samples: Sequence[Sample]) -> Iterator[Finding]:
+    """Finds what is wrong with the text, and what only a post may have."""
+    content, parts = draft.content, draft.content.parts
     if draft.kind is not DeliveryKind.DM:
         yield error("not_a_broadcast", "The delivery is a post: analyse it as one.")
-    yield from _text_findings(draft, text_problem, samples)
-    yield from _post_only(draft)
-    yield from _file_findings(draft, files)
-
-
-def _text_findings(draft: Draft, text_problem: str | None, samples: Sequence[Sample]) -> Iterator[Finding]:
-    parts = draft.content.parts
     longest = max((len(sample.text) for sample in samples), default=0)
     if not any(part.text.strip() or part.media for part in parts):
         yield error("no_text", "There is nothing to send: write a text.")
@@ -66,12 +110,7 @@ def _text_findings(draft: Draft, text_problem: str | None, samples: Sequence[Sam
         )
     if len(parts) > 1:
         yield error("several_parts", f"The delivery has {len(parts)} parts: a message is one, so remove the others.")
-
-
-def _post_only(draft: Draft) -> Iterator[Finding]:
-    """What a post may have and a message has not."""
-    content = draft.content
-    if any(part.poll for part in content.parts):
+    if any(part.poll for part in parts):
         yield error("poll_in_message", "A message has no poll: remove it, or ask in the text.")
     if content.reply_settings:
         yield error("reply_settings_in_message", "A message does not say who may answer: remove that setting.")
@@ -82,7 +121,8 @@ def _post_only(draft: Draft) -> Iterator[Finding]:
         )
 
 
-def _file_findings(draft: Draft, files: Files | None) -> Iterator[Finding]:
+def file_findings(draft: Draft, files: Files | None) -> Iterator[Finding]:
+    """Finds what is wrong with the files; None are checked elsewhere."""
     sources = [item.source for part in draft.content.parts for item in part.media]
     if len(sources) > 1:
         yield error("several_files", f"The message has {len(sources)} files: X takes one, so remove the others.")
@@ -99,46 +139,33 @@ _EVENTS_A_CALL = 100
 
 
 def broadcast_calls(targets: Sequence[BroadcastTarget]) -> int:
-    """One a message, and those that read them in the inbox; looking for answers there is not counted."""
+    """Counts the calls: one a message, and those that read them in the inbox; the answers there are not counted."""
     return sum(target.recipients + ceil(target.recipients / _EVENTS_A_CALL) for target in targets)
 
 
-def broadcast_cost(targets: Sequence[BroadcastTarget]) -> Decimal:
-    """US dollars on all services."""
-    return sum((target.cost for target in targets), Decimal(0))
-
-
 def cost_findings(targets: Sequence[BroadcastTarget]) -> Iterator[Finding]:
-    """The cost by service, the calls, and which service may not spend as much."""
+    """Finds the cost by service, the calls, and which service may not spend as much."""
     for target in targets:
         if target.cost > target.left:
-            yield _over_cap(target)
+            yield error(
+                "over_cap",
+                f"On @{target.internal_name} it costs about {usd(target.cost)}, and"
+                f" {usd(max(target.left, Decimal(0)))} of this month's spend cap is left: raise the spend cap of the"
+                " service, wait for the next month, or write to fewer people.",
+            )
         elif target.recipients:
-            yield _cost(target)
+            yield info(
+                "cost",
+                f"On @{target.internal_name} it costs about {usd(target.cost)} of {usd(target.left)} left this month:"
+                f" {usd(target.message_price)} for each message and {usd(target.event_price)} when the inbox is read,"
+                f" where it is shown too; every answer that is read costs {usd(target.event_price)} more.",
+            )
     if calls := broadcast_calls(targets):
         yield info("calls", f"It takes about {calls:,} calls of X's API.")
 
 
-def _over_cap(target: BroadcastTarget) -> Finding:
-    return error(
-        "over_cap",
-        f"On @{target.internal_name} it costs about {usd(target.cost)}, and {usd(max(target.left, Decimal(0)))} of this"
-        " month's spend cap is left: raise the spend cap of the service, wait for the next month, or write to fewer"
-        " people.",
-    )
-
-
-def _cost(target: BroadcastTarget) -> Finding:
-    return info(
-        "cost",
-        f"On @{target.internal_name} it costs about {usd(target.cost)} of {usd(target.left)} left this month:"
-        f" {usd(target.message_price)} for each message and {usd(target.event_price)} when the inbox is read, where it"
-        f" is shown too; every answer that is read costs {usd(target.event_price)} more.",
-    )
-
-
 def service_findings(draft: Draft, targets: Sequence[BroadcastTarget]) -> Iterator[Finding]:
-    """Which services are missing or can send nothing."""
+    """Finds which services are missing or can send nothing."""
     missing = missing_services(draft, [target.internal_name for target in targets])
     yield from missing
     if not missing and not targets:
@@ -156,23 +183,8 @@ def service_findings(draft: Draft, targets: Sequence[BroadcastTarget]) -> Iterat
             )
 
 
-def people_findings(draft: Draft, targets: Sequence[BroadcastTarget]) -> Iterator[Finding]:
-    """How many get it, how many do not, and why."""
-    yield from _limits_of_audience(draft)
-    if not targets:
-        return
-    recipients = sum(target.recipients for target in targets)
-    if recipients:
-        yield from _numbers(targets, recipients)
-        yield from _consent(targets, recipients)
-        return
-    why = excluded_in_words(together(target.excluded for target in targets))
-    targeted = sum(target.targeted for target in targets)
-    said = f"all of the {targeted:,} people in the target get nothing, who {why}" if why else "the target is empty"
-    yield error("nobody_left", f"There is nobody to write to, as {said}: choose another target.")
-
-
-def _limits_of_audience(draft: Draft) -> Iterator[Finding]:
+def audience_findings(draft: Draft, targets: Sequence[BroadcastTarget]) -> Iterator[Finding]:
+    """Finds an audience that cannot be, or is empty."""
     audience = draft.broadcast.audience
     if audience.limit is not None and audience.limit < 1:
         yield error("limit", f"The limit is {audience.limit:,} people: set it to 1 at least, or leave it empty.")
@@ -180,26 +192,34 @@ def _limits_of_audience(draft: Draft) -> Iterator[Finding]:
         yield error(
             "list_too_long", f"The list has {len(audience.people):,} people: shorten it to {LONGEST_LIST:,} at most."
         )
+    if targets and not any(target.recipients for target in targets):
+        targeted = sum(target.targeted for target in targets)
+        why = list_exclusions(sum_exclusions(target.excluded for target in targets))
+        excluded = f"All of the {targeted:,} people in the target are left out: they {why}."
+        empty = excluded if why else "The target is empty."
+        yield error("nobody_left", f"{empty} Choose another target.")
 
 
-def _numbers(targets: Sequence[BroadcastTarget], recipients: int) -> Iterator[Finding]:
+def recipient_findings(targets: Sequence[BroadcastTarget]) -> Iterator[Finding]:
+    """Finds how many get it, how many do not and why, and how a message says how to stop them."""
+    recipients = sum(target.recipients for target in targets)
     targeted = sum(target.targeted for target in targets)
-    yield info("targeted", f"Of {targeted:,} people in the target {recipients:,} get it.")
-    for target in targets:
-        name, why = target.internal_name, excluded_in_words(target.excluded)
-        without = f", who {why}" if why else ""
-        number = sum(target.excluded.values())
+    if recipients:
+        yield info("targeted", f"Of {targeted:,} people in the target {recipients:,} get it.")
+    for target in targets if recipients else ():
+        name, why = target.internal_name, list_exclusions(target.excluded)
         if not target.recipients:
             yield warning(
                 "nobody_on_service",
-                f"Nobody gets it from @{name}, where {target.targeted:,} people are in the target{without}: remove the"
-                " service, or choose another target.",
+                f"@{name} has no recipients among the {target.targeted:,} people in its target"
+                f"{f', who {why}' if why else ''}: remove the service, or choose another target.",
             )
-        elif why:
-            yield info("excluded", f"Left out on @{name}, {number:,} in all: {why}.")
-        if target.recipients and target.opt_out_line:
+            continue
+        if why:
+            yield info("excluded", f"Left out on @{name}, {sum(target.excluded.values()):,} in all: {why}.")
+        if target.opt_out_line:
             yield info("opt_out_line", f"Every message of @{name} ends with: {target.opt_out_line}")
-        elif target.recipients:
+        else:
             yield warning(
                 "no_opt_out_line",
                 f"Messages of @{name} do not say how to stop them, which X asks for: write an opt-out line in the"
@@ -207,9 +227,11 @@ def _numbers(targets: Sequence[BroadcastTarget], recipients: int) -> Iterator[Fi
             )
 
 
-def _consent(targets: Sequence[BroadcastTarget], recipients: int) -> Iterator[Finding]:
+def consent_findings(targets: Sequence[BroadcastTarget]) -> Iterator[Finding]:
+    """Finds how many recipients never agreed, and where only those get it who did."""
+    recipients = sum(target.recipients for target in targets)
     strict = [target.internal_name for target in targets if target.policy is MessagePolicy.CONSENTED_ONLY]
-    if strict:
+    if strict and recipients:
         yield info("consented_only", f"On {listed(strict)} only people get it whose consent is recorded.")
     unconsented = sum(target.unconsented for target in targets)
     if unconsented:
@@ -227,9 +249,9 @@ _PERSONAL = re.compile(r"\{\{|\{%")
 
 
 def proof_warnings(draft: Draft, proofs_sent: int) -> Iterator[Finding]:
-    """What is missing until somebody has seen a message as X shows it."""
+    """Finds what is missing until a person has seen a message as X shows it."""
     if not draft.broadcast.proof_recipients:
-        yield warning("no_proof_recipient", "No proof can be sent: name somebody who gets it, such as yourself.")
+        yield warning("no_proof_recipient", "No proof can be sent: name a proof recipient, such as yourself.")
     elif not proofs_sent:
         yield warning(
             "no_proof_sent",
@@ -238,9 +260,15 @@ def proof_warnings(draft: Draft, proofs_sent: int) -> Iterator[Finding]:
 
 
 def text_warnings(draft: Draft, targets: Sequence[BroadcastTarget], samples: Sequence[Sample]) -> Iterator[Finding]:
-    """The same words to many people, or from several accounts."""
+    """Finds the same text for many people, or from several accounts."""
+
+    def is_alike(one: str, other: str) -> bool:
+        """Returns whether any two samples are; a service without any writes what the others write."""
+        texts = [[sample.text for sample in samples if sample.service == name] for name in (one, other)]
+        return not all(texts) or any(is_similar(first, second) for first in texts[0] for second in texts[1])
+
     senders = [target.internal_name for target in targets if target.recipients]
-    alike = [name for name in senders if any(_is_alike(name, other, samples) for other in senders if other != name)]
+    alike = [name for name in senders if any(is_alike(name, other) for other in senders if other != name)]
     if alike:
         yield warning(
             "same_text_to_several",
@@ -252,76 +280,39 @@ def text_warnings(draft: Draft, targets: Sequence[BroadcastTarget], samples: Seq
     if recipients > _MANY and text.strip() and not _PERSONAL.search(text):
         yield info(
             "not_personal",
-            f"All {recipients:,} people get the same words: a field such as their name makes it a personal message.",
+            f"All {recipients:,} people get the same text: a field such as their name makes it a personal message.",
         )
 
 
-def _is_alike(one: str, other: str, samples: Sequence[Sample]) -> bool:
-    """Whether any two samples are; a service without any says what the others say."""
-    texts = [[sample.text for sample in samples if sample.service == name] for name in (one, other)]
-    if not all(texts):
-        return True
-    return any(is_similar(first, second) for first in texts[0] for second in texts[1])
-
-
-_EVERYBODY = 100
-_MOST_TOLD = 5
+_ALL = 100
+_MOST_SHOWN = 5
 
 
 def wave_errors(waves: Waves, recipients: int) -> Iterator[Finding]:
-    """Waves that make no sense, whoever gets them."""
+    """Finds waves that make no sense for any recipients."""
     if waves.same and waves.calendar:
         yield error("two_kinds_of_waves", "There are waves of one size and a calendar: keep one of the two.")
     if waves.same and (needed := needed_waves(waves.same, recipients)) > MOST_SAME_WAVES:
         yield error(
             "too_many_waves", f"It takes {needed:,} waves: make them larger, so that there are {MOST_SAME_WAVES:,}."
         )
-    if waves.same and waves.same.is_percentage and waves.same.amount > _EVERYBODY:
-        yield _more_than_everybody(waves.same.amount)
-    yield from _calendar_errors(waves.calendar)
-
-
-def waves_in_words(plans: Sequence[WavePlan]) -> Finding:
-    """The waves of one service: how many messages each has, and when."""
-    one = plans[0]
-    if len(plans) == 1:
-        return info(
-            "waves",
-            f"On @{one.service} {_messages(one.recipients)} out from {format_time(one.begins_at)} to"
-            f" {format_time(one.ends_at)}.",
+    if len(waves.calendar) > MOST_WAVES:
+        yield error(
+            "too_many_waves", f"The calendar has {len(waves.calendar)} waves: shorten it to {MOST_WAVES} at most."
         )
-    told = "; ".join(_in_words(plan) for plan in plans[:_MOST_TOLD])
-    more = len(plans) - _MOST_TOLD
-    rest = f"; and {more:,} more, the last of them {_in_words(plans[-1])}" if more > 0 else ""
-    return info("waves", f"On @{one.service} there are {len(plans):,} waves: {told}{rest}.")
-
-
-def _calendar_errors(calendar: Sequence[PlannedWave]) -> Iterator[Finding]:
-    if len(calendar) > MOST_WAVES:
-        yield error("too_many_waves", f"The calendar has {len(calendar)} waves: shorten it to {MOST_WAVES} at most.")
-    percentages = sum(wave.amount for wave in calendar if wave.is_percentage)
-    if percentages > _EVERYBODY:
-        yield _more_than_everybody(percentages)
-    for number, (wave, before) in enumerate(zip(calendar[1:], calendar, strict=False), start=2):
+    of_same = waves.same.amount if waves.same and waves.same.is_percentage else 0
+    of_calendar = sum(wave.amount for wave in waves.calendar if wave.is_percentage)
+    for percentage in (of_same, of_calendar):
+        if percentage > _ALL:
+            sentence = f"The waves are {percentage:,} % of all recipients: make them 100 % at most."
+            yield error("waves_over_all", sentence)
+    for number, (wave, before) in enumerate(zip(waves.calendar[1:], waves.calendar, strict=False), start=2):
         if wave.after_seconds < before.after_seconds:
             yield error(
                 "calendar_backwards",
                 f"Wave {number} of the calendar begins before wave {number - 1}: put the waves in the order of their"
                 " times.",
             )
-
-
-def _more_than_everybody(per_cent: int) -> Finding:
-    return error("waves_over_all", f"The waves are {per_cent:,} % of everybody: make them 100 % at most.")
-
-
-def _in_words(plan: WavePlan) -> str:
-    span = f"from {format_time(plan.begins_at)} to {format_time(plan.ends_at)}"
-    return f"number {plan.number:,} with {plan.recipients:,} {span}"
-
-
-def _messages(count: int) -> str:
-    return f"{count:,} messages go" if count > 1 else "1 message goes"
 
 
 _A_DAY = timedelta(days=1)
@@ -331,46 +322,82 @@ _FURTHEST = 1_000 * 366 * 86_400
 
 
 def time_findings(plans: Sequence[Planned], draft: Draft, now: datetime) -> Iterator[Finding]:
-    """When what is out on which service, and what keeps it from being out in time."""
+    """Finds when what is out on which service, and what keeps it from being out in time."""
     starts = start_of(draft, now)
-    validity = timedelta(days=min(max(draft.validity_days, 1), LONGEST_VALIDITY))
+    valid_until = starts + timedelta(days=min(max(draft.validity_days, 1), LONGEST_VALIDITY))
     for one in plans:
-        yield waves_in_words(one.waves)
-        yield from _validity(one, starts, validity)
-        yield from _length(one, starts)
-        yield from _overlaps(one, starts)
-        yield from _little_time(one.target)
+        yield wave_finding(one.waves)
+        yield from validity_findings(one, starts, valid_until)
+        yield from pace_warnings(one, starts)
 
 
-def _validity(one: Planned, starts: datetime, validity: timedelta) -> Iterator[Finding]:
-    name, valid_until = one.target.internal_name, format_time(starts + validity)
-    late = next((wave for wave in one.target.waves if wave.offset_seconds >= validity.total_seconds()), None)
+def wave_finding(plans: Sequence[WavePlan]) -> Finding:
+    """Lists the waves of one service: how many messages each has, and when."""
+    spans = [f"from {format_time(plan.begins_at)} to {format_time(plan.ends_at)}" for plan in plans]
+    if len(plans) == 1:
+        count = plans[0].recipients
+        messages = f"{count:,} messages go" if count > 1 else "1 message goes"
+        return info("waves", f"On @{plans[0].service} {messages} out {spans[0]}.")
+    waves = [f"number {plan.number:,} with {plan.recipients:,} {span}" for plan, span in zip(plans, spans, strict=True)]
+    more = len(plans) - _MOST_SHOWN
+    rest = f"; and {more:,} more, the last of them {waves[-1]}" if more > 0 else ""
+    sentence = f"On @{plans[0].service} there are {len(plans):,} waves: {'; '.join(waves[:_MOST_SHOWN])}{rest}."
+    return info("waves", sentence)
+
+
+def validity_findings(one: Planned, starts: datetime, valid_until: datetime) -> Iterator[Finding]:
+    """Finds what is not out when the validity of the delivery ends."""
+    name, validity = one.target.internal_name, (valid_until - starts).total_seconds()
+    late = next((wave for wave in one.target.waves if wave.offset_seconds >= validity), None)
     if late:
         yield error(
             "wave_after_validity",
-            f"Wave {late.number:,} on @{name} begins only after the validity ends at {valid_until}: lengthen the"
-            " validity, or let the wave begin earlier.",
+            f"Wave {late.number:,} on @{name} begins only after the validity ends at {format_time(valid_until)}:"
+            " lengthen the validity, or let the wave begin earlier.",
         )
-    elif one.ends_at > starts + validity:
+    elif one.ends_at > valid_until:
         yield warning(
             "ends_after_validity",
             f"On @{name} the last message is out at about {format_time(one.ends_at)} and the validity ends at"
-            f" {valid_until}, after which nothing goes out: lengthen the validity, or write to fewer people.",
+            f" {format_time(valid_until)}, after which nothing goes out: lengthen the validity, or write to fewer"
+            " people.",
         )
 
 
-def _length(one: Planned, starts: datetime) -> Iterator[Finding]:
-    length = one.ends_at - starts
-    if length > _A_DAY:
+def pace_warnings(one: Planned, starts: datetime) -> Iterator[Finding]:
+    """Warns of a delivery that takes long, of waves that overlap, and of quiet hours that leave little time."""
+    target, name = one.target, one.target.internal_name
+    if one.ends_at - starts > _A_DAY:
         yield warning(
             "takes_long",
-            f"On @{one.target.internal_name} it takes about {in_words(length)}, because {_why(one)}: write to fewer"
-            " people if it has to be out sooner.",
+            f"On @{name} it takes about {format_duration(one.ends_at - starts)}, because {_pace_of(one)}: write to"
+            " fewer people if it has to be out sooner.",
+        )
+    late = [
+        (before, after)
+        for share, before, after in zip(target.waves[1:], one.waves, one.waves[1:], strict=False)
+        if starts + _offset(share) <= before.ends_at
+    ]
+    if late:
+        before, after = late[0]
+        others = f" (the first of {len(late):,} such waves)" if len(late) > 1 else ""
+        yield warning(
+            "waves_overlap",
+            f"On @{name} wave {before.number:,} still goes out when wave {after.number:,} is due, which waits until"
+            f" {format_time(after.begins_at)}{others}: make the waves smaller, or leave more time between them.",
+        )
+    open_seconds = int(_A_DAY.total_seconds()) - (target.quiet.seconds() if target.quiet else 0)
+    if open_seconds < _LITTLE_TIME:
+        left = format_duration(timedelta(seconds=open_seconds))
+        yield warning(
+            "quiet_hours_long",
+            f"The quiet hours of @{name}, {target.quiet}, leave {left} of a day to send in: shorten them in the service"
+            " if it has to be out sooner.",
         )
 
 
-def _why(one: Planned) -> str:
-    """What sets the pace."""
+def _pace_of(one: Planned) -> str:
+    """Returns what sets the pace."""
     target = one.target
     quarter, day = paces(one.limits, target.daily_limit)
     reasons = [f"X takes {quarter:,} messages of an account in 15 minutes and {day:,} in 24 hours"]
@@ -382,53 +409,14 @@ def _why(one: Planned) -> str:
     if target.quiet:
         reasons.append(f"its quiet hours are {target.quiet}")
     if waits := _offset(target.waves[-1]):
-        reasons.append(f"its last wave begins {in_words(waits)} after the start")
+        reasons.append(f"its last wave begins {format_duration(waits)} after the start")
     return " and ".join(reasons)
 
 
-def _overlaps(one: Planned, starts: datetime) -> Iterator[Finding]:
-    """Waves that cannot begin when they should, because the one before is still going out."""
-    late = [
-        (before, after)
-        for share, before, after in zip(one.target.waves[1:], one.waves, one.waves[1:], strict=False)
-        if starts + _offset(share) <= before.ends_at
-    ]
-    if late:
-        before, after = late[0]
-        others = f" (the first of {len(late):,} such waves)" if len(late) > 1 else ""
-        yield warning(
-            "waves_overlap",
-            f"On @{one.target.internal_name} wave {before.number:,} still goes out when wave {after.number:,} is due,"
-            f" which waits until {format_time(after.begins_at)}{others}: make the waves smaller, or leave more time"
-            " between them.",
-        )
-
-
 def _offset(share: WaveShare) -> timedelta:
-    """After the start; what is further than any date is as far as one can be told."""
+    """Returns the time after the start, as far as there are dates."""
     return timedelta(seconds=min(share.offset_seconds, _FURTHEST))
 
-
-def _little_time(target: BroadcastTarget) -> Iterator[Finding]:
-    open_seconds = int(_A_DAY.total_seconds()) - (target.quiet.seconds() if target.quiet else 0)
-    if open_seconds < _LITTLE_TIME:
-        left = in_words(timedelta(seconds=open_seconds))
-        yield warning(
-            "quiet_hours_long",
-            f"The quiet hours of @{target.internal_name}, {target.quiet}, leave {left} of a day to send in: shorten"
-            " them in the service if it has to be out sooner.",
-        )
-
-
-def in_words(length: timedelta) -> str:
-    """A length of time by its two largest units: 6 days and 22 hours."""
-    hours, seconds = divmod(length.seconds, 3600)
-    units = (("day", length.days), ("hour", hours), ("minute", seconds // 60))
-    told = [f"{number:,} {unit}{'s' * (number != 1)}" for unit, number in units if number]
-    return " and ".join(told[:2]) or "a moment"
-
-
-__all__ = ["BroadcastTarget", "analyse_broadcast"]
 
 _ORDER = [Level.ERROR, Level.WARNING, Level.INFO]
 
@@ -444,17 +432,20 @@ def analyse_broadcast(
     files: Files | None = None,
     public_url: str = "",
 ) -> Analysis:
-    """Look at everything that will go out; `text_problem` is a sentence when the text cannot be personalised.
+    """Analyses everything that will go out; `text_problem` is a sentence when the text cannot be personalised.
 
-    `files` are those of the message as far as they could be read; None when they are looked at elsewhere.
+    `files` are those of the message as far as they could be read; None when they are checked elsewhere.
     Without a `public_url` no link is replaced by one whose clicks are counted.
     """
     recipients = sum(target.recipients for target in targets)
     plans = planned(targets, draft, now)
     findings = [
-        *content_findings(draft, text_problem, samples, files),
+        *text_findings(draft, text_problem, samples),
+        *file_findings(draft, files),
         *service_findings(draft, targets),
-        *people_findings(draft, targets),
+        *audience_findings(draft, targets),
+        *recipient_findings(targets),
+        *consent_findings(targets),
         *wave_errors(draft.broadcast.waves, recipients),
         *date_findings(draft, now),
         *text_warnings(draft, targets, samples),
@@ -467,10 +458,10 @@ def analyse_broadcast(
         findings=sorted(findings, key=lambda one: _ORDER.index(one.level)),
         messages=recipients,
         calls=broadcast_calls(targets),
-        cost=broadcast_cost(targets),
+        cost=sum((target.cost for target in targets), Decimal(0)),
         ends_at=max((one.ends_at for one in plans), default=None),
         targeted=sum(target.targeted for target in targets),
-        excluded=together(target.excluded for target in targets),
+        excluded=sum_exclusions(target.excluded for target in targets),
         unconsented=sum(target.unconsented for target in targets),
         samples=list(samples),
         waves=[wave for one in plans for wave in one.waves],

@@ -8,11 +8,10 @@ from datetime import datetime
 from sqlmodel import Session
 
 from campaign.broadcasts import outbox, waves
+from campaign.broadcasts.analysis import EXCLUSION_SENTENCES
 from campaign.broadcasts.context import BATCH, SENDING, BroadcastSender, OutgoingBroadcast, moved, pause, pause_all
-from campaign.broadcasts.exclusions import EXCLUSION_SENTENCES
 from campaign.broadcasts.outbox import Candidate, Span
 from campaign.consent import agreements, permission
-from campaign.consent.permission import Reasons
 from campaign.db.engine import transaction
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.kind import End, Progress
@@ -23,7 +22,7 @@ from campaign.formatting import usd
 from campaign.limits import rate_limits, spend_cap
 from campaign.limits.rate_limits import allowance_of
 from campaign.services import store as services
-from models import MAIN, Delivery, ExclusionReason, MessageState, Service, Wave
+from models import MAIN, ExclusionReason, MessageState
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,33 +41,19 @@ def next_up(session: Session, sender: BroadcastSender, now: datetime) -> Next:
         broadcast = sender.broadcasts.get(delivery.id)
         if broadcast is None or deliveries.is_expired(delivery, now):
             continue
-        if broadcast.version != deliveries.version_of(session, delivery):
-            continue
         known = waves.of_service(session, delivery.id, sender.service.id)
-        found = _first_pending(session, sender, broadcast, known)
-        if found is None:
+        if broadcast.version != deliveries.version_of(session, delivery) or not known:
             continue
-        wave, span = found
-        begins_at = waves.begins_at(delivery, wave) or now
+        first = outbox.pending(session, Span(delivery.id, sender.service.id, known[0].first_message_id))
+        if first is None:
+            continue
+        place = bisect_right([wave.first_message_id for wave in known], first) - 1
+        begins_at = waves.begins_at(delivery, known[place]) or now
         if begins_at <= now:
-            return Next(broadcast, span)
+            beyond = known[place + 1].first_message_id if place + 1 < len(known) else None
+            return Next(broadcast, Span(delivery.id, sender.service.id, first, beyond))
         begins.append(begins_at)
     return Next(begins_at=min(begins, default=None))
-
-
-def _first_pending(
-    session: Session, sender: BroadcastSender, broadcast: OutgoingBroadcast, known: Sequence[Wave]
-) -> tuple[Wave, Span] | None:
-    """Returns the first wave in which something has not gone out, and what of it has not."""
-    if not known:
-        return None
-    whole = Span(broadcast.delivery_id, sender.service.id, known[0].first_message_id)
-    first = outbox.pending(session, whole)
-    if first is None:
-        return None
-    place = bisect_right([wave.first_message_id for wave in known], first) - 1
-    beyond = known[place + 1].first_message_id if place + 1 < len(known) else None
-    return known[place], Span(broadcast.delivery_id, sender.service.id, first, beyond)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +80,18 @@ def arm(sender: BroadcastSender, broadcast: OutgoingBroadcast, span: Span) -> Ar
         allowed = allowance_of(session, service, sender.gateway, sender.quiet, now)
         if not allowed.messages:
             return sender.progress(End.WAITING, allowed.why, allowed.until)
-        reasons = _reasons(service, delivery, span, now)
+        reasons = permission.always(service)  # for a proof only those that hold for everything
+        if span.proof_number == MAIN:
+            invitation = agreements.of_invitation(service, delivery.id) if delivery.is_invitation else []
+            reasons = permission.in_order([*permission.of_broadcast(service, now), *invitation])
         chosen = outbox.candidates(session, span, reasons, min(allowed.messages, BATCH))
         texts, dropped = _texts(session, broadcast, chosen, now)
         paid = spend_cap.reserve(session, service.id, SENDING, sender.gateway.message_price, len(texts), now)
         short = shorten_messages(dict(list(texts.items())[:paid]), broadcast.links)
-        known = _arm(session, sender, short.texts, reasons, now)
+        armed = outbox.arm(session, short.texts, reasons, now) if short.texts else set()
+        if len(armed) < len(short.texts):
+            spend_cap.release(session, service.id, SENDING, keep=len(armed))
+        known = {message_id: text for message_id, text in short.texts.items() if message_id in armed}
         save_links(session, delivery, broadcast.links, short.tokens_of(known), now)
     if dropped and span.proof_number == MAIN:
         sender.on_change(broadcast.delivery_id, moved(MessageState.PENDING, *[MessageState.CANCELLED] * dropped))
@@ -110,18 +101,10 @@ def arm(sender: BroadcastSender, broadcast: OutgoingBroadcast, span: Span) -> Ar
     return Armed(broadcast, span, now, {one.message_id: one for one in chosen if one.message_id in known}, known)
 
 
-def _reasons(service: Service, delivery: Delivery, span: Span, now: datetime) -> Reasons:
-    """Returns the reasons against a message; for a proof only those that hold for everything."""
-    if span.proof_number != MAIN:
-        return permission.always(service)
-    invitation = agreements.of_invitation(service, delivery.id) if delivery.is_invitation else []
-    return permission.in_order([*permission.of_broadcast(service, now), *invitation])
-
-
 def _texts(
     session: Session, broadcast: OutgoingBroadcast, chosen: Sequence[Candidate], now: datetime
 ) -> tuple[dict[int, str], int]:
-    """Returns the text for each person who may get it, and counts the others, who get nothing for good."""
+    """Returns the text for each person who may get it, and counts the others, whose messages are cancelled."""
     texts: dict[int, str] = {}
     dropped: dict[int, tuple[str, str]] = {}
     for one in chosen:
@@ -133,18 +116,6 @@ def _texts(
         except NotPossible as error:
             dropped[one.message_id] = (ExclusionReason.FIELD_MISSING.value, str(error))
     return texts, outbox.drop(session, dropped, now)
-
-
-def _arm(
-    session: Session, sender: BroadcastSender, texts: Mapping[int, str], reasons: Reasons, now: datetime
-) -> dict[int, str]:
-    """Arms what is paid for; releases the budget of messages that may not go out after all."""
-    if not texts:
-        return {}
-    armed = outbox.arm(session, texts, reasons, now)
-    if len(armed) < len(texts):
-        spend_cap.release(session, sender.service.id, SENDING, keep=len(armed))
-    return {message_id: text for message_id, text in texts.items() if message_id in armed}
 
 
 def upload_file(sender: BroadcastSender, broadcast: OutgoingBroadcast) -> str | Progress | None:

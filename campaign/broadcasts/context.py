@@ -25,16 +25,13 @@ from campaign.settings import load_settings
 from campaign.x.types import Answer, Window
 from models import DeliveryState, MessageState, Service, WindowName
 
-Result = Answer[str] | XError | None
-"""What X answered, how the call failed, or None for a call that was not made."""
-
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call that is over, or was never made."""
+    """A call that is over: X's response, or how it failed; `result` is None for a call that was not made."""
 
     message_id: int
-    result: Result
+    result: Answer[str] | XError | None
 
 
 class LatestLimits:
@@ -44,24 +41,15 @@ class LatestLimits:
         self._windows: dict[WindowName, Window] = {}
 
     def update(self, calls: Sequence[Call]) -> tuple[Window, ...]:
-        """Takes in what these calls brought; returns the newest limits, or nothing when they brought none."""
-        brought = [
-            window
-            for call in calls
-            if call.result is not None
-            for receipt in call.result.receipts
-            for window in receipt.windows
-        ]
+        """Returns the newest limits after these calls, or nothing when they brought none."""
+        receipts = [receipt for call in calls if call.result is not None for receipt in call.result.receipts]
+        brought = [window for receipt in receipts for window in receipt.windows]
         for window in brought:
-            known = self._windows.get(window.name)
-            if known is None or _age(window) >= _age(known):
+            # Within one window, fewer and fewer calls are left.
+            known = self._windows.get(window.name, window)
+            if (window.reset_at.timestamp(), -window.remaining) >= (known.reset_at.timestamp(), -known.remaining):
                 self._windows[window.name] = window
         return tuple(self._windows.values()) if brought else ()
-
-
-def _age(window: Window) -> tuple[float, int]:
-    """Orders windows by age: within one, fewer and fewer calls are left."""
-    return window.reset_at.timestamp(), -window.remaining
 
 
 def pause(session: Session, delivery_id: int, reason: str, now: datetime) -> None:
@@ -83,11 +71,11 @@ def pause_all(service: Service, error: ServiceBlocked, now: datetime) -> None:
 
 
 MOST_IN_A_ROW = 10
-LOOKED_AT = 100
-"""So many messages, the last ones that X answered."""
+COUNTED = 100
+"""So many messages, the last ones with a response of X."""
 LEAST_REFUSED = 20
 MOST_REFUSED = 0.2
-"""Of those that are looked at."""
+"""The share of those that are counted."""
 
 _REMEDY = "look at the reasons in the report of the delivery, then resume or stop it."
 
@@ -95,33 +83,29 @@ _REMEDY = "look at the reasons in the report of the delivery, then resume or sto
 def should_pause(outcomes: Sequence[bool]) -> str | None:
     """Returns why the broadcast pauses, in one sentence; None when it goes on.
 
-    `outcomes` are those of the settled messages, the newest last: True was sent, False was refused.
+    `outcomes` are those of the messages with a response, the newest last: True was sent, False was refused.
     """
     row = sum(1 for _ in takewhile(lambda sent: not sent, reversed(outcomes)))
     if row > MOST_IN_A_ROW:
         return f"X refused {row:,} messages in a row: {_REMEDY}"
-    last = outcomes[-LOOKED_AT:]
+    last = outcomes[-COUNTED:]
     refused = len(last) - sum(last)
     if refused >= LEAST_REFUSED and refused >= MOST_REFUSED * len(last):
         return f"X refused {refused} of the last {len(last)} messages: {_REMEDY}"
     return None
 
 
-#: Messages armed together at most: one look-up settles as many.
+#: Messages armed together at most: one look-up finds the outcomes of as many.
 BATCH = 100
-#: Calls to X at the same time for one service.
-AT_ONCE = 3
-#: How often it is looked whether a batch may still go out, in seconds.
-LOOK_EVERY = 0.25
 SENDING = "sending direct messages"
-"""What the money for a batch is set aside for."""
+"""The purpose for which the budget of a batch is reserved."""
 
 
 class Record:
     """The last outcomes of one broadcast, on all its services; pauses it when X refuses too much."""
 
     def __init__(self, outcomes: Sequence[bool] = ()) -> None:
-        self._outcomes = deque(outcomes, LOOKED_AT)
+        self._outcomes = deque(outcomes, COUNTED)
         self._lock = Lock()
         self._files_unknown = 0
 
@@ -132,7 +116,7 @@ class Record:
             return self._files_unknown > 1
 
     def add(self, outcomes: Sequence[bool]) -> str | None:
-        """Notes what came of messages, the newest last; the sentence when the broadcast has to pause."""
+        """Notes the outcomes of messages, the newest last; returns why the broadcast has to pause."""
         with self._lock:
             for outcome in outcomes:
                 self._outcomes.append(outcome)
@@ -155,24 +139,31 @@ class OutgoingBroadcast:
     """Those whose clicks are counted, by their address as it is written."""
 
 
+OnChange = Callable[[int, Counter[MessageState]], None]
+"""Receives by how much the counts of a broadcast's messages change, by state."""
+#: Set when the run is to end: what is being called is finished, and nothing more is sent.
+STOPPING = Event()
+
+
 @dataclass(frozen=True)
 class BroadcastSender(Sender):
     """A service that sends direct messages: its part of each broadcast, by delivery id."""
 
     broadcasts: dict[int, OutgoingBroadcast]
     inbox_every: timedelta
-    words: frozenset[str]
+    opt_out_words: frozenset[str]
     quiet: QuietHours | None = None
-    at_once: int = AT_ONCE
+    at_once: int = 3
+    """Calls to X at the same time."""
     is_stopped: Callable[[], bool] = lambda: False
-    on_change: Callable[[int, Counter[MessageState]], None] = lambda _delivery_id, _change: None
-    """Is given by how much the numbers of a broadcast's messages change, by state."""
+    on_change: OnChange = lambda _delivery_id, _change: None
     log: Callable[[str], None] = lambda _line: None
-    look_every: float = LOOK_EVERY
+    check_every: float = 0.25
+    """How often it is checked whether a batch may still go out, in seconds."""
 
 
 def moved(before: MessageState, *after: MessageState) -> Counter[MessageState]:
-    """Returns by how much the numbers of messages change that were in one state."""
+    """Returns by how much the counts of messages change that were in one state."""
     change = Counter(after)
     change[before] -= len(after)
     return change
@@ -181,13 +172,6 @@ def moved(before: MessageState, *after: MessageState) -> Counter[MessageState]:
 def quiet_hours_of(service: Service) -> QuietHours | None:
     """Returns the quiet hours of a service."""
     return parse_quiet_hours(service.quiet_hours, service.timezone or load_settings().timezone)
-
-
-OnChange = Callable[[int, Counter[MessageState]], None]
-
-
-#: Set when the run is to end: what is being called is finished, and nothing more is sent.
-STOPPING = Event()
 
 
 def sender_for(
@@ -205,7 +189,7 @@ def sender_for(
         settle_after=timedelta(seconds=settings.settle_seconds),
         broadcasts=broadcasts,
         inbox_every=timedelta(seconds=settings.inbox_seconds),
-        words=opt_out_words(),
+        opt_out_words=opt_out_words(),
         quiet=quiet_hours_of(service),
         is_stopped=STOPPING.is_set,
         on_change=on_change,

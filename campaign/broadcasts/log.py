@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 
 from campaign.audience.visitors import ids_and_handles
 from campaign.broadcasts import waves
-from campaign.broadcasts.exclusions import EXCLUSION_SENTENCES
+from campaign.broadcasts.analysis import EXCLUSION_SENTENCES
 from campaign.db.json_rows import among
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Broadcast
@@ -91,10 +91,10 @@ def lines(session: Session, delivery: Delivery, *, failed: bool = False) -> Iter
     # Plus nothing: they are read as they lie there, not found by an index and then sorted, which takes memory.
     is_of_it = col(Message.delivery_id) + 0 == delivery.id
     first = min((ids[0] for ids in begins.values() if ids), default=0)
-    wanted = chosen.where(is_of_it, col(Message.proof_number) == MAIN, col(Message.id) >= first)
+    rows = chosen.where(is_of_it, col(Message.proof_number) == MAIN, col(Message.id) >= first)
     if failed:
-        wanted = wanted.where(col(Message.state).in_(_NOT_REACHED))
-    for row in session.execute(wanted.order_by(col(Message.id)), execution_options={"yield_per": _AT_A_TIME}):
+        rows = rows.where(col(Message.state).in_(_NOT_REACHED))
+    for row in session.execute(rows.order_by(col(Message.id)), execution_options={"yield_per": _AT_A_TIME}):
         person = names.get(row.service_id), row.external_id, row.username, row.full_name
         wave = bisect_right(begins.get(row.service_id, []), row.id) or None
         yield _line(row.state.value, person, row.x_id, row.settled_at, row.reason, wave)
@@ -118,7 +118,7 @@ def not_reached(session: Session, delivery: Delivery) -> Iterator[MessageLine]:
 
 
 def _unknown(session: Session, delivery: Delivery) -> Iterator[MessageLine]:
-    """The people who are named in the list of the delivery, and are no visitors."""
+    """Lists the people who are named in the list of the delivery, and are no visitors."""
     people = Broadcast.model_validate_json(delivery.broadcast).audience.people if delivery.broadcast else []
     if not people or not delivery.analysis:
         return

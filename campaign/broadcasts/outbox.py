@@ -1,4 +1,4 @@
-"""Direct messages on their way out: chosen, and armed a batch at a time; settle.py records their outcomes."""
+"""Direct messages on their way out, as statements: chosen, and armed a batch at a time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -44,12 +44,12 @@ class Candidate:
 
     @property
     def recipient(self) -> str:
-        """X user id."""
+        """Returns the X user id."""
         return self.person["external_id"] or ""
 
 
 def _pending(*columns: Any) -> Select[Any]:
-    wanted = (
+    pending = (
         sa_select(*columns)
         .select_from(Message)
         .where(
@@ -61,17 +61,17 @@ def _pending(*columns: Any) -> Select[Any]:
             col(Message.proof_number) == bindparam("proof_number"),
         )
     )
-    return wanted.order_by(col(Message.id))
+    return pending.order_by(col(Message.id))
 
 
-#: Built once, for it is looked for with every batch.
+#: Built once, for it is read with every batch.
 _FIRST = _pending(col(Message.id)).limit(1)
 
 
 def _within(span: Span) -> dict[str, int]:
     """Returns the parameters of `_pending`."""
-    given = {name: getattr(span, name) for name in ("service_id", "first_id", "delivery_id", "proof_number")}
-    return given | {"beyond_id": span.beyond_id or _BEYOND_ALL}
+    same = {name: getattr(span, name) for name in ("service_id", "first_id", "delivery_id", "proof_number")}
+    return same | {"beyond_id": span.beyond_id or _BEYOND_ALL}
 
 
 def pending(session: Session, span: Span) -> int | None:
@@ -87,18 +87,17 @@ def candidates(session: Session, span: Span, reasons: Reasons, at_most: int) -> 
     )
     follows = (col(Subscription.visitor_id) == col(Visitor.id)) & (col(Subscription.service_id) == span.service_id)
     joined = chosen.join(Visitor, col(Visitor.id) == col(Message.visitor_id)).join(Subscription, follows, isouter=True)
-    return [_candidate(*row) for row in session.execute(joined.limit(at_most), _within(span))]
-
-
-def _candidate(message_id: int, visitor_id: int, text: str, reason: str | None, *person: Any) -> Candidate:
-    return Candidate(message_id, visitor_id, text, ExclusionReason(reason) if reason else None, values_of(person))
+    return [
+        Candidate(message_id, visitor_id, text, ExclusionReason(reason) if reason else None, values_of(person))
+        for message_id, visitor_id, text, reason, *person in session.execute(joined.limit(at_most), _within(span))
+    ]
 
 
 def arm(session: Session, texts: Mapping[int, str], reasons: Reasons, now: datetime) -> set[int]:
-    """Commit, with the caller's transaction, that these messages are about to be sent; returns which.
+    """Records, in the caller's transaction, that these messages are about to be sent; returns which.
 
-    Messages that may not go out any more, and those that another process armed meanwhile, are left out. `now` is what
-    the attempt is known by from then on.
+    Messages that may not go out any more, and those that another process armed meanwhile, are left out. From then on
+    `now` identifies the attempt.
     """
     armed = rows_of(["id", "text"], on_postgresql=is_on_postgresql(session))
     follows = (col(Subscription.visitor_id) == col(Visitor.id)) & (
@@ -124,22 +123,22 @@ def arm(session: Session, texts: Mapping[int, str], reasons: Reasons, now: datet
         .where(col(Message.id) == armed.c.id, col(Message.state) == MessageState.PENDING, exists(permitted))
         .returning(col(Message.id))
     )
-    given = as_rows([[message_id, text] for message_id, text in texts.items()])
-    return set(session.connection().execute(statement, given).scalars())
+    rows = as_rows([[message_id, text] for message_id, text in texts.items()])
+    return set(session.connection().execute(statement, rows).scalars())
 
 
 def drop(session: Session, reasons: Mapping[int, tuple[str, str]], now: datetime) -> int:
     """Cancels pending messages to people who may not get them after all, each with its code and sentence."""
     if not reasons:
         return 0
-    given = rows_of(["id", "reason_code", "reason"], on_postgresql=is_on_postgresql(session))
+    why = rows_of(["id", "reason_code", "reason"], on_postgresql=is_on_postgresql(session))
     statement = (
         update(Message)
-        .values(state=MessageState.CANCELLED, reason_code=given.c.reason_code, reason=given.c.reason, settled_at=now)
-        .where(col(Message.id) == given.c.id, col(Message.state) == MessageState.PENDING)
+        .values(state=MessageState.CANCELLED, reason_code=why.c.reason_code, reason=why.c.reason, settled_at=now)
+        .where(col(Message.id) == why.c.id, col(Message.state) == MessageState.PENDING)
         .returning(col(Message.id))
     )
-    rows = as_rows([[message_id, *why] for message_id, why in reasons.items()])
+    rows = as_rows([[message_id, code, sentence] for message_id, (code, sentence) in reasons.items()])
     return len(session.connection().execute(statement, rows).all())
 
 

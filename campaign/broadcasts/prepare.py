@@ -1,6 +1,6 @@
-"""A broadcast as it stands: its texts, its fingerprint, the figures of its services, and one person's message."""
+"""A broadcast from its draft to its preview: rendered, analysed, and shown as one person gets it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,25 +9,24 @@ from sqlmodel import Session
 
 from campaign.audience import visitors
 from campaign.broadcasts import log, waves
-from campaign.broadcasts.analysis import BroadcastTarget, analyse_broadcast
+from campaign.broadcasts.analysis import EXCLUSION_SENTENCES, analyse_broadcast
 from campaign.broadcasts.context import quiet_hours_of
-from campaign.broadcasts.exclusions import EXCLUSION_SENTENCES
 from campaign.broadcasts.inbox import process_dm_events
 from campaign.broadcasts.preview import preview_of
-from campaign.broadcasts.recipients import Aimed, write_recipients
-from campaign.broadcasts.schedule import WaveShare, split
+from campaign.broadcasts.recipients import Selected, write_recipients
+from campaign.broadcasts.schedule import BroadcastTarget, WaveShare, split
 from campaign.consent import agreements
 from campaign.consent.opt_out import opt_out_words
 from campaign.db.engine import read_session, transaction
 from campaign.db.json_rows import expect_many
 from campaign.db.locks import Claim, claim
-from campaign.deliveries import approval, media
+from campaign.deliveries import approval, edit, media
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import broadcast_fingerprint
 from campaign.deliveries.draft import Draft, LoadedFile
 from campaign.deliveries.findings import NO_JOIN_LINK, NO_PUBLIC_ADDRESS, Analysis, Sample
-from campaign.deliveries.kind import Analysed, Files, Rendered
-from campaign.deliveries.templating import BroadcastText, JoinLink, service_fields
+from campaign.deliveries.kind import Analysed, Files, Progress, Rendered, Sent
+from campaign.deliveries.templating import BroadcastText, service_fields
 from campaign.errors import NotPossible
 from campaign.limits import rate_limits, spend_cap
 from campaign.limits.rate_limits import allowance_of
@@ -37,55 +36,57 @@ from campaign.reporting.markdown import as_markdown
 from campaign.settings import load_settings
 from campaign.x.gateway import message_terms
 from campaign.x.types import NO_MESSAGES
-from models import Delivery, DeliveryState, MessagePolicy, Service, Visitor
+from models import Delivery, DeliveryState, MessagePolicy, Service
 
 
 def samples_of(
     session: Session, delivery: Delivery, services: Sequence[Service], texts: Sequence[BroadcastText | None]
 ) -> list[Sample]:
     """Returns three messages of the first service that has any: the shortest, the longest, and a random one."""
+    samples = []
     for service, text in zip(services, texts, strict=True):
-        chosen = waves.samples(session, delivery.id, service.id, seed=delivery.id) if text else []
-        if text and chosen:
-            return [_sample_of(why, service, text, person) for why, person in chosen]
-    return []
+        for why, row in waves.samples(session, delivery.id, service.id, seed=delivery.id) if text else []:
+            person = visitors.example_of(row)
+            try:
+                written = text.render(person) if text else ""
+            except NotPossible as error:
+                written = f"({error})"
+            samples.append(_sample_of(why, service, person, written))
+        if samples:
+            break
+    return samples
 
 
-def _sample_of(why: str, service: Service, text: BroadcastText, person: Sequence[object]) -> Sample:
-    """Returns a message as one person gets it, or why this person gets none."""
-    known = visitors.example_of(person)
-    try:
-        written = text.render(known)
-    except NotPossible as error:
-        written = f"({error})"
+def _sample_of(why: str, service: Service, person: Mapping[str, str | None], text: str) -> Sample:
     return Sample(
         why=why,
         service=service.internal_name,
-        handle=known["username"] or known["external_id"] or "",
-        full_name=known["full_name"] or "",
-        text=written,
+        handle=person["username"] or person["external_id"] or "",
+        full_name=person["full_name"] or "",
+        text=text,
     )
 
 
 def figures_of(
-    session: Session, delivery: Delivery, aimed: Aimed, shares: Sequence[WaveShare], now: datetime
+    session: Session, delivery: Delivery, selected: Selected, shares: Sequence[WaveShare], now: datetime
 ) -> BroadcastTarget:
-    """Whom it reaches on a service, what X and the service allow, and what is in the way."""
-    service = aimed.service
+    """Returns the recipients on a service, what X and the service allow, and what prevents sending."""
+    service = selected.service
     terms, quiet = message_terms(service.api_version.value), quiet_hours_of(service)
     latest = {window.name: window.limit for window in rate_limits.windows_of(session, service, terms.message_endpoint)}
     removed = "" if service.is_connected else f"The service {service.internal_name} has been removed."
+    is_strict = service.message_policy is MessagePolicy.CONSENTED_ONLY  # those who did not agree are excluded
     return BroadcastTarget(
         service_id=service.id,
         internal_name=service.internal_name,
         label=service.label,
-        recipients=aimed.recipients,
-        targeted=aimed.targeted,
+        recipients=selected.recipients,
+        targeted=selected.targeted,
         waves=shares,
         limits={**terms.message_limits, **latest},
         allowance=allowance_of(session, service, terms, quiet, now),
-        excluded=dict(aimed.excluded),
-        unconsented=_unconsented(session, delivery, service),
+        excluded=dict(selected.excluded),
+        unconsented=0 if is_strict else waves.unconsented(session, delivery.id, service.id),
         policy=service.message_policy,
         blocked_because=service.problems if service.blocked else removed,
         can_send_messages=service.access_level not in NO_MESSAGES,
@@ -97,12 +98,6 @@ def figures_of(
         quiet=quiet,
         daily_limit=service.daily_limit,
     )
-
-
-def _unconsented(session: Session, delivery: Delivery, service: Service) -> int:
-    if service.message_policy is MessagePolicy.CONSENTED_ONLY:
-        return 0  # they are excluded
-    return waves.unconsented(session, delivery.id, service.id)
 
 
 def render_broadcast(name: str) -> Rendered:
@@ -137,8 +132,14 @@ def _rendered(
 
 def text_for(draft: Draft, service: Service, delivery_id: int) -> BroadcastText:
     """Returns the text of a service; raises NotPossible when it cannot be read, or an invitation has no link."""
-    first = draft.content.parts[0]
-    link = _join_link(service, delivery_id) if draft.is_invitation else None
+    first, link = draft.content.parts[0], None
+    if draft.is_invitation:
+        if not load_settings().public_url:
+            raise NotPossible(NO_PUBLIC_ADDRESS)
+
+        def link(person: Mapping[str, str | None]) -> str:
+            return agreements.join_link(service.internal_name, delivery_id, int(person.get("visitor_id") or 0))
+
     words, has_file = opt_out_words(), bool(first.media)
     text = BroadcastText(
         first.text, service_fields(service), service.opt_out_line, words, has_file=has_file, join_link=link
@@ -146,12 +147,6 @@ def text_for(draft: Draft, service: Service, delivery_id: int) -> BroadcastText:
     if draft.is_invitation and not text.has_join_link:
         raise NotPossible(NO_JOIN_LINK)
     return text
-
-
-def _join_link(service: Service, delivery_id: int) -> JoinLink:
-    if not load_settings().public_url:
-        raise NotPossible(NO_PUBLIC_ADDRESS)
-    return lambda person: agreements.join_link(service.internal_name, delivery_id, int(person.get("visitor_id") or 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +160,7 @@ class Seen:
 
 
 def as_analysed(name: str) -> Seen:
-    """Returns a broadcast with the samples of its analysis; raises NotPossible unless that is about what it is now."""
+    """Returns a broadcast with the samples of its analysis; raises NotPossible when it was changed since."""
     with read_session() as session:
         delivery = deliveries.named(session, name)
         draft = deliveries.draft_of(session, delivery)
@@ -175,7 +170,7 @@ def as_analysed(name: str) -> Seen:
 
 
 def analysis_of(session: Session, delivery: Delivery) -> Analysis:
-    """Returns what the last analysis found, without what a proof has put right since."""
+    """Returns what the last analysis found, without what a proof has corrected since."""
     return approval.saved_analysis(delivery, has_proof=bool(log.count_sent_proofs(session, delivery)))
 
 
@@ -209,28 +204,18 @@ def as_person(name: str, handle: str) -> Seen:
     if service is None or not draft.content.parts:
         raise NotPossible(f"{name} has no text or no service; write it with: campaign delivery edit {name}")
     analysis = Analysis.model_validate_json(delivery.analysis) if delivery.analysis else Analysis()
-    text = text_for(draft, service, delivery.id)
-    chosen_one = analysis.model_copy(update={"samples": [_message(text, service, visitor, person)]})
-    return Seen(draft, chosen_one, is_of_one=True, left_out=EXCLUSION_SENTENCES[excluded[1]] if excluded else "")
-
-
-def _message(text: BroadcastText, service: Service, visitor: Visitor, person: dict[str, str | None]) -> Sample:
-    called = f"@{visitor.username}" if visitor.username else visitor.external_id
     try:
-        written = text.render(person)
+        text = text_for(draft, service, delivery.id).render(person)
     except NotPossible as error:
+        called = f"@{visitor.username}" if visitor.username else visitor.external_id
         raise NotPossible(f"The text cannot be personalised for {called}: {error}") from None
-    return Sample(
-        why="chosen",
-        service=service.internal_name,
-        handle=visitor.username or visitor.external_id,
-        full_name=visitor.full_name or "",
-        text=written,
-    )
+    sample = _sample_of("chosen", service, person, text)
+    left_out = EXCLUSION_SENTENCES[excluded[1]] if excluded else ""
+    return Seen(draft, analysis.model_copy(update={"samples": [sample]}), is_of_one=True, left_out=left_out)
 
 
 def analyse_delivery(name: str, actor: str) -> Analysed[Rendered]:
-    """Selects the recipients of a broadcast, analyses it and keeps the result. Sends nothing.
+    """Selects the recipients of a broadcast, analyses it and saves the result. Sends nothing.
 
     Its inboxes are read first, where that is due: they hold consents and opt-outs.
 
@@ -246,24 +231,33 @@ def analyse_delivery(name: str, actor: str) -> Analysed[Rendered]:
 
 
 def _analyse(name: str, actor: str) -> Analysed[Rendered]:
-    now = pendulum.now("UTC")
+    now, problem = pendulum.now("UTC"), None
     with transaction() as session:
         delivery = deliveries.named(session, name)
-        _take_back(session, delivery, actor, now)
+        if delivery.state not in deliveries.EDITABLE:
+            raise NotPossible(f"{name} is {delivery.state.value.replace('_', ' ')} and is not analysed again.")
+        if delivery.state is not DeliveryState.BEING_EDITED:
+            # Nothing goes out while the recipients are selected again.
+            deliveries.void(session, delivery, "It is analysed again.", actor, now)
         session.flush()
         draft, services = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
         version = deliveries.version_of(session, delivery)
-    texts, problem = _texts(draft, services, delivery.id)
-    aimed = write_recipients(delivery, services, draft.broadcast.audience, texts, now)
-    shares = split(draft.broadcast.waves, [one.recipients for one in aimed])
+    texts: list[BroadcastText | None] = [None] * len(services)
+    if draft.content.parts:
+        try:
+            texts = [text_for(draft, service, delivery.id) for service in services]
+        except NotPossible as error:
+            problem = str(error)
+    selected = write_recipients(delivery, services, draft.broadcast.audience, texts, now)
+    shares = split(draft.broadcast.waves, [one.recipients for one in selected])
     files = media.load_all(item for part in draft.content.parts for item in part.media)
     with transaction() as session:
         expect_many(session)
-        for one, share in zip(aimed, shares, strict=True):
+        for one, share in zip(selected, shares, strict=True):
             waves.write(session, delivery.id, one.service.id, share)
         analysis = analyse_broadcast(
             draft,
-            [figures_of(session, delivery, one, share, now) for one, share in zip(aimed, shares, strict=True)],
+            [figures_of(session, delivery, one, share, now) for one, share in zip(selected, shares, strict=True)],
             problem,
             samples_of(session, delivery, services, texts),
             proofs_sent=log.count_sent_proofs(session, delivery),
@@ -278,26 +272,6 @@ def _analyse(name: str, actor: str) -> Analysed[Rendered]:
         return analysed
 
 
-def _take_back(session: Session, delivery: Delivery, actor: str, now: datetime) -> None:
-    """Voids the confirmation: nothing goes out while the recipients are selected anew."""
-    if delivery.state not in deliveries.EDITABLE:
-        raise NotPossible(f"{delivery.name} is {delivery.state.value.replace('_', ' ')} and is not analysed again.")
-    if delivery.state is not DeliveryState.BEING_EDITED:
-        deliveries.void(session, delivery, "It is analysed again.", actor, now)
-
-
-def _texts(
-    draft: Draft, services: Sequence[Service], delivery_id: int
-) -> tuple[list[BroadcastText | None], str | None]:
-    """Returns the text for each service, and what is wrong with it."""
-    if not draft.content.parts:
-        return [None] * len(services), None
-    try:
-        return [text_for(draft, service, delivery_id) for service in services], None
-    except NotPossible as error:
-        return [None] * len(services), str(error)
-
-
 def preview_text(analysed: Analysed[Rendered]) -> str:
     """Writes the preview as Markdown, with the files of the messages."""
     rendered = analysed.rendered
@@ -309,3 +283,41 @@ def attachments_of(draft: Draft) -> list[Attachment]:
     """Loads the files of the messages, with their thumbnails."""
     loaded = media.load_all([item for part in draft.content.parts for item in part.media]).values()
     return [attachment(file, media.thumbnail(file)) for file in loaded if isinstance(file, LoadedFile)]
+
+
+@dataclass
+class BroadcastKind:
+    """Broadcasts of direct messages. What only sending needs is imported when a broadcast is sent."""
+
+    workflow: str = "dm-broadcast/dm-broadcast"
+    shown_as: str = "as people will get it"
+
+    def render(self, name: str) -> Rendered:
+        return render_broadcast(name)
+
+    def analyse(self, name: str, actor: str) -> Analysed[Rendered]:
+        return analyse_delivery(name, actor)
+
+    def last_analysed(self, name: str) -> Analysed[Rendered]:
+        return last_analysed(name)
+
+    def preview(self, analysed: Analysed[Rendered]) -> str:
+        return preview_text(analysed)
+
+    def can_be_proved(self, draft: Draft) -> bool:
+        return bool(draft.broadcast.proof_recipients)
+
+    def send_proof(self, name: str, actor: str, *, like: str = "") -> Progress:
+        from campaign.broadcasts.proof import send_broadcast_proof
+
+        return send_broadcast_proof(name, actor, like=like)
+
+    def send(self, name: str, started_by: str, *, wait: bool) -> Sent:
+        from campaign.broadcasts import send
+        from campaign.broadcasts.report import report_on
+
+        edit.resume_if_paused(name, started_by)
+        delivery, ends, until = send.send_broadcast(name, started_by, wait=wait)
+        report = report_on(delivery, until)
+        unhappy = [f"{report.name}: {report.reason}"] if report.is_unhappy else []
+        return Sent(report, *send.describe_outcome(unhappy, ends, [], until))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from campaign.broadcasts.exclusions import EXCLUSION_WORDS
+from campaign.broadcasts.analysis import EXCLUSION_LABELS
 from campaign.deliveries.draft import Draft
 from campaign.deliveries.findings import Analysis, Sample
 from campaign.formatting import format_duration, format_time, usd
@@ -17,33 +17,34 @@ _KINDS = {"shortest": "the shortest", "longest": "the longest", "random": "one a
 
 
 def preview_of(name: str, draft: Draft, analysis: Analysis, files: Sequence[Attachment] = ()) -> Document:
-    """Makes the preview: recipients, cost and times, then the messages as people get them, and what was found.
+    """Makes the preview: recipients, cost and times, then the messages as people get them, and the findings.
 
-    The figures are first: where the question is asked only the first lines are seen without scrolling.
+    The figures are first: above the question only the first lines are visible without scrolling.
 
     `files` are those of the message, where they are loaded; else they are only named.
     """
-    findings = [finding for finding in analysis.findings if finding.code not in _SHOWN_IN_FIGURES]
-    blocks: tuple[Block, ...] = (
-        *_figures(analysis),
-        *messages_of(draft, analysis, files),
-        *exclusions_section(analysis.excluded),
-        *waves_section(analysis),
-        *by_level(findings),
-    )
-    return Document(draft.label or name, name, blocks)
-
-
-def _figures(analysis: Analysis) -> Iterator[Section]:
     people = "person gets" if analysis.targeted == 1 else "people get"
-    reached = f"{analysis.messages:,} of {analysis.targeted:,} {people} it."
     never = f"{analysis.unconsented:,} of them never agreed to be written to: confirm to accept exactly this number."
-    yield Section(bold=reached, text=never if analysis.unconsented else "")
-    yield Section(bold="Cost:", text=usd(analysis.cost))
+    figures = [
+        Section(
+            bold=f"{analysis.messages:,} of {analysis.targeted:,} {people} it.",
+            text=never if analysis.unconsented else "",
+        ),
+        Section(bold="Cost:", text=usd(analysis.cost)),
+    ]
     if analysis.waves and analysis.ends_at:
         begins_at = min(wave.begins_at for wave in analysis.waves)
         length = format_duration(analysis.ends_at - begins_at)
-        yield Section(bold="Goes out:", text=f"{format_time(begins_at)} to {format_time(analysis.ends_at)}, {length}")
+        span = f"{format_time(begins_at)} to {format_time(analysis.ends_at)}, {length}"
+        figures.append(Section(bold="Goes out:", text=span))
+    blocks: tuple[Block, ...] = (
+        *figures,
+        *messages_of(draft, analysis, files),
+        *exclusions_section(analysis.excluded),
+        *waves_section(analysis),
+        *by_level([finding for finding in analysis.findings if finding.code not in _SHOWN_IN_FIGURES]),
+    )
+    return Document(draft.label or name, name, blocks)
 
 
 def messages_of(draft: Draft, analysis: Analysis, files: Sequence[Attachment] = ()) -> Iterator[Message]:
@@ -64,7 +65,7 @@ def messages_of(draft: Draft, analysis: Analysis, files: Sequence[Attachment] = 
 
 def exclusions_section(excluded: Mapping[str, int]) -> list[Section]:
     """Makes the table of reasons why people in the target get nothing; without any there is none."""
-    labels = {reason.value: words for reason, words in EXCLUSION_WORDS.items()}
+    labels = {reason.value: label for reason, label in EXCLUSION_LABELS.items()}
     rows = tuple((labels.get(reason, reason), count) for reason, count in excluded.items() if count)
     return [Section("Excluded", ("People who", "Number"), rows)] if rows else []
 

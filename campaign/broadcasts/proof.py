@@ -32,8 +32,16 @@ def send_broadcast_proof(name: str, actor: str, *, like: str = "") -> Progress:
     service = check_if_due(broadcast.services[0])
     text = proof_text(broadcast, service, like)
     with claim(service.id, service.internal_name, Claim.MESSAGES):
-        span, expected = _plan(broadcast, service, text, actor)
-        return _send(broadcast, service, span, expected)
+        with transaction() as session:
+            delivery = session.get_one(Delivery, broadcast.delivery.id, with_for_update=True)
+            handles = broadcast.draft.broadcast.proof_recipients
+            recipients = [people.named(session, handle).id for handle in dict.fromkeys(handles)]
+            delivery.proofs += 1
+            outbox.plan(session, delivery, service.id, recipients, text)
+            detail = f"Proof #{delivery.proofs} to {', '.join(handles)}."
+            deliveries.note(session, delivery, "proof", actor, pendulum.now("UTC"), detail)
+            span = Span(delivery.id, service.id, proof_number=delivery.proofs)
+        return _send(broadcast, service, span, len(recipients))
 
 
 def proof_text(broadcast: Rendered, service: Service, like: str) -> str:
@@ -47,19 +55,6 @@ def proof_text(broadcast: Rendered, service: Service, like: str) -> str:
                 raise NotPossible(f"{broadcast.delivery.name} has no recipients; analyse it, then send a proof.")
             person = found[-1][1]
     return text_for(broadcast.draft, service, broadcast.delivery.id).render(people.example_of(person))
-
-
-def _plan(broadcast: Rendered, service: Service, text: str, actor: str) -> tuple[Span, int]:
-    """Gives the proof its number and writes its log."""
-    with transaction() as session:
-        delivery = session.get_one(Delivery, broadcast.delivery.id, with_for_update=True)
-        handles = broadcast.draft.broadcast.proof_recipients
-        visitors = [people.named(session, handle).id for handle in dict.fromkeys(handles)]
-        delivery.proofs += 1
-        outbox.plan(session, delivery, service.id, visitors, text)
-        detail = f"Proof #{delivery.proofs} to {', '.join(handles)}."
-        deliveries.note(session, delivery, "proof", actor, pendulum.now("UTC"), detail)
-        return Span(delivery.id, service.id, proof_number=delivery.proofs), len(visitors)
 
 
 def _send(broadcast: Rendered, service: Service, span: Span, expected: int) -> Progress:

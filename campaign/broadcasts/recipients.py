@@ -1,7 +1,7 @@
 """The recipients of a broadcast: selected, excluded with a reason, and written to the log."""
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,12 +11,9 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
-    Exists,
-    Insert,
     Select,
     SQLColumnExpression,
     String,
-    Subquery,
     case,
     delete,
     exists,
@@ -55,12 +52,12 @@ from models import (
     Wave,
 )
 
-_VISITOR = col(Visitor.id)
+_VISITOR_ID = col(Visitor.id)
 
 
 @dataclass(frozen=True)
 class Target:
-    """What a broadcast is aimed at, on one service: its audience with the names and conditions looked up."""
+    """The audience of a broadcast on one service, with the names and conditions looked up."""
 
     delivery_id: int
     service: Service
@@ -84,11 +81,11 @@ def candidates(
     session: Session, target: Target, within: Range, columns: Sequence[SQLColumnExpression[Any]]
 ) -> Select[Any]:
     """Returns the targeted visitors of a range."""
-    follows = (col(Subscription.visitor_id) == _VISITOR) & (col(Subscription.service_id) == target.service.id)
-    everybody = not target.audience.people and target.recipients_of is None
-    rows = select(*columns).select_from(Visitor).join(Subscription, follows, isouter=not everybody)
-    rows = rows.where(*permission.in_range(_VISITOR, within))
-    if everybody:
+    follows = (col(Subscription.visitor_id) == _VISITOR_ID) & (col(Subscription.service_id) == target.service.id)
+    all_followers = not target.audience.people and target.recipients_of is None
+    rows = select(*columns).select_from(Visitor).join(Subscription, follows, isouter=not all_followers)
+    rows = rows.where(*permission.in_range(_VISITOR_ID, within))
+    if all_followers:
         rows = rows.where(*permission.in_range(col(Subscription.visitor_id), within))
         rows = rows.where(col(Subscription.ended_at).is_(None))
     if target.audience.people:
@@ -104,29 +101,31 @@ def exclusion_reasons(target: Target, within: Range) -> Reasons:
     """Returns why visitors of a range get nothing, in the order in which reasons count."""
     often = permission.at_the_cap(target.service, target.now, target.open_deliveries, within)
     found = permission.of_broadcast(target.service, target.now, often, within)
+    of_delivery = (col(Message.delivery_id) == target.delivery_id) & (col(Message.proof_number) == MAIN)
     if target.except_where is not None:
         found.append((ExclusionReason.EXCLUDED_CONDITION, target.except_where))
     if target.is_begun:
-        is_out = col(Message.state) != MessageState.PENDING
-        found.append((ExclusionReason.ALREADY_RECEIVED, has_row(target).where(is_out)))
+        is_out = exists().where(
+            of_delivery,
+            col(Message.service_id) == target.service.id,
+            col(Message.visitor_id) == _VISITOR_ID,
+            col(Message.state) != MessageState.PENDING,
+        )
+        found.append((ExclusionReason.ALREADY_RECEIVED, is_out))
     if target.is_invitation:
         found += agreements.of_invitation(target.service, target.delivery_id, within)
     if target.not_if_received:
         got = (_got(delivery_id, within) for delivery_id in target.not_if_received)
         found.append((ExclusionReason.NOT_IF_RECEIVED, or_(*got)))
     if target.other_services:
-        found.append((ExclusionReason.DUPLICATE, _gets_it_from_another(target, within)))
+        others = select(col(Message.visitor_id)).where(
+            of_delivery,
+            col(Message.service_id) != target.service.id,
+            col(Message.state) != MessageState.CANCELLED,
+            *permission.in_range(col(Message.visitor_id), within),
+        )
+        found.append((ExclusionReason.DUPLICATE, _VISITOR_ID.in_(others)))
     return permission.in_order(found)
-
-
-def has_row(target: Target) -> Exists:
-    """Returns whether the log has a line of this delivery to the visitor from this service."""
-    return exists().where(
-        col(Message.delivery_id) == target.delivery_id,
-        col(Message.proof_number) == MAIN,
-        col(Message.service_id) == target.service.id,
-        col(Message.visitor_id) == _VISITOR,
-    )
 
 
 def _got(delivery_id: int, within: Range) -> ColumnElement[bool]:
@@ -137,27 +136,15 @@ def _got(delivery_id: int, within: Range) -> ColumnElement[bool]:
         col(Message.state).in_(permission.REACHED_STATES),
         *permission.in_range(col(Message.visitor_id), within),
     )
-    return _VISITOR.in_(got)
+    return _VISITOR_ID.in_(got)
 
 
-def _gets_it_from_another(target: Target, within: Range) -> ColumnElement[bool]:
-    others = select(col(Message.visitor_id)).where(
-        col(Message.delivery_id) == target.delivery_id,
-        col(Message.proof_number) == MAIN,
-        col(Message.service_id) != target.service.id,
-        col(Message.state) != MessageState.CANCELLED,
-        *permission.in_range(col(Message.visitor_id), within),
-    )
-    return _VISITOR.in_(others)
-
-
-#: Visitors looked at by one statement: memory stays flat however many there are, and others may write in between.
+#: Visitors of one statement: memory stays flat however many there are, and others may write in between.
 AT_ONCE = 25_000
-_VISITOR_ID = col(Visitor.id)
 
 
-def forget(session: Session, delivery_id: int) -> None:
-    """Takes an earlier analysis back; what is out, or may be, stays, and so does what X refused."""
+def delete_analysis(session: Session, delivery_id: int) -> None:
+    """Deletes an earlier analysis; what is out, or may be, stays, and so does what X refused."""
     session.execute(
         delete(Message).where(
             col(Message.delivery_id) == delivery_id,
@@ -180,7 +167,7 @@ def visitor_ranges(session: Session) -> Iterator[Range]:
 class Judged:
     """Who of a range gets it and who does not, as JSON: memory stays flat, and nothing is read that is only passed on.
 
-    Asked without holding up those who write.
+    Read without holding up those who write.
     """
 
     chosen: str
@@ -197,7 +184,7 @@ def judge(session: Session, target: Target, within: Range, unrenderable: Collect
     if unrenderable:
         reasons.append((ExclusionReason.FIELD_MISSING, among(session, _VISITOR_ID, list(unrenderable), BigInteger())))
     asked = candidates(session, target, within, [_VISITOR_ID.label("id"), permission.first_of(reasons).label("reason")])
-    # The offset keeps it a query of its own: else every reason is asked for twice, whether there is one and which.
+    # The offset keeps it a query of its own: else every reason is evaluated twice, whether there is one and which.
     known = asked.offset(0).subquery().c
     is_free = known.reason.is_(None)
     pair = json_list(known.id, known.reason, on_postgresql=on_postgresql)
@@ -214,67 +201,52 @@ def write(session: Session, target: Target, judged: Judged, room: int | None) ->
     """
     on_postgresql = is_on_postgresql(session)
     if on_postgresql:
-        # What a crash takes back is an analysis that was never shown; its end is written after all of it.
+        # What a crash undoes is an analysis that was never shown; its end is written after all of it.
         session.execute(text("SET LOCAL synchronous_commit = off"))
     chosen = ids_given(on_postgresql=on_postgresql)
-    recipients = select(*_message_columns(target, chosen)).order_by(chosen.c.id).limit(room)
-    names = ["delivery_id", "service_id", "visitor_id", *(name for name, _ in _MESSAGE_CONSTANTS)]
-    given = {"ids": judged.chosen}
-    written = _rowcount(session, insert(Message).from_select(names, recipients), given)
+    constants = {"delivery_id": target.delivery_id, "service_id": target.service.id, **MESSAGE_CONSTANTS}
+    columns = [chosen.c.id, *(literal(value) for value in constants.values())]
+    recipients = select(*columns).order_by(chosen.c.id).limit(room)
+    # Without the option psycopg's count of an INSERT is thrown away.
+    inserted = insert(Message).from_select(["visitor_id", *constants], recipients)
+    counted = inserted.execution_options(preserve_rowcount=True)
+    written = int(session.connection().execute(counted, {"ids": judged.chosen}).rowcount)
     pairs = rows_of(["visitor_id", "reason"], on_postgresql=on_postgresql)
     _exclude(session, target, select(pairs.c.visitor_id, pairs.c.reason), {"rows": judged.excluded})
     if written == room:
         rest = select(chosen.c.id, literal(ExclusionReason.LIMIT.value)).order_by(chosen.c.id).offset(room)
-        _exclude(session, target, rest, given)
+        _exclude(session, target, rest, {"ids": judged.chosen})
     return written
 
 
-def _exclude(session: Session, target: Target, people: Select[Any], given: dict[str, str]) -> None:
-    constants = literal(target.delivery_id), literal(target.service.id)
+def _exclude(session: Session, target: Target, people: Select[Any], parameters: dict[str, str]) -> None:
+    excluded = select(literal(target.delivery_id), literal(target.service.id), *people.subquery().c)
     names = ["delivery_id", "service_id", "visitor_id", "reason"]
-    whom = people.subquery()
-    session.connection().execute(insert(Exclusion).from_select(names, select(*constants, *whom.c)), given)
-
-
-def refresh_statistics(session: Session) -> None:
-    """Tells PostgreSQL how many rows were written; until then it looks each of a million up as if it were alone."""
-    if is_on_postgresql(session):
-        session.execute(text("ANALYZE message, exclusion"))
+    session.connection().execute(insert(Exclusion).from_select(names, excluded), parameters)
 
 
 def lacking(session: Session, target: Target, within: Range, fields: Collection[str]) -> Iterator[Any]:
-    """Candidates of a range who lack one of the fields: their id and what is known of them."""
+    """Reads the candidates of a range who lack one of the fields: their id and what is known of them."""
     unknown = or_(*(is_missing(name) for name in sorted(fields)))
     rows = candidates(session, target, within, [_VISITOR_ID, *PERSON]).where(unknown)
     return iter(session.execute(rows.execution_options(yield_per=1000)))
 
 
-_MESSAGE_CONSTANTS: list[tuple[str, Any]] = [
-    ("proof_number", MAIN),
-    ("part", 1),
-    ("state", MessageState.PENDING.value),
-    ("text", ""),
-    ("reason_code", ""),
-    ("reason", ""),
-    ("attempts", 0),
-]
-
-
-def _message_columns(target: Target, people: Subquery) -> list[SQLColumnExpression[Any]]:
-    constants = [literal(value) for _, value in _MESSAGE_CONSTANTS]
-    return [literal(target.delivery_id), literal(target.service.id), people.c.id, *constants]
+MESSAGE_CONSTANTS: Mapping[str, Any] = {
+    "proof_number": MAIN,
+    "part": 1,
+    "state": MessageState.PENDING.value,
+    "text": "",
+    "reason_code": "",
+    "reason": "",
+    "attempts": 0,
+}
 
 
 def is_begun(session: Session, delivery_id: int) -> bool:
     """Returns whether something of a broadcast is out or was refused."""
     known = select(col(Message.id)).where(col(Message.delivery_id) == delivery_id, col(Message.proof_number) == MAIN)
     return session.scalar(known.limit(1)) is not None
-
-
-def _rowcount(session: Session, statement: Insert, given: dict[str, str]) -> int:
-    # Without it psycopg's count of an INSERT is thrown away.
-    counted = statement.execution_options(preserve_rowcount=True)
-    return int(session.connection().execute(counted, given).rowcount)
 
 
 def excluded(session: Session, delivery_id: int, service_id: int) -> dict[str, int]:
@@ -290,8 +262,8 @@ SIDE_BY_SIDE = 2
 
 
 @dataclass
-class Aimed:
-    """What came of aiming at the people of one service."""
+class Selected:
+    """The people selected on one service: how many get it, and how many do not, by reason."""
 
     service: Service
     recipients: int = 0
@@ -309,90 +281,79 @@ def write_recipients(
     audience: Audience,
     texts: Sequence[BroadcastText | None],
     now: datetime,
-) -> list[Aimed]:
+) -> list[Selected]:
     """Replaces what an earlier analysis wrote; a text that is None cannot be personalised."""
     with transaction() as session:
-        forget(session, delivery.id)
+        delete_analysis(session, delivery.id)
     with read_session() as session:
         targets = [_target(session, delivery, service, audience, now, many=len(services) > 1) for service in services]
-    room = audience.limit
-    aimed = []
-    for target, message_text in zip(targets, texts, strict=True):
-        aimed.append(Aimed(target.service, _write(target, message_text, room)))
-        room = None if room is None else room - aimed[-1].recipients
-    with transaction() as session:
-        refresh_statistics(session)
-    with read_session() as session:
-        for one in aimed:
-            one.excluded.update(excluded(session, delivery.id, one.service.id))
-        _count_what_is_no_visitor(session, audience, aimed)
-    return aimed
-
-
-def _write(target: Target, text: BroadcastText | None, room: int | None) -> int:
-    """Writes down who gets it from one service, and who does not; how many get it."""
-    with read_session() as session:
         ranges = list(visitor_ranges(session))
-    write = partial(_write_range, target, text)
-    if room is None:
-        # While one range is written, another one is judged.
-        with ThreadPoolExecutor(SIDE_BY_SIDE) as workers:
-            return sum(workers.map(write, ranges))
-    written = 0
-    for within in ranges:  # a limit takes the first
-        written += write(within, room - written)
-    return written
-
-
-def _write_range(target: Target, text: BroadcastText | None, within: Range, room: int | None = None) -> int:
+    room = audience.limit
+    selected = []
+    for target, message_text in zip(targets, texts, strict=True):
+        select_range = partial(_select_range, target, message_text)
+        written = 0
+        if room is None:
+            # While one range is written, another one is judged.
+            with ThreadPoolExecutor(SIDE_BY_SIDE) as workers:
+                written = sum(workers.map(select_range, ranges))
+        else:
+            for within in ranges:  # a limit takes the first
+                written += select_range(within, room - written)
+            room -= written
+        selected.append(Selected(target.service, written))
+    with transaction() as session:
+        if is_on_postgresql(session):
+            # Until it knows how many rows were written, it looks each of a million up as if it were alone.
+            session.execute(text("ANALYZE message, exclusion"))
     with read_session() as session:
-        unrenderable = _unrenderable(session, target, within, text) if text else []
+        for one in selected:
+            one.excluded.update(excluded(session, delivery.id, one.service.id))
+        if audience.people and selected:
+            # Of a list, those who are no visitors or are named twice: counted once, with the first service.
+            named = {person.strip().removeprefix("@").lower() for person in audience.people}
+            counts = {
+                ExclusionReason.DUPLICATE.value: len(audience.people) - len(named),
+                ExclusionReason.UNKNOWN.value: visitors.count_unknown(session, audience.people),
+            }
+            selected[0].excluded.update({reason: count for reason, count in counts.items() if count})
+    return selected
+
+
+def _select_range(target: Target, message_text: BroadcastText | None, within: Range, room: int | None = None) -> int:
+    """Writes the recipients of a range; only people who lack a field of the text are tried with it."""
+    unrenderable = []
+    with read_session() as session:
+        if message_text and message_text.visitor_fields:
+            for visitor_id, *person in lacking(session, target, within, message_text.visitor_fields):
+                try:
+                    message_text.render(values_of(person))
+                except NotPossible:
+                    unrenderable.append(visitor_id)
         judged = judge(session, target, within, unrenderable)
     with transaction() as session:
         return write(session, target, judged, room)
-
-
-def _unrenderable(session: Session, target: Target, within: Range, text: BroadcastText) -> list[int]:
-    """Returns those for whom the text cannot be personalised: only people who lack one of its fields are tried."""
-    if not text.visitor_fields:
-        return []
-    failing = []
-    for visitor_id, *person in lacking(session, target, within, text.visitor_fields):
-        try:
-            text.render(values_of(person))
-        except NotPossible:
-            failing.append(visitor_id)
-    return failing
 
 
 def _target(
     session: Session, delivery: Delivery, service: Service, audience: Audience, now: datetime, *, many: bool
 ) -> Target:
     agreed = permission.consented(service.id)
-    wanted = where(parse(audience.where), now, consented=agreed) if audience.where else None
-    unwanted = where(parse(audience.except_where), now, consented=agreed) if audience.except_where else None
-    source = deliveries.named(session, audience.recipients_of).id if audience.recipients_of else None
+    conditions = [
+        where(parse(condition), now, consented=agreed) if condition else None
+        for condition in (audience.where, audience.except_where)
+    ]
     return Target(
         delivery_id=delivery.id,
         service=service,
         audience=audience,
         now=now,
-        where=wanted,
-        except_where=unwanted,
-        recipients_of=source,
+        where=conditions[0],
+        except_where=conditions[1],
+        recipients_of=deliveries.named(session, audience.recipients_of).id if audience.recipients_of else None,
         not_if_received=[deliveries.named(session, name).id for name in audience.not_if_received],
         open_deliveries=waves.others_open(session, delivery.id),
         other_services=many,
         is_begun=is_begun(session, delivery.id),
         is_invitation=delivery.is_invitation,
     )
-
-
-def _count_what_is_no_visitor(session: Session, audience: Audience, aimed: Sequence[Aimed]) -> None:
-    """People of a list whom no visitor is, or who stand in it twice: counted once, with the first service."""
-    if not audience.people or not aimed:
-        return
-    twice = len(audience.people) - len({person.strip().removeprefix("@").lower() for person in audience.people})
-    unknown = visitors.count_unknown(session, audience.people)
-    counts = {ExclusionReason.DUPLICATE.value: twice, ExclusionReason.UNKNOWN.value: unknown}
-    aimed[0].excluded.update({reason: count for reason, count in counts.items() if count})

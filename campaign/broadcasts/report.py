@@ -1,6 +1,6 @@
 """The report of a broadcast: numbers by service, wave and reason."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -58,17 +58,17 @@ class Numbers:
 
     @property
     def total(self) -> int:
-        """The number of all messages."""
+        """Counts all messages."""
         return sum(self.of(state) for state in MessageState)
 
     @property
     def pending(self) -> int:
-        """The number that is not sent yet, those on their way included."""
+        """Counts what is not sent yet, messages on their way included."""
         return self.of(MessageState.PENDING) + self.of(MessageState.SENDING)
 
     @property
     def percentage(self) -> float:
-        """The share with an outcome; 100 only when all have one."""
+        """Returns the share with an outcome; 100 only when all have one."""
         done = sum(self.of(state) for state in _SURE)
         if done >= self.total:
             return 100.0
@@ -78,8 +78,8 @@ class Numbers:
         """Returns the numbers for scripts."""
         return {state.value: self.of(state) for state in MessageState}
 
-    def in_words(self) -> str:
-        """Writes the numbers in one line: sent 1,204, refused 3, uncertain 0, pending 3,793 of 5,000."""
+    def summary(self) -> str:
+        """Returns the numbers in one line: sent 1,204, refused 3, uncertain 0, pending 3,793 of 5,000."""
         shown = [MessageState.SENT, MessageState.REFUSED, MessageState.UNCERTAIN]
         if self.of(MessageState.CANCELLED):
             shown.append(MessageState.CANCELLED)
@@ -94,7 +94,7 @@ def progress_line(
     sent, begun = numbers.of(MessageState.SENT), sum(begins_at <= now for begins_at in standing.waves)
     ends = ends_about(numbers, standing.planned_end, started_at=started_at, now=now)
     facts = [
-        numbers.in_words(),
+        numbers.summary(),
         f"wave {max(1, begun):,} of {len(standing.waves):,}" if len(standing.waves) > 1 else "",
         f"{usd(standing.price * sent)} of {usd(standing.spend_cap)} cap",
         f"continues at {time_of(goes_on_at, now)}" if goes_on_at and goes_on_at > now else "",
@@ -192,15 +192,6 @@ _ENDLESS = 1 << 62
 _HOUR = {"sqlite": "substr(message.settled_at, 1, 13)", "postgresql": "date_trunc('hour', message.settled_at, 'UTC')"}
 
 
-def by_service(session: Session, delivery_id: int) -> dict[int, Counter[MessageState]]:
-    """Counts the messages of each service by state."""
-    counted = select(col(Message.service_id), col(Message.state), func.count()).where(*_of(delivery_id))
-    found: dict[int, Counter[MessageState]] = defaultdict(Counter)
-    for service_id, state, count in session.execute(counted.group_by(col(Message.service_id), col(Message.state))):
-        found[service_id][state] = count
-    return dict(found)
-
-
 def reasons(session: Session, delivery_id: int, state: MessageState) -> tuple[ReasonCount, ...]:
     """Counts the reasons of the messages in a state, the most frequent first; one sentence for each code."""
     count = func.count()
@@ -250,7 +241,6 @@ def _of(delivery_id: int) -> tuple[Any, ...]:
     return col(Message.delivery_id) == delivery_id, col(Message.proof_number) == MAIN
 
 
-_UNHAPPY = frozenset({DeliveryState.FAILED, DeliveryState.EXPIRED})
 _SHOWN = (MessageState.SENT, MessageState.REFUSED, MessageState.UNCERTAIN, MessageState.CANCELLED)
 
 
@@ -283,8 +273,9 @@ class BroadcastReport:
 
     @property
     def is_unhappy(self) -> bool:
-        """Whether a person has to do something; a pause with a reason was not ordered by a person."""
-        return self.state in _UNHAPPY or (self.state is DeliveryState.PAUSED and bool(self.reason))
+        """Returns whether a person has to act; a pause with a reason was not ordered by a person."""
+        is_paused = self.state is DeliveryState.PAUSED and bool(self.reason)
+        return is_paused or self.state in {DeliveryState.FAILED, DeliveryState.EXPIRED}
 
     def as_json(self) -> dict[str, object]:
         """Returns the report for scripts."""
@@ -348,7 +339,7 @@ def document_of(report: BroadcastReport) -> Document:
         f"Ends about {format_time(report.ends_about)}." if report.ends_about else "",
     )
     blocks = (
-        Section(bold=report.numbers.in_words()),
+        Section(bold=report.numbers.summary()),
         Section(text=f"{report.targeted:,} people were targeted. {costs}"),
         *(Section(text=sentence) for sentence in filter(None, times)),
         *([Section(chart=over_time("Messages sent", "Sent", report.per_hour))] if report.per_hour else []),
@@ -381,7 +372,8 @@ def report_on(delivery: Delivery, goes_on_at: datetime | None = None) -> Broadca
     with read_session() as session:
         delivery = deliveries.get(session, delivery.id)
         services, analysis = deliveries.targets_of(session, delivery), analysis_of(delivery)
-        counts, names = by_service(session, delivery.id), {service.id: service.internal_name for service in services}
+        counts = waves.count_by_service(session, delivery.id)
+        names = {service.id: service.internal_name for service in services}
         numbers = {service.id: Numbers(counts.get(service.id, Counter())) for service in services}
         # X charges what it accepted: the number sent by the price.
         shares = tuple(

@@ -21,13 +21,13 @@ class WaveShare:
     """What one wave of the delivery sends on one service: how many messages, how long after the start."""
 
     number: int
-    """From 1, the same on every service: one that has nobody in a wave leaves its number out."""
+    """From 1, the same on every service: one that has no recipients in a wave leaves its number out."""
     recipients: int
     offset_seconds: int
 
 
 def split(waves: Waves, recipients: Sequence[int]) -> list[list[WaveShare]]:
-    """For each service, by its number of recipients, its waves: together exactly that number, and none is empty.
+    """Splits each service's number of recipients into its waves: together exactly that number, and none is empty.
 
     Sizes are those of the delivery in all, spread over the services in proportion. What is left over after the last
     wave of a calendar, or after `MOST_SAME_WAVES`, goes with the last one.
@@ -35,7 +35,12 @@ def split(waves: Waves, recipients: Sequence[int]) -> list[list[WaveShare]]:
     shares: list[list[WaveShare]] = [[] for _ in recipients]
     left = list(recipients)
     for number, (size, offset) in enumerate(_sizes(waves, sum(recipients)), start=1):
-        for service, people in enumerate(_spread(size, left)):
+        # In proportion to the people that are left: largest remainders, then the first.
+        parts = [divmod(size * people, sum(left)) for people in left]
+        by_remainder = sorted(range(len(left)), key=[-remainder for _, remainder in parts].__getitem__)
+        rounded_up = set(by_remainder[: size - sum(whole for whole, _ in parts)])
+        for service, (whole, _) in enumerate(parts):
+            people = whole + (service in rounded_up)
             left[service] -= people
             if people:
                 shares[service].append(WaveShare(number, people, offset))
@@ -43,48 +48,34 @@ def split(waves: Waves, recipients: Sequence[int]) -> list[list[WaveShare]]:
 
 
 def needed_waves(same: SameWaves, recipients: int) -> int:
-    """How many waves of one size it takes, also where that is more than `MOST_SAME_WAVES`."""
+    """Counts the waves of one size that it takes, also where that is more than `MOST_SAME_WAVES`."""
     return -(-(100 if same.is_percentage else recipients) // same.amount)
 
 
 def _sizes(waves: Waves, total: int) -> Iterator[tuple[int, int]]:
-    """How many messages each wave has in all, and its offset; together `total`."""
-    planned, left = _planned(waves, total), total
-    for place, (size, offset) in enumerate(planned, start=1):
-        taken = left if place == len(planned) else min(size, left)
+    """Returns how many messages each wave has in all, and its offset; together `total`."""
+    if waves.same is None:
+        sizes = [(_people(wave, total), wave.after_seconds) for wave in waves.calendar] or [(total, 0)]
+    else:
+        number = min(needed_waves(waves.same, total), MOST_SAME_WAVES)
+        after = [_people(waves.same, total, times) for times in range(number + 1)]
+        sizes = [(after[wave + 1] - after[wave], wave * waves.same.period_seconds) for wave in range(number)]
+    left = total
+    for place, (size, offset) in enumerate(sizes, start=1):
+        taken = left if place == len(sizes) else min(size, left)
         left -= taken
         if taken:
             yield taken, offset
 
 
-def _planned(waves: Waves, total: int) -> list[tuple[int, int]]:
-    """The sizes and offsets as described, whether or not there are so many people."""
-    same = waves.same
-    if same is None:
-        return [(_people(wave, total), wave.after_seconds) for wave in waves.calendar] or [(total, 0)]
-    number = min(needed_waves(same, total), MOST_SAME_WAVES)
-    after = [_people(same, total, times) for times in range(number + 1)]
-    return [(after[wave + 1] - after[wave], wave * same.period_seconds) for wave in range(number)]
-
-
 def _people(size: WaveSize, total: int, times: int = 1) -> int:
-    """How many people so many waves of a size are; a part of a person is one."""
+    """Counts the people of so many waves of a size; a part of a person is one."""
     return -(-size.amount * times * total // 100) if size.is_percentage else size.amount * times
-
-
-def _spread(size: int, left: Sequence[int]) -> list[int]:
-    """Give each service its part of a wave, in proportion to whom it has left: largest remainders, then the first."""
-    total = sum(left)
-    parts = [divmod(size * people, total) for people in left]
-    missing = size - sum(whole for whole, _ in parts)
-    by_remainder = sorted(range(len(left)), key=lambda service: (-parts[service][1], service))
-    more = set(by_remainder[:missing])
-    return [whole + (service in more) for service, (whole, _) in enumerate(parts)]
 
 
 _QUARTER, _DAY = 900, 86_400
 _EXACT = 100 * _DAY
-"""Longer than a delivery may be valid; what goes out after that is reckoned by whole days."""
+"""Longer than a delivery may be valid; what goes out after that is counted by whole days."""
 _LAST = int(datetime(9999, 1, 1, tzinfo=UTC).timestamp())
 
 
@@ -98,7 +89,7 @@ def plan(
     starts: datetime,
     first: Allowance,
 ) -> list[WavePlan]:
-    """Begin and end of every wave; the end of the last one is when the last message is out.
+    """Returns begin and end of every wave; the end of the last one is when the last message is out.
 
     `first` is what the service may send when it starts, or until when it may not send.
     """
@@ -122,7 +113,7 @@ def plan(
 
 
 def paces(limits: Mapping[WindowName, int], daily_limit: int) -> tuple[int, int]:
-    """The most messages in 15 minutes and in 24 hours; one call after the other takes about a second each."""
+    """Returns the most messages in 15 minutes and in 24 hours; one call after the other takes about a second each."""
     of_a_day = [limits[name] for name in (WindowName.USER_DAY, WindowName.APP_DAY) if name in limits]
     quarter = min(_QUARTER, limits.get(WindowName.QUARTER_HOUR, _QUARTER))
     return max(1, quarter), max(1, min([*of_a_day, daily_limit or _DAY, _DAY]))
@@ -130,7 +121,7 @@ def paces(limits: Mapping[WindowName, int], daily_limit: int) -> tuple[int, int]
 
 @dataclass(slots=True)
 class _Sender:
-    """Sends in thought, on a clock of whole seconds: as much as is allowed as soon as it is."""
+    """Simulates sending, on a clock of whole seconds: as much as is allowed as soon as it is."""
 
     quarter: int
     day: int
@@ -149,7 +140,7 @@ class _Sender:
         self.quiet_begins = self.at if self.quiet else _LAST * 2
 
     def send(self, count: int, not_before: int) -> tuple[int, int]:
-        """When the first and the last of so many messages are out."""
+        """Returns when the first and the last of so many messages are out."""
         self.at = max(self.at, not_before)
         self._open()
         begins = ends = self.at
@@ -160,9 +151,12 @@ class _Sender:
         return begins, ends
 
     def _open(self) -> None:
-        """Wait until a message may go out."""
+        """Waits until a message may go out."""
         while True:
-            self._keep_quiet()
+            if self.quiet and self.quiet_begins <= self.at <= self.exact_until:
+                if self.quiet.include(_utc(self.at)):
+                    self.at = int(self.quiet.end_after(_utc(self.at)).timestamp())
+                self.quiet_begins = int(self.quiet.begin_after(_utc(self.at)).timestamp())
             if self.at >= self.quarter_ends:
                 self.quarter_left, self.quarter_ends = self.quarter, self.at + _QUARTER
             if self.at >= self.day_ends:
@@ -171,15 +165,8 @@ class _Sender:
                 return
             self.at = self.quarter_ends if self.day_left else self.day_ends
 
-    def _keep_quiet(self) -> None:
-        if self.quiet is None or self.at < self.quiet_begins or self.at > self.exact_until:
-            return
-        if self.quiet.include(_utc(self.at)):
-            self.at = int(self.quiet.end_after(_utc(self.at)).timestamp())
-        self.quiet_begins = int(self.quiet.begin_after(_utc(self.at)).timestamp())
-
     def _quarters(self, count: int) -> tuple[int, int]:
-        """Send until something is used up: what a quarter of an hour allows, or several whole ones."""
+        """Sends until something is used up: what a quarter of an hour allows, or several whole ones."""
         shut = min(self.day_ends, self.quiet_begins)
         whole = min(count // self.quarter, self.day_left // self.quarter, (shut - self.at) // _QUARTER)
         if self.at != self.quarter_ends - _QUARTER or self.quarter_left < self.quarter or whole < 1:
@@ -194,7 +181,7 @@ class _Sender:
         return sent, ends
 
     def _rest(self, count: int) -> tuple[int, int]:
-        """All that is left, by what a day allows."""
+        """Sends all that is left, by what a day allows."""
         quiet = self.quiet.seconds() if self.quiet else 0
         a_day = min(self.day, max(self.quarter, self.quarter * (_DAY - quiet) // _QUARTER))
         self.at = min(_LAST, self.at + count * _DAY // a_day)
@@ -222,7 +209,7 @@ class BroadcastTarget:
     waves: Sequence[WaveShare]
     """See campaign.broadcasts.schedule.split."""
     limits: Mapping[WindowName, int]
-    """What X allows in each window, by what it told, else by its documents."""
+    """What X allows in each window, by its latest limits, else by its documents."""
     allowance: Allowance
     """What may be sent now, see campaign.limits.rate_limits."""
     excluded: Mapping[str, int] = field(default_factory=dict)
@@ -233,7 +220,7 @@ class BroadcastTarget:
     blocked_because: str = ""
     """Empty when it is not."""
     can_send_messages: bool = True
-    """False when X said that the app may not send direct messages."""
+    """False when X reports that the app may not send direct messages."""
     opt_out_line: str = ""
     """What is written under every message; empty for nothing."""
     left: Decimal = Decimal(0)
@@ -242,14 +229,14 @@ class BroadcastTarget:
     event_price: Decimal = Decimal("0.010")
     """Of each message that is read in the inbox: what the service sent itself is there too."""
     app: str = ""
-    """A mark of its developer app: those that have the same share X's limit of an app; empty is not known."""
+    """A fingerprint of its developer app: services with the same one share X's limit of an app; empty is not known."""
     quiet: QuietHours | None = None
     daily_limit: int = 0
     """Its own limit in 24 hours; 0 is X's."""
 
     @property
     def cost(self) -> Decimal:
-        """US dollars for all the messages, and for reading each of them once in the inbox."""
+        """Returns US dollars for all the messages, and for reading each of them once in the inbox."""
         return self.recipients * (self.message_price + self.event_price)
 
 
@@ -264,38 +251,36 @@ class Planned:
 
     @property
     def ends_at(self) -> datetime:
-        """When the last message is out."""
+        """Returns when the last message is out."""
         return self.waves[-1].ends_at
 
 
 def planned(targets: Sequence[BroadcastTarget], draft: Draft, now: datetime) -> list[Planned]:
-    """The waves of every service that has somebody to write to."""
-    return [_planned_target(target, targets, draft, now) for target in targets if target.waves]
-
-
-def _planned_target(
-    target: BroadcastTarget, targets: Sequence[BroadcastTarget], draft: Draft, now: datetime
-) -> Planned:
+    """Plans the waves of every service that has recipients."""
     starts = start_of(draft, now)
-    limits = _own_share(target, targets)
-    # What is used up of a quarter of an hour now says nothing of a later one.
-    first = target.allowance if starts == now else Allowance(UNLIMITED, target.allowance.until)
-    times = plan(
-        target.internal_name,
-        target.waves,
-        limits,
-        daily_limit=target.daily_limit,
-        quiet=target.quiet,
-        starts=starts,
-        first=first,
-    )
-    return Planned(target, limits, times)
+    plans = []
+    for target in targets:
+        if not target.waves:
+            continue
+        limits = _own_share(target, targets)
+        times = plan(
+            target.internal_name,
+            target.waves,
+            limits,
+            daily_limit=target.daily_limit,
+            quiet=target.quiet,
+            starts=starts,
+            # What is used up of a quarter of an hour now does not count for a later one.
+            first=target.allowance if starts == now else Allowance(UNLIMITED, target.allowance.until),
+        )
+        plans.append(Planned(target, limits, times))
+    return plans
 
 
 def _own_share(target: BroadcastTarget, targets: Sequence[BroadcastTarget]) -> Mapping[WindowName, int]:
-    """The limits, that of the app shared by the services of the delivery that have the same.
+    """Returns the limits, that of the app shared by the services of the delivery that have the same app.
 
-    By turns: the one with most to send gets what is in proportion, which makes its end that of all of them.
+    In proportion to their recipients, so that they end at the same time.
     """
     of_app = target.limits.get(WindowName.APP_DAY)
     sharing = [other.recipients for other in targets if other.app == target.app and other.recipients]

@@ -1,19 +1,17 @@
-"""Sending what is due on one service: batch after batch, watched, until X allows no more."""
+"""Sends what is due on a service: batch after batch, until X allows no more."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import partial
 from threading import Event
 
 import pendulum
-from sqlmodel import Session
 
 from campaign.broadcasts import waves
-from campaign.broadcasts.arm import Armed, Next, arm, next_up, upload_file
+from campaign.broadcasts.arm import Armed, arm, next_up, upload_file
 from campaign.broadcasts.context import (
     STOPPING,
     BroadcastSender,
@@ -43,7 +41,7 @@ from campaign.services.connection import check_if_due
 from campaign.x.types import NewMessage
 from models import Delivery, DeliveryKind, DeliveryState, MessageState, Service
 
-#: So many lost answers in a row end a batch: X is away, and every further one would have to be looked for.
+#: So many lost answers in a row end a batch: X is away, and every further one would have to be looked up.
 MOST_UNCERTAIN = 3
 
 
@@ -51,10 +49,10 @@ class Watch:
     """Halts a batch when the run is stopped, the broadcast paused or stopped, or the batch taken over by another."""
 
     def __init__(self, sender: BroadcastSender, armed: Armed) -> None:
-        self._desk, self._armed = sender, armed
+        self._sender, self._armed = sender, armed
         self._left = set(armed.texts)
         self._halt = Event()
-        self._next = time.monotonic() + sender.look_every
+        self._next = time.monotonic() + sender.check_every
         self._uncertain = 0
 
     @property
@@ -71,21 +69,18 @@ class Watch:
         """Begins no further call."""
         self._halt.set()
 
-    def around(self) -> None:
-        """Look, between two messages and not too often, whether the batch may go on."""
-        if self._desk.is_stopped():
+    def check(self) -> None:
+        """Checks, between two messages and not too often, whether the batch may go on."""
+        if self._sender.is_stopped():
             self.halt()
         if not self.is_halted and time.monotonic() >= self._next:
-            self._next = time.monotonic() + self._desk.look_every
-            if not self._may_go_on():
-                self.halt()
-
-    def _may_go_on(self) -> bool:
-        with read_session() as session:
-            return rate_limits.may_go_on(session, self._left, self._armed.at)
+            self._next = time.monotonic() + self._sender.check_every
+            with read_session() as session:
+                if not rate_limits.may_go_on(session, self._left, self._armed.at):
+                    self.halt()
 
     def note(self, calls: Sequence[Call]) -> None:
-        """Takes note of calls whose outcome is recorded now."""
+        """Notes calls whose outcome is recorded now."""
         for call in calls:
             self._left.discard(call.message_id)
             if call.result is not None and not self.is_away:
@@ -100,31 +95,37 @@ _CallOne = Callable[[int], Call]
 def send(sender: BroadcastSender, armed: Armed, media_id: str | None) -> Progress | None:
     """Sends a batch; None when the next one can follow at once. Raises XError when trying again at once may help."""
     watch, latest, failed = Watch(sender, armed), LatestLimits(), list[XError]()
-    call = partial(_call, sender, armed, media_id, watch)
-    pool = ThreadPoolExecutor(sender.at_once) if sender.at_once > 1 else None
-    with pool or nullcontext(), _halted_at_the_end(watch):
-        groups = _side_by_side(pool, armed, call, watch, sender.look_every) if pool else _one_by_one(armed, call, watch)
-        for calls in groups:
-            failed += [each.result for each in calls if isinstance(each.result, XError)]
-            watch.note(calls)
-            if record_calls(sender, armed, calls, latest):
+
+    def call(message_id: int) -> Call:
+        """Sends one message, unless the batch was halted; what stops the account stops the other threads at once."""
+        if watch.is_halted:
+            return Call(message_id, None)
+        message = NewMessage(armed.recipients[message_id].recipient, armed.texts[message_id], media_id)
+        try:
+            return Call(message_id, sender.gateway.send_message(message))
+        except XError as error:
+            if isinstance(error, ServiceBlocked | Unsent):
                 watch.halt()
-    return _end(sender, failed, is_away=watch.is_away)
+            return Call(message_id, error)
 
-
-@contextmanager
-def _halted_at_the_end(watch: Watch) -> Iterator[None]:
-    """Halts the batch in the end: no call begins whose outcome would not be recorded."""
-    try:
-        yield
-    finally:
-        watch.halt()
+    pool = ThreadPoolExecutor(sender.at_once) if sender.at_once > 1 else None
+    with pool or nullcontext():
+        try:
+            groups = _side_by_side(pool, sender, armed, call, watch) if pool else _one_by_one(armed, call, watch)
+            for calls in groups:
+                failed += [each.result for each in calls if isinstance(each.result, XError)]
+                watch.note(calls)
+                if record_calls(sender, armed, calls, latest):
+                    watch.halt()
+        finally:
+            watch.halt()  # no call begins whose outcome would not be recorded
+    return _end_of_batch(sender, failed, is_away=watch.is_away)
 
 
 def _one_by_one(armed: Armed, call: _CallOne, watch: Watch) -> Iterator[list[Call]]:
     left = list(armed.texts)
     while left:
-        watch.around()
+        watch.check()
         if watch.is_halted:
             yield [Call(message_id, None) for message_id in left]
             return
@@ -132,34 +133,21 @@ def _one_by_one(armed: Armed, call: _CallOne, watch: Watch) -> Iterator[list[Cal
 
 
 def _side_by_side(
-    pool: ThreadPoolExecutor, armed: Armed, call: _CallOne, watch: Watch, look_every: float
+    pool: ThreadPoolExecutor, sender: BroadcastSender, armed: Armed, call: _CallOne, watch: Watch
 ) -> Iterator[list[Call]]:
-    """Returns what came of the calls, in groups: what was answered between two looks is committed together.
+    """Returns the calls that are over, in groups: what was answered between two checks is committed together.
 
     With quick answers that is all of a batch, with X's usual ones a few messages: a crash leaves those in one.
     """
     waiting: set[Future[Call]] = {pool.submit(call, message_id) for message_id in armed.texts}
     while waiting:
-        done, waiting = wait(waiting, timeout=look_every)
-        watch.around()
+        done, waiting = wait(waiting, timeout=sender.check_every)
+        watch.check()
         if done:
             yield [future.result() for future in done]
 
 
-def _call(sender: BroadcastSender, armed: Armed, media_id: str | None, watch: Watch, message_id: int) -> Call:
-    """Sends one message, unless the batch was halted; what stops the account stops the other threads at once."""
-    if watch.is_halted:
-        return Call(message_id, None)
-    message = NewMessage(armed.recipients[message_id].recipient, armed.texts[message_id], media_id)
-    try:
-        return Call(message_id, sender.gateway.send_message(message))
-    except XError as error:
-        if isinstance(error, ServiceBlocked | Unsent):
-            watch.halt()
-        return Call(message_id, error)
-
-
-def _end(sender: BroadcastSender, failed: Sequence[XError], *, is_away: bool) -> Progress | None:
+def _end_of_batch(sender: BroadcastSender, failed: Sequence[XError], *, is_away: bool) -> Progress | None:
     """Returns how the service goes on after a batch."""
     blocked = next((error for error in failed if isinstance(error, ServiceBlocked)), None)
     if blocked is not None:
@@ -181,52 +169,41 @@ def send_what_is_due(sender: BroadcastSender) -> Progress:
     Raises XError when X was away and trying again at once may help.
     """
     recover(sender)
-    while not sender.is_stopped():
-        if end := read_inbox(sender) or _one_batch(sender):
-            return _with_looks(sender, end)
-    return sender.progress(End.HALTED, "The run was stopped.")
+    end = None
+    while end is None:
+        if sender.is_stopped():
+            return sender.progress(End.HALTED, "The run was stopped.")
+        end = read_inbox(sender) or _send_next_batch(sender)
+    lookup = waits_until(sender) if end.end in {End.WAITING, End.OUT} else None
+    if lookup is None:
+        return end
+    if end.end is End.OUT:  # nothing is out before unknown outcomes are looked up
+        return sender.progress(End.WAITING, "X may show late what it took.", lookup)
+    return replace(end, until=min(end.until or lookup, lookup))
 
 
-def _one_batch(sender: BroadcastSender) -> Progress | None:
-    """Sends the next batch; what no longer may go out is left to others, and the next broadcast follows."""
+def _send_next_batch(sender: BroadcastSender) -> Progress | None:
+    """Sends the next batch; None when the next one, or the next broadcast, follows."""
     with read_session() as session:
         following = next_up(session, sender, sender.clock())
     if following.broadcast is None or following.span is None:
-        return _nothing_now(sender, following)
+        if following.begins_at:
+            return sender.progress(End.WAITING, "The next wave has not begun.", following.begins_at)
+        return sender.progress(End.OUT)
     media_id = upload_file(sender, following.broadcast)
     if isinstance(media_id, Progress):
-        return _unless_only_that(media_id)
-    armed = arm(sender, following.broadcast, following.span)
-    return send(sender, armed, media_id) if isinstance(armed, Armed) else _unless_only_that(armed)
-
-
-def _unless_only_that(end: Progress) -> Progress | None:
-    """Returns nothing for an end of one broadcast only: the others go on, and it is not found again."""
+        end = media_id
+    else:
+        armed = arm(sender, following.broadcast, following.span)
+        if isinstance(armed, Armed):
+            return send(sender, armed, media_id)
+        end = armed
+    # The end of one broadcast only: the others go on, and it is not found again.
     return None if end.end in {End.HALTED, End.REFUSED} else end
-
-
-def _nothing_now(sender: BroadcastSender, following: Next) -> Progress:
-    """Returns why nothing can be sent at this moment."""
-    if following.begins_at:
-        return sender.progress(End.WAITING, "The next wave has not begun.", following.begins_at)
-    return sender.progress(End.OUT)
-
-
-def _with_looks(sender: BroadcastSender, end: Progress) -> Progress:
-    """Moves the end forward to the next look-up: nothing is out before unknown outcomes are looked up."""
-    looks = waits_until(sender) if end.end in {End.WAITING, End.OUT} else None
-    if looks is None:
-        return end
-    if end.end is End.OUT:
-        return sender.progress(End.WAITING, "X may show late what it took.", looks)
-    return replace(end, until=min(end.until or looks, looks))
 
 
 #: How long X is left alone when it was away.
 AWAY_FOR = timedelta(minutes=5)
-
-
-_OPEN = (MessageState.PENDING, MessageState.SENDING, MessageState.UNCERTAIN)
 
 
 def due_broadcasts() -> list[str]:
@@ -267,10 +244,10 @@ def under_way(begun: Sequence[Rendered] = ()) -> list[Rendered]:
 
 def services_at_work(going: Sequence[Rendered], names: Sequence[str]) -> list[Service]:
     """Returns the services of these broadcasts, and those that have messages with an unknown outcome."""
-    wanted = {service.id for broadcast in going if broadcast.delivery.name in names for service in broadcast.services}
+    ids = {service.id for broadcast in going if broadcast.delivery.name in names for service in broadcast.services}
     with read_session() as session:
-        wanted |= set(rate_limits.with_unsettled(session))
-        return [services.get(session, service_id) for service_id in sorted(wanted)]
+        ids |= set(rate_limits.with_unsettled(session))
+        return [services.get(session, service_id) for service_id in sorted(ids)]
 
 
 def outgoing_broadcasts(
@@ -337,7 +314,7 @@ def end_of(service: Service, result: Progress | Exception) -> Progress:
 
 
 def what_is_left(names: Sequence[str]) -> list[str]:
-    """Returns those of the broadcasts that still go out: a run that only goes on has nothing to say of the others."""
+    """Returns those of the broadcasts that still go out: a run that only goes on reports nothing on the others."""
     with read_session() as session:
         states = {name: deliveries.named(session, name).state for name in names}
     return [name for name, state in states.items() if state in {DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS}]
@@ -346,24 +323,21 @@ def what_is_left(names: Sequence[str]) -> list[str]:
 def conclude_broadcast(name: str) -> Delivery:
     """Brings the state of a broadcast in line with its log."""
     with transaction() as session:
-        delivery, now = deliveries.named(session, name), pendulum.now("UTC")
-        if delivery.state is DeliveryState.IN_PROGRESS:
-            _conclude(session, delivery, is_expired=deliveries.is_expired(delivery, now))
+        delivery, now, cancelled = deliveries.named(session, name), pendulum.now("UTC"), 0
+        if delivery.state is not DeliveryState.IN_PROGRESS:
+            return delivery
+        is_expired = deliveries.is_expired(delivery, now)
+        if is_expired:
+            cancelled = messages.cancel_pending(session, delivery, now, "The validity of the delivery ended.")
+        counts = waves.count_by_state(session, delivery.id)
+        if any(counts[state] for state in (MessageState.PENDING, MessageState.SENDING, MessageState.UNCERTAIN)):
+            return delivery
+        if is_expired and (cancelled or counts[MessageState.CANCELLED]):
+            reason = f"Its validity ended; {cancelled:,} of {counts.total():,} messages did not go out."
+            deliveries.move(session, delivery, DeliveryState.EXPIRED, "dm-broadcast", now, reason)
+        else:
+            deliveries.move(session, delivery, DeliveryState.FINISHED, "dm-broadcast", now)
         return delivery
-
-
-def _conclude(session: Session, delivery: Delivery, *, is_expired: bool) -> None:
-    now, cancelled = pendulum.now("UTC"), 0
-    if is_expired:
-        cancelled = messages.cancel_pending(session, delivery, now, "The validity of the delivery ended.")
-    numbers = waves.count_by_state(session, delivery.id)
-    if any(numbers[state] for state in _OPEN):
-        return
-    if is_expired and (cancelled or numbers[MessageState.CANCELLED]):
-        reason = f"Its validity ended; {cancelled:,} of {numbers.total():,} messages did not go out."
-        deliveries.move(session, delivery, DeliveryState.EXPIRED, "dm-broadcast", now, reason)
-    else:
-        deliveries.move(session, delivery, DeliveryState.FINISHED, "dm-broadcast", now)
 
 
 def send_broadcast(name: str, started_by: str, *, wait: bool) -> tuple[Delivery, list[Progress], datetime | None]:
@@ -404,7 +378,7 @@ def _send_side_by_side(services: Sequence[Service], going: Sequence[Rendered]) -
 def describe_outcome(
     unhappy: Sequence[str], ends: Sequence[Progress], problems: Sequence[str], until: datetime | None
 ) -> tuple[bool, str]:
-    """Returns whether nothing needs a person, and one sentence on it; empty when there is nothing to say."""
+    """Returns whether nothing needs a person, and one sentence on it; empty when there is nothing to add."""
     stuck = [end.reason for end in ends if end.end in {End.BLOCKED, End.CAPPED, End.REFUSED}]
     stuck = [reason for reason in stuck if not any(reason in sentence for sentence in unhappy)]
     if unhappy or stuck or problems:

@@ -1,4 +1,4 @@
-"""What came of direct messages: outcomes recorded, and unknown ones looked up on X."""
+"""Outcomes of direct messages: recorded, and looked up on X where they are unknown."""
 
 from collections import defaultdict, deque
 from collections.abc import Collection, Iterable, Sequence
@@ -50,13 +50,13 @@ class MessageLookup:
 
 
 class Verdict(StrEnum):
-    """What a look proves of an attempt."""
+    """What a look-up proves of an attempt."""
 
     FOUND = "found"
     ABSENT = "absent"
     """It surely did not go out."""
     UNKNOWN = "unknown"
-    """Look again later."""
+    """To be looked up again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,68 +68,44 @@ class SettledMessage:
     x_id: str | None = None
 
 
-_Key = tuple[str, str]
-"""Recipient and text: whatever has the same key may be the same message."""
-
-
 def after_id_for(attempts: Collection[MessageAttempt]) -> str:
-    """Returns the X id after which the account's events have to be read to settle these attempts (one at least).
+    """Returns the X id after which the account's events have to be read for these attempts (one at least).
 
-    What an earlier attempt sent may have been shown late, and X's clock may be behind ours.
+    An earlier attempt may be shown late, and X's clock may be behind ours.
     """
-    return first_id_at(min(_since(attempt) for attempt in attempts))
+    return first_id_at(min(attempt.first_armed_at for attempt in attempts) - CLOCK_SKEW)
 
 
-def settle_messages(attempts: Iterable[MessageAttempt], look: MessageLookup, settle: timedelta) -> list[SettledMessage]:
-    """Returns what the look proves of each attempt, earliest first.
+def settle_messages(
+    attempts: Iterable[MessageAttempt], lookup: MessageLookup, settle: timedelta
+) -> list[SettledMessage]:
+    """Returns what the look-up proves of each attempt, earliest first.
 
-    Each gets the oldest event that fits and that no message has; one event goes to one attempt. What does not show
-    was not sent when nothing is left out and X had the time `settle` to show it.
+    Each gets the oldest event of the same recipient and text that no message has; one event goes to one attempt. What
+    does not show was not sent when nothing is left out and X had the time `settle` to show it.
     """
-    sent = _sent(look)
-    return [
-        _settled(attempt, _take(sent, attempt), look, settle)
-        for attempt in sorted(attempts, key=lambda each: (each.first_armed_at, each.message_id))
-    ]
-
-
-def _since(attempt: MessageAttempt) -> datetime:
-    return attempt.first_armed_at - CLOCK_SKEW
-
-
-def _sent(look: MessageLookup) -> dict[_Key, deque[MessageEvent]]:
-    """Returns the account's own events that no message has, oldest first."""
-    sent: dict[_Key, deque[MessageEvent]] = defaultdict(deque)
-    for event in _oldest_first(look.events.events):
-        if event.sender == look.account_id and event.x_id not in look.owned:
+    sent: dict[tuple[str, str], deque[MessageEvent]] = defaultdict(deque)
+    each_once = {event.x_id: event for event in lookup.events.events}
+    for event in sorted(each_once.values(), key=lambda event: (event.created_at, int(event.x_id))):
+        if event.sender == lookup.account_id and event.x_id not in lookup.owned:
             sent[event.recipient, comparable(event.text)].append(event)
-    return sent
+    settled = []
+    for attempt in sorted(attempts, key=lambda each: (each.first_armed_at, each.message_id)):
+        fitting = sent.get((attempt.recipient, comparable(attempt.text)), deque())
+        # Attempts come earliest first: what is too old for this one is too old for all that follow.
+        while fitting and fitting[0].created_at < attempt.first_armed_at - CLOCK_SKEW:
+            fitting.popleft()
+        if fitting:
+            settled.append(SettledMessage(attempt.message_id, Verdict.FOUND, fitting.popleft().x_id))
+        elif lookup.events.is_complete and lookup.at >= attempt.armed_at + settle:
+            settled.append(SettledMessage(attempt.message_id, Verdict.ABSENT))
+        else:
+            settled.append(SettledMessage(attempt.message_id, Verdict.UNKNOWN))
+    return settled
 
 
-def _oldest_first(events: Sequence[MessageEvent]) -> list[MessageEvent]:
-    """Returns each event once, whatever pages X showed it on."""
-    once = {event.x_id: event for event in events}
-    return sorted(once.values(), key=lambda event: (event.created_at, int(event.x_id)))
-
-
-def _take(sent: dict[_Key, deque[MessageEvent]], attempt: MessageAttempt) -> str | None:
-    """Takes the X id of the oldest event that fits; no other attempt can get it."""
-    fitting = sent.get((attempt.recipient, comparable(attempt.text)), deque())
-    # Attempts come earliest first: what is too old for this one is too old for all that follow.
-    while fitting and fitting[0].created_at < _since(attempt):
-        fitting.popleft()
-    return fitting.popleft().x_id if fitting else None
-
-
-def _settled(attempt: MessageAttempt, x_id: str | None, look: MessageLookup, settle: timedelta) -> SettledMessage:
-    if x_id is not None:
-        return SettledMessage(attempt.message_id, Verdict.FOUND, x_id)
-    is_proof = look.events.is_complete and look.at >= attempt.armed_at + settle
-    return SettledMessage(attempt.message_id, Verdict.ABSENT if is_proof else Verdict.UNKNOWN)
-
-
-UNTOLD = "untold"
-"""The reason code of what no look can tell: a person decides it."""
+FOR_A_PERSON = "untold"
+"""The reason code of an outcome that no look-up can find: a person decides it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +146,7 @@ _UNCERTAIN = (
         col(Message.service_id) == bindparam("service_id"),
         col(Message.state) == MessageState.UNCERTAIN,
         col(Message.visitor_id) != NO_VISITOR,
-        col(Message.reason_code) != UNTOLD,
+        col(Message.reason_code) != FOR_A_PERSON,
     )
     .order_by(col(Message.first_armed_at), col(Message.id))
 )
@@ -197,22 +173,31 @@ def deliveries_of(session: Session, message_ids: Sequence[int]) -> dict[int, int
 
 #: X does not know the file, or not any more: nothing is wrong with the person or the text.
 FILE_UNKNOWN = "media_unknown"
-_Written = Sequence[tuple[MessageState, Outcome]]
 
 
 def record_calls(sender: BroadcastSender, armed: Armed, calls: Sequence[Call], latest: LatestLimits) -> bool:
     """Commits the outcomes of some calls, and what follows for the broadcast; returns whether the batch has to halt."""
+    broadcast, service_id = armed.broadcast, sender.service.id
+    is_unknown = any(isinstance(call.result, Refused) and call.result.reason == FILE_UNKNOWN for call in calls)
     with transaction(durable=True) as session:
         now = sender.clock()
         written = log.record_outcomes(session, [outcome_of(call, armed.at) for call in calls], now)
-        _book(session, sender, written, latest.update(calls), now)
-        _record_unreachable(session, sender, armed, written, now)
-        is_unknown = _forget_file(session, sender, armed, calls)
-        reason = _why_pause(armed, written, is_unknown=is_unknown)
+        _record_costs(session, sender, written, latest.update(calls), now)
+        for _, one in written:
+            if one.state is MessageState.REFUSED and one.reason_code in RECIPIENT_REASONS:
+                visitor_id = armed.recipients[one.message_id].visitor_id
+                consent.record_unreachable(session, service_id, visitor_id, one.reason_code, now)
+        if is_unknown and broadcast.file:
+            log.delete_uploads(session, service_id, [broadcast.file.sha256])  # it is uploaded again
+        states = [one.state for _, one in written]
+        answered = [state for state in states if state in {MessageState.SENT, MessageState.REFUSED}]
+        reason = broadcast.record.add([state is MessageState.SENT for state in answered])
+        if is_unknown and broadcast.record.file_is_unknown():
+            reason = "X does not take its file any more: choose another one."
         if reason is not None:
-            pause(session, armed.broadcast.delivery_id, reason, now)
+            pause(session, broadcast.delivery_id, reason, now)
     if armed.span.proof_number == MAIN:
-        sender.on_change(armed.broadcast.delivery_id, moved(MessageState.PENDING, *(one.state for _, one in written)))
+        sender.on_change(broadcast.delivery_id, moved(MessageState.PENDING, *states))
     blocked = next((call.result for call in calls if isinstance(call.result, ServiceBlocked)), None)
     if blocked is not None:
         pause_all(sender.service, blocked, sender.clock())
@@ -232,47 +217,22 @@ def outcome_of(call: Call, armed_at: datetime) -> Outcome:
     return Outcome(message_id, armed_at, MessageState.PENDING, is_tried=is_tried)
 
 
-def _book(
-    session: Session, sender: BroadcastSender, written: _Written, windows: tuple[Window, ...], now: datetime
+def _record_costs(
+    session: Session,
+    sender: BroadcastSender,
+    written: Sequence[tuple[MessageState, Outcome]],
+    windows: tuple[Window, ...],
+    now: datetime,
 ) -> None:
-    """Charges what was sent; money for what may be out stays aside, message by message."""
+    """Charges what was sent; the budget of what may be out stays reserved, message by message."""
     service_id, price, endpoint = sender.service.id, sender.gateway.message_price, sender.gateway.message_endpoint
+    unknown = MessageState.UNCERTAIN
     sent = sum(one.state is MessageState.SENT for _, one in written)
     still_out = rate_limits.being_sent(session, [service_id]).total()
-    spend_cap.record_cost(session, service_id, SENDING, [Receipt(endpoint, price, sent, windows)], now, keep=still_out)
-    purposes = [purpose_of(one.message_id) for before, one in written if _is_newly_unknown(before, one)]
-    spend_cap.reserve_beyond_cap(session, sender.service, endpoint, purposes, price, now)
-    # Another process took them for lost meanwhile.
-    known = [one for before, one in written if before is MessageState.UNCERTAIN and one.state is not before]
-    spend_cap.release_lost(session, service_id, [purpose_of(one.message_id) for one in known])
-
-
-def _is_newly_unknown(before: MessageState, outcome: Outcome) -> bool:
-    return outcome.state is MessageState.UNCERTAIN and before is not MessageState.UNCERTAIN
-
-
-def _record_unreachable(
-    session: Session, sender: BroadcastSender, armed: Armed, written: _Written, now: datetime
-) -> None:
-    for _, one in written:
-        if one.state is MessageState.REFUSED and one.reason_code in RECIPIENT_REASONS:
-            visitor_id = armed.recipients[one.message_id].visitor_id
-            consent.record_unreachable(session, sender.service.id, visitor_id, one.reason_code, now)
-
-
-def _forget_file(session: Session, sender: BroadcastSender, armed: Armed, calls: Sequence[Call]) -> bool:
-    """Returns whether X did not know the file: it is uploaded again."""
-    is_unknown = any(isinstance(call.result, Refused) and call.result.reason == FILE_UNKNOWN for call in calls)
-    if is_unknown and armed.broadcast.file:
-        log.delete_uploads(session, sender.service.id, [armed.broadcast.file.sha256])
-    return is_unknown
-
-
-def _why_pause(armed: Armed, written: _Written, *, is_unknown: bool) -> str | None:
-    """Returns why the broadcast pauses: X refuses too much of it, or does not take its file."""
-    answered = {MessageState.SENT, MessageState.REFUSED}
-    record = armed.broadcast.record
-    reason = record.add([one.state is MessageState.SENT for _, one in written if one.state in answered])
-    if is_unknown and record.file_is_unknown():
-        return "X does not take its file any more: choose another one."
-    return reason
+    receipt = Receipt(endpoint, price, sent, windows)
+    spend_cap.record_cost(session, service_id, SENDING, [receipt], now, keep=still_out)
+    lost = [purpose_of(one.message_id) for before, one in written if one.state is unknown and before is not unknown]
+    spend_cap.reserve_beyond_cap(session, sender.service, endpoint, lost, price, now)
+    # Another process took these for lost meanwhile.
+    known = [purpose_of(one.message_id) for before, one in written if before is unknown and one.state is not unknown]
+    spend_cap.release_lost(session, service_id, known)

@@ -1,6 +1,6 @@
 """The waves of broadcasts, their states and their last outcomes, as statements."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from random import Random
@@ -28,7 +28,7 @@ from models import (
 
 _FAR = 1_000_000_000_000
 """More than there are messages: the length of a name and an id are compared as one number."""
-#: Built once, for it is asked with every batch.
+#: Built once, for it is read with every batch.
 _OF_SERVICE = (
     sa_select(Wave)
     .where(col(Wave.delivery_id) == bindparam("delivery_id"), col(Wave.service_id) == bindparam("service_id"))
@@ -37,7 +37,7 @@ _OF_SERVICE = (
 
 
 def write(session: Session, delivery_id: int, service_id: int, shares: Sequence[WaveShare]) -> None:
-    """Lets the recipients of a service fall into its waves, in the order of their messages."""
+    """Splits the recipients of a service into its waves, in the order of their messages."""
     first: int | None = session.scalar(_pending(delivery_id, service_id, func.min(col(Message.id))))
     for place, share in enumerate(shares, start=1):
         if first is None:
@@ -114,27 +114,31 @@ def samples(session: Session, delivery_id: int, service_id: int, seed: int) -> l
     lot = Random(seed).randint(first, last)  # noqa: S311 - repeatable on purpose
     rest = _pending(delivery_id, service_id, col(Message.id)).where(col(Message.id) >= lot)
     chosen["random"] = session.scalar(rest.order_by(col(Message.id)).limit(1)) or first
-    return [(why, _person(session, message_id)) for why, message_id in chosen.items()]
+    people = sa_select(*PERSON).join(Message, col(Message.visitor_id) == col(Visitor.id))
+    return [
+        (why, session.execute(people.where(col(Message.id) == message_id)).one()) for why, message_id in chosen.items()
+    ]
 
 
-def _person(session: Session, message_id: int) -> Any:
-    who = sa_select(*PERSON).join(Message, col(Message.visitor_id) == col(Visitor.id))
-    return session.execute(who.where(col(Message.id) == message_id)).one()
-
-
-def count_by_state(session: Session, delivery_id: int, service_id: int | None = None) -> Counter[MessageState]:
-    """Counts the messages of a broadcast by state."""
-    counted = sa_select(col(Message.state), func.count()).where(
+def count_by_service(session: Session, delivery_id: int) -> dict[int, Counter[MessageState]]:
+    """Counts the messages of each service by state."""
+    counted = sa_select(col(Message.service_id), col(Message.state), func.count()).where(
         col(Message.delivery_id) == delivery_id, col(Message.proof_number) == MAIN
     )
-    if service_id is not None:
-        counted = counted.where(col(Message.service_id) == service_id)
-    return Counter(dict(session.execute(counted.group_by(col(Message.state))).tuples().all()))
+    found: dict[int, Counter[MessageState]] = defaultdict(Counter)
+    for service_id, state, count in session.execute(counted.group_by(col(Message.service_id), col(Message.state))):
+        found[service_id][state] = count
+    return dict(found)
+
+
+def count_by_state(session: Session, delivery_id: int) -> Counter[MessageState]:
+    """Counts the messages of a broadcast by state."""
+    return sum(count_by_service(session, delivery_id).values(), Counter[MessageState]())
 
 
 _ORDER = case({priority.value: place for place, priority in enumerate(Priority)}, value=col(Delivery.priority))
 _OPEN = (DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS, DeliveryState.PAUSED)
-#: So many of the last outcomes are looked at, see campaign.broadcasts.context.
+#: So many of the last outcomes count, see campaign.broadcasts.context.
 _LAST = 100
 _UNDER_WAY = (
     select(Delivery)
@@ -154,13 +158,13 @@ def under_way(session: Session, service_id: int | None = None) -> list[Delivery]
 
 
 def lock_under_way(session: Session, service_id: int) -> list[Delivery]:
-    """Returns the same and locks them, so that a pause does not undo a stop."""
+    """Returns the broadcasts in progress on a service, locked, so that a pause does not undo a stop."""
     held = _UNDER_WAY_ON.with_for_update(of=Delivery).execution_options(populate_existing=True)
     return list(session.scalars(held, {"service_id": service_id}))
 
 
 def lock(session: Session, delivery_id: int) -> Delivery:
-    """Reads one broadcast, whatever its state, in the same way."""
+    """Reads and locks one broadcast, whatever its state."""
     return session.get_one(Delivery, delivery_id, with_for_update=True, populate_existing=True)
 
 

@@ -249,7 +249,7 @@ def _watch_broadcast(bars: "Progress", delivery: "Delivery", done: Event) -> Non
     while not done.wait(2.0):
         with read_session() as session:
             numbers = Numbers(waves.count_by_state(session, delivery.id))
-        bars.update(bar, completed=numbers.percentage, description=numbers.in_words())
+        bars.update(bar, completed=numbers.percentage, description=numbers.summary())
 
 
 _ROW = TypeVar("_ROW")

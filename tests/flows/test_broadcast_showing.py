@@ -13,7 +13,7 @@ from prefect import flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import Artifact
 
-from campaign.broadcasts.kind import BroadcastKind
+from campaign.broadcasts.prepare import BroadcastKind
 from campaign.broadcasts.report import WaveNumbers, report_on
 from campaign.db.engine import transaction
 from campaign.deliveries import store as deliveries

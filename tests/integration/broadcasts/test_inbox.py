@@ -14,7 +14,7 @@ from campaign.broadcasts.arm import Armed, arm
 from campaign.broadcasts.context import BroadcastSender, OutgoingBroadcast
 from campaign.broadcasts.inbox import read_inbox, waits_until
 from campaign.broadcasts.outbox import Span
-from campaign.broadcasts.settle import UNTOLD
+from campaign.broadcasts.settle import FOR_A_PERSON
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
@@ -70,7 +70,7 @@ def desk(
 ) -> BroadcastSender:
     options: dict[str, Any] = {"broadcasts": {}, "inbox_every": timedelta(0), "at_once": 1, **changes}
     found = cast("Any", gateway(x, "1"))
-    return BroadcastSender(found, acme, clock=x.clock, settle_after=SETTLE, words=STOP, **options)
+    return BroadcastSender(found, acme, clock=x.clock, settle_after=SETTLE, opt_out_words=STOP, **options)
 
 
 def a_lost_message(acme: Service) -> int:
@@ -132,7 +132,7 @@ def test_what_no_look_can_tell_is_left_to_a_person(acme: Service, x: VirtualMess
         x.say("1", "2001", "1", "Hello")
     x.now += 2 * SETTLE
     read_inbox(desk(acme, x))
-    assert [row(lost).state, row(lost).reason_code] == [MessageState.UNCERTAIN, UNTOLD]
+    assert [row(lost).state, row(lost).reason_code] == [MessageState.UNCERTAIN, FOR_A_PERSON]
     assert waits_until(desk(acme, x)) is None
 
 
@@ -192,7 +192,7 @@ def test_no_call_begins_when_nobody_can_note_what_came_of_it(acme: Service, x: V
     news = planned.broadcast(acme)
     for person in people(100, acme):
         planned.message_to(news, acme, person)
-    at = desk(acme, x, Counting, at_once=2, look_every=0)
+    at = desk(acme, x, Counting, at_once=2, check_every=0)
     armed = armed_for(acme, news, at)
 
     def gone() -> datetime:

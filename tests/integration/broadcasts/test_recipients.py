@@ -213,7 +213,7 @@ def test_an_analysis_replaces_the_one_before_and_leaves_alone_what_is_out(acme: 
     reached(news, acme, refused, state=MessageState.REFUSED)
     write(aimed(news, acme, is_begun=True))
     with transaction() as session:
-        recipients.forget(session, news.id)
+        recipients.delete_analysis(session, news.id)
         assert recipients.is_begun(session, news.id)
     again = write(aimed(news, acme, is_begun=True))
     assert again == {sent: "already_received", refused: "already_received", waiting: "pending"}
@@ -228,8 +228,8 @@ def test_waves_share_the_recipients_in_order(acme: Service, news: Delivery) -> N
         assert [first.number, second.number, second.offset_seconds] == [1, 3, 60]
         assert second.first_message_id - first.first_message_id == 2
         assert waves.recipients(session, news.id, acme.id) == 5
-        assert waves.count_by_state(session, news.id, acme.id) == {MessageState.PENDING: 5}
-        recipients.forget(session, news.id)
+        assert waves.count_by_state(session, news.id) == {MessageState.PENDING: 5}
+        recipients.delete_analysis(session, news.id)
         assert session.scalars(select(Wave).where(col(Wave.delivery_id) == news.id)).all() == []
 
 

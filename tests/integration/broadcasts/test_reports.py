@@ -110,7 +110,7 @@ def _id_of(session: Session, delivery: Delivery, place: int) -> int:
 def test_messages_are_counted_by_service_and_state(sent: Delivery) -> None:
     with read_session() as session:
         acme, german = deliveries.targets_of(session, sent)
-        counted = broadcast_reports.by_service(session, sent.id)
+        counted = waves.count_by_service(session, sent.id)
         assert counted[acme.id] == Counter({SENT: 3, REFUSED: 1, PENDING: 1, CANCELLED: 1})
         assert counted[german.id] == Counter({SENT: 1, MessageState.UNCERTAIN: 1})
         assert waves.count_by_state(session, sent.id) == counted[acme.id] + counted[german.id]
@@ -161,7 +161,7 @@ def test_the_log_of_those_who_got_nothing_is_shorter(sent: Delivery) -> None:
 def test_the_report_has_all_of_it(sent: Delivery) -> None:
     report = report_on(sent, NOW + HOUR)
     assert (report.targeted, report.excluded) == (10, {"opted_out": 2})
-    assert report.numbers.in_words() == "sent 4, refused 1, uncertain 1, cancelled 1, pending 1 of 8"
+    assert report.numbers.summary() == "sent 4, refused 1, uncertain 1, cancelled 1, pending 1 of 8"
     assert (report.cost, report.spend_cap) == (Decimal("0.060"), Decimal(100))
     assert [(one.service, one.cost) for one in report.services] == [
         ("acme", Decimal("0.045")),

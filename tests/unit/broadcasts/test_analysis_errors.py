@@ -112,9 +112,7 @@ def test_the_longest_message_is_not_longer_than_x_takes() -> None:
 def test_without_a_service_nothing_goes_out() -> None:
     nothing = analysed(broadcast(services=[]), receiver(recipients=0, targeted=0))
     assert "nobody_left" in sentences(nothing)
-    assert sentences(nothing)["nobody_left"] == (
-        "There is nobody to write to, as the target is empty: choose another target."
-    )
+    assert sentences(nothing)["nobody_left"] == "The target is empty. Choose another target."
 
 
 def test_a_service_that_is_blocked_or_may_not_send_messages_is_told() -> None:
@@ -127,8 +125,8 @@ def test_when_nobody_is_left_it_is_told_who_was_excluded_and_why() -> None:
     nobody = receiver(recipients=0, excluded={"opted_out": 2, "not_a_follower": 60})
     assert errors(broadcast(), nobody, receiver("beta", 2, 0, excluded={"not_a_follower": 1})) == {
         "nobody_left": (
-            "There is nobody to write to, as all of the 63 people in the target get nothing, who asked for no more"
-            " messages (2), do not follow any more (61): choose another target."
+            "All of the 63 people in the target are left out: they asked for no more messages (2), do not follow any"
+            " more (61). Choose another target."
         )
     }
 

@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 
-from campaign.broadcasts.analysis import BroadcastTarget
+from campaign.broadcasts.schedule import BroadcastTarget
 from campaign.limits.quiet_hours import parse_quiet_hours
 from campaign.limits.rate_limits import Allowance
 from models import MessagePolicy
@@ -38,7 +38,7 @@ def test_a_service_that_writes_only_to_those_who_agreed_says_so() -> None:
 
 def test_without_a_proof_somebody_should_look_first() -> None:
     assert sentences(analysed(broadcast(proof_recipients=[]), proofs_sent=0)) == {
-        "no_proof_recipient": "No proof can be sent: name somebody who gets it, such as yourself."
+        "no_proof_recipient": "No proof can be sent: name a proof recipient, such as yourself."
     }
     assert sentences(analysed(broadcast(proof_recipients=["ann", "bob"]), proofs_sent=0)) == {
         "no_proof_sent": "No proof was sent yet: send one to @ann and @bob and look at it on X."
@@ -57,8 +57,8 @@ def test_a_service_on_which_nobody_gets_it_is_told() -> None:
     said = sentences(analysed(broadcast(), receiver(), receiver("beta", 2, 0, excluded={"opted_out": 3})))
     assert said == {
         "nobody_on_service": (
-            "Nobody gets it from @beta, where 3 people are in the target, who asked for no more messages (3): remove"
-            " the service, or choose another target."
+            "@beta has no recipients among the 3 people in its target, who asked for no more messages (3): remove the"
+            " service, or choose another target."
         )
     }
 
@@ -74,7 +74,7 @@ def test_messages_that_do_not_say_how_to_stop_them_are_told() -> None:
 def test_a_broadcast_that_takes_days_says_how_long_and_why() -> None:
     assert sentences(analysed(broadcast(), receiver(recipients=5_000))) == {
         "takes_long": (
-            "On @acme it takes about 3 days and 11 hours, because X takes 15 messages of an account in 15 minutes and"
+            "On @acme it takes about 3 days 11 hours, because X takes 15 messages of an account in 15 minutes and"
             " 1,440 in 24 hours: write to fewer people if it has to be out sooner."
         )
     }
@@ -131,10 +131,10 @@ def test_quiet_hours_that_leave_little_time_are_told() -> None:
 
 
 def test_the_same_words_to_more_than_a_hundred_are_good_to_know() -> None:
-    told = "All 101 people get the same words: a field such as their name makes it a personal message."
+    told = "All 101 people get the same text: a field such as their name makes it a personal message."
     assert told in facts(analysed(broadcast("Hello"), receiver(recipients=101)))
     assert told not in facts(analysed(broadcast("Hello {{ visitor.name }}"), receiver(recipients=101)))
-    assert not any("same words" in fact for fact in facts(analysed(broadcast("Hello"), receiver(recipients=100))))
+    assert not any("same text" in fact for fact in facts(analysed(broadcast("Hello"), receiver(recipients=100))))
 
 
 def test_what_x_does_not_take_now_delays_it() -> None:

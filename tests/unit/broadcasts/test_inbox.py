@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.broadcasts.inbox import Incoming, is_due, judge, read_to
+from campaign.broadcasts.inbox import Incoming, judge, read_to
 from campaign.x.types import MessageEvent, first_id_at
 from tests.factories import NOW
 
@@ -60,12 +60,3 @@ def test_the_reading_never_goes_back_nor_past_what_may_still_show(ages: list[int
     after = read_to([event(each) for each in ages], NOW, SETTLE, before)
     assert int(after) >= int(before)
     assert after == before or int(after) < int(first_id_at(NOW - SETTLE))
-
-
-@pytest.mark.parametrize(("ago", "due"), [(900, True), (899, False), (10_000, True), (-5, False)])
-def test_an_inbox_is_due_when_its_time_has_passed(ago: int, due: bool) -> None:
-    assert is_due(NOW - ago * SECOND, NOW, every=900 * SECOND) is due
-
-
-def test_an_inbox_that_was_never_read_is_due() -> None:
-    assert is_due(None, NOW, every=900 * SECOND)

@@ -48,7 +48,7 @@ def test_what_says_nothing_is_left_out() -> None:
 
 
 def test_what_is_cancelled_and_what_is_on_its_way_is_counted() -> None:
-    assert numbers(1, 1, 1, sending=2, cancelled=3, uncertain=4).in_words() == (
+    assert numbers(1, 1, 1, sending=2, cancelled=3, uncertain=4).summary() == (
         "sent 1, refused 1, uncertain 4, cancelled 3, pending 3 of 12"
     )
 
@@ -73,7 +73,7 @@ def test_all_is_done_only_when_all_is(counted: Numbers, percentage: float) -> No
 
 
 def test_differences_in_any_order_never_show_less_than_none() -> None:
-    assert Numbers(Counter({MessageState.UNCERTAIN: -1})).in_words().startswith("sent 0, refused 0, uncertain 0")
+    assert Numbers(Counter({MessageState.UNCERTAIN: -1})).summary().startswith("sent 0, refused 0, uncertain 0")
 
 
 def test_the_end_is_planned_until_the_plan_is_over_and_then_at_the_speed_so_far() -> None:
