@@ -144,6 +144,8 @@ class CountReport:
     state: CountState
     posts: int = 0
     deleted: int = 0
+    left_out: int = 0
+    """Posts that X showed and that could not be read."""
     days: int = 0
     """Days of its audience that are known."""
     cost: Decimal = Decimal(0)
@@ -159,7 +161,7 @@ class CountReport:
         """Returns this report with what an earlier part of the same run did."""
         if earlier is None:
             return self
-        sums = {name: getattr(earlier, name) + getattr(self, name) for name in ("posts", "deleted", "cost")}
+        sums = {name: getattr(earlier, name) + getattr(self, name) for name in ("posts", "deleted", "left_out", "cost")}
         return replace(self, **sums)
 
     def as_row(self) -> dict[str, str]:
@@ -169,6 +171,7 @@ class CountReport:
             "State": self.state.value,
             "Posts counted": f"{self.posts:,}",
             "Found deleted": f"{self.deleted:,}",
+            "Left out": f"{self.left_out:,}",
             "Days of audience": f"{self.days:,}",
             "Cost": usd(self.cost),
             "Goes on at": f"{self.goes_on_at:%Y-%m-%d %H:%M:%S %Z}" if self.goes_on_at else "",

@@ -1,6 +1,7 @@
 """Counting what X counts: which posts are asked for, what it costs, and what was found."""
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -20,6 +21,7 @@ from campaign.x.types import Answer, PostCounts, Price
 from models import Service
 
 _PURPOSE = "counting reactions"
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,10 @@ class Counted:
     """The outcome of one read: the posts that are counted now, those that are deleted, US dollars."""
 
     message_ids: frozenset[int] = frozenset()
+    without_figures: frozenset[int] = frozenset()
+    """Posts that X showed without a single figure; they keep the counts they had."""
+    left_out: int = 0
+    """Records that could not be read; their ids are in the log."""
     deleted: int = 0
     cost: Decimal = Decimal(0)
 
@@ -52,7 +58,10 @@ def look_up(service: Service, posts: Sequence[PostToCount]) -> Counted:
     gateway, x_ids = gateway_of(service), [post.x_id for post in posts]
     price, number = gateway.post_read_price, len(posts)
     answer = _read_paid(service, price, number, number, lambda _paid_for: gateway.post_counts(x_ids))
-    return _record(service, answer, posts, deleted=set(x_ids) - {one.x_id for one in answer.value})
+    # A record that could not be read may be any of the posts that are missing, so none of them is taken for deleted.
+    is_complete = "?" not in answer.left_out
+    deleted = set(x_ids) - {one.x_id for one in answer.value} - set(answer.left_out) if is_complete else set[str]()
+    return _record(service, answer, posts, deleted)
 
 
 def _read_paid(
@@ -76,15 +85,19 @@ def _record(
     service: Service,
     answer: Answer[list[PostCounts]],
     posts: Sequence[PostToCount],
-    deleted: frozenset[str] | set[str] = frozenset(),
+    deleted: Collection[str] = (),
 ) -> Counted:
     """Records the figures and what they cost in one transaction."""
     ids, now = {post.x_id: post.message_id for post in posts}, pendulum.now("UTC")
+    if answer.left_out:
+        names = ", ".join(answer.left_out)
+        _log.warning("Posts of %s that X showed and that cannot be read: %s", service.internal_name, names)
+    found = counts.engagement_by_message(answer.value, ids)
     with transaction() as session:
-        counts.record(session, counts.engagement_by_message(answer.value, ids), [ids[x_id] for x_id in deleted], now)
+        counts.record(session, found, [ids[x_id] for x_id in deleted], now)
         cost = spend_cap.record_cost(session, service.id, _PURPOSE, answer.receipts, now)
-    known = frozenset(ids[one.x_id] for one in answer.value if one.x_id in ids)
-    return Counted(known, len(deleted), cost)
+    shown = frozenset(ids[one.x_id] for one in answer.value if one.x_id in ids)
+    return Counted(frozenset(found), shown - found.keys(), len(answer.left_out), len(deleted), cost)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,9 +134,17 @@ def measure(service: Service, not_counted_since: datetime, steps: Steps = DIRECT
         elif isinstance(error, ServiceBlocked):
             with transaction() as session:
                 services.mark_blocked(session, services.get(session, service.id), reason)
-    posts = frozenset[int]().union(*(read.message_ids for read in reads))
-    deleted, cost = sum(read.deleted for read in reads), sum((read.cost for read in reads), Decimal(0))
-    return CountReport(service.internal_name, state, len(posts), deleted, days, cost, until, reason)
+    return CountReport(
+        service=service.internal_name,
+        state=state,
+        posts=len(frozenset[int]().union(*(read.message_ids for read in reads))),
+        deleted=sum(read.deleted for read in reads),
+        left_out=sum(read.left_out for read in reads),
+        days=days,
+        cost=sum((read.cost for read in reads), Decimal(0)),
+        goes_on_at=until,
+        reason=reason,
+    )
 
 
 def _count_audience(service: Service) -> int:
@@ -156,10 +177,23 @@ def _count_posts(service: Service, not_counted_since: datetime, steps: Steps) ->
         _check_window(service, gateway.timeline_endpoint)
         read = steps.read_timeline(service, posts, counts.most_on_timeline(len(posts), prices))
         yield read
-        remaining = [post for post in posts if post.message_id not in read.message_ids]
+        _check_figures(service, read)
+        known = read.message_ids | read.without_figures
+        remaining = [post for post in posts if post.message_id not in known]
     for first in range(0, len(remaining), gateway.longest_lookup):
         _check_window(service, gateway.lookup_endpoint)
-        yield steps.look_up(service, remaining[first : first + gateway.longest_lookup])
+        read = steps.look_up(service, remaining[first : first + gateway.longest_lookup])
+        yield read
+        _check_figures(service, read)
+
+
+def _check_figures(service: Service, read: Counted) -> None:
+    """Raises NotPossible, before more is spent, when X showed posts of ours and no figure of any."""
+    if read.without_figures and not read.message_ids:
+        raise NotPossible(
+            f"X showed {len(read.without_figures):,} posts of @{service.internal_name} without any figures, so nothing"
+            " was counted: run again tomorrow, and update campaign if it happens again."
+        )
 
 
 def _check_window(service: Service, endpoint: str) -> None:

@@ -147,3 +147,30 @@ def test_what_x_does_not_allow_now_is_left_for_later_and_not_asked_for_twice(x: 
     line = measure(acme.service, began).after(line)
     assert (line.state, line.posts) == (CountState.FINISHED, 101)
     assert len(asked(acme)) == 2
+
+
+def test_figures_that_are_all_missing_are_an_error_and_no_counts(x: SimulatedX, connect: Connect) -> None:
+    acme = connect("acme", owned=False)
+    launch = out(acme, "launch", *[on_x(acme) for _ in range(101)])
+    x.fault("/2/tweets", "lacking", omit=["public_metrics", "non_public_metrics"], times=None)
+
+    [line] = count()
+
+    assert (line.state, line.posts, line.deleted) == (CountState.FAILED, 0, 0)
+    assert "X showed 100 posts of @acme without any figures" in line.reason
+    assert line.cost == Decimal("0.500")
+    assert len(asked(acme)) == 1  # the other batch is not paid for
+    found = report(launch)["posts"]
+    assert {(post["counted_at"], post["likes"], post["deleted_at"]) for post in found} == {(None, None, None)}
+
+
+def test_a_post_without_figures_keeps_those_it_had(x: SimulatedX, connect: Connect) -> None:
+    acme = connect("acme", owned=False)
+    launch = out(acme, "launch", on_x(acme), on_x(acme))
+    count()
+    x.fault("/2/tweets", "odd_record", omit=["public_metrics", "non_public_metrics"])
+
+    [line] = count()
+
+    assert (line.state, line.posts, line.deleted) == (CountState.FINISHED, 1, 0)
+    assert [numbers(post) for post in report(launch)["posts"]] == [TRUTH, TRUTH]
