@@ -16,7 +16,7 @@ from campaign.deliveries import log as messages
 from campaign.deliveries.draft import Draft, NamedLink, RenderedPart
 from campaign.deliveries.templating import LONGEST_WITH_FILE, service_fields
 from campaign.settings import load_settings
-from campaign.x.text import ORDINARY_POST, links, weigh
+from campaign.x.text import ORDINARY_POST, ascii_host, links, weigh
 from models import MAIN, Delivery, Link, Message, MessageState, Service, ShortLink
 from models.base import Moment
 
@@ -108,14 +108,16 @@ def restore_links(text: str, urls: Mapping[str, str]) -> str:
 def destination_of(url: str) -> str:
     """Returns where a link leads: without a scheme X takes it for http, and so does this.
 
-    A host with letters of all the world is written as the network knows it.
+    A host with letters of all the world is written as browsers write it for the network.
     """
     whole = url if url.lower().startswith(("http://", "https://")) else f"http://{url}"
     try:
         place = urlsplit(whole).netloc
-        return whole if place.isascii() else whole.replace(place, place.encode("idna").decode(), 1)
     except ValueError:
         return whole
+    user, at, host = place.rpartition("@")
+    name, colon, port = host.partition(":")
+    return whole if host.isascii() else whole.replace(place, f"{user}{at}{ascii_host(name)}{colon}{port}", 1)
 
 
 @dataclass(frozen=True, slots=True)

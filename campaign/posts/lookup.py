@@ -65,22 +65,23 @@ def since_of(attempt: Attempt) -> datetime:
     return attempt.first_armed_at - CLOCK_SKEW
 
 
-def found_in(lookup: Lookup, attempt: Attempt, owned: Collection[str]) -> str | None:
-    """Returns the X id of what an attempt published: the oldest post that fits and that no other message owns."""
-    fitting = [
+def find_candidates(lookup: Lookup, attempt: Attempt, owned: Collection[str]) -> list[OwnPost]:
+    """Returns the posts with the text of an attempt since it began that no other message owns, the oldest first."""
+    same = [
         post
         for post in lookup.posts
-        if post.x_id not in owned
-        and post.created_at >= since_of(attempt)
-        and post.reply_to == attempt.reply_to
-        and is_same_text(attempt.text, post.text)
+        if post.x_id not in owned and post.created_at >= since_of(attempt) and is_same_text(attempt.text, post.text)
     ]
-    return min(fitting, key=lambda post: post.created_at).x_id if fitting else None
+    return sorted(same, key=lambda post: post.created_at)
 
 
-def is_proof_of_absence(lookup: Lookup, attempt: Attempt, settle: timedelta) -> bool:
-    """Returns whether a post that the lookup does not show was not published: X may show a post late."""
-    return lookup.is_complete and lookup.at >= attempt.armed_at + settle
+def is_proof_of_absence(lookup: Lookup, attempt: Attempt, candidates: Sequence[OwnPost], settle: timedelta) -> bool:
+    """Returns whether a part that was not found was not published: X may show a post late.
+
+    A post with the text of an answer, but without what it answers, proves nothing: X may have left that out.
+    """
+    has_doubtful = bool(attempt.reply_to) and any(post.reply_to is None for post in candidates)
+    return lookup.is_complete and not has_doubtful and lookup.at >= attempt.armed_at + settle
 
 
 def look_for(sender: PostSender, message: Message) -> Progress | None:
@@ -97,14 +98,18 @@ def look_for(sender: PostSender, message: Message) -> Progress | None:
         if known.state is MessageState.SENDING:
             log.record_outcome(session, known, MessageState.UNCERTAIN, lookup.at, reason="X's answer was lost.")
             session.flush()
-        found = found_in(lookup, attempt, log.owned_ids(session, [post.x_id for post in lookup.posts]))
+        candidates = find_candidates(lookup, attempt, log.owned_ids(session, [post.x_id for post in lookup.posts]))
+        # X refused it as a duplicate after an attempt with an unknown outcome: then the same text is that attempt's.
+        is_repeated = known.reason_code == "duplicate" and attempt.first_armed_at < attempt.armed_at
+        found = next((one for one in candidates if is_repeated or one.reply_to == attempt.reply_to), None)
         if found:
             # What the lost answer would have charged.
             receipt = Receipt(sender.gateway.post_endpoint, sender.price_of(message.text), 1)
             spend_cap.record_cost(session, sender.service.id, purpose_of(known.id), [receipt], sender.clock())
-            log.record_outcome(session, known, MessageState.SENT, lookup.at, x_id=found)
+            log.record_outcome(session, known, MessageState.SENT, lookup.at, x_id=found.x_id)
             return None
-        return _record_absence(sender, session, known, attempt, lookup)
+        is_absent = is_proof_of_absence(lookup, attempt, candidates, sender.settle_after)
+        return _record_absence(sender, session, known, attempt, lookup, is_proved=is_absent)
 
 
 def _fetch_own_posts(sender: PostSender, message: Message, attempt: Attempt) -> Lookup | Progress:
@@ -130,26 +135,34 @@ def _fetch_own_posts(sender: PostSender, message: Message, attempt: Attempt) -> 
         spend_cap.record_cost(session, service_id, purpose, answer.receipts, sender.clock())
     read = sum(receipt.resources for receipt in answer.receipts)
     # As old as its question: what X did after that may be missing.
-    return Lookup(answer.value, now, is_complete=read <= at_most - gateway.shortest_timeline_page)
+    is_complete = read <= at_most - gateway.shortest_timeline_page and not answer.left_out
+    return Lookup(answer.value, now, is_complete)
 
 
 def _record_absence(
-    sender: PostSender, session: Session, message: Message, attempt: Attempt, lookup: Lookup
+    sender: PostSender, session: Session, message: Message, attempt: Attempt, lookup: Lookup, *, is_proved: bool
 ) -> Progress | None:
+    """Records that a part is not out where that is proved; an unknown outcome stays for a person otherwise."""
     is_duplicate = message.reason_code == "duplicate"
-    is_refused_at_once = is_duplicate and message.attempts == 1
-    if not is_refused_at_once and not is_proof_of_absence(lookup, attempt, sender.settle_after):
-        shown_by = attempt.armed_at + sender.settle_after
-        if lookup.at < shown_by:
-            return sender.progress(End.WAITING, "X's answer was lost, and X may show a post late.", shown_by)
-        reason = (
-            "Its outcome cannot be looked up: the account posted too much since. `campaign delivery settle` decides."
-        )
-        return sender.progress(End.HALTED, reason)
-    spend_cap.release(session, sender.service.id, purpose_of(message.id))
+    if is_duplicate and attempt.first_armed_at == attempt.armed_at:
+        # No earlier attempt may have published it: another post of the account says the same.
+        spend_cap.release(session, sender.service.id, purpose_of(message.id))
+        refused = MessageState.REFUSED
+        log.record_outcome(session, message, refused, lookup.at, reason=message.reason, reason_code="duplicate")
+        return None
+    shown_by = attempt.armed_at + sender.settle_after
+    if lookup.at < shown_by:
+        return sender.progress(End.WAITING, "X's answer was lost, and X may show a post late.", shown_by)
     if is_duplicate:
-        state, reason = MessageState.REFUSED, message.reason
-        log.record_outcome(session, message, state, lookup.at, reason=reason, reason_code="duplicate")
-    else:
+        why = "X refuses its text as a duplicate, as if it were out, and does not show it"
+    elif is_proved:
+        spend_cap.release(session, sender.service.id, purpose_of(message.id))
         log.record_outcome(session, message, MessageState.PENDING, lookup.at)
-    return None
+        return None
+    elif lookup.is_complete:
+        why = "X shows a post with its text, but not what that post answers"
+    else:
+        why = "the account posted too much since, or X left posts out"
+    return sender.progress(
+        End.HALTED, f"Whether part {message.part} is out is unknown: {why}. `campaign delivery settle` decides."
+    )

@@ -151,6 +151,8 @@ def _record_failure(sender: PostSender, message: Message, error: XError) -> Prog
             state = MessageState.REFUSED
         else:
             state = MessageState.PENDING
+        if state is not MessageState.UNCERTAIN and known.first_armed_at == known.armed_at:
+            known.first_armed_at = None  # no attempt so far may have published it
         book_failed_call(session, sender.service.id, purpose_of(known.id), error, now)
         messages.record_outcome(session, known, state, now, reason=str(error), reason_code=error.reason)
         if is_file_lost:

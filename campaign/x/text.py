@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple
 from unicodedata import normalize
 from urllib.parse import unquote
 
+import idna
+
 from campaign import twitter_text
 
 Kind = Literal["link", "mention", "hashtag", "cashtag"]
@@ -31,6 +33,8 @@ _NAMES: dict[Kind, re.Pattern[str]] = {
     ),
 }
 _REMEMBERED = 512
+_LONGEST_LABEL = 63
+"""Characters of a part of a host (RFC 1035)."""
 
 
 class Span(NamedTuple):
@@ -59,7 +63,7 @@ def spans(text: str) -> list[Span]:
 
 @lru_cache(_REMEMBERED)
 def has_link(text: str) -> bool:
-    """Tells whether X finds a link in the text, also a bare `example.com`, and so charges 13 times the price.
+    """Returns whether X finds a link in the text, also a bare `example.com`, and so charges 13 times the price.
 
     How X decides that for the bill is not written; its own rules of linking are taken, in the spelling it stores.
     """
@@ -81,18 +85,25 @@ def links(text: str) -> list[Span]:
     return [Span("link", start, end, text[start:end]) for start, end in twitter_text.find_links(text)]
 
 
-# X completes and respells links: `Example.com` comes back as `http://example.com/`. Whatever may be one is compared
-# without its scheme, the case of its host, a slash at its end and the way its characters are encoded.
+# X completes and respells links: `Bücher.example` may come back as `http://xn--bcher-kva.example/`. Whatever may be a
+# link is compared without its scheme, the spelling of its host, a slash at its end and the way its path is encoded.
+_LABEL = rf"\w\-{_MARKS}\ufe0f\u2600-\u27bf\U0001f000-\U0001fbff"
+_SCHEME = re.compile(rf"https?://(?=[{_LABEL}])", re.IGNORECASE)
 _LINK = re.compile(
-    r"(?:https?://|(?<![\w.-]))(?P<host>(?:[\w-]++\.)+[^\W\d_]{2,}+(?::\d+)?+)(?!@)(?P<path>[/?#]\S*+)?", re.IGNORECASE
+    rf"(?<![{_LABEL}.])(?P<host>(?:[{_LABEL}]++\.)+(?:xn--[a-z0-9-]++|(?:[^\W\d_]|[{_MARKS}]){{2,}}+))"
+    r"(?P<port>:\d++)?+(?!@)(?P<path>[/?#]\S*+)?",
+    re.IGNORECASE,
 )
 _PATH_AND_END = re.compile(r"(.*\w)?(\W*)", re.DOTALL)
-_SLASH_BEFORE_QUERY = re.compile(r"^/(?=[?#])")
+_NEEDLESS_SLASH = re.compile(r"^/(?=[?#]|[^\x00-\x7f])")
 _BREAK = re.compile(r"\r\n?|\n")
+# X escapes `&`, `<` and `>`, in links too.
+_ESCAPED = re.compile(r"&(?:amp;)*(?:(lt|gt);)?", re.IGNORECASE)
+_UNESCAPED = {"lt": "<", "gt": ">"}
 
 
 def is_same_text(written: str, shown: str) -> bool:
-    """Whether X's `shown`, links expanded and escapes undone, is `written` as far as X keeps a text as it is.
+    """Returns whether X's `shown`, links expanded, is `written` as far as X stores a text unchanged.
 
     X stores texts in Unicode's NFC (docs.x.com/fundamentals/counting-characters) and without space around them.
     """
@@ -100,14 +111,50 @@ def is_same_text(written: str, shown: str) -> bool:
 
 
 def comparable(text: str) -> str:
-    """What two texts have in common when they are the same in this sense, to look one up among many."""
-    lines = "\n".join(line.rstrip() for line in _BREAK.split(normalize("NFC", text)))
-    return _LINK.sub(_plain_link, lines.strip())
+    """Returns one form for all texts that are the same in this sense, to look one up among many."""
+    unescaped = _ESCAPED.sub(lambda found: _UNESCAPED.get((found[1] or "").lower(), "&"), text)
+    lines = "\n".join(line.rstrip() for line in _BREAK.split(normalize("NFC", unescaped)))
+    return _LINK.sub(_plain_link, _SCHEME.sub("", lines.strip()))
 
 
 def _plain_link(found: re.Match[str]) -> str:
-    path, end = _PATH_AND_END.fullmatch(unquote(found["path"] or "")).groups("")  # type: ignore[union-attr]
-    return found["host"].lower() + _SLASH_BEFORE_QUERY.sub("", path) + end.replace("/", "")
+    # Browsers tell `faß.de` from `fass.de`, X may not: as names to be compared they are one.
+    host = mapped_host(_decoded(found["host"])).casefold().translate(_JOINERS)
+    port = "" if found["port"] in {":80", ":443"} else found["port"] or ""
+    whole_path = normalize("NFC", unquote(found["path"] or ""))
+    path, end = _PATH_AND_END.fullmatch(whole_path).groups("")  # type: ignore[union-attr]
+    return host + port + _NEEDLESS_SLASH.sub("", path) + end.replace("/", "")
+
+
+_JOINERS = dict.fromkeys(map(ord, "\u200c\u200d\ufe0f"))
+_PUNYCODE = "xn--"
+
+
+def mapped_host(host: str) -> str:
+    """Returns a host in the spelling of UTS 46, as browsers read it; one that they do not accept only in lower case."""
+    try:
+        return idna.uts46_remap(host, std3_rules=False)
+    except idna.IDNAError:
+        return host.lower()
+
+
+def ascii_host(host: str) -> str:
+    """Returns a host in ASCII by UTS 46, non-transitional, as browsers do: `faß.de` is not `fass.de`."""
+    labels = mapped_host(host).split(".")
+    return ".".join(one if one.isascii() else _PUNYCODE + one.encode("punycode").decode() for one in labels)
+
+
+def _decoded(host: str) -> str:
+    return ".".join(map(_decode_label, host.split(".")))
+
+
+def _decode_label(label: str) -> str:
+    if not label.lower().startswith(_PUNYCODE) or len(label) > _LONGEST_LABEL:
+        return label
+    try:
+        return label[len(_PUNYCODE) :].encode().decode("punycode")
+    except (UnicodeError, ValueError, OverflowError):
+        return label
 
 
 _LEAST_ALIKE = 0.9
@@ -122,7 +169,7 @@ _MANY_WORDS = 15
 
 
 def is_similar(one: str, other: str) -> bool:
-    """Whether the texts say nearly the same.
+    """Returns whether the texts say nearly the same.
 
     X forbids "identical or substantially similar content across multiple accounts" (docs.x.com/developer-terms/policy,
     Spam) without a measure. Ours: equal, or nine tenths alike, without case, spaces, digits, links and names.
@@ -130,7 +177,17 @@ def is_similar(one: str, other: str) -> bool:
     first, second = _essence(one), _essence(other)
     if first == second:
         return bool(first) or one.split() == other.split()
-    return min(len(first), len(second)) >= _SHORT and _has_much_in_common(first, second) and _is_alike(first, second)
+    if min(len(first), len(second)) < _SHORT:
+        return False
+    triples, others = _triples(first), _triples(second)
+    if 2 * len(triples & others) < _LEAST_IN_COMMON * (len(triples) + len(others)):
+        return False
+    words, other_words = first.split(), second.split()
+    is_wordy = min(len(words), len(other_words)) >= _MANY_WORDS
+    pieces, other_pieces = (words, other_words) if is_wordy else (first, second)
+    # Without autojunk=False every common letter of a longer text would count as noise.
+    matcher = SequenceMatcher(None, pieces[:_COMPARED], other_pieces[:_COMPARED], autojunk=False)
+    return matcher.ratio() >= _LEAST_ALIKE
 
 
 @lru_cache(512)
@@ -142,16 +199,3 @@ def _essence(text: str) -> str:
 @lru_cache(512)
 def _triples(text: str) -> frozenset[str]:
     return frozenset(text[start : start + 3] for start in range(len(text) - 2))
-
-
-def _has_much_in_common(first: str, second: str) -> bool:
-    one, other = _triples(first), _triples(second)
-    return 2 * len(one & other) >= _LEAST_IN_COMMON * (len(one) + len(other))
-
-
-def _is_alike(first: str, second: str) -> bool:
-    words = first.split(), second.split()
-    pieces = words if min(map(len, words)) >= _MANY_WORDS else (first, second)
-    # Without autojunk=False every common letter of a longer text would count as noise.
-    one, other = (piece[:_COMPARED] for piece in pieces)
-    return SequenceMatcher(None, one, other, autojunk=False).ratio() >= _LEAST_ALIKE

@@ -1,10 +1,11 @@
 """What a look at X proves of a post whose answer was lost."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from campaign.posts.lookup import Attempt, Lookup, found_in, is_proof_of_absence, since_of
+from campaign.posts.lookup import Attempt, Lookup, find_candidates, is_proof_of_absence, since_of
 from campaign.x.types import CLOCK_SKEW, OwnPost
 from tests.factories import NOW
 
@@ -21,33 +22,33 @@ def look(*posts: OwnPost, at: timedelta = SECOND, is_complete: bool = True) -> L
     return Lookup(posts, NOW + at, is_complete)
 
 
-def test_a_post_that_fits_is_what_the_attempt_published() -> None:
-    assert found_in(look(shown()), ATTEMPT, owned=set()) == "1"
+def found(lookup: Lookup, owned: frozenset[str] = frozenset()) -> list[str]:
+    return [post.x_id for post in find_candidates(lookup, ATTEMPT, owned)]
+
+
+def test_a_post_with_the_same_text_may_be_what_the_attempt_published() -> None:
+    assert found(look(shown(), shown("2", reply_to="7"))) == ["1", "2"]
 
 
 @pytest.mark.parametrize(
     "other",
-    [
-        shown(text="Hello there"),
-        shown(reply_to="7"),
-        shown(after=-CLOCK_SKEW - SECOND),
-    ],
-    ids=["another text", "an answer to something else", "posted before the first attempt"],
+    [shown(text="Hello there"), shown(after=-CLOCK_SKEW - SECOND)],
+    ids=["another text", "posted before the first attempt"],
 )
-def test_a_post_that_does_not_fit_is_not(other: OwnPost) -> None:
-    assert found_in(look(other), ATTEMPT, owned=set()) is None
+def test_a_post_that_does_not_fit_is_left_out(other: OwnPost) -> None:
+    assert found(look(other)) == []
 
 
 def test_a_post_that_another_message_owns_is_not_counted_again() -> None:
-    assert found_in(look(shown("1")), ATTEMPT, owned={"1"}) is None
+    assert found(look(shown("1")), owned=frozenset({"1"})) == []
 
 
-def test_of_two_that_fit_the_older_one_is_it() -> None:
-    assert found_in(look(shown("2", after=2 * SECOND), shown("1")), ATTEMPT, owned=set()) == "1"
+def test_of_two_that_fit_the_older_one_comes_first() -> None:
+    assert found(look(shown("2", after=2 * SECOND), shown("1"))) == ["1", "2"]
 
 
 def test_what_xs_clock_puts_a_little_before_the_attempt_still_counts() -> None:
-    assert found_in(look(shown(after=-CLOCK_SKEW)), ATTEMPT, owned=set()) == "1"
+    assert found(look(shown(after=-CLOCK_SKEW))) == ["1"]
     assert since_of(ATTEMPT) == NOW - CLOCK_SKEW
 
 
@@ -56,7 +57,20 @@ def test_what_xs_clock_puts_a_little_before_the_attempt_still_counts() -> None:
     [(70 * SECOND, True, True), (69 * SECOND, True, False), (70 * SECOND, False, False)],
     ids=["settled", "too early", "part of the list"],
 )
-def test_absence_is_proved_only_by_a_complete_look_after_the_settling_delay(
+def test_absence_is_proved_only_by_a_complete_lookup_after_the_settling_delay(
     at: timedelta, is_complete: bool, proves: bool
 ) -> None:
-    assert is_proof_of_absence(look(at=at, is_complete=is_complete), ATTEMPT, SETTLE) is proves
+    assert is_proof_of_absence(look(at=at, is_complete=is_complete), ATTEMPT, [], SETTLE) is proves
+
+
+@pytest.mark.parametrize(
+    ("answers", "shown_answers", "proves"),
+    [("6", None, False), ("6", "7", True), (None, "7", True)],
+    ids=["X may have left out what it answers", "it answers another post", "it answers a post, ours does not"],
+)
+def test_a_post_without_what_it_answers_is_no_proof_of_absence(
+    answers: str | None, shown_answers: str | None, proves: bool
+) -> None:
+    candidate = shown(reply_to=shown_answers)
+    lookup = look(candidate, at=70 * SECOND)
+    assert is_proof_of_absence(lookup, replace(ATTEMPT, reply_to=answers), [candidate], SETTLE) is proves

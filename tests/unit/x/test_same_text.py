@@ -31,6 +31,23 @@ WORDS = st.lists(st.text(string.ascii_letters + "äß語🦊", min_size=1), min_
         ("bücher.example", "http://bücher.example"),
         ("example.com:8080/a", "http://example.com:8080/a"),
         ("a.com and B.com", "http://a.com and http://b.com"),
+        ("https://münchen.de/angebot", "https://xn--mnchen-3ya.de/angebot"),
+        ("MÜNCHEN.DE", "http://xn--mnchen-3ya.de/"),
+        (normalize("NFD", "münchen.de/über"), "http://xn--mnchen-3ya.de/%C3%BCber"),
+        ("https://münchen.de/u\u0308ber", "https://münchen.de/%75%CC%88ber"),
+        ("https://faß.de", "https://fass.de"),
+        ("https://faß.de", "https://xn--fa-hia.de/"),
+        ("https://βόλος.com", "https://xn--nxasmm1c.com"),
+        ("https://пример.рф/путь", "https://xn--e1afmkfd.xn--p1ai/путь"),
+        ("https://उदाहरण.भारत/", "https://xn--p1b6ci4b4b3a.xn--h2brj9c"),
+        ("https://i❤.ws", "https://xn--i-7iq.ws"),
+        ("https://i❤\ufe0f.ws", "https://xn--i-7iq.ws"),
+        ("Seht👉Example.com", "Seht👉http://example.com/"),
+        ("見てExample.comをご覧", "見てhttp://example.com/をご覧"),
+        ("a & b < c", "a &amp; b &lt; c"),
+        ("https://a.example/?b=1&c=2", "https://a.example/?b=1&amp;c=2"),
+        ("AT&amp;T", "AT&amp;amp;T"),
+        ("https://example.com:443/a", "https://example.com/a"),
     ],
 )
 def test_what_x_respells_is_the_same(written: str, shown: str) -> None:
@@ -63,7 +80,28 @@ def test_different_texts_are_different(written: str, shown: str) -> None:
     assert not is_same_text(shown, written)
 
 
-@pytest.mark.parametrize("part", ["a", "語", "a.", "a-", "a@", "/", "http://", "a.bc", "a.bc/", "\r", " "])
+@pytest.mark.parametrize(
+    "part",
+    [
+        "a",
+        "語",
+        "a.",
+        "a-",
+        "a@",
+        "/",
+        "http://",
+        "a.bc",
+        "a.bc/",
+        "\r",
+        " ",
+        "👉.",
+        "ü.",
+        "xn--a.",
+        "&amp;",
+        "ß.com",
+        "अ़.",
+    ],
+)
 def test_long_texts_take_no_time(part: str) -> None:
     text = f"x{part * 25_000}x http://a.bc{part * 25_000}x"
     started = time.process_time()
