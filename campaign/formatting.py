@@ -1,9 +1,11 @@
 """Money, times and lists, written for people."""
 
+import csv
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TextIO
 
 #: Control characters, by which a text could move the cursor of a terminal or colour what follows.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -12,6 +14,39 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 def printable(text: str) -> str:
     """Replaces control characters, by which a text could move the cursor or colour what follows."""
     return _CONTROL.sub("\ufffd", text)
+
+
+_BEFORE_SIGN = r"[\s'\"\u2018\u2019\u201c\u201d]*"
+_SIGN = r"[=+\-@\uff1d\uff0b\uff0d\u2212\uff20]"
+#: Where a spreadsheet may begin a cell that it takes for a formula: at the beginning, and behind all that may separate.
+_FORMULA = re.compile(rf"^(?={_BEFORE_SIGN}(?:{_SIGN}|[\t\r]))|(?<=[;,|\t\r\n])(?={_BEFORE_SIGN}{_SIGN})")
+_STOPPED = re.compile(rf"^'(?={_BEFORE_SIGN}(?:{_SIGN}|[\t\r]))|(?<=[;,|\t\r\n])'(?={_BEFORE_SIGN}{_SIGN})")
+#: Text that a spreadsheet takes for a number, and saves as another one: it rounds the ids of X to 15 digits, drops the
+#: zeros at the beginning, and reads the handle 1e5 as 100000.
+_CONVERTED = re.compile(r"[0-9]{16,}|0[0-9]+|[0-9]+e[0-9]+", re.IGNORECASE)
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
+
+
+def for_spreadsheet(text: str) -> str:
+    """Returns text that a spreadsheet shows as it is: an apostrophe stops formulas and conversions to numbers."""
+    if _CONVERTED.fullmatch(text.lstrip("'")):
+        return f"'{text}"
+    return text if _NUMBER.fullmatch(text) else _FORMULA.sub("'", text)
+
+
+def from_spreadsheet(text: str) -> str:
+    """Returns the text from which `for_spreadsheet` made this one."""
+    if text.startswith("'") and _CONVERTED.fullmatch(text.lstrip("'")):
+        return text[1:]
+    return _STOPPED.sub("", text)
+
+
+def write_csv(file: TextIO, head: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Writes comma separated rows as they come, each cell as a spreadsheet shows it; None is an empty cell."""
+    writer = csv.writer(file)
+    writer.writerow(for_spreadsheet(name) for name in head)
+    for row in rows:
+        writer.writerow("" if cell is None else for_spreadsheet(str(cell)) for cell in row)
 
 
 def format_time(moment: datetime) -> str:

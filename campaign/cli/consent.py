@@ -111,10 +111,11 @@ def import_list(
     as_json: AsJson = False,
 ) -> None:
     """Import consents from a CSV file. Nothing is changed when a row of it cannot be used."""
+    from campaign.audience.people_files import PERSON_COLUMNS, read_rows
     from campaign.consent.lists import COLUMNS, import_consents, read_row
 
     proof, now = _read_note(note), pendulum.now("UTC")
-    rows = output.read_rows(file, COLUMNS, ("external_id", "username"), lambda cells: read_row(cells, proof, now))
+    rows = read_rows(file, COLUMNS, PERSON_COLUMNS, lambda cells: read_row(cells, proof, now))
     engine.make_ready()
     with transaction(durable=True) as session:
         account = service_named(session, service)

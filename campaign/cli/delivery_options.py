@@ -1,11 +1,10 @@
 """The options of `campaign delivery`, and the draft that they describe."""
 
-import csv
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from itertools import chain, zip_longest
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 from zoneinfo import ZoneInfo
@@ -13,6 +12,7 @@ from zoneinfo import ZoneInfo
 import typer
 from sqlmodel import Session
 
+from campaign.audience.people_files import check_person, read_people
 from campaign.deliveries.draft import LONGEST_LIST, Broadcast, Draft, Waves
 from campaign.errors import WrongUsage
 from campaign.settings import load_settings
@@ -205,7 +205,7 @@ def _revised_broadcast(broadcast: Broadcast, options: _Options) -> dict[str, Any
         parse(condition)
     if "people_list" in options:
         file = options["people_list"]
-        audience["people"] = read_people(Path(file)) if file else []
+        audience["people"] = read_people(Path(file), LONGEST_LIST) if file else []
     if "not_if_received" in options:
         audience["not_if_received"] = [name for name in options["not_if_received"] if name]
     if "limit_to" in options:
@@ -218,7 +218,7 @@ def _revised_broadcast(broadcast: Broadcast, options: _Options) -> dict[str, Any
         "waves": _revised_waves(broadcast.waves, options),
     }
     if "proof" in options:
-        changes["proof_recipients"] = [person for person in options["proof"] if person]
+        changes["proof_recipients"] = [check_person(person) for person in options["proof"] if person]
     return broadcast.model_dump() | changes
 
 
@@ -388,80 +388,3 @@ def length_of_time(text: str) -> timedelta:
     if length > _LONGEST:
         raise WrongUsage(f"{text!r} is longer than the {_LONGEST.days} days in which a delivery may go out.")
     return length
-
-
-_LONGEST_ID = 20
-
-
-def check_person(text: str) -> str:
-    """Returns a handle, with or without its @, or an X user id, as given; raises WrongUsage for anything else."""
-    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID):
-        check_handle(text.removeprefix("@"))
-    return text
-
-
-#: A file whose first line has one of these as a heading is read from that column.
-_HEADINGS = ("external_id", "user_id", "username", "handle")
-#: A person corrects no more at a time.
-_MOST_NAMED = 10
-
-
-def read_people(file: Path) -> list[str]:
-    """Reads handles and X user ids from a file; raises WrongUsage that names the wrong lines."""
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as opened:
-            people = _checked(file, _cells(opened))
-    except OSError as error:
-        raise WrongUsage(f"{file} cannot be read ({error.strerror}); name another file with --list.") from None
-    except UnicodeDecodeError:
-        raise WrongUsage(f"{file} is not written in UTF-8; save it as a text, or as CSV UTF-8.") from None
-    except csv.Error as error:
-        raise WrongUsage(f"Invalid list {file} ({error}).") from None
-    if not people:
-        raise WrongUsage(f"{file} is empty; write a handle or an X user id on each line.")
-    return people
-
-
-def _checked(file: Path, cells: Iterable[tuple[int, str]]) -> list[str]:
-    people, problems = list[str](), list[str]()
-    for line, text in cells:
-        if len(people) + len(problems) == LONGEST_LIST:
-            raise WrongUsage(f"{file} names more than {LONGEST_LIST:,} people; choose them with --where instead.")
-        try:
-            people.append(check_person(text))
-        except WrongUsage as problem:
-            problems.append(f"line {line}: {str(problem).removesuffix('.')}")
-    if problems:
-        more = f"; and {len(problems) - _MOST_NAMED:,} more lines" if len(problems) > _MOST_NAMED else ""
-        raise WrongUsage(f"{file} cannot be used: {'; '.join(problems[:_MOST_NAMED])}{more}.")
-    return people
-
-
-def _cells(lines: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """Yields the cell of each line that names a person, with the number of the line; comments begin with #."""
-    numbers: list[int] = []
-    noted, separator = _with_separator(_noted(lines, numbers))
-    rows = csv.reader(noted, delimiter=separator)
-    column = 0
-    for place, row in enumerate(rows):
-        headings = [cell.strip().lower().replace(" ", "_") for cell in row]
-        found = next((name for name in _HEADINGS if name in headings), None) if place == 0 else None
-        if found:
-            column = headings.index(found)
-        elif text := (row[column] if column < len(row) else "").partition("#")[0].strip():
-            yield numbers[-1], text
-
-
-def _noted(lines: Iterable[str], numbers: list[int]) -> Iterator[str]:
-    """Yields the lines that are not empty; their numbers are noted as they are read."""
-    for number, line in enumerate(lines, start=1):
-        if line.strip() and not line.lstrip().startswith("#"):
-            numbers[:] = [number]
-            yield line
-
-
-def _with_separator(lines: Iterator[str]) -> tuple[Iterator[str], str]:
-    """Returns the lines, and what separates their cells: spreadsheets of some countries write semicolons."""
-    first = next(lines, "")
-    separator = min((mark for mark in ",;\t" if mark in first), key=first.index, default=",")
-    return chain([first], lines), separator

@@ -215,11 +215,15 @@ def lines_of(session: Session, delivery: Delivery, log: Sequence[Message]) -> tu
 def show_log(lines: Sequence["LogLine"], *, as_json: bool, as_csv: bool = False) -> None:
     """Prints the log of a post."""
     if as_csv:
-        output.print_csv(_COLUMNS, (line.as_json() for line in lines))
+        _print_csv(_COLUMNS, (line.as_json() for line in lines))
     elif as_json:
         output.print_json([line.as_json() for line in lines])
     else:
         output.print_table([line.as_row() for line in lines])
+
+
+def _print_csv(columns: Sequence[str], rows: Iterable[dict[str, object]]) -> None:
+    output.print_csv([output.heading(name) for name in columns], ([row[name] for name in columns] for row in rows))
 
 
 _BROADCAST_COLUMNS = (
@@ -261,7 +265,7 @@ def print_lines(lines: Iterable[NumberedLine], *, as_csv: bool, as_json: bool) -
     if as_json:
         output.print_json_list(line_as_json(*one) for one in lines)
     elif as_csv:
-        output.print_csv(_BROADCAST_COLUMNS, (line_as_json(*one) for one in lines))
+        _print_csv(_BROADCAST_COLUMNS, (line_as_json(*one) for one in lines))
     else:
         first = list(islice(lines, SHOWN + 1))
         rows = ({"Proof": str(proof or ""), **line.as_row()} for proof, line in first[:SHOWN])

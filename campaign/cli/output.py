@@ -1,22 +1,23 @@
 """What commands share: their options, results on standard output, everything else on standard error."""
 
+import os
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache, wraps
 from inspect import Parameter, signature
+from io import TextIOWrapper
 from pathlib import Path
+from stat import S_ISREG
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
 from campaign.errors import WrongUsage
-from campaign.formatting import printable
+from campaign.formatting import printable, write_csv
 
 if TYPE_CHECKING:
-    import csv
-
     from rich.console import Console
     from rich.progress import Progress
 
@@ -53,10 +54,6 @@ def with_options(*tables: type) -> Callable[[Callable[..., None]], Callable[...,
         return run
 
     return decorate
-
-
-#: What a spreadsheet would take for the beginning of a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 plain = printable
@@ -109,14 +106,18 @@ def _print_items(items: Iterable[Any], indent: str) -> None:
     print(end or "[", end="")  # noqa: T201
 
 
-def print_csv(columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> None:
-    """Prints comma separated rows as they come, with nothing in them that a spreadsheet would take for a formula."""
-    import csv
+def print_csv(head: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
+    """Prints comma separated rows as they come.
 
-    writer = csv.writer(sys.stdout)
-    writer.writerow(heading(name) for name in columns)
-    for row in rows:
-        writer.writerow(_cell(row[name]) for name in columns)
+    A new file begins with a byte order mark: without it, spreadsheets show broken letters.
+    """
+    if isinstance(sys.stdout, TextIOWrapper):
+        with suppress(OSError):  # some replacements of standard output are no file of the system
+            status = os.fstat(sys.stdout.fileno())
+            sys.stdout.reconfigure(encoding="utf-8", newline="")
+            if S_ISREG(status.st_mode) and not status.st_size:
+                sys.stdout.write("\ufeff")
+    write_csv(sys.stdout, head, rows)
 
 
 def heading(name: str) -> str:
@@ -124,11 +125,6 @@ def heading(name: str) -> str:
     text = name.replace("_", " ")
     text = text[:1].upper() + text[1:]
     return f"{text.removesuffix('id')}ID" if text.endswith(" id") else text
-
-
-def _cell(value: object) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
 
 
 @contextmanager
@@ -250,74 +246,3 @@ def _watch_broadcast(bars: "Progress", delivery: "Delivery", done: Event) -> Non
         with read_session() as session:
             numbers = Numbers(waves.count_by_state(session, delivery.id))
         bars.update(bar, completed=numbers.percentage, description=numbers.summary())
-
-
-_ROW = TypeVar("_ROW")
-#: A person corrects no more at a time.
-_MOST_NAMED = 10
-
-
-def read_rows(
-    file: Path, columns: Sequence[str], naming: Sequence[str], read: Callable[[Mapping[str, str]], _ROW]
-) -> list[tuple[int, _ROW]]:
-    """Reads all rows, each with the number of its line; `naming` are the columns of which one is needed.
-
-    Raises WrongUsage that names the rows that cannot be used by their lines.
-    """
-    import csv
-
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as opened:
-            return _rows(file, csv.DictReader(opened, strict=True), columns, naming, read)
-    except OSError as error:
-        raise WrongUsage(f"{file} cannot be read ({error.strerror}).") from None
-    except UnicodeDecodeError:
-        raise WrongUsage(f"{file} is not written in UTF-8; save it as CSV UTF-8.") from None
-    except csv.Error as error:
-        raise WrongUsage(f"{file} is not valid CSV ({error}).") from None
-
-
-def refuse(file: Path, problems: Sequence[tuple[int, str]]) -> None:
-    """Raises WrongUsage when there are problems, each with the number of its line."""
-    if problems:
-        named = "; ".join(f"line {line}: {problem}" for line, problem in problems[:_MOST_NAMED])
-        more = f"; and {len(problems) - _MOST_NAMED:,} more lines" if len(problems) > _MOST_NAMED else ""
-        raise WrongUsage(f"Nothing was imported from {file}: {named}{more}.")
-
-
-def _rows(
-    file: Path,
-    reader: "csv.DictReader[str]",
-    columns: Sequence[str],
-    naming: Sequence[str],
-    read: Callable[[Mapping[str, str]], _ROW],
-) -> list[tuple[int, _ROW]]:
-    reader.fieldnames = [_column(name) for name in reader.fieldnames or ()]
-    _check_named(file, reader.fieldnames, naming)
-    rows, problems = list[tuple[int, _ROW]](), list[tuple[int, str]]()
-    for line, cells in _filled(reader, columns):
-        try:
-            rows.append((line, read(cells)))
-        except WrongUsage as problem:
-            problems.append((line, str(problem)))
-    refuse(file, problems)
-    return rows
-
-
-def _check_named(file: Path, found: Collection[str], naming: Sequence[str]) -> None:
-    if not set(naming) & set(found):
-        listed = " nor ".join(f"a column {name}" for name in naming)
-        raise WrongUsage(f"{file} has neither {listed}, separated by commas.")
-
-
-def _column(name: str) -> str:
-    """Returns the name of a column; `campaign visitors --csv` writes some of them with the labels of its list."""
-    return name.strip().lower().replace(" ", "_")
-
-
-def _filled(reader: "csv.DictReader[str]", columns: Sequence[str]) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """Yields the rows that are not empty, each with the number of its line."""
-    for row in reader:
-        cells = {name: (row.get(name) or "").strip() for name in columns}
-        if any(cells.values()):
-            yield reader.line_num, cells

@@ -59,8 +59,8 @@ def visitors(
             else:
                 print(number)  # noqa: T201
         elif as_csv:
-            rows = (row.as_row() for row in people.select_visitors(session, selection, limit))
-            output.print_csv([*people.VisitorRow.LABELS.values()], rows)
+            rows = people.select_visitors(session, selection, limit)
+            output.print_csv([*people.VisitorRow.LABELS.values()], (row.as_row().values() for row in rows))
         elif as_json:
             output.print_json([row.as_json() for row in people.select_visitors(session, selection, limit)])
         else:
@@ -196,15 +196,16 @@ def import_list(
     as_json: AsJson = False,
 ) -> None:
     """Import contacts from a CSV file. Nothing is changed when a row of it cannot be used."""
+    from campaign.audience.people_files import read_rows, refuse
     from campaign.contacts.importing import COLUMNS, NAMING, Imported, place, read_row, write
 
     now = pendulum.now("UTC")
-    rows = output.read_rows(file, COLUMNS, NAMING, lambda cells: read_row(cells, now))
+    rows = read_rows(file, COLUMNS, NAMING, lambda cells: read_row(cells, now))
     engine.make_ready()
     imported = Imported(len(rows))
     with transaction(durable=True) as session:
         placed, problems = place(session, rows, imported)
-        output.refuse(file, problems)
+        refuse(file, problems)
         write(session, placed, imported, now)
     if as_json:
         output.print_json(asdict(imported))

@@ -74,7 +74,9 @@ def _show(
     if as_json:
         output.print_json(found.as_json())
     elif as_csv:
-        print(report_of(found).as_csv(), end="")  # noqa: T201
+        from campaign.reporting.document import FIGURES
+
+        output.print_csv(FIGURES, report_of(found).figures())
     else:
         from campaign.reporting.terminal import print_document
 

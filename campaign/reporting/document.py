@@ -1,7 +1,6 @@
 """The document: every report and preview, before it is written as Markdown, a page, a table or a file."""
 
-import csv
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,12 +8,12 @@ from enum import StrEnum
 from io import StringIO
 from typing import NamedTuple
 
-from campaign.formatting import format_time, usd
+from campaign.formatting import format_time, usd, write_csv
 from campaign.reporting.charts import Chart
 
-#: Characters that begin a formula in a spreadsheet.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _MOST_ROWS = 10
+FIGURES = ("Section", "Row", "Column", "Value")
+"""The headings of a document as comma separated values."""
 
 
 class Rate(float):
@@ -49,7 +48,7 @@ def shown(cell: Cell) -> str:
 
 
 def plain(cell: Cell) -> str:
-    """Formats a figure for spreadsheets, so that it is not taken for a formula."""
+    """Formats a figure for spreadsheets."""
     match cell:
         case Rate():
             return f"{cell:.6f}"
@@ -60,13 +59,8 @@ def plain(cell: Cell) -> str:
         case int():
             return str(cell)
         case Place():
-            return harmless(cell.words)
-    return harmless(cell or "")
-
-
-def harmless(words: str) -> str:
-    """Returns text that a spreadsheet does not take for a formula."""
-    return f"'{words}" if words.startswith(_FORMULA) else words
+            return cell.words
+    return cell or ""
 
 
 def rate(figure: float | None) -> Rate | None:
@@ -213,13 +207,15 @@ class Document:
         """Returns the paragraphs, charts and tables."""
         return tuple(block for block in self.blocks if isinstance(block, Section))
 
-    def as_csv(self) -> str:
-        """Writes every figure as a comma separated line of its own: its section, row and column, and its value."""
-        text = StringIO()
-        writer = csv.writer(text)
-        writer.writerow(("Section", "Row", "Column", "Value"))
+    def figures(self) -> Iterator[tuple[str, ...]]:
+        """Yields every figure with its section, row and column, under FIGURES."""
         for section in self.sections:
             for row in section.rows:
                 for column, cell in zip(section.columns[1:], row[1:], strict=True):
-                    writer.writerow([section.title, plain(row[0]), column, plain(cell)])
+                    yield section.title, plain(row[0]), column, plain(cell)
+
+    def as_csv(self) -> str:
+        """Writes every figure as a comma separated line of its own."""
+        text = StringIO()
+        write_csv(text, FIGURES, self.figures())
         return text.getvalue()

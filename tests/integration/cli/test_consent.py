@@ -189,13 +189,13 @@ def test_a_file_of_visitors_can_be_imported(tmp_path: Path) -> None:
     ("text", "sentence"),
     [
         ("", "has neither a column external_id nor a column username"),
-        ("username;given_at\nana;\n", "has neither a column external_id nor a column username"),
+        ("username|given_at\nana|\n", "has neither a column external_id nor a column username"),
         ("external_id\n1\nx\n\n2\n", "line 3: invalid X user id 'x'; write 1 to 20 digits."),
         ("external_id\n1\nx\n\n2\ny\n", "; line 6: invalid X user id 'y'; write 1 to 20 digits."),
         ("external_id,source\n1,import\n2,rumour\n", "line 3: invalid source 'rumour'"),
         ("external_id\n" + "x\n" * 15, "; and 5 more lines."),
         (b"username\n\xff\n", "is not written in UTF-8"),
-        ('username\n"ana\n', "is not valid CSV"),
+        ('username\n"ana\n', "line 2: a double quote is never closed"),
     ],
 )
 def test_a_list_that_cannot_be_read_changes_nothing(tmp_path: Path, text: str | bytes, sentence: str) -> None:

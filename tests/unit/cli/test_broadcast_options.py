@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from campaign.cli.delivery_options import length_of_time, read_people
+from campaign.audience.people_files import read_people
+from campaign.cli.delivery_options import length_of_time
+from campaign.deliveries.draft import LONGEST_LIST
 from campaign.errors import WrongUsage
 
 
@@ -45,7 +47,7 @@ def test_what_is_no_length_of_time_is_refused(text: str) -> None:
 def test_people_are_read_from_lines_and_columns(tmp_path: Path, text: str, people: list[str]) -> None:
     file = tmp_path / "people"
     file.write_text(text, encoding="utf-8", newline="")
-    assert read_people(file) == people
+    assert read_people(file, LONGEST_LIST) == people
 
 
 @pytest.mark.parametrize(
@@ -54,7 +56,7 @@ def test_people_are_read_from_lines_and_columns(tmp_path: Path, text: str, peopl
         (b"", "is empty"),
         (b"ann\n\nb c\n", "line 3: 'b c' is not a handle on X"),
         (b"a b\n" * 12, "; and 2 more lines"),
-        (b"\xff\xfe", "is not written in UTF-8"),
+        (b"\xfc", "is not written in UTF-8"),
         (b"1\n" * 100_001, "names more than 100,000 people"),
         (b"1" * 21, "21 characters long"),
     ],
@@ -63,7 +65,7 @@ def test_a_file_that_names_nobody_is_refused(tmp_path: Path, content: bytes, sen
     file = tmp_path / "people"
     file.write_bytes(content)
     with pytest.raises(WrongUsage) as refused:
-        read_people(file)
+        read_people(file, LONGEST_LIST)
     assert sentence in str(refused.value)
     assert "\n" not in str(refused.value)
 
@@ -71,4 +73,4 @@ def test_a_file_that_names_nobody_is_refused(tmp_path: Path, content: bytes, sen
 def test_a_hundred_thousand_people_are_read(tmp_path: Path) -> None:
     file = tmp_path / "people"
     file.write_text("".join(f"{number}\n" for number in range(100_000)))
-    assert len(read_people(file)) == 100_000
+    assert len(read_people(file, LONGEST_LIST)) == 100_000

@@ -1,0 +1,280 @@
+"""Files that name people: CSV and plain lists, read strictly; each problem is named with its line."""
+
+import codecs
+import csv
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from io import TextIOWrapper
+from itertools import chain
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+from campaign.errors import WrongUsage
+from campaign.formatting import from_spreadsheet
+from campaign.x.types import check_handle
+
+_ROW = TypeVar("_ROW")
+#: The problems named in one message; a person corrects no more at a time.
+_MOST_NAMED = 10
+PERSON_COLUMNS = ("external_id", "username")
+_SYNONYMS = {"user_id": "external_id", "x_user_id": "external_id", "handle": "username", "screen_name": "username"}
+_SEPARATORS = ",;\t"
+#: The order matters: the mark of UTF-32 begins with that of UTF-16.
+_BYTE_ORDER_MARKS = {
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+#: Blanks and characters without a width, which copied text has at its ends.
+_BLANKS = " \t\r\n\f\v\xa0\u200b\u200c\u200d\u200e\u200f\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2060\u3000\ufeff"
+
+
+def read_rows(
+    file: Path, columns: Sequence[str], naming: Sequence[str], read: Callable[[Mapping[str, str]], _ROW]
+) -> list[tuple[int, _ROW]]:
+    """Returns the rows of a CSV file with headings, each with the number of its first line.
+
+    `naming` are the columns of which one is needed. Raises WrongUsage that names every row that cannot be used.
+    """
+    rows, problems = list[tuple[int, _ROW]](), list[tuple[int, str]]()
+    headings: list[str] = []
+    listed = " nor ".join(f"a column {name}" for name in naming)
+    for line, cells in _records(file, problems, has_comments=False):
+        if not headings:
+            headings = _headings(file, cells, columns)
+            if not set(naming) & set(headings):
+                raise WrongUsage(f"{file} has neither {listed}, separated by commas, semicolons or tabs.")
+            continue
+        try:
+            row = dict(zip(headings, _of_width(cells, len(headings)), strict=True))
+            rows.append((line, read(_with_person({name: row.get(name, "") for name in columns}))))
+        except WrongUsage as problem:
+            problems.append((line, str(problem).removesuffix(".")))
+    refuse(file, problems)
+    if not headings:
+        raise WrongUsage(f"{file} has neither {listed}; it is empty.")
+    return rows
+
+
+def refuse(file: Path, problems: Sequence[tuple[int, str]]) -> None:
+    """Raises WrongUsage where there are problems, each with the number of its line."""
+    if problems:
+        named = "; ".join(f"line {line}: {problem}" for line, problem in problems[:_MOST_NAMED])
+        more = f"; and {len(problems) - _MOST_NAMED:,} more lines" if len(problems) > _MOST_NAMED else ""
+        raise WrongUsage(f"Nothing was imported from {file}: {named}{more}.")
+
+
+def read_people(file: Path, most: int) -> list[str]:
+    """Returns the handles and X user ids of a file: one a line with comments behind #, or CSV.
+
+    Without headings, the first cell of a row names the person. Raises WrongUsage that names every wrong line.
+    """
+    people, problems = list[str](), list[tuple[int, str]]()
+    headings: list[str] | None = None
+    for line, cells in _records(file, problems, has_comments=True):
+        if headings is None:
+            headings = _headings(file, cells, PERSON_COLUMNS)
+            if set(PERSON_COLUMNS) & set(headings):
+                continue
+            headings = []
+        if len(people) + len(problems) >= most:
+            raise WrongUsage(f"{file} names more than {most:,} people; choose them with --where instead.")
+        try:
+            if headings:
+                row = dict(zip(headings, _of_width(cells, len(headings)), strict=True))
+                people.append(_person_of(row))
+            else:
+                people.append(_first_person(cells))
+        except WrongUsage as problem:
+            problems.append((line, str(problem).removesuffix(".")))
+    refuse(file, problems)
+    if not people:
+        raise WrongUsage(f"{file} is empty; write a handle or an X user id on each line.")
+    return people
+
+
+def _person_of(row: Mapping[str, str]) -> str:
+    named = _with_person({name: row.get(name, "") for name in PERSON_COLUMNS})
+    if external_id := named["external_id"]:
+        if not _is_id(external_id):
+            raise WrongUsage(f"{external_id!r} is not an X user id")
+        return external_id
+    if not named["username"]:
+        raise WrongUsage("neither an X user id nor a handle")
+    # The @ tells a handle of digits from an X user id.
+    handle = named["username"].removeprefix("@")
+    return check_person(f"@{handle}" if handle.isdigit() else named["username"])
+
+
+def _first_person(cells: Sequence[str]) -> str:
+    person, *comment = re.split(r"(?:^|\s)#", cells[0], maxsplit=1)
+    for cell in cells[1:]:
+        if not comment and (cell.startswith("@") or _ADDRESS.match(cell)):
+            raise WrongUsage(f"{cells[0]!r} and {cell!r} in one line; write one person a line")
+    return check_person(person.strip())
+
+
+def _is_id(text: str) -> bool:
+    return re.fullmatch(r"[0-9]{1,20}", text) is not None
+
+
+def check_person(text: str) -> str:
+    """Returns a handle, with or without its @, or an X user id, also from the address of a profile.
+
+    Raises WrongUsage for any other text.
+    """
+    text = text.replace("\uff20", "@")
+    external_id, handle = _of_address(text)
+    if handle:
+        return f"@{handle}" if handle.isdigit() else handle
+    if external_id or _is_id(text):
+        return external_id or text
+    check_handle(text.removeprefix("@"))
+    return text
+
+
+_ADDRESS = re.compile(r"(?:https?://)?(?:(?:www|mobile|m)\.)?(?:x|twitter)\.com/", re.IGNORECASE)
+#: Pages of a profile. Its other pages, such as a post, are refused: they may be meant otherwise.
+_TABS = frozenset(
+    {"about", "articles", "followers", "following", "highlights", "likes", "media", "verified_followers"}
+    | {"with_replies"}
+)
+#: First parts of addresses on X that are not handles.
+_PAGES = frozenset(
+    {"compose", "explore", "hashtag", "home", "i", "intent", "jobs", "login", "logout", "messages", "notifications"}
+    | {"privacy", "search", "settings", "share", "signup", "tos"}
+)
+
+
+def _of_address(text: str) -> tuple[str, str]:
+    """Returns the X user id or the handle in the address of a profile, or two empty texts where it is no address."""
+    start = _ADDRESS.match(text)
+    if not start:
+        return "", ""
+    address = urlsplit(f"//x.com/{text[start.end() :].removeprefix('#!/')}")
+    query = parse_qs(address.query)
+    match [part for part in address.path.split("/") if part]:
+        case ["i", "user", external_id] if _is_id(external_id):
+            return external_id, ""
+        case ["intent", "user" | "follow"] if _is_id(external_id := query.get("user_id", [""])[0]):
+            return external_id, ""
+        case ["intent", "user" | "follow"] if "screen_name" in query:
+            return "", check_handle(query["screen_name"][0].removeprefix("@"))
+        case [handle, *rest] if handle.lower() not in _PAGES and {part.lower() for part in rest} <= _TABS:
+            return "", check_handle(handle.removeprefix("@"))
+    raise WrongUsage(f"{text!r} is not the address of a profile; write it like https://x.com/handle")
+
+
+def _with_person(cells: dict[str, str]) -> dict[str, str]:
+    """Returns cells in which addresses of profiles are replaced by their handle or X user id."""
+    ids, handles = dict[str, str](), dict[str, str]()
+    for column in PERSON_COLUMNS:
+        text = cells.get(column, "").replace("\uff20", "@")
+        external_id, handle = _of_address(text)
+        if not external_id and not handle:
+            is_id = column == "external_id" and not text.startswith("@")
+            external_id, handle = (text, "") if is_id else ("", text)
+        if external_id:
+            ids[external_id] = external_id
+        if handle:
+            handles[handle.removeprefix("@").lower()] = handle
+    for found in (ids, handles):
+        if len(found) > 1:
+            raise WrongUsage(f"the row names two people, {' and '.join(found.values())}")
+    return cells | {"external_id": next(iter(ids), ""), "username": next(iter(handles.values()), "")}
+
+
+def _headings(file: Path, cells: Sequence[str], columns: Sequence[str]) -> list[str]:
+    """Returns the names of the columns: "External ID" is external_id.
+
+    Raises WrongUsage where two have the same name of `columns`.
+    """
+    width = max((place for place, cell in enumerate(cells, start=1) if cell), default=0)
+    names = [_heading(cell) for cell in cells[:width]]
+    for name in columns:
+        same = [repr(cell) for cell, found in zip(cells, names, strict=False) if found == name]
+        if len(same) > 1:
+            raise WrongUsage(f"{file} has {len(same)} columns for {name}: {', '.join(same)}; leave one of them.")
+    return names
+
+
+def _heading(cell: str) -> str:
+    name = re.sub(r"[\s_-]+", "_", cell.lower())
+    return _SYNONYMS.get(name, name)
+
+
+def _of_width(cells: list[str], width: int) -> list[str]:
+    """Returns a row without empty cells beyond the width; raises WrongUsage for more cells, or for fewer."""
+    row = [*cells[:width], *filter(None, cells[width:])]
+    if len(row) != width:
+        raise WrongUsage(
+            f"{len(row)} cells where the first line has {width}; put a cell that holds a separator into double quotes"
+        )
+    return row
+
+
+def _records(file: Path, problems: list[tuple[int, str]], *, has_comments: bool) -> Iterator[tuple[int, list[str]]]:
+    """Yields the records that are not blank, each with the number of its first line.
+
+    A quote in a wrong place is added to the problems, and ends the records.
+    """
+    try:
+        with file.open("rb") as opened:
+            start = opened.peek(4)
+            encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if start.startswith(mark)), "utf-8")
+            with TextIOWrapper(opened, encoding=encoding, newline="") as lines:
+                yield from _split(lines, problems, has_comments=has_comments)
+    except OSError as error:
+        raise WrongUsage(f"{file} cannot be read ({error.strerror}).") from None
+    except UnicodeError:
+        raise WrongUsage(f"{file} is not written in UTF-8; save it as CSV UTF-8.") from None
+
+
+def _split(
+    lines: Iterable[str], problems: list[tuple[int, str]], *, has_comments: bool
+) -> Iterator[tuple[int, list[str]]]:
+    first, is_inside = 0, False
+
+    def read_lines() -> Iterator[str]:
+        """Yields all lines of a record; between two records, neither blank lines nor comments."""
+        nonlocal first, is_inside
+        for number, line in enumerate(lines, start=1):
+            text = line.strip(_BLANKS)
+            if is_inside or (text and not (has_comments and text.startswith("#"))):
+                first, is_inside = first if is_inside else number, True
+                yield line
+
+    remaining = read_lines()
+    heading = next(remaining, "")
+    # Spreadsheets of some countries separate by semicolons, and may say so in a line of its own.
+    if named := re.fullmatch(rf"sep=([{_SEPARATORS}])\s*", heading, re.IGNORECASE):
+        separator, is_inside = named[1], False
+    else:
+        separator = _separator_of(heading)
+        remaining = chain([heading], remaining)
+    reader = csv.reader(remaining, delimiter=separator, strict=True)
+    try:
+        for record in reader:
+            cells = [from_spreadsheet(cell.strip(_BLANKS)).strip(_BLANKS) for cell in record]
+            if any(cells):
+                yield first, cells
+            is_inside = False
+    except csv.Error as error:
+        is_open = "unexpected end" in str(error) or "field limit" in str(error)
+        problem = "a double quote is never closed" if is_open else "text follows a closing double quote"
+        problems.append((first, f"{problem}; the lines after it were not read"))
+
+
+def _separator_of(heading: str) -> str:
+    """Returns the separator that gives most cells, at best one with the name of a known column."""
+    outside = re.sub(r'"[^"]*"', "", heading)
+
+    def fit(separator: str) -> tuple[bool, int, int]:
+        names = {_heading(cell.strip(_BLANKS + '"')) for cell in heading.split(separator)}
+        begin = outside.partition(separator)[0]
+        return bool(names & {*PERSON_COLUMNS, "email"}), outside.count(separator), -len(begin)
+
+    return max(_SEPARATORS, key=fit)
