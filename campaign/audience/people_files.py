@@ -4,6 +4,7 @@ import codecs
 import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
@@ -17,6 +18,7 @@ from campaign.x.types import check_handle
 _ROW = TypeVar("_ROW")
 #: The problems named in one message; a person corrects no more at a time.
 _MOST_NAMED = 10
+_LONGEST_PROBLEM = 300
 PERSON_COLUMNS = ("external_id", "username")
 _SYNONYMS = {"user_id": "external_id", "x_user_id": "external_id", "handle": "username", "screen_name": "username"}
 _SEPARATORS = ",;\t"
@@ -62,7 +64,7 @@ def read_rows(
 def refuse(file: Path, problems: Sequence[tuple[int, str]]) -> None:
     """Raises WrongUsage where there are problems, each with the number of its line."""
     if problems:
-        named = "; ".join(f"line {line}: {problem}" for line, problem in problems[:_MOST_NAMED])
+        named = "; ".join(f"line {line}: {problem[:_LONGEST_PROBLEM]}" for line, problem in problems[:_MOST_NAMED])
         more = f"; and {len(problems) - _MOST_NAMED:,} more lines" if len(problems) > _MOST_NAMED else ""
         raise WrongUsage(f"Nothing was imported from {file}: {named}{more}.")
 
@@ -90,6 +92,9 @@ def read_people(file: Path, most: int) -> list[str]:
                 people.append(_first_person(cells))
         except WrongUsage as problem:
             problems.append((line, str(problem).removesuffix(".")))
+    if len(people) == 1 and not headings and len(named := [cell for cell in cells if cell]) > 1:
+        with suppress(WrongUsage):
+            problems.append((line, f"{' and '.join(map(check_person, named))} in one line; write one person a line"))
     refuse(file, problems)
     if not people:
         raise WrongUsage(f"{file} is empty; write a handle or an X user id on each line.")
@@ -100,7 +105,7 @@ def _person_of(row: Mapping[str, str]) -> str:
     named = _with_person({name: row.get(name, "") for name in PERSON_COLUMNS})
     if external_id := named["external_id"]:
         if not _is_id(external_id):
-            raise WrongUsage(f"{external_id!r} is not an X user id")
+            raise WrongUsage(f"invalid X user id {external_id!r}; write 1 to 20 digits")
         return external_id
     if not named["username"]:
         raise WrongUsage("neither an X user id nor a handle")
@@ -197,7 +202,7 @@ def _headings(file: Path, cells: Sequence[str], columns: Sequence[str]) -> list[
     for name in columns:
         same = [repr(cell) for cell, found in zip(cells, names, strict=False) if found == name]
         if len(same) > 1:
-            raise WrongUsage(f"{file} has {len(same)} columns for {name}: {', '.join(same)}; leave one of them.")
+            raise WrongUsage(f"{file} has {len(same)} columns for {name}: {', '.join(same)}; keep one of them.")
     return names
 
 
@@ -210,9 +215,8 @@ def _of_width(cells: list[str], width: int) -> list[str]:
     """Returns a row without empty cells beyond the width; raises WrongUsage for more cells, or for fewer."""
     row = [*cells[:width], *filter(None, cells[width:])]
     if len(row) != width:
-        raise WrongUsage(
-            f"{len(row)} cells where the first line has {width}; put a cell that holds a separator into double quotes"
-        )
+        cells_found = "1 cell" if len(row) == 1 else f"{len(row)} cells"
+        raise WrongUsage(f"{cells_found} instead of {width}; put a cell that holds a separator into double quotes")
     return row
 
 

@@ -134,7 +134,7 @@ def list_deliveries(
     as_json: AsJson = False,
 ) -> None:
     """List the newest deliveries and their states."""
-    begins = moment(since) if since else None
+    begins = moment(since, earliest=True) if since else None
     make_ready()
     with read_session() as session:
         account = services.find(session, service) if service else None

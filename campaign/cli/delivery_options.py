@@ -364,18 +364,41 @@ _LONGEST = timedelta(days=60)
 """As long as a delivery may be valid."""
 
 
-def moment(text: str) -> datetime:
-    """Reads an ISO time, in CAMPAIGN_TIMEZONE unless it names another zone; raises WrongUsage in one sentence."""
+def moment(text: str, *, earliest: bool = False) -> datetime:
+    """Reads an ISO time, in CAMPAIGN_TIMEZONE unless it names another zone; raises WrongUsage in one sentence.
+
+    When clocks are changed, a time exists twice or not at all: it is refused, or with `earliest` the earlier one meant.
+    """
+    zone = load_settings().timezone
     try:
         written = datetime.fromisoformat(text.strip())
-        meant = written if written.tzinfo else written.replace(tzinfo=ZoneInfo(load_settings().timezone))
-        back = meant.astimezone(UTC).astimezone(meant.tzinfo)
-        _ = meant + _AFTER_IT
+        meant = written if written.tzinfo else written.replace(tzinfo=ZoneInfo(zone))
+        _ = meant + _AFTER_IT, meant.astimezone(UTC)
     except (ValueError, OverflowError):
         raise WrongUsage(f"{text!r} is not a time; write it like 2026-12-24T09:00 or 2026-12-24T09:00+01:00.") from None
-    if back.replace(tzinfo=None) != written.replace(tzinfo=None):
-        raise WrongUsage(f"{text!r} does not exist in {load_settings().timezone}: clocks are put forward then.")
-    return meant
+    later = meant.replace(fold=1)
+    if written.tzinfo or meant.utcoffset() == later.utcoffset():
+        return meant
+    if earliest:
+        return min(meant, later, key=datetime.timestamp)
+    if _exists(meant):
+        digits = "seconds" if meant.second else "minutes"
+        both = " or ".join(one.isoformat(timespec=digits) for one in (meant, later))
+        raise WrongUsage(f"{text!r} exists twice in {zone}, as clocks are put back then; write {both}.")
+    minute = timedelta(minutes=1)
+    before = after = meant.replace(second=0, microsecond=0)
+    while not _exists(before):
+        before -= minute
+    while not _exists(after):
+        after += minute
+    nearest = " and ".join(one.isoformat(timespec="minutes") for one in (before, after))
+    raise WrongUsage(
+        f"{text!r} does not exist in {zone}, as clocks are put forward then; the nearest times are {nearest}."
+    )
+
+
+def _exists(local: datetime) -> bool:
+    return local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None)
 
 
 def length_of_time(text: str) -> timedelta:

@@ -209,26 +209,38 @@ def main() -> None:
         # With the name of a shell, Typer need not search for it among the parent processes.
         if len(sys.argv) > 2 and sys.argv[1] in {"--show-completion", "--install-completion"}:  # noqa: PLR2004
             os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"
-        sys.exit(app(standalone_mode=False, prog_name="campaign"))
-    except TyperException as error:
-        output.say(error.format_message().replace("Value error, ", ""))
-        sys.exit(2)
-    except typer.Abort as error:
-        is_interrupted = isinstance(error.__cause__, KeyboardInterrupt)
-        output.say("Interrupted." if is_interrupted else "Nothing was changed.")
-        sys.exit(130 if is_interrupted else 1)
-    except WrongUsage as error:
-        output.say(str(error))
-        sys.exit(2)
-    except CampaignError as error:
-        output.say(str(error))
-        sys.exit(1)
-    except KeyboardInterrupt:
-        output.say("Interrupted.")
-        sys.exit(130)
-    except Exception as error:  # noqa: BLE001  no traceback reaches a user
-        output.say(f"This should not have happened: {type(error).__name__}; {output.save_details(error)}.")
-        sys.exit(1)
+        status = app(standalone_mode=False, prog_name="campaign")
+        sys.stdout.flush()
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  no traceback reaches a user
+        sentence, status = _explain(error)
+        if sentence:
+            output.say(sentence)
+    sys.exit(status)
+
+
+def _explain(error: BaseException) -> tuple[str, int]:
+    """Returns the sentence and the exit status for an error."""
+    sentence, status = str(error), 1
+    match error:
+        case TyperException():
+            sentence, status = error.format_message().replace("Value error, ", ""), 2
+        case WrongUsage():
+            status = 2
+        case CampaignError():
+            pass
+        case typer.Abort() if not isinstance(error.__cause__, KeyboardInterrupt):
+            sentence = "Nothing was changed."
+        case typer.Abort() | KeyboardInterrupt():
+            sentence, status = "Interrupted.", 130
+        case BrokenPipeError():
+            output.drop_rest()
+            sentence = ""
+        case OSError() if place := output.full_place(error):
+            output.drop_rest()
+            sentence = f"No room is left on the disk of {place}; make room, then run the command again."
+        case _:
+            sentence = f"This should not have happened: {type(error).__name__}; {output.save_details(error)}."
+    return sentence, status
 
 
 def _check_text(argument: str) -> None:

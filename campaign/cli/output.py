@@ -4,6 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from errno import EDQUOT, ENOSPC
 from functools import lru_cache, wraps
 from inspect import Parameter, signature
 from io import TextIOWrapper
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 Limit = Annotated[int | None, typer.Option(min=1, help="The highest number of rows, the newest first.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
+#: Bytes; a disk with less is full for a database.
+_LITTLE_ROOM = 1_000_000
 #: The rows that a person reads; scripts get all.
 SHOWN = 50
 
@@ -161,7 +164,30 @@ def write_page(file: Path, page: str) -> None:
     say(f"Open it in a browser: {file.absolute()}")
 
 
-def save_details(error: Exception) -> str:
+def full_place(error: OSError) -> str:
+    """Returns the file or folder for which no room is left on its disk; empty for other errors."""
+    from shutil import disk_usage
+
+    from campaign.settings import load_settings
+
+    if error.errno not in {ENOSPC, EDQUOT}:
+        return ""
+    home = load_settings().home
+    home = next(folder for folder in (home, *home.parents) if folder.exists())
+    if error.filename or sys.stdout.isatty() or disk_usage(home).free < _LITTLE_ROOM:
+        return str(error.filename or home)
+    # Linux knows the name of the file to which a shell sends the output.
+    link = Path(f"/proc/self/fd/{sys.stdout.fileno()}")
+    return str(link.readlink()) if link.is_symlink() else "the output"
+
+
+def drop_rest() -> None:
+    """Drops the output that could not be written: Python would try it again at the end of the process."""
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def save_details(error: BaseException) -> str:
     """Writes an error's details to a file of the home; returns a sentence that names the file."""
     import traceback
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from urllib.parse import unquote
 
 from sqlalchemy import String, func, or_
 from sqlalchemy.exc import IntegrityError
@@ -23,7 +24,9 @@ NAMING = ("external_id", "username", "email")
 """The columns of which each row needs one."""
 PROFILE = ("full_name", "description", "location", "website", "language")
 COLUMNS = (*NAMING, *PROFILE, "consent_service", "consent_source", "consented_at")
-_EMAIL = re.compile(r"[^@\s\x00]+@[^@\s.\x00]+(\.[^@\s.\x00]+)+")
+#: Without the signs that stand around an address or between two.
+_EMAIL_PART = r"[^@\s.<>()\[\],;:\\\"\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060\ufeff]"
+_EMAIL = re.compile(rf"(?:\.|{_EMAIL_PART})+@{_EMAIL_PART}+(?:\.{_EMAIL_PART}+)+")
 #: As long as the columns are.
 _LONGEST = {"email": 320, "language": 16}
 
@@ -60,12 +63,10 @@ class ContactRow:
 
 def read_row(cells: Mapping[str, str], now: datetime) -> ContactRow:
     """Reads a row; raises WrongUsage for an invalid one."""
-    email = cells.get("email", "").lower()
+    email = read_email(cells.get("email", ""))
     external_id, username = cells.get("external_id", ""), cells.get("username", "").removeprefix("@").lower()
     if not (external_id or username or email):
         raise WrongUsage("external_id, username and email are empty; fill one of them")
-    if email and not _EMAIL.fullmatch(email):
-        raise WrongUsage(f"invalid email address {email!r}; write it as in ana@example.com")
     for column, longest in _LONGEST.items():
         if len(cells.get(column, "")) > longest:
             raise WrongUsage(f"{column} is longer than {longest} characters")
@@ -73,6 +74,23 @@ def read_row(cells: Mapping[str, str], now: datetime) -> ContactRow:
         read_consent({"external_id": external_id, "username": username}, "", now)
     profile = {name: cells[name].replace("\x00", "") for name in PROFILE if cells.get(name)}
     return ContactRow(external_id, username, email, profile, _consent(cells, now))
+
+
+def read_email(text: str) -> str:
+    """Returns the address in a cell, in lower case: of `mailto:ana@example.com` and `Ana <ana@example.com>` too.
+
+    Raises WrongUsage where there is no address, or more than one.
+    """
+    email = text.strip()
+    named = re.fullmatch(r"([^<>]*)<([^<>]*)>[\s.,;]*", email)
+    if named and ("@" not in named[1] or named[1].strip(" \"'").lower() == named[2].lower()):
+        email = named[2].strip()
+    if email.lower().startswith("mailto:"):
+        email = unquote(email.partition(":")[2].partition("?")[0])
+    email = email.strip(" \t\r\n\xa0\u200b\ufeff.,;\"'").replace("\uff20", "@").lower()
+    if text.strip() and not _EMAIL.fullmatch(email):
+        raise WrongUsage(f"invalid email address {text!r}; write it as in ana@example.com")
+    return email
 
 
 def _consent(cells: Mapping[str, str], now: datetime) -> ConsentGiven | None:
