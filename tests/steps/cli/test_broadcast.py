@@ -242,7 +242,7 @@ def test_what_nobody_could_find_is_settled_by_hand_for_the_person_named() -> Non
             message.state, message.x_id = MessageState.UNCERTAIN, None
     second = sent[1]["external_id"]
     assert delivery("settle", name, "--not-sent", "--to", "nobody_at_all").status == 2
-    assert "is no id" in delivery("settle", name, "--sent", "x").sentence
+    assert "Invalid id 'x'" in delivery("settle", name, "--sent", "x").sentence
 
     settled = document("settle", name, "--sent", sent[1]["x_id"], "--to", second)
     assert (settled["state"], settled["external_id"]) == ("sent", second)
