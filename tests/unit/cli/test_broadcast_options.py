@@ -1,14 +1,28 @@
-"""What a person types of waves and people, read."""
+"""Times and lengths of time as a person types them."""
 
-from datetime import timedelta
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from campaign.audience.people_files import read_people
-from campaign.cli.delivery_options import length_of_time
-from campaign.deliveries.draft import LONGEST_LIST
+from campaign.cli.delivery_options import length_of_time, moment
 from campaign.errors import WrongUsage
+from campaign.settings import load_settings
+
+SetZone = Callable[[str], None]
+
+
+@pytest.fixture
+def timezone(monkeypatch: pytest.MonkeyPatch) -> Iterator[SetZone]:
+    """Sets CAMPAIGN_TIMEZONE."""
+
+    def change(zone: str) -> None:
+        monkeypatch.setenv("CAMPAIGN_TIMEZONE", zone)
+        load_settings.cache_clear()
+
+    yield change
+    monkeypatch.undo()
+    load_settings.cache_clear()
 
 
 @pytest.mark.parametrize(
@@ -32,45 +46,45 @@ def test_what_is_no_length_of_time_is_refused(text: str) -> None:
         length_of_time(text)
 
 
-@pytest.mark.parametrize(
-    ("text", "people"),
-    [
-        ("ann\n@bob\n42\n", ["ann", "@bob", "42"]),
-        ("# friends\n\nann # the first\n   \n", ["ann"]),
-        ('ann,"Ann, the first"\nbob;x\n'.replace("bob;x", "bob,"), ["ann", "bob"]),
-        ("ann;Ann\nbob;Bob\n", ["ann", "bob"]),
-        ("\ufeffann\r\nbob\r\n", ["ann", "bob"]),
-        ('Service,External ID,Full name\nacme,42,"Ann\nLee"\nacme,43,Bob\n', ["42", "43"]),
-        ("Username\tName\nann\tAnn\n", ["ann"]),
-    ],
-)
-def test_people_are_read_from_lines_and_columns(tmp_path: Path, text: str, people: list[str]) -> None:
-    file = tmp_path / "people"
-    file.write_text(text, encoding="utf-8", newline="")
-    assert read_people(file, LONGEST_LIST) == people
+BRUSSELS = "Europe/Brussels"
 
 
 @pytest.mark.parametrize(
-    ("content", "sentence"),
+    ("text", "zone", "sentence"),
     [
-        (b"", "is empty"),
-        (b"ann\n\nb c\n", "line 3: 'b c' is not a handle on X"),
-        (b"a b\n" * 12, "; and 2 more lines"),
-        (b"\xfc", "is not written in UTF-8"),
-        (b"1\n" * 100_001, "names more than 100,000 people"),
-        (b"1" * 21, "21 characters long"),
+        ("2026-10-25T02:30", BRUSSELS, "exists twice in Europe/Brussels"),
+        ("2026-10-25T02:30", BRUSSELS, "write 2026-10-25T02:30+02:00 or 2026-10-25T02:30+01:00."),
+        ("2026-10-25T02:00:59", BRUSSELS, "write 2026-10-25T02:00:59+02:00 or 2026-10-25T02:00:59+01:00."),
+        ("2026-11-01T01:15", "America/New_York", "write 2026-11-01T01:15-04:00 or 2026-11-01T01:15-05:00."),
+        ("2026-04-05T01:45", "Australia/Lord_Howe", "write 2026-04-05T01:45+11:00 or 2026-04-05T01:45+10:30."),
+        ("2027-03-28T02:30", BRUSSELS, "does not exist in Europe/Brussels"),
+        ("2027-03-28T02:30:20", BRUSSELS, "are 2027-03-28T01:59+01:00 and 2027-03-28T03:00+02:00."),
+        ("2026-09-06", "America/Santiago", "are 2026-09-05T23:59-04:00 and 2026-09-06T01:00-03:00."),
     ],
 )
-def test_a_file_that_names_nobody_is_refused(tmp_path: Path, content: bytes, sentence: str) -> None:
-    file = tmp_path / "people"
-    file.write_bytes(content)
+def test_a_time_of_a_clock_change_is_asked_back(text: str, zone: str, sentence: str, timezone: SetZone) -> None:
+    timezone(zone)
     with pytest.raises(WrongUsage) as refused:
-        read_people(file, LONGEST_LIST)
+        moment(text)
     assert sentence in str(refused.value)
-    assert "\n" not in str(refused.value)
 
 
-def test_a_hundred_thousand_people_are_read(tmp_path: Path) -> None:
-    file = tmp_path / "people"
-    file.write_text("".join(f"{number}\n" for number in range(100_000)))
-    assert len(read_people(file, LONGEST_LIST)) == 100_000
+@pytest.mark.parametrize(
+    ("text", "utc"),
+    [
+        ("2026-10-25T02:30+02:00", "2026-10-25T00:30"),
+        ("2026-10-25T02:30+01:00", "2026-10-25T01:30"),
+        ("2026-10-25T01:59", "2026-10-24T23:59"),
+        ("2026-10-25T03:00", "2026-10-25T02:00"),
+        ("2027-03-28T01:59", "2027-03-28T00:59"),
+        ("2027-03-28T03:00", "2027-03-28T01:00"),
+    ],
+)
+def test_a_time_beside_a_clock_change_is_read(text: str, utc: str, timezone: SetZone) -> None:
+    timezone(BRUSSELS)
+    assert moment(text).astimezone(UTC).strftime("%Y-%m-%dT%H:%M") == utc
+
+
+def test_the_day_of_a_filter_may_begin_without_midnight(timezone: SetZone) -> None:
+    timezone("America/Santiago")
+    assert moment("2026-09-06", earliest=True) <= datetime(2026, 9, 6, 4, tzinfo=UTC)
