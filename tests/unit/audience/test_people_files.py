@@ -16,10 +16,9 @@ def write(folder: Path, text: str, encoding: str = "utf-8") -> Path:
     return file
 
 
-def rows(file: Path) -> list[tuple[int, str, str, str]]:
-    """Every row: its line, X user id, handle and notes."""
-    read = read_rows(file, COLUMNS, COLUMNS[:2], lambda cells: tuple(cells[name] for name in COLUMNS))
-    return [(line, *cells) for line, cells in read]
+def rows(file: Path) -> list[tuple[int, list[str]]]:
+    """Every row: its line, and its X user id, handle and notes."""
+    return read_rows(file, COLUMNS, COLUMNS[:2], lambda cells: [cells[name] for name in COLUMNS])
 
 
 def refused(file: Path) -> tuple[str, str]:
@@ -84,7 +83,7 @@ def test_both_readers_read_what_a_spreadsheet_saves(tmp_path: Path, separator: s
     file = write(tmp_path, text, encoding)
     assert read_people(file, 100_000) == ["ana", "@bob", "Carl"]
     second = f"Á{end}# one; two, three".replace(",", separator)
-    assert rows(file) == [(2, "", "ana", second), (4, "", "@bob", "x"), (6, "", "Carl", 'say "hi"')]
+    assert rows(file) == [(2, ["", "ana", second]), (4, ["", "@bob", "x"]), (6, ["", "Carl", 'say "hi"'])]
 
 
 def test_the_line_that_names_the_separator_is_understood(tmp_path: Path) -> None:
