@@ -18,9 +18,13 @@ LINK = "https://shop.example.com/sale"
 
 
 def check_opt_outs(plan: Plan, asked_at: datetime) -> None:
-    """Everybody's word was read in the end."""
+    """Checks that every opt-out that X showed was read in the end, and that no other was recorded."""
     said = [one for one in plan.x.events if one.event.text.upper().startswith("STOP")]
-    shown = {(one.account, one.event.sender) for one in said if one.shown_at <= asked_at}
+    shown = {
+        (one.account, one.event.sender)
+        for one in said
+        if one.shown_at <= asked_at and one.event.x_id not in plan.x.beyond_first.get(one.account, ())
+    }
     accounts = {service.id: service.x_user_id for service in plan.services}
     with read_session() as session:
         known = {

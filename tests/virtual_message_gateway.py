@@ -1,13 +1,15 @@
 """One account's way to the X of the schedules of direct messages."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from campaign.errors import Refused, Uncertain
 from campaign.x import prices
-from campaign.x.types import Answer, MessageEvents, NewMessage, Price, Receipt
+from campaign.x.types import Answer, MessageEvents, NewMessage, Price, Receipt, first_id_at
 from models import WindowName
+from tests.factories import NOW
 from tests.virtual_messages import LONGEST_CALL, LONGEST_LOOK, LOOKING, SENDING, VirtualMessages
-from tests.virtual_x import Killed
+from tests.virtual_x import REFUSALS, Killed
 
 
 @dataclass
@@ -37,7 +39,7 @@ class MessageGateway:
         # A call never takes as long as X may take to show what it did: no slow sender runs inside of it.
         x.meddle(0 if x.is_slow else 0.04, False)
         kinds = ["lost before", "lost after", "lost and late", "killed before", "killed after"]
-        kind = x.happened_to(self.account, ["away", "limited", "limited somehow", "blocked", *kinds])
+        kind = x.happened_to(self.account, [*REFUSALS, "limited somehow", "blocked", *kinds])
         windows = x.use(self.account, SENDING)
         if kind == "lost before":
             raise Uncertain("X did not answer.", reason="no_answer")
@@ -57,20 +59,26 @@ class MessageGateway:
     def message_events(self, user_id: str, after_id: str, at_most: int) -> Answer[MessageEvents]:
         x = self.x
         x.meddle(0.12, False)
-        kind = x.happened_to(self.account, ["away", "limited", "limited somehow", "blocked", "lost", "killed before"])
+        others = ["limited somehow", "blocked", "lost", "killed before", "lacks senders"]
+        kind = x.happened_to(self.account, [*REFUSALS, *others])
         if kind == "lost":
             raise Uncertain("X did not answer.", reason="no_answer")
         assert user_id == self.account
-        there = [each.event for each in x.events if each.account == user_id and each.shown_at <= x.now]
+        there = [each.event for each in x.events if x.shows(user_id, each)]
         there.sort(key=lambda event: int(event.x_id), reverse=True)
         shown, is_complete = 0, False
         while shown < at_most and not is_complete:
             page = there[shown : shown + min(x.page, at_most - shown)]
             shown += len(page)
             is_complete = shown >= len(there) or any(int(event.x_id) <= int(after_id) for event in page)
+        if int(after_id) < int(first_id_at(NOW - timedelta(days=1))):
+            x.beyond_first[user_id] = {event.x_id for event in there[shown:]}
         newer = [event for event in there[:shown] if int(event.x_id) > int(after_id)]
         x.shown[user_id] += shown
         x.charged |= {(user_id, event.x_id, x.now.date()) for event in there[:shown]}
         x.travel(LONGEST_LOOK)
         x.meddle(0.12, True)
-        return Answer(MessageEvents(newer, is_complete), (Receipt(LOOKING, self.event_price, shown),))
+        # An event without its sender or its date cannot be read.
+        unreadable = [event.x_id for event in newer if kind == "lacks senders" and x.dice.random() < 0.5]
+        events = MessageEvents([event for event in newer if event.x_id not in unreadable], is_complete)
+        return Answer(events, (Receipt(LOOKING, self.event_price, shown),), tuple(unreadable))

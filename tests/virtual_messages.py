@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import count
 
-from campaign.errors import ServiceBlocked, Unsent
+from campaign.errors import ServiceBlocked
 from campaign.limits.rate_limits import LENGTHS
 from campaign.x.types import MessageEvent, Window, first_id_at
 from models import WindowName
@@ -51,8 +51,12 @@ class VirtualMessages(VirtualX):
     app: str = ""
     events: list[Event] = field(default_factory=list)
     closed: set[str] = field(default_factory=set)
+    quiet: set[tuple[str, str]] = field(default_factory=set)
+    """Accounts and persons whose conversation went over to X Chat: no list of events shows anything of it."""
     blocked: set[str] = field(default_factory=set)
     exceeded: list[str] = field(default_factory=list)
+    beyond_first: dict[str, set[str]] = field(default_factory=dict)
+    """Events that the first reading of an account left out, which takes one page: by account, their ids."""
     shown: Counter[str] = field(default_factory=Counter)
     """How many events X showed to each account."""
     charged: set[tuple[str, str, date]] = field(default_factory=set)
@@ -74,6 +78,11 @@ class VirtualMessages(VirtualX):
         """Part of a call."""
         if self.is_slow or self.dice.random() < 0.1:
             self.now += timedelta(seconds=self.dice.uniform(0, longest))
+
+    def shows(self, account: str, event: Event) -> bool:
+        """Whether an account's list of events has this one now."""
+        person = event.event.recipient if event.event.sender == account else event.event.sender
+        return event.account == account and event.shown_at <= self.now and (account, person) not in self.quiet
 
     def say(self, account: str, sender: str, recipient: str, text: str, *, late: bool = False) -> str:
         """Put a message into the account's list, shown at once or late."""
@@ -111,11 +120,7 @@ class VirtualMessages(VirtualX):
         kind = self.fault(kinds)
         if kind == "killed before":
             raise Killed
-        if kind == "away":
-            raise Unsent("X cannot be reached.", reason="unreachable")
-        if kind.startswith("limited"):
-            retry_at = None if kind == "limited somehow" else self.now + timedelta(seconds=self.dice.randint(5, 900))
-            raise Unsent("X allows no more calls.", reason="rate_limited", retry_at=retry_at)
+        self.refuse(kind)
         if kind == "blocked":
             self.blocked.add(account)
         if account in self.blocked:

@@ -4,18 +4,20 @@ Thousands of schedules a minute are run against it; what it does was compared wi
 on this side of the wire is the real thing.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
 from random import Random
 
-from campaign.errors import Refused, Uncertain, Unsent
+from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent
 from campaign.x import prices
 from campaign.x.types import Answer, NewPost, OwnPost, Price, Receipt
 from tests.factories import NOW
 
 #: X shows a post at the latest so many seconds after it took it: less than the settling delay.
 SHOWN_WITHIN = 50
+REFUSALS = ["away", "limited", "wall", "not routed", "unauthorized"]
+"""X has done nothing: unreachable, busy, behind a wall of HTML, an empty 404, a 401 of its own making."""
 _IDS = count(1_000_000_000)
 
 
@@ -41,6 +43,8 @@ class VirtualX:
     now: datetime = NOW
     published: list[Published] = field(default_factory=list)
     happened: list[str] = field(default_factory=list)
+    unauthorized_until: datetime = NOW
+    """X refuses right keys so long."""
 
     def __post_init__(self) -> None:
         self.dice = Random(self.seed)
@@ -67,6 +71,21 @@ class VirtualX:
         kind = self.dice.choice(kinds) if self.strikes(0.45) else "none"
         self._tell(kind)
         return kind
+
+    def refuse(self, kind: str) -> None:
+        """Raises what a refusal of this kind is translated to, when X has done nothing."""
+        if kind == "unauthorized":
+            self.unauthorized_until = self.now + timedelta(seconds=self.dice.randint(5, 3_600))
+        if self.now < self.unauthorized_until:
+            raise ServiceBlocked("X does not accept the keys.", reason="keys_wrong", remedy="The operator acts.")
+        if kind == "away":
+            raise Unsent("X cannot be reached.", reason="unreachable")
+        if kind in {"wall", "not routed"}:
+            reason = "not_the_api" if kind == "wall" else "not_routed"
+            raise Unsent("X's API is not reached.", reason=reason, retry_at=self.now + timedelta(minutes=15))
+        if kind.startswith("limited"):
+            retry_at = None if kind == "limited somehow" else self.now + timedelta(seconds=self.dice.randint(5, 900))
+            raise Unsent("X allows no more calls.", reason="rate_limited", retry_at=retry_at)
 
     def take(self, account: str, post: NewPost, *, late: bool = False) -> str:
         delay = timedelta(seconds=self.dice.uniform(1, SHOWN_WITHIN) if late else 0)
@@ -95,11 +114,11 @@ class VirtualGateway:
         return prices.POST_WITH_LINK_CREATE if has_link else prices.POST_CREATE
 
     def publish(self, post: NewPost, price: Price | None = None) -> Answer[str]:
-        kinds = ["away", "limited", "lost before", "lost after", "lost and late", "killed before", "killed after"]
-        kind = self.x.fault(kinds)
+        lost = ["lost before", "lost after", "lost and late", "killed before", "killed after"]
+        kind = self.x.fault([*REFUSALS, *lost])
         if kind == "killed before":
             raise Killed
-        _refuse_unsent(self.x, kind)
+        self.x.refuse(kind)
         if kind == "lost before":
             raise Uncertain("X did not answer.", reason="no_answer")
         if any(one.account == self.account and _key(one.post) == _key(post) for one in self.x.published):
@@ -112,10 +131,10 @@ class VirtualGateway:
         return Answer(x_id, (Receipt(self.post_endpoint, price or prices.POST_CREATE, 1),))
 
     def own_posts(self, user_id: str, since: datetime, at_most: int) -> Answer[list[OwnPost]]:
-        kind = self.x.fault(["away", "limited", "lost", "killed"])
+        kind = self.x.fault([*REFUSALS, "lost", "killed", "lacks replies", "lacks posts"])
         if kind == "killed":
             raise Killed
-        _refuse_unsent(self.x, kind)
+        self.x.refuse(kind)
         if kind == "lost":
             raise Uncertain("X did not answer.", reason="no_answer")
         shown = [
@@ -123,15 +142,12 @@ class VirtualGateway:
             for one in reversed(self.x.published)
             if one.account == self.account == user_id and one.at >= since and one.shown_at <= self.x.now
         ][:at_most]
-        return Answer(shown, (Receipt(self.timeline_endpoint, self.own_post_price, len(shown)),))
-
-
-def _refuse_unsent(x: VirtualX, kind: str) -> None:
-    if kind == "away":
-        raise Unsent("X cannot be reached.", reason="unreachable")
-    if kind == "limited":
-        retry_at = x.now + timedelta(seconds=x.dice.randint(5, 900))
-        raise Unsent("X allows no more calls.", reason="rate_limited", retry_at=retry_at)
+        receipts = (Receipt(self.timeline_endpoint, self.own_post_price, len(shown)),)
+        if kind == "lacks replies":
+            shown = [replace(post, reply_to=None) for post in shown]
+        # A post without its text or its date cannot be read.
+        unreadable = [post.x_id for post in shown if kind == "lacks posts" and self.x.dice.random() < 0.5]
+        return Answer([post for post in shown if post.x_id not in unreadable], receipts, tuple(unreadable))
 
 
 def _key(post: NewPost) -> tuple[str, str | None]:
