@@ -1,16 +1,21 @@
 """Bad input to the command: one clear sentence, exit status 2, nothing on standard output, nothing sent to X."""
 
 import json
+import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from threading import Thread
 
 import pytest
 import requests
 
+from campaign.cli.output import write_page
+from campaign.errors import WrongUsage
 from campaign.simulator.server import running
-from tests.command import Done, campaign
+from tests.command import COMMAND, Done, campaign
 from tests.databases import Database
 from tests.forking import fork
 
@@ -136,3 +141,22 @@ class another_server:  # noqa: N801  used like a function
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Only Linux has a full disk of its own.")
+@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.parametrize("words", ["template list --json", "template list", "visitors --csv"])
+def test_a_full_disk_is_named_with_its_file(words: str, buffered: str, tmp_path: Path) -> None:
+    environment = os.environ | {"CAMPAIGN_HOME": str(tmp_path), "PYTHONUNBUFFERED": buffered}
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*COMMAND, *words.split()], stdout=full, stderr=subprocess.PIPE, env=environment, text=True, check=False
+        )
+    sentence = "No room is left on the disk of /dev/full; make room, then run the command again.\n"
+    assert (done.returncode, done.stderr) == (1, sentence)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Only Linux has a full disk of its own.")
+def test_a_page_that_does_not_fit_on_its_disk_is_named() -> None:
+    with pytest.raises(WrongUsage, match=r"/dev/full cannot be written \(No space left on device\)"):
+        write_page(Path("/dev/full"), "<p>")

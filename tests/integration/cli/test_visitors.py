@@ -1,13 +1,15 @@
 """`campaign visitors --where` and `--count`."""
 
+import csv
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from models import Service
-from tests.command import here
+from tests.command import COMMAND, here
 from tests.databases import Database
 from tests.factories import NOW, follower, page
 from tests.readings import read_all, saved_service
@@ -69,3 +71,43 @@ def test_what_is_wrong_is_one_sentence(words: list[str], sentence: str) -> None:
 def test_the_parser_is_imported_by_those_who_write_a_condition_only() -> None:
     script = "import sys, campaign.cli.main; sys.exit('lark' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
+
+
+def exported(file: Path, *words: str) -> bytes:
+    """Sends the output of a command of its own into a file, as a shell does."""
+    with file.open("ab") as out:
+        subprocess.run([*COMMAND, "visitors", *words], stdout=out, check=True)
+    return file.read_bytes()
+
+
+def test_a_file_shows_the_right_letters_and_the_right_ids_in_a_spreadsheet(acme: Service, tmp_path: Path) -> None:
+    people = [
+        follower(1257683100473814718, full_name="Ána Müller 日本"),
+        follower(4402106592047953063, full_name="Ana;=1+1;x"),
+        follower(7, full_name="\uff1d1"),
+    ]
+    read_all(acme, [page(people)])
+    written = exported(tmp_path / "a.csv", "--service", "acme", "--csv")
+    assert written.startswith(b"\xef\xbb\xbfService,")
+    rows = list(csv.DictReader(written.decode("utf-8-sig").splitlines()))
+    assert {row["External ID"]: row["Full name"] for row in rows if row["External ID"] not in {"1", "2", "3"}} == {
+        "'1257683100473814718": "Ána Müller 日本",
+        "'4402106592047953063": "Ana;'=1+1;x",
+        "7": "'\uff1d1",
+    }
+    # A mark in the middle of a file would be a letter of it.
+    again = exported(tmp_path / "a.csv", "--service", "acme", "--csv")
+    assert again.count(b"\xef\xbb\xbf") == 1
+
+
+def test_what_is_exported_is_imported_again(acme: Service, tmp_path: Path) -> None:
+    read_all(acme, [page([follower(1257683100473814718, full_name='a"b, c\nd;=1')])])
+    exported(tmp_path / "a.csv", "--service", "acme", "--csv")
+    draft = here(
+        "delivery", "create", "--kind", "dm", "--service", "acme", "--text", "x", "--list", str(tmp_path / "a.csv")
+    )
+    assert draft.status == 0, draft.err
+    imported = here("contact", "import", str(tmp_path / "a.csv"), "--json")
+    assert imported.document["rows"] == 4
+    profile = here("contact", "show", "--external-id", "1257683100473814718", "--json").document["profile"]
+    assert profile["full_name"] == 'a"b, c\nd;=1'

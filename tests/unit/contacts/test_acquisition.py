@@ -82,3 +82,45 @@ def test_a_row_names_a_person_and_what_the_person_agreed_to() -> None:
 def test_a_row_that_cannot_be_used_says_why(cells: dict[str, str], sentence: str) -> None:
     with pytest.raises(WrongUsage, match=sentence):
         read_row(cells, NOW)
+
+
+@pytest.mark.parametrize(
+    ("cell", "email"),
+    [
+        ("Ana@Example.com", "ana@example.com"),
+        ("mailto:x@example.com", "x@example.com"),
+        ("MAILTO:x%40example.com?subject=Hi", "x@example.com"),
+        ("<x@example.com>", "x@example.com"),
+        ("<mailto:x@example.com>", "x@example.com"),
+        ("Ana <ana@example.com>", "ana@example.com"),
+        ('"Lee, Ana" <ana@example.com>;', "ana@example.com"),
+        ("ana@example.com <ana@example.com>", "ana@example.com"),
+        ("x@example.com.", "x@example.com"),
+        (" x@example.com \u200b", "x@example.com"),
+        ("x\uff20example.com", "x@example.com"),
+        ("o'brien@example.com", "o'brien@example.com"),
+        ("ana@m\u00fcnchen.de", "ana@m\u00fcnchen.de"),
+        ("", ""),
+    ],
+)
+def test_an_email_cell_is_cleaned(cell: str, email: str) -> None:
+    assert read_row({"username": "ana", "email": cell}, NOW).email == email
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("a@example.com; b@example.com", "a@example.com,b@example.com", "a@example.com <b@example.com>", "Ana <>"),
+        *(
+            "ana(at)example.com",
+            "x@exa\u200bmple.com",
+            "x@example..com",
+            "a b@example.com",
+            "mailto:",
+            "ana@example.com(home)",
+        ),
+    ],
+)
+def test_an_email_cell_without_one_clear_address_is_refused(cell: str) -> None:
+    with pytest.raises(WrongUsage, match="invalid email address"):
+        read_row({"username": "ana", "email": cell}, NOW)
