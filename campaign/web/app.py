@@ -57,10 +57,11 @@ def _finish(request: Request, announce: Callable[[Agreement], None]) -> Response
             if remembered.purpose == sign_in.LEAVE:
                 response = leave.finish(remembered, signed_in)
             else:
-                response = join.finish(remembered, signed_in, announce)
+                response = join.finish(request, remembered, signed_in, announce)
         except Exception:
             signed_in.revoke()
             raise
     except CampaignError as error:
-        response = sign_in.failed(error)
+        other_way = [leave.by_message(remembered.service)] if remembered.purpose == sign_in.LEAVE else []
+        response = sign_in.failed(error, *other_way)
     return sign_in.end(response)

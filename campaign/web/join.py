@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 
 import pendulum
+from limits import RateLimitItemPerDay
 from starlette.background import BackgroundTask
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -28,6 +29,8 @@ from models import NO_INVITATION, Agreement, Service
 
 #: The page of thanks is for this browser only, and for an hour.
 _COOKIE, _SECONDS = "thanks", 3600
+#: Each agreement of a person costs a read of the profile.
+_OF_A_PERSON = RateLimitItemPerDay(5, namespace="agreements")
 _TICK = "Tick the first box if you want to share your profile; without it nothing happens."
 _log = logging.getLogger(__name__)
 
@@ -75,17 +78,22 @@ def _begin(request: Request, form: FormData | None) -> Response:
         "delivery_id": (invitation_of(invitation) or (NO_INVITATION, 0))[0],
     }
     try:
-        return sign_in.begin(service, JOIN, more)
+        return sign_in.begin(request, service, JOIN, more)
     except CampaignError as error:
         return sign_in.failed(error)
 
 
-def finish(remembered: Remembered, signed_in: SignedIn, announce: Callable[[Agreement], None]) -> Response:
+def finish(
+    request: Request, remembered: Remembered, signed_in: SignedIn, announce: Callable[[Agreement], None]
+) -> Response:
     """Saves the agreement of a person who signed in, with the token; raises CampaignError when either fails."""
     service, person, asked = remembered.service, signed_in.person, _asked(remembered.service)
     if asked.version != remembered.more["version"]:
         signed_in.revoke()
         return sign_in.text_changed()
+    if not request.app.state.limiter.hit(_OF_A_PERSON, str(service.id), person.external_id):
+        signed_in.revoke()
+        return sign_in.too_many("You shared your profile several times today, and once is enough. Try again tomorrow.")
     now = pendulum.now("UTC")
     with transaction(durable=True) as session:
         agreement = agreements.save(

@@ -72,10 +72,14 @@ def _begin(request: Request, form: FormData | None) -> Response:
     if form is None:
         return sign_in.not_our_form()
     try:
-        return sign_in.begin(service, LEAVE, {})
+        return sign_in.begin(request, service, LEAVE, {}, by_message(service))
     except CampaignError as error:
-        handle = service.x_username or service.internal_name
-        return sign_in.failed(error, f"You can also write STOP to @{handle} in a direct message on X.")
+        return sign_in.failed(error, by_message(service))
+
+
+def by_message(service: Service) -> str:
+    """Returns the sentence about the other way to withdraw."""
+    return f"You can also write STOP to @{service.x_username or service.internal_name} in a direct message on X."
 
 
 def finish(remembered: Remembered, signed_in: SignedIn) -> Response:

@@ -9,6 +9,7 @@ from typing import Any
 
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
+from limits import RateLimitItemPerHour
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -20,8 +21,8 @@ from campaign.services import store as services
 from campaign.services.connection import app_keys_of
 from campaign.settings import X_API_URL, load_settings
 from campaign.web.pages import text_page
-from campaign.web.security import delete_cookie, read_cookie, save_cookie
-from campaign.x.oauth import Declined, Grant, NotOurs, SignIn, sign_in_of
+from campaign.web.security import delete_cookie, read_cookie, save_cookie, visitor_of
+from campaign.x.oauth import AppKeys, Declined, Grant, NotOurs, SignIn, sign_in_of
 from campaign.x.prices import USER_READ
 from campaign.x.types import Person
 from models import Service
@@ -32,6 +33,8 @@ JOIN, LEAVE = "join", "leave"
 SIGN_IN_SECONDS = 600
 """How long a person may take on X's pages."""
 _COOKIE = "sign-in"
+#: Sign-ins of one network, which may be an office: far more than people need, far fewer than would cost much.
+_FROM_A_NETWORK = RateLimitItemPerHour(20, namespace="sign-ins")
 #: X may take its time: the calls that wait for it do not take all the threads there are.
 _calls = CapacityLimiter(12)
 _log = logging.getLogger(__name__)
@@ -86,9 +89,12 @@ def missing_setup(service: Service) -> list[str]:
     return missing(service, settings.public_url, settings.terms_url, settings.privacy_url, is_simulated=is_simulated)
 
 
-def begin(service: Service, purpose: str, more: dict[str, Any]) -> Response:
-    """Sends the person to X; raises CampaignError."""
-    check_affordable(service, USER_READ)
+def begin(request: Request, service: Service, purpose: str, more: dict[str, Any], *instead: str) -> Response:
+    """Sends the person to X; raises CampaignError. `instead` says what else a person can do."""
+    if not request.app.state.limiter.hit(_FROM_A_NETWORK, purpose, visitor_of(request.scope)):
+        return too_many("Many people signed in from your network. Try again in an hour.", *instead)
+    if purpose == JOIN:
+        check_affordable(service, USER_READ)
     begun = _sign_in(service, purpose).begin(callback_url())
     response = RedirectResponse(begun.url, 303)
     remembered = {"purpose": purpose, "service": service.internal_name, "kept": begun.kept, "more": more}
@@ -107,6 +113,8 @@ def complete(remembered: Remembered, query: dict[str, str]) -> SignedIn:
     """Takes what X sent back; raises CampaignError: Declined, NotOurs, and the others of XError."""
     sign_in = _sign_in(remembered.service, remembered.purpose)
     grant = sign_in.complete(remembered.kept, query, callback_url())
+    if grant.person:
+        return SignedIn(grant.person, grant, sign_in)
     try:
         purpose = f"signing in {secrets.token_hex(4)}"
         person = paid(remembered.service, purpose, USER_READ, lambda: sign_in.who(grant))
@@ -118,8 +126,11 @@ def complete(remembered: Remembered, query: dict[str, str]) -> SignedIn:
 
 
 def _sign_in(service: Service, purpose: str) -> SignIn:
-    with_email = purpose == JOIN and asks_email(service)
-    return sign_in_of(app_keys_of(service), load_settings().x_api_url, asks_email=with_email)
+    keys, url = app_keys_of(service), load_settings().x_api_url
+    if purpose == LEAVE:
+        # Free with OAuth 1.0a, where X names the person with the token: no spend cap ever prevents a withdrawal.
+        return sign_in_of(AppKeys(keys.consumer_key, keys.consumer_secret), url, asks_email=False)
+    return sign_in_of(keys, url, asks_email=asks_email(service))
 
 
 def end(response: Response) -> Response:
@@ -165,6 +176,12 @@ def text_changed() -> Response:
     """Renders the answer to a person who agreed to a text that has changed meanwhile."""
     sentence = "While you were on X, what this page asks for changed."
     return text_page("The text has changed", sentence, _NOTHING, _AGAIN, status=409)
+
+
+def too_many(sentence: str, *instead: str) -> Response:
+    """Renders the answer to more sign-ins than one network or one person needs."""
+    headers = {"Retry-After": "3600"}
+    return text_page("Too many sign-ins", sentence, _NOTHING, *instead, status=429, headers=headers)
 
 
 def failed(error: CampaignError, *instead: str) -> Response:

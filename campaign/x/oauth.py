@@ -3,7 +3,7 @@
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlencode
@@ -48,10 +48,13 @@ class Grant:
     """Empty with OAuth 2."""
     scopes: str
     """As X granted them, separated by blanks; `oauth1` with OAuth 1.0a, which has none."""
+    person: Person | None = field(default=None, repr=False)
+    """The person who granted it, named with the token in OAuth 1.0a; None with OAuth 2, where `who` costs a read."""
 
     def as_json(self) -> dict[str, str]:
-        """Returns the grant for a store of secrets."""
-        return asdict(self)
+        """Returns the token for a store of secrets."""
+        names = ("access_token", "access_token_secret", "scopes")
+        return {name: getattr(self, name) for name in names}
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> "Grant":
@@ -79,6 +82,8 @@ _FIELDS = "created_at,description,entities,location,profile_image_url,public_met
 # docs.x.com/fundamentals/authentication/oauth-2-0/authorization-code: with the scope users.email only.
 _EMAIL, _EMAIL_SCOPE = "confirmed_email", "users.email"
 _OAUTH1_SCOPES, _OAUTH2_SCOPES = "oauth1", "users.read tweet.read"
+#: docs.x.com, `POST oauth/request_token`: less than the app itself may do, and the consent screen says so.
+_READ_ONLY = {"x_auth_access_type": "read"}
 _METHOD = "S256"
 
 
@@ -148,7 +153,8 @@ class _SignInOAuth1(SignIn):
 
     def begin(self, callback_url: str) -> Begun:
         signer = self._signer(callback=callback_url)
-        token, secret = self._session.call("POST", "/oauth/request_token", auth=signer).read(_pair)
+        reply = self._session.call("POST", "/oauth/request_token", params=_READ_ONLY, auth=signer)
+        token, secret = reply.read(_pair)
         url = f"{self._session.base_url}/oauth/authorize?{urlencode({'oauth_token': token})}"
         return Begun(url, {"token": token, "secret": secret})
 
@@ -159,7 +165,8 @@ class _SignInOAuth1(SignIn):
         if not token or query.get("oauth_token") != token or not query.get("oauth_verifier"):
             raise NotOurs
         signer = self._signer(token, kept.get("secret", ""), verifier=query["oauth_verifier"])
-        return Grant(*self._session.call("POST", "/oauth/access_token", auth=signer).read(_pair), _OAUTH1_SCOPES)
+        reply = self._session.call("POST", "/oauth/access_token", auth=signer)
+        return Grant(*reply.read(_pair), _OAUTH1_SCOPES, reply.read(_named_person))
 
     def revoke(self, grant: Grant) -> None:
         try:
@@ -188,6 +195,15 @@ def _pair(reply: Reply) -> tuple[str, str]:
     """Reads the token and its secret in a form; raises ValueError when there are none."""
     form = parse_qs(reply.body.decode(), strict_parsing=True)
     return form["oauth_token"][0], form["oauth_token_secret"][0]
+
+
+def _named_person(reply: Reply) -> Person | None:
+    """Reads the person in the same form; None where X names none."""
+    form = parse_qs(reply.body.decode())
+    if not {"user_id", "screen_name"} <= form.keys():
+        return None
+    [user_id], [username] = form["user_id"], form["screen_name"]
+    return Person(id_in({"id": user_id}, "id"), username, username)
 
 
 class _SignInOAuth2(SignIn):

@@ -293,3 +293,21 @@ def test_a_second_yes_that_cannot_be_saved_leaves_the_first_alone(house: House) 
         assert house.browser().join(name).status_code == 500
     assert len(house.agreements()) == 1
     assert sorted(one["stage"] for one in house.signed_in()) == ["alive", "revoked"]
+
+
+def test_a_person_agrees_five_times_a_day_and_no_more(house: House) -> None:
+    name = house.follower()
+    pages = [house.browser().join(name) for _ in range(6)]
+    assert [page.status_code for page in pages] == [200] * 5 + [429]
+    assert "several times today" in pages[-1].text
+    assert len(house.agreements()) == 1
+    assert len(house.announced) == 5
+    assert house.signed_in()[-1]["stage"] == "revoked"
+
+
+def test_with_oauth1_x_names_the_person_with_the_token_for_free(street: Street, sqlite_database: Database) -> None:  # noqa: ARG001
+    with open_house(street, has_oauth2=False) as house:
+        name = house.follower()
+        assert f"@{name}" in house.browser().join(name).text
+        assert house.agreements()[0].external_id == house.signed_in()[0]["user_id"]
+        assert charged() == 0

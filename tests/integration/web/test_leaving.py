@@ -1,6 +1,7 @@
 """People take back what they shared: by a personal link, or by signing in with X."""
 
 import re
+from decimal import Decimal
 
 import pytest
 from sqlmodel import select
@@ -10,7 +11,7 @@ from campaign.contacts import store as contacts
 from campaign.db.engine import read_session, transaction
 from campaign.db.signing import sign
 from campaign.x.types import Profile
-from models import AgreementState, Contact, Suppression, SuppressionReason, Visitor
+from models import AgreementState, Charge, Contact, Service, Suppression, SuppressionReason, Visitor
 from tests.factories import NOW
 from tests.web_visits import Browser, House
 
@@ -92,10 +93,8 @@ def back(browser: Browser, name: str) -> str:
 
 
 def test_signing_in_as_another_person_takes_nothing_of_this_one_back(house: House, shared: tuple[str, str]) -> None:
-    users = house.x.command("GET", "accounts/acme/followers?limit=10")["users"]
-    other = next(user["username"] for user in users if user["username"] != shared[0])
     browser = house.browser()
-    assert "It is done" in browser.get(back(browser, other)).text
+    assert "It is done" in browser.get(back(browser, other_person(house, shared[0]))).text
     assert house.agreements()[0].state is AgreementState.RECOVERED
 
 
@@ -104,3 +103,46 @@ def test_saying_no_on_x_takes_nothing_back(house: House, shared: tuple[str, str]
     answer = browser.send(browser.get("/leave/acme"))
     browser.get(browser.say_no(answer.headers["location"]))
     assert not left(house)
+
+
+def other_person(house: House, name: str) -> str:
+    users = house.x.command("GET", "accounts/acme/followers?limit=10")["users"]
+    return next(str(user["username"]) for user in users if user["username"] != name)
+
+
+def test_sign_ins_to_leave_cost_nothing_and_no_cap_prevents_a_withdrawal(house: House, shared: tuple[str, str]) -> None:
+    before, calls = charged(), reads_of_people(house)
+    name = other_person(house, shared[0])
+    for _ in range(18):
+        browser = house.browser()
+        assert "It is done" in browser.get(back(browser, name)).text
+    assert (charged(), reads_of_people(house)) == (before, calls)
+    with transaction() as session:
+        session.get_one(Service, house.service.id).spend_cap = Decimal("0.001")
+
+    browser = house.browser()
+
+    assert "It is done" in browser.get(back(browser, shared[0])).text
+    assert left(house)
+
+
+def test_a_network_signs_in_twenty_times_an_hour_and_the_personal_link_still_works(
+    house: House, shared: tuple[str, str]
+) -> None:
+    browser = house.browser()
+    answers = [browser.send(browser.get("/leave/acme")) for _ in range(22)]
+    assert [answer.status_code for answer in answers] == [303] * 20 + [429] * 2
+    assert "Too many sign-ins" in answers[-1].text
+    assert "STOP to @acme" in answers[-1].text
+    assert answers[-1].headers["retry-after"] == "3600"
+    browser.send(browser.get(shared[1]))
+    assert left(house)
+
+
+def charged() -> Decimal:
+    with read_session() as session:
+        return sum((charge.amount for charge in session.exec(select(Charge))), Decimal(0))
+
+
+def reads_of_people(house: House) -> int:
+    return len([call for call in house.x.calls() if call["path"] == "/2/users/me"])
