@@ -16,7 +16,7 @@ import requests
 from benchmarks.brand import Brand
 from campaign.settings import Settings
 from deployments.processes import Process, child_environment, make_home, running
-from deployments.server import free_port, running_server
+from deployments.server import Address, free_port, running_server
 
 #: Far more calls than there are: X's own limits are not what is measured.
 CALLS = 1_000_000
@@ -37,7 +37,7 @@ class Stage:
     """Where jobs run."""
 
     settings: Settings
-    api_url: str
+    address: Address
 
     def open_account(self, username: str, followers: int) -> Brand:
         """Make an account on the simulator; tweepy needs all fields of its followers."""
@@ -54,7 +54,8 @@ class Stage:
         """Run one of our modules to its end; what it says last, read as JSON."""
         with TemporaryDirectory(dir=self.settings.home) as folder:
             environment = child_environment(self.settings) | {
-                "PREFECT_API_URL": self.api_url,
+                "PREFECT_API_URL": self.address.api_url,
+                "PREFECT_API_AUTH_STRING": self.address.password,
                 "PREFECT_LOGGING_LEVEL": "WARNING",
                 "CAMPAIGN_DATABASE_URL": database_url or f"sqlite:///{Path(folder, 'campaign.db')}",
             }
@@ -74,7 +75,7 @@ def stage() -> Iterator[Stage]:
         settings = Settings(home=Path(home), x_api_url=f"http://127.0.0.1:{free_port()}")
         make_home(settings)
         with simulator(settings), running_server(settings, free_port(), ui=False) as server:
-            yield Stage(settings, server.api_url)
+            yield Stage(settings, server.address)
 
 
 @contextmanager

@@ -39,6 +39,8 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
         # Its default is inside the installed package, which may be read-only.
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(settings.prefect_home / "ui"),
         "PREFECT_LOGGING_EXTRA_LOGGERS": "campaign",
+        # Runs, their logs and artifacts go 90 days after their end; events after 7, which is Prefect's default.
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         # With the default of 10 a run that a person starts begins late.
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),

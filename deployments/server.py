@@ -6,6 +6,7 @@
 import hashlib
 import json
 import os
+import secrets
 import socket
 import sqlite3
 import sys
@@ -13,7 +14,7 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from uuid import UUID
@@ -35,6 +36,7 @@ from deployments.processes import Process, child_environment, make_home, running
 from models import SecretKind, Service
 
 ENCRYPTION_VARIABLE = "PREFECT_SERVER_ENCRYPTION_KEY"
+PASSWORD_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"  # noqa: S105
 
 #: A first start makes Prefect's tables, on a slow machine for half a minute.
 _START_SECONDS = 120
@@ -42,10 +44,21 @@ _RESPONSE_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
+class Address:
+    """Where a Prefect server is, and what it asks for."""
+
+    api_url: str
+    """The value of PREFECT_API_URL."""
+    password: str = field(repr=False)
+    """The value of PREFECT_API_AUTH_STRING: `user:password`; empty for a server without one."""
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """A Prefect server that was started here."""
 
     url: str
+    password: str = field(repr=False)
     process: Process
     lock: FileLock
     """Held until the server is ready: two servers must not make or migrate the same tables at the same time."""
@@ -54,6 +67,11 @@ class Server:
     def api_url(self) -> str:
         """Returns the value of PREFECT_API_URL with which it is used."""
         return f"{self.url}/api"
+
+    @property
+    def address(self) -> Address:
+        """Returns where it is, with its password."""
+        return Address(self.api_url, self.password)
 
     def wait_until_healthy(self) -> None:
         """Waits for the first response; raises NotPossible with the reason when there is none."""
@@ -82,10 +100,17 @@ def running_server(settings: Settings, port: int, *, ui: bool = True) -> Iterato
 def starting_server(settings: Settings, port: int, *, ui: bool = True) -> Iterator[Server]:
     """Starts this home's server, on loopback only, and does not wait for it: `wait_until_healthy`, then `published`."""
     make_home(settings)
-    url = f"http://127.0.0.1:{port}"
+    url, password = f"http://127.0.0.1:{port}", server_password(settings)
     environment = child_environment(settings) | {
         ENCRYPTION_VARIABLE: server_key(settings),
         "PREFECT_API_URL": f"{url}/api",
+        # Without the password no other user of this machine and no page in a browser reads or starts anything.
+        PASSWORD_VARIABLE: password,
+        "PREFECT_API_AUTH_STRING": password,
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": url,
+        # Relative: the UI asks where the browser found it, as localhost or as 127.0.0.1.
+        "PREFECT_SERVER_UI_API_URL": "/api",
     }
     command = ["server", "start", "--host", "127.0.0.1", "--port", str(port), "--ui" if ui else "--no-ui"]
     lock = FileLock(settings.home / "server.lock")
@@ -93,7 +118,7 @@ def starting_server(settings: Settings, port: int, *, ui: bool = True) -> Iterat
         check_free(port)
         with running(settings, "server", ["deployments.launch", *command], environment) as process:
             address_file(settings).unlink(missing_ok=True)  # a killed command leaves it behind
-            yield Server(url, process, lock)
+            yield Server(url, password, process, lock)
 
 
 @contextmanager
@@ -147,23 +172,30 @@ def check_free(port: int) -> None:
         )
 
 
-def server_of(settings: Settings) -> str | None:
-    """Finds the API address: PREFECT_API_URL, or that of this home's server while it runs."""
+def server_password(settings: Settings) -> str:
+    """Returns `user:password` of this home's server: the operator's own, or the home's, made at the first start."""
+    if given := os.environ.get(PASSWORD_VARIABLE):
+        return given
+    return write_once(settings.home / "server.password", f"campaign:{secrets.token_urlsafe(18)}")
+
+
+def server_of(settings: Settings) -> Address | None:
+    """Finds the server in use: the one that PREFECT_API_URL names, or this home's while it runs."""
     if given := os.environ.get("PREFECT_API_URL"):
-        return given.rstrip("/")
+        return Address(given.rstrip("/"), os.environ.get("PREFECT_API_AUTH_STRING", ""))
     try:
         api_url, owner = address_file(settings).read_text().split()
         os.kill(int(owner), 0)
     except (OSError, ValueError):  # no file, or one left behind: another home's server may be there now
         return None
-    return api_url if is_healthy(api_url) else None
+    return Address(api_url, server_password(settings)) if is_healthy(api_url) else None
 
 
-def check_version(api_url: str) -> None:
+def check_version(address: Address) -> None:
     """Raises WrongUsage unless a Prefect server of the version installed here responds."""
-    ours = version("prefect")
-    auth = os.environ.get("PREFECT_API_AUTH_STRING", "")
-    headers = {"Authorization": f"Basic {b64encode(auth.encode()).decode()}"} if auth else {}
+    ours, api_url = version("prefect"), address.api_url
+    password = b64encode(address.password.encode()).decode()
+    headers = {"Authorization": f"Basic {password}"} if password else {}
     try:
         response = httpx.get(f"{api_url}/admin/version", headers=headers, timeout=_RESPONSE_SECONDS)
         theirs = response.raise_for_status().json()
@@ -172,7 +204,7 @@ def check_version(api_url: str) -> None:
         if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
             raise WrongUsage(
                 f"The Prefect server at {api_url} requires a password (status {status});"
-                " set PREFECT_API_AUTH_STRING to its user:password."
+                " set PREFECT_API_AUTH_STRING to its user:password, which `campaign password` shows for that of a home."
             ) from None
         raise WrongUsage(
             f"No Prefect server is at {api_url} (status {status}); correct or unset PREFECT_API_URL."
@@ -198,18 +230,24 @@ def is_healthy(api_url: str, client: httpx.Client | None = None) -> bool:
 
 
 @contextmanager
-def used_by_prefect(api_url: str) -> Iterator[None]:
+def used_by_prefect(address: Address) -> Iterator[None]:
     """Makes Prefect in this process and its children use that server, whether it is imported already or not."""
-    before = os.environ.get("PREFECT_API_URL")
-    os.environ["PREFECT_API_URL"] = api_url
-    _reread_settings()
+    names = ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING")
+    before = {name: os.environ.get(name) for name in names}
+    _set_environment(dict(zip(names, (address.api_url, address.password or None), strict=True)))
     try:
         yield
     finally:
-        os.environ.pop("PREFECT_API_URL")
-        if before is not None:
-            os.environ["PREFECT_API_URL"] = before
-        _reread_settings()
+        _set_environment(before)
+
+
+def _set_environment(values: dict[str, str | None]) -> None:
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+    _reread_settings()
 
 
 def _reread_settings() -> None:

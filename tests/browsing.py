@@ -67,6 +67,10 @@ class Window:
         self._ask("Page.navigate", url=address)
         self._wait(lambda: self.address.rstrip("/") == address.rstrip("/") and "</body>" in self.page)
 
+    def go(self, address: str) -> None:
+        """Go to an address that may lead to another page."""
+        self._ask("Page.navigate", url=address)
+
     def resize(self, width: int, height: int = 900, *, dark: bool = False) -> None:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
         self._ask("Emulation.setDeviceMetricsOverride", **metrics)

@@ -117,6 +117,15 @@ def new_database(request: pytest.FixtureRequest) -> Database:
 
 
 @pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """The Prefect server of the whole run, a `deployments.server.Server`; importing it loads Prefect."""
+    from tests.servers import started_server
+
+    with started_server(tmp_path_factory.mktemp("prefect")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def simulator_url() -> Iterator[str]:
     from campaign.simulator.server import running
 

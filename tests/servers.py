@@ -67,7 +67,7 @@ def started_server(home: Path) -> Iterator[Server]:
         with own_environment(home) as settings:
             os.environ.pop("PREFECT_SERVER_ANALYTICS_ENABLED", None)
             adopt(settings)
-            server = stack.enter_context(running_server(settings, free_port(), ui=False))
+            server = stack.enter_context(running_server(settings, free_port()))
         if is_first:
             _Empty.keep(settings.prefect_home / "prefect.db")
         yield server
@@ -85,7 +85,7 @@ def drain() -> None:
 @contextmanager
 def used(server: Server) -> Iterator[Server]:
     """Let Prefect in this process and its children use a server."""
-    with used_by_prefect(server.api_url):
+    with used_by_prefect(server.address):
         drain()
         yield server
         drain()

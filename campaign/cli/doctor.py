@@ -57,11 +57,18 @@ def _finding(name: str, check: Callable[[Settings], str], settings: Settings) ->
         return Finding(name, ok=False, says=str(error))
 
 
+#: Databases with what SQLite writes beside them, keys and the password of the server.
+_PRIVATE = {".db", ".db-wal", ".db-shm", ".key", ".password"}
+
+
 def _home(settings: Settings) -> str:
     from deployments.processes import make_home
 
     make_home(settings)
-    return f"{settings.home} can be written to."
+    private = [settings.home, *(one for one in settings.home.iterdir() if one.suffix in _PRIVATE)]
+    if readable := [str(one) for one in private if one.stat().st_mode & 0o077]:
+        raise NotPossible(f"Other users can read {', '.join(readable)}; run: chmod -R go= {settings.home}")
+    return f"{settings.home} can be written to, and only its owner can read it."
 
 
 def _disk(settings: Settings) -> str:
@@ -112,11 +119,11 @@ def _clock(settings: Settings) -> str:
 def _server(settings: Settings) -> str:
     from deployments.server import check_version, server_of
 
-    api_url = server_of(settings)
-    if api_url is None:
+    address = server_of(settings)
+    if address is None:
         raise NotPossible("No Prefect server runs for this home; start it with `campaign up`, or set PREFECT_API_URL.")
-    check_version(api_url)
-    return f"{api_url} answers and has the right version."
+    check_version(address)
+    return f"{address.api_url} answers and has the right version."
 
 
 def _worker(_settings: Settings) -> str:

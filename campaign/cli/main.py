@@ -32,6 +32,7 @@ class Group(NamedTuple):
 COMMANDS: dict[str, Command | Group] = {
     "demo": Command("server.demo", "Show the whole story on a simulated X."),
     "up": Command("server.up", "Start the Prefect server with its UI, a worker and the web pages."),
+    "password": Command("server.password", "Show the password that the UI of this home's Prefect server asks for."),
     "service": Group(
         {
             "create": Command("service.create", "Connect an X account."),
@@ -197,6 +198,8 @@ def _all_commands(
 
 def main() -> None:
     """Runs the command: exit status 0 done, 1 refused or failed, 2 wrong usage; an error is one line."""
+    # What is written here holds personal data and keys: for the owner only.
+    os.umask(0o077)
     # Imports make hundreds of thousands of objects that stay to the end. To search them for garbage, while they are
     # made and once more when the process ends, takes a third of the time of a command.
     gc.set_threshold(50_000, 20, 50)

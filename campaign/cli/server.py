@@ -55,6 +55,7 @@ def up(
                         "There is no service yet. Connect your X account with `campaign service create HANDLE --label"
                         f" NAME`, or fill in the form at {server.url}/v2/blocks/catalog/twitter-service/create"
                     )
+                output.say(f"The UI asks once for this password: {server.password}")
                 output.say(f"The UI is at {server.url} - Ctrl-C ends everything that was started here.")
                 _take_over_forms_until_end(server)
         except KeyboardInterrupt:
@@ -69,7 +70,7 @@ def start_everything(settings: Settings, port: int, stack: ExitStack) -> "Server
     # The stack ends them in reverse order: first the worker with its runs, which can then still report their end.
     with step("Starting the Prefect server"):
         server = stack.enter_context(starting_server(settings, port))
-        stack.enter_context(used_by_prefect(server.api_url))
+        stack.enter_context(used_by_prefect(server.address))
         # Prefect's last events go to this server; at the end of the process Prefect would try for minutes.
         stack.callback(drain_prefect)
         # Meanwhile, one after the other: a third busy process would delay the server on two processors.
@@ -188,7 +189,7 @@ def web(
     from campaign.db import engine as schema
     from campaign.web.app import make_site
     from deployments.processes import adopt
-    from deployments.server import is_free, server_of, used_by_prefect
+    from deployments.server import Address, is_free, server_of, server_password, used_by_prefect
 
     settings = load_settings()
     port = port or settings.web_port
@@ -198,11 +199,11 @@ def web(
     # Log lines of the pages belong to no run: they go into the log of this process.
     os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
     adopt(settings)
-    api_url = server_of(settings)
-    if api_url is None:
+    address = server_of(settings)
+    if address is None:
         # The pages work without a server, but start no workflow; this is where `campaign up` will start one.
         output.say("No Prefect server runs: profiles that people share are recovered once `campaign up` does.")
-        api_url = f"http://127.0.0.1:{settings.server_port}/api"
+        address = Address(f"http://127.0.0.1:{settings.server_port}/api", server_password(settings))
 
     def announce(agreement: "Agreement") -> None:
         from tasks.contact_acquisition import announce_agreement
@@ -210,7 +211,7 @@ def web(
         announce_agreement(agreement)
 
     public_url = settings.public_url
-    with used_by_prefect(api_url):
+    with used_by_prefect(address):
         output.say(
             f"The pages are at http://{host}:{port}" + (f", for the public at {public_url}" if public_url else "")
         )
@@ -226,6 +227,16 @@ def web(
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=_END_SECONDS,
         )
+
+
+def password() -> None:
+    """Show the password that the UI of this home's Prefect server asks for."""
+    from deployments.processes import make_home
+    from deployments.server import server_password
+
+    settings = load_settings()
+    make_home(settings)
+    print(server_password(settings))  # noqa: T201
 
 
 def deploy_command(as_json: AsJson = False) -> None:
@@ -292,15 +303,15 @@ def server_in_use() -> Iterator[bool]:
     from deployments.server import check_version, drain_prefect, server_of, used_by_prefect
 
     settings = load_settings()
-    api_url = server_of(settings)
-    if api_url is None:
+    address = server_of(settings)
+    if address is None:
         yield False
         return
-    check_version(api_url)
+    check_version(address)
     # Commands report by themselves; Prefect's log lines stay in the UI.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     adopt(settings)
-    with used_by_prefect(api_url):
+    with used_by_prefect(address):
         try:
             yield True
         finally:
@@ -409,6 +420,7 @@ def _tell_story(stack: ExitStack, *, stay: bool) -> None:
     output.say(f"The story took {time.monotonic() - began:.0f} s.")
     if stay:
         output.say(f"People share their profile at {settings.public_url}/join/{BRAND}")
+        output.say(f"The UI asks once for this password: {server.password}")
         output.say(f"The UI is at {server.url} - look around; Ctrl-C ends everything.")
         signal.pause()
 

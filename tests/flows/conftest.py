@@ -8,14 +8,8 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from deployments.server import Server
 from tests.databases import Database
 from tests.flows.house import House, open_house
-from tests.servers import started_server, used
+from tests.servers import used
 from tests.simulated_x import SimulatedX
-
-
-@pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with started_server(tmp_path_factory.mktemp("prefect")) as server:
-        yield server
 
 
 @pytest.fixture(scope="session")

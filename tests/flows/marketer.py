@@ -41,21 +41,21 @@ def wait_for(client: SyncPrefectClient, run_id: UUID, *names: str, seconds: floa
     return run
 
 
-def pressed(method: str, address: str, given: dict[str, Any]) -> httpx.Response:
+def pressed(client: SyncPrefectClient, method: str, path: str, given: dict[str, Any]) -> httpx.Response:
     """What a button of the UI sends, and again where the server's own database is busy for a moment."""
-    while (reply := httpx.request(method, address, json=given)).status_code == httpx.codes.SERVICE_UNAVAILABLE:
+    while (reply := client._client.request(method, path, json=given)).status_code == httpx.codes.SERVICE_UNAVAILABLE:
         time.sleep(1)
     return reply.raise_for_status()
 
 
 def answer(client: SyncPrefectClient, run_id: UUID, **given: Any) -> None:
     """The button Resume, with the form filled in."""
-    reply = pressed("POST", f"{client.api_url}flow_runs/{run_id}/resume", {"run_input": given})
+    reply = pressed(client, "POST", f"/flow_runs/{run_id}/resume", {"run_input": given})
     assert reply.json()["status"] == "ACCEPT", reply.text
 
 
 def artifacts(client: SyncPrefectClient, run_id: UUID) -> dict[str, Any]:
     """What a run shows, by the type of the artifact."""
     wanted = {"flow_runs": {"id": {"any_": [str(run_id)]}}}
-    found = httpx.post(f"{client.api_url}artifacts/filter", json=wanted).raise_for_status().json()
+    found = client._client.post("/artifacts/filter", json=wanted).json()
     return {one["type"]: one["data"] for one in found}

@@ -53,8 +53,8 @@ def deployment_of(client: SyncPrefectClient) -> DeploymentResponse:
 def change_schedule(client: SyncPrefectClient, **changes: Any) -> None:
     """As the UI does it."""
     deployment = deployment_of(client)
-    address = f"{client.api_url}deployments/{deployment.id}/schedules/{deployment.schedules[0].id}"
-    pressed("PATCH", address, changes)
+    address = f"/deployments/{deployment.id}/schedules/{deployment.schedules[0].id}"
+    pressed(client, "PATCH", address, changes)
 
 
 def test_at_first_everything_is_stopped_however_many_deploy_at_once(house: House) -> None:
@@ -124,7 +124,7 @@ def test_what_a_person_paused_filled_in_or_deleted_stays(client: SyncPrefectClie
         "parameters": {"services": ["acme"], "mode": "incremental"},
         "job_variables": {"working_dir": "/srv/campaign"},
     }
-    pressed("PATCH", f"{client.api_url}deployments/{deployment.id}", changes)
+    pressed(client, "PATCH", f"/deployments/{deployment.id}", changes)
 
     deploy(load_settings())
 

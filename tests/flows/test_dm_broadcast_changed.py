@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 
@@ -24,7 +23,7 @@ def shown(client: SyncPrefectClient, run_id: UUID) -> str:
     """What the newest question shows."""
     details = client.read_flow_run(run_id).state.state_details  # type: ignore[union-attr]
     key = (details.run_input_keyset or {})["description"]
-    return str(httpx.get(f"{client.api_url}flow_runs/{run_id}/input/{key}").raise_for_status().json())
+    return str(client._client.get(f"/flow_runs/{run_id}/input/{key}").json())
 
 
 def the_delivery() -> Delivery:

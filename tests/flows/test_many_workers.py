@@ -47,7 +47,7 @@ def server(postgresql_server: PostgresqlServer, tmp_path: Path) -> Iterator[Serv
         adopt(settings)
         engine.upgrade()
         server = stack.enter_context(running_server(settings, free_port(), ui=False))
-        stack.enter_context(used_by_prefect(server.api_url))
+        stack.enter_context(used_by_prefect(server.address))
         yield server
 
 
@@ -63,9 +63,7 @@ def let_runs_overlap() -> None:
     """Runs of a workflow wait for each other; here the workers are to be seen side by side."""
     with get_client(sync_client=True) as client:
         deployment = client.read_deployment_by_name("account-sync/account-sync")
-        address = f"{client.api_url}deployments/{deployment.id}"
-        auth = httpx.BasicAuth(*PASSWORD.split(":"))
-        httpx.patch(address, json={"concurrency_limit": None}, auth=auth).raise_for_status()
+        client._client.patch(f"/deployments/{deployment.id}", json={"concurrency_limit": None})
 
 
 def start_workers(settings: Settings, server: Server, stack: ExitStack) -> None:

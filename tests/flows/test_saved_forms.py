@@ -46,7 +46,7 @@ DATA = {"label": "Acme", "internal_name": "acme"} | KEYS
 def client(prefect_server: Server, database: Database) -> Iterator[SyncPrefectClient]:
     """A server without forms, and a database without services."""
     assert database
-    with used_by_prefect(prefect_server.api_url), get_client(sync_client=True) as client:
+    with used_by_prefect(prefect_server.address), get_client(sync_client=True) as client:
         forget_everything(client)
         register_forms(client)
         yield client
@@ -245,7 +245,7 @@ def test_a_token_that_an_earlier_version_kept_moves_to_the_vault(client: SyncPre
 
 @contextmanager
 def served(settings: Settings) -> Iterator[SyncPrefectClient]:
-    with running_server(settings, free_port(), ui=False) as server, used_by_prefect(server.api_url):  # noqa: SIM117
+    with running_server(settings, free_port(), ui=False) as server, used_by_prefect(server.address):  # noqa: SIM117
         with get_client(sync_client=True) as client:  # only now, it looks up the address
             yield client
 

@@ -13,9 +13,9 @@ def test_a_server_is_found_by_its_home_and_listens_on_loopback_only(
 ) -> None:
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
 
-    assert server_of(Settings(home=prefect_server.process.log.parent.parent)) == prefect_server.api_url
+    assert server_of(Settings(home=prefect_server.process.log.parent.parent)) == prefect_server.address
 
-    check_version(prefect_server.api_url)
+    check_version(prefect_server.address)
     assert listens_only_on_loopback(int(prefect_server.url.rpartition(":")[2]))
 
 

@@ -17,6 +17,7 @@ from campaign.settings import Settings
 from deployments.processes import adopt, child_environment, make_home, prefect_environment
 from deployments.server import (
     ENCRYPTION_VARIABLE,
+    Address,
     check_version,
     fingerprint_file,
     free_port,
@@ -147,13 +148,13 @@ def test_a_server_of_another_version_is_refused() -> None:
     with HTTPServer(("127.0.0.1", 0), OtherVersion) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         with pytest.raises(WrongUsage, match=r"has version 3\.9\.0 and this installation 3\.8\.\d+"):
-            check_version(f"http://127.0.0.1:{server.server_port}/api")
+            check_version(Address(f"http://127.0.0.1:{server.server_port}/api", ""))
         server.shutdown()
 
 
 def test_an_address_without_a_server_is_refused() -> None:
     with pytest.raises(WrongUsage, match="PREFECT_API_URL"):
-        check_version(f"http://127.0.0.1:{free_port()}/api")
+        check_version(Address(f"http://127.0.0.1:{free_port()}/api", ""))
 
 
 def test_a_server_that_does_not_start_gives_the_reason(tmp_path: Path) -> None:
