@@ -1,11 +1,12 @@
 """The forms of new deliveries in the Prefect UI."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Callable, Sequence
+from typing import Annotated, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from campaign.audience.conditions import parse
+from campaign.audience.people_files import check_person
 from campaign.deliveries.draft import (
     MOST_PARTS,
     Audience,
@@ -138,6 +139,7 @@ def waves_of(every: WaveForm | None, calendar: Sequence[CalendarWaveForm]) -> Wa
     return Waves(same=same, calendar=planned)
 
 
+_READ = TypeVar("_READ")
 #: The titles are what the form offers beside *None*.
 _Number = Annotated[int, Field(title="Number", ge=1)]
 _Moment = Annotated[AwareDatetime, Field(title="Date and time")]
@@ -176,7 +178,10 @@ class BroadcastForm(BaseModel):
         description="Such as: followers_count > 50 and verified and location contains 'Gent'. Empty: all followers.",
     )
     people: list[str] = Field(
-        [], title="Only these people", description="Handles or X user ids. Empty: all followers.", max_length=1_000
+        [],
+        title="Only these people",
+        description="Handles, X user ids or addresses of profiles. Empty: all.",
+        max_length=1_000,
     )
     recipients_of: str = Field(
         "",
@@ -224,9 +229,10 @@ class BroadcastForm(BaseModel):
     )
 
     def draft(self) -> Draft:
-        """Returns the delivery that the form describes; raises WrongUsage for an invalid condition."""
-        self._check("where", self.where)
-        self._check("except_where", self.except_where)
+        """Returns the delivery that the form describes; raises WrongUsage for an invalid condition, handle or id."""
+        for field in ("where", "except_where"):
+            if condition := getattr(self, field).strip():
+                self._read(field, parse, condition)
         part = Part(text=self.text, media=[self.media] if self.media else [])
         return Draft(
             kind=DeliveryKind.DM,
@@ -241,22 +247,25 @@ class BroadcastForm(BaseModel):
             broadcast=Broadcast(
                 audience=Audience(
                     where=self.where,
-                    people=self.people,
+                    people=[self._read("people", check_person, text.strip()) for text in self.people if text.strip()],
                     recipients_of=self.recipients_of,
                     except_where=self.except_where,
                     not_if_received=self.not_if_received,
                     limit=self.limit,
                 ),
                 waves=waves_of(self.waves, self.calendar),
-                proof_recipients=self.proof_recipients,
+                proof_recipients=[
+                    self._read("proof_recipients", check_person, text.strip())
+                    for text in self.proof_recipients
+                    if text.strip()
+                ],
             ),
         )
 
-    def _check(self, field: str, condition: str) -> None:
-        """Raises WrongUsage for an invalid condition: as a validator of the form, Prefect would show a long error."""
+    def _read(self, field: str, read: Callable[[str], _READ], text: str) -> _READ:
+        """Reads a text of a field: a validator of the form would make Prefect show a long error."""
         try:
-            if condition.strip():
-                parse(condition)
+            return read(text)
         except WrongUsage as error:
             raise WrongUsage(f"{type(self).model_fields[field].title}: {error}") from None
 
@@ -283,7 +292,7 @@ class MessageInvitationForm(BroadcastForm):
     )
 
     def draft(self) -> Draft:
-        """Returns the delivery that the form describes; raises WrongUsage for an invalid condition."""
+        """Returns the delivery that the form describes; raises WrongUsage for an invalid condition, handle or id."""
         return super().draft().model_copy(update={"is_invitation": True})
 
 

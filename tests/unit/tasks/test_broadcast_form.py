@@ -34,6 +34,20 @@ def test_a_condition_that_cannot_be_understood_is_named_by_the_title_of_its_fiel
         filled_in.draft()
 
 
+def test_people_are_named_by_handle_id_or_address() -> None:
+    filled_in = form(people=["ana", "https://x.com/Bob", " ", "x.com/i/user/7"], proof_recipients=["twitter.com/me"])
+    broadcast = filled_in.draft().broadcast
+    assert broadcast.audience.people == ["ana", "Bob", "7"]
+    assert broadcast.proof_recipients == ["me"]
+
+
+@pytest.mark.parametrize("field", ["people", "proof_recipients"])
+def test_a_person_that_cannot_be_read_is_named_by_the_title_of_its_field(field: str) -> None:
+    title = BroadcastForm.model_fields[field].title
+    with pytest.raises(WrongUsage, match=f"^{title}: 'a b' is not a handle on X"):
+        form(**{field: ["a b"]}).draft()
+
+
 def test_an_empty_condition_is_none() -> None:
     assert form(where=" ", except_where="").draft().broadcast.audience.except_where == ""
 
