@@ -14,6 +14,7 @@ from sqlmodel import Session, col, select
 from campaign.db.json_rows import among
 from campaign.errors import WrongUsage
 from campaign.services import store as services
+from campaign.x.text import INVISIBLE
 from models import ORIGIN, Consent, Service, Subscription, Visitor
 
 if TYPE_CHECKING:
@@ -214,11 +215,11 @@ PERSON: tuple[SQLColumnExpression[Any], ...] = (
 
 
 def is_missing(field: str) -> ColumnElement[bool]:
-    """Returns whether a field is unknown or blank; `verified` is missing if false."""
+    """Returns whether a field is unknown or has no visible character; `verified` is missing if false."""
     column: Any = getattr(Visitor, field)
     if field == "verified":
         return or_(column.is_(None), column.is_(False))
-    return func.trim(func.coalesce(cast(column, String), "")) == ""
+    return func.trim(func.coalesce(cast(column, String), ""), INVISIBLE) == ""
 
 
 def person_of(session: Session, visitor_id: int) -> Sequence[Any]:

@@ -34,8 +34,9 @@ from campaign.deliveries.findings import (
     warning,
 )
 from campaign.deliveries.kind import Files
+from campaign.deliveries.templating import without_remarks
 from campaign.formatting import format_duration, format_time, listed, usd
-from campaign.x.text import is_similar
+from campaign.x.text import is_blank, is_similar
 from campaign.x.types import LONGEST_MESSAGE
 from models import DeliveryKind, ExclusionReason, MessagePolicy, WindowName
 
@@ -98,7 +99,7 @@ def text_findings(draft: Draft, text_problem: str | None, samples: Sequence[Samp
     if draft.kind is not DeliveryKind.DM:
         yield error("not_a_broadcast", "The delivery is a post: analyse it as one.")
     longest = max((len(sample.text) for sample in samples), default=0)
-    if not any(part.text.strip() or part.media for part in parts):
+    if all(is_blank(without_remarks(part.text)) and not part.media for part in parts):
         yield error("no_text", "There is nothing to send: write a text.")
     elif text_problem:
         yield error("text_broken", text_problem)
@@ -276,7 +277,7 @@ def text_warnings(draft: Draft, targets: Sequence[BroadcastTarget], samples: Seq
             " delivery with its own text for each.",
         )
     recipients = sum(target.recipients for target in targets)
-    text = " ".join(part.text for part in draft.content.parts)
+    text = without_remarks(" ".join(part.text for part in draft.content.parts))
     if recipients > _MANY and text.strip() and not _PERSONAL.search(text):
         yield info(
             "not_personal",

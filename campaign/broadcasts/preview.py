@@ -6,6 +6,7 @@ from datetime import datetime
 from campaign.broadcasts.analysis import EXCLUSION_LABELS
 from campaign.deliveries.draft import Draft
 from campaign.deliveries.findings import Analysis, Sample
+from campaign.deliveries.templating import without_remarks
 from campaign.formatting import format_duration, format_time, usd
 from campaign.posts.preview import by_level, file_name, pieces
 from campaign.reporting.document import Attachment, Block, Document, Message, Section, shortened
@@ -59,7 +60,7 @@ def messages_of(draft: Draft, analysis: Analysis, files: Sequence[Attachment] = 
         recipient = ", ".join(filter(None, [full_name, handle and f"@{handle}"])) or "a person without a name"
         yield Message(kind[:1].upper() + kind[1:], recipient, service, tuple(pieces(text)), attached)
     if not analysis.samples and draft.content.parts:
-        text, sender = draft.content.parts[0].text, next(iter(draft.services), "")
+        text, sender = without_remarks(draft.content.parts[0].text), next(iter(draft.services), "")
         yield Message(_UNADDRESSED, "", sender, tuple(pieces(text)), attached)
 
 

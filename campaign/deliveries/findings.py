@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict
 
 from campaign.deliveries.draft import Draft, RenderedPart, Target
-from campaign.deliveries.links import countable, personal
+from campaign.deliveries.links import countable, cut_links, personal
+from campaign.deliveries.templating import without_remarks
 from campaign.formatting import listed
 
 
@@ -186,11 +188,20 @@ def in_one_line(blocked_because: str) -> str:
 
 def link_findings(draft: Draft, texts: Sequence[str], public_url: str) -> Iterator[Finding]:
     """Yields which clicks are not counted, and why; `texts` go out as they are, or are personalised."""
-    named = [one.url for one in draft.content.links]
-    if missing := [url for url in named if not any(url in part.text for part in draft.content.parts)]:
+    named, written = (
+        [one.url for one in draft.content.links],
+        [without_remarks(part.text) for part in draft.content.parts],
+    )
+    if missing := [url for url in named if not any(url in text for text in written)]:
         yield warning(
             "link_not_in_text",
             f"The text has no link {_listed(missing)}: write it among the links as it is in the text, or remove it.",
+        )
+    for url, letter in dict.fromkeys(found for text in texts for found in cut_links(without_remarks(text))):
+        yield warning(
+            "link_cut",
+            f"The link {url} ends before {letter!r}, which X takes for no part of it: write {quote(letter)} instead of"
+            f" {letter!r} if it belongs to the link (percent-encoded), or a space before it.",
         )
     is_counted = draft.tracking and public_url
     if not is_counted and any(countable(text, draft.content.links, public_url) for text in texts):

@@ -6,6 +6,7 @@ import string
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from unicodedata import normalize
 from urllib.parse import urlsplit
 
 from sqlalchemy import BigInteger, Text, bindparam, cast, insert, select
@@ -36,6 +37,9 @@ _A_FIELD, _A_CONDITION = "\ue000", "\ue001"
 TOKEN_LENGTH = 12
 """71 bits: to meet one of a billion tokens by trying, a thousand times a second, takes tens of thousands of years."""
 _LETTERS = string.ascii_letters + string.digits
+_PATH = re.compile(r"(?<![:/])[/?#]")
+#: A link ends before a letter of another script, or before signs of an address that lead to one.
+_CUT = re.compile(r"[-_.~+=&%/]*([^\W\x00-\x7f])")
 _SHORT = re.compile(rf"https?://(?:(?!https?://)\S)+?/r/([A-Za-z0-9]{{{TOKEN_LENGTH}}})(?![A-Za-z0-9])")
 
 Named = Mapping[str, NamedLink]
@@ -61,6 +65,15 @@ def countable(
 def personal(text: str, public_url: str) -> list[str]:
     """Returns the beginnings of links that go on with fields of a person, so that each is another one."""
     return _links(_SERVICE_FIELD.sub("x", text), {}, public_url, personal=True)
+
+
+def cut_links(text: str) -> list[tuple[str, str]]:
+    """Returns the links with a path or a query that end at a letter of another script, with that letter."""
+    if text.isascii() or not _MAYBE.search(text):
+        return []
+    written = normalize("NFC", text)
+    found = ((span.text, _CUT.match(written, span.end)) for span in links(written))
+    return [(url, cut[1]) for url, cut in found if cut and _PATH.search(url)]
 
 
 def _links(text: str, service: Mapping[str, str | None], public_url: str, *, personal: bool) -> list[str]:

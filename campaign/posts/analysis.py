@@ -42,7 +42,7 @@ from campaign.deliveries.findings import (
 from campaign.deliveries.kind import Files
 from campaign.formatting import listed, usd
 from campaign.posts.render import loaded
-from campaign.x.text import ORDINARY_POST, has_link, is_same_text, is_similar, spans, weigh
+from campaign.x.text import ORDINARY_POST, has_link, is_blank, is_same_text, is_similar, spans, weigh
 from campaign.x.types import MediaKind, ReplySettings
 from models import ApiVersion, DeliveryKind
 
@@ -188,7 +188,7 @@ def longest_post(target: Target) -> int:
 
 def _text_problems(one: PlacedPart) -> Iterator[tuple[str, str]]:
     text = one.rendered.text
-    if not text.strip() and not one.wanted_files:
+    if is_blank(text) and not one.wanted_files:
         yield "empty_text", "has no text: write one, or add a file."
     controls = (letter for letter in text if category(letter) in {"Cc", "Cs"} and letter not in _LINE_CHARACTERS)
     wrong = next(controls, None) or next((letter for letter in text if letter in _NO_CHARACTERS), None)

@@ -70,6 +70,47 @@ def has_link(text: str) -> bool:
     return next(twitter_text.find_links(twitter_text.compose(text)), None) is not None
 
 
+# Unicode's default-ignorable characters, and fillers that fonts draw nothing for; spaces and controls are no names.
+INVISIBLE = "".join(
+    chr(point)
+    for first, last in (
+        (0x01, 0x20),
+        (0x7F, 0xA0),
+        (0xAD, 0xAD),
+        (0x34F, 0x34F),
+        (0x61C, 0x61C),
+        (0x115F, 0x1160),
+        (0x1680, 0x1680),
+        (0x17B4, 0x17B5),
+        (0x180B, 0x180F),
+        (0x2000, 0x200F),
+        (0x2028, 0x202F),
+        (0x205F, 0x206F),
+        (0x2800, 0x2800),
+        (0x3000, 0x3000),
+        (0x3164, 0x3164),
+        (0xFE00, 0xFE0F),
+        (0xFEFF, 0xFEFF),
+        (0xFFA0, 0xFFA0),
+        (0xFFF0, 0xFFFB),
+        (0x1BCA0, 0x1BCA3),
+        (0x1D159, 0x1D159),
+        (0x1D173, 0x1D17A),
+        (0xE0001, 0xE0001),
+        (0xE0020, 0xE007F),
+        (0xE0100, 0xE01EF),
+    )
+    for point in range(first, last + 1)
+)
+"""The characters of which nothing is seen; without U+0000, which PostgreSQL takes in no text."""
+_BLANK = re.compile(rf"[\0{re.escape(INVISIBLE)}]*")
+
+
+def is_blank(text: str) -> bool:
+    """Returns whether a text has no visible character."""
+    return _BLANK.fullmatch(text) is not None
+
+
 def without_links(text: str) -> str:
     """Returns the text with a space in place of each link and each name of an account."""
     kept, position = [], 0

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign.deliveries.draft import NamedLink
-from campaign.deliveries.findings import link_findings
+from campaign.deliveries.findings import Level, link_findings
 from campaign.deliveries.links import countable, destination_of, restore_links, shortened
 from campaign.x.text import ORDINARY_POST, is_same_text, links, weigh
 from tests.analysing import draft
@@ -139,3 +139,36 @@ def test_the_analysis_says_when_clicks_are_not_counted_and_only_then() -> None:
     assert codes("No link", public_url="") == codes("No link", tracking=False) == []
     assert codes("https://a.example.com/{{ visitor.username }}") == ["personal_link"]
     assert codes("https://a.example.com/{{ service.label }}") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "letter", "instead"),
+    [
+        ("https://example.com/?utm_campaign=frühling", "https://example.com/?utm_campaign=fr", "ü", "%C3%BC"),
+        ("https://example.com/?a=fru\u0308h now", "https://example.com/?a=fr", "ü", "%C3%BC"),
+        ("Now https://example.com/?a=x~é.", "https://example.com/?a=x", "é", "%C3%A9"),
+        ("https://example.com/a日本", "https://example.com/a", "日", "%E6%97%A5"),
+        ("example.com/?q=привет", "example.com/?q=", "п", "%D0%BF"),
+    ],
+)
+def test_a_link_that_ends_early_is_warned_of(text: str, url: str, letter: str, instead: str) -> None:
+    [found] = [one for one in link_findings(draft(text), [text], OURS) if one.code == "link_cut"]
+    assert found.level is Level.WARNING
+    assert f"The link {url} ends before '{letter}'" in found.sentence
+    assert f"write {instead} instead" in found.sentence
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://example.com/über",
+        "https://example.com/?utm_campaign=fr%C3%BChling",
+        "example.comをご覧",
+        "https://example.com/a 日本",
+        "https://example.com/a, über",
+        "https://example.com/a“ und",
+        "{# https://example.com/?a=ü #}Hello",
+    ],
+)
+def test_a_whole_link_is_not_warned_of(text: str) -> None:
+    assert "link_cut" not in codes(text)

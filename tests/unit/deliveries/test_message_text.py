@@ -4,7 +4,14 @@ import time
 
 import pytest
 
-from campaign.deliveries.templating import FieldMissing, MessageText, UnknownField
+from campaign.deliveries.templating import (
+    BroadcastText,
+    BrokenTemplate,
+    EmptyMessage,
+    FieldMissing,
+    MessageText,
+    UnknownField,
+)
 
 SERVICE = {"label": "Acme", "internal_name": "acme", "name": "Acme & Söhne", "username": None}
 ADA = {"full_name": "Ada", "username": "ada", "external_id": "7", "location": None, "verified": "", "secret": "s3cret"}
@@ -17,7 +24,10 @@ def message(text: str, **changes: str | None) -> str:
 @pytest.mark.parametrize(
     ("text", "rendered"),
     [
-        ("Hello { } {# a #}\n", "Hello { } {# a #}\n"),
+        ("Hello { }\n", "Hello { }\n"),
+        ("{# internal #}Hello{# two\nlines #}", "Hello"),
+        ("{# {{ visitor.secret }} #}Hello {{ visitor.full_name }}", "Hello Ada"),
+        ("{{ '{# kept #}' }}", "{# kept #}"),
         ("{{ 'Hello' }}", "Hello"),
         ("Hi {{ visitor.full_name }}, {{ service.label }} here", "Hi Ada, Acme here"),
         ("Hi {{ visitor['username'] }}", "Hi ada"),
@@ -41,7 +51,11 @@ def test_the_fields_of_service_and_person_are_filled_in(text: str, rendered: str
         "visitor.followers_count",
         "visitor.location == 'Paris'",
         "visitor.location == ''",
-        "visitor.location == visitor.verified",
+        "visitor.verified == true",
+        "visitor.verified != false",
+        "visitor.followers_count > 100",
+        "visitor.followers_count <= 100",
+        "100 < visitor.followers_count",
         "visitor.location | lower == 'paris'",
         "visitor.location | length > 3",
         "visitor.location < 'z' or visitor.location >= ''",
@@ -54,7 +68,7 @@ def test_a_condition_on_a_missing_field_is_false(condition: str) -> None:
     assert message("{% if " + condition + " %}yes{% else %}no{% endif %}") == "no"
 
 
-@pytest.mark.parametrize("value", [None, "", " \n"])
+@pytest.mark.parametrize("value", [None, "", " \n", "\u3164", "\u200b\ufeff", "\u2800 \u00ad", "\U000e0020"])
 @pytest.mark.parametrize(
     "text",
     [
@@ -106,3 +120,109 @@ def test_a_message_takes_microseconds() -> None:
         text.render(ADA)
     # About five each; here so many more that a busy machine is no failure.
     assert time.process_time() - began < 0.5
+
+
+@pytest.mark.parametrize(
+    ("condition", "holds"),
+    [
+        ("visitor.followers_count > 100", False),
+        ("visitor.followers_count > '100'", False),
+        ("'100' < visitor.followers_count", False),
+        ("visitor.followers_count < 10", True),
+        ("visitor.followers_count == '5'", True),
+        ("visitor.followers_count != 5", False),
+        ("4 < visitor.followers_count <= '5'", True),
+        ("visitor.followers_count + 1 > 5", True),
+        ("visitor.followers_count | default(0) >= 5", True),
+        ("visitor.followers_count | length == 1", True),
+        ("visitor.full_name | length > '2'", True),
+        ("visitor.verified == true", True),
+        ("true == visitor.verified", True),
+        ("visitor.verified == false", False),
+        ("visitor.verified != true", False),
+        ("visitor.verified == (visitor.full_name == 'Ada')", True),
+        ("not visitor.verified", False),
+        ("visitor.external_id == '7' and visitor.username in 'ada, bob'", True),
+    ],
+)
+def test_numbers_and_flags_compare_as_such(condition: str, holds: bool) -> None:
+    text = "{% if " + condition + " %}yes{% else %}no{% endif %}"
+    assert message(text, followers_count="5", verified="yes") == ("yes" if holds else "no")
+
+
+@pytest.mark.parametrize("condition", ["visitor.verified == false", "visitor.verified != true", "not visitor.verified"])
+def test_a_flag_that_is_not_set_equals_false(condition: str) -> None:
+    assert message("{% if " + condition + " %}yes{% else %}no{% endif %}", verified=None) == "yes"
+
+
+NUMBER = "visitor.followers_count is a number: compare it with one, such as visitor.followers_count > 100."
+FLAG = "visitor.verified is true or false: write {% if visitor.verified %} or {% if not visitor.verified %}."
+TEXT = "visitor.location is text: compare it with text in quotes, such as visitor.location == '100'."
+
+
+@pytest.mark.parametrize(
+    ("condition", "sentence"),
+    [
+        ("visitor.followers_count > 'many'", NUMBER),
+        ("visitor.followers_count > '1,000'", NUMBER),
+        ("visitor.followers_count == ''", NUMBER),
+        ("visitor.followers_count == true", NUMBER),
+        ("visitor.followers_count > visitor.location", NUMBER),
+        ("'5' in visitor.followers_count", NUMBER),
+        ("visitor.location | default(visitor.full_name) == visitor.followers_count", NUMBER),
+        ("visitor.verified == 'true'", FLAG),
+        ("visitor.verified == 1", FLAG),
+        ("visitor.verified > false", FLAG),
+        ("visitor.location == visitor.verified", FLAG),
+        ("visitor.location == 5", TEXT),
+        ("5 < visitor.location", TEXT),
+        ("visitor.location == true", TEXT),
+        ("5 in visitor.location", TEXT),
+        (
+            "visitor.location == none",
+            "A field is never none: to ask whether visitor.location is known, write {% if visitor.location %}.",
+        ),
+        (
+            "'a' == 1",
+            "Line 1 of the text compares values of different types: write both as text, or both as numbers.",
+        ),
+    ],
+)
+def test_a_wrong_comparison_names_the_field_and_what_to_write(condition: str, sentence: str) -> None:
+    for text in ("{% if " + condition + " %}yes{% endif %}", "{{ 'a' if " + condition + " else 'b' }}"):
+        with pytest.raises(BrokenTemplate) as refusal:
+            MessageText(text, SERVICE)
+        assert str(refusal.value) == sentence
+
+
+def test_a_number_and_a_text_are_joined_and_not_added() -> None:
+    assert message("{{ visitor.followers_count ~ ' friends' }}", followers_count="5") == "5 friends"
+    with pytest.raises(BrokenTemplate, match=r"adds a number and text: join them with ~\."):
+        MessageText("{{ visitor.followers_count + ' friends' }}", SERVICE)
+
+
+def test_numbers_and_flags_are_printed_as_text() -> None:
+    text = "{{ visitor.followers_count }} {{ visitor.followers_count | truncate(5) }} {{ visitor.verified | upper }}"
+    assert message(text, followers_count="12", verified="yes") == "12 12 YES"
+
+
+def test_a_name_without_a_visible_character_gives_way_to_the_default() -> None:
+    for name in ("\u3164", "\u200b", "\u200b \u3164", "\u2060", "\ufe0f"):
+        assert message("Hello {{ visitor.full_name | default('there') }}", full_name=name) == "Hello there"
+
+
+def test_a_message_without_a_visible_character_is_empty() -> None:
+    for text in ("\u200b", "\u3164\n", "{# remark #}", "{# remark #}\u200b"):
+        with pytest.raises(EmptyMessage):
+            message(text)
+
+
+def test_a_remark_that_does_not_end_is_refused() -> None:
+    with pytest.raises(BrokenTemplate, match="close it with #}"):
+        MessageText("{# internal: We open on Friday", SERVICE)
+
+
+def test_a_remark_about_opting_out_does_not_replace_the_line() -> None:
+    text = BroadcastText("We open. {# Reply STOP #}", SERVICE, "Reply STOP to opt out.", {"stop"})
+    assert text.render({}).endswith("\n\nReply STOP to opt out.")
+    assert "{#" not in text.render({})

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from campaign.deliveries.templating import LONGEST, BrokenTemplate, UnknownField, render
 from campaign.errors import NotPossible
 
-FIELDS = {"service": {"label": "Acme & Söhne", "name": "", "items": "three"}}
+FIELDS = {"service": {"label": "Acme & Söhne", "name": "", "items": "three", "blank": "\u3164"}}
 
 INSIDES = ["Traceback", "jinja", "object at", "<class", "dict", "Undefined", "NoneType", "__"]
 
@@ -17,7 +17,10 @@ INSIDES = ["Traceback", "jinja", "object at", "<class", "dict", "Undefined", "No
     [
         ("Hello", "Hello"),
         ("", ""),
-        ("a { b } {# c #} <%= d %>\r\n", "a { b } {# c #} <%= d %>\r\n"),
+        ("a { b } <%= d %>\r\n", "a { b } <%= d %>\r\n"),
+        ("{# internal #} We open on Friday", " We open on Friday"),
+        ("a{# {{ x }} #}b", "ab"),
+        ("{{ service.blank|default('us') }}", "us"),
         ("Hi {{ service.label }}!\n", "Hi Acme & Söhne!\n"),
         ("{{ service['label'] }}", "Acme & Söhne"),
         ("{{ service.items }}", "three"),
@@ -58,8 +61,11 @@ def test_a_field_that_there_is_not_is_named_with_those_there_are(text: str, name
     with pytest.raises(UnknownField) as told:
         render(text, FIELDS)
     assert told.value.name == name
-    assert told.value.known == ("service.label", "service.name", "service.items")
-    assert str(told.value) == f"There is no field {name}: write one of service.label, service.name, service.items."
+    assert told.value.known == ("service.label", "service.name", "service.items", "service.blank")
+    assert (
+        str(told.value)
+        == f"There is no field {name}: write one of service.label, service.name, service.items, service.blank."
+    )
 
 
 @pytest.mark.parametrize(
