@@ -180,5 +180,5 @@ def make_app() -> App:
 
 
 def random_text(length: int) -> str:
-    """Letters and digits that nobody guesses."""
+    """Returns letters and digits that cannot be guessed."""
     return "".join(secrets.choice(ALPHABET) for _ in range(length))

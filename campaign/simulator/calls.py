@@ -1,4 +1,4 @@
-"""What really happened, whatever the client was told."""
+"""What really happened, whatever the client was answered."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ REMEMBERED = 100_000
 
 @dataclass
 class Call:
-    """One call to X: `status` is what the client was told (None: no answer), `resources` what was really returned."""
+    """One call to X: `status` is that of the answer (None: no answer), `resources` what was really returned."""
 
     time: datetime
     method: str

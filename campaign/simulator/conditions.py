@@ -18,13 +18,13 @@ REASONS = {
 }
 """Why v2 forbids a client its calls."""
 OF_THE_APP = {*REASONS, Condition.CREDITS_DEPLETED, Condition.LEGACY_REFUSED}
-"""What is held against everybody who calls with the account's app."""
+"""What is held against every user of the account's app."""
 
 
 def objection(account: Account, user_id: str, *, legacy: bool, own: bool = True) -> Refusal | None:
     """X's answer to any call of this account on v1.1 (`legacy`) or v2; None when there is nothing to object to.
 
-    Without `own` it is a call of somebody who signed in with the account's app.
+    Without `own` it is a call of a user who signed in with the account's app.
     """
     condition = account.condition
     if not own and condition not in OF_THE_APP:

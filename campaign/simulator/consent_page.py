@@ -44,12 +44,12 @@ def question(app: str, username: str, permissions: list[str], suggested: str, wr
 <input id="username" name="username" value="{escape(suggested)}" autocomplete="username" autocapitalize="none">
 <button name="answer" value="authorize">Authorize app</button>
 <button name="answer" value="cancel" class="no" formnovalidate>Cancel</button>
-</form><p><small>This is a simulated X: whoever is named here signs in, without a password.</small></p>""",
+</form><p><small>This is a simulated X: the user named here signs in without a password.</small></p>""",
     )
 
 
 def failure(why: str) -> str:
-    """X's page for a request that it does not show to anybody."""
+    """Returns X's page for a request without a consent screen."""
     return _page("Something went wrong", f"<p>You were not able to give access to the App. {escape(why)}</p>")
 
 

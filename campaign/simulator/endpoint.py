@@ -41,7 +41,7 @@ JSON = "application/json; charset=utf-8"
 class Asked:
     """An authenticated call: `given` holds the parameters of query, form, parts and path.
 
-    With `grant`, somebody who signed in with the account's app calls.
+    With `grant`, a user who signed in with the account's app calls.
     """
 
     world: World

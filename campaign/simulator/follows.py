@@ -86,10 +86,10 @@ class FollowList:
             top += 1
         return Stretch(numbers[::-1], bottom, top)
 
-    def anybody_below(self, position: int) -> bool:
+    def has_older(self, position: int) -> bool:
         """Whether an older follower is left."""
         return any(self.sequence[index] != GONE for index in range(position - 1, -1, -1))
 
-    def anybody_from(self, position: int) -> bool:
+    def has_newer(self, position: int) -> bool:
         """Whether a newer follower is left."""
         return any(self.sequence[index] != GONE for index in range(position, len(self.sequence)))

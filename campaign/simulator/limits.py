@@ -1,4 +1,4 @@
-"""X's limits: so many calls of an endpoint in a window, told in headers on every answer.
+"""X's limits: so many calls of an endpoint in a window, named in headers on every answer.
 
 docs.x.com/x-api/fundamentals/rate-limits; the 24-hour families are seen in answers, the page is silent on them.
 """

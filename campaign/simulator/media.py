@@ -91,7 +91,7 @@ class Media:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the segments that came are all and together as long as was said."""
+        """Returns whether all segments have come, and together are as long as was announced."""
         counted = sorted(self.segments) == list(range(len(self.segments)))
         return counted and sum(map(len, self.segments.values())) == self.total_bytes
 

@@ -1,4 +1,4 @@
-"""The direct messages of everybody. Nothing here takes longer because there are many of them."""
+"""The direct messages of all users. Nothing here takes longer because there are many of them."""
 
 from bisect import bisect_left, bisect_right, insort
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""How a message reaches somebody, and why X does not let it. Both versions of X's API come through here."""
+"""How a message reaches a user, and why X refuses it. Both versions of X's API come through here."""
 
 import time
 from enum import StrEnum
@@ -20,7 +20,7 @@ class Reason(StrEnum):
     SENDER_RESTRICTED = "sender_restricted"
     EMPTY = "empty"
     TOO_LONG = "too_long"
-    NOBODY = "nobody"
+    GONE = "gone"
     SUSPENDED = "suspended"
     CLOSED = "closed"
     BLOCKED = "blocked"
@@ -65,7 +65,7 @@ def _recipient(world: World, user_id: str) -> User:
     """The user with this id, when messages reach them."""
     user = world.people.with_id(user_id)
     if user is None:
-        raise Unwanted(Reason.NOBODY)
+        raise Unwanted(Reason.GONE)
     if user.suspended:
         raise Unwanted(Reason.SUSPENDED)
     if user.reception is not Reception.OPEN:

@@ -42,7 +42,7 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """A brand with its own keys, or with `grant` somebody who signed in with the app that the brand owns."""
+    """A brand with its own keys, or with `grant` a user who signed in with the app that the brand owns."""
 
     account: Account
     grant: Grant | None = None

@@ -1,4 +1,4 @@
-"""Everybody on X: imagined from their numbers, with a table only of those who were changed."""
+"""The users of X: imagined from their numbers, with a table only of those who were changed."""
 
 from bisect import bisect
 from collections.abc import Callable
@@ -46,13 +46,13 @@ class People:
         return self._known(number, lambda user: user.username.lower() == name and (ever or not user.gone))
 
     def is_taken(self, username: str) -> bool:
-        """Whether somebody has this username, or a user still to be added will."""
+        """Returns whether a user has this username, or one still to be added will have it."""
         number = number_in(username)
         promised = number > self.count and imagine(number).username == username.lower()
         return promised or self.named(username) is not None
 
     def change(self, number: int, **changes: Any) -> User:
-        """The same user with other fields; whoever has the wanted username takes the old one in exchange."""
+        """Changes fields of a user; the holder of the new username takes the old one in exchange."""
         before = self.user(number)
         after = replace(before, **changes)
         holder = self.named(after.username)
@@ -62,7 +62,7 @@ class People:
         return after
 
     def fresh_name(self) -> str:
-        """A username that nobody has."""
+        """Returns a username that is free."""
         while True:
             self._fresh_names += 1
             name = f"new_name_{self._fresh_names}"

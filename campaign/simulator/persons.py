@@ -13,7 +13,7 @@ EMOJI = ("🌻", "👩🏽‍💻", "🏳️‍🌈", "🇧🇷", "☕️")
 RIGHT_TO_LEFT = ("ليلى حداد", "נועם לוי", "سارا کریمی", "يوسف منصور")
 NAME_LENGTH = 50
 USERNAME_LENGTH = 15
-"""The longest that X lets anybody have."""
+"""The longest that X allows."""
 EPOCH = datetime(2007, 1, 1, tzinfo=UTC)
 SALT = 0x2545F4914F6CDD1D  # what is rare about a user must not be readable from the id
 
@@ -28,7 +28,7 @@ class Subscription(StrEnum):
 
 
 class Reception(StrEnum):
-    """Whether a user takes direct messages; a closed door and a block are not told apart on v2."""
+    """Whether a user takes direct messages; v2 answers a closed inbox and a block alike."""
 
     OPEN = "open"
     CLOSED = "closed"
@@ -37,7 +37,7 @@ class Reception(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """What a user told X of himself, and figures other than the imagined ones; what is empty X leaves out."""
+    """What a user wrote into the profile, and figures in place of the imagined ones; X leaves out what is empty."""
 
     description: str = ""
     location: str = ""
@@ -50,7 +50,7 @@ class Profile:
 
 
 SILENT = Profile()
-"""Nobody tells anything unless told to."""
+"""Profiles are empty until they are set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +79,12 @@ class User:
 
     @property
     def is_there(self) -> bool:
-        """Whether X shows the user to anybody."""
+        """Returns whether X shows the user at all."""
         return not (self.suspended or self.gone)
 
     @property
     def created_at(self) -> datetime:
-        """When the user joined X, in UTC: any second of the years 2007 to 2025 unless told."""
+        """Returns when the user joined X, in UTC: any second of the years 2007 to 2025 unless it was set."""
         return self.profile.created_at or EPOCH + timedelta(seconds=scramble(self.number) % 599_000_000)
 
 

@@ -31,7 +31,7 @@ class Draft:
 
 
 COUNTED = ("reposts", "likes", "replies", "quotes", "bookmarks", "impressions", "link_visits")
-"""What X counts of a post; all are 0 at first, and stay so until told."""
+"""What X counts of a post; all are 0 until they are set."""
 
 
 @dataclass

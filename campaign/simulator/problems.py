@@ -99,7 +99,7 @@ def not_found(parameter: str, value: str, resource: str = "user") -> dict[str, s
     return partial(parameter, value, "Not Found Error", detail, "resource-not-found", resource)
 
 
-def nobody(parameter: str, value: str) -> Refusal:
+def no_such_user(parameter: str, value: str) -> Refusal:
     """The v2 answer to a call about a user who does not exist, in words of X's; its exact body is not documented."""
     return Refusal(404, {**not_found(parameter, value), "status": 404})
 

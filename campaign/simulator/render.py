@@ -42,7 +42,7 @@ EMPTY = {
     *("affiliation", "is_identity_verified", "parody", "profile_banner_url", "subscribes_to_you", "subscription"),
     *("verified_followers_count",),
 }
-"""Fields that X knows (OpenAPI 2.167) and nobody here has filled in; X leaves empty fields out."""
+"""Fields that X knows (OpenAPI 2.167) and the simulator leaves empty; X leaves empty fields out."""
 
 FIELDS = {*WRITTEN, "public_metrics", "connection_status"} | EMPTY
 """What may be asked for."""
@@ -72,7 +72,7 @@ class View:
 
 
 def metrics_of(user: User) -> dict[str, int]:
-    """The user's figures, imagined unless told, under their old names."""
+    """Returns the user's figures, imagined unless they were set, under their old names."""
     return {
         "followers_count": user.followers_count,
         "following_count": user.number % 5_001,

@@ -22,7 +22,7 @@ FIELDS = {
     *("organic_metrics", "paid_partnership", "possibly_sensitive", "promoted_metrics", "public_metrics"),
     *("referenced_tweets", "reply_settings", "scopes", "source", "suggested_source_links", "text", "withheld"),
 }
-"""What may be asked for, in the old spelling; what nobody here filled in is left out of the answer."""
+"""What may be asked for, in the old spelling; what the simulator leaves empty is not in the answer."""
 
 
 EXPANDED = {
@@ -92,7 +92,7 @@ class PostView:
         return self.world.people.user(number).id
 
     def metrics(self, post: Post) -> dict[str, int]:
-        """What everybody may know."""
+        """Returns the public figures."""
         word = "retweet" if self.world.post_word == "tweet" else "repost"
         counts = post.counts
         return {

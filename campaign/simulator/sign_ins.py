@@ -1,7 +1,7 @@
 """People who sign in with an app: what was asked of them, what they granted, and which tokens are alive.
 
 docs.x.com/fundamentals/authentication: a code is good for 30 seconds, an OAuth 2.0 token for two hours, one of OAuth
-1.0a until somebody takes it back.
+1.0a until it is revoked.
 """
 
 import time
@@ -12,7 +12,7 @@ from campaign.simulator.accounts import Account, random_text
 
 CODE_SECONDS, TOKEN_SECONDS = 30.0, 7_200.0
 READING = frozenset({"users.read", "tweet.read"})
-"""The scopes without which nobody's profile is read."""
+"""The scopes without which no profile is read."""
 EMAIL = "users.email"
 
 
@@ -28,7 +28,7 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What an app asks somebody on the consent screen; `owner` is the brand that owns the app.
+    """What an app asks a user on the consent screen; `owner` is the brand that owns the app.
 
     With OAuth 1.0a `token` and `secret` are the request token; with OAuth 2.0 there are scopes, state and challenge.
     """

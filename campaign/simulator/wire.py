@@ -97,7 +97,7 @@ class Wire:
 
 
 def _noting(call: Call, send: Send) -> Send:
-    """The same way out, on which the status told to the client is noted."""
+    """Returns the same way out, on which the status of the answer is noted."""
 
     async def noting(message: Message) -> None:
         call.status = message.get("status", call.status)

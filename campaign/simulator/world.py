@@ -118,7 +118,7 @@ class World:
         return replace(user, followers_count=account.follows.count) if account else user
 
     def change_user(self, number: int, **changes: Any) -> User:
-        """The user with other fields; see `People.change` for a username that somebody has."""
+        """Changes fields of a user; see `People.change` for a username that is taken."""
         self.pages.forget()
         return self.people.change(number, **changes)
 

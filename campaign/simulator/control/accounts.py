@@ -54,7 +54,7 @@ def change(order: Order) -> dict[str, Any]:
 
 
 def show(order: Order) -> dict[str, Any]:
-    """What is true of the account, whatever its client has been told."""
+    """Answers what is true of the account, whatever its client was answered."""
     return _truth(order.world, known(order))
 
 

@@ -21,7 +21,7 @@ USER: Shape = {
     "withheld": bool,
     "suspended": bool,
     "omit": list[str],
-    **profiles.TOLD,
+    **profiles.PROFILE,
 }
 
 
@@ -86,7 +86,7 @@ def _described(world: World, users: list[Any]) -> list[int]:
 
 
 def _all_free(field: str, values: list[str], world: World) -> None:
-    """Refuse ids and usernames that somebody has, or that are given to two users."""
+    """Refuses ids and usernames that are taken, or given to two users."""
     taken = world.people.is_taken if field == "username" else world.people.with_id
     for value, times in Counter(values).items():
         if times > 1 or taken(value):
@@ -95,7 +95,7 @@ def _all_free(field: str, values: list[str], world: World) -> None:
 
 def _changes(described: dict[str, Any], before: Profile = SILENT) -> dict[str, Any]:
     """The fields of a user that a description sets."""
-    changes = profiles.told(described, before)
+    changes = profiles.read_changes(described, before)
     if "username" in changes:
         valid_username(changes["username"])
     if "id" in changes and not is_id(changes["id"]):

@@ -1,4 +1,4 @@
-"""Messages: the truth of them, those that somebody writes by hand, and how X treats new ones."""
+"""Messages: the truth of them, those that users write by hand, and how X treats new ones."""
 
 from collections import Counter
 from itertools import islice
@@ -37,13 +37,13 @@ def counted(order: Order) -> dict[str, Any]:
 
 
 def write(order: Order) -> dict[str, Any]:
-    """Somebody writes to the account by hand; X refuses nothing but what could not be a message."""
+    """Lets a user write to the account by hand; X refuses only what cannot be a message."""
     world, body, account = order.world, order.body, known(order)
     lasting(body)
     draft = Draft(normalised(body.get("text", "")))
     if not 0 < len(draft.text) <= LONGEST:
         raise Wrong(f"A message needs a 'text' of 1 to {LONGEST:,} characters.")
-    sender = somebody(world, body.get("from", ""))
+    sender = named_user(world, body.get("from", ""))
     recipient = world.people.user(account.number)
     return _truth(place(world, sender, recipient, draft, ago=body.get("ago_seconds", 0)))
 
@@ -55,7 +55,7 @@ def treat(order: Order) -> dict[str, Any]:
     return {"show_after_seconds": order.world.messages.show_after}
 
 
-def somebody(world: World, called: str) -> User:
+def named_user(world: World, called: str) -> User:
     """The user with this id or username, also one who is gone."""
     people = world.people
     user = (people.with_id(called, ever=True) if is_id(called) else None) or people.named(called, ever=True)

@@ -1,4 +1,4 @@
-"""Posts: the truth of them, those that somebody makes by hand, and how X treats new ones."""
+"""Posts: the truth of them, those that are made by hand, and how X treats new ones."""
 
 from typing import Any
 
@@ -27,7 +27,7 @@ def listed(order: Order) -> dict[str, Any]:
 
 
 def write(order: Order) -> dict[str, Any]:
-    """Somebody posts by hand; X refuses nothing but what could not be a post."""
+    """Posts by hand; X refuses only what cannot be a post."""
     account, body = known(order), order.body
     draft = Draft(normalised(body.get("text", "")), body.get("reply_to"))
     if not 0 < weight(draft.text) <= most(order.world, account):

@@ -9,14 +9,14 @@ from campaign.simulator.persons import Profile
 from campaign.simulator.wording import Link, read
 
 TEXTS = ("description", "location", "profile_image_url", "confirmed_email", "lang")
-TOLD: Shape = {**dict.fromkeys(TEXTS, str), "url": str, "created_at": str, "public_metrics": dict[str, int]}
+PROFILE: Shape = {**dict.fromkeys(TEXTS, str), "url": str, "created_at": str, "public_metrics": dict[str, int]}
 METRICS = ("following_count", "tweet_count", "listed_count", "like_count", "media_count")
 FOLLOWERS = "followers_count"
 
 
-def told(described: dict[str, Any], before: Profile) -> dict[str, Any]:
+def read_changes(described: dict[str, Any], before: Profile) -> dict[str, Any]:
     """The changes of a user that this description means; what it does not name stays as it was."""
-    changes = {field: value for field, value in described.items() if field not in TOLD}
+    changes = {field: value for field, value in described.items() if field not in PROFILE}
     profile: dict[str, Any] = {field: described[field] for field in TEXTS if field in described}
     if "url" in described:
         profile["site"] = _site(described["url"])

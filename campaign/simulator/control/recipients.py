@@ -6,7 +6,7 @@ from typing import Any
 
 from campaign.simulator.control.accounts import named
 from campaign.simulator.control.command import Command, Order, Shape, Wrong
-from campaign.simulator.control.messages import somebody
+from campaign.simulator.control.messages import named_user
 from campaign.simulator.persons import Reception
 from campaign.simulator.world import World
 
@@ -48,7 +48,7 @@ def windows(order: Order) -> dict[str, Any]:
 
 def _numbers(world: World, body: dict[str, Any]) -> list[int]:
     """Returns the users who are named, and every nth follower of an account, the newest first."""
-    numbers = [somebody(world, called).number for called in body.get("users", [])]
+    numbers = [named_user(world, called).number for called in body.get("users", [])]
     if "followers_of" not in body:
         return numbers
     every = body.get("every", 1)

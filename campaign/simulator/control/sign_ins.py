@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from campaign.simulator.control.command import Command, Order, Shape
-from campaign.simulator.control.messages import somebody
+from campaign.simulator.control.messages import named_user
 from campaign.simulator.control.posts import lasting
 from campaign.simulator.sign_ins import CODE_SECONDS, TOKEN_SECONDS, Grant
 from campaign.simulator.world import World
@@ -18,8 +18,8 @@ def listed(order: Order) -> dict[str, Any]:
 
 
 def take_back(order: Order) -> dict[str, Any]:
-    """Somebody takes back, in the settings at X, what apps were granted; gives how many tokens that ended."""
-    number = somebody(order.world, order.body.get("user", "")).number
+    """Lets a user take back, in the settings at X, what apps were granted; answers how many tokens that ended."""
+    number = named_user(order.world, order.body.get("user", "")).number
     alive = [grant for grant in order.world.sign_ins.grants if grant.number == number and not grant.revoked]
     for grant in alive:
         grant.revoked = True

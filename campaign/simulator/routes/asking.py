@@ -30,7 +30,7 @@ def chosen(asked: Asked, parameter: str, allowed: Collection[str]) -> frozenset[
 
 
 def hidden_from(asked: Asked) -> set[str]:
-    """The fields that the caller gets of nobody: an address is shown only to the app to which it was granted."""
+    """Returns the fields that the caller may not see: an address is shown only to the app to which it was granted."""
     return set() if asked.grant and asked.grant.gives_email and asked.grant.is_oauth2 else {"confirmed_email"}
 
 

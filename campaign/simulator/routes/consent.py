@@ -1,6 +1,6 @@
 """The two consent screens: GET and POST /i/oauth2/authorize and /oauth/authorize.
 
-docs.x.com/fundamentals/authentication. Who signs in is written into a field: everybody who is on this X may.
+docs.x.com/fundamentals/authentication. The username is written into a field: every user of this X may sign in.
 """
 
 import re
@@ -59,7 +59,7 @@ class Screen:
         name = fields.get("username", "").strip().removeprefix("@")
         user = world.people.named(name)
         if user is None or not user.is_there:
-            return _shown(world, request, question, f"Nobody on X can sign in as {name!r}." if name else "Who are you?")
+            return _shown(world, request, question, f"There is no user {name!r} on X." if name else "Who are you?")
         return self._agreed(world, question, user)
 
     def _agreed(self, world: World, question: Question, user: User) -> Response:
@@ -100,10 +100,10 @@ def _shown(world: World, request: Request, question: Question, wrong: str = "") 
     return HTMLResponse(consent_page.question(owner.name, owner.username, permissions, suggested, wrong))
 
 
-def _back(question: Question, told: dict[str, str]) -> Response:
-    """To the app, which finds there what it is told beside what it put there itself."""
+def _back(question: Question, answer: dict[str, str]) -> Response:
+    """Redirects to the app, with the answer beside what the app put into the address itself."""
     mark = "&" if "?" in question.callback else "?"
-    return RedirectResponse(f"{question.callback}{mark}{urlencode(told)}", 302)
+    return RedirectResponse(f"{question.callback}{mark}{urlencode(answer)}", 302)
 
 
 SCREENS = (

@@ -29,7 +29,7 @@ def followers(asked: Asked) -> Reply:
     user = asked.world.people.with_id(asked.given["id"])
     account = asked.world.accounts.get(user.number) if user else None
     size = whole_number(asked, "max_results", UNASKED, MOST)
-    if account is None:  # somebody whose followers nobody made up
+    if account is None:  # a user without a list of followers
         return Reply(orjson.dumps({"meta": {"result_count": 0}}))
     own = account is asked.account
     owned = own and account.owns_app
@@ -78,9 +78,9 @@ def _render(world: World, account: Account, cursor: Cursor, size: int, shown: Vi
 def _tokens(world: World, account: Account, stretch: Stretch) -> dict[str, str]:
     """The tokens of the pages before and after; the last page has no next_token, however short the others are."""
     tokens = {}
-    if account.follows.anybody_below(stretch.bottom):
+    if account.follows.has_older(stretch.bottom):
         tokens["next_token"] = world.tokens.seal(account.number, Cursor(stretch.bottom))
-    if account.follows.anybody_from(stretch.top):
+    if account.follows.has_newer(stretch.top):
         tokens["previous_token"] = world.tokens.seal(account.number, Cursor(stretch.top, upwards=True))
     return tokens
 

@@ -57,7 +57,7 @@ def lookup(asked: Asked) -> Reply:
 
 
 def _whose(asked: Asked) -> Account:
-    """The account whose followers are asked for; the caller's own when nobody is named."""
+    """Returns the account whose followers are asked for; the caller's own when none is named."""
     user = _named(asked)
     account = asked.world.accounts.get(user.number) if user else None
     if user is None or user.suspended or account is None:
@@ -94,7 +94,7 @@ def _ids(asked: Asked, account: Account, cursor: Cursor, size: int, as_text: boo
 
 def _cursors(asked: Asked, account: Account, stretch: Stretch) -> dict[str, int | str]:
     """Where the pages after and before begin, as numbers and as text."""
-    older, newer = account.follows.anybody_below(stretch.bottom), account.follows.anybody_from(stretch.top)
+    older, newer = account.follows.has_older(stretch.bottom), account.follows.has_newer(stretch.top)
     number = asked.world.tokens.number
     following = number(account.index, Cursor(stretch.bottom)) if older else NO_PAGE
     previous = number(account.index, Cursor(stretch.top, upwards=True)) if newer else NO_PAGE

@@ -23,7 +23,7 @@ CODED = {
     Reason.SENDER_RESTRICTED: (403, 151, "There was an error sending your message: This operation is not permitted."),
     Reason.EMPTY: (403, 151, "There was an error sending your message: Text is empty."),
     Reason.TOO_LONG: (403, 354, "The text of your direct message is over the max character limit."),
-    Reason.NOBODY: (404, 50, "User not found."),
+    Reason.GONE: (404, 50, "User not found."),
     Reason.SUSPENDED: (403, 108, "Cannot find specified user."),
     Reason.CLOSED: CANNOT_SEND,
     Reason.BLOCKED: CANNOT_SEND,
@@ -59,7 +59,7 @@ def listed(asked: Asked) -> Reply:
 
 
 def _refusal(asked: Asked, reason: Reason, recipient_id: str) -> Refusal:
-    """X's code for it; who closed the door to a stranger is told apart."""
+    """Returns X's code for it; a closed inbox has another one for senders whom the recipient does not follow."""
     recipient = asked.world.people.with_id(recipient_id)
     if reason is Reason.CLOSED and recipient and not asked.account.follows.has(recipient.number):
         return coded(*NOT_FOLLOWING)

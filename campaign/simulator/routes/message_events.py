@@ -27,7 +27,7 @@ MOST = 100
 ASKING = ("max_results", "pagination_token", "event_types", "dm_event.fields", "expansions")
 SHOWING = ("media.fields", "tweet.fields", "post.fields", "user.fields")
 ALL, TWO = 1 << 61, 1 << 63
-"""Told apart in page tokens from other lists: all messages of a user, and those of two."""
+"""Marks in page tokens for two lists: all messages of a user, and those of two users."""
 NUMBER_BITS = 31
 
 
@@ -39,7 +39,7 @@ def events(asked: Asked) -> Reply:
 
 
 def events_with(asked: Asked) -> Reply:
-    """The same of those with one user; none with somebody who is not there."""
+    """Answers the same of those with one user; none when there is no such user."""
     known(asked, "participant_id", *ASKING, *SHOWING)
     require("participant_id", asked.given["participant_id"], ID)
     own, other = asked.account.number, asked.world.people.with_id(asked.given["participant_id"], ever=True)

@@ -9,7 +9,7 @@ from campaign.simulator.endpoint import Asked, Endpoint, Reply
 from campaign.simulator.limits import Family
 from campaign.simulator.messages import Draft
 from campaign.simulator.messaging import Reason, Unwanted, send
-from campaign.simulator.problems import Refusal, coded, invalid_body, nobody, plain
+from campaign.simulator.problems import Refusal, coded, invalid_body, no_such_user, plain
 from campaign.simulator.routes.asking import ID, known, require
 from campaign.simulator.routes.drafts import Test, check, is_text, json_object
 from campaign.simulator.routes.posts import AUTOMATED
@@ -63,8 +63,8 @@ def _refusal(reason: Reason, recipient_id: str, draft: Draft) -> Refusal:
     """X's words for it in v2."""
     if reason is Reason.LOOKS_AUTOMATED:
         return coded(403, 226, AUTOMATED)
-    if reason is Reason.NOBODY:
-        return nobody("participant_id", recipient_id)
+    if reason is Reason.GONE:
+        return no_such_user("participant_id", recipient_id)
     if reason in FORBIDDEN:
         return plain(403, "Forbidden", FORBIDDEN[reason])
     complaints: dict[Reason, tuple[str, Any, str]] = {

@@ -30,12 +30,12 @@ def request_token(world: World, request: Request, body: Body) -> tuple[Account, 
         raise coded(403, 415, UNKNOWN_CALLBACK)
     question = Question(owner, claimed["oauth_callback"], token=random_text(27), secret=random_text(32))
     world.sign_ins.ask(question)
-    told = {"oauth_token": question.token, "oauth_token_secret": question.secret, "oauth_callback_confirmed": "true"}
-    return owner, urlencode(told).encode()
+    answer = {"oauth_token": question.token, "oauth_token_secret": question.secret, "oauth_callback_confirmed": "true"}
+    return owner, urlencode(answer).encode()
 
 
 def access_token(world: World, request: Request, body: Body) -> tuple[Account, bytes]:
-    """A token for a request token that somebody agreed to, once."""
+    """Answers with a token for a request token that a user agreed to, once."""
     claimed = _claimed(request, body)
     question = world.sign_ins.asked(claimed.get("oauth_token", ""))
     if question is None:
@@ -46,8 +46,8 @@ def access_token(world: World, request: Request, body: Body) -> tuple[Account, b
         raise coded(*TOKEN_UNKNOWN)
     user = world.people.user(grant.number)
     world.sign_ins.exchange(grant, user.id)
-    told = {"oauth_token": grant.token, "oauth_token_secret": grant.secret}
-    return owner, urlencode(told | {"user_id": user.id, "screen_name": user.username}).encode()
+    answer = {"oauth_token": grant.token, "oauth_token_secret": grant.secret}
+    return owner, urlencode(answer | {"user_id": user.id, "screen_name": user.username}).encode()
 
 
 def invalidate(asked: Asked) -> Reply:

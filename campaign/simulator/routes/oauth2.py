@@ -28,8 +28,8 @@ def token(world: World, request: Request, body: Body) -> tuple[Account, bytes]:
     if not secrets.compare_digest(_challenge(body.fields.get("code_verifier", "")), grant.question.challenge):
         raise _wrong("Value passed for the code verifier did not match the code challenge.")
     world.sign_ins.exchange(grant, world.people.user(grant.number).id)
-    told = {"token_type": "bearer", "expires_in": int(world.sign_ins.token_seconds), "access_token": grant.token}
-    return owner, orjson.dumps(told | {"scope": " ".join(grant.question.scopes)})
+    answer = {"token_type": "bearer", "expires_in": int(world.sign_ins.token_seconds), "access_token": grant.token}
+    return owner, orjson.dumps(answer | {"scope": " ".join(grant.question.scopes)})
 
 
 def revoke(world: World, request: Request, body: Body) -> tuple[Account, bytes]:

@@ -1,4 +1,4 @@
-"""What an app calls while somebody signs in with it: no account signs these calls, the app itself does."""
+"""What an app calls for itself, mostly while a user signs in with it: no account signs these calls."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

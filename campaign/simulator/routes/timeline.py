@@ -22,7 +22,7 @@ SHOWING = ("tweet.fields", "post.fields", "expansions", "media.fields", "poll.fi
 BOUNDS = ("since_id", "until_id", "start_time", "end_time", "exclude")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?Z")
 TIMELINE = 1 << 62
-"""Told apart from the lists of followers in page tokens."""
+"""Marks timelines in page tokens, beside the lists of followers."""
 PRIVATE, PRIVATE_FOR = frozenset({"non_public_metrics"}), 30 * 86_400.0
 """Figures for the author alone, and the seconds for which X tells them."""
 Test = Callable[[Post], bool]
