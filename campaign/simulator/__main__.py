@@ -7,7 +7,7 @@ from campaign.simulator.server import serve
 
 
 def main() -> None:
-    """Serve where the arguments say until Ctrl-C; a port in use is one line on stderr and exit status 1."""
+    """Serves where the arguments say until Ctrl-C; a port in use is one line on stderr and exit status 1."""
     parser = ArgumentParser(prog="python -m campaign.simulator", description="An empty X on this machine.")
     parser.add_argument("--port", type=int, default=8085)
     parser.add_argument("--host", default="127.0.0.1")

@@ -77,7 +77,7 @@ class Credits:
 
     @property
     def left(self) -> Decimal:
-        """The balance, which may be slightly negative."""
+        """Returns the balance, which may be slightly negative."""
         return self.free + self.prepaid - self.spent
 
 
@@ -169,13 +169,13 @@ class Account:
 
 
 def make_keys(user_id: str, app: Keys | None = None) -> Keys:
-    """New keys for the account with this user id, of an app of its own or of the one with these keys."""
+    """Returns new keys for the account with this user id, of an app of its own or of the one with these keys."""
     consumer = (app.consumer_key, app.consumer_secret) if app else (random_text(25), random_text(50))
     return Keys(*consumer, f"{user_id}-{random_text(40)}", random_text(45))
 
 
 def make_app() -> App:
-    """A new app, whose keys are as long as X's; it names no callback yet."""
+    """Returns a new app, whose keys are as long as X's; it names no callback yet."""
     return App(random_text(34), random_text(50))
 
 

@@ -14,7 +14,7 @@ from campaign.simulator.world import World
 
 
 def create_app(world: World | None = None) -> Starlette:
-    """The application over this world; over an empty one of its own when none is given."""
+    """Returns the application over this world; over an empty one of its own when none is given."""
     world = world or World()
     served = (*ENDPOINTS, *consent.SCREENS, *oauth1.STEPS, *oauth2.STEPS, *billing.STEPS)
     routes = [*(each.route(world) for each in served), *control.routes(world)]
@@ -23,7 +23,7 @@ def create_app(world: World | None = None) -> Starlette:
 
 
 async def _unknown(request: Request, _: Exception) -> Response:
-    """X's answer to a path it does not serve, and that of the control API."""
+    """Answers a path that X, or the control API, does not serve."""
     if request.url.path.startswith("/control"):
         return await control.refuse(request, control.Wrong(f"There is no {request.method} {request.url.path}."))
     if request.url.path.startswith("/1.1/"):

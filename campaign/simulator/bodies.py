@@ -25,7 +25,7 @@ class Body:
     raw: bytes = b""
 
     def json(self) -> dict[str, Any] | None:
-        """The object that it is in JSON; None when it is none."""
+        """Returns the object that it is in JSON; None when it is none."""
         try:
             content = orjson.loads(self.raw)
         except orjson.JSONDecodeError:
@@ -34,7 +34,7 @@ class Body:
 
 
 async def read(request: Request) -> Body:
-    """The body of this request, by its content type."""
+    """Returns the body of this request, by its content type."""
     raw, kind = await request.body(), request.headers.get("content-type", "")
     if kind.startswith(FORM):
         form = raw.decode(errors="replace")
@@ -57,7 +57,7 @@ def _of_parts(parts: Iterable[tuple[bytes, bytes]]) -> Body:
 
 
 def _parts(raw: bytes, boundary: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """The headers and the content of each part."""
+    """Returns the headers and the content of each part."""
     for part in (b"\r\n" + raw).split(b"\r\n--" + boundary)[1:-1]:
         head, _, content = part.partition(b"\r\n\r\n")
         yield head, content

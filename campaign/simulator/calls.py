@@ -21,5 +21,5 @@ class Call:
 
 
 def new_log() -> deque[Call]:
-    """A log of calls that forgets the oldest, so that a benchmark does not fill the memory."""
+    """Returns a log of calls that forgets the oldest, so that a benchmark does not fill the memory."""
     return deque(maxlen=REMEMBERED)

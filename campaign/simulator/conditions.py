@@ -22,7 +22,7 @@ OF_THE_APP = {*REASONS, Condition.CREDITS_DEPLETED, Condition.LEGACY_REFUSED}
 
 
 def objection(account: Account, user_id: str, *, legacy: bool, own: bool = True) -> Refusal | None:
-    """X's answer to any call of this account on v1.1 (`legacy`) or v2; None when there is nothing to object to.
+    """Returns X's answer to any call of this account on v1.1 (`legacy`) or v2; None when there is nothing to object to.
 
     Without `own` it is a call of a user who signed in with the account's app.
     """

@@ -32,7 +32,7 @@ small { color: #536471; }
 
 
 def question(app: str, username: str, permissions: list[str], suggested: str, wrong: str = "") -> str:
-    """The screen with the two buttons; the form goes to where it came from."""
+    """Returns the screen with the two buttons; the form goes to where it came from."""
     lines = "".join(f"<li>{escape(each)}</li>" for each in permissions)
     complaint = f'<p class="wrong" role="alert">{escape(wrong)}</p>' if wrong else ""
     return _page(

@@ -52,7 +52,7 @@ class Asked:
 
     @property
     def number(self) -> int:
-        """The user in whose name the call is made."""
+        """Returns the user in whose name the call is made."""
         return self.grant.number if self.grant else self.account.number
 
 
@@ -89,16 +89,16 @@ class Endpoint:
 
     @property
     def caps(self) -> Caps:
-        """All its documented limits."""
+        """Returns all its documented limits."""
         return {Family.WINDOW: self.limit, **self.day_limits}
 
     @property
     def legacy(self) -> bool:
-        """Whether it belongs to v1.1."""
+        """Returns whether it belongs to v1.1."""
         return self.path.startswith("/1.1/")
 
     def route(self, world: World) -> Route:
-        """Where the server finds it."""
+        """Returns where the server finds it."""
 
         async def answer(request: Request) -> Response:
             return await self._answer(world, request)
@@ -133,7 +133,7 @@ class Endpoint:
         return Response(reply.body, reply.status, headers, media_type=JSON)
 
     def _admit(self, world: World, caller: Caller, call: Call, headers: dict[str, str]) -> Spent:
-        """Count the call, fill in the headers, and refuse what limits or X's view of the account do not allow."""
+        """Counts the call, fills in the headers, and refuses what limits or X's view of the account do not allow."""
         account, user = caller.account, world.people.user(caller.number)
         call.account = user.username
         account.calls[self.name] += 1
@@ -172,6 +172,6 @@ def refuse(no: Refusal, headers: dict[str, str] | None = None) -> Response:
 
 
 def signed(request: Request, form: str) -> Signed:
-    """What of this request is signed."""
+    """Returns what of this request is signed."""
     url, headers = request.url, request.headers
     return Signed(request.method, str(url), url.query, form, headers.get("authorization", ""))

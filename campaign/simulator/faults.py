@@ -93,7 +93,7 @@ class Fault:
         self._ends = None if self.for_seconds is None else time.monotonic() + self.for_seconds
 
     def strikes(self, method: str, path: str) -> bool:
-        """Whether this call goes wrong; every call that fits is counted."""
+        """Returns whether this call goes wrong; every call that fits is counted."""
         if self.method not in {None, method} or not fnmatchcase(path, self.path):
             return False
         self.seen += 1
@@ -106,7 +106,7 @@ class Faults(list[Fault]):
     """The faults in force, in the order they were asked for."""
 
     def strike(self, method: str, path: str) -> Fault | None:
-        """The first fault that this call meets."""
+        """Returns the first fault that this call meets."""
         striking = [fault for fault in self if fault.strikes(method, path)]
         for fault in striking[:1]:
             fault.struck += 1

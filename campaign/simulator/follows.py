@@ -27,17 +27,17 @@ class FollowList:
 
     @property
     def end(self) -> int:
-        """The position the next follower will get."""
+        """Returns the position the next follower will get."""
         return len(self.sequence)
 
     def add(self, numbers: Iterable[int]) -> None:
-        """Users who did not follow so far come on top, the last one as the newest."""
+        """Adds users who did not follow so far at the top, the last one as the newest."""
         before, self._known = len(self.sequence), None
         self.sequence.extend(numbers)
         self.count += len(self.sequence) - before
 
     def remove(self, numbers: Collection[int]) -> list[int]:
-        """Those of `numbers` who followed and do no more; one pass, however many they are."""
+        """Removes those of `numbers` who follow, and returns them; one pass, however many they are."""
         wanted, self._known = set(numbers), None
         positions = [position for position, number in enumerate(self.sequence) if number in wanted and number != GONE]
         removed = [self.sequence[position] for position in positions]
@@ -47,27 +47,27 @@ class FollowList:
         return removed
 
     def has(self, number: int) -> bool:
-        """Whether this user follows now; the list is gone through only when it has changed."""
+        """Returns whether this user follows now; the list is gone through only when it has changed."""
         if self._known is None:
             self._known = frozenset(self.sequence) - {GONE}
         return number in self._known
 
     def spread(self, count: int) -> list[int]:
-        """`count` followers picked evenly through the list, or all when there are fewer."""
+        """Returns `count` followers picked evenly through the list, or all when there are fewer."""
         live = [number for number in self.sequence if number != GONE]
         count = min(count, len(live))
         return [live[index * len(live) // count] for index in range(count)]
 
     def newest_first(self) -> Iterator[int]:
-        """All who follow now."""
+        """Yields all who follow now."""
         return (number for number in reversed(self.sequence) if number != GONE)
 
     def read(self, position: int, size: int, *, upwards: bool = False) -> Stretch:
-        """`size` followers next to a position: older ones, or newer ones when reading upwards."""
+        """Returns `size` followers next to a position: older ones, or newer ones when reading upwards."""
         return self.above(position, size) if upwards else self.below(position, size)
 
     def below(self, top: int, size: int) -> Stretch:
-        """The newest `size` followers among those older than position `top`."""
+        """Returns the newest `size` followers among those older than position `top`."""
         numbers: list[int] = []
         bottom = top
         while bottom > 0 and len(numbers) < size:
@@ -77,7 +77,7 @@ class FollowList:
         return Stretch(numbers, bottom, top)
 
     def above(self, bottom: int, size: int) -> Stretch:
-        """The oldest `size` followers among those from position `bottom` on."""
+        """Returns the oldest `size` followers among those from position `bottom` on."""
         numbers: list[int] = []
         top = bottom
         while top < len(self.sequence) and len(numbers) < size:
@@ -87,9 +87,9 @@ class FollowList:
         return Stretch(numbers[::-1], bottom, top)
 
     def has_older(self, position: int) -> bool:
-        """Whether an older follower is left."""
+        """Returns whether an older follower is left."""
         return any(self.sequence[index] != GONE for index in range(position - 1, -1, -1))
 
     def has_newer(self, position: int) -> bool:
-        """Whether a newer follower is left."""
+        """Returns whether a newer follower is left."""
         return any(self.sequence[index] != GONE for index in range(position, len(self.sequence)))

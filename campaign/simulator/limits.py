@@ -22,7 +22,7 @@ class Family(StrEnum):
 
     @property
     def prefix(self) -> str:
-        """How its headers begin."""
+        """Returns how its headers begin."""
         return "x-rate-limit" if self is Family.WINDOW else f"x-{self}-limit-24hour"
 
 
@@ -39,7 +39,7 @@ class Holders:
     app: str
 
     def holder(self, family: Family) -> str:
-        """Whose calls are counted together."""
+        """Returns whose calls are counted together."""
         return self.app if family is Family.APP else self.user
 
 
@@ -66,7 +66,7 @@ class Window(Tally):
 
     @property
     def reset(self) -> int:
-        """The first whole second at which the window is surely over."""
+        """Returns the first whole second at which the window is surely over."""
         return math.ceil(self.ends)
 
 
@@ -79,7 +79,7 @@ class Spent:
     headers: dict[str, str]
 
     def done(self) -> None:
-        """X did what was asked."""
+        """Counts the call as one that X did."""
         for window in self.windows.values():
             window.done += 1
 
@@ -102,7 +102,7 @@ class Limits:
     _caps: dict[str, Caps] = field(default_factory=dict, init=False)
 
     def spend(self, caller: Holders, endpoint: str, documented: Caps) -> Spent:
-        """Count one call."""
+        """Counts one call."""
         caps = self._caps.get(endpoint) or self._caps.setdefault(endpoint, self.caps(endpoint, documented))
         windows = {family: self.window(caller, endpoint, family, limit) for family, limit in caps.items()}
         allowed = all(window.used < window.limit for window in windows.values())
@@ -112,7 +112,7 @@ class Limits:
         return Spent(allowed, windows, _headers(windows) if allowed or self.headers else {})
 
     def caps(self, endpoint: str, documented: Caps) -> Caps:
-        """The limits in force for this endpoint."""
+        """Returns the limits in force for this endpoint."""
         named: dict[str, int | None] = {**self.day_limits.get(endpoint, {})}
         if endpoint in self.limits:
             named[Family.WINDOW] = self.limits[endpoint]
@@ -120,7 +120,7 @@ class Limits:
         return {family: limit for family, limit in wanted.items() if limit is not None}
 
     def window(self, caller: Holders, endpoint: str, family: Family, limit: int) -> Window:
-        """The running window; a new one begins with the first call after the last was over."""
+        """Returns the running window; a new one begins with the first call after the last was over."""
         key = (caller.holder(family), endpoint, family)
         now = time.time()
         window = self._windows.get(key)
@@ -131,7 +131,7 @@ class Limits:
         return window
 
     def fullest(self) -> Iterator[tuple[Key, int, Tally]]:
-        """The limit of each kind of window, and the most that any one of that kind ever counted."""
+        """Returns the limit of each kind of window, and the most that any one of that kind ever counted."""
         return ((key, window.limit, self._fullest(key)) for key, window in self._windows.items())
 
     def _fullest(self, key: Key) -> Tally:

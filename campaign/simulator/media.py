@@ -27,12 +27,12 @@ class Kind(StrEnum):
 
     @property
     def most_bytes(self) -> int:
-        """How large it may be."""
+        """Returns how large it may be."""
         return {Kind.PHOTO: 5, Kind.GIF: 15, Kind.VIDEO: 512}[self] * MEGABYTE
 
     @property
     def word(self) -> str:
-        """X's word for it, in the links to it and as its type in v1.1."""
+        """Returns X's word for it, in the links to it and as its type in v1.1."""
         return "photo" if self is Kind.PHOTO else "video"
 
 
@@ -76,17 +76,17 @@ class Media:
 
     @property
     def kind(self) -> Kind:
-        """A photo, a GIF or a video."""
+        """Returns whether it is a photo, a GIF or a video."""
         return KINDS[self.media_type]
 
     @property
     def key(self) -> str:
-        """X's media_key."""
+        """Returns X's media_key."""
         return f"{self.kind}_{self.id}"
 
     @property
     def is_for_messages(self) -> bool:
-        """Whether it was uploaded to be sent."""
+        """Returns whether it was uploaded to be sent."""
         return self.category.startswith("dm_")
 
     @property
@@ -97,7 +97,7 @@ class Media:
 
     @property
     def content(self) -> bytes:
-        """The segments that have come, in their order."""
+        """Returns the segments that have come, in their order."""
         return b"".join(self.segments[index] for index in sorted(self.segments))
 
     def complete(self, now: float, care: Care) -> None:
@@ -108,11 +108,11 @@ class Media:
         self.segments.clear()
 
     def expires_in(self, now: float) -> int:
-        """Whole seconds until X forgets it, when no post uses it; 0 when it has."""
+        """Returns whole seconds until X forgets it, when no post uses it; 0 when it has."""
         return max(0, math.ceil(self.created + self.care.expires_after - now))
 
     def processing_info(self, now: float) -> dict[str, Any] | None:
-        """How far X is; images need no processing, and X says nothing of it."""
+        """Returns how far X is; images need no processing, and X says nothing of it."""
         if self.kind is Kind.PHOTO:
             return None
         if self.finalized is None:
@@ -127,6 +127,6 @@ class Media:
         return {"state": "succeeded", "progress_percent": 100}
 
     def is_ready(self, now: float) -> bool:
-        """Whether a post may use it."""
+        """Returns whether a post may use it."""
         info = self.processing_info(now)
         return self.sha256 is not None and (info is None or info["state"] == "succeeded") and self.expires_in(now) > 0

@@ -39,22 +39,22 @@ class Message:
 
     @property
     def id(self) -> str:
-        """X's id of the event."""
+        """Returns X's id of the event."""
         return str(self.number)
 
     @property
     def conversation_id(self) -> str:
-        """X's id of the conversation of two: the smaller user id first."""
+        """Returns X's id of the conversation of two: the smaller user id first."""
         return "-".join(sorted((self.sender_id, self.recipient_id), key=int))
 
     @property
     def created_at(self) -> datetime:
-        """When it was accepted, in UTC."""
+        """Returns when it was accepted, in UTC."""
         return datetime.fromtimestamp(self.created, UTC)
 
     @property
     def shown(self) -> Wording:
-        """The text with its short links, which are made when it is first looked at: to send must be cheap."""
+        """Returns the text with its short links, which are made when it is first read: to send must be cheap."""
         if self._shown is None:
             text = self.draft.text
             written = wording.read(text) if "." in text else Wording(text)  # without a dot there is no link
@@ -73,21 +73,21 @@ class Messages:
         self._between: dict[tuple[int, int], list[Message]] = {}
 
     def add(self, message: Message) -> None:
-        """Keep a new message."""
+        """Saves a new message."""
         for number in {message.sender, message.recipient}:
             _insert(self._of.setdefault(number, []), message)
         _insert(self._between.setdefault(_pair(message.sender, message.recipient), []), message)
 
     def of(self, user: int) -> list[Message]:
-        """Every message that this user wrote or got, the oldest first."""
+        """Returns every message that this user wrote or got, the oldest first."""
         return self._of.get(user, [])
 
     def between(self, one: int, other: int) -> list[Message]:
-        """Every message of these two, the oldest first."""
+        """Returns every message of these two, the oldest first."""
         return self._between.get(_pair(one, other), [])
 
     def page(self, messages: Sequence[Message], below: int, size: int, now: float) -> tuple[list[Message], bool]:
-        """What X shows of them, the newest first, from those with smaller ids than `below`; whether more is left."""
+        """Returns what X shows of them, newest first, from smaller ids than `below` on; and whether more is left."""
         if self.quiet_since:
             messages = [message for message in messages if not self._is_quiet(message)]
         newest = bisect_right(messages, now - self.show_after, key=_created)
@@ -121,7 +121,7 @@ def _created(message: Message) -> float:
 
 
 def _media_links(number: int, media: Media | None) -> tuple[Link, ...]:
-    """The link at the end of the text, through which the file is seen."""
+    """Returns the link at the end of the text, through which the file is seen."""
     if media is None:
         return ()
     url = wording.short_link()

@@ -36,7 +36,7 @@ class Unwanted(Exception):
 
 
 def send(world: World, account: Account, recipient_id: str, draft: Draft) -> Message:
-    """The message, from now on there. Raises `Unwanted`."""
+    """Sends a message and returns it. Raises `Unwanted`."""
     if account.condition in {Condition.LOOKS_AUTOMATED, Condition.SENDER_RESTRICTED}:
         raise Unwanted(Reason(account.condition))
     if not draft.text and draft.media_id is None:
@@ -51,7 +51,7 @@ def send(world: World, account: Account, recipient_id: str, draft: Draft) -> Mes
 def place(
     world: World, sender: User, recipient: User, draft: Draft, media: Media | None = None, ago: float = 0
 ) -> Message:
-    """The message without a question asked, accepted `ago` seconds before now."""
+    """Adds a message without a check, accepted `ago` seconds before now."""
     created = time.time() - ago
     number = int(world.ids.make_earlier(created) if ago else world.ids.make(created))
     message = Message(number, sender.number, recipient.number, sender.id, recipient.id, draft, created, media)
@@ -62,7 +62,7 @@ def place(
 
 
 def _recipient(world: World, user_id: str) -> User:
-    """The user with this id, when messages reach them."""
+    """Returns the user with this id, when messages reach them."""
     user = world.people.with_id(user_id)
     if user is None:
         raise Unwanted(Reason.GONE)
@@ -74,7 +74,7 @@ def _recipient(world: World, user_id: str) -> User:
 
 
 def _media(world: World, account: Account, media_id: str | None) -> Media | None:
-    """The file, when it is the account's, for messages, ready, and not used up."""
+    """Returns the file, when it is the account's, for messages, ready, and not used up."""
     if media_id is None:
         return None
     media = world.media.get(media_id)

@@ -8,7 +8,7 @@ HALF = 32  # shifted twice by this, nothing of a 63-bit number is left: the step
 
 
 def scramble(number: int) -> int:
-    """The number from 0 to 2^63-1 that stands for `number`; 0 stands for itself."""
+    """Returns the number from 0 to 2^63-1 that stands for `number`; 0 stands for itself."""
     for _ in range(2):
         number = (number * FACTOR) & MASK
         number ^= number >> HALF
@@ -16,7 +16,7 @@ def scramble(number: int) -> int:
 
 
 def unscramble(number: int) -> int:
-    """The number that `scramble` turned into `number`."""
+    """Returns the number that `scramble` turned into `number`."""
     for _ in range(2):
         number ^= number >> HALF
         number = (number * INVERSE) & MASK

@@ -49,7 +49,7 @@ class Caller:
 
     @property
     def number(self) -> int:
-        """The user in whose name the call is made."""
+        """Returns the user in whose name the call is made."""
         return self.grant.number if self.grant else self.account.number
 
 
@@ -64,7 +64,7 @@ class _Claim:
 
 
 def authenticate(world: World, signed: Signed, *, legacy: bool) -> Caller:
-    """Who made the request; raises X's 401 in the words of v1.1 (`legacy`) or v2."""
+    """Returns the caller of a request; raises X's 401 in the words of v1.1 (`legacy`) or v2."""
     try:
         if signed.authorization.startswith(BEARER):
             return _bearer(world, signed.authorization.removeprefix(BEARER))
@@ -74,7 +74,7 @@ def authenticate(world: World, signed: Signed, *, legacy: bool) -> Caller:
 
 
 def app_that_signed(world: World, signed: Signed, claimed: dict[str, str], secret: str = "") -> Account:
-    """The owner of the app that signed a step of OAuth 1.0a, with the secret of a request token or none."""
+    """Returns the owner of the app that signed a step of OAuth 1.0a, with the secret of a request token or none."""
     owner = world.owner_of_app(claimed.get("oauth_consumer_key", ""))
     if owner is None:
         raise coded(*NOT_AUTHENTICATED)
@@ -83,7 +83,7 @@ def app_that_signed(world: World, signed: Signed, claimed: dict[str, str], secre
 
 
 def claimed_by(authorization: str) -> dict[str, str]:
-    """The `oauth_` parameters of the header; empty when it is no such header."""
+    """Returns the `oauth_` parameters of the header; empty when it is no such header."""
     try:
         return {name: unescape(value) for name, value in parse_authorization_header(authorization)}
     except ValueError:

@@ -23,7 +23,7 @@ class PageCache:
         self._pages: OrderedDict[tuple[int, Hashable], Page] = OrderedDict()
 
     def get(self, owner: int, view: Hashable, render: Callable[[], Page]) -> Page:
-        """The page of this account (user number) seen in this way; rendered when it is not there."""
+        """Returns the page of this account (user number) seen in this way; rendered when it is not there."""
         key = (owner, view)
         if key not in self._pages:
             self._pages[key] = render()
@@ -33,6 +33,6 @@ class PageCache:
         return self._pages[key]
 
     def forget(self, owner: int | None = None) -> None:
-        """Drop the pages of one account, or all."""
+        """Deletes the pages of one account, or all."""
         for key in [key for key in self._pages if owner in (None, key[0])]:
             del self._pages[key]

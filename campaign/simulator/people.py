@@ -23,7 +23,7 @@ class People:
         self._fresh_names = 0
 
     def add(self, count: int, *, ordinary: bool = False) -> range:
-        """The numbers of `count` new users; X leaves no field of ordinary ones out."""
+        """Adds `count` new users and returns their numbers; X leaves no field of ordinary ones out."""
         numbers = range(self.count + 1, self.count + 1 + count)
         self.count += count
         if ordinary:
@@ -31,16 +31,16 @@ class People:
         return numbers
 
     def user(self, number: int) -> User:
-        """The user with this number."""
+        """Returns the user with this number."""
         return self._changed.get(number) or self._imagine(number)
 
     def with_id(self, user_id: str, *, ever: bool = False) -> User | None:
-        """The user whose id on X this is; with `ever` also one who is gone."""
+        """Returns the user whose id on X this is; with `ever` also one who is gone."""
         number = self._ids.get(user_id) or (unscramble(int(user_id)) if is_id(user_id) else 0)
         return self._known(number, lambda user: user.id == user_id and (ever or not user.gone))
 
     def named(self, username: str, *, ever: bool = False) -> User | None:
-        """The user who has this username now; with `ever` also one who had it and is gone."""
+        """Returns the user who has this username now; with `ever` also one who had it and is gone."""
         name = username.lower()
         number = self._names.get(name) or number_in(name)
         return self._known(number, lambda user: user.username.lower() == name and (ever or not user.gone))
@@ -83,11 +83,11 @@ class People:
         self._ids[user.id] = user.number
 
     def _known(self, number: int, fits: Callable[[User], bool]) -> User | None:
-        """The user with this number, if there is one and it still fits: names and ids in the tables may be old."""
+        """Returns the user with this number, if there is one and it still fits: the tables may have old names."""
         user = self.user(number) if 0 < number <= self.count else None
         return user if user is not None and fits(user) else None
 
 
 def is_id(text: str) -> bool:
-    """Whether X could have given this id: 1 to 2^63-1 in decimal (docs.x.com/fundamentals/x-ids)."""
+    """Returns whether X could have given this id: 1 to 2^63-1 in decimal (docs.x.com/fundamentals/x-ids)."""
     return text.isascii() and text.isdigit() and len(text) <= LONGEST_ID and text[0] != "0" and int(text) < 1 << 63

@@ -74,7 +74,7 @@ class User:
 
     @property
     def receives_your_dm(self) -> bool:
-        """Whether messages of others reach the user."""
+        """Returns whether messages of others reach the user."""
         return self.reception is Reception.OPEN
 
     @property
@@ -89,7 +89,7 @@ class User:
 
 
 def imagine(number: int) -> User:
-    """The user with this number (from 1); always the same one."""
+    """Returns the user with this number (from 1); always the same one."""
     identity = scramble(number)
     chance = scramble(identity ^ SALT)
     return User(
@@ -107,7 +107,7 @@ def imagine(number: int) -> User:
 
 
 def number_in(username: str) -> int:
-    """The number an imagined username ends with; 0 when it is none."""
+    """Returns the number an imagined username ends with; 0 when it is none."""
     digits = username[len(username.rstrip("0123456789")) :]
     return int(digits or "0") if len(username) <= USERNAME_LENGTH else 0
 

@@ -54,12 +54,12 @@ class Post:
 
     @property
     def created_at(self) -> datetime:
-        """When it was made, in UTC."""
+        """Returns when it was made, in UTC."""
         return datetime.fromtimestamp(self.created, UTC)
 
     @property
     def has_link(self) -> bool:
-        """Whether its text has a link, which makes it dearer (docs.x.com/x-api/getting-started/pricing)."""
+        """Returns whether its text has a link, which makes it dearer (docs.x.com/x-api/getting-started/pricing)."""
         return bool(self.written.links)
 
 
@@ -72,26 +72,26 @@ class Posts:
         self._ids: dict[int, list[int]] = {}
 
     def add(self, post: Post) -> None:
-        """Keep a new post."""
+        """Saves a new post."""
         self._all[post.id] = post
         insort(self._ids.setdefault(post.author, []), int(post.id))
 
     def get(self, post_id: str) -> Post | None:
-        """The post with this id, unless it was deleted."""
+        """Returns the post with this id, unless it was deleted."""
         post = self._all.get(post_id)
         return None if post is None or post.deleted else post
 
     def of(self, author: int) -> list[Post]:
-        """Every post of this user, the oldest first."""
+        """Returns every post of this user, the oldest first."""
         return [self._all[str(number)] for number in self._ids.get(author, [])]
 
     def shown(self, post_id: str, now: float) -> Post | None:
-        """The post with this id, when X shows it already."""
+        """Returns the post with this id, when X shows it already."""
         post = self.get(post_id)
         return post if post is not None and self._is_shown(post, now) else None
 
     def timeline(self, author: int, now: float) -> Iterator[Post]:
-        """What X shows of this user's posts, the newest first."""
+        """Returns what X shows of this user's posts, the newest first."""
         return (post for post in reversed(self.of(author)) if self._is_shown(post, now))
 
     def _is_shown(self, post: Post, now: float) -> bool:

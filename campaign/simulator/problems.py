@@ -31,17 +31,17 @@ class Refusal(Exception):
 
 
 def plain(status: int, title: str, detail: str | None = None) -> Refusal:
-    """A v2 problem without a type of its own."""
+    """Returns a v2 problem without a type of its own."""
     return Refusal(status, {"title": title, "type": "about:blank", "status": status, "detail": detail or title})
 
 
 def coded(status: int, code: int, message: str) -> Refusal:
-    """A v1.1 answer with one error code."""
+    """Returns a v1.1 answer with one error code."""
     return Refusal(status, {"errors": [{"code": code, "message": message}]})
 
 
 def invalid(parameter: str, value: str, complaint: str) -> Refusal:
-    """The v2 answer to a parameter with a wrong value."""
+    """Returns the v2 answer to a parameter with a wrong value."""
     message = f"The `{parameter}` query parameter value [{value}] {complaint}"
     body = {
         "errors": [{"parameters": {parameter: [value]}, "message": message}],
@@ -53,7 +53,7 @@ def invalid(parameter: str, value: str, complaint: str) -> Refusal:
 
 
 def invalid_body(field: str, value: object, complaint: str) -> Refusal:
-    """The v2 answer to a JSON body with a wrong field."""
+    """Returns the v2 answer to a JSON body with a wrong field."""
     body = {
         "errors": [{"parameters": {field: [str(value)]}, "message": f"$.{field}: {complaint}"}],
         "title": "Invalid Request",
@@ -64,7 +64,7 @@ def invalid_body(field: str, value: object, complaint: str) -> Refusal:
 
 
 def read_only(*, legacy: bool) -> Refusal:
-    """The answer to a call that writes, with the keys of an app that may only read."""
+    """Returns the answer to a call that writes, with the keys of an app that may only read."""
     if legacy:
         return coded(403, 261, "Application cannot perform write actions.")
     problem_type = "https://api.x.com/2/problems/oauth1-permissions"
@@ -72,7 +72,7 @@ def read_only(*, legacy: bool) -> Refusal:
 
 
 def no_messages(*, legacy: bool) -> Refusal:
-    """The answer to a call about direct messages, with the keys of an app that may not see them."""
+    """Returns the answer to a call about direct messages, with the keys of an app that may not see them."""
     if legacy:
         return coded(403, 93, "This application is not allowed to access or delete your direct messages.")
     return read_only(legacy=False)
@@ -81,7 +81,7 @@ def no_messages(*, legacy: bool) -> Refusal:
 def partial(
     parameter: str, value: str, title: str, detail: str, problem: str, resource: str = "user"
 ) -> dict[str, str]:
-    """One entry of `errors` beside the `data` of a v2 answer, for a user or post that cannot be shown."""
+    """Returns one entry of `errors` beside the `data` of a v2 answer, for a user or post that cannot be shown."""
     return {
         "value": value,
         "detail": detail,
@@ -94,37 +94,37 @@ def partial(
 
 
 def not_found(parameter: str, value: str, resource: str = "user") -> dict[str, str]:
-    """The entry for a user or post that does not exist."""
+    """Returns the entry for a user or post that does not exist."""
     detail = f"Could not find {resource} with {parameter}: [{value}]."
     return partial(parameter, value, "Not Found Error", detail, "resource-not-found", resource)
 
 
 def no_such_user(parameter: str, value: str) -> Refusal:
-    """The v2 answer to a call about a user who does not exist, in words of X's; its exact body is not documented."""
+    """Returns the v2 answer to a call about an unknown user, in words of X's; its exact body is not documented."""
     return Refusal(404, {**not_found(parameter, value), "status": 404})
 
 
 def unauthorized(parameter: str, value: str, resource: str = "user") -> dict[str, str]:
-    """The entry for a user or post that this account may not see."""
+    """Returns the entry for a user or post that this account may not see."""
     detail = f"Sorry, you are not authorized to see the {resource} with {parameter}: [{value}]."
     return partial(parameter, value, "Authorization Error", detail, "not-authorized-for-resource", resource)
 
 
 def field_unauthorized(field: str, value: str, resource: str) -> dict[str, str]:
-    """The entry for a post that is not shown, because a field was asked for that X keeps from this account."""
+    """Returns the entry for a post that is not shown for the sake of a field that X keeps from this account."""
     detail = f"Sorry, you are not authorized to access '{field}' on the {resource.capitalize()} with ids : [{value}]."
     entry = partial("ids", value, "Field Authorization Error", detail, "not-authorized-for-field", resource)
     return entry | {"field": field, "section": "data"}
 
 
 def suspended(parameter: str, value: str) -> dict[str, str]:
-    """The entry for a user whom X has suspended."""
+    """Returns the entry for a user whom X has suspended."""
     detail = f"User has been suspended: [{value}]."
     return partial(parameter, value, "Forbidden", detail, "resource-not-found")
 
 
 def credits_depleted(user_id: str) -> Refusal:
-    """The answer to an account that has no credits left; X's own table of statuses does not know it."""
+    """Returns the answer to an account that has no credits left; X's own table of statuses does not know it."""
     detail = f"Your enrolled account [{user_id}] does not have any credits to fulfill this request."
     return Refusal(402, {"title": "CreditsDepleted", "detail": detail, "type": f"{TYPES}credits"})
 

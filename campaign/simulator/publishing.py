@@ -44,7 +44,7 @@ class Unwanted(Exception):
 
 
 def publish(world: World, account: Account, draft: Draft, *, long: bool = True) -> Post:
-    """The post, from now on there; `long` lets subscribers write more. Raises `Unwanted`."""
+    """Publishes a post and returns it; `long` lets subscribers write more. Raises `Unwanted`."""
     if account.condition in {Condition.OVER_DAILY_LIMIT, Condition.LOOKS_AUTOMATED}:
         raise Unwanted(Reason(account.condition))
     if not draft.text and not draft.media_ids:
@@ -63,7 +63,7 @@ def publish(world: World, account: Account, draft: Draft, *, long: bool = True) 
 
 
 def place(world: World, account: Account, draft: Draft, media: tuple[Media, ...] = (), ago: float = 0) -> Post:
-    """The post without a question asked, made `ago` seconds before now."""
+    """Adds a post without a check, made `ago` seconds before now."""
     created = time.time() - ago
     post_id = world.ids.make_earlier(created) if ago else world.ids.make(created)
     parent = world.posts.get(draft.reply_to or "")
@@ -78,7 +78,7 @@ def place(world: World, account: Account, draft: Draft, media: tuple[Media, ...]
 
 
 def most(world: World, account: Account, *, long: bool = True) -> int:
-    """What a text of this account may weigh."""
+    """Returns what a text of this account may weigh."""
     return (
         LONG
         if long and world.user(account.number).subscription_type in {Subscription.PREMIUM, Subscription.PREMIUM_PLUS}
@@ -87,7 +87,7 @@ def most(world: World, account: Account, *, long: bool = True) -> int:
 
 
 def _media(world: World, account: Account, media_ids: tuple[str, ...]) -> tuple[Media, ...]:
-    """The files, when they are the account's, ready, and go together."""
+    """Returns the files, when they are the account's, ready, and go together."""
     now = time.time()
     found = {media_id: world.media.get(media_id) for media_id in media_ids}
     media = tuple(file for file in found.values() if file and file.owner == account.number and file.is_ready(now))
@@ -100,7 +100,7 @@ def _media(world: World, account: Account, media_ids: tuple[str, ...]) -> tuple[
 
 
 def _check_reply(world: World, account: Account, reply_to: str | None) -> None:
-    """Only answers to one's own posts are let through: self-serve apps may answer where they were called."""
+    """Refuses answers to posts of others: self-serve apps may answer only where they were named."""
     if reply_to is None:
         return
     parent = world.posts.get(reply_to)
@@ -122,7 +122,7 @@ def _names_a_stranger(world: World, account: Account, text: str) -> bool:
 
 
 def _of_today(world: World, account: Account) -> list[Post]:
-    """The posts of the last 24 hours, also those that were deleted: X remembers them too."""
+    """Returns the posts of the last 24 hours, also those that were deleted: X remembers them too."""
     since = time.time() - DAY
     return [post for post in world.posts.of(account.number) if post.created > since]
 
@@ -132,7 +132,7 @@ def _is_same(one: Draft, other: Draft) -> bool:
 
 
 def _media_links(address: str, media: tuple[Media, ...]) -> tuple[Link, ...]:
-    """One short link for all the files of a post, with an entry for each."""
+    """Returns one short link for all the files of a post, with an entry for each."""
     shared = _link("", "")
     shared = replace(shared, display=shared.url.replace("https://t.co", "pic.x.com"))
     return tuple(replace(shared, expanded=f"{address}/{file.kind.word}/1", media_key=file.key) for file in media)
@@ -143,5 +143,5 @@ def _link(expanded: str, display: str) -> Link:
 
 
 def mentions(text: str, username: str) -> bool:
-    """Whether a text names this user."""
+    """Returns whether a text names this user."""
     return re.search(rf"@{re.escape(username)}\b", text, re.IGNORECASE) is not None

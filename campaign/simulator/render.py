@@ -13,7 +13,7 @@ Field = Callable[[User], Any]
 
 
 def _entities(user: User) -> dict[str, Any] | None:
-    """The address of a user's own site, which X shortens as it does all."""
+    """Returns the address of a user's own site, which X shortens as it does all."""
     site = user.profile.site
     names = {"start": 0, "end": len(site.url), "url": site.url, "expanded_url": site.expanded} if site else {}
     return {"url": {"urls": [names | {"display_url": site.display}]}} if site else None
@@ -57,7 +57,7 @@ class View:
     following: bool = False
 
     def show(self, user: User) -> dict[str, Any]:
-        """The user as v2 writes it; empty fields are left out, not null."""
+        """Returns the user as v2 writes it; empty fields are left out, not null."""
         shown = {field: WRITTEN[field](user) for field in WRITTEN if field in self.fields and field not in user.omit}
         if "public_metrics" in self.fields and "public_metrics" not in user.omit:
             shown["public_metrics"] = self._metrics(user)
@@ -85,7 +85,7 @@ def metrics_of(user: User) -> dict[str, int]:
 
 
 def legacy(user: User) -> dict[str, Any]:
-    """The user as v1.1 writes it: `id` is a number there."""
+    """Returns the user as v1.1 writes it: `id` is a number there."""
     written = {
         "id": int(user.id),
         "id_str": user.id,

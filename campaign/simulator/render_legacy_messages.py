@@ -9,7 +9,7 @@ from campaign.simulator.wording import Link
 
 
 def event(message: Message) -> dict[str, Any]:
-    """The message; ids are texts here."""
+    """Returns the message; ids are texts here."""
     created = {
         "target": {"recipient_id": message.recipient_id},
         "sender_id": message.sender_id,

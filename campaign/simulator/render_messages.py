@@ -30,6 +30,6 @@ EXPANSIONS = {EXPANDED, "participant_ids", "attachments.media_keys", "referenced
 
 
 def event(message: Message, fields: AbstractSet[str]) -> dict[str, Any]:
-    """The message as an event of v2; empty fields are left out, not null."""
+    """Returns the message as an event of v2; empty fields are left out, not null."""
     known = {field: write(message) for field, write in WRITTEN.items() if field in fields}
     return {field: value for field, value in known.items() if value is not None}

@@ -45,12 +45,12 @@ EXPANSIONS = {
 
 
 def new_spelling(field: str) -> str:
-    """The field as X has called it since August 2026."""
+    """Returns the field as X has called it since August 2026."""
     return field.replace("tweet", "post") if field in RENAMED else field
 
 
 def shown_text(post: Post) -> Wording:
-    """The text with its short links, as it is answered: cut when it is long."""
+    """Returns the text with its short links, as it is answered: cut when it is long."""
     shown = as_shown(post.written, post.media_links)
     return cut(shown, CUT_AT, post.whole) if post.is_long else shown
 
@@ -66,7 +66,7 @@ class PostView:
     users: View = field(default_factory=lambda: View(ALWAYS_OF_USERS))
 
     def show(self, post: Post) -> dict[str, Any]:
-        """The post; empty fields are left out, not null."""
+        """Returns the post; empty fields are left out, not null."""
         known = {name: write(self, post) for name, write in WRITTEN.items() if name in self.fields}
         new = self.world.post_word == "post"
         return {new_spelling(name) if new else name: value for name, value in known.items() if value is not None}
@@ -88,7 +88,7 @@ class PostView:
         return ({"includes": included} if included else {}), expanded
 
     def user_id(self, number: int) -> str:
-        """X's id of the user with this number."""
+        """Returns X's id of the user with this number."""
         return self.world.people.user(number).id
 
     def metrics(self, post: Post) -> dict[str, int]:
@@ -106,7 +106,7 @@ class PostView:
 
 
 def private_metrics(_: PostView, post: Post) -> dict[str, int]:
-    """What only its author may know of a post of the last 30 days; visits only where there is a link to follow."""
+    """Returns what only the author may know of a post of the last 30 days; visits only where there is a link."""
     counts = post.counts
     visits = {"url_link_clicks": counts["link_visits"]} if post.has_link or counts["link_visits"] else {}
     reactions = sum(counts[name] for name in COUNTED if name != "impressions")
@@ -119,7 +119,7 @@ def private_metrics(_: PostView, post: Post) -> dict[str, int]:
 
 
 def entities(links: tuple[Link, ...]) -> dict[str, Any] | None:
-    """The links of a text as v2 lists them."""
+    """Returns the links of a text as v2 lists them."""
     return {"urls": [_entity(link) for link in links]} if links else None
 
 
@@ -130,7 +130,7 @@ def _entity(link: Link) -> dict[str, Any]:
 
 
 def _note(_: PostView, post: Post) -> dict[str, Any] | None:
-    """All of a text that was too long to be shown whole."""
+    """Returns all of a text that was too long to be shown whole."""
     if not post.is_long:
         return None
     whole = as_shown(post.written)

@@ -14,7 +14,7 @@ TYPES = {Kind.PHOTO: "photo", Kind.GIF: "animated_gif", Kind.VIDEO: "video"}
 
 
 def status(world: World, post: Post, *, extended: bool) -> dict[str, Any]:
-    """The post; `id` is a number here."""
+    """Returns the post; `id` is a number here."""
     whole = as_shown(post.written, post.media_links)
     short = post.is_long if extended else len(whole.text) > COMPATIBLE
     shown = cut(whole, CUT_AT if extended else COMPATIBLE, post.whole) if short else whole
@@ -39,7 +39,7 @@ def status(world: World, post: Post, *, extended: bool) -> dict[str, Any]:
 
 
 def _reply(world: World, post: Post) -> dict[str, Any]:
-    """What the post answers: always its author's own; null in every field when it answers nothing."""
+    """Returns what the post answers, which is always its author's own; null in every field when it answers nothing."""
     parent, author = post.draft.reply_to, world.user(post.author)
     return {
         "in_reply_to_status_id": int(parent) if parent else None,
@@ -51,7 +51,7 @@ def _reply(world: World, post: Post) -> dict[str, Any]:
 
 
 def entity(link: Link) -> dict[str, Any]:
-    """A link of a text as v1.1 lists it."""
+    """Returns a link of a text as v1.1 lists it."""
     return {
         "url": link.url,
         "expanded_url": link.expanded,

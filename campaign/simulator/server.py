@@ -30,20 +30,20 @@ class _Server(uvicorn.Server):
         self._ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to listen, then say so."""
+        """Begins to listen, then reports it."""
         await super().startup(sockets)
         self._ready()
 
 
 def serve(host: str = "127.0.0.1", port: int = 8085) -> None:
-    """Serve an empty world until interrupted; prints one line with the URL as soon as calls are answered."""
+    """Serves an empty world until interrupted; prints one line with the URL as soon as calls are answered."""
     listening = _listen(host, port)
     _Server(None, lambda: print(f"X simulator at {_url(listening)}", flush=True)).run([listening])  # noqa: T201
 
 
 @contextmanager
 def running(world: World | None = None, port: int = 0) -> Iterator[str]:
-    """A simulator in a thread of this process, on any free port unless one is given; gives its URL."""
+    """Runs a simulator in a thread of this process, on any free port unless one is given; yields its URL."""
     listening, ready = _listen("127.0.0.1", port), Event()
     server = _Server(world, ready.set)
     thread = Thread(target=server.run, args=([listening],), daemon=True)

@@ -59,7 +59,7 @@ class Grant:
 
     @property
     def stage(self) -> Stage:
-        """Where it stands now."""
+        """Returns where it stands now."""
         if self.revoked:
             return Stage.REVOKED
         if self.ends is not None and self.ends <= time.time():
@@ -68,12 +68,12 @@ class Grant:
 
     @property
     def is_oauth2(self) -> bool:
-        """Whether it came about with OAuth 2.0."""
+        """Returns whether it came about with OAuth 2.0."""
         return not self.question.token
 
     @property
     def gives_email(self) -> bool:
-        """Whether the app may read the user's address: with OAuth 1.0a that is a setting of the app, taken as made."""
+        """Returns whether the app may read the address: with OAuth 1.0a that is a setting of the app, taken as made."""
         return not self.is_oauth2 or EMAIL in self.question.scopes
 
 
@@ -88,15 +88,15 @@ class SignIns:
         self._tokens: dict[str, Grant] = {}
 
     def ask(self, question: Question) -> None:
-        """Keep a request token of OAuth 1.0a."""
+        """Saves a request token of OAuth 1.0a."""
         self._asked[question.token] = question
 
     def asked(self, token: str) -> Question | None:
-        """What the app asked for with this request token."""
+        """Returns what the app asked for with this request token."""
         return self._asked.get(token)
 
     def agree(self, question: Question, number: int) -> Grant:
-        """The user says yes."""
+        """Grants what was asked, in the name of the user."""
         grant = Grant(question, number)
         if grant.is_oauth2:
             grant.ends = grant.made + self.code_seconds
@@ -105,16 +105,16 @@ class SignIns:
         return grant
 
     def refuse(self, question: Question) -> None:
-        """The user says no: a request token is good no more."""
+        """Ends a question with a no: a request token is good no more."""
         self._asked.pop(question.token, None)
 
     def coming(self, code: str) -> Grant | None:
-        """The grant that waits for this code or verifier."""
+        """Returns the grant that waits for this code or verifier."""
         grant = self._codes.get(code)
         return grant if grant is not None and grant.stage is Stage.AGREED else None
 
     def exchange(self, grant: Grant, user_id: str) -> None:
-        """Give out the token; the code, and a request token, are used up."""
+        """Gives out the token; the code, and a request token, are used up."""
         del self._codes[grant.code]
         self._asked.pop(grant.question.token, None)
         if grant.is_oauth2:
@@ -124,6 +124,6 @@ class SignIns:
         self._tokens[grant.token] = grant
 
     def alive(self, token: str) -> Grant | None:
-        """Who granted this token, while it is good."""
+        """Returns the grant of this token, while it is good."""
         grant = self._tokens.get(token)
         return grant if grant is not None and grant.stage is Stage.ALIVE else None

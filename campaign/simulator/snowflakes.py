@@ -13,12 +13,12 @@ class Snowflakes:
         self._given: set[int] = set()
 
     def make(self, seconds: float) -> str:
-        """The next id, for something made at this time (Unix seconds)."""
+        """Returns the next id, for something made at this time (Unix seconds)."""
         self._last = self._free(max(_first(seconds), self._last + 1))
         return str(self._last)
 
     def make_earlier(self, seconds: float) -> str:
-        """An id that looks as if it had been given at this time, before others."""
+        """Returns an id that looks as if it had been given at this time, before others."""
         return str(self._free(_first(seconds)))
 
     def _free(self, number: int) -> int:

@@ -29,18 +29,18 @@ class Tokens:
         self.expire()
 
     def expire(self) -> None:
-        """Let all tokens given out so far be unknown."""
+        """Makes all tokens given out so far unknown."""
         self._secret = secrets.token_bytes(16)
         self._blind = secrets.randbits(62)
 
     def seal(self, owner: int, cursor: Cursor) -> str:
-        """The token for this place in the list of the account with the user number `owner`."""
+        """Returns the token for this place in the list of the account with the user number `owner`."""
         place = PLACE.pack(owner, *cursor)
         seal = self._seal(place)
         return b32hexencode(seal + self._veil(place, seal)).decode().lower()
 
     def open(self, owner: int, token: str) -> Cursor | None:
-        """The place a token holds; None when it is not one of ours, expired, or of another account's list."""
+        """Returns the place a token holds; None when it is not one of ours, expired, or of another account's list."""
         try:
             sealed = b32hexdecode(token, casefold=True)
         except (NotBase32, ValueError):
@@ -54,12 +54,12 @@ class Tokens:
         return Cursor(position, upwards) if owner_in_token == owner else None
 
     def number(self, index: int, cursor: Cursor) -> int:
-        """The place as a v1.1 cursor for the list of the account numbered `index`: negative reads upwards."""
+        """Returns the place as a v1.1 cursor for the list of the account numbered `index`: negative reads upwards."""
         sealed = scramble(((index << POSITION_BITS) | cursor.position) ^ self._blind)
         return -sealed if cursor.upwards else sealed
 
     def place(self, index: int, number: int) -> Cursor | None:
-        """The place that a v1.1 cursor holds; None as in `open`."""
+        """Returns the place that a v1.1 cursor holds; None as in `open`."""
         if abs(number) >= 1 << 63:
             return None
         owner, position = divmod(unscramble(abs(number)) ^ self._blind, 1 << POSITION_BITS)

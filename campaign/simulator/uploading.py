@@ -41,7 +41,7 @@ class Unusable(Exception):
 def begin(
     world: World, account: Account, media_type: str, total_bytes: int, category: str | None, *, shared: bool = False
 ) -> Media:
-    """A file that is to come; when `shared`, several messages may use it."""
+    """Begins a file that is to come; when `shared`, several messages may use it."""
     kind = KINDS.get(media_type)
     if kind is None:
         raise Unusable(Fault.TYPE)
@@ -57,7 +57,7 @@ def begin(
 
 
 def find(world: World, account: Account, media_id: str) -> Media:
-    """The account's own file, when X still has it."""
+    """Returns the account's own file, while X still has it."""
     media = world.media.get(media_id)
     if media is None or media.owner != account.number or not media.expires_in(time.time()):
         raise Unusable(Fault.UNKNOWN)
@@ -65,7 +65,7 @@ def find(world: World, account: Account, media_id: str) -> Media:
 
 
 def append(media: Media, index: int, content: bytes | None) -> None:
-    """One segment; the same one may come again."""
+    """Saves one segment; the same one may come again."""
     if not 0 <= index < MOST_SEGMENTS:
         raise Unusable(Fault.INDEX)
     if not content:
@@ -91,7 +91,7 @@ def finish(world: World, media: Media) -> bool:
 
 
 def at_once(world: World, account: Account, content: bytes, category: str | None, *, shared: bool = False) -> Media:
-    """A whole file in one piece; its type is read from its first bytes."""
+    """Uploads a whole file in one piece; its type is read from its first bytes."""
     if len(content) > LARGEST_SEGMENT:
         raise Unusable(Fault.SEGMENT)
     media = begin(world, account, sniffed(content), len(content), category, shared=shared)
@@ -101,7 +101,7 @@ def at_once(world: World, account: Account, content: bytes, category: str | None
 
 
 def sniffed(content: bytes) -> str:
-    """The media type of a file, by its first bytes; empty when they say nothing."""
+    """Returns the media type of a file, by its first bytes; empty when they say nothing."""
     if content[8:12] == b"WEBP":
         return "image/webp"
     if content[4:8] == b"ftyp":
@@ -110,7 +110,7 @@ def sniffed(content: bytes) -> str:
 
 
 def describe(media: Media, text: str) -> None:
-    """What the file shows, for those who cannot see it."""
+    """Saves what the file shows, for people who cannot see it."""
     if len(text) > LONGEST_ALT_TEXT:
         raise Unusable(Fault.ALT_TEXT)
     media.alt_text = text

@@ -55,7 +55,7 @@ class Wire:
         self.world = world
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one call, well or with the fault it meets."""
+        """Answers one call, well or with the fault it meets."""
         if scope["type"] != "http" or scope["path"].startswith("/control"):
             await self.app(scope, receive, send)
             return
@@ -83,7 +83,7 @@ class Wire:
             await _hang_up(receive)
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
-        """What X would have answered; with asking, the work is done."""
+        """Returns what X would have answered; the work is done by asking."""
         answer = Answer()
 
         async def keep(message: Message) -> None:
@@ -148,7 +148,7 @@ async def _say(answer: Answer, send: Send) -> None:
 
 
 async def _hang_up(receive: Receive, *, reset: bool = False) -> None:
-    """Close the connection, at once and rudely (TCP RST) with `reset`; returns when it is closed.
+    """Closes the connection, at once and rudely (TCP RST) with `reset`; returns when it is closed.
 
     ASGI knows no way to do it; uvicorn's `receive` is a method of its request, which holds the connection.
     Returning earlier would make uvicorn answer 500 and complain of an application without an answer.

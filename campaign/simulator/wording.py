@@ -45,17 +45,17 @@ class Wording:
 
 
 def normalised(text: str) -> str:
-    """The text as X keeps it: NFC, one kind of line end, nothing around it."""
+    """Returns the text as X keeps it: NFC, one kind of line end, nothing around it."""
     return twitter_text.compose(text.replace("\r\n", "\n").replace("\r", "\n")).strip()
 
 
 def weight(text: str) -> int:
-    """The length that X counts: a link is 23, an emoji 2."""
+    """Returns the length that X counts: a link is 23, an emoji 2."""
     return twitter_text.weigh(text)
 
 
 def short_link() -> str:
-    """A new address at t.co."""
+    """Returns a new address at t.co."""
     return "https://t.co/" + "".join(secrets.choice(CODE) for _ in range(10))
 
 
@@ -70,12 +70,12 @@ def in_punycode(host: str) -> str:
 
 
 def read(text: str) -> Wording:
-    """A normalised text with the links that X finds in it, each with a short one of its own."""
+    """Returns a normalised text with the links that X finds in it, each with a short one of its own."""
     return Wording(text, tuple(_link(start, end, text[start:end]) for start, end in twitter_text.find_links(text)))
 
 
 def as_shown(written: Wording, appended: Sequence[Link] = ()) -> Wording:
-    """The text as X answers it: short links in place of the written ones, media's link at the end, `&<>` escaped.
+    """Returns the text as X answers it: with short links, media's link at the end, and `&<>` escaped.
 
     Positions count the characters of this very text, as X's do.
     """
@@ -89,7 +89,7 @@ def as_shown(written: Wording, appended: Sequence[Link] = ()) -> Wording:
 
 
 def cut(shown: Wording, most: int, whole: Link) -> Wording:
-    """The beginning of a text that weighs more, dots, and a link to the whole post; no link or escape is cut in two."""
+    """Returns the beginning of a text that weighs more, dots, and a link to the post; cuts no link or escape in two."""
     end = _fitting(shown.text, most - ROOM)
     end = min([end, *(link.start for link in shown.links if link.start < end < link.end)])
     links = tuple(link for link in shown.links if link.end <= end)
@@ -98,12 +98,12 @@ def cut(shown: Wording, most: int, whole: Link) -> Wording:
 
 
 def _fitting(text: str, most: int) -> int:
-    """How many characters together weigh at most so much."""
+    """Returns how many characters together weigh at most so much."""
     return sum(total <= most for total in accumulate(map(twitter_text.weigh, text[:most])))
 
 
 def _append(shown: Wording, links: Sequence[Link]) -> Wording:
-    """The text with a link at its end; several links with the same short one stand in the same place."""
+    """Returns the text with a link at its end; several links with the same short one stand in the same place."""
     if not links:
         return shown
     start = len(shown.text) + 1 if shown.text else 0

@@ -79,13 +79,13 @@ class World:
     care: Care = field(default_factory=Care)
 
     def reset(self) -> None:
-        """Become an empty world."""
+        """Becomes an empty world."""
         vars(self).update(vars(World()))
 
     def create_account(
         self, username: str, *, name: str | None = None, app_of: Account | None = None, **changes: Any
     ) -> Account:
-        """A new brand without followers, with keys of its own, for an app of its own or that of another brand."""
+        """Adds a new brand without followers, with keys of its own, for an app of its own or that of another brand."""
         (number,) = self.people.add(1)
         user = self.people.change(number, username=username, name=name or username, **{**BRAND, **changes})
         keys = make_keys(user.id, app_of.keys if app_of else None)
@@ -95,12 +95,12 @@ class World:
         return account
 
     def account(self, username: str) -> Account | None:
-        """The brand with this username."""
+        """Returns the brand with this username."""
         user = self.people.named(username)
         return self.accounts.get(user.number) if user else None
 
     def owner_of_app(self, consumer_key: str) -> Account | None:
-        """The brand that owns the app with this consumer key."""
+        """Returns the brand that owns the app with this consumer key."""
         return next((one for one in self.apps.get(consumer_key, {}).values() if one.owns_app), None)
 
     def owner_id(self, account: Account) -> str:
@@ -109,11 +109,11 @@ class World:
         return self.people.user(owner.number).id
 
     def owner_of_client(self, client_id: str) -> Account | None:
-        """The brand that owns the app with this OAuth 2.0 client id."""
+        """Returns the brand that owns the app with this OAuth 2.0 client id."""
         return next((one for one in self.accounts.values() if one.owns_app and one.app.client_id == client_id), None)
 
     def user(self, number: int) -> User:
-        """The user with this number; a brand is followed by its list."""
+        """Returns the user with this number; a brand is followed by its list."""
         user, account = self.people.user(number), self.accounts.get(number)
         return replace(user, followers_count=account.follows.count) if account else user
 
@@ -123,39 +123,39 @@ class World:
         return self.people.change(number, **changes)
 
     def change_users(self, numbers: Iterable[int], **changes: Any) -> list[User]:
-        """Many users with the same changes."""
+        """Changes many users in the same way."""
         self.pages.forget()
         return [self.people.change(number, **changes) for number in numbers]
 
     def follow_new(self, account: Account, count: int, *, ordinary: bool = False) -> range:
-        """The numbers of `count` new users who now follow."""
+        """Adds `count` new users who follow, and returns their numbers."""
         numbers = self.people.add(count, ordinary=ordinary)
         self._follow(account, numbers)
         return numbers
 
     def follow(self, account: Account, numbers: list[int]) -> None:
-        """Users who exist follow, the last one as the newest; those who followed already move to the top."""
+        """Lets users who exist follow, the last one as the newest; those who follow already move to the top."""
         account.follows.remove(numbers)
         self._follow(account, numbers)
 
     def unfollow(self, account: Account, numbers: Iterable[int]) -> list[int]:
-        """Those of the users who followed and do no more."""
+        """Ends the following of these users, and returns those who followed."""
         self.pages.forget(account.number)
         return account.follows.remove(list(numbers))
 
     def expire_tokens(self) -> None:
-        """Let all page tokens given out so far be unknown."""
+        """Makes all page tokens given out so far unknown."""
         self.tokens.expire()
         self.pages.forget()
 
     @property
     def post_word(self) -> str:
-        """X's word for a post in the names of fields."""
+        """Returns X's word for a post in the names of fields."""
         return "tweet" if self.spelling is Spelling.OLD else "post"
 
     @property
     def other_word(self) -> str:
-        """The word that X does not use at the moment."""
+        """Returns the word that X does not use at the moment."""
         return "post" if self.spelling is Spelling.OLD else "tweet"
 
     def respell(self, spelling: Spelling, *, only: bool, strict: bool, expansions_as_fields: bool) -> None:

@@ -14,7 +14,7 @@ __all__ = ["Wrong", "refuse", "routes"]
 
 
 def routes(world: World) -> list[Mount]:
-    """The control API over this world."""
+    """Returns the control API over this world."""
     parts = (accounts, followers, posts, messages, recipients, sign_ins, conduct)
     commands = [command for part in parts for command in part.COMMANDS]
     return [Mount("/control", routes=[command.route(world) for command in commands])]

@@ -21,7 +21,7 @@ OF_THE_USER = ("username", "name", "protected", "verified", "subscription_type")
 
 
 def create(order: Order) -> dict[str, str]:
-    """A new account with followers; gives its keys."""
+    """Makes a new account with followers; answers its keys."""
     world, body = order.world, order.body
     username = valid_username(body.get("username", ""))
     if world.people.is_taken(username):
@@ -39,7 +39,7 @@ def create(order: Order) -> dict[str, str]:
 
 
 def change(order: Order) -> dict[str, Any]:
-    """Other names, another permission, another view that X has of the account."""
+    """Changes names, permission, or what X holds against the account."""
     account, body = known(order), order.body
     changes = {field: body[field] for field in OF_THE_USER if field in body}
     if "username" in changes:
@@ -89,18 +89,18 @@ def set_credits(order: Order) -> dict[str, Any]:
 
 
 def name_callbacks(account: Account, body: dict[str, Any]) -> None:
-    """Let the account's app send people back to these addresses only, as they are."""
+    """Lets the account's app send people back to these addresses only, as they are."""
     if "callbacks" in body:
         account.app.callbacks[:] = body["callbacks"]
 
 
 def known(order: Order) -> Account:
-    """The account named in the path."""
+    """Returns the account named in the path."""
     return named(order.world, order.given["username"])
 
 
 def named(world: World, username: str) -> Account:
-    """The account with this username."""
+    """Returns the account with this username."""
     account = world.account(username)
     if account is None:
         raise Wrong(f"There is no account {username!r}.")
@@ -108,14 +108,14 @@ def named(world: World, username: str) -> Account:
 
 
 def valid_username(username: str) -> str:
-    """The username, when X would allow it."""
+    """Returns the username; refuses one that X would not allow."""
     if not USERNAME.fullmatch(username):
         raise Wrong(f"A username has 1 to 15 letters, digits and underscores, not {username!r}.")
     return username
 
 
 def _shares(world: World, body: dict[str, Any]) -> tuple[list[int], int]:
-    """The followers to take from another account, and how many new ones to make."""
+    """Returns the followers to take from another account, and how many new ones to make."""
     count = crowd(body.get("followers", 0))
     if "shares_followers_with" not in body:
         return [], count
@@ -129,14 +129,14 @@ def _shares(world: World, body: dict[str, Any]) -> tuple[list[int], int]:
 
 
 def crowd(count: int) -> int:
-    """A number of new followers, when it is not so large that it could only be a slip."""
+    """Returns a number of new followers; refuses one so large that it can only be a slip."""
     if count > MOST_AT_ONCE:
         raise Wrong(f"At most {MOST_AT_ONCE:,} followers come at once, not {count:,}.")
     return count
 
 
 def _word(words: Any, word: str) -> Any:
-    """The member of an enumeration that has this value."""
+    """Returns the member of an enumeration that has this value."""
     if word not in list(words):
         raise Wrong(f"{word!r} is none of {', '.join(words)}.")
     return words(word)

@@ -42,7 +42,7 @@ class Command:
     shape: Shape | None = None
 
     def route(self, world: World) -> Route:
-        """Where the server finds it."""
+        """Returns where the server finds it."""
 
         async def answer(request: Request) -> Response:
             body = check(await _body(request), self.shape or {})
@@ -53,7 +53,7 @@ class Command:
 
 
 def check(body: Any, shape: Shape, what: str = "The body") -> dict[str, Any]:
-    """The body, when it is an object that has only these fields, each of its type."""
+    """Returns the body; refuses all but an object that has only these fields, each of its type."""
     if not isinstance(body, dict):
         raise Wrong(f"{what} must be a JSON object.")
     for field, value in body.items():
@@ -65,7 +65,7 @@ def check(body: Any, shape: Shape, what: str = "The body") -> dict[str, Any]:
 
 
 def whole(order: Order, field: str, default: int) -> int:
-    """A whole number from the query, not below 0."""
+    """Returns a whole number from the query, not below 0."""
     text = order.given.get(field, str(default))
     if not NUMBER.fullmatch(text):
         raise Wrong(f"{field!r} must be a whole number, not {text!r}.")
@@ -73,12 +73,12 @@ def whole(order: Order, field: str, default: int) -> int:
 
 
 async def refuse(_: Request, why: Exception) -> Response:
-    """The answer to a wrong request."""
+    """Returns the answer to a wrong request."""
     return _json(400, {"error": str(why)})
 
 
 def _fits(value: Any, wanted: Any) -> bool:
-    """Whether a value is of this type, down to its elements; no number here is ever negative."""
+    """Returns whether a value is of this type, down to its elements; no number here is ever negative."""
     origin = get_origin(wanted)
     if origin in {list, dict}:
         parts = value.values() if isinstance(value, dict) else value

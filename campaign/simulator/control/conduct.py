@@ -50,17 +50,17 @@ NAMES = [endpoint.name for endpoint in ENDPOINTS]
 
 
 def calls(order: Order) -> dict[str, Any]:
-    """Every call, the oldest first."""
+    """Answers every call, the oldest first."""
     return {"calls": [asdict(call) for call in order.world.calls]}
 
 
 def forget_calls(order: Order) -> None:
-    """Forget the calls so far."""
+    """Deletes the calls so far."""
     order.world.calls.clear()
 
 
 def add_fault(order: Order) -> dict[str, Any]:
-    """Let calls go wrong."""
+    """Lets calls go wrong."""
     body = order.body
     if body.get("kind") not in list(FaultKind) or "path" not in body:
         raise Wrong(f"A fault needs a 'path' and a 'kind' of {', '.join(FaultKind)}.")
@@ -75,17 +75,17 @@ def add_fault(order: Order) -> dict[str, Any]:
 
 
 def faults(order: Order) -> dict[str, Any]:
-    """All faults, with the calls they have seen and struck."""
+    """Answers all faults, with the calls they have seen and struck."""
     return {"faults": [asdict(fault) for fault in order.world.faults]}
 
 
 def forget_faults(order: Order) -> None:
-    """Let everything go well again."""
+    """Deletes all faults."""
     order.world.faults.clear()
 
 
 def limit(order: Order) -> dict[str, Any]:
-    """Set limits; what is not named is as X documents it."""
+    """Sets limits; what is not named is as X documents it."""
     body = order.body
     for name in [*body.get("limits", {}), *body.get("day_limits", {})]:
         if name not in NAMES:
@@ -98,7 +98,7 @@ def limit(order: Order) -> dict[str, Any]:
 
 
 def _limits(world: World) -> dict[str, Any]:
-    """The limits in force, of all endpoints."""
+    """Returns the limits in force, of all endpoints."""
     caps = {endpoint.name: world.limits.caps(endpoint.name, endpoint.caps) for endpoint in ENDPOINTS}
     days = {name: {str(family): caps[name][family] for family in caps[name]} for name in caps}
     limits = {name: caps.pop(Family.WINDOW) for name, caps in days.items()}
@@ -106,12 +106,12 @@ def _limits(world: World) -> dict[str, Any]:
 
 
 def expire_tokens(order: Order) -> None:
-    """Make all page tokens so far unknown."""
+    """Makes all page tokens so far unknown."""
     order.world.expire_tokens()
 
 
 def spell(order: Order) -> None:
-    """Use X's old or new names of fields."""
+    """Uses X's old or new names of fields."""
     spelling = order.body.get("spelling")
     if spelling not in list(Spelling):
         raise Wrong(f"The spelling is one of {', '.join(Spelling)}, not {spelling!r}.")
@@ -130,7 +130,7 @@ def set_prices(order: Order) -> dict[str, Any]:
 
 
 def reset(order: Order) -> None:
-    """Empty the world."""
+    """Empties the world."""
     order.world.reset()
 
 

@@ -26,14 +26,14 @@ USER: Shape = {
 
 
 def listed(order: Order) -> dict[str, Any]:
-    """A part of the true list, newest first."""
+    """Answers a part of the true list, newest first."""
     offset, limit = whole(order, "offset", 0), whole(order, "limit", 1_000)
     numbers = islice(known(order).follows.newest_first(), offset, offset + limit)
     return {"users": [_full(order.world, order.world.user(number)) for number in numbers]}
 
 
 def come(order: Order) -> dict[str, Any]:
-    """Users begin to follow: new ones, described ones, or ones who exist."""
+    """Lets users follow: new ones, described ones, or ones who exist."""
     account, (way, wanted) = known(order), _one_of(order, "count", "users", "user_ids")
     if way == "count":
         return _ids(order.world, order.world.follow_new(account, crowd(wanted)))
@@ -43,14 +43,14 @@ def come(order: Order) -> dict[str, Any]:
 
 
 def go(order: Order) -> dict[str, Any]:
-    """Followers leave."""
+    """Lets followers leave."""
     account, (way, wanted) = known(order), _one_of(order, "count", "user_ids")
     numbers = account.follows.spread(wanted) if way == "count" else _numbers(order.world, wanted)
     return _ids(order.world, order.world.unfollow(account, numbers))
 
 
 def rename(order: Order) -> dict[str, Any]:
-    """Followers, spread evenly through the list, take new names."""
+    """Gives new names to followers, spread evenly through the list."""
     account, (_, count) = known(order), _one_of(order, "count")
     numbers = account.follows.spread(count)
     for number in numbers:
@@ -60,14 +60,14 @@ def rename(order: Order) -> dict[str, Any]:
 
 
 def change(order: Order) -> dict[str, Any]:
-    """Change one user."""
+    """Changes one user."""
     (number,) = _numbers(order.world, [order.given["id"]])
     before = order.world.people.user(number).profile
     return _full(order.world, order.world.change_user(number, **_changes(order.body, before)))
 
 
 def _one_of(order: Order, *ways: str) -> tuple[str, Any]:
-    """The one field that says whom it is about."""
+    """Returns the one field that names the users."""
     if len(order.body) != 1:
         raise Wrong(f"The body needs exactly one of {', '.join(ways)}.")
     ((way, wanted),) = order.body.items()
@@ -75,7 +75,7 @@ def _one_of(order: Order, *ways: str) -> tuple[str, Any]:
 
 
 def _described(world: World, users: list[Any]) -> list[int]:
-    """New users as described; all descriptions are checked before the first user is made."""
+    """Makes new users as described; all descriptions are checked before the first user is made."""
     changes = [_changes(check(user, USER | {"id": str}, "A user")) for user in users]
     _all_free("username", [change["username"].lower() for change in changes if "username" in change], world)
     _all_free("id", [change["id"] for change in changes if "id" in change], world)
@@ -94,7 +94,7 @@ def _all_free(field: str, values: list[str], world: World) -> None:
 
 
 def _changes(described: dict[str, Any], before: Profile = SILENT) -> dict[str, Any]:
-    """The fields of a user that a description sets."""
+    """Returns the fields of a user that a description sets."""
     changes = profiles.read_changes(described, before)
     if "username" in changes:
         valid_username(changes["username"])
@@ -109,7 +109,7 @@ def _changes(described: dict[str, Any], before: Profile = SILENT) -> dict[str, A
 
 
 def _numbers(world: World, user_ids: list[str]) -> list[int]:
-    """The users who have these ids, each once."""
+    """Returns the users who have these ids, each once."""
     users = {user_id: world.people.with_id(user_id) for user_id in user_ids}
     missing = [user_id for user_id, user in users.items() if user is None]
     if missing:

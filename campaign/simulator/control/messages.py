@@ -20,14 +20,14 @@ ALL = 1_000_000
 
 
 def listed(order: Order) -> dict[str, Any]:
-    """Every message that the account sent or got, the oldest first, also those that are not shown yet."""
+    """Answers every message that the account sent or got, the oldest first, also those that are not shown yet."""
     offset, limit = whole(order, "offset", 0), whole(order, "limit", ALL)
     messages = order.world.messages.of(known(order).number)
     return {"messages": [_truth(message) for message in islice(messages, offset, offset + limit)]}
 
 
 def counted(order: Order) -> dict[str, Any]:
-    """How many messages the account sent to each user, and got from each."""
+    """Answers how many messages the account sent to each user, and got from each."""
     own = known(order).number
     messages = order.world.messages.of(own)
     return {
@@ -56,7 +56,7 @@ def treat(order: Order) -> dict[str, Any]:
 
 
 def named_user(world: World, called: str) -> User:
-    """The user with this id or username, also one who is gone."""
+    """Returns the user with this id or username, also one who is gone."""
     people = world.people
     user = (people.with_id(called, ever=True) if is_id(called) else None) or people.named(called, ever=True)
     if user is None:

@@ -22,12 +22,12 @@ TEN_YEARS = 315_360_000
 
 
 def listed(order: Order) -> dict[str, Any]:
-    """Every post, the oldest first, also those that were deleted or are not shown yet."""
+    """Answers every post, the oldest first, also those that were deleted or are not shown yet."""
     return {"posts": [_truth(post) for post in order.world.posts.of(known(order).number)]}
 
 
 def write(order: Order) -> dict[str, Any]:
-    """Posts by hand; X refuses only what cannot be a post."""
+    """Publishes a post by hand; X refuses only what cannot be a post."""
     account, body = known(order), order.body
     draft = Draft(normalised(body.get("text", "")), body.get("reply_to"))
     if not 0 < weight(draft.text) <= most(order.world, account):
@@ -38,7 +38,7 @@ def write(order: Order) -> dict[str, Any]:
 
 
 def count(order: Order) -> dict[str, Any]:
-    """What people did with a post; what is not named stays as it was. A deleted post counts no more."""
+    """Sets what people did with a post; what is not named stays as it was. A deleted post counts no more."""
     post = order.world.posts.get(order.given["id"])
     if post is None:
         raise Wrong(f"There is no post {order.given['id']!r}.")
@@ -47,7 +47,7 @@ def count(order: Order) -> dict[str, Any]:
 
 
 def treat(order: Order) -> dict[str, Any]:
-    """How X treats posts and files from now on; what is not named is as it was at first."""
+    """Sets how X treats posts and files from now on; what is not named is as it was at first."""
     body, first = order.body, Care()
     lasting(body)
     order.world.posts.show_after = body.get("show_after_seconds", 0)
@@ -61,7 +61,7 @@ def treat(order: Order) -> dict[str, Any]:
 
 
 def lasting(body: dict[str, Any]) -> None:
-    """Refuse times that could only be a slip."""
+    """Refuses times that could only be a slip."""
     for field, value in body.items():
         if field.endswith("_seconds") and value > TEN_YEARS:
             raise Wrong(f"{field!r} is at most {TEN_YEARS}, not {value}.")
@@ -94,7 +94,7 @@ def _truth(post: Post) -> dict[str, Any]:
 
 
 def file(media: Media) -> dict[str, Any]:
-    """What is true of a file."""
+    """Returns what is true of a file."""
     return {"sha256": media.sha256, "media_type": media.media_type, "alt_text": media.alt_text}
 
 

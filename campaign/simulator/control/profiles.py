@@ -15,7 +15,7 @@ FOLLOWERS = "followers_count"
 
 
 def read_changes(described: dict[str, Any], before: Profile) -> dict[str, Any]:
-    """The changes of a user that this description means; what it does not name stays as it was."""
+    """Returns the changes of a user that this description means; what it does not name stays as it was."""
     changes = {field: value for field, value in described.items() if field not in PROFILE}
     profile: dict[str, Any] = {field: described[field] for field in TEXTS if field in described}
     if "url" in described:
@@ -38,7 +38,7 @@ def _known(metrics: dict[str, int]) -> dict[str, int]:
 
 
 def _site(url: str) -> Link | None:
-    """The user's site behind a short link; an empty text takes it away."""
+    """Returns the user's site behind a short link; an empty text takes it away."""
     links = read(url).links
     if url and (len(links) != 1 or links[0].end - links[0].start != len(url)):
         raise Wrong(f"'url' is an address such as https://example.com, not {url!r}.")

@@ -22,7 +22,7 @@ USERS: Shape = {"users": list[str], "followers_of": str, "every": int, "offset":
 
 
 def mark(order: Order) -> dict[str, Any]:
-    """Let users take messages or not, or not be there at all."""
+    """Lets users take messages or not, or not be there at all."""
     body, world = order.body, order.world
     if body.get("state") not in STATES:
         raise Wrong(f"A 'state' is one of {', '.join(STATES)}, not {body.get('state')!r}.")
@@ -42,7 +42,7 @@ def encrypt(order: Order) -> dict[str, Any]:
 
 
 def windows(order: Order) -> dict[str, Any]:
-    """The most that any one window counted since limits were last set, for each user or app and endpoint."""
+    """Answers the most that any one window counted since limits were set, for each user or app and endpoint."""
     return {"windows": _windows(order.world)}
 
 

@@ -13,7 +13,7 @@ LASTING: Shape = {"code_seconds": int | float, "token_seconds": int | float}
 
 
 def listed(order: Order) -> dict[str, Any]:
-    """Every yes there ever was, the oldest first."""
+    """Answers every grant there ever was, the oldest first."""
     return {"sign_ins": [_truth(order.world, grant) for grant in order.world.sign_ins.grants]}
 
 
@@ -27,7 +27,7 @@ def take_back(order: Order) -> dict[str, Any]:
 
 
 def treat(order: Order) -> dict[str, Any]:
-    """How long codes and tokens are good from now on; what is not named is as X documents it."""
+    """Sets how long codes and tokens are good from now on; what is not named is as X documents it."""
     lasting(order.body)
     sign_ins = order.world.sign_ins
     sign_ins.code_seconds = order.body.get("code_seconds", CODE_SECONDS)

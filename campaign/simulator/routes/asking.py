@@ -44,7 +44,7 @@ def known(asked: Asked, *parameters: str) -> None:
 
 
 def whole_number(asked: Asked, parameter: str, default: int, most: int, least: int = 1) -> int:
-    """A number from `least` to `most`."""
+    """Returns a number from `least` to `most`."""
     text = asked.given.get(parameter, str(default))
     if not (NUMBER.fullmatch(text) and least <= int(text) <= most):
         raise invalid(parameter, text, f"is not between {least} and {most}")
@@ -52,7 +52,7 @@ def whole_number(asked: Asked, parameter: str, default: int, most: int, least: i
 
 
 def several(asked: Asked, parameter: str, shape: re.Pattern[str]) -> list[str]:
-    """Up to 100 values of this shape, separated by commas; at least one."""
+    """Returns up to 100 values of this shape, separated by commas; at least one."""
     values = split(asked.given.get(parameter, ""))
     if not 1 <= len(values) <= MANY:
         raise invalid(parameter, ",".join(values), f"does not hold between 1 and {MANY} values")
@@ -62,11 +62,11 @@ def several(asked: Asked, parameter: str, shape: re.Pattern[str]) -> list[str]:
 
 
 def require(parameter: str, value: str, shape: re.Pattern[str]) -> None:
-    """Refuse a value that has not this shape."""
+    """Refuses a value that has not this shape."""
     if not shape.fullmatch(value):
         raise invalid(parameter, value, f"does not match ^{shape.pattern}$")
 
 
 def split(text: str) -> list[str]:
-    """The values between the commas, each once."""
+    """Returns the values between the commas, each once."""
     return list(dict.fromkeys(value.strip() for value in text.split(",") if value.strip()))

@@ -37,7 +37,7 @@ class Screen:
     no: Callable[[Question], dict[str, str]]
 
     def route(self, world: World) -> Route:
-        """Where the browser finds it."""
+        """Returns where the browser finds it."""
 
         async def answer(request: Request) -> Response:
             try:
@@ -69,7 +69,7 @@ class Screen:
 
 
 def _of_oauth2(world: World, request: Request) -> Question:
-    """The question of an authorization request (RFC 6749, section 4.1.1, and RFC 7636)."""
+    """Returns the question of an authorization request (RFC 6749, section 4.1.1, and RFC 7636)."""
     given = request.query_params
     owner = world.owner_of_client(given.get("client_id", ""))
     scopes = tuple(given.get("scope", "").split())
@@ -86,7 +86,7 @@ def _of_oauth2(world: World, request: Request) -> Question:
 
 
 def _of_oauth1(world: World, request: Request) -> Question:
-    """The question behind a request token."""
+    """Returns the question behind a request token."""
     question = world.sign_ins.asked(request.query_params.get("oauth_token", ""))
     if question is None:
         raise NotAsked("There is no request token for this page: it was used already, or never was one.")

@@ -15,22 +15,22 @@ Test = Callable[[Any], bool]
 
 
 def is_text(value: Any) -> bool:
-    """Whether it is a text."""
+    """Returns whether it is a text."""
     return isinstance(value, str)
 
 
 def is_truth(value: Any) -> bool:
-    """Whether it is true or false."""
+    """Returns whether it is true or false."""
     return isinstance(value, bool)
 
 
 def is_object(value: Any) -> bool:
-    """Whether it is an object."""
+    """Returns whether it is an object."""
     return isinstance(value, dict)
 
 
 def is_number(least: int, most: int) -> Test:
-    """Whether it is a whole number within bounds."""
+    """Returns whether it is a whole number within bounds."""
     return lambda value: isinstance(value, int) and not isinstance(value, bool) and least <= value <= most
 
 
@@ -63,7 +63,7 @@ POLL: dict[str, Test] = {"options": _are_options, "duration_minutes": is_number(
 
 
 def json_object(asked: Asked) -> dict[str, Any]:
-    """The body, when it is an object in JSON."""
+    """Returns the body, when it is an object in JSON."""
     body = asked.body.json()
     if body is None:
         raise invalid_body("", asked.body.raw[:50].decode(errors="replace"), "object expected")
@@ -71,7 +71,7 @@ def json_object(asked: Asked) -> dict[str, Any]:
 
 
 def check(value: dict[str, Any], shape: dict[str, Test], needed: Collection[str] = (), path: str = "") -> None:
-    """Refuse fields that are unknown or wrong, and the absence of those that are needed."""
+    """Refuses fields that are unknown or wrong, and the absence of those that are needed."""
     for field, part in value.items():
         if field not in shape:
             raise invalid_body(path + field, part, UNKNOWN)
@@ -83,7 +83,7 @@ def check(value: dict[str, Any], shape: dict[str, Test], needed: Collection[str]
 
 
 def draft(body: dict[str, Any]) -> Draft:
-    """What is to be posted."""
+    """Returns what is to be posted."""
     check(body, POST)
     reply, media, poll = (body.get(part, {}) for part in ("reply", "media", "poll"))
     check(reply, REPLY, REPLY if "reply" in body else (), "reply.")

@@ -20,7 +20,7 @@ UNASKED = 100
 
 
 def followers(asked: Asked) -> Reply:
-    """One page of the followers of any account, newest first."""
+    """Answers with one page of the followers of any account, newest first."""
     known(asked, "id", "max_results", "pagination_token", "user.fields", "expansions", "tweet.fields", "post.fields")
     require("id", asked.given["id"], ID)
     problem = hidden(asked)
@@ -38,7 +38,7 @@ def followers(asked: Asked) -> Reply:
 
 
 def hidden(asked: Asked) -> dict[str, str] | None:
-    """Why this user's lists cannot be shown to this account, as an entry of `errors` in an answer with status 200."""
+    """Returns why this account may not see a user's lists, as an entry of `errors` in an answer with status 200."""
     user_id = asked.given["id"]
     user = asked.world.people.with_id(user_id)
     if user is None:
@@ -57,7 +57,7 @@ def _page(asked: Asked, account: Account, shown: View, size: int) -> Page:
 
 
 def _cursor(asked: Asked, account: Account) -> Cursor:
-    """Where to read: at the top without a token."""
+    """Returns where to read: at the top without a token."""
     token = asked.given.get("pagination_token")
     if token is None:
         return Cursor(account.follows.end)
@@ -76,7 +76,7 @@ def _render(world: World, account: Account, cursor: Cursor, size: int, shown: Vi
 
 
 def _tokens(world: World, account: Account, stretch: Stretch) -> dict[str, str]:
-    """The tokens of the pages before and after; the last page has no next_token, however short the others are."""
+    """Returns the tokens of the pages before and after; the last page has no next_token, however short others are."""
     tokens = {}
     if account.follows.has_older(stretch.bottom):
         tokens["next_token"] = world.tokens.seal(account.number, Cursor(stretch.bottom))

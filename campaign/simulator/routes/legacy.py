@@ -20,7 +20,7 @@ NO_PAGE = 0
 
 
 def verify_credentials(asked: Asked) -> Reply:
-    """Who signed the call; with the address when it is asked for and the app may have it."""
+    """Answers with the user who signed the call; with the address when it is asked for and the app may have it."""
     user = asked.world.user(asked.number)
     wanted = asked.given.get("include_email") == "true" and asked.grant is not None and asked.grant.gives_email
     email = {"email": user.profile.confirmed_email or None} if wanted else {}
@@ -28,7 +28,7 @@ def verify_credentials(asked: Asked) -> Reply:
 
 
 def follower_ids(asked: Asked) -> Reply:
-    """Up to 5,000 ids of followers, newest first."""
+    """Answers with up to 5,000 ids of followers, newest first."""
     account = _whose(asked)
     try:
         number, size = (int(asked.given.get(key, default)) for key, default in (("cursor", "-1"), ("count", "5000")))
@@ -44,7 +44,7 @@ def follower_ids(asked: Asked) -> Reply:
 
 
 def lookup(asked: Asked) -> Reply:
-    """Up to 100 users by id or by name; those who are missing are left out without a word."""
+    """Answers with up to 100 users by id or by name, without those who are missing."""
     people = asked.world.people
     ids, names = split(asked.given.get("user_id", "")), split(asked.given.get("screen_name", ""))
     if len(ids) + len(names) > MANY:
@@ -93,7 +93,7 @@ def _ids(asked: Asked, account: Account, cursor: Cursor, size: int, as_text: boo
 
 
 def _cursors(asked: Asked, account: Account, stretch: Stretch) -> dict[str, int | str]:
-    """Where the pages after and before begin, as numbers and as text."""
+    """Returns where the pages after and before begin, as numbers and as text."""
     older, newer = account.follows.has_older(stretch.bottom), account.follows.has_newer(stretch.top)
     number = asked.world.tokens.number
     following = number(account.index, Cursor(stretch.bottom)) if older else NO_PAGE

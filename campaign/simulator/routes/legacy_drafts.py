@@ -13,7 +13,7 @@ class Malformed(Exception):
 
 
 def addressed(body: dict[str, Any] | None) -> tuple[str, Draft]:
-    """The id of the recipient, and the message."""
+    """Returns the id of the recipient, and the message."""
     event = _object(body or {}, "event")
     if event.get("type") != "message_create":
         raise Malformed("event.type is invalid")

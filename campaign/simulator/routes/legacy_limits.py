@@ -8,7 +8,7 @@ from campaign.simulator.routes import legacy, legacy_media, legacy_messages, leg
 
 
 def rate_limit_status(asked: Asked) -> Reply:
-    """What v1.1 still allows this account."""
+    """Answers with what v1.1 still allows this account."""
     caller = Holders(asked.world.people.user(asked.account.number).id, asked.account.keys.consumer_key)
     resources: dict[str, dict[str, dict[str, int]]] = {}
     for endpoint in (one for one in LISTED if "GET" in one.methods):

@@ -18,7 +18,7 @@ PATH = "/1.1/media/upload.json"
 
 
 def upload(asked: Asked) -> Reply:
-    """A file in one piece, or one step of sending it in segments."""
+    """Takes a file in one piece, or one step of sending it in segments."""
     steps = {None: _simple, "INIT": _init, "APPEND": _append, "FINALIZE": _finalize, "STATUS": _status}
     step = steps.get(asked.given.get("command"))
     if step is None:
@@ -30,7 +30,7 @@ def upload(asked: Asked) -> Reply:
 
 
 def metadata(asked: Asked) -> Reply:
-    """The alt text of a file; X answers with nothing."""
+    """Saves the alt text of a file; X answers with nothing."""
     body: Any = asked.body.json() or {}
     text = body["alt_text"].get("text") if isinstance(body.get("alt_text"), dict) else None
     if not isinstance(text, str):
@@ -72,7 +72,7 @@ def _status(asked: Asked) -> Reply:
 
 
 def _purpose(asked: Asked) -> tuple[str | None, bool]:
-    """The category, and whether several messages may use the file."""
+    """Returns the category, and whether several messages may use the file."""
     return asked.given.get("media_category"), asked.given.get("shared") == "true"
 
 
@@ -88,7 +88,7 @@ def _media(asked: Asked) -> Media:
 
 
 def _content(asked: Asked) -> bytes | None:
-    """The bytes, from a part named media or as text in base64 in a field named media_data."""
+    """Returns the bytes, from a part named media or as text in base64 in a field named media_data."""
     if "media_data" not in asked.given:
         return asked.body.files.get("media")
     try:
@@ -111,7 +111,7 @@ def _refusal(fault: Fault) -> Refusal:
 
 
 def _wrong(message: str) -> Refusal:
-    """media/upload words its own errors."""
+    """Returns a refusal in the words of media/upload."""
     return Refusal(400, {"request": PATH, "error": message})
 
 

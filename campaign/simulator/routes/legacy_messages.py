@@ -32,7 +32,7 @@ CODED = {
 
 
 def new(asked: Asked) -> Reply:
-    """A message to one user."""
+    """Sends a message to one user."""
     try:
         recipient_id, draft = addressed(asked.body.json())
     except Malformed as why:
@@ -45,7 +45,7 @@ def new(asked: Asked) -> Reply:
 
 
 def listed(asked: Asked) -> Reply:
-    """The account's messages of 30 days, both ways, the newest first."""
+    """Answers with the account's messages of 30 days, both ways, the newest first."""
     try:
         size = max(1, min(int(asked.given.get("count", UNASKED)), MOST))
     except ValueError:
@@ -71,7 +71,7 @@ def _cursor(owner: int, below: int) -> str:
 
 
 def _below(asked: Asked, owner: int) -> int:
-    """The id that the messages asked for are older than."""
+    """Returns the id that the messages asked for are older than."""
     cursor = asked.given.get("cursor")
     if cursor is None:
         return 1 << 63

@@ -32,7 +32,7 @@ CODED = IN_BOTH | {
 
 
 def update(asked: Asked) -> Reply:
-    """A new post; v1.1 knows no polls and no long posts."""
+    """Publishes a post; v1.1 knows no polls and no long posts."""
     draft = Draft(
         text=normalised(asked.given.get("status", "")),
         reply_to=_reply_to(asked),
@@ -46,7 +46,7 @@ def update(asked: Asked) -> Reply:
 
 
 def destroy(asked: Asked) -> Reply:
-    """Away with a post; answers it once more."""
+    """Deletes a post and answers with it once more."""
     post = asked.world.posts.get(asked.given["id"])
     if post is None:
         raise coded(404, 144, "No status found with that ID.")
@@ -57,7 +57,7 @@ def destroy(asked: Asked) -> Reply:
 
 
 def user_timeline(asked: Asked) -> Reply:
-    """A user's posts, the newest first: at most 200, above since_id, up to max_id."""
+    """Answers with a user's posts, the newest first: at most 200, above since_id, up to max_id."""
     try:
         count, since, up_to = (
             int(asked.given.get(name, default))
@@ -73,7 +73,7 @@ def user_timeline(asked: Asked) -> Reply:
 
 
 def lookup(asked: Asked) -> Reply:
-    """Up to 100 posts by their ids: a list without those that are not there or, with `map`, null for them."""
+    """Answers with up to 100 posts by their ids, without the missing ones or, with `map`, with null for them."""
     wanted, now = split(asked.given.get("id", "")), time.time()
     if not 1 <= len(wanted) <= MANY:
         raise (
@@ -96,7 +96,7 @@ def _visible(asked: Asked, post: Post | None) -> Post | None:
 
 
 def _reply_to(asked: Asked) -> str | None:
-    """The post to answer: X ignores it unless its author is named, in the text or by auto_populate_reply_metadata."""
+    """Returns the post to answer: X ignores it unless its author is named in the text or populated automatically."""
     reply_to = asked.given.get("in_reply_to_status_id")
     parent = asked.world.posts.get(reply_to or "")
     if reply_to is None or parent is None or asked.given.get("auto_populate_reply_metadata") == "true":

@@ -27,7 +27,7 @@ PARAMETERS |= {Fault.DIMENSIONS: "media", Fault.ALT_TEXT: "metadata.alt_text.tex
 
 
 def _answering(act: Callable[[Asked], Reply]) -> Callable[[Asked], Reply]:
-    """The endpoint, with v2's words for what is wrong with an upload."""
+    """Returns the endpoint, with v2's words for what is wrong with an upload."""
 
     def answer(asked: Asked) -> Reply:
         try:
@@ -39,7 +39,7 @@ def _answering(act: Callable[[Asked], Reply]) -> Callable[[Asked], Reply]:
 
 
 def initialize(asked: Asked) -> Reply:
-    """An id for a file that is to come."""
+    """Answers with an id for a file that is to come."""
     body = json_object(asked)
     check(body, INITIALIZE, ("media_type", "total_bytes"))
     wanted = (body["media_type"], body["total_bytes"], body.get("media_category"))
@@ -47,7 +47,7 @@ def initialize(asked: Asked) -> Reply:
 
 
 def append(asked: Asked) -> Reply:
-    """One segment of a file."""
+    """Takes one segment of a file."""
     media = _media(asked, "id")
     index = asked.given.get("segment_index", "")
     uploading.append(media, int(index) if NUMBER.fullmatch(index) else -1, asked.body.files.get("media"))
@@ -55,20 +55,20 @@ def append(asked: Asked) -> Reply:
 
 
 def finalize(asked: Asked) -> Reply:
-    """All segments have come."""
+    """Ends the upload of a file."""
     media = _media(asked, "id")
     return reply_with(media, made=uploading.finish(asked.world, media))
 
 
 def status(asked: Asked) -> Reply:
-    """How far X is with a file."""
+    """Answers with how far X is with a file."""
     if asked.given.get("command", "STATUS") != "STATUS":
         raise invalid("command", asked.given["command"], "is not one of [STATUS]")
     return reply_with(_media(asked, "media_id"))
 
 
 def one_shot(asked: Asked) -> Reply:
-    """A small file in one call."""
+    """Takes a small file in one call."""
     content, category = asked.body.files.get("media"), asked.given.get("media_category")
     if content is None:
         raise Unusable(Fault.EMPTY)
@@ -77,7 +77,7 @@ def one_shot(asked: Asked) -> Reply:
 
 
 def metadata(asked: Asked) -> Reply:
-    """The alt text of a file."""
+    """Saves the alt text of a file."""
     body = json_object(asked)
     check(body, {"id": is_text, "metadata": is_object}, ("id", "metadata"))
     check(body["metadata"], {"alt_text": is_object}, ("alt_text",), "metadata.")
@@ -89,7 +89,7 @@ def metadata(asked: Asked) -> Reply:
 
 
 def facts(media: Media) -> dict[str, Any]:
-    """What X tells of a file, on v2 and on v1.1, besides its id."""
+    """Returns what X tells of a file, on v2 and on v1.1, besides its id."""
     now = time.time()
     size = {"size": media.total_bytes} if media.finalized is not None else {}
     info = media.processing_info(now) if media.finalized is not None else None

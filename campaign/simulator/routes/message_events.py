@@ -32,7 +32,7 @@ NUMBER_BITS = 31
 
 
 def events(asked: Asked) -> Reply:
-    """One page of the account's messages, both ways, the newest first."""
+    """Answers with one page of the account's messages, both ways, the newest first."""
     known(asked, *ASKING, *SHOWING)
     own = asked.account.number
     return _page(asked, asked.world.messages.of(own), own | ALL)

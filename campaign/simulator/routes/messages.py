@@ -39,7 +39,7 @@ ATTACHMENT: dict[str, Test] = {"media_id": _is_media_id}
 
 
 def create(asked: Asked) -> Reply:
-    """A message to one user."""
+    """Sends a message to one user."""
     known(asked, "participant_id")
     recipient_id = asked.given["participant_id"]
     require("participant_id", recipient_id, ID)
@@ -60,7 +60,7 @@ def _draft(body: dict[str, Any]) -> Draft:
 
 
 def _refusal(reason: Reason, recipient_id: str, draft: Draft) -> Refusal:
-    """X's words for it in v2."""
+    """Returns X's words for it in v2."""
     if reason is Reason.LOOKS_AUTOMATED:
         return coded(403, 226, AUTOMATED)
     if reason is Reason.GONE:

@@ -23,7 +23,7 @@ UNKNOWN_CALLBACK = (
 
 
 def request_token(world: World, request: Request, body: Body) -> tuple[Account, bytes]:
-    """A request token for an address that the app names."""
+    """Answers with a request token for an address that the app names."""
     claimed = _claimed(request, body)
     owner = app_that_signed(world, signed(request, body.form), claimed_by(authorization(request)))
     if claimed.get("oauth_callback") not in owner.app.callbacks:
@@ -51,7 +51,7 @@ def access_token(world: World, request: Request, body: Body) -> tuple[Account, b
 
 
 def invalidate(asked: Asked) -> Reply:
-    """The token that signed the call is good no more."""
+    """Revokes the token that signed the call."""
     if asked.grant:
         asked.grant.revoked = True
     else:
@@ -61,7 +61,7 @@ def invalidate(asked: Asked) -> Reply:
 
 
 def _claimed(request: Request, body: Body) -> dict[str, str]:
-    """The parameters of OAuth 1.0a, wherever they are: in the header, the query or the form."""
+    """Returns the parameters of OAuth 1.0a, wherever they are: in the header, the query or the form."""
     return body.fields | dict(request.query_params) | claimed_by(authorization(request))
 
 

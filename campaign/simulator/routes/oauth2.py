@@ -16,7 +16,7 @@ from campaign.simulator.world import World
 
 
 def token(world: World, request: Request, body: Body) -> tuple[Account, bytes]:
-    """A token for a code, once, within 30 seconds, to the app that asked and knows the verifier."""
+    """Answers with a token for a code, once, within 30 seconds, to the app that asked and knows the verifier."""
     owner = _client(world, request)
     grant = world.sign_ins.coming(body.fields.get("code", ""))
     if body.fields.get("grant_type") != "authorization_code":
@@ -33,7 +33,7 @@ def token(world: World, request: Request, body: Body) -> tuple[Account, bytes]:
 
 
 def revoke(world: World, request: Request, body: Body) -> tuple[Account, bytes]:
-    """A token is good no more; one that is none is no mistake (RFC 7009)."""
+    """Revokes a token; an unknown one is no mistake (RFC 7009)."""
     owner = _client(world, request)
     grant = world.sign_ins.alive(body.fields.get("token", ""))
     if grant is not None and grant.question.owner is owner:
@@ -42,7 +42,7 @@ def revoke(world: World, request: Request, body: Body) -> tuple[Account, bytes]:
 
 
 def _client(world: World, request: Request) -> Account:
-    """The owner of the app that names itself with its client id and secret."""
+    """Returns the owner of the app that names itself with its client id and secret."""
     try:
         named = b64decode(authorization(request).removeprefix("Basic "), validate=True).decode().partition(":")
     except (NotBase64, ValueError):

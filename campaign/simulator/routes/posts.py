@@ -39,7 +39,7 @@ QUOTE = (
 
 
 def create(asked: Asked) -> Reply:
-    """A new post; the text of the answer has its short links."""
+    """Publishes a post; the text of the answer has its short links."""
     known(asked)
     body = json_object(asked)
     wanted = draft(body)
@@ -55,7 +55,7 @@ def create(asked: Asked) -> Reply:
 
 
 def delete(asked: Asked) -> Reply:
-    """Away with a post; what is not there any more, or never was, is deleted too."""
+    """Deletes a post; one that is not there any more, or never was, is answered alike."""
     require("id", asked.given["id"], ID)
     post = asked.world.posts.get(asked.given["id"])
     if post is not None and post.author != asked.account.number:
@@ -66,7 +66,7 @@ def delete(asked: Asked) -> Reply:
 
 
 def _refusal(why: Unwanted) -> Refusal:
-    """X's words for it in v2."""
+    """Returns X's words for it in v2."""
     if why.reason in CODED:
         return coded(*CODED[why.reason])
     if why.reason in FORBIDDEN:

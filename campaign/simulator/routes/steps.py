@@ -26,7 +26,7 @@ class Step:
     methods: tuple[str, ...] = ("POST",)
 
     def route(self, world: World) -> Route:
-        """Where the server finds it."""
+        """Returns where the server finds it."""
 
         async def answer(request: Request) -> Response:
             try:
@@ -42,5 +42,5 @@ class Step:
 
 
 def authorization(request: Request) -> str:
-    """The header that says who calls; empty without one."""
+    """Returns the header that says who calls; empty without one."""
     return request.headers.get("authorization", "")

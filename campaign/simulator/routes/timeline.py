@@ -29,7 +29,7 @@ Test = Callable[[Post], bool]
 
 
 def timeline(asked: Asked) -> Reply:
-    """One page of a user's posts, the newest first."""
+    """Answers with one page of a user's posts, the newest first."""
     known(asked, "id", "max_results", "pagination_token", *BOUNDS, *SHOWING)
     require("id", asked.given["id"], ID)
     posts_view, size = _view(asked), whole_number(asked, "max_results", UNASKED, MOST, LEAST)
@@ -55,7 +55,7 @@ def timeline(asked: Asked) -> Reply:
 
 
 def lookup(asked: Asked) -> Reply:
-    """Up to 100 posts by their ids; those that are not there are named beside them. No price list calls it owned."""
+    """Answers with up to 100 posts by their ids, the missing ones under `errors`. It is never an owned read."""
     known(asked, "ids", *SHOWING)
     posts_view, now = _view(asked), time.time()
     found, errors = list[Post](), []
@@ -76,7 +76,7 @@ def lookup(asked: Asked) -> Reply:
 
 
 def _is_kept_back(asked: Asked, shown: PostView, post: Post, now: float) -> bool:
-    """Whether X shows this post not at all, for the sake of the figures asked for (docs.x.com: metrics, timelines)."""
+    """Returns whether X does not show a post for the sake of the figures asked for (docs.x.com: metrics, timelines)."""
     is_open = post.author == asked.account.number and post.created > now - PRIVATE_FOR
     return bool(PRIVATE & shown.fields) and not is_open
 
@@ -104,7 +104,7 @@ def _view(asked: Asked) -> PostView:
 
 
 def _tests(asked: Asked) -> Iterator[Test]:
-    """What a post must be to be wanted."""
+    """Yields what a post has to fulfil."""
     tests: dict[str, Callable[[Any], Test]] = {
         "since_id": lambda bound: lambda post: int(post.id) > bound,
         "until_id": lambda bound: lambda post: int(post.id) < bound,
@@ -133,7 +133,7 @@ def _bound(parameter: str, value: str) -> float:
 
 
 def _page(asked: Asked, posts: list[Post], author: int, size: int) -> tuple[list[Post], dict[str, str]]:
-    """The posts next to the place that the token holds, and the tokens of the pages before and after."""
+    """Returns the posts next to the place that the token holds, and the tokens of the pages before and after."""
     owner, tokens, given = author | TIMELINE, asked.world.tokens, asked.given.get("pagination_token")
     cursor = Cursor(1 << 63) if given is None else tokens.open(owner, given)
     if cursor is None:

@@ -12,26 +12,26 @@ from campaign.simulator.routes.asking import ID, USERNAME, known, several, view
 
 
 def me(asked: Asked) -> Reply:
-    """Who signed the call, or in with the app that calls."""
+    """Answers with the user who signed the call, or signed in with the app that calls."""
     known(asked, "user.fields", "expansions", "tweet.fields", "post.fields")
     user = asked.world.user(asked.number)
     return Reply(orjson.dumps({"data": view(asked).show(user)}), resources=1)
 
 
 def by_ids(asked: Asked) -> Reply:
-    """Up to 100 users by their ids."""
+    """Answers with up to 100 users by their ids."""
     known(asked, "ids", "user.fields", "expansions", "tweet.fields", "post.fields")
     return _found(asked, "ids", several(asked, "ids", ID), asked.world.people.with_id)
 
 
 def by_usernames(asked: Asked) -> Reply:
-    """Up to 100 users by their names."""
+    """Answers with up to 100 users by their names."""
     known(asked, "usernames", "user.fields", "expansions", "tweet.fields", "post.fields")
     return _found(asked, "usernames", several(asked, "usernames", USERNAME), asked.world.people.named)
 
 
 def _found(asked: Asked, parameter: str, values: list[str], find: Callable[[str], User | None]) -> Reply:
-    """Those who were found as `data`, the others as `errors` beside it; a part that is empty is left out."""
+    """Answers with the users who were found as `data`, the others as `errors`; an empty part is left out."""
     shown: list[dict[str, Any]] = []
     errors: list[dict[str, str]] = []
     as_asked = view(asked)
