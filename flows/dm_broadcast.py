@@ -111,9 +111,9 @@ def _send(names: Sequence[str]) -> State:
         go_on_later(name or "dm-broadcast", until, {"delivery": name})
     # Another broadcast of a service that was at work here may be over now too.
     concluded = [conclude_broadcast(name) for name in dict.fromkeys([*begun, *(one.delivery.name for one in going)])]
-    reports = [report_on(delivery, until) for delivery in concluded]
+    reports = [report_on(delivery, ends) for delivery in concluded]
     publish_reports(reports)
-    unhappy = [f"{report.name}: {report.reason}" for report in reports if report.is_unhappy]
+    unhappy = [f"{report.name}: {report.sentence}" for report in reports if report.is_unhappy]
     is_well, sentence = describe_outcome(unhappy, ends, problems, until)
     if not is_well:
         return Failed(message=sentence, data=reports)

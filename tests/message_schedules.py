@@ -11,6 +11,7 @@ from campaign.broadcasts.context import BroadcastSender, OutgoingBroadcast, Reco
 from campaign.broadcasts.send import send_what_is_due
 from campaign.db.engine import read_session
 from campaign.deliveries.draft import NamedLink
+from campaign.deliveries.edit import record_by_hand
 from campaign.deliveries.kind import End, Progress
 from campaign.deliveries.templating import BroadcastText
 from campaign.errors import XError
@@ -35,13 +36,32 @@ def run_message_schedule(seed: int) -> None:
     plan = plan_of(seed)
     plan.x.meddle, plan.x.check = partial(_meddle, plan), partial(check_permitted, plan)
     for _ in range(MOST_RUNS):
-        if _run(plan):
+        if _run(plan) and not _decide(plan):
             break
     else:
         raise AssertionError(f"never done: {plan.story}")
     if seed % 4 == 0 or _is_unsettled():
         _read_once_more(plan)
     check(plan)
+
+
+def _decide(plan: Plan) -> int:
+    """A person looks on X for what no look-up can tell; returns how many messages were left to a person."""
+    left = select(Message).where(
+        col(Message.state) == MessageState.UNCERTAIN, col(Message.reason_code) == waves.FOR_A_PERSON
+    )
+    with read_session() as session:
+        rows = session.scalars(left).all()
+        owned = set(session.scalars(select(Message.x_id)))
+    names = {one.id: one.name for one in plan.broadcasts}
+    accounts = {one.id: one.x_user_id or "" for one in plan.services}
+    for row in rows:
+        recipient = plan.people[row.visitor_id]
+        sent = [one for one in plan.x.sent_by(accounts[row.service_id]) if one.x_id not in owned]
+        x_id = next((one.x_id for one in sent if (one.recipient, one.text) == (recipient, row.text)), None)
+        owned.add(x_id)
+        record_by_hand(names[row.delivery_id], "a person", x_id, recipient)
+    return len(rows)
 
 
 @lru_cache

@@ -160,6 +160,8 @@ class BroadcastSender(Sender):
     log: Callable[[str], None] = lambda _line: None
     check_every: float = 0.25
     """How often it is checked whether a batch may still go out, in seconds."""
+    left_out: set[str] = field(default_factory=set)
+    """The X ids of events that could not be read in this run, "?" for one without an id."""
 
 
 def moved(before: MessageState, *after: MessageState) -> Counter[MessageState]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlmodel import Session
@@ -11,13 +11,13 @@ from campaign.broadcasts import settle as outcomes
 from campaign.broadcasts import waves
 from campaign.broadcasts.context import SENDING, BroadcastSender, moved, pause_all, sender_for
 from campaign.broadcasts.settle import (
-    FOR_A_PERSON,
     MessageLookup,
     UnknownOutcome,
     Verdict,
     after_id_for,
     settle_messages,
 )
+from campaign.broadcasts.waves import FOR_A_PERSON
 from campaign.consent import store as consent
 from campaign.consent.opt_out import is_opt_out
 from campaign.db.engine import read_session, transaction
@@ -28,7 +28,7 @@ from campaign.deliveries.log import Outcome, purpose_of
 from campaign.errors import NotPossible, ServiceBlocked, XError
 from campaign.limits import rate_limits, spend_cap
 from campaign.services.connection import check_if_due
-from campaign.x.types import CLOCK_SKEW, NO_MESSAGES, MessageEvent, MessageEvents, Receipt, first_id_at
+from campaign.x.types import CLOCK_SKEW, NO_MESSAGES, Answer, MessageEvent, MessageEvents, Receipt, first_id_at
 from models import MAIN, ConsentSource, Inbox, MessageState, Service
 
 
@@ -45,8 +45,11 @@ class Incoming:
 
 
 def judge(events: Iterable[MessageEvent], account_id: str, opt_out_words: Collection[str]) -> list[Incoming]:
-    """Returns the messages that others sent to the account, oldest first, each once."""
-    received = {e.x_id: e for e in events if e.sender != account_id and e.recipient == account_id}
+    """Returns the messages that others sent to the account, oldest first, each once.
+
+    One without a text is left out, as X may have left the text out: it is no consent and no opt-out.
+    """
+    received = {e.x_id: e for e in events if e.sender != account_id and e.recipient == account_id and e.text.strip()}
     return [
         Incoming(event.sender, event.x_id, event.created_at, is_opt_out(event.text, opt_out_words))
         for event in sorted(received.values(), key=lambda event: (event.created_at, int(event.x_id)))
@@ -63,28 +66,39 @@ def read_to(events: Iterable[MessageEvent], now: datetime, settle: timedelta, be
     return max(before, *settled, key=lambda x_id: int(x_id or 0)) if settled else before
 
 
-_FOR_A_PERSON = (
-    "Its outcome cannot be looked up: the account had too many messages since. `campaign delivery settle` decides."
-)
+#: An event that could not be read holds up the next readings so long, and one reading at least.
+_READ_AGAIN = timedelta(hours=1)
 
 
 def save_events(
-    sender: BroadcastSender, found: MessageEvents, unknown: Sequence[UnknownOutcome], before: str, asked_at: datetime
+    sender: BroadcastSender,
+    answer: Answer[MessageEvents],
+    unknown: Sequence[UnknownOutcome],
+    inbox: Inbox | None,
+    asked_at: datetime,
 ) -> None:
     """Records what the events say, in one transaction with how far they were read."""
-    account, service_id = sender.service.x_user_id or "", sender.service.id
+    account, service_id, found = sender.service.x_user_id or "", sender.service.id, answer.value
+    before = inbox.read_to_id if inbox else ""
     received = judge(found.events, account, sender.opt_out_words)
     new = [message for message in received if int(message.event_id) > int(before or 0)]
     # X may show an event late, by a clock of its own.
     settle = sender.settle_after + CLOCK_SKEW
     next_id = read_to(found.events, asked_at, settle, before) or first_id_at(asked_at - settle)
+    # An event that could not be read may be an opt-out: X may show it whole when it is read again.
+    last_read_at = inbox.read_at if inbox else asked_at
+    seen_before = int(first_id_at(min(last_read_at - settle, asked_at - _READ_AGAIN)))
+    known = max(seen_before, int(before or 0))
+    read_again = [x_id for x_id in answer.left_out if x_id != "?" and int(x_id) > known]
+    if read_again:
+        next_id = str(min(int(next_id), *(int(x_id) - 1 for x_id in read_again)))
     with transaction(durable=True) as session:
         now = sender.clock()
         if any(message.is_opt_out for message in new):
             waves.lock_under_way(session, service_id)
         for message in new:
             _save_message(session, sender, message, now)
-        written = _settle(session, sender, found, unknown, asked_at, now)
+        written = _settle(session, sender, answer, read_again, unknown, asked_at, now)
         session.merge(Inbox(service_id=service_id, read_to_id=next_id, read_at=asked_at))
         places = outcomes.deliveries_of(session, [one.message_id for one in written]) if written else {}
     for one in written:
@@ -108,33 +122,46 @@ def _save_message(session: Session, sender: BroadcastSender, message: Incoming, 
 def _settle(
     session: Session,
     sender: BroadcastSender,
-    found: MessageEvents,
+    answer: Answer[MessageEvents],
+    read_again: Sequence[str],
     unknown: Sequence[UnknownOutcome],
     asked_at: datetime,
     now: datetime,
 ) -> list[Outcome]:
     """Records what the events prove; what went out is charged, as its budget is reserved no more."""
+    found, service_id = answer.value, sender.service.id
     is_complete = found.is_complete
     if unknown and not is_complete:
         first = int(after_id_for([one.attempt for one in unknown]))
         is_complete = any(int(event.x_id) <= first for event in found.events)
-    owned = log.owned_ids(session, [event.x_id for event in found.events])
-    lookup = MessageLookup(sender.service.x_user_id or "", MessageEvents(found.events, is_complete), asked_at, owned)
+    lookup = MessageLookup(
+        account_id=sender.service.x_user_id or "",
+        events=MessageEvents(found.events, is_complete),
+        at=asked_at,
+        owned=log.owned_ids(session, [event.x_id for event in found.events]),
+        left_out=answer.left_out,
+        read_again=read_again,
+        written_to=outcomes.written_to(session, service_id, [one.attempt.recipient for one in unknown]),
+    )
     by_id, known = {one.attempt.message_id: one for one in unknown}, list[Outcome]()
     for settled in settle_messages([one.attempt for one in unknown], lookup, sender.settle_after):
-        one = by_id[settled.message_id]
+        one, why = by_id[settled.message_id], settled.why
+        outcome = Outcome(settled.message_id, one.armed_at, MessageState.PENDING)
+        if settled.verdict is Verdict.UNKNOWN:
+            continue
         if settled.verdict is Verdict.FOUND:
-            known.append(Outcome(settled.message_id, one.armed_at, MessageState.SENT, settled.x_id))
+            outcome = replace(outcome, state=MessageState.SENT, x_id=settled.x_id)
         elif settled.verdict is Verdict.ABSENT and one.reason_code == "already_said":
-            # X would refuse it again and again.
+            # X would refuse it again and again; after an unknown outcome, that suggests that it is out.
+            if one.attempt.first_armed_at < one.armed_at:
+                why = "X refuses its text as already sent to the person, and does not show it"
             refused = MessageState.REFUSED
-            known.append(Outcome(settled.message_id, one.armed_at, refused, None, one.reason, one.reason_code))
-        elif settled.verdict is Verdict.ABSENT:
-            known.append(Outcome(settled.message_id, one.armed_at, MessageState.PENDING))
-        elif not is_complete:
+            outcome = replace(outcome, state=refused, reason=one.reason, reason_code=one.reason_code)
+        if why:
+            sentence = f"Whether it is out is unknown: {why}. `campaign delivery settle` decides."
             uncertain = MessageState.UNCERTAIN
-            known.append(Outcome(settled.message_id, one.armed_at, uncertain, None, _FOR_A_PERSON, FOR_A_PERSON))
-    service_id = sender.service.id
+            outcome = replace(outcome, state=uncertain, reason=sentence, reason_code=FOR_A_PERSON)
+        known.append(outcome)
     written = [one for _, one in log.record_outcomes(session, known, now)]
     over = [one for one in written if one.state is not MessageState.UNCERTAIN]
     spend_cap.release_lost(session, service_id, [purpose_of(one.message_id) for one in over])
@@ -152,9 +179,9 @@ _SHOWN_FOR = timedelta(days=30)
 _PAGES = (1, 4, 10)
 
 
-def read_events(sender: BroadcastSender, before: str, unknown: Sequence[UnknownOutcome]) -> Progress | None:
-    """Reads what came after the event `before` and what settles unknown outcomes; None when it is read."""
-    starts = [before] if before else []
+def read_events(sender: BroadcastSender, inbox: Inbox | None, unknown: Sequence[UnknownOutcome]) -> Progress | None:
+    """Reads what came after the last reading and what settles unknown outcomes; None when it is read."""
+    starts = [inbox.read_to_id] if inbox and inbox.read_to_id else []
     if unknown:
         starts.append(after_id_for([one.attempt for one in unknown]))
     after_id = min(starts, key=int) if starts else first_id_at(sender.clock() - _SHOWN_FOR)
@@ -162,14 +189,19 @@ def read_events(sender: BroadcastSender, before: str, unknown: Sequence[UnknownO
         response = _request_events(sender, after_id, pages * sender.gateway.longest_event_page)
         if isinstance(response, Progress):
             return response
-        found, asked_at = response
-        if found.is_complete or not starts:
+        answer, asked_at = response
+        if answer.value.is_complete or not starts:
             break
-    save_events(sender, found, unknown, before, asked_at)
+    for x_id in {*answer.left_out} - sender.left_out:
+        sender.log(f"Message {x_id} is left out: X did not show everything that is needed to read it.")
+    sender.left_out.update(answer.left_out)
+    save_events(sender, answer, unknown, inbox, asked_at)
     return None
 
 
-def _request_events(sender: BroadcastSender, after_id: str, at_most: int) -> tuple[MessageEvents, datetime] | Progress:
+def _request_events(
+    sender: BroadcastSender, after_id: str, at_most: int
+) -> tuple[Answer[MessageEvents], datetime] | Progress:
     """Returns the events, and the moment before the request: what X took later is perhaps not among them."""
     service_id, price = sender.service.id, sender.gateway.event_price
     with transaction() as session:
@@ -188,7 +220,7 @@ def _request_events(sender: BroadcastSender, after_id: str, at_most: int) -> tup
         raise
     with transaction() as session:
         spend_cap.record_cost(session, service_id, _READING, answer.receipts, sender.clock())
-    return answer.value, asked_at
+    return answer, asked_at
 
 
 def recover(sender: BroadcastSender) -> None:
@@ -219,7 +251,7 @@ def read_inbox(sender: BroadcastSender) -> Progress | None:
     if shut:
         return sender.progress(End.WAITING, "X does not let the inbox be read for now.", shut) if is_due else None
     # Without the inbox nothing goes out: it is not known who opted out.
-    return read_events(sender, inbox.read_to_id if inbox else "", unknown)
+    return read_events(sender, inbox, unknown)
 
 
 def _next_lookup(sender: BroadcastSender, inbox: Inbox | None, one: UnknownOutcome) -> datetime:

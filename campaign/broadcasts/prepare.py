@@ -318,6 +318,6 @@ class BroadcastKind:
 
         edit.resume_if_paused(name, started_by)
         delivery, ends, until = send.send_broadcast(name, started_by, wait=wait)
-        report = report_on(delivery, until)
-        unhappy = [f"{report.name}: {report.reason}"] if report.is_unhappy else []
+        report = report_on(delivery, ends)
+        unhappy = [f"{report.name}: {report.sentence}"] if report.is_unhappy else []
         return Sent(report, *send.describe_outcome(unhappy, ends, [], until))

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 import pendulum
-from sqlalchemy import func, literal_column, select
+from sqlalchemy import case, func, literal_column, select
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -17,6 +17,7 @@ from campaign.broadcasts.preview import exclusions_section, time_of
 from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.findings import Analysis
+from campaign.deliveries.kind import Progress
 from campaign.formatting import format_duration, format_time, usd
 from campaign.reporting.charts import over_time
 from campaign.reporting.document import Cell, Document, Section, shortened
@@ -193,12 +194,14 @@ _HOUR = {"sqlite": "substr(message.settled_at, 1, 13)", "postgresql": "date_trun
 
 
 def reasons(session: Session, delivery_id: int, state: MessageState) -> tuple[ReasonCount, ...]:
-    """Counts the reasons of the messages in a state, the most frequent first; one sentence for each code."""
-    count = func.count()
-    counted = select(col(Message.reason_code), func.min(col(Message.reason)), count).where(
-        *_of(delivery_id), col(Message.state) == state
-    )
-    rows = session.execute(counted.group_by(col(Message.reason_code)).order_by(count.desc(), col(Message.reason_code)))
+    """Counts the reasons of the messages in a state, the most frequent first.
+
+    One sentence for each code; of what is left to a person each sentence, as a person decides by it.
+    """
+    count, code, sentence = func.count(), col(Message.reason_code), func.min(col(Message.reason))
+    counted = select(code, sentence, count).where(*_of(delivery_id), col(Message.state) == state)
+    group = code, case((code == waves.FOR_A_PERSON, col(Message.reason)), else_="")
+    rows = session.execute(counted.group_by(*group).order_by(count.desc(), code, sentence))
     return tuple(ReasonCount(code, sentence, number) for code, sentence, number in rows)
 
 
@@ -259,6 +262,10 @@ class BroadcastReport:
     refusals: tuple[ReasonCount, ...] = ()
     dropped: tuple[ReasonCount, ...] = ()
     """Cancelled: people who could not be written to any more when it was their turn, or all of the rest."""
+    unknown: tuple[ReasonCount, ...] = ()
+    """Messages that may be out or not: looked up on X, or left to a person."""
+    left_out: int = 0
+    """Messages in the inbox that could not be read in this run: they may be opt-outs."""
     cost: Decimal = Decimal(0)
     spend_cap: Decimal = Decimal(0)
     started_at: datetime | None = None
@@ -275,7 +282,22 @@ class BroadcastReport:
     def is_unhappy(self) -> bool:
         """Returns whether a person has to act; a pause with a reason was not ordered by a person."""
         is_paused = self.state is DeliveryState.PAUSED and bool(self.reason)
-        return is_paused or self.state in {DeliveryState.FAILED, DeliveryState.EXPIRED}
+        is_stuck = bool(self.undecided) and self.state is DeliveryState.IN_PROGRESS and not self.numbers.pending
+        return is_paused or is_stuck or self.state in {DeliveryState.FAILED, DeliveryState.EXPIRED}
+
+    @property
+    def undecided(self) -> int:
+        """Counts the messages with an unknown outcome that only a person can decide."""
+        return sum(one.count for one in self.unknown if one.code == waves.FOR_A_PERSON)
+
+    @property
+    def sentence(self) -> str:
+        """Returns why a person has to act; empty when no person has to."""
+        undecided = (
+            f"{self.undecided:,} messages may be out or not. Look for them on X, then decide each with: campaign"
+            f" delivery settle {self.name} --to HANDLE"
+        )
+        return f"{self.reason} {undecided if self.undecided else ''}".strip()
 
     def as_json(self) -> dict[str, object]:
         """Returns the report for scripts."""
@@ -289,6 +311,8 @@ class BroadcastReport:
             "messages": self.numbers.as_json(),
             "refusals": [one.as_json() for one in self.refusals],
             "cancellations": [one.as_json() for one in self.dropped],
+            "unknown_outcomes": [one.as_json() for one in self.unknown],
+            "unreadable_events": self.left_out,
             "cost_usd": usd(self.cost)[1:],
             "spend_cap_usd": usd(self.spend_cap)[1:],
             "started_at": iso(self.started_at),
@@ -320,7 +344,7 @@ class BroadcastReport:
                 "Pending": f"{one.numbers.pending:,}",
                 "Cost": usd(one.cost),
                 **times,
-                "Reason": self.reason,
+                "Reason": self.sentence,
             }
             for one in self.services
         ]
@@ -329,7 +353,7 @@ class BroadcastReport:
 def document_of(report: BroadcastReport) -> Document:
     """Makes the report of a broadcast: its outcome first, then the reasons, the times and the services."""
     state = report.state.value.replace("_", " ")
-    lead = f"{report.name} is {state}. {report.reason}".strip()
+    lead = f"{report.name} is {state}. {report.sentence}".strip()
     costs = f"The messages sent cost {usd(report.cost)}; the monthly spend cap is {usd(report.spend_cap)}."
     until = f" to {format_time(report.finished_at)}" if report.finished_at else ""
     length = f"{until}, {format_duration(report.duration)}."
@@ -337,6 +361,7 @@ def document_of(report: BroadcastReport) -> Document:
         f"Went out from {format_time(report.started_at)}{length}" if report.started_at else "",
         f"Continues at {format_time(report.goes_on_at)}." if report.goes_on_at else "",
         f"Ends about {format_time(report.ends_about)}." if report.ends_about else "",
+        _left_out(report.left_out),
     )
     blocks = (
         Section(bold=report.numbers.summary()),
@@ -348,6 +373,12 @@ def document_of(report: BroadcastReport) -> Document:
     return Document(report.label or report.name, lead, blocks)
 
 
+def _left_out(count: int) -> str:
+    messages = f"{count:,} messages in the inbox" if count > 1 else "1 message in the inbox"
+    sentence = f"{messages} could not be read, as X left something out; the log of the run names the ids."
+    return sentence if count else ""
+
+
 def _tables(report: BroadcastReport) -> Iterator[Section]:
     services: list[tuple[Cell, ...]] = [
         (f"@{one.service}", one.numbers.total, *map(one.numbers.of, _SHOWN), one.numbers.pending, one.cost)
@@ -356,7 +387,11 @@ def _tables(report: BroadcastReport) -> Iterator[Section]:
     if services:
         states = (state.value.capitalize() for state in _SHOWN)
         yield Section("Services", ("Service", "People", *states, "Pending", "Cost"), tuple(services))
-    for title, reasons in (("Refused by X", report.refusals), ("Cancelled", report.dropped)):
+    for title, reasons in (
+        ("Refused by X", report.refusals),
+        ("Cancelled", report.dropped),
+        ("Outcome unknown", report.unknown),
+    ):
         if reasons:
             rows = tuple((one.sentence or one.code or "Without a reason", one.count) for one in reasons)
             yield Section(title, ("Reason", "Messages"), rows)
@@ -366,8 +401,11 @@ def _tables(report: BroadcastReport) -> Iterator[Section]:
         yield Section("Waves", ("Wave", "Service", "People", "Sent", "Begun"), shortened(waves))
 
 
-def report_on(delivery: Delivery, goes_on_at: datetime | None = None) -> BroadcastReport:
-    """Reads the report of a broadcast as it stands now; `goes_on_at` is when sending continues, where that is known."""
+def report_on(delivery: Delivery, ends: Sequence[Progress] = ()) -> BroadcastReport:
+    """Reads the report of a broadcast as it stands now; `ends` are those of all services in a run.
+
+    It continues when one of its own services does, unless it is paused or over.
+    """
     now = pendulum.now("UTC")
     with read_session() as session:
         delivery = deliveries.get(session, delivery.id)
@@ -386,6 +424,10 @@ def report_on(delivery: Delivery, goes_on_at: datetime | None = None) -> Broadca
         )
         all_numbers = Numbers(sum(counts.values(), Counter[MessageState]()))
         started_at, finished_at = delivery.started_at, delivery.finished_at
+        own = [end for end in ends if end.service_id in numbers]
+        opens = [delivery.contact_date] if delivery.contact_date and delivery.contact_date > now else []
+        moments = [*opens, *(end.until for end in own if end.until)]
+        can_continue = delivery.state in {DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS}
         planned = planned_end(analysis, started_at)
         times = ((wave, sent, waves.begins_at(delivery, wave)) for wave, sent in sent_by_wave(session, delivery.id))
         begun = [(wave, sent, at if at and at <= now else None) for wave, sent, at in times]
@@ -410,7 +452,9 @@ def report_on(delivery: Delivery, goes_on_at: datetime | None = None) -> Broadca
                 for wave, sent, at in begun
             ),
             per_hour=sent_per_hour(session, delivery.id),
-            goes_on_at=None if delivery.is_over else goes_on_at,
+            unknown=reasons(session, delivery.id, MessageState.UNCERTAIN),
+            left_out=sum(end.left_out for end in own),
+            goes_on_at=min(moments, default=None) if can_continue else None,
             ends_about=None if delivery.is_over else ends_about(all_numbers, planned, started_at=started_at, now=now),
         )
 

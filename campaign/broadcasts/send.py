@@ -169,16 +169,17 @@ def send_what_is_due(sender: BroadcastSender) -> Progress:
     Raises XError when X was away and trying again at once may help.
     """
     recover(sender)
-    end = None
+    end: Progress | None = None
     while end is None:
         if sender.is_stopped():
             return sender.progress(End.HALTED, "The run was stopped.")
         end = read_inbox(sender) or _send_next_batch(sender)
+    end = replace(end, left_out=len(sender.left_out))
     lookup = waits_until(sender) if end.end in {End.WAITING, End.OUT} else None
     if lookup is None:
         return end
     if end.end is End.OUT:  # nothing is out before unknown outcomes are looked up
-        return sender.progress(End.WAITING, "X may show late what it took.", lookup)
+        return replace(end, end=End.WAITING, reason="X may show late what it took.", until=lookup)
     return replace(end, until=min(end.until or lookup, lookup))
 
 

@@ -12,6 +12,7 @@ from sqlmodel import Session, col
 
 from campaign.broadcasts.arm import Armed
 from campaign.broadcasts.context import SENDING, BroadcastSender, Call, LatestLimits, moved, pause, pause_all
+from campaign.broadcasts.waves import FOR_A_PERSON
 from campaign.consent import store as consent
 from campaign.db.engine import transaction
 from campaign.deliveries import log
@@ -47,6 +48,12 @@ class MessageLookup:
     at: datetime
     owned: Collection[str]
     """The X ids that messages of ours have already: a set."""
+    left_out: Collection[str] = ()
+    """The X ids of events that could not be read, "?" for one without an id."""
+    read_again: Collection[str] = ()
+    """Those of them that are read once more: X may show them whole then."""
+    written_to: Collection[str] = ()
+    """The X user ids of recipients who were sent a message before: a set."""
 
 
 class Verdict(StrEnum):
@@ -57,15 +64,18 @@ class Verdict(StrEnum):
     """It surely did not go out."""
     UNKNOWN = "unknown"
     """To be looked up again later."""
+    UNDECIDABLE = "undecidable"
+    """No look-up can tell: a person decides."""
 
 
 @dataclass(frozen=True, slots=True)
 class SettledMessage:
-    """What is known of one message now; `x_id` is X's id of its event when that was found."""
+    """What is known of one message now: X's id of its event when that was found, or why no look-up can tell."""
 
     message_id: int
     verdict: Verdict
     x_id: str | None = None
+    why: str = ""
 
 
 def after_id_for(attempts: Collection[MessageAttempt]) -> str:
@@ -82,30 +92,61 @@ def settle_messages(
     """Returns what the look-up proves of each attempt, earliest first.
 
     Each gets the oldest event of the same recipient and text that no message has; one event goes to one attempt. What
-    does not show was not sent when nothing is left out and X had the time `settle` to show it.
+    does not show was not sent when X had the time `settle` to show it, nothing that may be it is left out, and nothing
+    suggests that X hides it.
     """
-    sent: dict[tuple[str, str], deque[MessageEvent]] = defaultdict(deque)
-    each_once = {event.x_id: event for event in lookup.events.events}
+    own: dict[str, list[MessageEvent]] = defaultdict(list)
+    free: dict[tuple[str, str], deque[MessageEvent]] = defaultdict(deque)
+    each_once = {event.x_id: event for event in lookup.events.events if event.sender == lookup.account_id}
     for event in sorted(each_once.values(), key=lambda event: (event.created_at, int(event.x_id))):
-        if event.sender == lookup.account_id and event.x_id not in lookup.owned:
-            sent[event.recipient, comparable(event.text)].append(event)
-    settled = []
-    for attempt in sorted(attempts, key=lambda each: (each.first_armed_at, each.message_id)):
-        fitting = sent.get((attempt.recipient, comparable(attempt.text)), deque())
+        own[event.recipient].append(event)
+        if event.x_id not in lookup.owned:
+            free[event.recipient, comparable(event.text)].append(event)
+    ordered = sorted(attempts, key=lambda each: (each.first_armed_at, each.message_id))
+    found: dict[int, str] = {}
+    for attempt in ordered:
+        fitting = free.get((attempt.recipient, comparable(attempt.text)), deque())
         # Attempts come earliest first: what is too old for this one is too old for all that follow.
         while fitting and fitting[0].created_at < attempt.first_armed_at - CLOCK_SKEW:
             fitting.popleft()
         if fitting:
-            settled.append(SettledMessage(attempt.message_id, Verdict.FOUND, fitting.popleft().x_id))
-        elif lookup.events.is_complete and lookup.at >= attempt.armed_at + settle:
-            settled.append(SettledMessage(attempt.message_id, Verdict.ABSENT))
-        else:
-            settled.append(SettledMessage(attempt.message_id, Verdict.UNKNOWN))
+            found[attempt.message_id] = fitting.popleft().x_id
+    taken = {*lookup.owned, *found.values()}
+    settled = []
+    for attempt in ordered:
+        x_id, why = found.get(attempt.message_id), _why_undecidable(attempt, lookup, own[attempt.recipient], taken)
+        verdict = Verdict.UNDECIDABLE if why else Verdict.ABSENT
+        if x_id:
+            verdict, why = Verdict.FOUND, ""
+        elif lookup.events.is_complete and (
+            lookup.at < attempt.armed_at + settle or _is_any_since(lookup.read_again, attempt)
+        ):
+            verdict, why = Verdict.UNKNOWN, ""
+        settled.append(SettledMessage(attempt.message_id, verdict, x_id, why))
     return settled
 
 
-FOR_A_PERSON = "untold"
-"""The reason code of an outcome that no look-up can find: a person decides it."""
+def _is_any_since(x_ids: Iterable[str], attempt: MessageAttempt) -> bool:
+    since = int(after_id_for([attempt]))
+    return any(x_id == "?" or int(x_id) >= since for x_id in x_ids)
+
+
+def _why_undecidable(
+    attempt: MessageAttempt, lookup: MessageLookup, own: Sequence[MessageEvent], taken: Collection[str]
+) -> str:
+    """Returns why a message that the look-up does not show may be out all the same; empty when it is not."""
+    since = attempt.first_armed_at - CLOCK_SKEW
+    shown = [event.x_id for event in own if event.created_at >= since]
+    if not lookup.events.is_complete:
+        return "the account had too many messages since"
+    if _is_any_since(lookup.left_out, attempt):
+        return "X left something out of messages of that time"
+    if not all(x_id in taken for x_id in shown):
+        return "X shows a message to the person since that is not in the log, and may be this one"
+    if attempt.recipient in lookup.written_to and not shown:
+        # X Chat: what is written in an encrypted conversation is accepted and never shown.
+        return "X shows no message to the person since, and the conversation may be encrypted"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +202,20 @@ def uncertain(session: Session, service_id: int) -> list[UnknownOutcome]:
     """Returns the messages of a service whose outcome is unknown, the earliest first."""
     rows: Any = session.connection().execute(_UNCERTAIN, {"service_id": service_id}).tuples()
     return [UnknownOutcome(MessageAttempt(*row[:5]), *row[5:]) for row in rows]
+
+
+def written_to(session: Session, service_id: int, recipients: Sequence[str]) -> set[str]:
+    """Returns which of these people (X user ids) were sent a message by a service, proofs included."""
+    sent = (
+        select(col(Visitor.external_id))
+        .join(Message, col(Message.visitor_id) == col(Visitor.id))
+        .where(
+            col(Visitor.external_id).in_(recipients),
+            col(Message.service_id) == service_id,
+            col(Message.state) == MessageState.SENT,
+        )
+    )
+    return set(session.scalars(sent))
 
 
 def deliveries_of(session: Session, message_ids: Sequence[int]) -> dict[int, int]:

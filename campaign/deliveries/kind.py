@@ -41,6 +41,8 @@ class Progress:
     end: End
     reason: str = ""
     until: datetime | None = None
+    left_out: int = 0
+    """How many records of X's could not be read."""
 
 
 Files = Mapping[str, LoadedFile | FileProblem]

@@ -14,10 +14,11 @@ from campaign.broadcasts.arm import Armed, arm
 from campaign.broadcasts.context import BroadcastSender, OutgoingBroadcast
 from campaign.broadcasts.inbox import read_inbox, waits_until
 from campaign.broadcasts.outbox import Span
-from campaign.broadcasts.settle import FOR_A_PERSON
+from campaign.broadcasts.waves import FOR_A_PERSON
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
+from campaign.deliveries.kind import End
 from campaign.deliveries.log import Outcome
 from campaign.deliveries.templating import BroadcastText
 from campaign.errors import NotPossible
@@ -73,18 +74,23 @@ def desk(
     return BroadcastSender(found, acme, clock=x.clock, settle_after=SETTLE, opt_out_words=STOP, **options)
 
 
-def a_lost_message(acme: Service) -> int:
+def a_lost_message(acme: Service, at: datetime = NOW) -> int:
     (person,) = people(1, acme)
     message_id = planned.message_to(planned.broadcast(acme), acme, person)
     with transaction() as session:
-        outbox.arm(session, {message_id: "Hello"}, [], NOW)
-        log.record_outcomes(session, [Outcome(message_id, NOW, MessageState.UNCERTAIN)], NOW)
+        outbox.arm(session, {message_id: "Hello"}, [], at)
+        log.record_outcomes(session, [Outcome(message_id, at, MessageState.UNCERTAIN)], at)
     return message_id
 
 
 def row(message_id: int) -> Message:
     with read_session() as session:
         return session.get_one(Message, message_id)
+
+
+def visitor_of(message_id: int) -> str:
+    with read_session() as session:
+        return session.get_one(Visitor, row(message_id).visitor_id).external_id
 
 
 def opted_out() -> int:
@@ -134,6 +140,131 @@ def test_what_no_look_can_tell_is_left_to_a_person(acme: Service, x: VirtualMess
     read_inbox(desk(acme, x))
     assert [row(lost).state, row(lost).reason_code] == [MessageState.UNCERTAIN, FOR_A_PERSON]
     assert waits_until(desk(acme, x)) is None
+
+
+class Lacking(MessageGateway):
+    """X leaves out the sender of the oldest event, which cannot be read then."""
+
+    def message_events(self, user_id: str, after_id: str, at_most: int) -> Answer[MessageEvents]:
+        answer = super().message_events(user_id, after_id, at_most)
+        *others, odd = sorted(answer.value.events, key=lambda event: int(event.x_id), reverse=True)
+        return replace(answer, value=replace(answer.value, events=others), left_out=(odd.x_id,))
+
+
+def test_an_odd_event_is_left_out_and_the_others_are_read(acme: Service, x: VirtualMessages) -> None:
+    odd = x.say("1", "2002", "1", "STOP")
+    x.now += A_SECOND
+    x.say("1", "2001", "1", "STOP")
+    x.now += 5 * SETTLE
+    lines: list[str] = []
+    sender = desk(acme, x, Lacking, log=lines.append)
+    end = send.send_what_is_due(sender)
+    assert (end.end, end.left_out) == (End.OUT, 1)
+    assert opted_out() == 1
+    assert [line for line in lines if odd in line] == [
+        f"Message {odd} is left out: X did not show everything that is needed to read it."
+    ]
+
+
+def test_what_x_shows_whole_when_it_is_read_again_is_read(acme: Service, x: VirtualMessages) -> None:
+    read_inbox(desk(acme, x))
+    x.now += 100 * SETTLE
+    x.say("1", "2001", "1", "STOP")
+    lost = a_lost_message(acme, x.now)
+    x.now += 90 * SETTLE
+    read_inbox(desk(acme, x, Lacking))
+    assert (opted_out(), row(lost).state, row(lost).reason_code) == (0, MessageState.UNCERTAIN, "")
+    x.now += 90 * SETTLE
+    read_inbox(desk(acme, x))
+    assert (opted_out(), row(lost).state) == (1, MessageState.PENDING)
+
+
+def test_what_x_never_shows_whole_is_read_no_more(acme: Service, x: VirtualMessages) -> None:
+    read_inbox(desk(acme, x))
+    x.now += SETTLE
+    odd = x.say("1", "2001", "1", "STOP")
+    for _ in range(3):
+        x.now += 90 * SETTLE
+        read_inbox(desk(acme, x, Lacking))
+        with read_session() as session:
+            read_to = int(session.get_one(Inbox, acme.id).read_to_id)
+    assert read_to < int(odd)
+    x.now += A_SECOND
+    x.say("1", "2002", "1", "Hello")
+    x.now += 90 * SETTLE
+    read_inbox(desk(acme, x, Lacking))
+    with read_session() as session:
+        assert int(session.get_one(Inbox, acme.id).read_to_id) > int(odd)
+
+
+def test_a_lost_message_is_left_to_a_person_where_x_left_something_out(acme: Service, x: VirtualMessages) -> None:
+    lost = a_lost_message(acme)
+    x.now += A_SECOND
+    x.say("1", "1", "2001", "Hello")
+    x.now += 90 * SETTLE
+    read_inbox(desk(acme, x, Lacking))
+    assert [row(lost).state, row(lost).reason_code] == [MessageState.UNCERTAIN, FOR_A_PERSON]
+    assert row(lost).reason == (
+        "Whether it is out is unknown: X left something out of messages of that time. `campaign delivery settle`"
+        " decides."
+    )
+    assert waits_until(desk(acme, x)) is None
+
+
+def test_a_lost_message_in_a_conversation_that_went_quiet_is_left_to_a_person(
+    acme: Service, x: VirtualMessages
+) -> None:
+    (person,) = people(1, acme)
+    before = planned.message_to(planned.broadcast(acme), acme, person)
+    lost = planned.message_to(planned.broadcast(acme), acme, person)
+    with transaction() as session:
+        for message_id, at in [(before, NOW - timedelta(days=7)), (lost, NOW)]:
+            outbox.arm(session, {message_id: "Hello"}, [], at)
+        log.record_outcomes(session, [Outcome(before, NOW - timedelta(days=7), MessageState.SENT, "99")], NOW)
+        log.record_outcomes(session, [Outcome(lost, NOW, MessageState.UNCERTAIN)], NOW)
+    x.now += 2 * SETTLE
+    read_inbox(desk(acme, x))
+    assert [row(lost).state, row(lost).reason_code] == [MessageState.UNCERTAIN, FOR_A_PERSON]
+
+
+@pytest.mark.parametrize(
+    ("is_first", "is_shown", "state"),
+    [
+        (True, False, MessageState.REFUSED),
+        (True, True, MessageState.SENT),
+        (False, True, MessageState.SENT),
+        (False, False, MessageState.UNCERTAIN),
+    ],
+    ids=["an old text again", "it is out", "the lost attempt is out", "the lost attempt may be out"],
+)
+def test_a_text_that_x_says_was_sent_before_is_looked_for(
+    acme: Service, x: VirtualMessages, is_first: bool, is_shown: bool, state: MessageState
+) -> None:
+    lost = a_lost_message(acme)
+    again = NOW + 5 * SETTLE
+    with transaction() as session:
+        known = session.get_one(Message, lost)
+        known.armed_at, known.reason_code, known.reason = again, "already_said", "Sent before."
+        known.first_armed_at = again if is_first else NOW
+    if is_shown:
+        x.now = again if is_first else NOW
+        x.say("1", "1", visitor_of(lost), "Hello")
+    x.now = again + 2 * SETTLE
+    read_inbox(desk(acme, x))
+    assert row(lost).state is state
+    assert (row(lost).reason_code == FOR_A_PERSON) is (state is MessageState.UNCERTAIN)
+
+
+def test_an_attempt_that_x_never_received_leaves_no_trace(acme: Service) -> None:
+    (person,) = people(1, acme)
+    message_id = planned.message_to(planned.broadcast(acme), acme, person)
+    for place, (state, is_tried) in enumerate([(MessageState.PENDING, False), (MessageState.UNCERTAIN, True)]):
+        at = NOW + place * SETTLE
+        with transaction() as session:
+            outbox.arm(session, {message_id: "Hello"}, [], at)
+            log.record_outcomes(session, [Outcome(message_id, at, state, is_tried=is_tried)], at)
+    known = row(message_id)
+    assert (known.first_armed_at, known.armed_at, known.attempts) == (NOW + SETTLE, NOW + SETTLE, 1)
 
 
 def test_a_look_need_not_reach_further_back_than_what_it_is_for(acme: Service, x: VirtualMessages) -> None:

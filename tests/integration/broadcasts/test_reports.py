@@ -6,7 +6,8 @@ from decimal import Decimal
 from itertools import islice
 
 import pytest
-from sqlmodel import Session, select
+from sqlalchemy import update
+from sqlmodel import Session, col, select
 
 from campaign.broadcasts import log, waves
 from campaign.broadcasts import report as broadcast_reports
@@ -15,17 +16,19 @@ from campaign.db.engine import read_session, transaction
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Draft
 from campaign.deliveries.findings import Analysis, WavePlan
+from campaign.deliveries.kind import End, Progress
 from models import Delivery, DeliveryState, Message, MessageState, Service, Visitor, Wave
 from tests.broadcasting import broadcast
 from tests.databases import Database
 from tests.factories import NOW, service
 
 HOUR = timedelta(hours=1)
-SENT, REFUSED, PENDING, CANCELLED = (
+SENT, REFUSED, PENDING, CANCELLED, UNCERTAIN = (
     MessageState.SENT,
     MessageState.REFUSED,
     MessageState.PENDING,
     MessageState.CANCELLED,
+    MessageState.UNCERTAIN,
 )
 #: Of acme in two waves of three, then of acme_de.
 STATES = [SENT, REFUSED, SENT, SENT, PENDING, CANCELLED, SENT, MessageState.UNCERTAIN]
@@ -159,7 +162,14 @@ def test_the_log_of_those_who_got_nothing_is_shorter(sent: Delivery) -> None:
 
 
 def test_the_report_has_all_of_it(sent: Delivery) -> None:
-    report = report_on(sent, NOW + HOUR)
+    with read_session() as session:
+        acme, german = deliveries.targets_of(session, sent)
+    ends = [
+        Progress(acme.id, End.WAITING, until=NOW + HOUR, left_out=2),
+        Progress(german.id, End.CAPPED),
+        Progress(999, End.WAITING, until=NOW + timedelta(minutes=1), left_out=5),
+    ]
+    report = report_on(sent, ends)
     assert (report.targeted, report.excluded) == (10, {"opted_out": 2})
     assert report.numbers.summary() == "sent 4, refused 1, uncertain 1, cancelled 1, pending 1 of 8"
     assert (report.cost, report.spend_cap) == (Decimal("0.060"), Decimal(100))
@@ -167,9 +177,37 @@ def test_the_report_has_all_of_it(sent: Delivery) -> None:
         ("acme", Decimal("0.045")),
         ("acme_de", Decimal("0.015")),
     ]
-    assert (report.started_at, report.goes_on_at) == (NOW, NOW + HOUR)
+    assert (report.started_at, report.goes_on_at, report.left_out) == (NOW, NOW + HOUR, 2)
     assert len(report.waves) == 3
     assert document_of(report)
+
+
+@pytest.mark.parametrize("state", [DeliveryState.PAUSED, DeliveryState.STOPPED, DeliveryState.FAILED])
+def test_a_report_promises_nothing_of_a_broadcast_that_does_not_go_out(sent: Delivery, state: DeliveryState) -> None:
+    with transaction() as session:
+        known = deliveries.get(session, sent.id)
+        known.state = state
+        ends = [Progress(one.id, End.WAITING, until=NOW + HOUR) for one in deliveries.targets_of(session, known)]
+    assert report_on(sent, ends).goes_on_at is None
+
+
+def test_what_is_left_to_a_person_is_reported_with_each_reason(sent: Delivery) -> None:
+    reasons = ["the account had too many messages since", "X left something out", "X left something out"]
+    with transaction() as session:
+        session.execute(update(Message).where(col(Message.state) == PENDING).values(state=SENT))
+        rows = select(Message).where(col(Message.delivery_id) == sent.id, col(Message.proof_number) == 0)
+        for message, reason in zip(session.scalars(rows.order_by(col(Message.id))), reasons, strict=False):
+            message.state, message.reason, message.reason_code = UNCERTAIN, reason, waves.FOR_A_PERSON
+    report = report_on(sent)
+    assert [(one.sentence, one.count) for one in report.unknown if one.code == waves.FOR_A_PERSON] == [
+        ("X left something out", 2),
+        ("the account had too many messages since", 1),
+    ]
+    assert report.is_unhappy
+    assert report.sentence == (
+        "3 messages may be out or not. Look for them on X, then decide each with: campaign delivery settle dm-autumn"
+        " --to HANDLE"
+    )
 
 
 def test_a_broadcast_that_did_not_start_has_a_report_too(database: Database) -> None:

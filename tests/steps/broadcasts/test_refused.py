@@ -68,8 +68,8 @@ def send(name: str, *, wait: bool = True) -> Outcome:
         delivery, ends, until = send_broadcast(name, "a test", wait=wait)
     except (NotPossible, WrongUsage) as error:
         return Outcome(is_completed=False, message=str(error))
-    report = report_on(delivery, until)
-    unhappy = [f"{report.name}: {report.reason}"] if report.is_unhappy else []
+    report = report_on(delivery, ends)
+    unhappy = [f"{report.name}: {report.sentence}"] if report.is_unhappy else []
     return Outcome(*describe_outcome(unhappy, ends, [], until))
 
 

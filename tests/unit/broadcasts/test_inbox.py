@@ -30,8 +30,8 @@ def test_what_others_sent_to_the_account_is_judged_oldest_first() -> None:
 
 @pytest.mark.parametrize(
     "other",
-    [event(1, sender="42", recipient="7"), event(1, sender="42"), event(1, recipient="9")],
-    ids=["sent by the account", "sent to itself", "sent to somebody else"],
+    [event(1, sender="42", recipient="7"), event(1, sender="42"), event(1, recipient="9"), event(1, text=" ")],
+    ids=["sent by the account", "sent to itself", "sent to another person", "a message whose text X left out"],
 )
 def test_whatever_else_x_shows_is_passed_over(other: MessageEvent) -> None:
     assert judge([other], "42", ["stop"]) == []

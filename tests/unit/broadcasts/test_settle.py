@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -63,7 +64,9 @@ def test_what_xs_clock_puts_a_little_before_and_what_x_respells_still_fits() -> 
 
 
 def test_a_message_that_another_one_of_ours_owns_is_not_counted_again() -> None:
-    assert settle_messages([ATTEMPT], look([shown()], owned="1"), SETTLE)[0].verdict is Verdict.UNKNOWN
+    early, late = look([shown()], owned="1"), look([shown()], at=70, owned="1")
+    assert settle_messages([ATTEMPT], early, SETTLE)[0].verdict is Verdict.UNKNOWN
+    assert settle_messages([ATTEMPT], late, SETTLE)[0].verdict is Verdict.ABSENT
 
 
 def test_of_two_that_fit_the_older_one_is_it() -> None:
@@ -79,14 +82,61 @@ def test_deliveries_that_wrote_the_same_to_the_same_person_get_one_message_each(
 
 @pytest.mark.parametrize(
     ("at", "is_complete", "verdict"),
-    [(70, True, Verdict.ABSENT), (69, True, Verdict.UNKNOWN), (70, False, Verdict.UNKNOWN)],
+    [(70, True, Verdict.ABSENT), (69, True, Verdict.UNKNOWN), (70, False, Verdict.UNDECIDABLE)],
     ids=["settled", "too early", "part of the list"],
 )
 def test_absence_is_proved_only_by_a_complete_look_after_the_settling_delay(
     at: int, is_complete: bool, verdict: Verdict
 ) -> None:
     empty = look([], at, is_complete)
-    assert settle_messages([ATTEMPT], empty, SETTLE) == [SettledMessage(1, verdict)]
+    (settled,) = settle_messages([ATTEMPT], empty, SETTLE)
+    assert (settled.verdict, settled.x_id) == (verdict, None)
+
+
+AT_ATTEMPT = first_id_at(NOW)
+LONG_BEFORE = first_id_at(NOW - CLOCK_SKEW - SECOND)
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"left_out": [AT_ATTEMPT]}, "X left something out of messages of that time"),
+        ({"left_out": ["?"]}, "X left something out of messages of that time"),
+        ({"left_out": [LONG_BEFORE]}, ""),
+        ({"events": MessageEvents([shown(text="")], is_complete=True)}, "X shows a message to the person since"),
+        ({"events": MessageEvents([shown(text="See https://t.co/x")], is_complete=True)}, "X shows a message"),
+        ({"events": MessageEvents([shown(text="")], is_complete=True), "owned": {"1"}}, ""),
+        ({"events": MessageEvents([shown(text="", after=-121)], is_complete=True)}, ""),
+        ({"events": MessageEvents([shown(text="", recipient="8")], is_complete=True)}, ""),
+        ({"written_to": {"7"}}, "X shows no message to the person since, and the conversation may be encrypted"),
+        ({"written_to": {"8"}}, ""),
+        ({"written_to": {"7"}, "events": MessageEvents([shown()], is_complete=True), "owned": {"1"}}, ""),
+    ],
+    ids=[
+        "an event without its sender",
+        "an event without an id",
+        "an event of before",
+        "a message whose text X left out",
+        "a message whose links X left out",
+        "a message of ours",
+        "a message of before",
+        "a message to another person",
+        "a conversation that went quiet",
+        "another conversation",
+        "a conversation that X shows",
+    ],
+)
+def test_absence_is_not_concluded_from_an_answer_that_lacks_something(changes: dict[str, Any], why: str) -> None:
+    lookup = replace(look([], at=70), **changes)
+    (settled,) = settle_messages([replace(ATTEMPT, text="See example.com")], lookup, SETTLE)
+    assert settled.verdict is (Verdict.UNDECIDABLE if why else Verdict.ABSENT)
+    assert settled.why.startswith(why)
+
+
+def test_what_another_attempt_sent_is_no_doubt_of_this_one() -> None:
+    other = replace(ATTEMPT, message_id=2, text="Another text")
+    first, second = settle_messages([ATTEMPT, other], look([shown(text="Another text")], at=70), SETTLE)
+    assert (first.verdict, second.verdict) == (Verdict.ABSENT, Verdict.FOUND)
 
 
 def test_the_look_begins_before_the_earliest_attempt() -> None:
