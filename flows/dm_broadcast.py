@@ -18,9 +18,8 @@ from campaign.broadcasts.send import (
     records_of,
     services_at_work,
     under_way,
-    what_is_left,
 )
-from campaign.deliveries.approval import opens_at
+from campaign.deliveries.approval import opens_at, sendable
 from campaign.deliveries.edit import resume_if_paused
 from campaign.deliveries.kind import Progress, Rendered
 from campaign.errors import NotPossible, WrongUsage
@@ -78,7 +77,7 @@ def dm_broadcast(delivery: str = "", broadcast: BroadcastForm | None = None) -> 
             names = [delivery] if delivery else due_broadcasts()
             name_run_after(names)
         if is_continuation():
-            names = what_is_left(names)
+            names = sendable(names)
         elif delivery:
             resume_if_paused(delivery, f"the run {runtime.flow_run.name}")
         alone = names[0] if len(names) == 1 else ""

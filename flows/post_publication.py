@@ -7,13 +7,13 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
-from campaign.deliveries.approval import due_deliveries, opens_at
+from campaign.deliveries.approval import due_deliveries, opens_at, sendable
 from campaign.deliveries.kind import End, Progress
 from campaign.errors import NotPossible, WrongUsage
 from campaign.posts.publish import begin, describe_outcome, targets_left
 from campaign.posts.report import DeliveryReport
 from campaign.running import SIDE_BY_SIDE, wait_until
-from tasks.continuation import configure_run_logs, dated, go_on_later, should_wait_here
+from tasks.continuation import configure_run_logs, dated, go_on_later, is_continuation, should_wait_here
 from tasks.deliveries import ask_where_needed
 from tasks.forms import PostForm
 from tasks.post_publication import (
@@ -60,6 +60,8 @@ def post_publication(delivery: str = "", post: PostForm | None = None) -> State:
         else:
             names = [delivery] if delivery else due_deliveries()
             name_run_after(names)
+            if is_continuation():
+                names = sendable(names)
     except (NotPossible, WrongUsage) as error:
         return Failed(message=str(error))
     results, problems = [], []

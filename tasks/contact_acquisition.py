@@ -1,20 +1,18 @@
 """Tasks of contact acquisition: invitations, the profiles of people who agreed, the report."""
 
-from prefect import runtime, task
+from prefect import task
 from prefect.artifacts import create_markdown_artifact
-from prefect.deployments import run_deployment
 from prefect.events import emit_event
-from prefect.exceptions import ObjectNotFound
 
 from campaign.contacts import report as acquisitions
 from campaign.contacts.recovery import Recovered, recover_profiles
 from campaign.contacts.report import Acquisition, document_of
 from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
-from campaign.errors import NotPossible
 from campaign.reporting.markdown import as_markdown
 from campaign.services import store as services
 from models import Agreement, Delivery
+from tasks.continuation import schedule_delivery
 from tasks.deliveries import ask_where_needed
 from tasks.forms import MessageInvitationForm, PostInvitationForm
 from tasks.post_publication import IN_A_RUN, compose_from, name_run_after
@@ -45,25 +43,9 @@ def invite(form: MessageInvitationForm | PostInvitationForm) -> Delivery:
 
 @task(name="hand over", task_run_name="hand over {delivery.name}")
 def hand_over(delivery: Delivery) -> str:
-    """Starts the workflow that sends deliveries of this kind, once for each run; returns its name.
-
-    Raises NotPossible where that workflow was never deployed.
-    """
-    workflow = IN_A_RUN[delivery.kind].workflow
-    try:
-        run_deployment(
-            workflow,
-            flow_run_name=delivery.name,
-            parameters={"delivery": delivery.name},
-            timeout=0,
-            as_subflow=False,
-            idempotency_key=f"{runtime.flow_run.id} {delivery.name}",
-        )
-    except ObjectNotFound:
-        raise NotPossible(
-            f"{delivery.name} is confirmed and {workflow} is not deployed: campaign delivery send {delivery.name}"
-        ) from None
-    return workflow.partition("/")[0]
+    """Schedules the run that sends a confirmed delivery; returns the name of its workflow."""
+    schedule_delivery(delivery)
+    return IN_A_RUN[delivery.kind].workflow.partition("/")[0]
 
 
 @task(name="report")

@@ -4,7 +4,8 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any, cast
 from uuid import UUID
 
@@ -12,14 +13,27 @@ import pendulum
 from prefect import Task, runtime, task
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import FlowRun, State, TaskRun
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterName,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
 from prefect.deployments import run_deployment
 from prefect.exceptions import FailedRun, ObjectNotFound, PrefectHTTPStatusError
 from prefect.logging import get_run_logger
 from prefect.tasks import exponential_backoff
 
-from campaign.errors import CampaignError, is_passing
+from campaign.db.engine import read_session
+from campaign.deliveries import store as deliveries
+from campaign.errors import CampaignError, NotPossible, is_passing
+from campaign.kinds import kind_for
 from campaign.settings import load_settings
+from models import Delivery, DeliveryState
 
 #: Tags a run that only continues the unfinished work of an earlier one.
 CONTINUATION = "continuation"
@@ -61,12 +75,23 @@ def go_on_later(name: str, at: datetime, parameters: Mapping[str, Any]) -> None:
 @task(name="schedule continuation", task_run_name="schedule {name}")
 def schedule_continuation(name: str, at: datetime, parameters: Mapping[str, Any]) -> None:
     """Schedules one run of this deployment that continues at the given time; safe to repeat."""
-    _schedule(name, at, parameters, f"{runtime.deployment.id} {name} {at.isoformat()}")
+    _schedule_once(UUID(runtime.deployment.id), name, at, parameters)
 
 
-def _schedule(name: str, at: datetime, parameters: Mapping[str, Any], key: str | None = None) -> UUID:
+def _schedule_once(deployment_id: UUID, name: str, at: datetime, parameters: Mapping[str, Any]) -> None:
+    for number in count():
+        key = f"{deployment_id} {name} {at.astimezone(UTC).isoformat()} {number}"
+        state = _schedule(deployment_id, name, at, parameters, key).state
+        # A run of this key that was cancelled, or has begun, will not do the work: another one is scheduled.
+        if state is None or state.is_scheduled() or state.is_pending():
+            return
+
+
+def _schedule(
+    deployment_id: UUID, name: str, at: datetime, parameters: Mapping[str, Any], key: str | None = None
+) -> FlowRun:
     run = run_deployment(
-        runtime.deployment.id,
+        deployment_id,
         flow_run_name=name,
         parameters=dict(parameters),
         scheduled_time=at,
@@ -75,7 +100,51 @@ def _schedule(name: str, at: datetime, parameters: Mapping[str, Any], key: str |
         idempotency_key=key,
         tags=[CONTINUATION],
     )
-    return cast("FlowRun", run).id
+    return cast("FlowRun", run)
+
+
+def schedule_delivery(delivery: Delivery) -> datetime | None:
+    """Schedules the run of a confirmed delivery, and deletes waiting runs of other times and of unconfirmed ones.
+
+    Returns when the run starts: at the contact date, or at once. A delivery that has begun has its own continuations.
+    Raises NotPossible where the workflow is not deployed.
+    """
+    if delivery.state is DeliveryState.IN_PROGRESS:
+        return None
+    is_confirmed = delivery.state is DeliveryState.CONFIRMED
+    at = (delivery.contact_date or delivery.confirmed_at) if is_confirmed else None
+    workflow = kind_for(delivery.kind).workflow
+    with get_client(sync_client=True) as client:
+        try:
+            deployment = client.read_deployment_by_name(workflow)
+        except ObjectNotFound:
+            raise NotPossible(
+                f"{workflow} is not deployed, so {delivery.name} is not scheduled. Run `campaign deploy`, or send it"
+                f" with: campaign delivery send {delivery.name}"
+            ) from None
+        waiting = client.read_flow_runs(
+            deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment.id])),
+            flow_run_filter=FlowRunFilter(
+                name=FlowRunFilterName(any_=[delivery.name]),
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+                tags=FlowRunFilterTags(all_=[CONTINUATION]),
+            ),
+        )
+        for run in waiting:
+            if run.expected_start_time != at:
+                client.delete_flow_run(run.id)
+    if at:
+        _schedule_once(deployment.id, delivery.name, at, {"delivery": delivery.name})
+    return at
+
+
+def schedule_deliveries() -> None:
+    """Schedules every confirmed delivery with a contact date, such as those confirmed while no server ran."""
+    with read_session() as session:
+        confirmed = deliveries.listed(session, state=DeliveryState.CONFIRMED, limit=None)
+    for delivery in confirmed:
+        if delivery.contact_date:
+            schedule_delivery(delivery)
 
 
 @contextmanager
@@ -84,7 +153,8 @@ def safety_net(name: str, parameters: Mapping[str, Any]) -> Iterator[None]:
     if runtime.deployment.id is None:
         yield
         return
-    net = _schedule(f"{name} (continues if a run dies)", pendulum.now("UTC") + CONTINUES_AFTER, parameters)
+    at, deployment_id = pendulum.now("UTC") + CONTINUES_AFTER, UUID(runtime.deployment.id)
+    net = _schedule(deployment_id, f"{name} (continues if a run dies)", at, parameters)
     is_needed = False
     try:
         yield
@@ -94,7 +164,7 @@ def safety_net(name: str, parameters: Mapping[str, Any]) -> Iterator[None]:
     finally:
         if not is_needed:
             with get_client(sync_client=True) as client, suppress(PrefectHTTPStatusError, ObjectNotFound):
-                client.delete_flow_run(net)
+                client.delete_flow_run(net.id)
 
 
 def publish_table(key: str, rows: Sequence[Mapping[str, Any]], description: str) -> None:

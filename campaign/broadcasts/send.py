@@ -314,13 +314,6 @@ def end_of(service: Service, result: Progress | Exception) -> Progress:
     return result
 
 
-def what_is_left(names: Sequence[str]) -> list[str]:
-    """Returns those of the broadcasts that still go out: a run that only goes on reports nothing on the others."""
-    with read_session() as session:
-        states = {name: deliveries.named(session, name).state for name in names}
-    return [name for name, state in states.items() if state in {DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS}]
-
-
 def conclude_broadcast(name: str) -> Delivery:
     """Brings the state of a broadcast in line with its log."""
     with transaction() as session:

@@ -1,5 +1,6 @@
 """`campaign delivery` and `campaign template`: created, edited, listed and shown."""
 
+from contextlib import suppress
 from ipaddress import ip_address
 from socket import create_connection
 from typing import Annotated, Any
@@ -28,12 +29,14 @@ from campaign.cli.delivery_view import (
     show_settings,
 )
 from campaign.cli.output import AsJson, with_options
+from campaign.cli.server import server_in_use
 from campaign.db import engine
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
 from campaign.deliveries import templates
-from campaign.errors import WrongUsage
+from campaign.errors import CampaignError, WrongUsage
+from campaign.formatting import format_time
 from campaign.services import store as services
 from campaign.settings import X_API_URL, load_settings
 from models import MAIN, Delivery, DeliveryKind, DeliveryState, DeliveryTemplate
@@ -73,6 +76,51 @@ def find(name: str) -> Delivery:
         return deliveries.named(session, name)
 
 
+def schedule(delivery: Delivery) -> str:
+    """Schedules the run of a confirmed delivery at its contact date; returns a sentence about what happens next."""
+    send = f"campaign delivery send {delivery.name}"
+    ends_at = deliveries.expires_at(delivery)
+    if delivery.contact_date is None or ends_at is None:
+        return f"Send it with: {send}"
+    starts, too_late = format_time(delivery.contact_date), f"After {format_time(ends_at)} it is too late."
+    from httpx import HTTPError
+
+    try:
+        with server_in_use() as has_server:
+            if has_server:
+                from deployments.worker import POOL, online_workers
+                from tasks.continuation import schedule_delivery
+
+                schedule_delivery(delivery)
+                if online_workers():
+                    return f"It goes out at {starts}, with a run that is scheduled on the Prefect server."
+                return (
+                    f"A run is scheduled on the Prefect server for {starts}, but no worker is online. Start one by"
+                    f" then: `campaign up`, or `prefect worker start --pool {POOL} --type process`. {too_late}"
+                )
+        problem = "No Prefect server runs, so it does not go out by itself"
+    except (CampaignError, HTTPError) as error:
+        problem = f"Its run could not be scheduled ({' '.join(str(error).split())})"
+    return (
+        f"{problem}. Start `campaign up` by {starts}, which schedules it, or send it from then on with: {send}."
+        f" {too_late}"
+    )
+
+
+def unschedule(before: Delivery) -> None:
+    """Deletes the scheduled run of a delivery that was confirmed before this command, where a server runs."""
+    if before.state is not DeliveryState.CONFIRMED:
+        return
+    from httpx import HTTPError
+
+    with suppress(CampaignError, HTTPError), server_in_use() as has_server:
+        if has_server:
+            from tasks.continuation import schedule_delivery
+
+            with read_session() as session:
+                schedule_delivery(deliveries.named(session, before.name))
+
+
 @with_options(DeliverySettings)
 def create(
     options: DeliverySettings,
@@ -108,7 +156,8 @@ def edit(name: Name, options: DeliverySettings, as_json: AsJson = False) -> None
         raise WrongUsage("No change was given; name it with options: campaign delivery edit --help")
     make_ready()
     with read_session() as session:
-        known = deliveries.draft_of(session, deliveries.named(session, name))
+        before = deliveries.named(session, name)
+        known = deliveries.draft_of(session, before)
         if options.get("kind", known.kind) is not known.kind:
             raise WrongUsage(
                 f"The kind of {name} is {known.kind.value} and cannot be changed; create another delivery with --kind."
@@ -118,6 +167,7 @@ def edit(name: Name, options: DeliverySettings, as_json: AsJson = False) -> None
     from campaign.deliveries.edit import current_user, recompose
 
     changed = recompose(name, draft, actor=current_user())
+    unschedule(before)
     if as_json:
         output.print_json({"name": name, "state": changed.state.value})
     else:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from campaign.cli import output
-from campaign.cli.delivery import check_x, find
+from campaign.cli.delivery import check_x, find, schedule, unschedule
 from campaign.cli.delivery_options import Name
 from campaign.cli.delivery_view import (
     analysis_as_json,
@@ -45,9 +45,11 @@ def analyse(name: Name, as_json: AsJson = False) -> None:
     from campaign.kinds import kind_for
 
     check_x()
-    kind = find(name).kind
+    before = find(name)
+    kind = before.kind
     with output.working(f"Analysing {name}"):
         analysis = kind_for(kind).analyse(name, current_user()).analysis
+    unschedule(before)
     state = find(name).state
     if as_json:
         output.print_json({"state": state.value} | analysis_as_json(kind, analysis))
@@ -193,7 +195,7 @@ def confirm(
 
     delivery = confirm_delivery(name, who or current_user(), comment, accept_unconsented=accept_unconsented)
     _show(delivery, as_json=as_json)
-    output.say(f"Confirmed by {delivery.confirmed_by}. Send it with: campaign delivery send {name}")
+    output.say(f"Confirmed by {delivery.confirmed_by}. {schedule(delivery)}")
 
 
 def reject(name: Name, comment: Comment = "", who: Actor = None, as_json: AsJson = False) -> None:
@@ -217,15 +219,19 @@ def resume(name: Name, as_json: AsJson = False) -> None:
     find(name)
     from campaign.deliveries import edit as steps
 
-    _show(steps.resume(name, steps.current_user()), as_json=as_json)
+    delivery = steps.resume(name, steps.current_user())
+    _show(delivery, as_json=as_json)
+    if delivery.state is DeliveryState.CONFIRMED:
+        output.say(f"Resumed. {schedule(delivery)}")
 
 
 def stop(name: Name, as_json: AsJson = False) -> None:
     """Stop a delivery for good; what was sent stays."""
-    find(name)
+    before = find(name)
     from campaign.deliveries import edit as steps
 
     _show(steps.stop(name, steps.current_user()), as_json=as_json)
+    unschedule(before)
 
 
 def _show(delivery: Delivery, *, as_json: bool) -> None:

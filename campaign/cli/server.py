@@ -80,6 +80,7 @@ def start_everything(settings: Settings, port: int, stack: ExitStack) -> "Server
         with without_garbage_collection():
             from deployments.deploying import deploy, load_workflows
             from deployments.worker import running_web, running_worker, wait_for_worker
+            from tasks.continuation import schedule_deliveries
             from tasks.services import take_over
 
             load_workflows()
@@ -88,6 +89,7 @@ def start_everything(settings: Settings, port: int, stack: ExitStack) -> "Server
     with step("Deploying the workflows"):
         deploy(settings)
         take_over()
+        schedule_deliveries()
     with step("Starting the worker"):
         began = datetime.now(UTC)
         stack.enter_context(published(settings, server))
@@ -254,12 +256,14 @@ def deploy_command(as_json: AsJson = False) -> None:
                 " set PREFECT_API_URL."
             )
         from deployments.deploying import deploy, deployed_workflows
+        from tasks.continuation import schedule_deliveries
         from tasks.services import take_over
 
         with output.working("Deploying the workflows…"):
             deploy(load_settings())
             workflows = deployed_workflows()
         take_over()
+        schedule_deliveries()
     if as_json:
         output.print_json(
             [

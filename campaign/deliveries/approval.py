@@ -215,6 +215,13 @@ def due_deliveries() -> list[str]:
         return [delivery.name for delivery in deliveries.due(session, pendulum.now("UTC"))]
 
 
+def sendable(names: Sequence[str]) -> list[str]:
+    """Returns those of the deliveries that may go out: a run that only continues work leaves the others alone."""
+    with read_session() as session:
+        states = {name: deliveries.named(session, name).state for name in names}
+    return [name for name, state in states.items() if state in {DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS}]
+
+
 def opens_at(name: str) -> datetime | None:
     """Returns the contact date of a confirmed delivery that is not due yet: it can still be changed until then."""
     with read_session() as session:

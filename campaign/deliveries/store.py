@@ -43,8 +43,14 @@ def version_of(session: Session, delivery: Delivery) -> str:
 
 def is_expired(delivery: Delivery, now: datetime) -> bool:
     """Returns whether the validity of a delivery is over."""
+    ends_at = expires_at(delivery)
+    return ends_at is not None and now > ends_at
+
+
+def expires_at(delivery: Delivery) -> datetime | None:
+    """Returns the end of the validity of a delivery; None before its confirmation, where it has no contact date."""
     begins = delivery.contact_date or delivery.confirmed_at
-    return begins is not None and now > begins + timedelta(days=delivery.validity_days)
+    return begins and begins + timedelta(days=delivery.validity_days)
 
 
 def get(session: Session, delivery_id: int) -> Delivery:
@@ -85,7 +91,7 @@ def listed(
     kind: DeliveryKind | None = None,
     service_id: int | None = None,
     since: datetime | None = None,
-    limit: int = 50,
+    limit: int | None = 50,
 ) -> list[Delivery]:
     """Returns the newest deliveries that fit."""
     conditions: list[ColumnElement[bool]] = []

@@ -15,7 +15,7 @@ from campaign.db.engine import transaction
 from campaign.settings import Settings, load_settings
 from deployments.deploying import deploy, deployed_workflows
 from deployments.processes import make_home
-from deployments.server import Server, free_port, published
+from deployments.server import Server, address_file, free_port, published
 from deployments.worker import running_worker
 from tasks.services import SLUG, TwitterService
 from tests.servers import own_environment, used
@@ -37,6 +37,11 @@ class House:
     @property
     def pages_url(self) -> str:
         return f"http://127.0.0.1:{self.pages_port}"
+
+    @property
+    def address(self) -> Path:
+        """The file by which commands find the server."""
+        return address_file(Settings(home=self.home))
 
     @contextmanager
     def in_use(self) -> Iterator[None]:
