@@ -26,7 +26,6 @@ from ruamel.yaml import YAML
 
 from campaign.errors import NotPossible
 from campaign.settings import Settings, shipped
-from deployments.processes import HEARTBEAT_SECONDS
 from deployments.worker import make_pool
 from tasks.contact_acquisition import AGREED
 from tasks.services import SLUG, TwitterService
@@ -36,6 +35,8 @@ PREFECT_FILE = shipped("prefect.yaml", "deployments")
 DEAD_RUNS = "Mark dead runs as crashed"
 #: On every deployment in prefect.yaml: other workflows of the same server may have fewer heartbeats.
 TAG = "campaign"
+#: Seconds between two heartbeats of a run, as in prefect.yaml.
+HEARTBEAT_SECONDS = 30
 #: One heartbeat may be lost and one late before a run counts as dead.
 SILENCE = timedelta(seconds=4 * HEARTBEAT_SECONDS)
 
@@ -66,6 +67,10 @@ class Workflow:
     entry: dict[str, Any]
     definition: dict[str, Any]
     """The fields that each deploying sends: none that people enable, pause or edit."""
+
+    def job_variables(self, known: dict[str, Any]) -> dict[str, Any]:
+        """Adds the environment of its runs to the job variables that people set."""
+        return known | {"env": known.get("env", {}) | self.entry["work_pool"]["job_variables"]["env"]}
 
     @property
     def name(self) -> str:
@@ -138,12 +143,15 @@ def _register(client: SyncPrefectClient, workflow: Workflow, settings: Settings)
             workflow.entry["name"],
             parameters=workflow.entry["parameters"],
             schedules=workflow.schedules(settings.timezone),
+            job_variables=workflow.job_variables({}),
             **workflow.definition,
         )
         return
     # Fields that are not sent stay as they are: schedules, paused or not.
     parameters = {name: known.parameters.get(name, value) for name, value in workflow.entry["parameters"].items()}
-    client.update_deployment(known.id, DeploymentUpdate(parameters=parameters, **workflow.definition))
+    job_variables = workflow.job_variables(known.job_variables)
+    change = DeploymentUpdate(parameters=parameters, job_variables=job_variables, **workflow.definition)
+    client.update_deployment(known.id, change)
 
 
 def _state_of(client: SyncPrefectClient, workflow: Workflow) -> Deployed:

@@ -18,9 +18,6 @@ from campaign.errors import WrongUsage
 from campaign.settings import ROOT, Settings
 from deployments.keeper import GRACE_SECONDS
 
-#: Seconds between two heartbeats of a flow run; the shortest that Prefect allows.
-HEARTBEAT_SECONDS = 30
-
 _QUIET = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -43,7 +40,6 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         # With the default of 10 a run that a person starts begins late.
         "PREFECT_WORKER_QUERY_SECONDS": "2",
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
     }
 
 

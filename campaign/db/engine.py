@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Engine, create_engine, event, inspect, text
-from sqlalchemy.engine import Connection, make_url
+from sqlalchemy.engine import Connection, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlmodel import Session
 
@@ -56,6 +56,13 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
     )
 
 
+def _leave_values_out(context: ExceptionContext) -> None:
+    """Shortens an error of the database to its first line: PostgreSQL names values of the row in the others."""
+    for error in (context.original_exception, context.sqlalchemy_exception):
+        if context.sqlalchemy_exception and error and error.args:
+            error.args = (str(error.args[0]).split("\n", 1)[0], *error.args[1:])
+
+
 @lru_cache
 def _open(address: str) -> Engine:
     try:
@@ -65,7 +72,10 @@ def _open(address: str) -> Engine:
     # Values of rows are personal data: they must not reach an error, and with it a log or a state of Prefect.
     options: dict[str, Any] = {"pool_size": 10, "max_overflow": 20, "hide_parameters": True}
     if url.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
-        return create_engine(url.set(drivername="postgresql+psycopg"), connect_args={"connect_timeout": 10}, **options)
+        url = url.set(drivername="postgresql+psycopg")
+        postgresql = create_engine(url, connect_args={"connect_timeout": 10}, **options)
+        event.listen(postgresql, "handle_error", _leave_values_out)
+        return postgresql
     if url.drivername not in {"sqlite", "sqlite+pysqlite"}:
         raise WrongUsage(
             f"CAMPAIGN_DATABASE_URL names a {url.drivername} database; use sqlite:///FILE or postgresql://…."

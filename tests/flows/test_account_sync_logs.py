@@ -1,18 +1,25 @@
-"""What a run writes to logs: nothing secret, and nothing that only a programmer understands."""
+"""What a run writes to logs and states: nothing secret or personal, and nothing that only a programmer understands."""
 
 import logging
 from collections.abc import Iterator
+from typing import Any
 from uuid import UUID
 
 import pytest
-from prefect import tags
+from prefect import flow, tags
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 from prefect.client.schemas.objects import State
 from prefect.logging.handlers import APILogWorker
 
+from campaign.db.engine import transaction
+from deployments.server import Server
 from flows.account_sync import account_sync
+from models import Visitor
 from tasks.continuation import NO_WAIT
+from tests.databases import Database
+from tests.factories import NOW
+from tests.servers import used
 from tests.simulated_x import Connect, SimulatedX
 
 CHATTY = [
@@ -88,3 +95,26 @@ def test_no_key_and_no_signature_is_ever_logged_and_no_traceback_of_an_error_rai
         for word in ("oauth_signature", "oauth_token", "OAuth oauth", "Authorization: OAuth"):
             assert word not in text
     assert "Traceback" not in in_the_ui
+
+
+def test_an_error_of_the_database_names_no_value_of_a_row(
+    database: Database, prefect_server: Server, everything_logged: Keeper
+) -> None:
+    person: dict[str, Any] = {"external_id": "90210", "full_name": "Ana Secret", "folder": "x"}
+
+    @flow(name="failing")
+    def add_twice() -> None:
+        for _ in range(2):
+            with transaction() as session:
+                session.add(Visitor(**person, created_at=NOW, updated_at=NOW))
+
+    with used(prefect_server):
+        state: State = add_twice(return_state=True)
+        in_the_ui = "\n".join(logs_of(state.state_details.flow_run_id))
+
+    assert state.is_failed()
+    assert "IntegrityError" in str(state.message), database.kind
+    for text in (str(state.message), in_the_ui, "\n".join(everything_logged.lines)):
+        assert "visitor" in text
+        assert "90210" not in text
+        assert "Ana Secret" not in text

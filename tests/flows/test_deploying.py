@@ -12,8 +12,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 
 from campaign.settings import ROOT, load_settings
 from deployments.deploying import DEAD_RUNS as AUTOMATION
-from deployments.deploying import ON_AGREEMENT, TAG, Deployed, deploy, deployed_workflows
-from deployments.processes import HEARTBEAT_SECONDS
+from deployments.deploying import HEARTBEAT_SECONDS, ON_AGREEMENT, TAG, Deployed, deploy, deployed_workflows
 from deployments.worker import POOL
 from flows.account_sync import account_sync
 from flows.contact_acquisition import contact_acquisition
@@ -90,6 +89,8 @@ def test_a_workflow_is_deployed_as_prefect_yaml_says(client: SyncPrefectClient) 
 
 def test_dead_runs_are_marked_only_after_several_missing_heartbeats(client: SyncPrefectClient) -> None:
     [automation] = client.read_automations_by_name(AUTOMATION)
+    environments = [deployment.job_variables["env"] for deployment in client.read_deployments()]
+    assert {int(one["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"]) for one in environments} == {HEARTBEAT_SECONDS}
 
     assert automation.enabled
     assert automation.trigger.within.total_seconds() >= 3 * HEARTBEAT_SECONDS  # type: ignore[union-attr]
@@ -122,7 +123,7 @@ def test_what_a_person_paused_filled_in_or_deleted_stays(client: SyncPrefectClie
     client.delete_deployment_schedule(deployment.id, deployment.schedules[0].id)
     changes = {
         "parameters": {"services": ["acme"], "mode": "incremental"},
-        "job_variables": {"working_dir": "/srv/campaign"},
+        "job_variables": {"working_dir": "/srv/campaign", "env": {"LANG": "C"}},
     }
     pressed(client, "PATCH", f"/deployments/{deployment.id}", changes)
 
@@ -132,7 +133,8 @@ def test_what_a_person_paused_filled_in_or_deleted_stays(client: SyncPrefectClie
     assert deployment.paused
     assert deployment.schedules == []
     assert deployment.parameters == changes["parameters"]
-    assert deployment.job_variables == changes["job_variables"]
+    heartbeat = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
+    assert deployment.job_variables == {"working_dir": "/srv/campaign", "env": {"LANG": "C"} | heartbeat}
 
 
 def test_an_automation_that_a_person_switched_off_stays_off(client: SyncPrefectClient) -> None:

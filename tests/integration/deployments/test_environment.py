@@ -50,7 +50,6 @@ def test_what_the_operator_sets_wins(settings: Settings, monkeypatch: pytest.Mon
     adopt(settings)
 
     assert os.environ["PREFECT_WORKER_QUERY_SECONDS"] == "7"
-    assert os.environ["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "30"
     assert child_environment(settings)["PREFECT_WORKER_QUERY_SECONDS"] == "7"
 
 
