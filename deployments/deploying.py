@@ -197,7 +197,8 @@ def mark_dead_runs(client: SyncPrefectClient) -> None:
         description="Frees the place of a run whose machine or process died, so that the next one can begin.",
         trigger=EventTrigger(
             posture=Posture.Proactive,
-            after={"prefect.flow-run.heartbeat"},
+            # The first also covers a run that is killed before its first heartbeat.
+            after={"prefect.flow-run.Running", "prefect.flow-run.heartbeat"},
             expect={"prefect.flow-run.*"},
             match=ResourceSpecification.model_validate({"prefect.resource.id": "prefect.flow-run.*"}),
             match_related=ResourceSpecification.model_validate({"prefect.resource.id": f"prefect.tag.{TAG}"}),

@@ -66,16 +66,23 @@ def should_wait_here() -> bool:
 
 
 def go_on_later(name: str, at: datetime, parameters: Mapping[str, Any]) -> None:
-    """Logs that the work continues at that time, and schedules it where this run has a deployment."""
+    """Schedules a run that continues at that time; a run of a command has it scheduled where the server deploys it."""
+    deployment_id = runtime.deployment.id
+    if deployment_id is None:
+        workflow = runtime.flow_run.flow_name
+        with get_client(sync_client=True) as client, suppress(ObjectNotFound):
+            deployment_id = client.read_deployment_by_name(f"{workflow}/{workflow}").id
+    if deployment_id is None:
+        get_run_logger().info("%s can continue at %s, when it is started again", name, at)
+        return
     get_run_logger().info("%s continues at %s", name, at)
-    if runtime.deployment.id:
-        schedule_continuation(name, at, parameters)
+    schedule_continuation(UUID(str(deployment_id)), name, at, parameters)
 
 
 @task(name="schedule continuation", task_run_name="schedule {name}")
-def schedule_continuation(name: str, at: datetime, parameters: Mapping[str, Any]) -> None:
-    """Schedules one run of this deployment that continues at the given time; safe to repeat."""
-    _schedule_once(UUID(runtime.deployment.id), name, at, parameters)
+def schedule_continuation(deployment_id: UUID, name: str, at: datetime, parameters: Mapping[str, Any]) -> None:
+    """Schedules one run of a deployment that continues at the given time; safe to repeat."""
+    _schedule_once(deployment_id, name, at, parameters)
 
 
 def _schedule_once(deployment_id: UUID, name: str, at: datetime, parameters: Mapping[str, Any]) -> None:

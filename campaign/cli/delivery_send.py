@@ -265,7 +265,8 @@ def send(
     if not is_done:
         raise NotPossible(message)
     if message:
-        output.say(f"{message.removesuffix('.')}: with the schedule, or when you run this again.")
+        by_whom = "with a run that is scheduled on the Prefect server" if has_server else "when you run this again"
+        output.say(f"{message.removesuffix('.')}, {by_whom}.")
 
 
 def _send_here(delivery: Delivery, *, no_wait: bool) -> tuple[list[Any], str, bool]:

@@ -180,7 +180,7 @@ def test_a_healthy_run_of_the_documented_worker_goes_on_and_a_killed_one_is_cras
     shorten_silence()
     x = SimulatedX(settings.x_api_url)
     for brand in ("acme", "bolt"):
-        x.fault(f"/2/users/{x.command('GET', f'accounts/{brand}')['user_id']}/followers", "slow", seconds=20)
+        x.fault(f"/2/users/{x.command('GET', f'accounts/{brand}')['user_id']}/followers", "slow", seconds=20, times=10)
     with ExitStack() as stack:
         theirs = stack.enter_context(documented_worker(settings, server))
         healthy = start_sync("acme")
