@@ -86,7 +86,7 @@ def x_url(sqlite_database: Database) -> Iterator[str]:
     [NO_HANDLES, NO_VALUES, NO_KEYS, NO_DATABASES, NO_HOMES, NO_SERVERS],
     ids=["handles", "values", "keys", "databases", "homes", "servers"],
 )
-def test_what_cannot_be_used_is_refused_in_one_sentence(x_url: str, cases: list[Case]) -> None:
+def test_bad_input_is_refused_in_one_sentence(x_url: str, cases: list[Case]) -> None:
     started = [fork(*words, environment={"CAMPAIGN_X_API_URL": x_url} | changes) for words, changes, _ in cases]
     for (arguments, _, words), done in zip(cases, [process.end() for process in started], strict=True):
         assert_refused(done, words, arguments)
@@ -101,7 +101,7 @@ def assert_refused(done: Done, words: str, arguments: object = None) -> None:
 
 
 @pytest.mark.usefixtures("sqlite_database")
-def test_a_port_in_use_is_told() -> None:
+def test_a_port_in_use_is_named() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()

@@ -45,7 +45,7 @@ def test_spreadsheets_get_every_figure(words: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize("words", [("delivery", "nothing"), ("service", "nobody"), ("all", "--json", "--csv"), ("x",)])
-def test_what_is_wrong_is_one_sentence(words: tuple[str, ...]) -> None:
+def test_an_error_is_one_sentence(words: tuple[str, ...]) -> None:
     done = here("report", *words)
 
     assert (done.status, done.out) == (2, "")

@@ -40,7 +40,7 @@ def test_a_condition_goes_with_the_other_filters() -> None:
     assert listed("--where", "consented") == []
 
 
-def test_what_is_counted_is_a_number_or_a_document() -> None:
+def test_a_count_is_a_number_or_a_document() -> None:
     assert here("visitors", "--count").out == "4\n"
     assert here("visitors", "--count", "--where", "username = 'PERSON_1'", "--service", "acme").out == "1\n"
     assert here("visitors", "--count", "--where", "location is not empty", "--json").document == {"count": 0}
@@ -62,13 +62,13 @@ def test_a_condition_in_a_table_says_how_many_there_are() -> None:
         (["--count", "--limit", "3"], "Choose --count or --limit"),
     ],
 )
-def test_what_is_wrong_is_one_sentence(words: list[str], sentence: str) -> None:
+def test_an_error_is_one_sentence(words: list[str], sentence: str) -> None:
     done = here("visitors", *words)
     assert (done.status, done.out) == (2, "")
     assert done.sentence.startswith(sentence)
 
 
-def test_the_parser_is_imported_by_those_who_write_a_condition_only() -> None:
+def test_the_parser_is_imported_only_for_a_condition() -> None:
     script = "import sys, campaign.cli.main; sys.exit('lark' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0
 
@@ -100,7 +100,7 @@ def test_a_file_shows_the_right_letters_and_the_right_ids_in_a_spreadsheet(acme:
     assert again.count(b"\xef\xbb\xbf") == 1
 
 
-def test_what_is_exported_is_imported_again(acme: Service, tmp_path: Path) -> None:
+def test_an_export_can_be_imported_again(acme: Service, tmp_path: Path) -> None:
     read_all(acme, [page([follower(1257683100473814718, full_name='a"b, c\nd;=1')])])
     exported(tmp_path / "a.csv", "--service", "acme", "--csv")
     draft = here(

@@ -73,7 +73,7 @@ def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(StringIO(text)))
 
 
-def test_who_wrote_first_may_be_written_to_and_who_said_stop_may_not_from_the_first_analysis_on(acme: Brand) -> None:
+def test_writing_first_includes_and_stop_excludes_from_the_first_analysis_on(acme: Brand) -> None:
     first, leaving, *_ = people_of(acme)
     acme.x.command("POST", "accounts/acme/messages", **{"from": first["id"], "text": "Are you open today?"})
     acme.x.command("POST", "accounts/acme/messages", **{"from": leaving["id"], "text": "Stop"})
@@ -85,7 +85,7 @@ def test_who_wrote_first_may_be_written_to_and_who_said_stop_may_not_from_the_fi
     assert found["excluded"] == {"opted_out": 1, "no_consent": len(acme.truth()) - 2}
 
 
-def test_a_broadcast_from_its_draft_to_everybody_but_those_who_said_stop_or_closed_the_door(acme: Brand) -> None:
+def test_a_broadcast_from_its_draft_to_its_recipients_without_opt_outs(acme: Brand) -> None:
     leaving, closed, tester, denied, *_ = people = people_of(acme)
     acme.x.command("PUT", "recipients", state="closed", users=[closed["id"]])
     assert here("denylist", "add", denied["id"], "--note", "Asked by letter").status == 0
@@ -218,7 +218,7 @@ def test_it_is_paused_resumed_and_stopped(acme: Brand) -> None:
     assert "Continues at" in done.err
 
     states = [document(step, name)["state"] for step in ("pause", "resume", "pause")]
-    assert delivery("send", name, "--no-wait").status == 0  # whoever names it wants it to go on
+    assert delivery("send", name, "--no-wait").status == 0  # a run by name resumes it
     states += [document(step, name)["state"] for step in ("show", "stop")]
 
     assert states == ["paused", "in_progress", "paused", "in_progress", "stopped"]
@@ -234,7 +234,7 @@ def test_it_is_paused_resumed_and_stopped(acme: Brand) -> None:
 
 @both_databases
 @pytest.mark.usefixtures("acme")
-def test_what_nobody_could_find_is_settled_by_hand_for_the_person_named() -> None:
+def test_an_unknown_outcome_is_settled_by_hand_for_the_named_person() -> None:
     name = confirmed("--limit-to", "2")
     sent = document("send", name)
     with transaction() as session:
@@ -262,7 +262,7 @@ def test_a_name_that_is_a_formula_stays_a_name() -> None:
     assert {row["Full name"] for row in rows_of(delivery("log", name, "--csv").out)} == {"'=1+1"}
 
 
-def test_a_template_carries_whom_it_goes_to_and_when(acme: Brand) -> None:
+def test_a_template_has_target_and_times(acme: Brand) -> None:
     name = make("--where", "verified", "--wave-size", "5", "--wave-every", "1d", "--priority", "high", "--proof", "ana")
     assert document("show", name)["template"] == "twitterDM"
 

@@ -64,13 +64,13 @@ BAD: list[tuple[list[str], str]] = [
 
 @pytest.mark.parametrize(("words", "sentence"), BAD, ids=lambda value: str(value)[:60])
 @pytest.mark.usefixtures("sqlite_database")
-def test_what_is_wrong_is_one_sentence(words: list[str], sentence: str) -> None:
+def test_an_error_is_one_sentence(words: list[str], sentence: str) -> None:
     done = here("delivery", *words)
     assert (done.status, done.out) == (2, "")
     assert sentence in done.sentence
 
 
-def test_what_is_said_of_a_broadcast_makes_no_sense_for_a_post(connect: Connect) -> None:
+def test_options_of_a_broadcast_are_refused_for_a_post(connect: Connect) -> None:
     connect("acme")
     post = str(here("delivery", "create", "--service", "acme", "--text", "Hello", "--json").document["name"])
     for words, sentence in (

@@ -113,7 +113,7 @@ def test_a_thread_from_its_draft_to_x_and_off_it_again(connect: Connect, tmp_pat
     assert {line["state"] for line in document("log", name)} == {"withdrawn"}
 
 
-def test_what_is_changed_after_its_confirmation_does_not_go_out(connect: Connect) -> None:
+def test_a_change_after_the_confirmation_does_not_go_out(connect: Connect) -> None:
     acme, _ = connect("acme"), connect("beta")
     name = confirmed("--service", "acme", "--text", "One", "--part", "Two", "--part", "Three", "--label", "Old")
 
@@ -164,7 +164,7 @@ def test_a_delivery_is_paused_resumed_and_stopped_without_a_server(connect: Conn
     assert posts_of(acme) == []
 
 
-def test_what_nobody_could_find_is_settled_by_hand(connect: Connect) -> None:
+def test_an_unknown_outcome_is_settled_by_hand(connect: Connect) -> None:
     acme, _ = connect("acme"), connect("beta")
     name = confirmed("--service", "acme", "--service", "beta", "--text", "Hello")
     document("send", name)
@@ -300,7 +300,7 @@ BAD: list[tuple[list[str], int, str]] = [
 
 @pytest.mark.parametrize(("words", "status", "sentence"), BAD, ids=lambda value: str(value)[:60])
 @pytest.mark.usefixtures("sqlite_database")
-def test_what_is_wrong_is_one_sentence(
+def test_an_error_is_one_sentence(
     words: list[str], status: int, sentence: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # Refused before anything is started: a process of its own would only be slower.
@@ -318,7 +318,7 @@ def test_what_is_wrong_is_one_sentence(
     assert "Hello" not in line
 
 
-def test_a_delivery_to_nobody_known_is_not_made(connect: Connect) -> None:
+def test_a_delivery_to_an_unknown_service_is_not_made(connect: Connect) -> None:
     connect("acme")
     done = delivery(*POST, "--service", "nobody")
     assert (done.status, done.out) == (2, "")

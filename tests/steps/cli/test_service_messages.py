@@ -78,7 +78,7 @@ def test_an_edit_changes_what_is_given_and_empties_what_is_given_empty(connect: 
         ("--daily-limit", "-5", "'--daily-limit'"),
     ],
 )
-def test_what_cannot_be_is_refused_and_nothing_is_saved(connect: Connect, option: str, value: str, named: str) -> None:
+def test_an_invalid_setting_is_refused_and_nothing_saved(connect: Connect, option: str, value: str, named: str) -> None:
     connect("acme", 10, **GIVEN)
 
     refused = here("service", "edit", "acme", option, value)

@@ -39,7 +39,7 @@ def test_an_edit_adds_the_keys_and_keeps_the_others(connect: Connect) -> None:
     assert here("service", "check", "acme").status == 0
 
 
-def test_a_key_that_tells_nobody_apart_is_refused(connect: Connect) -> None:
+def test_an_unknown_reconciliation_key_is_refused(connect: Connect) -> None:
     connect("acme", 1)
     refused = here("service", "edit", "acme", "--reconciliation", "phone")
     assert (refused.status, refused.err.count("\n")) == (2, 1)

@@ -59,7 +59,7 @@ def test_people_are_read_from_lines_and_columns(tmp_path: Path, text: str, peopl
         (b"1" * 21, "21 characters long"),
     ],
 )
-def test_a_file_that_names_nobody_is_refused(tmp_path: Path, content: bytes, sentence: str) -> None:
+def test_a_file_without_a_readable_person_is_refused(tmp_path: Path, content: bytes, sentence: str) -> None:
     file = tmp_path / "people"
     file.write_bytes(content)
     with pytest.raises(WrongUsage) as refused:

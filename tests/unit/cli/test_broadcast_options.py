@@ -41,7 +41,7 @@ def test_a_length_of_time_is_read(text: str, length: timedelta) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "d", "1", "1w", "-1d", "1.5h", "1h1d", "99999d", "61d", "\u0663d"])
-def test_what_is_no_length_of_time_is_refused(text: str) -> None:
+def test_an_invalid_length_of_time_is_refused(text: str) -> None:
     with pytest.raises(WrongUsage, match=r"length of time|longer than"):
         length_of_time(text)
 

@@ -29,13 +29,13 @@ def test_the_message_and_the_figures_are_shown() -> None:
     described = broadcast(waves=same(10))
     targets = receiver(recipients=250, excluded={"opted_out": 2}, unconsented=7)
     shown = printed(analysed(described, targets, samples=[sample()]))
-    for said in ("The longest, to Ann, @ann, from @acme", "Hello Ann", "[sun.jpg] Autumn", "250 of 252 people get it."):
-        assert said in shown
-    for said in ("7 of them never agreed", "Cost: $6.25", "asked for no more messages", "14 more", "Warning: "):
-        assert said in shown
+    for text in ("The longest, to Ann, @ann, from @acme", "Hello Ann", "[sun.jpg] Autumn", "250 of 252 people get it."):
+        assert text in shown
+    for text in ("7 of them never agreed", "Cost: $6.25", "asked for no more messages", "14 more", "Warning: "):
+        assert text in shown
 
 
-def test_where_nobody_gets_it_the_text_is_shown_as_it_was_written() -> None:
+def test_without_recipients_the_text_is_shown_as_it_was_written() -> None:
     assert "Hello {{ visitor.name }}" in printed(Analysis())
 
 

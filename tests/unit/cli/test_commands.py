@@ -127,15 +127,15 @@ def test_the_version_is_shown(tmp_path: Path) -> None:
     ],
 )
 def test_names_are_completed_without_importing_commands(words: str, completed: list[str], tmp_path: Path) -> None:
-    said = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")), "_CAMPAIGN_COMPLETE": "complete_bash"}
-    printed, modules = imported(home=tmp_path, **said)
+    variables = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")), "_CAMPAIGN_COMPLETE": "complete_bash"}
+    printed, modules = imported(home=tmp_path, **variables)
     assert (printed.split(), modules) == (completed, [])
 
 
 def test_options_are_completed(tmp_path: Path) -> None:
     words = "campaign delivery list --st"
-    said = {"COMP_WORDS": words, "COMP_CWORD": "3", "_CAMPAIGN_COMPLETE": "complete_bash"}
-    assert imported(home=tmp_path, **said)[0].split() == ["--state"]
+    variables = {"COMP_WORDS": words, "COMP_CWORD": "3", "_CAMPAIGN_COMPLETE": "complete_bash"}
+    assert imported(home=tmp_path, **variables)[0].split() == ["--state"]
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
