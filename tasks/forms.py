@@ -57,6 +57,7 @@ class PostForm(BaseModel):
         None, title="Who may answer", description="All people when nothing is chosen."
     )
     paid_partnership: bool = Field(False, title="Paid partnership", description="X marks it as such.")
+    made_with_ai: bool = Field(False, title="Made with AI", description="X marks it as such.")
     tracking: bool = Field(
         True, title="Tracking", description="Counts the clicks on its links: each is replaced by a short one of ours."
     )
@@ -92,6 +93,7 @@ class PostForm(BaseModel):
                 parts=parts,
                 reply_settings=self.reply_settings,
                 paid_partnership=self.paid_partnership,
+                made_with_ai=self.made_with_ai,
                 links=self.links,
             ),
             tracking=self.tracking,

@@ -10,7 +10,7 @@ from campaign.posts.render import render_parts
 from campaign.x.types import MediaKind
 from tests.factories import NOW
 
-_OF_CONTENT = ("reply_settings", "paid_partnership")
+_OF_CONTENT = ("reply_settings", "paid_partnership", "made_with_ai")
 PNG = MediaItem(source="a.png", alt_text="A fox")
 
 

@@ -120,6 +120,11 @@ def text_findings(draft: Draft, text_problem: str | None, samples: Sequence[Samp
             "paid_partnership_in_message",
             "A message cannot be marked as a paid partnership: remove the mark, and say it in the text.",
         )
+    if content.made_with_ai:
+        yield error(
+            "made_with_ai_in_message",
+            "A message cannot be marked as made with AI: remove the mark, and say it in the text.",
+        )
 
 
 def file_findings(draft: Draft, files: Files | None) -> Iterator[Finding]:

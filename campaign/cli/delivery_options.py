@@ -87,6 +87,7 @@ class DeliverySettings(TypedDict, total=False):
     paid_partnership: Annotated[
         bool, typer.Option("--paid-partnership/--no-paid-partnership", help="X marks it as advertising.")
     ]
+    made_with_ai: Annotated[bool, typer.Option("--made-with-ai/--no-made-with-ai", help="X marks it as made with AI.")]
 
 
 _Options = Mapping[str, Any]
@@ -108,6 +109,7 @@ _POST_ONLY = {
     "poll_minutes": "A direct message has no poll; leave out --poll-minutes.",
     "reply_settings": "A direct message does not say who may answer; leave out --reply-settings.",
     "paid_partnership": "X marks only posts as advertising; leave out --paid-partnership, and say it in the text.",
+    "made_with_ai": "X marks only posts as made with AI; leave out --made-with-ai, and say it in the text.",
 }
 
 
@@ -272,9 +274,8 @@ def _revised_content(draft: Draft, options: _Options) -> dict[str, Any]:
     if "reply_settings" in options:
         who = options["reply_settings"]
         changes["reply_settings"] = None if who is WhoMayReply.EVERYBODY else who.value
-    if "paid_partnership" in options:
-        changes["paid_partnership"] = options["paid_partnership"]
-    return draft.content.model_dump() | changes
+    disclosures = {name: options[name] for name in ("paid_partnership", "made_with_ai") if name in options}
+    return draft.content.model_dump() | changes | disclosures
 
 
 def _put_texts(parts: list[dict[str, Any]], options: _Options) -> None:

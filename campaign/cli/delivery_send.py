@@ -108,6 +108,7 @@ def _posts_as_json(analysed: "Analysed[RenderedPost]") -> list[dict[str, Any]]:
             "poll": part.poll and part.poll.model_dump(),
             "reply_settings": part.reply_settings and part.reply_settings.value,
             "paid_partnership": part.paid_partnership,
+            "made_with_ai": part.made_with_ai,
             "at": iso(times.get((one.target.internal_name, part.part))),
         }
         for one in analysed.rendered.placed

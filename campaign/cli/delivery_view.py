@@ -149,6 +149,7 @@ def show_settings(draft: "Draft") -> None:
         "Proof service": f"@{draft.proof_service}" if draft.proof_service else "",
         "Who may answer": draft.content.reply_settings or "everybody" if draft.kind is DeliveryKind.POST else "",
         "Paid partnership": "yes" if draft.content.paid_partnership else "",
+        "Made with AI": "yes" if draft.content.made_with_ai else "",
         "Invitation": "yes, to become a contact" if draft.is_invitation else "",
         "Approval": draft.approval.value.replace("_", " "),
         "Validity": f"{draft.validity_days} day{'' if draft.validity_days == 1 else 's'}",

@@ -121,6 +121,8 @@ def fingerprint(draft: Draft, rendered: Sequence[RenderedPart]) -> str:
             "poll": one.poll and one.poll.model_dump(mode="json"),
             "reply_settings": one.reply_settings and one.reply_settings.value,
             "paid_partnership": one.paid_partnership,
+            # Left out where it is off, so that older confirmations still count.
+            **({"made_with_ai": True} if one.made_with_ai else {}),
         }
         for one in sorted(rendered, key=lambda one: (one.service_id, one.part))
     ]
@@ -141,7 +143,7 @@ def broadcast_fingerprint(
     """
     document = {
         **_settings(draft),
-        "content": draft.content.model_dump(mode="json", exclude={"links"}),
+        "content": draft.content.model_dump(mode="json", exclude={"links", "made_with_ai"}),
         "files": [_file(file) for file in files],
         "opt_out_lines": _by_service(opt_out_lines),
         "broadcast": draft.broadcast.model_dump(mode="json"),

@@ -65,6 +65,7 @@ class Content(_Plain):
     parts: list[Part] = Field(default=[], max_length=MOST_PARTS)
     reply_settings: ReplySettings | None = None
     paid_partnership: bool = False
+    made_with_ai: bool = False
     links: list[NamedLink] = []
     """Only of links that have a name, or are not tracked."""
 
@@ -234,5 +235,6 @@ class RenderedPart:
     poll: PollContent | None = None
     reply_settings: ReplySettings | None = None
     paid_partnership: bool = False
+    made_with_ai: bool = False
     links: tuple[NamedLink, ...] = ()
     """Those whose clicks can be counted, by their addresses in this text."""

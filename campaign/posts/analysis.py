@@ -216,6 +216,8 @@ def _version_problems(one: PlacedPart) -> Iterator[tuple[str, str]]:
         yield "reply_settings_on_v1", f"says who may answer, {remedy}"
     if one.rendered.paid_partnership:
         yield "paid_partnership_on_v1", f"is marked as a paid partnership, {remedy}"
+    if one.rendered.made_with_ai:
+        yield "made_with_ai_on_v1", f"is marked as made with AI, {remedy}"
 
 
 def proof_warnings(proof: Target | None, proofs_sent: int, placed: Sequence[PlacedPart]) -> Iterator[Finding]:
@@ -271,6 +273,14 @@ def _part_warnings(one: PlacedPart) -> Iterator[tuple[str, str]]:
             "link",
             f"has a link ({link}) and costs {usd(price)} instead of {usd(plain)}{times}: remove it to save that.",
         )
+    # Since 2026-02-23 self-serve apps may not name accounts that did not engage first.
+    own = f"@{one.target.internal_name}".lower()
+    names = list(
+        dict.fromkeys(span.text for span in spans(text) if span.kind == "mention" and span.text.lower() != own)
+    )
+    if names:
+        remedy = "unless the account wrote to you first, so leave the name out where it did not."
+        yield "mentions", f"names {listed([name[1:] for name in names])}: X refuses that to self-serve apps {remedy}"
     # At most one for self-serve keys (docs.x.com/x-api/posts/create-post).
     tags = [span.text for span in spans(text) if span.kind == "cashtag"]
     if len(tags) > 1:

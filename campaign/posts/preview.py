@@ -56,6 +56,7 @@ def post_of(
     """Makes a post of a part, one of so many, as the account will show it; without a time once it is confirmed."""
     missing = (None,) * len(part.files)
     # The parts after the first repeat who may reply only where they say so themselves.
+    disclosures = ["Paid partnership"] * part.paid_partnership + ["Made with AI"] * part.made_with_ai
     says_who_may_reply = part.part == 1 or part.reply_settings is not None
     return Post(
         account_name=target.name or target.internal_name,
@@ -72,7 +73,7 @@ def post_of(
         files=tuple(map(attachment, part.files, (*thumbnails, *missing))),
         answers=tuple(part.poll.options) if part.poll else (),
         poll_ends=poll_ends(part.poll.minutes) if part.poll else "",
-        paid_partnership=part.paid_partnership,
+        disclosures=tuple(disclosures),
     )
 
 

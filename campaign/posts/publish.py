@@ -109,6 +109,7 @@ def _publish(sender: PostSender, message: Message, media_ids: tuple[str, ...]) -
         reply_settings=None if reply_to else part.reply_settings,
         poll=Poll(tuple(part.poll.options), part.poll.minutes) if part.poll else None,
         paid_partnership=part.paid_partnership,
+        made_with_ai=part.made_with_ai,
     )
     try:
         answer = sender.gateway.publish(post, sender.price_of(message.text))

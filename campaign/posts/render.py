@@ -38,6 +38,7 @@ def render_parts(
                 poll=part.poll,
                 reply_settings=draft.content.reply_settings,
                 paid_partnership=draft.content.paid_partnership,
+                made_with_ai=draft.content.made_with_ai,
                 links=tuple(one.model_copy(update={"url": url}) for url, one in links.items()),
             )
             placed.append(PlacedPart(target, rendered, len(parts), len(part.media)))

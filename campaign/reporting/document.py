@@ -133,7 +133,6 @@ class Piece:
 
 
 NO_ALT_TEXT = "No alternative text"
-PAID_PARTNERSHIP = "Paid partnership"
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +171,8 @@ class Post:
     answers: tuple[str, ...] = ()
     """The answers of its poll."""
     poll_ends: str = ""
-    paid_partnership: bool = False
+    disclosures: tuple[str, ...] = ()
+    """How X labels it: paid partnership, made with AI."""
 
     @property
     def length(self) -> str:

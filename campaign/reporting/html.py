@@ -15,7 +15,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from campaign.reporting.charts import NARROW, WIDE, drawn
 from campaign.reporting.document import (
     NO_ALT_TEXT,
-    PAID_PARTNERSHIP,
     Attachment,
     Document,
     Findings,
@@ -52,7 +51,7 @@ environment = Environment(
     lstrip_blocks=True,
 )
 """Renders templates: all input is only ever text there."""
-environment.globals |= {"NO_ALT_TEXT": NO_ALT_TEXT, "PAID_PARTNERSHIP": PAID_PARTNERSHIP}
+environment.globals |= {"NO_ALT_TEXT": NO_ALT_TEXT}
 
 
 def as_page(document: Document) -> str:

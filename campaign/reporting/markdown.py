@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from campaign.reporting.charts import drawn
 from campaign.reporting.document import (
     NO_ALT_TEXT,
-    PAID_PARTNERSHIP,
     Block,
     Document,
     Findings,
@@ -130,5 +129,5 @@ def _sample(sample: Post | Message) -> Iterator[str]:
     if isinstance(sample, Post) and sample.answers:
         yield "\n".join(f"* {in_line(answer)}" for answer in sample.answers)
         yield f"Poll, {sample.poll_ends}"
-    if isinstance(sample, Post) and sample.paid_partnership:
-        yield f"*{PAID_PARTNERSHIP}*"
+    if isinstance(sample, Post):
+        yield from (f"*{disclosure}*" for disclosure in sample.disclosures)

@@ -14,7 +14,6 @@ from rich.text import Text
 from campaign.formatting import printable
 from campaign.reporting.document import (
     NO_ALT_TEXT,
-    PAID_PARTNERSHIP,
     Block,
     Document,
     Findings,
@@ -107,8 +106,7 @@ def _inside(sample: Post | Message) -> Iterator[Text]:
     if sample.answers:
         yield from (_words(f"( ) {answer}") for answer in sample.answers)
         yield _words(f"Poll, {sample.poll_ends}", "dim")
-    if sample.paid_partnership:
-        yield _words(PAID_PARTNERSHIP, "italic")
+    yield from (_words(disclosure, "italic") for disclosure in sample.disclosures)
 
 
 def _foot(post: Post, *, plain: bool) -> Text:

@@ -109,6 +109,7 @@ class NewPost:
     reply_settings: ReplySettings | None = None
     poll: Poll | None = None
     paid_partnership: bool = False
+    made_with_ai: bool = False
 
 
 @dataclass(frozen=True, slots=True)

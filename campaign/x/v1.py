@@ -107,9 +107,9 @@ class GatewayV1(Uploads):
 
     def publish(self, post: NewPost, price: Price | None = None) -> Answer[str]:
         """Publishes a post and returns X's id; one call. Raises Refused for what only v2 can do."""
-        if post.poll or post.reply_settings or post.paid_partnership:
+        if post.poll or post.reply_settings or post.paid_partnership or post.made_with_ai:
             raise Refused(
-                "X's API v1.1 has no polls, reply settings and paid partnerships: set the service's API version to 2.",
+                "X's API v1.1 has no polls, reply settings and disclosures: set the service's API version to 2.",
                 reason="not_in_version",
             )
         reply: Reply = self._client.update_status(

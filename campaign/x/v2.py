@@ -103,7 +103,7 @@ class GatewayV2(Uploads):
         return prices.post_price(has_link=has_link)
 
     def publish(self, post: NewPost, price: Price | None = None) -> Answer[str]:
-        """Publishes a post and returns X's id; one call. tweepy's `create_tweet` knows no paid partnership."""
+        """Publishes a post and returns X's id; one call. tweepy's `create_tweet` has no field for disclosures."""
         content = {
             "text": post.text,
             "reply": post.reply_to and {"in_reply_to_tweet_id": post.reply_to},
@@ -111,6 +111,7 @@ class GatewayV2(Uploads):
             "poll": post.poll and {"options": list(post.poll.options), "duration_minutes": post.poll.minutes},
             "reply_settings": post.reply_settings and post.reply_settings.value,
             "paid_partnership": post.paid_partnership,
+            "made_with_ai": post.made_with_ai,
         }
         body = {name: value for name, value in content.items() if value}
         reply = self._client.request("POST", "/2/tweets", json=body)

@@ -12,6 +12,7 @@ BAD: list[tuple[list[str], str]] = [
     ([*DM, "--part", "More"], "--part makes a thread of posts"),
     ([*DM, "--reply-settings", "following"], "A direct message does not say who may answer"),
     ([*DM, "--paid-partnership"], "X marks only posts as advertising"),
+    ([*DM, "--made-with-ai"], "X marks only posts as made with AI"),
     ([*DM, "--media", "a.png", "--media", "b.png"], "A direct message takes one file"),
     ([*DM, "--media", "2:a.png"], "--media names part 2, and there are 1"),
     ([*DM, "--proof", "a b"], "'a b' is not a handle on X"),

@@ -1,4 +1,4 @@
-"""Fields, remarks and invisible characters of texts, from the draft to what X shows."""
+"""Fields, remarks, invisible characters and disclosures, from the draft to what X shows."""
 
 from typing import Any
 
@@ -90,3 +90,39 @@ def test_a_remark_never_goes_out(x: SimulatedX, connect: Connect) -> None:
     document("confirm", name)
     document("send", name)
     assert [post["text"] for post in x.command("GET", "accounts/acme/posts")["posts"]] == ["We open on Friday"]
+
+
+@both_databases
+def test_a_post_made_with_ai_is_shown_and_marked_as_such_until_that_is_taken_back(
+    x: SimulatedX, connect: Connect
+) -> None:
+    connect("acme")
+    new = ("create", "--kind", "post", "--service", "acme", "--text")
+    name = document(*new, "A door", "--made-with-ai")["name"]
+    document("analyse", name)
+    assert [post["made_with_ai"] for post in document("preview", name)["posts"]] == [True]
+    assert "Made with AI" in here("delivery", "preview", name).out
+    document("confirm", name)
+    # Without the mark it is another post, and not the one that was confirmed.
+    document("edit", name, "--no-made-with-ai")
+    assert here("delivery", "send", name, "--json", **FAST).status == 1
+    document("edit", name, "--made-with-ai")
+    document("analyse", name)
+    document("confirm", name)
+    document("send", name)
+    plain = document(*new, "A window")["name"]
+    document("analyse", plain)
+    document("confirm", plain)
+    document("send", plain)
+    truth = x.command("GET", "accounts/acme/posts")["posts"]
+    assert [(post["text"], post["made_with_ai"]) for post in truth] == [("A door", True), ("A window", False)]
+
+
+def test_a_post_that_names_other_accounts_is_warned_of(connect: Connect) -> None:
+    connect("acme")
+    text = "Hello @ana and @Bo of @acme, ann@example.com"
+    name = document("create", "--kind", "post", "--service", "acme", "--text", text)["name"]
+    [warning] = [one for one in document("analyse", name)["warnings"] if one["code"] == "mentions"]
+    assert "names @ana and @Bo:" in warning["sentence"]
+    name = document("create", "--kind", "post", "--service", "acme", "--text", "Hello from @acme")["name"]
+    assert "mentions" not in [one["code"] for one in document("analyse", name)["warnings"]]

@@ -49,6 +49,12 @@ def test_a_broadcast_with_nothing_wrong_has_no_errors() -> None:
             "A message cannot be marked as a paid partnership: remove the mark, and say it in the text.",
         ),
         (
+            ["Hi"],
+            {"made_with_ai": True},
+            "made_with_ai_in_message",
+            "A message cannot be marked as made with AI: remove the mark, and say it in the text.",
+        ),
+        (
             [Part(text="Hi", media=[PNG, MediaItem(source="b.png")])],
             {},
             "several_files",

@@ -61,6 +61,7 @@ FILE = loaded()
         {"poll": POLL.model_copy(update={"minutes": 5})},
         {"reply_settings": ReplySettings.FOLLOWING},
         {"paid_partnership": True},
+        {"made_with_ai": True},
     ],
 )
 def test_a_change_of_what_goes_out_is_another_mark(changes: dict[str, Any]) -> None:

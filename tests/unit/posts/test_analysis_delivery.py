@@ -50,6 +50,7 @@ def test_an_account_that_subscribed_may_write_more_but_not_with_the_old_api() ->
         (draft(Part(text="Which?", poll=POLL)), "poll_on_v1"),
         (draft("Hello", reply_settings=ReplySettings.FOLLOWING), "reply_settings_on_v1"),
         (draft("Hello", paid_partnership=True), "paid_partnership_on_v1"),
+        (draft("Hello", made_with_ai=True), "made_with_ai_on_v1"),
     ],
 )
 def test_what_the_old_api_cannot_do_is_an_error_there_only(described: Any, code: str) -> None:

@@ -22,7 +22,14 @@ TARGET = Target(7, "acme", "Acme", "Acme Coffee", 280, "")
 def test_a_part_is_seen_as_its_account_will_show_it() -> None:
     poll = PollContent(options=["Tea", "Coffee"])
     part = RenderedPart(
-        7, 2, "See example.com/autumn", (loaded(),), poll, ReplySettings.FOLLOWING, paid_partnership=True
+        7,
+        2,
+        "See example.com/autumn",
+        (loaded(),),
+        poll,
+        ReplySettings.FOLLOWING,
+        paid_partnership=True,
+        made_with_ai=True,
     )
     assert post_of(TARGET, part, parts=3, thumbnails=(b"jpeg",), at=NOW) == Post(
         account_name="Acme Coffee",
@@ -39,7 +46,7 @@ def test_a_part_is_seen_as_its_account_will_show_it() -> None:
         files=(attachment(loaded(), b"jpeg"),),
         answers=("Tea", "Coffee"),
         poll_ends="1 day left",
-        paid_partnership=True,
+        disclosures=("Paid partnership", "Made with AI"),
     )
 
 

@@ -58,6 +58,7 @@ def is_well_signed(asked: Any, base_url: str, keys: Keys) -> bool:
         NewPost("a", poll=Poll(("yes", "no"), 60)),
         NewPost("a", reply_settings=ReplySettings.FOLLOWING),
         NewPost("a", paid_partnership=True),
+        NewPost("a", made_with_ai=True),
     ],
 )
 def test_what_only_v2_can_do_is_not_left_out(v1: Gateway, little_x: Any, post: NewPost) -> None:

@@ -46,6 +46,7 @@ def test_without_a_price_the_dearest_is_counted(v2: Gateway, little_x: Any) -> N
         ),
         (NewPost("a", reply_settings=ReplySettings.MENTIONED), {"text": "a", "reply_settings": "mentionedUsers"}),
         (NewPost("a", paid_partnership=True), {"text": "a", "paid_partnership": True}),
+        (NewPost("a", made_with_ai=True), {"text": "a", "made_with_ai": True}),
     ],
 )
 def test_x_is_told_what_is_set_and_nothing_else(v2: Gateway, little_x: Any, post: NewPost, body: Any) -> None:
