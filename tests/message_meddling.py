@@ -2,10 +2,10 @@
 
 from sqlmodel import col, select
 
-from campaign.db.engine import transaction
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
-from models import Delivery, DeliveryState, Service, ServiceState
+from models import Delivery, DeliveryState, Message, MessageState, Service, ServiceState
 from tests.message_plans import Plan
 
 
@@ -18,6 +18,8 @@ def meddle(plan: Plan) -> None:
         _move(plan, DeliveryState.IN_PROGRESS, dice.choice([DeliveryState.PAUSED, DeliveryState.STOPPED]))
     if x.strikes(0.01):
         _move(plan, DeliveryState.PAUSED, DeliveryState.IN_PROGRESS)
+    if len(plan.broadcasts) > 1 and x.strikes(0.03):
+        _encrypt(plan)
 
 
 def act_between(plan: Plan, *, is_held_up: bool) -> None:
@@ -39,6 +41,19 @@ def _somebody_writes(plan: Plan) -> None:
     text = plan.dice.choice(["STOP", "Stop!", "Hello", "When do you open?"])
     plan.x.say(account, sender, account, text, late=True)
     plan.x.happened.append(f"{sender}: {text}")
+
+
+def _encrypt(plan: Plan) -> None:
+    """A conversation in which a message of ours arrived goes over to X Chat, and out of every list of events."""
+    with read_session() as session:
+        sent = session.execute(
+            select(col(Message.service_id), col(Message.visitor_id)).where(col(Message.state) == MessageState.SENT)
+        ).all()
+    if sent:
+        service_id, visitor_id = plan.dice.choice(sent)
+        account = next(one.x_user_id or "" for one in plan.services if one.id == service_id)
+        plan.x.quiet.add((account, plan.people[visitor_id]))
+        plan.x.happened.append(f"{plan.people[visitor_id]} is encrypted")
 
 
 def _move(plan: Plan, before: DeliveryState, after: DeliveryState) -> None:

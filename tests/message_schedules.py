@@ -127,6 +127,7 @@ def _send_beside(plan: Plan, *, is_done: bool) -> None:
     """Another process sends meanwhile, though there is a claim against it; what X did already may be slow to arrive."""
     x, service = plan.x, plan.dice.choice(plan.services)
     x.happened.append("(")
+    x.has_two_senders = True
     plan.depth += 1
     _send(plan, service)
     if is_done and plan.dice.random() < 0.5:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
+from campaign.broadcasts.waves import FOR_A_PERSON
 from campaign.db.engine import read_session
 from campaign.deliveries import links
 from campaign.deliveries import store as deliveries
@@ -23,7 +24,9 @@ def check_opt_outs(plan: Plan, asked_at: datetime) -> None:
     shown = {
         (one.account, one.event.sender)
         for one in said
-        if one.shown_at <= asked_at and one.event.x_id not in plan.x.beyond_first.get(one.account, ())
+        if one.shown_at <= asked_at
+        and one.event.x_id not in plan.x.beyond_first.get(one.account, ())
+        and (one.account, one.event.sender) not in plan.x.quiet
     }
     accounts = {service.id: service.x_user_id for service in plan.services}
     with read_session() as session:
@@ -53,12 +56,20 @@ def check(plan: Plan) -> None:
         for service in plan.services:
             own = [row for row in rows if row.service_id == service.id]
             truth = plan.x.sent_by(service.x_user_id or "")
-            told = Counter((row.x_id, plan.people[row.visitor_id], row.text) for row in own if row.x_id)
-            assert told == Counter((one.x_id, one.recipient, one.text) for one in truth), story
+            logged = Counter((row.x_id, plan.people[row.visitor_id], row.text) for row in own if row.x_id)
+            unlogged = Counter((one.x_id, one.recipient, one.text) for one in truth)
+            assert logged <= unlogged, story
+            unlogged -= logged
+            # What a person has to decide may be out, once.
+            unknown = Counter(
+                (plan.people[row.visitor_id], row.text) for row in own if row.state is MessageState.UNCERTAIN
+            )
+            assert Counter(key[1:] for key in unlogged.elements()) <= unknown, story
             assert [row.x_id for row in own if row.state is MessageState.SENT].count(None) == 0, story
             once = Counter((row.visitor_id, row.text) for row in own if row.state is MessageState.SENT)
             assert all(number <= len(plan.broadcasts) for number in once.values()), story
-            _check_money(plan, session.scalars(select(Charge).where(col(Charge.service_id) == service.id)), service)
+            charges = session.scalars(select(Charge).where(col(Charge.service_id) == service.id))
+            _check_money(plan, charges, service, unknown.total())
         for row in rows:
             _check_end(plan, session, row)
         _check_links(plan, session, [row for row in rows if row.text])
@@ -82,19 +93,38 @@ def _check_end(plan: Plan, session: Any, row: Message) -> None:
         is_stopped = deliveries.get(session, row.delivery_id).state is DeliveryState.STOPPED
         opted_out = session.get(Suppression, (row.service_id, row.visitor_id))
         assert is_stopped or opted_out or recipient in plan.x.closed, plan.story
+    elif row.state is MessageState.UNCERTAIN:
+        assert row.reason_code == FOR_A_PERSON, f"{row.reason_code}: {plan.story}"
+        assert _is_undecidable(session, row), f"{row.reason}: {plan.story}"
     else:
         assert row.state is MessageState.SENT, f"{row.state}: {plan.story}"
         assert row.x_id, plan.story
 
 
-def _check_money(plan: Plan, charges: Any, service: Service) -> None:
+def _is_undecidable(session: Session, row: Message) -> bool:
+    """Whether the person was sent another message by this service: the conversation may be encrypted."""
+    others = select(col(Message.id)).where(
+        col(Message.service_id) == row.service_id,
+        col(Message.visitor_id) == row.visitor_id,
+        col(Message.state) == MessageState.SENT,
+    )
+    return session.scalar(others) is not None
+
+
+def _check_money(plan: Plan, charges: Any, service: Service, undecided: int) -> None:
     booked = list(charges)
     account = service.x_user_id or ""
     spent = Counter({SENDING: Decimal(0), LOOKING: Decimal(0)})
     for charge in booked:
         spent[charge.endpoint] += charge.amount
-    assert all(charge.settled for charge in booked), f"{booked}: {plan.story}"
-    assert spent[SENDING] == Decimal("0.015") * len(plan.x.sent_by(account)), plan.story
+    # What a person has to decide stays reserved, whether it is out or not.
+    reserved = [charge for charge in booked if not charge.settled]
+    assert len(reserved) == undecided, f"{booked}: {plan.story}"
+    cost, price, sent = spent[SENDING], Decimal("0.015"), len(plan.x.sent_by(account))
+    if plan.x.quiet:
+        # What no look-up showed keeps the name under which it was reserved.
+        cost += sum(charge.amount for charge in booked if charge.settled and charge.endpoint.startswith("publishing"))
+    assert price * (sent - undecided) <= cost <= price * (sent + undecided), plan.story
     # What a lost reading cost is counted with the next one, so high rather than low.
     read = (spent[LOOKING] + spent["reading message events"]) / Decimal("0.010")
     assert sum(one[0] == account for one in plan.x.charged) <= read, plan.story

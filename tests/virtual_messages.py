@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from itertools import count
 
-from campaign.errors import ServiceBlocked
+from campaign.errors import ServiceBlocked, Unsent
 from campaign.limits.rate_limits import LENGTHS
 from campaign.x.types import MessageEvent, Window, first_id_at
 from models import WindowName
@@ -55,6 +55,8 @@ class VirtualMessages(VirtualX):
     """Accounts and persons whose conversation went over to X Chat: no list of events shows anything of it."""
     blocked: set[str] = field(default_factory=set)
     exceeded: list[str] = field(default_factory=list)
+    has_two_senders: bool = False
+    """Whether a second sender broke the claim of the first: then X may have to stop one of them."""
     beyond_first: dict[str, set[str]] = field(default_factory=dict)
     """Events that the first reading of an account left out, which takes one page: by account, their ids."""
     shown: Counter[str] = field(default_factory=Counter)
@@ -108,6 +110,8 @@ class VirtualMessages(VirtualX):
             window = self.windows.setdefault((whose, endpoint, name), Counted())
             if window.reset_at is None or window.reset_at <= self.now:
                 window.used, window.reset_at = 0, self.now + LENGTHS[name]
+            if window.used >= limit and self.has_two_senders:
+                raise Unsent("X allows no more calls.", reason="rate_limited", retry_at=window.reset_at)
             window.used += 1
             if window.used > limit:
                 self.exceeded.append(f"{endpoint} {name}")
