@@ -24,7 +24,7 @@ def saved_service(**changes: Any) -> Service:
 
 def open_run(service: Service, mode: SyncMode = SyncMode.FULL, now: datetime = NOW) -> SyncRun:
     with transaction() as session:
-        return sync.take_up_reading(session, service.id, mode, "flow-run", now)
+        return sync.resume_reading(session, service.id, mode, "flow-run", now)
 
 
 def write_page(service: Service, run: SyncRun, page: FollowerPage, now: datetime = NOW) -> SyncRun:

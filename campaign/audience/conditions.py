@@ -1,7 +1,7 @@
 """Conditions that choose visitors, as a person types them: `followers_count > 50 and location contains 'Gent'`.
 
-`docs/conditions.md` is the language, `parse` reads it, `campaign.store.conditions` asks the database.
-Every part of a condition is either fulfilled or not: a comparison with a value that is not known is not fulfilled, and
+`docs/conditions.md` is the language, `parse` reads it, `campaign.audience.conditions_sql` makes it a query.
+Every part of a condition is either fulfilled or not: a comparison with an unknown value is not fulfilled, and
 `Not` is fulfilled exactly when its part is not.
 """
 

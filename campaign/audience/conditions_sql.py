@@ -26,11 +26,9 @@ from campaign.audience.conditions import (
 from campaign.errors import WrongUsage
 from models import Subscription, Visitor
 
-_ESCAPE = "/"
-
 
 class lowered(GenericFunction[str]):  # noqa: N801  named like the function of SQL that it is
-    """A text in small letters of every alphabet."""
+    """The function that makes a text lower case, in each alphabet."""
 
     type = Text()
     inherit_cache = True
@@ -48,18 +46,14 @@ def _lowered_postgresql(element: lowered, compiler: SQLCompiler, **options: Any)
 
 
 def compared(column: ColumnElement[str | None], operator: Operator, text: str) -> ColumnElement[bool]:
-    """A text compared with another; null where it is not known."""
+    """Compares a text column with a text; null where the column is."""
     if operator == Operator.EQUALS:
         return lowered(column) == lowered(literal(text, Text()))
-    return lowered(column).like(lowered(literal(_pattern(operator, text), Text())), escape=_ESCAPE)
-
-
-def _pattern(operator: Operator, text: str) -> str:
-    if operator == Operator.LIKE:
-        return text.replace(_ESCAPE, _ESCAPE * 2)  # there is no escape in a condition
-    for sign in (_ESCAPE, "%", "_"):
-        text = text.replace(sign, _ESCAPE + sign)
-    return f"%{text}%" if operator == Operator.CONTAINS else f"{text}%"
+    escaped = ("/",) if operator == Operator.LIKE else ("/", "%", "_")  # a condition has no escape character
+    for sign in escaped:
+        text = text.replace(sign, f"/{sign}")
+    pattern = {Operator.CONTAINS: f"%{text}%", Operator.STARTS_WITH: f"{text}%"}.get(operator, text)
+    return lowered(column).like(lowered(literal(pattern, Text())), escape="/")
 
 
 _COLUMNS: dict[str, Any] = {
@@ -83,10 +77,10 @@ _NUMBERS: dict[Operator, Callable[[Any, Any], ColumnElement[bool]]] = {
 
 
 def where(condition: Condition, now: datetime, *, consented: ColumnElement[bool] | None = None) -> ColumnElement[bool]:
-    """The condition over Visitor joined with Subscription: true or false for each visitor, never null.
+    """Returns a condition over Visitor joined with Subscription: true or false for each visitor, never null.
 
-    `consented` says of a visitor whether their consent for the service runs; raises WrongUsage when the condition asks
-    for it and nobody can say.
+    `consented` is whether a visitor's consent for the service runs; raises WrongUsage if the condition needs it and it
+    is missing.
     """
     return _Translation(now, consented).of(condition)
 
@@ -97,7 +91,7 @@ class _Translation:
         self._consented = consented
 
     def of(self, condition: Condition) -> ColumnElement[bool]:
-        """The expression of a condition."""
+        """Returns the expression of a condition."""
         match condition:
             case AllOf():
                 return and_(*map(self.of, condition.parts)).self_group()
@@ -120,11 +114,11 @@ class _Translation:
                 fulfilled = _NUMBERS[condition.operator](column, literal(condition.value, BigInteger()))
             case FieldKind.MOMENT:
                 fulfilled = self._in_time(column, condition)
-        # What is not known fulfils no comparison: never null, so that a `not` around it is fulfilled.
+        # An unknown value fulfils no comparison, and `not` of the comparison is fulfilled: so it is never null.
         return and_(column.is_not(None), fulfilled).self_group()
 
     def _in_time(self, column: ColumnElement[Any], condition: Compare) -> ColumnElement[bool]:
-        """A day is compared as a whole: at most a day is before its end, more is after it."""
+        """Compares with a whole day: at most a day is before its end, more than a day is after it."""
         first, beyond = span(condition.value, self._now)
         match condition.operator:
             case Operator.LESS:

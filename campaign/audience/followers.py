@@ -1,4 +1,4 @@
-"""The bulk statements of a sync, one path per database; measured in docs/performance.md."""
+"""The bulk statements of a sync, for each database; measured in docs/performance.md."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -43,22 +43,22 @@ class BulkStatements:
     """The statements of one database."""
 
     upsert_visitors: TextClause
-    """Writes who is new or changed and leaves the others alone."""
+    """Writes the new and the changed people of `:page`."""
     visitor_ids: TextClause
-    """The visitors whose external ids are in `:ids`, as one JSON list of their ids in any order."""
+    """Lists the visitors whose external ids are in `:ids`, as one JSON list of their ids in any order."""
     keep_past: TextClause
-    """Keeps the earlier following of those who are back."""
+    """Copies the earlier subscriptions of the people in `:ids` who follow again."""
     begin_subscriptions: TextClause
-    """Its row count is the number of followings that begin."""
+    """Begins the subscriptions of `:ids`; its row count is the number of those that begin."""
     end_unseen: TextClause
-    """Ends the following of everybody whom no page of the reading had, except whom another one met meanwhile.
+    """Ends the subscriptions that no page of the reading had, except those that another reading began meanwhile.
 
-    Of the visitors from `:first` on and before `:beyond`: the ids that were seen are held in memory.
+    For the visitors from `:first` to before `:beyond`: the ids of the pages are held in memory.
     """
     count_begun: TextClause
-    """How many of the followings of `:ids` began `:since` then."""
+    """Counts the subscriptions of `:ids` that began `:since`."""
     plan_sweep: TextClause | None = None
-    """What the planner is told before `end_unseen`."""
+    """Runs before `end_unseen`."""
 
 
 SQLITE = BulkStatements(
@@ -175,56 +175,44 @@ DELETE FROM unreachable WHERE service_id = :service_id AND {of_page}
 """
 
 
-@dataclass(frozen=True)
-class _Statements:
-    """The statements of one database: `:people` is a JSON list of external ids, `:ids` those of a page's visitors."""
-
-    close: TextClause
-    """Keeps that `:people` do not take messages."""
-    open_again: TextClause
-    """Forgets it of those of the page who are not among `:people`."""
-
-
-def _statements(of_page: str, people: str) -> _Statements:
+def _reachability(of_page: str, people: str) -> tuple[TextClause, TextClause]:
+    """Makes two statements: `:people` take no messages; those of the page in `:ids` who are not among them do."""
     close, open_again = _CLOSE.format(people=people), _OPEN_AGAIN.format(of_page=of_page, people=people)
-    return _Statements(text(close).bindparams(bindparam("now", type_=Moment())), text(open_again))
+    return text(close).bindparams(_NOW), text(open_again)
 
 
 # CROSS JOIN and an array: the planner must not scan the visitors to find them in the page.
-_SQLITE = _statements(
+_ON_SQLITE = _reachability(
     "visitor_id IN (SELECT value FROM json_each(:ids))",
     "json_each(:people) AS person CROSS JOIN visitor"
     " WHERE visitor.origin = :origin AND visitor.external_id = person.value",
 )
-_POSTGRESQL = _statements(
+_ON_POSTGRESQL = _reachability(
     "visitor_id IN (SELECT CAST(value AS bigint) FROM json_array_elements_text(CAST(:ids AS json)))",
     "visitor WHERE origin = :origin"
     " AND external_id = ANY (ARRAY(SELECT json_array_elements_text(CAST(:people AS json))))",
 )
 
 
-def keep(session: Session, service_id: int, people: Sequence[Follower], ids: str, now: datetime) -> None:
-    """Keep which people of a page do not take the account's messages; `ids` are the visitor ids of all of them."""
-    others = [person for person in people if person.receives_messages is not True]
-    closed = [person.external_id for person in others if person.receives_messages is False]
-    connection = session.connection()
-    statements = _SQLITE if connection.dialect.name == "sqlite" else _POSTGRESQL
-    given = {"service_id": service_id, "origin": ORIGIN}
+def _record_reachability(
+    session: Session, service_id: int, people: Sequence[Follower], ids: str, now: datetime
+) -> None:
+    """Records which people of a page take no messages of the service; `ids` are the visitor ids of all of them."""
+    not_open = [person for person in people if person.receives_messages is not True]
+    closed = [person.external_id for person in not_open if person.receives_messages is False]
+    connection, given = session.connection(), {"service_id": service_id, "origin": ORIGIN}
+    close, open_again = _ON_POSTGRESQL if is_on_postgresql(session) else _ON_SQLITE
     if closed:
-        connection.execute(statements.close, given | {"people": orjson.dumps(closed).decode(), "now": now})
-    if len(others) < len(people) and _are_more(session, service_id, ids, len(closed)):
-        not_open = orjson.dumps([person.external_id for person in others]).decode()
-        connection.execute(statements.open_again, given | {"ids": ids, "people": not_open})
-
-
-def _are_more(session: Session, service_id: int, ids: str, closed: int) -> bool:
-    """Whether some of the page may be open again: more rows lie between its first and last visitor than are closed.
-
-    Ids count up in the order in which people were met, so that those of a page lie close together.
-    """
+        connection.execute(close, given | {"people": orjson.dumps(closed).decode(), "now": now})
+    if len(not_open) == len(people):
+        return
+    # Ids of visitors count up, so those of a page lie close together: only if there are more closed people between the
+    # first and the last one than on the page, some of the page may be open again.
     numbers: list[int] = orjson.loads(ids)
-    within = {"service_id": service_id, "first": min(numbers), "last": max(numbers), "enough": closed + 1}
-    return (session.connection().scalar(_COUNT, within) or 0) > closed
+    within = {"service_id": service_id, "first": min(numbers), "last": max(numbers), "enough": len(closed) + 1}
+    if (connection.scalar(_COUNT, within) or 0) > len(closed):
+        listed = orjson.dumps([person.external_id for person in not_open]).decode()
+        connection.execute(open_again, given | {"ids": ids, "people": listed})
 
 
 _NUL_IN_JSON = "\\u0000"
@@ -236,9 +224,9 @@ _PAGES: Table = SQLModel.metadata.tables["sync_page"]
 
 @dataclass(frozen=True)
 class Difference:
-    """What a page changed: people whose following begins, and known people whose profile is another now.
+    """The changes of a page: subscriptions that begin, and known people whose profile changed.
 
-    `newcomers` counts those whose following began since the reading did, on this page or when it was read before.
+    `newcomers` counts the subscriptions that began since the reading did, on this page or when it was read before.
     """
 
     new: int
@@ -248,7 +236,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class _Written:
-    """Whose rows a page needed: the visitor ids of all its people as a JSON list, how many were new or changed."""
+    """The visitor ids of all people of a page as a JSON list, and the counts of new and changed ones."""
 
     ids: str
     new: int
@@ -258,26 +246,27 @@ class _Written:
 def save_page(
     session: Session, run: SyncRun, service: Service, people: Sequence[Follower], now: datetime
 ) -> Difference:
-    """Write the people of a page and mark them as seen by this reading; part of the caller's transaction."""
+    """Writes the people of a page and marks them as seen by this reading, in the caller's transaction."""
     people = list({person.external_id: person for person in people}.values())
     people = erased.without_erased(session, people, lambda person: person.external_id)
-    write = _write_on_sqlite if _follower_statements(session) is SQLITE else _write_on_postgresql
+    connection, statements = session.connection(), _statements(session)
+    write = _write_on_sqlite if statements is SQLITE else _write_on_postgresql
     written = write(session, people, {"origin": ORIGIN, "folder": service.visitor_folder, "now": now})
-    mark = {"sync_run_id": run.id, "number": run.pages, "visitor_ids": written.ids}
-    session.connection().execute(insert(_PAGES), mark)
-    keep(session, service.id, people, written.ids, now)
-    begun = _begin_subscriptions(session, service, written, len(people), now)
-    newcomers = _count_begun(session, run, written.ids) if run.mode is SyncMode.INCREMENTAL else begun
+    seen = {"sync_run_id": run.id, "number": run.pages, "visitor_ids": written.ids}
+    connection.execute(insert(_PAGES), seen)
+    _record_reachability(session, service.id, people, written.ids, now)
+    given = {"service_id": service.id, "ids": written.ids}
+    if written.new < len(people):  # only a known person can follow again
+        connection.execute(statements.keep_past, given)
+    begun = connection.execute(statements.begin_subscriptions, given | {"now": now}).rowcount
+    newcomers = begun
+    if run.mode is SyncMode.INCREMENTAL:
+        newcomers = connection.execute(statements.count_begun, given | {"since": run.started_at}).scalar_one()
     return Difference(new=begun, changed=written.changed, newcomers=newcomers)
 
 
-def _count_begun(session: Session, run: SyncRun, ids: str) -> int:
-    given = {"service_id": run.service_id, "ids": ids, "since": run.started_at}
-    return int(session.connection().execute(_follower_statements(session).count_begun, given).scalar_one())
-
-
 def _as_json(people: Iterable[Follower]) -> str:
-    """A list of lists; the one character that neither database keeps is taken out of names."""
+    """Returns a list of lists; NUL, which neither database stores, is removed from texts."""
     page = orjson.dumps([tuple(person) for person in people]).decode()
     if _NUL_IN_JSON not in page:
         return page
@@ -285,14 +274,14 @@ def _as_json(people: Iterable[Follower]) -> str:
     return orjson.dumps(list(cleaned)).decode()
 
 
-def _follower_statements(session: Session) -> BulkStatements:
+def _statements(session: Session) -> BulkStatements:
     return POSTGRESQL if is_on_postgresql(session) else SQLITE
 
 
 def _write_on_sqlite(session: Session, people: Sequence[Follower], given: dict[str, object]) -> _Written:
     newest = session.scalar(_NEWEST) or 0
     written = session.connection().execute(SQLITE.upsert_visitors, given | {"page": _as_json(people)}).rowcount
-    # One writer at a time, and ids count up: whoever is new got one of these.
+    # One writer at a time, and ids count up: these are the new people.
     new = range(newest + 1, (session.scalar(_NEWEST) or 0) + 1)
     ids = orjson.dumps(list(new)).decode() if len(new) == len(people) else _look_up(session, people)
     return _Written(ids, len(new), written - len(new))
@@ -308,22 +297,14 @@ def _write_on_postgresql(session: Session, people: Sequence[Follower], given: di
 
 def _look_up(session: Session, people: Sequence[Follower]) -> str:
     given = {"ids": orjson.dumps([person.external_id for person in people]).decode(), "origin": ORIGIN}
-    ids: str = session.connection().execute(_follower_statements(session).visitor_ids, given).scalar_one()
+    ids: str = session.connection().execute(_statements(session).visitor_ids, given).scalar_one()
     return ids
 
 
-def _begin_subscriptions(session: Session, service: Service, written: _Written, people: int, now: datetime) -> int:
-    connection, statements = session.connection(), _follower_statements(session)
-    given = {"service_id": service.id, "ids": written.ids, "now": now}
-    if written.new < people:  # only who was known can be back
-        connection.execute(statements.keep_past, given)
-    return connection.execute(statements.begin_subscriptions, given).rowcount
-
-
 def end_unseen(session: Session, run: SyncRun, now: datetime) -> int:
-    """End the following of everybody whom no page of this reading had; returns how many."""
+    """Ends the subscriptions that no page of this reading had; returns their number."""
     given = {"service_id": run.service_id, "sync_run_id": run.id, "now": now, "since": run.reading_since}
-    statements = _follower_statements(session)
+    statements = _statements(session)
     if statements.plan_sweep is not None:
         session.connection().execute(statements.plan_sweep)
     newest = session.scalar(_NEWEST) or 0
@@ -332,7 +313,7 @@ def end_unseen(session: Session, run: SyncRun, now: datetime) -> int:
 
 
 def count_followers(session: Session, service_id: int) -> int:
-    """Count who follows a service now."""
+    """Counts the followers of a service."""
     following = select(func.count()).where(
         col(Subscription.service_id) == service_id, col(Subscription.ended_at).is_(None)
     )

@@ -11,7 +11,6 @@ from typing import Self
 import pendulum
 from sqlalchemy import Table, delete, or_, update
 from sqlmodel import Session, SQLModel, col, select
-from sqlmodel.sql.expression import SelectOfScalar
 
 from campaign.audience.followers import count_followers, end_unseen, save_page
 from campaign.db.engine import read_session, transaction
@@ -29,9 +28,9 @@ from models import Service, SyncMode, SyncPage, SyncRun, SyncState
 
 
 def is_complete(mode: SyncMode, next_token: str | None, people: int, newcomers: int) -> bool:
-    """Whether this page was the last one: the list ends here or, in incremental mode, nobody on the page is new.
+    """Returns whether this page is the last one: the list ends or, in incremental mode, no person on it is new.
 
-    A page without anybody proves nothing: X leaves suspended people out.
+    An empty page proves nothing: X leaves suspended people out.
     """
     return next_token is None or (mode is SyncMode.INCREMENTAL and people > 0 and newcomers == 0)
 
@@ -42,7 +41,7 @@ _UNHAPPY = frozenset({SyncState.REFUSED, SyncState.FAILED, SyncState.STOPPED})
 
 @dataclass(frozen=True, slots=True)
 class SyncReport:
-    """One service's line: people counted, cost in US dollars, and when it goes on if it waits for X."""
+    """The outcome of a reading of one service's followers."""
 
     service: str
     state: SyncState
@@ -58,11 +57,11 @@ class SyncReport:
 
     @property
     def is_unhappy(self) -> bool:
-        """Whether a person has to do something."""
+        """Returns whether a person has to act."""
         return self.state in _UNHAPPY
 
     def as_json(self) -> dict[str, object]:
-        """The line as scripts read it."""
+        """Returns the report for scripts."""
         return {
             "service": self.service,
             "state": self.state.value,
@@ -78,7 +77,7 @@ class SyncReport:
         }
 
     def as_row(self) -> dict[str, str]:
-        """The line as people read it, in a table."""
+        """Returns the report as a row of a table."""
         return {
             "Service": self.service,
             "State": self.state.value,
@@ -95,7 +94,7 @@ class SyncReport:
 
 
 def report_of(service: Service, run: SyncRun, now: datetime) -> SyncReport:
-    """Report on a reading."""
+    """Reports on a reading."""
     return SyncReport(
         service=service.internal_name,
         state=run.state,
@@ -114,13 +113,14 @@ def report_of(service: Service, run: SyncRun, now: datetime) -> SyncReport:
 _RUNS: Table = SQLModel.metadata.tables["sync_run"]
 
 
-def take_up_reading(session: Session, service_id: int, mode: SyncMode, flow_run_id: str, now: datetime) -> SyncRun:
-    """Take up the unfinished reading of this mode, from its last page, or begin a new one.
+def resume_reading(session: Session, service_id: int, mode: SyncMode, flow_run_id: str, now: datetime) -> SyncRun:
+    """Resumes the unfinished reading of this mode from its last page, or begins a new one.
 
-    The caller holds the claim on the service, so whatever still counts as running has died.
+    The caller holds the claim on the service, so a reading that still counts as running has died.
     """
     last = _last(session, service_id, mode)
-    for dead in session.scalars(_readings(service_id).where(col(SyncRun.state) == SyncState.RUNNING)):
+    running = select(SyncRun).where(col(SyncRun.service_id) == service_id, col(SyncRun.state) == SyncState.RUNNING)
+    for dead in session.scalars(running):
         dead.become(SyncState.INTERRUPTED)
     session.flush()
     if last is None or last.state in {SyncState.FINISHED, SyncState.REFUSED}:
@@ -137,25 +137,16 @@ def take_up_reading(session: Session, service_id: int, mode: SyncMode, flow_run_
 
 
 def is_unfinished(session: Session, service_id: int, mode: SyncMode) -> bool:
-    """Whether there is a reading of this mode to go on with."""
+    """Returns whether a reading of this mode can be resumed."""
     last = _last(session, service_id, mode)
     return last is not None and last.state not in {SyncState.FINISHED, SyncState.REFUSED}
 
 
 def record_page(session: Session, run: SyncRun, service: Service, page: FollowerPage, now: datetime) -> None:
-    """Move the checkpoint and write the page; the last page also ends who was not seen and finishes the reading.
+    """Moves the checkpoint and writes the page; the last page also ends unseen subscriptions and the reading.
 
-    Raises AlreadyRunning when another process has moved it meanwhile.
+    Raises AlreadyRunning if another process has moved the checkpoint meanwhile.
     """
-    _move_checkpoint(session, run, page)
-    difference = save_page(session, run, service, page.followers, now)
-    run.new += difference.new
-    run.changed += difference.changed
-    if is_complete(run.mode, page.next_token, len(page.followers), difference.newcomers):
-        _finish(session, run, now)
-
-
-def _move_checkpoint(session: Session, run: SyncRun, page: FollowerPage) -> None:
     as_known = col(SyncRun.id) == run.id, col(SyncRun.pages) == run.pages, col(SyncRun.state) == SyncState.RUNNING
     moved = session.connection().execute(update(_RUNS).where(*as_known).values(pages=run.pages + 1))
     if not moved.rowcount:
@@ -163,18 +154,19 @@ def _move_checkpoint(session: Session, run: SyncRun, page: FollowerPage) -> None
     run.next_token = page.next_token
     run.pages += 1
     run.followers_read += len(page.followers)
-
-
-def _finish(session: Session, run: SyncRun, now: datetime) -> None:
-    if run.mode is SyncMode.FULL:
-        run.ended = end_unseen(session, run, now)
-    close(session, run, SyncState.FINISHED, "", now)
-    session.get_one(Service, run.service_id).followers_count = run.followers
-    _forget_pages(session, run)
+    difference = save_page(session, run, service, page.followers, now)
+    run.new += difference.new
+    run.changed += difference.changed
+    if is_complete(run.mode, page.next_token, len(page.followers), difference.newcomers):
+        if run.mode is SyncMode.FULL:
+            run.ended = end_unseen(session, run, now)
+        close(session, run, SyncState.FINISHED, "", now)
+        session.get_one(Service, run.service_id).followers_count = run.followers
+        _delete_pages(session, run)
 
 
 def close(session: Session, run: SyncRun, state: SyncState, reason: str, now: datetime) -> None:
-    """Leave a reading in a state that says why it does not go on now."""
+    """Closes a reading in a state, with the reason."""
     run.become(state)
     run.reason = reason
     run.finished_at = now
@@ -182,8 +174,8 @@ def close(session: Session, run: SyncRun, state: SyncState, reason: str, now: da
 
 
 def start_over(session: Session, run: SyncRun, now: datetime) -> None:
-    """Read from the first page again: X no longer accepts the page token, so what was seen proves nothing."""
-    _forget_pages(session, run)
+    """Starts from the first page again after X rejected the page token: the pages seen so far prove nothing."""
+    _delete_pages(session, run)
     run.restarts += 1
     run.reading_since = now
     run.next_token = None
@@ -191,32 +183,27 @@ def start_over(session: Session, run: SyncRun, now: datetime) -> None:
 
 
 def take(session: Session, run: SyncRun) -> SyncRun:
-    """Go on with a reading as this process last saw it, without reading it again; see `record_page`."""
+    """Attaches a reading to a session as this process last saw it, without a query; see `record_page`."""
     return session.merge(run, load=False)
 
 
 def touched_since(session: Session, moment: datetime, service_ids: Sequence[int]) -> list[SyncRun]:
-    """The readings of these services that are being worked on, or were left, since a moment."""
+    """Returns the readings of these services that run, or were closed since a moment."""
     is_recent = or_(col(SyncRun.state) == SyncState.RUNNING, col(SyncRun.finished_at) >= moment)
     return list(session.exec(select(SyncRun).where(col(SyncRun.service_id).in_(service_ids), is_recent)))
 
 
-def _readings(service_id: int) -> SelectOfScalar[SyncRun]:
-    return select(SyncRun).where(col(SyncRun.service_id) == service_id)
-
-
 def _last(session: Session, service_id: int, mode: SyncMode) -> SyncRun | None:
-    return session.scalar(
-        _readings(service_id).where(col(SyncRun.mode) == mode).order_by(col(SyncRun.id).desc()).limit(1)
-    )
+    readings = select(SyncRun).where(col(SyncRun.service_id) == service_id, col(SyncRun.mode) == mode)
+    return session.scalar(readings.order_by(col(SyncRun.id).desc()).limit(1))
 
 
-def _forget_pages(session: Session, run: SyncRun) -> None:
+def _delete_pages(session: Session, run: SyncRun) -> None:
     session.execute(delete(SyncPage).where(col(SyncPage.sync_run_id) == run.id))
 
 
 class PageReader:
-    """Asks X for pages of followers, one call at a time, never for more people than are paid for."""
+    """Requests pages of followers, one call at a time, never for more people than budget is reserved for."""
 
     def __init__(self, gateway: Gateway, user_id: str) -> None:
         self._gateway, self._user_id = gateway, user_id
@@ -224,7 +211,7 @@ class PageReader:
         self._asked: Future[Answer[FollowerPage]] | None = None
         self._size = 0
         self.may_go_on = True
-        """Whether X allowed another call when it last answered."""
+        """Whether X allowed another call in its last response."""
 
     def __enter__(self) -> Self:
         return self
@@ -235,14 +222,14 @@ class PageReader:
         self._pool.shutdown()
 
     def ask(self, token: str | None, paid_for: int) -> bool:
-        """Ask for a page, unless it is asked for already; returns False when none is paid for."""
+        """Requests a page, unless that is done already; returns False without a reserved budget."""
         if self._asked is None and paid_for > 0:
             self._size = min(self._gateway.follower_page_size, paid_for)
             self._asked = self._pool.submit(self._gateway.followers, self._user_id, token, self._size)
         return self._asked is not None
 
     def answer(self) -> Answer[FollowerPage]:
-        """Wait for the page that was asked for; raises XError."""
+        """Waits for the requested page; raises XError."""
         assert self._asked is not None  # noqa: S101  the caller asks first
         asked, self._asked = self._asked, None
         answer = asked.result()
@@ -251,26 +238,26 @@ class PageReader:
         return answer
 
     def ask_ahead(self, answer: Answer[FollowerPage], paid_for: int) -> None:
-        """Ask for the page after this one where there is one, X allows the call, and it is paid for as well."""
+        """Requests the page after this one if there is one, X allows the call, and budget is reserved for it."""
         if answer.value.next_token and self.may_go_on:
             self.ask(answer.value.next_token, paid_for - self._size)
 
 
 #: One row in the UI for so many pages: more would hide the progress, fewer would cost more than they show.
 PAGES_A_TASK = 10
-#: A reading that X keeps sending back to its first page would cost money without an end.
+#: A reading that starts over again and again would cost money without an end.
 MOST_RESTARTS = 3
 _PAGE = "reading a page of followers"
 
 
 def open_reading(service: Service, mode: SyncMode, flow_run_id: str) -> SyncRun:
-    """Take up the last unfinished reading of a service, from its last page, or begin a new one."""
+    """Resumes the last unfinished reading of a service from its last page, or begins a new one."""
     with transaction() as session:
-        return take_up_reading(session, service.id, mode, flow_run_id, pendulum.now("UTC"))
+        return resume_reading(session, service.id, mode, flow_run_id, pendulum.now("UTC"))
 
 
 def estimate_cost(service: Service, run_id: int) -> SyncRun:
-    """Compare what the reading will cost with what is left of the month's cap, before anything is spent on it."""
+    """Compares the expected cost of a reading with the rest of the month's cap, before anything is spent on it."""
     gateway, now = gateway_of(service), pendulum.now("UTC")
     with transaction() as session:
         run = session.get_one(SyncRun, run_id)
@@ -288,13 +275,13 @@ def _expected(service: Service, run: SyncRun, page_size: int) -> int:
 
 
 def has_unfinished_reading(service: Service, mode: SyncMode) -> bool:
-    """Whether an earlier run left something to go on with."""
+    """Returns whether a reading of an earlier run can be resumed."""
     with read_session() as session:
         return is_unfinished(session, service.id, mode)
 
 
 def read_pages(service: Service, run_id: int) -> SyncRun:
-    """Read the next pages of followers; each is written in one transaction that also moves the checkpoint."""
+    """Reads the next pages of followers; each is written in one transaction that also moves the checkpoint."""
     gateway = gateway_of(service)
     run, paid_for = _prepare(gateway, service, run_id, pendulum.now("UTC"))
     with PageReader(gateway, service.x_user_id or "") as pages:
@@ -306,11 +293,16 @@ def read_pages(service: Service, run_id: int) -> SyncRun:
                 if run.mode is SyncMode.FULL and goes_on:
                     pages.ask_ahead(answer, paid_for)
                 paid_for = paid_for - len(answer.value.followers) if goes_on and answer.value.next_token else 0
-                run = _keep(service, run, answer, paid_for)
+                run = _save(service, run, answer, paid_for)
         except XError as error:
-            _add_cost(run_id, record_failed_call(service.id, _PAGE, error))
-            if error.reason == "page_token" and run.restarts < MOST_RESTARTS:
-                return _start_over(run.id)
+            cost, start_again = record_failed_call(service.id, _PAGE, error), error.reason == "page_token"
+            with transaction() as session:
+                # With API 1.1 a page is many calls, and those that were answered cost money.
+                failed = session.get_one(SyncRun, run_id)
+                failed.cost += cost
+                if start_again and run.restarts < MOST_RESTARTS:
+                    start_over(session, failed, pendulum.now("UTC"))
+                    return failed
             if not page or not is_passing(error):
                 raise
             # There was progress: the next task begins its tries anew.
@@ -318,19 +310,19 @@ def read_pages(service: Service, run_id: int) -> SyncRun:
 
 
 def _prepare(gateway: Gateway, service: Service, run_id: int, now: datetime) -> tuple[SyncRun, int]:
-    """Set money for the first pages aside; where X or the cap allows none, leave the reading waiting or stopped."""
+    """Reserves budget for the first pages; if X or the cap allows none, the reading is left waiting or stopped."""
     with transaction() as session:
         run = session.get_one(SyncRun, run_id)
         opens_at = rate_limits.calls_open_at(session, service.id, gateway.follower_endpoints, now)
         if opens_at:
-            _wait(session, run, opens_at, now)
+            wait_for_x(session, run, opens_at, now)
             return run, 0
         # Money for all pages of this task, and no more than the list should need: the rest stays free for others.
         page_size = gateway.follower_page_size
-        wanted = min(PAGES_A_TASK * page_size, _expected(service, run, page_size) + page_size)
+        needed = min(PAGES_A_TASK * page_size, _expected(service, run, page_size) + page_size)
         # One page is written while the next one is asked for.
         paid_for = spend_cap.reserve(
-            session, service.id, _PAGE, gateway.follower_price, wanted, now, at_once=2 * page_size
+            session, service.id, _PAGE, gateway.follower_price, needed, now, at_once=2 * page_size
         )
         if not paid_for:
             cap = usd(services.get(session, service.id).spend_cap)
@@ -339,43 +331,30 @@ def _prepare(gateway: Gateway, service: Service, run_id: int, now: datetime) -> 
         return run, paid_for
 
 
-def _keep(service: Service, run: SyncRun, answer: Answer[FollowerPage], paid_for: int) -> SyncRun:
-    """Write a page; money for `paid_for` people stays aside for the pages after it."""
+def _save(service: Service, run: SyncRun, answer: Answer[FollowerPage], paid_for: int) -> SyncRun:
+    """Writes a page; budget for `paid_for` people stays reserved for the pages after it."""
     now = pendulum.now("UTC")
     with transaction() as session:
         run = take(session, run)
-        # The long statements first: meanwhile the next page is asked for, and the short ones do not wait for it.
+        # The long statements first: meanwhile the next page is requested, and the short ones do not wait for it.
         record_page(session, run, service, answer.value, now)
         keep = paid_for if run.state is SyncState.RUNNING else 0
         run.cost += spend_cap.record_cost(session, service.id, _PAGE, answer.receipts, now, keep=keep)
         return run
 
 
-def _add_cost(run_id: int, cost: Decimal) -> None:
-    """Count what answered calls cost though the page as a whole failed: with API 1.1 a page is many calls."""
-    if cost:
-        with transaction() as session:
-            session.get_one(SyncRun, run_id).cost += cost
-
-
-def _wait(session: Session, run: SyncRun, until: datetime, now: datetime) -> None:
+def wait_for_x(session: Session, run: SyncRun, until: datetime, now: datetime) -> None:
+    """Closes a reading until X allows more calls."""
     close(session, run, SyncState.WAITING, "X allows no more calls for now.", now)
     run.goes_on_at = until
 
 
-def _start_over(run_id: int) -> SyncRun:
-    with transaction() as session:
-        run = session.get_one(SyncRun, run_id)
-        start_over(session, run, pendulum.now("UTC"))
-        return run
-
-
 def leave(service: Service, run_id: int, error: XError) -> None:
-    """Leave a reading that X does not let go on, with its checkpoint, in the state that the error calls for."""
+    """Closes a reading after an error of X, with its checkpoint, in the state that the error calls for."""
     with transaction() as session:
         run, now = session.get_one(SyncRun, run_id), pendulum.now("UTC")
         if isinstance(error, Unsent) and error.retry_at:
-            _wait(session, run, error.retry_at, now)
+            wait_for_x(session, run, error.retry_at, now)
             return
         if error.reason == "cap":
             close(session, run, SyncState.STOPPED if run.pages else SyncState.REFUSED, error.sentence, now)
@@ -386,14 +365,14 @@ def leave(service: Service, run_id: int, error: XError) -> None:
 
 
 def report_on(service: Service, run_id: int) -> SyncReport:
-    """Read what came of a reading."""
+    """Reads the report of a reading."""
     with read_session() as session:
         return report_of(service, session.get_one(SyncRun, run_id), pendulum.now("UTC"))
 
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """How the steps of a reading are run: here and now, or as tasks of a Prefect run."""
+    """The steps of a reading: functions of this process, or tasks of a Prefect run."""
 
     check: Callable[[Service], Service]
     estimate: Callable[[Service, int], SyncRun]
@@ -409,21 +388,17 @@ def synchronise(service: Service, mode: SyncMode, started_by: str, steps: Steps 
     try:
         with claim(service.id, service.internal_name):
             run = open_reading(service, mode, started_by)
-            return _read_followers(service, run, steps)
+            try:
+                service = steps.check(service)
+                run = steps.estimate(service, run.id)
+                while run.state is SyncState.RUNNING:
+                    run = steps.read(service, run.id)
+                    steps.show(service, run)
+            except XError as error:
+                leave(service, run.id, error)
+            return report_on(service, run.id)
     except (NotPossible, WrongUsage) as error:
         return SyncReport(service.internal_name, SyncState.FAILED, reason=str(error))
-
-
-def _read_followers(service: Service, run: SyncRun, steps: Steps) -> SyncReport:
-    try:
-        service = steps.check(service)
-        run = steps.estimate(service, run.id)
-        while run.state is SyncState.RUNNING:
-            run = steps.read(service, run.id)
-            steps.show(service, run)
-    except XError as error:
-        leave(service, run.id, error)
-    return report_on(service, run.id)
 
 
 def synchronise_all(services: Sequence[Service], mode: SyncMode, started_by: str, *, wait: bool) -> list[SyncReport]:
@@ -440,9 +415,9 @@ def synchronise_all(services: Sequence[Service], mode: SyncMode, started_by: str
 
 
 def describe_outcome(reports: Sequence[SyncReport], problems: Sequence[str]) -> tuple[bool, str]:
-    """Returns whether nothing needs a person, and one sentence on it; empty when there is nothing to say."""
+    """Returns whether no person has to act, and one sentence on it; empty if there is none."""
     unhappy = [f"{report.service}: {report.reason}" for report in reports if report.is_unhappy]
     if unhappy or problems:
         return False, " ".join([*unhappy, *problems])
     later = [f"{one.service} continues at {one.goes_on_at:%Y-%m-%d %H:%M:%S %Z}" for one in reports if one.goes_on_at]
-    return True, "; ".join(later) or ("" if reports else "Nothing was left to go on with.")
+    return True, "; ".join(later) or ("" if reports else "No reading was left to resume.")
