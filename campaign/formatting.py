@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TextIO
+from unicodedata import category, normalize
 
 #: Control characters, by which a text could move the cursor of a terminal or colour what follows.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -14,6 +15,17 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 def printable(text: str) -> str:
     """Replaces control characters, by which a text could move the cursor or colour what follows."""
     return _CONTROL.sub("\ufffd", text)
+
+
+def fold(text: str) -> str:
+    """Returns text as it is compared: without case, in Unicode's one form, without characters that are not shown.
+
+    The dots of a Turkish i make no difference, as a text does not say whether it is Turkish.
+    """
+    if text.isascii():
+        return text.lower()
+    folded = normalize("NFKC", normalize("NFKC", text).casefold()).replace("i\u0307", "i").replace("\u0131", "i")
+    return "".join(character for character in folded if category(character) != "Cf")
 
 
 _BEFORE_SIGN = r"[\s'\"\u2018\u2019\u201c\u201d]*"

@@ -1,5 +1,7 @@
 """The words by which people say that they want no more messages, by language."""
 
+# ruff: noqa: RUF001  letters of many languages look like those of another
+
 from collections.abc import Mapping, Sequence
 
 ALWAYS = "stop"
@@ -8,32 +10,155 @@ HOME = "en"
 """The language that is always there, be it with that word only."""
 
 # Spaces and hyphens inside a word, accents and capitals make no difference, see campaign.consent.opt_out. All lists
-# hold for everybody, and a message that begins with a word is enough: words that begin ordinary messages in this or
-# another of the languages are left out ("end", "cancel", Spanish "alto", Finnish "seis", Turkish "ret",
-# Danish "stands").
+# hold for all people, and a word anywhere in a short message is enough: words that stand in ordinary messages of this
+# or another of the languages are left out ("end", "cancel", Spanish "alto", Finnish "seis", Turkish "ret", Danish
+# "stands", Vietnamese "dừng", which is "đúng" without its accents).
 DEFAULT: dict[str, tuple[str, ...]] = {
-    "en": ("stop", "stopall", "unsubscribe", "unsubscribe me", "opt out", "optout", "remove me"),
+    "en": ("stop", "stopall", "unsubscribe", "unsubscribe me", "opt out", "optout", "opt me out", "remove me"),
     "fr": ("stop", "arrêt", "arrêter", "arrêtez", "désabonner", "désinscrire", "désinscription", "me désabonner"),
-    "de": ("stop", "stopp", "abmelden", "abbestellen", "austragen", "aufhören", "aufhoeren"),
+    "de": ("stop", "stopp", "abmelden", "abbestellen", "austragen", "aufhören", "aufhoeren", "abmeldung"),
     "nl": ("stop", "stoppen", "afmelden", "uitschrijven", "opzeggen"),
-    "es": ("stop", "baja", "darme de baja", "cancelar suscripción", "no más mensajes"),
+    "es": ("stop", "baja", "darme de baja", "cancelar suscripción", "no más mensajes", "desuscribir"),
+    "ca": ("stop", "baixa", "donar-me de baixa", "no més missatges"),
     "it": ("stop", "basta", "disiscrivimi", "cancellami", "annulla iscrizione"),
     "pt": ("stop", "parar", "pare", "sair", "descadastrar", "cancelar inscrição", "cancelar subscrição"),
+    "ro": ("stop", "dezabonare", "dezabonează-mă", "opriți mesajele"),
     "pl": ("stop", "wypisz", "wypisz mnie", "rezygnuję", "zrezygnuj"),
+    "hu": ("stop", "leiratkozás", "leiratkozom", "iratkozzon le"),
     "sv": ("stop", "stopp", "stoppa", "avsluta", "avregistrera", "avprenumerera"),
     "da": ("stop", "afmeld", "frameld"),
     "nb": ("stop", "stopp", "meld meg av", "avmeld", "avslutt"),
-    "fi": ("stop", "lopeta", "peruuta", "poista minut"),
+    "fi": ("stop", "lopeta", "lopettakaa", "peruuta", "poista minut"),
     "cs": ("stop", "odhlásit", "odhlaste", "odhlaste mě", "zrušit odběr"),
-    "tr": ("stop", "durdur", "iptal", "aboneliği iptal et"),
+    "sk": ("stop", "odhlásiť", "odhláste ma", "zrušiť odber"),
+    "hr": ("stop", "odjava", "odjavi me", "odjavite me"),
+    "tr": ("stop", "durdur", "iptal", "aboneliği iptal et", "abonelikten çık"),
     "el": ("stop", "στοπ", "διαγραφή", "απεγγραφή"),
+    "bg": ("stop", "стоп", "отпишете ме", "отпиши ме"),
     "uk": ("stop", "стоп", "відписатися", "відписати", "відпишіть"),
-    "ru": ("stop", "стоп", "отписаться", "отписка", "отпишите"),
+    "ru": ("stop", "стоп", "отписаться", "отписка", "отпишите", "отпиши"),
+    "he": ("stop", "הסר", "הסירו אותי", "להסיר", "תפסיקו"),
+    "ar": ("stop", "توقف", "قف", "إلغاء الاشتراك", "أوقفوا"),
+    "fa": ("stop", "لغو", "لغو اشتراک", "توقف"),
+    "hi": ("stop", "रोकें", "बंद करो", "बंद करें", "सदस्यता समाप्त"),
+    "bn": ("stop", "বন্ধ করুন", "বন্ধ করো"),
+    "id": ("stop", "berhenti", "hentikan", "berhenti berlangganan"),
+    "vi": ("stop", "hủy đăng ký", "ngừng gửi", "dừng gửi"),
+    "tl": ("stop", "itigil", "tigilan"),
+    "th": ("stop", "หยุดส่ง", "ยกเลิก", "เลิกรับ"),
     "ja": ("stop", "ストップ", "停止", "配信停止", "解除", "退会", "停止してください", "配信停止してください"),
     "ko": ("stop", "수신거부", "그만", "중지", "해지"),
     "zh": ("stop", "退订", "退訂", "取消订阅", "取消訂閱", "停止"),
-    "ar": ("stop", "توقف", "قف", "إلغاء الاشتراك"),
 }
+# fmt: off
+#: Refusals in other words: like the words above, in a short message anywhere; no setting takes them away.
+REFUSALS = (
+    "don't message", "do not message", "don't text", "do not text", "don't write", "do not write", "don't dm",
+    "do not dm", "don't contact", "do not contact", "don't send", "do not send", "don't spam", "no more messages",
+    "no more dms", "no more texts", "no more spam", "leave me alone", "take me off", "off your list",
+    "off this list", "remove my", "delete my number", "not interested", "want to unsubscribe", "unsub", "unsuscribe",
+    "unsubcribe", "unsubscibe", "unscribe", "stpo", "sotp", "opting out", "opted out", "cease and desist",
+    "go away",
+    "fuck off", "piss off", "lose my number", "quit messaging", "quit sending", "quit texting", "quit writing",
+    "keine nachrichten mehr", "keine weiteren nachrichten", "keine werbung", "nicht mehr schreiben",
+    "nicht mehr anschreiben",
+    "schreib mir nicht", "schreibt mir nicht", "schreiben sie mir nicht", "lass mich in ruhe", "lasst mich in ruhe",
+    "lassen sie mich in ruhe", "kein interesse", "nicht interessiert", "meld mich ab", "melde mich ab",
+    "melden sie mich ab", "meldet mich ab", "trag mich aus", "tragt mich aus", "tragen sie mich aus", "hör auf",
+    "hört auf", "hören sie auf", "aus dem verteiler",
+    "plus de messages", "plus de message", "ne m'écrivez plus", "ne m'écris plus", "n'écrivez plus", "ne plus recevoir",
+    "plus recevoir", "laissez-moi tranquille", "laisse-moi tranquille", "pas intéressé", "pas intéressée",
+    "désabonnez-moi", "désabonne-moi", "désabonnement", "désinscrivez-moi", "retirez-moi", "arrête", "arrêtez",
+    "no me escriban", "no me escribas", "no me escriba", "no me envíen", "no me manden", "no me contacten",
+    "no quiero más", "no quiero recibir", "no deseo recibir", "no me interesa", "no estoy interesado",
+    "no estoy interesada", "déjenme en paz", "déjame en paz", "dame de baja", "denme de baja", "deme de baja",
+    "darse de baja", "dejen de", "deja de", "deje de",
+    "não quero receber", "não quero mais", "não me envie", "não me envia", "não me mande", "não me escreva",
+    "não envie mais", "não tenho interesse", "me deixe em paz", "me remova", "me remove", "me tire",
+    "non scrivermi", "non scrivetemi", "non mi scrivere", "non contattatemi", "niente messaggi", "non voglio più",
+    "non voglio ricevere", "non mi interessa", "non sono interessato", "non sono interessata", "lasciatemi in pace",
+    "lasciami in pace", "smettetela", "smettila", "disiscrivetemi", "cancellatemi",
+    "geen berichten", "niet meer schrijven", "schrijf me niet", "laat me met rust", "geen interesse",
+    "niet geïnteresseerd", "meld me af", "schrijf me uit", "hou op",
+    "nie pisz", "nie piszcie", "nie chcę", "nie jestem zainteresowany", "nie jestem zainteresowana", "proszę nie pisać",
+    "skriv inte", "inga fler meddelanden", "inte intresserad", "sluta skriva", "sluta skicka",
+    "ikke skriv", "skriv ikke", "ingen flere beskeder", "ingen flere meldinger", "ikke interesseret",
+    "ikke interessert", "slutt å", "älä kirjoita", "älkää", "en halua", "ei kiinnosta", "nepište", "nepiš", "nechci",
+    "nemám zájem", "neposílejte", "mesaj atma", "mesaj atmayın", "mesaj göndermeyin", "mesaj istemiyorum",
+    "istemiyorum", "yazmayın", "rahatsız etmeyin", "nu-mi mai scrieți", "nu vreau", "ne írj", "ne írjon", "nem kérek",
+    "не пишите", "не пиши", "больше не", "не хочу", "не присылайте", "не отправляйте", "отстаньте", "отстань",
+    "не интересно", "не интересует", "хватит", "прекратите", "не пишіть", "більше не", "не надсилайте", "припиніть",
+    "μην στέλνετε", "μη μου στέλνετε", "δεν θέλω", "σταματήστε", "μην μου γράφετε",
+    "لا ترسل", "لا ترسلوا", "لا تراسلوني", "لا أريد", "لا اريد", "كفى", "اتركوني", "نمی‌خواهم", "ارسال نکنید",
+    "לא לשלוח", "אל תשלחו", "אל תכתבו", "לא מעוניין", "לא מעוניינת", "די להודעות",
+    "मत भेजो", "मत भेजें", "नहीं चाहिए", "संदेश न भेजें", "পাঠাবেন না", "jangan kirim", "jangan hubungi",
+    "tidak tertarik", "tidak mau", "đừng nhắn", "đừng gửi", "không quan tâm", "huwag na",
+    "ไม่ต้องส่ง", "อย่าส่ง", "เลิกส่ง", "ไม่สนใจ",
+    "やめて", "止めて", "送らないで", "連絡しないで", "興味ありません", "興味がありません", "不要です",
+    "いりません",
+    "要りません", "送信しないで", "もう結構", "迷惑",
+    "보내지 마", "보내지마", "연락하지 마", "연락하지마", "관심 없", "관심없",
+    "필요 없", "필요없", "싫어요", "싫습니다",
+    "别发", "别再",
+    "不要再", "不要发", "不要發", "別發", "別再", "勿扰", "勿擾", "不感兴趣", "不感興趣", "没兴趣",
+    "沒興趣", "不需要", "不想收到", "拒收", "拉黑", "屏蔽", "取消关注",
+)
+#: Opt-outs if the whole message, apart from courtesies, says no more than this; elsewhere a doubt.
+ALONE = (
+    "end", "cancel", "quit", "revoke", "remove", "delete", "enough", "exit", "leave", "off", "arret", "fin", "fini",
+    "annuler", "ende", "schluss", "raus", "löschen", "weg", "einde", "alto", "cancelar", "salir", "para", "paren",
+    "annulla", "esci", "chega", "koniec", "slut", "sluta", "slutt", "seis", "konec", "dost", "dosť", "kraj",
+    "ret", "çık", "dur", "yeter", "τέλος", "конец", "кінець", "досить", "довольно", "край", "סוף", "די", "كفاية",
+    "إلغاء", "بس", "বন্ধ", "batal", "dừng", "hủy", "tigil", "หยุด", "พอ", "td", "t", "退", "停", "不要",
+    "終了", "やめ", "いらない", "거절", "취소",
+)
+#: With these in a short message it may be an opt-out.
+DOUBTS = (
+    "spam", "scam", "harass", "harassment", "harassing", "annoying", "block", "blocked", "blocking", "report",
+    "reported", "reporting", "stops", "stopped", "stopping", "cease", "quit", "cancel", "revoke", "remove", "delete",
+    "enough", "gdpr", "rgpd", "dsgvo", "illegal", "lawyer", "belästigung", "blockiere", "blockieren", "harcèlement",
+    "signaler", "bloquer", "acoso", "molestar", "molesten", "bloquear", "denunciar", "segnalare", "bloccare",
+    "спам", "заблокирую", "жалоба",
+    "スパム", "ブロック", "通報", "스팸", "차단", "신고", "骚扰", "騷擾", "举报", "檢舉",
+)
+#: Words for no: a message of a few words with one may be an opt-out, a longer one with one of `MESSAGES` too.
+NO = (
+    "no", "nope", "nah", "not", "dont", "never", "non", "pas", "ne", "jamais", "nein", "nicht", "kein",
+    "keine", "keinen", "nie", "niemals", "nee", "niet", "geen", "nunca", "jamás", "niente", "não",
+    "nem", "nej", "nei", "inte", "ikke", "ei", "älä", "nechci", "hayır", "yok", "değil", "όχι", "δεν",
+    "нет", "не", "ні", "никогда", "לא", "אל", "لا", "ليس", "نه", "नहीं", "मत", "না", "tidak", "jangan", "không", "đừng",
+    "huwag", "ไม่", "อย่า", "いいえ", "いや", "ない", "아니", "안", "마세요", "不要", "不用", "不行", "勿",
+)
+MESSAGES = (
+    "message", "messages", "messaging", "msg", "msgs", "text", "texts", "texting", "write", "writing", "contact",
+    "contacting", "contacted", "dm", "dms", "email", "emails", "mail", "sms", "ads", "promo",
+    "promotions", "newsletter",
+    "nachricht", "nachrichten", "schreib", "schreiben", "schreibt", "kontakt", "kontaktieren", "werbung", "anschreiben",
+    "écrire", "écrivez", "contacter", "contactez", "publicité", "pub", "mensaje", "mensajes", "escribir", "escriban",
+    "contactar", "publicidad", "messaggio", "messaggi", "scrivere", "scrivete", "pubblicità", "mensagem", "mensagens",
+    "escrever", "propaganda", "bericht", "berichten", "schrijven", "reclame", "wiadomości", "pisać", "meddelande",
+    "meddelanden", "skriv", "besked", "beskeder", "melding", "meldinger", "viesti", "viestejä", "zprávy", "psát",
+    "mesaj", "mesajlar", "yazma", "yazmayın", "μήνυμα", "μηνύματα", "сообщения", "сообщение", "писать", "пишите",
+    "рассылка", "рассылку", "повідомлення", "הודעות", "رسائل", "رسالة", "پیام", "संदेश", "pesan", "tin nhắn", "ข้อความ",
+    "メッセージ", "送信", "送ら", "連絡", "配信",
+    "메시지", "문자", "연락", "보내", "消息", "信息", "短信", "私信", "联系", "聯繫",
+)
+#: Skipped before the first word that counts.
+COURTESIES = (
+    "hi", "hello", "hey", "dear", "please", "pls", "plz", "kindly", "sorry", "thanks", "thank", "you", "thx", "ok",
+    "okay", "good", "morning", "day", "evening", "sir", "madam", "team", "just", "and", "now", "can", "could", "would",
+    "i", "want", "to", "wish", "id", "like", "hallo", "guten", "tag", "bitte", "danke", "liebe", "lieber", "moin",
+    "ich", "möchte", "will", "mich", "bonjour", "salut", "bonsoir", "svp", "stp", "merci", "je", "veux", "voudrais",
+    "hola", "buenos", "días", "buenas", "por", "favor", "gracias", "quiero", "ciao", "buongiorno", "salve", "per",
+    "favore", "grazie", "voglio", "vorrei", "olá", "oi", "bom", "dia", "obrigado", "obrigada", "quero", "goedendag",
+    "alstublieft", "aub", "graag", "bedankt", "dzień", "dobry", "proszę", "cześć", "hej", "tack", "snälla", "tak",
+    "venligst", "takk", "hei", "kiitos", "prosím", "ahoj", "díky", "merhaba", "lütfen", "teşekkürler", "γεια",
+    "παρακαλώ", "здравствуйте", "привет", "пожалуйста", "прошу", "спасибо", "привіт", "будь", "ласка", "שלום",
+    "בבקשה", "مرحبا", "السلام", "عليكم", "من", "فضلك", "رجاء", "नमस्ते", "कृपया", "halo", "tolong", "mohon",
+    "xin", "chào", "vui", "lòng", "สวัสดี", "กรุณา", "你好", "您好", "请", "請", "こんにちは", "すみません", "안녕하세요",
+    "제발",
+)
+# fmt: on
 
 
 def completed(named: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:

@@ -1,6 +1,16 @@
 """The tables. Importing this package fills `SQLModel.metadata`."""
 
-from models.consent import EVERY_SERVICE, Consent, ConsentSource, Inbox, Suppression, SuppressionReason, Unreachable
+from models.consent import (
+    EVERY_SERVICE,
+    Consent,
+    ConsentSource,
+    Inbox,
+    SuppressedHandle,
+    Suppression,
+    SuppressionReason,
+    UnclearMessage,
+    Unreachable,
+)
 from models.contact import (
     NO_INVITATION,
     Agreement,
@@ -33,6 +43,7 @@ from models.message import (
 )
 from models.service import (
     OPT_OUT_LINE,
+    PLAIN_OPT_OUT_LINE,
     ApiVersion,
     Budget,
     Charge,
@@ -46,4 +57,4 @@ from models.service import (
 )
 from models.statistics import AudienceDay, Click, Link, PostMetrics, ShortLink
 from models.sync_run import SyncMode, SyncPage, SyncRun, SyncState
-from models.visitor import ORIGIN, PastSubscription, Subscription, Visitor
+from models.visitor import ORIGIN, VISITOR_FOLDER, PastSubscription, Subscription, Visitor

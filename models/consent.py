@@ -16,7 +16,7 @@ class ConsentSource(StrEnum):
     """How a person agreed to be written to."""
 
     WROTE_FIRST = "wrote_first"
-    """The person sent the account a message."""
+    """The person sent the account a message: no consent to marketing, unless the service counts it as one."""
     OPT_IN_FORM = "opt_in_form"
     IMPORT = "import"
     OPERATOR = "operator"
@@ -47,6 +47,31 @@ class Consent(SQLModel, table=True):
     ended_at: datetime | None = Field(default=None, sa_type=Moment)
     ended_because: str = Field(default="", sa_type=Text)
     """X's id of the message that withdrew it, or an operator's note."""
+
+
+class UnclearMessage(SQLModel, table=True):
+    """The last message of a person that may be an opt-out: no consent is recorded until an operator decides."""
+
+    __tablename__ = "unclear_message"
+
+    service_id: int = Field(primary_key=True, sa_type=Id)
+    visitor_id: int = Field(primary_key=True, sa_type=Id, index=True)
+    event_id: str = Field(max_length=20)
+    """X's id of the message; its text is never stored."""
+    at: datetime = Field(sa_type=Moment)
+    decided_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
+class SuppressedHandle(SQLModel, table=True):
+    """A handle on the denylist that no visitor has yet: the suppression of the first person who appears with it."""
+
+    __tablename__ = "suppressed_handle"
+
+    service_id: int = Field(primary_key=True, sa_type=Id)
+    handle: str = Field(primary_key=True, max_length=50)
+    """In lower case, without the @."""
+    proof: str = Field(sa_type=Text)
+    at: datetime = Field(sa_type=Moment)
 
 
 class SuppressionReason(StrEnum):

@@ -24,10 +24,12 @@ class MessagePolicy(StrEnum):
     ALL_FOLLOWERS = "all_followers"
     """All people that a delivery targets; the number of those without consent is confirmed separately."""
     CONSENTED_ONLY = "consented_only"
-    """Only people whose consent is recorded."""
+    """Only people whose consent is recorded; see `wrote_first_counts`."""
 
 
-OPT_OUT_LINE = "Reply STOP to stop these messages."
+PLAIN_OPT_OUT_LINE = "Reply STOP to stop these messages."
+OPT_OUT_LINE = "Reply STOP or open {{ leave_link }} to stop these messages."
+"""Of new services; without a public address the plain line takes its place."""
 
 
 class ServiceState(StrEnum):
@@ -73,6 +75,8 @@ class Service(SQLModel, table=True):
     app: str = Field(default="", max_length=16, index=True)
     """Identifies the developer app: services with the same app share X's limits per app."""
     message_policy: MessagePolicy = Field(default=MessagePolicy.ALL_FOLLOWERS, sa_type=stored_as_text(MessagePolicy))
+    wrote_first_counts: bool = False
+    """Whether a person who only wrote first counts as consented: X asks no more, most laws on marketing do."""
     opt_out_line: str = Field(default=OPT_OUT_LINE, sa_type=Text)
     frequency_cap: int = 0
     """Most messages to one person in `frequency_days`; 0 is no cap."""

@@ -77,6 +77,8 @@ class SyncRun(SQLModel, table=True):
 
     next_token: str | None = Field(default=None, sa_type=Text)
     pages: int = 0
+    left_out: int = 0
+    """Records of X's that could not be read."""
     restarts: int = 0
     followers_read: int = 0
     followers: int = 0

@@ -1,13 +1,26 @@
 """People on X, and the services that they follow, now and before."""
 
+from collections.abc import Callable
 from datetime import datetime
 
 from sqlalchemy import BigInteger, Index, UniqueConstraint, text
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlmodel import Field, SQLModel
 
+from campaign.formatting import fold
 from models.base import Id, Moment
 
 ORIGIN = "Twitter"
+VISITOR_FOLDER = "Visitors"
+"""The folder of people who are met outside of a sync."""
+
+
+def _folded(name: str) -> Callable[[DefaultExecutionContext], str | None]:
+    def default(context: DefaultExecutionContext) -> str | None:
+        value = context.get_current_parameters().get(name)  # type: ignore[no-untyped-call]
+        return fold(value) if value is not None else None
+
+    return default
 
 
 class Visitor(SQLModel, table=True):
@@ -28,6 +41,9 @@ class Visitor(SQLModel, table=True):
     verified: bool | None = None
     location: str | None = None
     """Free text, as in the profile."""
+    folded_name: str | None = Field(default=None, sa_column_kwargs={"default": _folded("full_name")})
+    """The full name as conditions compare it: the same on both databases, and quick for a million people."""
+    folded_location: str | None = Field(default=None, sa_column_kwargs={"default": _folded("location")})
     folder: str
     """The visitor folder of the service that found this person first."""
     created_at: datetime = Field(sa_type=Moment)

@@ -164,6 +164,8 @@ def _save(document: BlockDocument, service: Service | None) -> Service:
         for name in SECRETS:
             if str(values.get(name)).startswith(TAKEN_OVER):
                 values[name] = known.get(name, "")
+        if service:  # a form of an earlier version does not have it
+            values.setdefault("wrote_first_counts", service.wrote_first_counts)
         fields, now = read_fields(values), pendulum.now("UTC")
         if service is None:
             return services.create(session, fields, now)

@@ -1,4 +1,4 @@
-"""A condition as SQL; texts are compared without regard to case by the same letters on both databases."""
+"""A condition as SQL; texts are compared by their folded columns, which are the same on both databases."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -6,9 +6,6 @@ from operator import eq, ge, gt, le, lt
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, Text, and_, false, func, literal, not_, or_
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import GenericFunction
 from sqlmodel import col
 
 from campaign.audience.conditions import (
@@ -24,38 +21,29 @@ from campaign.audience.conditions import (
     span,
 )
 from campaign.errors import WrongUsage
+from campaign.formatting import fold
 from models import Subscription, Visitor
 
 
-class lowered(GenericFunction[str]):  # noqa: N801  named like the function of SQL that it is
-    """The function that makes a text lower case, in each alphabet."""
-
-    type = Text()
-    inherit_cache = True
-
-
-@compiles(lowered)
-def _lowered(element: lowered, compiler: SQLCompiler, **options: Any) -> str:
-    return f"lowered({compiler.process(element.clauses, **options)})"
-
-
-@compiles(lowered, "postgresql")
-def _lowered_postgresql(element: lowered, compiler: SQLCompiler, **options: Any) -> str:
-    # Without the collation it would be the database's, and that of a database made with LC_CTYPE=C knows A to Z only.
-    return f'lower({compiler.process(element.clauses, **options)} COLLATE "und-x-icu")'
-
-
 def compared(column: ColumnElement[str | None], operator: Operator, text: str) -> ColumnElement[bool]:
-    """Compares a text column with a text; null where the column is."""
+    """Compares a folded text column with a text; null where the column is."""
+    text = fold(text)
     if operator == Operator.EQUALS:
-        return lowered(column) == lowered(literal(text, Text()))
+        return column == literal(text, Text())
     escaped = ("/",) if operator == Operator.LIKE else ("/", "%", "_")  # a condition has no escape character
     for sign in escaped:
         text = text.replace(sign, f"/{sign}")
     pattern = {Operator.CONTAINS: f"%{text}%", Operator.STARTS_WITH: f"{text}%"}.get(operator, text)
-    return lowered(column).like(lowered(literal(pattern, Text())), escape="/")
+    return column.like(literal(pattern, Text()), escape="/")
 
 
+#: The columns that texts are compared with; a handle has ASCII letters only.
+_FOLDED: dict[str, Any] = {
+    "external_id": col(Visitor.external_id),
+    "username": func.lower(col(Visitor.username)),
+    "full_name": col(Visitor.folded_name),
+    "location": col(Visitor.folded_location),
+}
 _COLUMNS: dict[str, Any] = {
     "external_id": col(Visitor.external_id),
     "username": col(Visitor.username),
@@ -109,7 +97,7 @@ class _Translation:
             case FieldKind.TRUTH:
                 return column.is_(condition.value)
             case FieldKind.TEXT:
-                fulfilled = compared(column, condition.operator, str(condition.value))
+                fulfilled = compared(_FOLDED[condition.field], condition.operator, str(condition.value))
             case FieldKind.NUMBER:
                 fulfilled = _NUMBERS[condition.operator](column, literal(condition.value, BigInteger()))
             case FieldKind.MOMENT:

@@ -1,18 +1,19 @@
-"""Erased people: checked wherever people are saved, so that no sync or list brings an erased person back."""
+"""Erased people and handles on the denylist: checked wherever people are saved, by a sync, a message or a list."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import String, exists, insert, select, text
+from sqlalchemy import BigInteger, String, delete, exists, func, insert, select, text
 from sqlmodel import Session, col
 
 from campaign.db.json_rows import among, is_on_postgresql
 from campaign.db.signing import mark_of
-from models import ErasedPerson
+from models import ErasedPerson, SuppressedHandle, Suppression, SuppressionReason, Visitor
 
 _ONE = TypeVar("_ONE")
 _HAS_ANY = select(exists().where(col(ErasedPerson.mark).is_not(None)))
+_HAS_HANDLES = select(exists().where(col(SuppressedHandle.handle).is_not(None)))
 
 
 def without_erased(session: Session, people: Iterable[_ONE], name_of: Callable[[_ONE], str]) -> list[_ONE]:
@@ -52,3 +53,34 @@ def record(session: Session, names: Iterable[str], now: datetime) -> None:
     unknown = without_erased(session, sorted(set(names)), str)
     if unknown:
         session.execute(insert(ErasedPerson), [{"mark": mark_of(name), "erased_at": now} for name in unknown])
+
+
+def suppress_followers(session: Session, visitor_ids: Sequence[int]) -> None:
+    """Suppresses those of the visitors whose handle is on the denylist; from then on their ids are."""
+    if not visitor_ids or not session.scalar(_HAS_HANDLES):
+        return
+    username = func.lower(col(Visitor.username))
+    columns: tuple[Any, ...] = (SuppressedHandle.service_id, SuppressedHandle.proof, SuppressedHandle.at)
+    found = (
+        select(col(Visitor.id), username, *columns)
+        .join(SuppressedHandle, col(SuppressedHandle.handle) == username)
+        .where(among(session, col(Visitor.id), visitor_ids, BigInteger()))
+    )
+    rows = session.execute(found).all()
+    if not rows:
+        return
+    known = {
+        (row.service_id, row.visitor_id)
+        for row in session.scalars(
+            select(Suppression).where(col(Suppression.visitor_id).in_({visitor_id for visitor_id, *_ in rows}))
+        )
+    }
+    reason = SuppressionReason.DENYLIST
+    session.add_all(
+        Suppression(service_id=service_id, visitor_id=visitor_id, reason=reason, proof=proof, at=at)
+        for visitor_id, _, service_id, proof, at in rows
+        if (service_id, visitor_id) not in known
+    )
+    handles = {handle for _, handle, *_ in rows}
+    session.execute(delete(SuppressedHandle).where(col(SuppressedHandle.handle).in_(handles)))
+    session.flush()

@@ -10,6 +10,7 @@ from sqlmodel import Session, SQLModel, col
 
 from campaign.audience import erased
 from campaign.db.json_rows import is_on_postgresql
+from campaign.formatting import fold
 from campaign.x.types import Follower
 from models import ORIGIN, Service, Subscription, SyncMode, SyncRun, Visitor
 from models.base import Moment
@@ -21,6 +22,8 @@ ON CONFLICT (origin, external_id) DO UPDATE SET
     followers_count = coalesce(excluded.followers_count, visitor.followers_count),
     verified = coalesce(excluded.verified, visitor.verified),
     location = coalesce(excluded.location, visitor.location),
+    folded_name = coalesce(excluded.folded_name, visitor.folded_name),
+    folded_location = coalesce(excluded.folded_location, visitor.folded_location),
     updated_at = excluded.updated_at
 WHERE coalesce(excluded.username, visitor.username) {differs} visitor.username
     OR coalesce(excluded.full_name, visitor.full_name) {differs} visitor.full_name
@@ -66,9 +69,11 @@ SQLITE = BulkStatements(
     upsert_visitors=text(
         """
 INSERT INTO visitor (
-    external_id, username, full_name, followers_count, verified, location, origin, folder, created_at, updated_at
+    external_id, username, full_name, followers_count, verified, location, folded_name, folded_location,
+    origin, folder, created_at, updated_at
 ) SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
-    json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'), :origin, :folder, :now, :now
+    json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'), json_extract(value, '$[6]'),
+    json_extract(value, '$[7]'), :origin, :folder, :now, :now
 FROM json_each(:page) WHERE true
 """
         + _UPSERT.format(differs="IS NOT")
@@ -109,9 +114,10 @@ POSTGRESQL = BulkStatements(
         """
 WITH written AS (
 INSERT INTO visitor (
-    external_id, username, full_name, followers_count, verified, location, origin, folder, created_at, updated_at
+    external_id, username, full_name, followers_count, verified, location, folded_name, folded_location,
+    origin, folder, created_at, updated_at
 ) SELECT person ->> 0, person ->> 1, person ->> 2, CAST(person ->> 3 AS bigint), CAST(person ->> 4 AS boolean),
-    person ->> 5, :origin, :folder, :now, :now
+    person ->> 5, person ->> 6, person ->> 7, :origin, :folder, :now, :now
 FROM jsonb_array_elements(CAST(:page AS jsonb)) AS person
 """
         + _UPSERT.format(differs="IS DISTINCT FROM")
@@ -255,6 +261,7 @@ def save_page(
     seen = {"sync_run_id": run.id, "number": run.pages, "visitor_ids": written.ids}
     connection.execute(insert(_PAGES), seen)
     _record_reachability(session, service.id, people, written.ids, now)
+    erased.suppress_followers(session, orjson.loads(written.ids))
     given = {"service_id": service.id, "ids": written.ids}
     if written.new < len(people):  # only a known person can follow again
         connection.execute(statements.keep_past, given)
@@ -267,10 +274,13 @@ def save_page(
 
 def _as_json(people: Iterable[Follower]) -> str:
     """Returns a list of lists; NUL, which neither database stores, is removed from texts."""
-    page = orjson.dumps([tuple(person) for person in people]).decode()
+    folded = (
+        (*person[:6], *(text and fold(text) for text in (person.full_name, person.location))) for person in people
+    )
+    page = orjson.dumps(rows := list(folded)).decode()
     if _NUL_IN_JSON not in page:
         return page
-    cleaned = ([part.replace("\x00", "") if isinstance(part, str) else part for part in person] for person in people)
+    cleaned = ([part.replace("\x00", "") if isinstance(part, str) else part for part in row] for row in rows)
     return orjson.dumps(list(cleaned)).decode()
 
 

@@ -35,6 +35,20 @@ def is_complete(mode: SyncMode, next_token: str | None, people: int, newcomers: 
     return next_token is None or (mode is SyncMode.INCREMENTAL and people > 0 and newcomers == 0)
 
 
+#: Followers on the first page of an incremental reading: it costs a tenth of a full page.
+FIRST_PAGE = 100
+
+
+def page_size(run: SyncRun, largest: int) -> int:
+    """Returns the size of the next page: those of an incremental reading double while all people on them are new."""
+    if run.mode is SyncMode.FULL:
+        return largest
+    are_all_new = run.new >= run.followers_read
+    return min(largest, FIRST_PAGE << min(run.pages, _DOUBLED) if are_all_new else FIRST_PAGE)
+
+
+_DOUBLED = 10
+"""So often at most: a larger page than X allows by then."""
 #: States in which the next step is a person's.
 _UNHAPPY = frozenset({SyncState.REFUSED, SyncState.FAILED, SyncState.STOPPED})
 
@@ -221,10 +235,10 @@ class PageReader:
     ) -> None:
         self._pool.shutdown()
 
-    def ask(self, token: str | None, paid_for: int) -> bool:
+    def ask(self, token: str | None, paid_for: int, size: int) -> bool:
         """Requests a page, unless that is done already; returns False without a reserved budget."""
         if self._asked is None and paid_for > 0:
-            self._size = min(self._gateway.follower_page_size, paid_for)
+            self._size = min(size, paid_for)
             self._asked = self._pool.submit(self._gateway.followers, self._user_id, token, self._size)
         return self._asked is not None
 
@@ -240,7 +254,7 @@ class PageReader:
     def ask_ahead(self, answer: Answer[FollowerPage], paid_for: int) -> None:
         """Requests the page after this one if there is one, X allows the call, and budget is reserved for it."""
         if answer.value.next_token and self.may_go_on:
-            self.ask(answer.value.next_token, paid_for - self._size)
+            self.ask(answer.value.next_token, paid_for - self._size, self._gateway.follower_page_size)
 
 
 #: One row in the UI for so many pages: more would hide the progress, fewer would cost more than they show.
@@ -261,7 +275,7 @@ def estimate_cost(service: Service, run_id: int) -> SyncRun:
     gateway, now = gateway_of(service), pendulum.now("UTC")
     with transaction() as session:
         run = session.get_one(SyncRun, run_id)
-        expected = _expected(service, run, gateway.follower_page_size)
+        expected = _expected(service, run)
         left = spend_cap.left(session, service.id, now) + spend_cap.reserved_today(session, service.id, _PAGE, now)
         refusal = refusal_of(expected, gateway.follower_price.usd, left, service.spend_cap)
         if refusal:
@@ -269,9 +283,9 @@ def estimate_cost(service: Service, run_id: int) -> SyncRun:
         return run
 
 
-def _expected(service: Service, run: SyncRun, page_size: int) -> int:
+def _expected(service: Service, run: SyncRun) -> int:
     followers = service.followers_count or 0
-    return max(0, followers - run.followers_read) if run.mode is SyncMode.FULL else min(followers, page_size)
+    return max(0, followers - run.followers_read) if run.mode is SyncMode.FULL else min(followers, FIRST_PAGE)
 
 
 def has_unfinished_reading(service: Service, mode: SyncMode) -> bool:
@@ -287,7 +301,10 @@ def read_pages(service: Service, run_id: int) -> SyncRun:
     with PageReader(gateway, service.x_user_id or "") as pages:
         try:
             for page in range(PAGES_A_TASK):
-                if run.state is not SyncState.RUNNING or not pages.ask(run.next_token, paid_for):
+                size = page_size(run, gateway.follower_page_size)
+                if run.mode is SyncMode.INCREMENTAL and page and paid_for < size:
+                    break  # budget for a whole page is reserved first
+                if run.state is not SyncState.RUNNING or not pages.ask(run.next_token, paid_for, size):
                     break
                 answer, goes_on = pages.answer(), page + 1 < PAGES_A_TASK and pages.may_go_on
                 if run.mode is SyncMode.FULL and goes_on:
@@ -318,11 +335,11 @@ def _prepare(gateway: Gateway, service: Service, run_id: int, now: datetime) -> 
             wait_for_x(session, run, opens_at, now)
             return run, 0
         # Money for all pages of this task, and no more than the list should need: the rest stays free for others.
-        page_size = gateway.follower_page_size
-        needed = min(PAGES_A_TASK * page_size, _expected(service, run, page_size) + page_size)
+        largest = gateway.follower_page_size
+        needed = min(PAGES_A_TASK * largest, _expected(service, run) + largest)
         # One page is written while the next one is asked for.
         paid_for = spend_cap.reserve(
-            session, service.id, _PAGE, gateway.follower_price, needed, now, at_once=2 * page_size
+            session, service.id, _PAGE, gateway.follower_price, needed, now, at_once=2 * largest
         )
         if not paid_for:
             cap = usd(services.get(session, service.id).spend_cap)

@@ -15,7 +15,7 @@ from campaign.db.json_rows import among
 from campaign.errors import WrongUsage
 from campaign.services import store as services
 from campaign.x.text import INVISIBLE
-from models import ORIGIN, Consent, Service, Subscription, Visitor
+from models import ORIGIN, Consent, ConsentSource, Service, Subscription, Visitor
 
 if TYPE_CHECKING:
     from campaign.audience.conditions import Condition
@@ -126,6 +126,7 @@ _CONSENTED = exists().where(
     col(Consent.service_id) == col(Subscription.service_id),
     col(Consent.visitor_id) == col(Visitor.id),
     col(Consent.ended_at).is_(None),
+    or_(col(Service.wrote_first_counts), col(Consent.source) != ConsentSource.WROTE_FIRST),
 )
 
 
@@ -146,22 +147,30 @@ _USERNAME = func.lower(col(Visitor.username))
 
 
 def named(session: Session, text: str) -> Visitor:
-    """Finds a visitor by X user id or handle; raises WrongUsage for none, or for several.
+    """Finds a visitor by X user id or handle; raises WrongUsage for none, or for several."""
+    found = find(session, text)
+    if found is None:
+        raise WrongUsage(f"There is no visitor {text!r}; `campaign visitors` lists the known ones.")
+    return found
+
+
+def find(session: Session, text: str) -> Visitor | None:
+    """Finds a visitor by X user id or handle, if there is one; raises WrongUsage for several.
 
     Digits are an X user id before they are a handle; behind an @ they are only a handle.
     """
     handle = text.strip().removeprefix("@").lower()
     known = select(Visitor).where(col(Visitor.origin) == ORIGIN)
     found: list[Visitor] = []
+    if "\x00" in text:
+        return None
     if not text.strip().startswith("@"):
         found = list(session.exec(known.where(col(Visitor.external_id) == handle)))
     found = found or list(session.exec(known.where(handle == _USERNAME).limit(10)))
-    if not found:
-        raise WrongUsage(f"There is no visitor {text!r}; `campaign visitors` lists the known ones.")
     if len(found) > 1:
         ids = " and ".join(sorted(visitor.external_id for visitor in found))
         raise WrongUsage(f"The handle {text} is that of several visitors; name one by the X user id: {ids}.")
-    return found[0]
+    return found[0] if found else None
 
 
 def with_ids(session: Session, external_ids: Collection[str]) -> dict[str, int]:

@@ -19,7 +19,7 @@ from campaign.broadcasts.settle import (
 )
 from campaign.broadcasts.waves import FOR_A_PERSON
 from campaign.consent import store as consent
-from campaign.consent.opt_out import is_opt_out
+from campaign.consent.opt_out import Meaning, meaning_of
 from campaign.db.engine import read_session, transaction
 from campaign.db.locks import Claim, claim
 from campaign.deliveries import log
@@ -41,7 +41,7 @@ class Incoming:
     event_id: str
     """X's id of the message."""
     at: datetime
-    is_opt_out: bool
+    meaning: Meaning
 
 
 def judge(events: Iterable[MessageEvent], account_id: str, opt_out_words: Collection[str]) -> list[Incoming]:
@@ -51,7 +51,7 @@ def judge(events: Iterable[MessageEvent], account_id: str, opt_out_words: Collec
     """
     received = {e.x_id: e for e in events if e.sender != account_id and e.recipient == account_id and e.text.strip()}
     return [
-        Incoming(event.sender, event.x_id, event.created_at, is_opt_out(event.text, opt_out_words))
+        Incoming(event.sender, event.x_id, event.created_at, meaning_of(event.text, opt_out_words))
         for event in sorted(received.values(), key=lambda event: (event.created_at, int(event.x_id)))
     ]
 
@@ -94,7 +94,7 @@ def save_events(
         next_id = str(min(int(next_id), *(int(x_id) - 1 for x_id in read_again)))
     with transaction(durable=True) as session:
         now = sender.clock()
-        if any(message.is_opt_out for message in new):
+        if any(message.meaning is Meaning.OPT_OUT for message in new):
             waves.lock_under_way(session, service_id)
         for message in new:
             _save_message(session, sender, message, now)
@@ -107,15 +107,18 @@ def save_events(
 
 
 def _save_message(session: Session, sender: BroadcastSender, message: Incoming, now: datetime) -> None:
-    """Records an opt-out, or that the person wrote first."""
+    """Records an opt-out, a message that may be one, or that the person wrote first."""
     service_id = sender.service.id
     visitor_id = consent.visitor_of(session, message.sender, sender.service.visitor_folder, now)
     if visitor_id is None:
         sender.log(f"Message {message.event_id} is by an erased person; nothing of it is saved.")
-    elif message.is_opt_out:
+    elif message.meaning is Meaning.OPT_OUT:
         cancelled = consent.opt_out(session, service_id, visitor_id, message.event_id, message.at)
         sender.log(f"Message {message.event_id} is an opt-out; {cancelled} messages that were to go out do not.")
-    else:
+    elif message.meaning is Meaning.UNCLEAR:
+        if consent.record_unclear(session, service_id, visitor_id, message.event_id, message.at):
+            sender.log(f"Message {message.event_id} may be an opt-out. Decide with: campaign consent unclear")
+    elif not consent.is_unclear(session, service_id, visitor_id):
         consent.agree(session, service_id, visitor_id, ConsentSource.WROTE_FIRST, message.event_id, message.at)
 
 

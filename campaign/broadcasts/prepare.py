@@ -140,9 +140,19 @@ def text_for(draft: Draft, service: Service, delivery_id: int) -> BroadcastText:
         def link(person: Mapping[str, str | None]) -> str:
             return agreements.join_link(service.internal_name, delivery_id, int(person.get("visitor_id") or 0))
 
+    def leave_link(person: Mapping[str, str | None]) -> str:
+        # A sample or a proof has no visitor of its own: its link names the service only.
+        return agreements.leave_link(service, person["external_id"] if person.get("visitor_id") else None)
+
     words, has_file = opt_out_words(), bool(first.media)
     text = BroadcastText(
-        first.text, service_fields(service), service.opt_out_line, words, has_file=has_file, join_link=link
+        first.text,
+        service_fields(service),
+        service.opt_out_line,
+        words,
+        has_file=has_file,
+        join_link=link,
+        leave_link=leave_link if load_settings().public_url else None,
     )
     if draft.is_invitation and not text.has_join_link:
         raise NotPossible(NO_JOIN_LINK)

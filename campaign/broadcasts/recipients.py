@@ -338,7 +338,7 @@ def _select_range(target: Target, message_text: BroadcastText | None, within: Ra
 def _target(
     session: Session, delivery: Delivery, service: Service, audience: Audience, now: datetime, *, many: bool
 ) -> Target:
-    agreed = permission.consented(service.id)
+    agreed = permission.consented(service)
     conditions = [
         where(parse(condition), now, consented=agreed) if condition else None
         for condition in (audience.where, audience.except_where)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Protocol
 
@@ -14,7 +15,7 @@ from campaign.cli.output import SHOWN, AsJson, Limit
 from campaign.db import engine
 from campaign.db.engine import read_session, transaction
 from campaign.errors import NotPossible, WrongUsage
-from models import EVERY_SERVICE, ConsentSource, Service, Visitor
+from models import EVERY_SERVICE, VISITOR_FOLDER, ConsentSource, Service
 
 ServiceName = Annotated[str, typer.Argument(metavar="SERVICE", help="The handle of the X account, without the @.")]
 Person = Annotated[str, typer.Argument(metavar="VISITOR", help="A handle, with or without the @, or an X user id.")]
@@ -62,8 +63,8 @@ def print_left_out(people: Mapping[str, Sequence[str]]) -> None:
             output.say(f"{reason}: {', '.join(names[:_NAMED])}{more}.")
 
 
-def _print_change(person: Visitor, change: dict[str, object], *, as_json: bool) -> None:
-    row = {"external_id": person.external_id, "username": person.username, **change}
+def _print_change(external_id: str, username: str | None, change: dict[str, object], *, as_json: bool) -> None:
+    row = {"external_id": external_id, "username": username, **change}
     if as_json:
         output.print_json(row)
         return
@@ -87,7 +88,9 @@ def grant(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = F
         now = pendulum.now("UTC")
         begun = consents.agree(session, account.id, person.id, ConsentSource.OPERATOR, proof, now)
     state = "given" if begun else "given before"
-    _print_change(person, {"service": account.internal_name, "consent": state}, as_json=as_json)
+    _print_change(
+        person.external_id, person.username, {"service": account.internal_name, "consent": state}, as_json=as_json
+    )
 
 
 def withdraw(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = False) -> None:
@@ -101,7 +104,7 @@ def withdraw(service: ServiceName, visitor: Person, note: Note, as_json: AsJson 
         account, person = service_named(session, service), visitors.named(session, visitor)
         cancelled = consents.opt_out(session, account.id, person.id, proof, pendulum.now("UTC"))
     change = {"service": account.internal_name, "consent": "withdrawn", "cancelled_messages": cancelled}
-    _print_change(person, change, as_json=as_json)
+    _print_change(person.external_id, person.username, change, as_json=as_json)
 
 
 def import_list(
@@ -149,6 +152,58 @@ def list_consents(
             print_some(list(rows), lists.count_consents(session, account.id, ended=ended), "consent")
 
 
+def unclear(
+    service: Annotated[str | None, typer.Argument(metavar="SERVICE", help="Only of this service.")] = None,
+    limit: Limit = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the messages that may be opt-outs, the oldest first. Decide each with campaign consent decide."""
+    from campaign.consent import lists
+
+    engine.make_ready()
+    with read_session() as session:
+        service_id = service_named(session, service).id if service else None
+        rows = lists.unclear_messages(session, service_id, limit if as_json else limit or SHOWN)
+        if as_json:
+            output.print_json([row.as_json() for row in rows])
+        else:
+            print_some(list(rows), lists.count_unclear(session, service_id), "unclear message")
+
+
+class Decision(StrEnum):
+    """What an unclear message was, after a person read it on X."""
+
+    OPT_OUT = "opt-out"
+    WROTE_FIRST = "wrote-first"
+
+
+def decide(
+    service: ServiceName,
+    visitor: Person,
+    decision: Annotated[Decision, typer.Argument(help="What the message was, read on X.")],
+    as_json: AsJson = False,
+) -> None:
+    """Decide whether an unclear message is an opt-out, or an ordinary message of a person who wrote first."""
+    from campaign.audience import visitors
+    from campaign.consent import store as consents
+
+    engine.make_ready()
+    with transaction(durable=True) as session:
+        account, person = service_named(session, service), visitors.named(session, visitor)
+        message = consents.decide(session, account.id, person.id, pendulum.now("UTC"))
+        if message is None:
+            raise NotPossible(
+                f"{visitor} has no unclear message to {account.internal_name}; see campaign consent unclear."
+            )
+        event_id, at = message
+        result: dict[str, object] = {"service": account.internal_name, "message": event_id, "decision": decision.value}
+        if decision is Decision.OPT_OUT:
+            result["cancelled_messages"] = consents.opt_out(session, account.id, person.id, event_id, at)
+        else:
+            consents.agree(session, account.id, person.id, ConsentSource.WROTE_FIRST, event_id, at)
+    _print_change(person.external_id, person.username, result, as_json=as_json)
+
+
 def add(
     visitor: Person,
     note: Annotated[str, typer.Option(help="The reason, in your words; never a text that a person sent.")],
@@ -158,14 +213,51 @@ def add(
     """Add a person to the denylist; waiting messages are cancelled."""
     from campaign.audience import visitors
     from campaign.consent import store as consents
+    from campaign.consent.lists import read_row
 
     proof = _read_note(note)
     engine.make_ready()
+    now = pendulum.now("UTC")
     with transaction(durable=True) as session:
-        by, person = _by(session, service), visitors.named(session, visitor)
-        cancelled = consents.suppress(session, person.id, proof, pendulum.now("UTC"), by)
+        by, person = _by(session, service), visitors.find(session, visitor)
+        if person is None:
+            row = read_row(_cells(visitor), proof, now)
+            external_id, username = row.external_id or "", row.username or None
+            found = consents.visitor_of(session, external_id, VISITOR_FOLDER, now) if external_id else None
+            if external_id and found is None:
+                raise NotPossible(f"{visitor} was erased: nothing is saved of the person, who gets no messages.")
+            person_id = found
+            if username:
+                consents.suppress_handle(session, username, proof, now, by)
+        else:
+            external_id, username, person_id = person.external_id, person.username, person.id
+        cancelled = consents.suppress(session, person_id, proof, now, by) if person_id else 0
     change = {"service": service or "all", "denylist": "added", "cancelled_messages": cancelled}
-    _print_change(person, change, as_json=as_json)
+    _print_change(external_id, username, change, as_json=as_json)
+
+
+def import_denylist(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file; see docs/consent.md for its columns.")],
+    note: Annotated[str, typer.Option(help="The reason, for rows without a proof of their own.")],
+    service: OneService = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add the people of a CSV file to the denylist. Nothing is changed when a row of it cannot be used."""
+    from campaign.audience.people_files import PERSON_COLUMNS, read_rows
+    from campaign.consent.lists import import_suppressions, read_row
+
+    proof, now = _read_note(note), pendulum.now("UTC")
+    rows = read_rows(file, (*PERSON_COLUMNS, "proof"), PERSON_COLUMNS, lambda cells: read_row(cells, proof, now))
+    engine.make_ready()
+    with transaction(durable=True) as session:
+        by = _by(session, service)
+        imported = import_suppressions(session, by, [row for _, row in rows], VISITOR_FOLDER, now)
+    if as_json:
+        output.print_json({"service": service or "all", **asdict(imported)})
+        return
+    counts = {name: count for name, count in asdict(imported).items() if isinstance(count, int)}
+    output.print_table([{output.heading(name): f"{count:,}" for name, count in counts.items()}])
+    print_left_out({"Erased": imported.erased})
 
 
 def remove(visitor: Person, service: OneService = None, as_json: AsJson = False) -> None:
@@ -175,12 +267,14 @@ def remove(visitor: Person, service: OneService = None, as_json: AsJson = False)
 
     engine.make_ready()
     with transaction(durable=True) as session:
-        by, person = _by(session, service), visitors.named(session, visitor)
-        if not consents.lift_suppression(session, person.id, by):
+        by, person = _by(session, service), visitors.find(session, visitor)
+        is_lifted = consents.lift_suppression(session, person.id, by) if person else False
+        if not (consents.delete_handle(session, visitor.strip().removeprefix("@"), by) or is_lifted):
             raise NotPossible(
                 f"{visitor} is not on the denylist of {service or 'all services'}; see campaign denylist list."
             )
-    _print_change(person, {"service": service or "all", "denylist": "removed"}, as_json=as_json)
+    external_id, username = (person.external_id, person.username) if person else ("", visitor.strip().removeprefix("@"))
+    _print_change(external_id, username, {"service": service or "all", "denylist": "removed"}, as_json=as_json)
 
 
 def list_suppressed(limit: Limit = None, as_json: AsJson = False) -> None:
@@ -194,6 +288,12 @@ def list_suppressed(limit: Limit = None, as_json: AsJson = False) -> None:
             output.print_json([row.as_json() for row in rows])
         else:
             print_some(list(rows), lists.count_suppressions(session), "suppression")
+
+
+def _cells(visitor: str) -> dict[str, str]:
+    """Returns a person as a row of a list: digits without an @ are an X user id."""
+    text = visitor.strip()
+    return {"external_id": text} if text.isdigit() else {"username": text}
 
 
 def _by(session: Session, service: str | None) -> int:

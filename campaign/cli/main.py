@@ -84,12 +84,15 @@ COMMANDS: dict[str, Command | Group] = {
             "withdraw": Command("consent.withdraw", "Record that a person wants no more messages."),
             "import": Command("consent.import_list", "Import consents from a CSV file."),
             "list": Command("consent.list_consents", "List the consents of a service, the newest first."),
+            "unclear": Command("consent.unclear", "List the messages that may be opt-outs."),
+            "decide": Command("consent.decide", "Decide whether an unclear message is an opt-out."),
         },
         "The consents of people to get direct messages.",
     ),
     "denylist": Group(
         {
             "add": Command("consent.add", "Add a person to the denylist; waiting messages are cancelled."),
+            "import": Command("consent.import_denylist", "Add the people of a CSV file to the denylist."),
             "remove": Command("consent.remove", "Remove a person from the denylist."),
             "list": Command("consent.list_suppressed", "List the people on the denylist, the newest first."),
         },

@@ -42,6 +42,12 @@ class ServiceSettings(TypedDict, total=False):
     owned: Annotated[bool, typer.Option("--owned/--not-owned", help="This account owns the developer app.")]
     spend_cap: Annotated[float, typer.Option(min=0, help="US dollars in a calendar month.")]
     message_policy: Annotated[MessagePolicy, typer.Option(help="Which people may get direct messages.")]
+    wrote_first_counts: Annotated[
+        bool,
+        typer.Option(
+            "--wrote-first-counts/--no-wrote-first-counts", help="Whether writing first counts for consented_only."
+        ),
+    ]
     opt_out_line: Annotated[str, typer.Option(help="The last line of direct messages; empty for none.")]
     frequency_cap: Annotated[int, typer.Option(min=0, help="Direct messages to one person; 0 for no cap.")]
     frequency_days: Annotated[int, typer.Option(min=1, max=365, help="Days in which that cap counts.")]
@@ -90,6 +96,7 @@ class ServiceRow:
             "spent_usd": f"{self.spent:.2f}",
             "followers": service.followers_count,
             "message_policy": service.message_policy.value,
+            "wrote_first_counts": service.wrote_first_counts,
             "opt_out_line": service.opt_out_line,
             "frequency_cap": service.frequency_cap,
             "frequency_days": service.frequency_days,
@@ -171,6 +178,12 @@ def list_services(as_json: AsJson = False) -> None:
         output.say(problem)
 
 
+_ASKS_OF_X = (
+    "X asks three things of an automated account that no check can see: the Automated label, the operator named in the"
+    " bio, and a linked account of a person. See docs/marketing-rules.md."
+)
+
+
 def check(handle: Handle, as_json: AsJson = False) -> None:
     """Check the keys of a service with X. This costs one user read ($0.01)."""
     from campaign.services.connection import check_keys
@@ -199,6 +212,7 @@ def check(handle: Handle, as_json: AsJson = False) -> None:
             output.say(problem)
         if account.state == "ok":
             output.say("X accepts the keys.")
+        output.say(_ASKS_OF_X)
     if account.state != "ok":
         raise NotPossible(f"{handle} needs attention.")
 

@@ -42,6 +42,16 @@ def join_link(service: str, delivery_id: int, visitor_id: int) -> str:
     return f"{address}/join/{service}?i={sign(_PURPOSE, [delivery_id, visitor_id])}" if address else ""
 
 
+def leave_link(service: Service, external_id: str | None) -> str:
+    """Returns the address where a person ends messages and sharing, signed if known; empty without a public address."""
+    address = load_settings().public_url
+    if not address:
+        return ""
+    if external_id is None:
+        return f"{address}/leave/{service.internal_name}"
+    return f"{address}/leave?p={sign('leave', [service.id, external_id])}"
+
+
 def of_invitation(service: Service, delivery_id: int, within: Range | None = None) -> Reasons:
     """Returns the reasons against a message that invites to become a contact, see docs/contact-acquisition.md."""
     contact, person = col(Contact.visitor_id), aliased(Visitor)

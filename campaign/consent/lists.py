@@ -6,14 +6,25 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, exists, func
+from sqlalchemy import BigInteger, ColumnElement, String, exists, func, literal, union_all
 from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 
 from campaign.audience import visitors
-from campaign.consent.store import Agreement, agree_all
+from campaign.consent.store import Agreement, agree_all, suppress, suppress_handle, visitor_of
 from campaign.errors import WrongUsage
-from models import EVERY_SERVICE, Consent, ConsentSource, Service, Suppression, Visitor
+from models import (
+    EVERY_SERVICE,
+    Consent,
+    ConsentSource,
+    Service,
+    SuppressedHandle,
+    Suppression,
+    SuppressionReason,
+    UnclearMessage,
+    Visitor,
+)
+from models.base import stored_as_text
 
 _PERSON: tuple[Any, ...] = (Visitor.external_id, Visitor.username)
 
@@ -48,6 +59,7 @@ class ListedSuppression(visitors.Row):
     """A suppression as listed."""
 
     external_id: str
+    """Empty for a handle that no visitor has yet."""
     username: str | None
     service: str | None
     """None for all services."""
@@ -63,6 +75,58 @@ class ListedSuppression(visitors.Row):
         "proof": "Proof",
         "at": "Since",
     }
+
+
+@dataclass(frozen=True, slots=True)
+class ListedUnclear(visitors.Row):
+    """A message that may be an opt-out, as listed."""
+
+    service: str
+    external_id: str
+    username: str | None
+    message: str
+    """X's id of it."""
+    at: datetime
+    conversation: str
+
+    LABELS: ClassVar[dict[str, str]] = {
+        "service": "Service",
+        "external_id": "External ID",
+        "username": "Username",
+        "message": "Message",
+        "at": "Sent",
+        "conversation": "Conversation",
+    }
+
+
+def unclear_messages(
+    session: Session, service_id: int | None = None, limit: int | None = None
+) -> Iterator[ListedUnclear]:
+    """Yields the messages that may be opt-outs and wait for a decision, the oldest first."""
+    columns: tuple[Any, ...] = (UnclearMessage.event_id, UnclearMessage.at, Service.x_user_id)
+    rows = (
+        sa_select(col(Service.internal_name), *_PERSON, *columns)
+        .join(Visitor, col(Visitor.id) == col(UnclearMessage.visitor_id))
+        .join(Service, col(Service.id) == col(UnclearMessage.service_id))
+        .where(*_undecided(service_id))
+        .order_by(col(UnclearMessage.at), col(UnclearMessage.visitor_id))
+        .limit(limit)
+    )
+    for service, external_id, username, event_id, at, account in session.execute(rows):
+        both = sorted([external_id, account or ""], key=lambda x_id: (len(x_id), x_id))
+        address = f"https://x.com/messages/{'-'.join(both)}"
+        yield ListedUnclear(service, external_id, username, event_id, at, address)
+
+
+def count_unclear(session: Session, service_id: int | None = None) -> int:
+    """Counts the messages that wait for a decision."""
+    counted = sa_select(func.count()).select_from(UnclearMessage).where(*_undecided(service_id))
+    return session.scalar(counted) or 0
+
+
+def _undecided(service_id: int | None) -> list[ColumnElement[bool]]:
+    undecided = col(UnclearMessage.decided_at).is_(None)
+    return [undecided] if service_id is None else [undecided, col(UnclearMessage.service_id) == service_id]
 
 
 def consents_of(session: Session, service_id: int, *, ended: bool, limit: int | None = None) -> Iterator[ListedConsent]:
@@ -95,21 +159,30 @@ def _chosen(service_id: int, *, ended: bool) -> list[ColumnElement[bool]]:
 
 def suppressions(session: Session, limit: int | None = None) -> Iterator[ListedSuppression]:
     """Yields the suppressions, the newest first."""
-    names = ("reason", "proof", "at")
-    rows = (
-        sa_select(*_PERSON, col(Service.internal_name), *(getattr(Suppression, name) for name in names))
+    columns: tuple[Any, ...] = (Suppression.reason, Suppression.proof, Suppression.at, Suppression.visitor_id)
+    visitors_rows = (
+        sa_select(*_PERSON, col(Service.internal_name), *columns)
         .join(Visitor, col(Visitor.id) == col(Suppression.visitor_id))
         .outerjoin(Service, col(Service.id) == col(Suppression.service_id))
-        .order_by(col(Suppression.at).desc(), col(Suppression.visitor_id).desc())
-        .limit(limit)
     )
-    for row in session.execute(rows.execution_options(yield_per=1000)):
+    reason = literal(SuppressionReason.DENYLIST, stored_as_text(SuppressionReason))
+    handle: tuple[Any, ...] = (SuppressedHandle.handle, Service.internal_name)
+    kept: tuple[Any, ...] = (SuppressedHandle.proof, SuppressedHandle.at)
+    handle_rows = (
+        sa_select(literal("", String()), handle[0], handle[1], reason, *kept, literal(0, BigInteger()))
+        .select_from(SuppressedHandle)
+        .outerjoin(Service, col(Service.id) == col(SuppressedHandle.service_id))
+    )
+    rows = union_all(visitors_rows, handle_rows).subquery()
+    newest = sa_select(*list(rows.c)[:-1]).order_by(rows.c.at.desc(), rows.c.visitor_id.desc()).limit(limit)
+    for row in session.execute(newest.execution_options(yield_per=1000)):
         yield ListedSuppression(*row)
 
 
 def count_suppressions(session: Session) -> int:
     """Counts the suppressions."""
-    return session.scalar(sa_select(func.count()).select_from(Suppression)) or 0
+    tables = (Suppression, SuppressedHandle)
+    return sum(session.scalar(sa_select(func.count()).select_from(table)) or 0 for table in tables)
 
 
 COLUMNS = ("external_id", "username", "given_at", "source", "proof")
@@ -196,6 +269,40 @@ def import_consents(session: Session, service_id: int, rows: Sequence[ConsentRow
             agreements.append(Agreement(found[0], row.source, row.proof, row.given_at))
     imported.given = agree_all(session, service_id, agreements)
     imported.unchanged = len(agreements) - imported.given
+    return imported
+
+
+@dataclass
+class ImportedSuppressions:
+    """The outcome of an import to the denylist."""
+
+    rows: int
+    suppressed: int = 0
+    """Visitors, also those who were met by this list."""
+    handles: int = 0
+    """Handles that no visitor has yet."""
+    erased: list[str] = field(default_factory=list)
+    """Nothing of them is saved; they get no messages anyway."""
+    cancelled_messages: int = 0
+
+
+def import_suppressions(
+    session: Session, service_id: int, rows: Sequence[ConsentRow], folder: str, now: datetime
+) -> ImportedSuppressions:
+    """Adds all people of a list to the denylist; all visitors of a handle that several have."""
+    imported = ImportedSuppressions(len(rows))
+    usernames = visitors.with_usernames(session, {row.username for row in rows if not row.external_id})
+    for row in rows:
+        found = usernames.get(row.username, [])
+        if row.external_id:
+            visitor_id = visitor_of(session, row.external_id, folder, now)
+            found = [visitor_id] if visitor_id is not None else []
+            imported.erased += [] if found else [row.person]
+        elif not found:
+            imported.handles += suppress_handle(session, row.username, row.proof, now, service_id)
+        for visitor_id in found:
+            imported.cancelled_messages += suppress(session, visitor_id, row.proof, now, service_id)
+            imported.suppressed += 1
     return imported
 
 

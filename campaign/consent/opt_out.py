@@ -1,22 +1,48 @@
-"""Whether a message says that its sender wants no more, and the line that says how to say so. Pure."""
+"""Whether a message is an opt-out, may be one, or is neither; and the line that says how to opt out. Pure."""
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from enum import StrEnum
 from functools import lru_cache
 from unicodedata import category, normalize
 
+from campaign.opt_out_words import ALONE, COURTESIES, DOUBTS, MESSAGES, NO, REFUSALS
 from campaign.settings import load_settings
+from models import PLAIN_OPT_OUT_LINE
 
 # Letters that Unicode does not take apart, as they are typed without the right keyboard.
 _LETTERS = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe"})  # noqa: RUF001
 _INSIDE = re.compile(r"(?<=\w)['’ʼ`\-\u2010](?=\w)")  # noqa: RUF001
 """What joins two halves of one word: don't, opt-out."""
+_HYPHEN = re.compile(r"[\-\u2010]")
 _WORD = re.compile(r"[^\W_]+")
+_MENTION = re.compile(r"(?<!\w)@\w+")
+_REPEATED = re.compile(r"(\w)\1{2,}")
+_DIGITS = re.compile(r"\d+|\D+")
+#: Scripts that put no space between words, or one anywhere: a word is looked for inside of the text.
+_UNSPACED = re.compile(
+    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+)
+_HANGUL = re.compile("[\uac00-\ud7af]")
+_STOP_SIGNS = frozenset("🛑⛔🚫🔕📵🙅")
+_DOUBT_SIGNS = frozenset("👎🖕😡🤬😠❌✋🤚🖐⏹⏸🤮💩🙄😤")
 _QUOTES = "\"'`*«»‹›“”„‚‘’「」『』"  # noqa: RUF001
+_SHORT = 12
+"""Words of a short message: a listed word anywhere in it is an opt-out, in a longer one a doubt."""
+_SHORT_UNSPACED = 40
+"""Letters of a short message without spaces."""
+_FEW = 4
+"""Words of a message in which any word for no is a doubt."""
 _UP_TO = 3
 """So many words may stand between "reply" and the word to reply: `Reply with the word STOP`."""
 _LONGEST = 4
 """So many pieces are looked at for an opt-out word of several words."""
+#: Endings are attached to words of so many letters, up to so many letters: unsubscribed, durdurun, odhlaste.
+_STEM, _ENDING = 6, 3
+_ATTACHED = frozenset(("it", "now", "pls", "plz", "please", "me", "this", "all", "dm", "dms", "sms", "thx", "thanks"))
+_KOREAN_ENDINGS = tuple("해하합할햇했요을를이가좀바부처신원시됩돼되두둬주보")
+#: Before an opt-out word they turn it around, as in "don't stop": a doubt. "No" alone does not: "no, stop".
+_TURN_AROUND = frozenset(("dont", "not", "never", "cant", "wont", "nicht", "nie", "ne", "nao", "inte", "ikke", "niet"))
 # fmt: off
 _ASKING = frozenset((
     "reply", "replying", "send", "text", "answer", "write", "message", "respond",
@@ -29,26 +55,164 @@ _ASKING = frozenset((
 ))
 # fmt: on
 
-_Phrases = frozenset[tuple[str, ...]]
+_Phrase = tuple[str, ...]
+_Phrases = frozenset[_Phrase]
 
 
-def is_opt_out(text: str, words: Collection[str]) -> bool:
-    """Whether `text` is one of `words`, or begins with one: "STOP", "Stop!", "« arrêt »", "Opt-out, please".
+class Meaning(StrEnum):
+    """The meaning of a message for the consent of its sender."""
 
-    Capitals, accents, punctuation, emoji and Unicode's forms make no difference, nor do spaces and hyphens inside a
-    word. The first word counts, whatever follows: "Stop by our shop" opts out too, "don't stop" and "stopwatch" do
-    not. Taking one for an opt-out too many is harmless beside writing to somebody who said stop.
+    OPT_OUT = "opt_out"
+    UNCLEAR = "unclear"
+    """It may be an opt-out: no consent is recorded, and a person decides."""
+    OTHER = "other"
+
+
+def meaning_of(text: str, words: Collection[str]) -> Meaning:
+    """Judges a message: a wrong opt-out costs one message, a missed one costs trust.
+
+    An opt-out begins with one of `words`, or is short and has one anywhere, after mentions and courtesies, with
+    attached endings, inside of a text without spaces, or as a sign. Capitals, accents, punctuation and Unicode's forms
+    make no difference. A listed word in a long text, or turned around ("don't stop"), and any other no are unclear.
     """
-    said, phrases = _words(text), _phrases(frozenset(words))
-    return _begins(said, phrases) > 0 or ("".join(said),) in phrases
+    return max((_meaning_of(reading, text, words) for reading in _readings(text)), key=_WEIGHT.index)
+
+
+_WEIGHT = (Meaning.OTHER, Meaning.UNCLEAR, Meaning.OPT_OUT)
+
+
+def _meaning_of(said: _Phrase, text: str, words: Collection[str]) -> Meaning:
+    phrases, joined = _phrases(frozenset(words)), "".join(said)
+    unspaced = len(_UNSPACED.findall(joined)) + len(_HANGUL.findall(joined))
+    is_short = len(said) <= _SHORT and unspaced <= _SHORT_UNSPACED
+    start = next((place for place, word in enumerate(said) if word not in _fixed(COURTESIES).words), len(said))
+    rest = tuple(word for word in said if word not in _fixed(COURTESIES).words)
+    alone = _fixed(ALONE).phrases
+    if _begins(said[start:], phrases) or (joined,) in phrases or rest in alone or ("".join(rest),) in alone:
+        return Meaning.OPT_OUT
+    found = [*_found(said, _index(frozenset(words))), *_found(said, _fixed(REFUSALS))]
+    if any(place is None or not place or said[place - 1] not in _TURN_AROUND for place in found):
+        return Meaning.OPT_OUT if is_short else Meaning.UNCLEAR
+    if found:
+        return Meaning.UNCLEAR
+    signs = set(text)
+    if signs & _STOP_SIGNS:
+        return Meaning.OPT_OUT if is_short else Meaning.UNCLEAR
+    says_no = any(True for _ in _found(said, _fixed(NO)))
+    is_doubtful = (
+        (signs & _DOUBT_SIGNS and is_short)
+        or (says_no and len(rest) <= _FEW and unspaced <= _SHORT)
+        or (says_no and any(True for _ in _found(said, _fixed(MESSAGES))))
+        or (is_short and any(True for _ in _found(said, _fixed(DOUBTS))))
+    )
+    return Meaning.UNCLEAR if is_doubtful else Meaning.OTHER
+
+
+def _readings(text: str) -> set[_Phrase]:
+    """Returns the words of a text in each of the ways in which a person may have meant them."""
+    bare = _MENTION.sub(" ", _fold(text))
+    spaced = _MENTION.sub(" ", _fold("".join(" " if category(sign) == "Cf" else sign for sign in text)))
+    found = {_words_of(bare), _words_of(spaced), _words_of(_HYPHEN.sub(" ", bare))}
+    for said in tuple(found):
+        found |= {
+            _spelled_out(said),
+            tuple(_REPEATED.sub(r"\1", word) for word in said),
+            tuple(_REPEATED.sub(r"\1\1", word) for word in said),
+            tuple(part for word in said for part in _DIGITS.findall(word)),
+            tuple(word.replace("0", "o") if not word.isdigit() else word for word in said),
+            tuple(_without_article(word) for word in said),
+        }
+    return found
+
+
+def _spelled_out(said: _Phrase) -> _Phrase:
+    """Joins single letters: s t o p."""
+    joined: list[str] = []
+    was_single = False
+    for word in said:
+        if len(word) == 1 and was_single:
+            joined[-1] += word
+        else:
+            joined.append(word)
+        was_single = len(word) == 1
+    return tuple(joined)
+
+
+def _without_article(word: str) -> str:
+    """Removes what Arabic and Hebrew write before a word without a space: and, the."""
+    for prefix in ("وال", "ال", "و", "ה", "ו"):  # noqa: RUF001
+        if word.startswith(prefix) and len(word) > len(prefix) + 1:
+            return word.removeprefix(prefix)
+    return word
+
+
+class _Index:
+    """Phrases as they are looked for: of whole words, with endings, and inside of a text."""
+
+    def __init__(self, phrases: _Phrases) -> None:
+        self.phrases = phrases
+        self.words = {phrase[0] for phrase in phrases if len(phrase) == 1}
+        self.longest = max(map(len, phrases), default=0)
+        joined = {"".join(phrase) for phrase in phrases}
+        self.inside = [one for one in joined if _UNSPACED.search(one) or (_HANGUL.search(one) and len(one) > 2)]  # noqa: PLR2004
+        self.korean = tuple(one for one in joined if _HANGUL.search(one) and len(one) <= 2)  # noqa: PLR2004
+
+
+def _found(said: _Phrase, index: _Index) -> Iterator[int | None]:
+    """Yields the places at which a phrase stands; None for one inside of a text without spaces."""
+    for place, word in enumerate(said):
+        if (
+            any(said[place : place + count] in index.phrases for count in range(1, index.longest + 1))
+            or any((len(word) - ending >= _STEM and word[:-ending] in index.words) for ending in range(1, _ENDING + 1))
+            or any(word.endswith(ending) and word.removesuffix(ending) in index.words for ending in _ATTACHED)
+            or any(word.startswith(one) and word[len(one) :].startswith(_KOREAN_ENDINGS) for one in index.korean)
+        ):
+            yield place
+    joined = "".join(said)
+    if any(one in joined for one in index.inside):
+        yield None
+
+
+@lru_cache(64)
+def _index(words: frozenset[str]) -> _Index:
+    return _Index(_phrases(words))
+
+
+@lru_cache
+def _fixed(words: tuple[str, ...]) -> _Index:
+    return _Index(_phrases(frozenset(words)))
+
+
+def _fold(text: str) -> str:
+    """Returns small letters without accents, in Unicode's one form."""
+    apart = normalize("NFKD", normalize("NFKC", text).casefold())
+    bare = "".join(sign for sign in apart if category(sign)[0] != "M" and category(sign) != "Cf")
+    return normalize("NFC", bare).translate(_LETTERS)
+
+
+def _words_of(folded: str) -> _Phrase:
+    return tuple(_WORD.findall(_INSIDE.sub("", folded)))
+
+
+@lru_cache(64)
+def _phrases(words: frozenset[str]) -> _Phrases:
+    """Returns each phrase word by word, and as the single word it is without its spaces."""
+    apart = {_words_of(_fold(word)) for word in words} - {()}
+    return frozenset(apart | {("".join(phrase),) for phrase in apart})
+
+
+def _begins(said: Sequence[str], phrases: _Phrases) -> bool:
+    """Returns whether a text begins with a phrase."""
+    longest = max(map(len, phrases), default=0)
+    return any(tuple(said[:count]) in phrases for count in range(1, longest + 1))
 
 
 def with_opt_out_line(text: str, line: str, words: Collection[str]) -> str:
-    """`text` with the service's opt-out line below it, unless it says already how to opt out or there is no line.
+    """Returns a text with the opt-out line below it, unless the text says how to opt out or there is no line.
 
-    It says so when it has the line itself, or when one of its lines asks for an opt-out word: "reply", "send",
-    "réponds", ... and at most three words later one of `words` in capitals or in quotes, as in `Reply STOP`. Whatever
-    says it in another way gets the line: twice is better than never.
+    It does if it has the line itself, or if one of its lines asks for an opt-out word: "reply", "send", "réponds", ...
+    and at most three words later one of `words` in capitals or in quotes, as in `Reply STOP`. A text that says it in
+    another way gets the line: twice is better than never.
     """
     line, phrases = line.strip(), _phrases(frozenset(words))
     # A blank text stays one, so that it is still refused.
@@ -57,41 +221,31 @@ def with_opt_out_line(text: str, line: str, words: Collection[str]) -> str:
     return f"{text.rstrip()}\n\n{line}"
 
 
-def _words(text: str) -> tuple[str, ...]:
-    """The words as they are compared: small letters and digits without accents, in Unicode's one form."""
-    apart = normalize("NFKD", normalize("NFKC", text).casefold())
-    bare = "".join(sign for sign in apart if category(sign)[0] != "M" and category(sign) != "Cf")
-    return tuple(_WORD.findall(_INSIDE.sub("", bare.translate(_LETTERS))))
-
-
-@lru_cache(64)
-def _phrases(words: frozenset[str]) -> _Phrases:
-    """Each phrase word by word, and as the single word it is without its spaces."""
-    apart = {_words(word) for word in words} - {()}
-    return frozenset(apart | {("".join(phrase),) for phrase in apart})
-
-
-def _begins(said: Sequence[str], phrases: _Phrases) -> int:
-    """How many words of a phrase `said` begins with; 0 for none."""
-    longest = max(map(len, phrases), default=0)
-    return next((count for count in range(min(longest, len(said)), 0, -1) if tuple(said[:count]) in phrases), 0)
-
-
 def _asks(line: str, phrases: _Phrases) -> bool:
-    """Whether a line asks to reply with an opt-out word that stands out."""
+    """Returns whether a line asks to reply with an opt-out word that stands out."""
     pieces = line.split()
-    asking = (place for place, piece in enumerate(pieces) if _ASKING.intersection(_words(piece)))
+    asking = (place for place, piece in enumerate(pieces) if _ASKING.intersection(_words_of(_fold(piece))))
     return any(
-        _stands_out(pieces[start]) and _begins(_words(" ".join(pieces[start : start + _LONGEST])), phrases)
+        (pieces[start].isupper() or pieces[start][0] in _QUOTES)
+        and _begins(_words_of(_fold(" ".join(pieces[start : start + _LONGEST]))), phrases)
         for place in asking
         for start in range(place + 1, min(place + 2 + _UP_TO, len(pieces)))
     )
 
 
-def _stands_out(piece: str) -> bool:
-    return piece.isupper() or piece[0] in _QUOTES
+_LEAVE_LINK = re.compile(r"\{\{\s*leave_link\s*\}\}")
+
+
+def plain_opt_out_line(line: str) -> str:
+    """Returns an opt-out line for an installation without a public address, which has no links to leave."""
+    return PLAIN_OPT_OUT_LINE if _LEAVE_LINK.search(line) else line
+
+
+def with_leave_link(line: str, link: str) -> str:
+    """Writes the recipient's link into an opt-out line."""
+    return _LEAVE_LINK.sub(lambda _: link, line)
 
 
 def opt_out_words() -> frozenset[str]:
-    """The words of all languages that end a consent."""
+    """Returns the words of all languages that end a consent."""
     return frozenset(word for words in load_settings().opt_out_words.values() for word in words)

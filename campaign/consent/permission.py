@@ -14,6 +14,7 @@ from models import (
     EVERY_SERVICE,
     MAIN,
     Consent,
+    ConsentSource,
     ExclusionReason,
     Message,
     MessagePolicy,
@@ -60,7 +61,7 @@ def of_broadcast(
         ),
     ]
     if service.message_policy is MessagePolicy.CONSENTED_ONLY:
-        reasons.append((ExclusionReason.NO_CONSENT, ~consented(service.id, within)))
+        reasons.append((ExclusionReason.NO_CONSENT, ~consented(service, within)))
     if service.frequency_cap and at_the_cap is None:
         recent = (
             select(func.count())
@@ -83,12 +84,21 @@ def in_order(reasons: Reasons) -> Reasons:
     return sorted(reasons, key=lambda pair: order.index(pair[0]))
 
 
-def consented(service_id: int, within: Range | None = None) -> ColumnElement[bool]:
-    """Returns whether the visitor's consent for the service runs."""
-    agreed = select(col(Consent.visitor_id)).where(
-        col(Consent.service_id) == service_id, col(Consent.ended_at).is_(None)
-    )
-    return is_among(agreed, col(Consent.visitor_id), within)
+def consented(service: Service, within: Range | None = None) -> ColumnElement[bool]:
+    """Returns whether a consent of the visitor runs that the service counts."""
+    running = select(col(Consent.visitor_id)).where(col(Consent.service_id) == service.id, is_counted(service))
+    return is_among(running, col(Consent.visitor_id), within)
+
+
+def is_counted(service: Service) -> ColumnElement[bool]:
+    """Returns whether a consent runs and the service counts its source; a first message is no marketing consent."""
+    is_running = col(Consent.ended_at).is_(None)
+    return is_running if service.wrote_first_counts else and_(is_running, is_marketing_consent())
+
+
+def is_marketing_consent() -> ColumnElement[bool]:
+    """Returns whether a consent is more than a message that the person sent."""
+    return col(Consent.source) != ConsentSource.WROTE_FIRST
 
 
 def is_among(rows: Select[Any], visitor_id: Any, within: Range | None) -> ColumnElement[bool]:

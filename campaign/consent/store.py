@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import orjson
-from sqlalchemy import Table, bindparam, delete, exists, text, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, exists, text, update
 from sqlmodel import Session, SQLModel, col, select
 
 from campaign.audience import erased
@@ -22,8 +22,10 @@ from models import (
     ExclusionReason,
     MessageState,
     Service,
+    SuppressedHandle,
     Suppression,
     SuppressionReason,
+    UnclearMessage,
     Visitor,
 )
 from models.base import Moment
@@ -39,6 +41,11 @@ _UNREACHABLE = text("""
 INSERT INTO unreachable (service_id, visitor_id, reason, at) VALUES (:service_id, :visitor_id, :reason, :at)
 ON CONFLICT (service_id, visitor_id) DO UPDATE SET reason = excluded.reason, at = excluded.at
 """).bindparams(bindparam("at", type_=Moment()))
+_UNCLEAR = text("""
+INSERT INTO unclear_message (service_id, visitor_id, event_id, at) VALUES (:service_id, :visitor_id, :event_id, :at)
+ON CONFLICT (service_id, visitor_id) DO UPDATE SET event_id = excluded.event_id, at = excluded.at, decided_at = NULL
+WHERE excluded.at > unclear_message.at
+""").bindparams(bindparam("at", type_=Moment()))
 _MESSAGE: Table = SQLModel.metadata.tables["message"]
 _REASONS = {
     ExclusionReason.OPTED_OUT: "The person wants no more messages from this service.",
@@ -47,10 +54,40 @@ _REASONS = {
 
 
 def suppress(session: Session, visitor_id: int, proof: str, at: datetime, service_id: int = EVERY_SERVICE) -> int:
-    """Adds a person to the denylist of a service or of all; returns the number of pending messages cancelled."""
+    """Adds a visitor to the denylist of a service or of all; returns the number of pending messages cancelled."""
     record_suppression(session, service_id, visitor_id, SuppressionReason.DENYLIST, proof, at)
     services = [service_id] if service_id != EVERY_SERVICE else list(session.exec(select(Service.id)))
     return cancel_pending(session, services, visitor_id, ExclusionReason.SUPPRESSED, at)
+
+
+def suppress_handle(session: Session, handle: str, proof: str, at: datetime, service_id: int = EVERY_SERVICE) -> bool:
+    """Adds a handle that no visitor has to the denylist, for the first person who appears with it."""
+    if session.get(SuppressedHandle, (service_id, handle.lower())):
+        return False
+    session.add(SuppressedHandle(service_id=service_id, handle=handle.lower(), proof=proof, at=at))
+    session.flush()
+    return True
+
+
+def delete_handle(session: Session, handle: str, service_id: int) -> bool:
+    """Removes a handle that no visitor has from the denylist; False if it is not on it."""
+    found = session.get(SuppressedHandle, (service_id, handle.lower()))
+    if found:
+        session.delete(found)
+        session.flush()
+    return found is not None
+
+
+def suppress_profile(session: Session, external_id: str, username: str | None, folder: str, now: datetime) -> None:
+    """Suppresses a person who appears outside of a sync with a handle that is on the denylist."""
+    of_handle = col(SuppressedHandle.handle) == (username or "").lower()
+    for found in session.scalars(select(SuppressedHandle).where(of_handle)).all():
+        visitor_id = visitor_of(session, external_id, folder, now)
+        if visitor_id is not None:
+            reason = SuppressionReason.DENYLIST
+            record_suppression(session, found.service_id, visitor_id, reason, found.proof, found.at)
+            session.delete(found)
+    session.flush()
 
 
 def record_suppression(
@@ -81,6 +118,35 @@ def record_unreachable(session: Session, service_id: int, visitor_id: int, reaso
     """Records that a person does not receive this service's messages; the last reason counts."""
     row = {"service_id": service_id, "visitor_id": visitor_id, "reason": reason, "at": at}
     session.connection().execute(_UNREACHABLE, row)
+
+
+def record_unclear(session: Session, service_id: int, visitor_id: int, event_id: str, at: datetime) -> bool:
+    """Records a message that may be an opt-out; False if it is known, or the person gets no messages anyway."""
+    if is_suppressed(session, service_id, visitor_id):
+        return False
+    row = {"service_id": service_id, "visitor_id": visitor_id, "event_id": event_id, "at": at}
+    return bool(session.connection().execute(_UNCLEAR, row).rowcount)
+
+
+def is_unclear(session: Session, service_id: int, visitor_id: int) -> bool:
+    """Returns whether a message of the person waits for a decision: until then no later one is a consent."""
+    return bool(session.scalar(select(exists().where(*_undecided(service_id, visitor_id)))))
+
+
+def decide(session: Session, service_id: int, visitor_id: int, now: datetime) -> tuple[str, datetime] | None:
+    """Marks the unclear message of a person as decided; returns its id at X and its time, None if there is none."""
+    found = session.scalar(select(UnclearMessage).where(*_undecided(service_id, visitor_id)).with_for_update())
+    if found is None:
+        return None
+    found.decided_at = now
+    session.add(found)
+    session.flush()
+    return found.event_id, found.at
+
+
+def _undecided(service_id: int, visitor_id: int) -> list[ColumnElement[bool]]:
+    of_person = col(UnclearMessage.service_id) == service_id, col(UnclearMessage.visitor_id) == visitor_id
+    return [*of_person, col(UnclearMessage.decided_at).is_(None)]
 
 
 def cancel_pending(
@@ -123,7 +189,9 @@ WHERE NOT EXISTS (
     SELECT 1 FROM consent AS earlier WHERE earlier.visitor_id = given.visitor_id
         AND earlier.service_id = :service_id AND earlier.ended_at > given.given_at
 )
-ON CONFLICT (service_id, visitor_id) WHERE ended_at IS NULL DO NOTHING
+ON CONFLICT (service_id, visitor_id) WHERE ended_at IS NULL DO UPDATE
+SET source = excluded.source, proof = excluded.proof, given_at = excluded.given_at
+WHERE consent.source = 'wrote_first' AND excluded.source <> 'wrote_first'
 """
 _AGREE_ON_SQLITE = text(
     _AGREE.format(
@@ -170,16 +238,20 @@ def visitor_of(session: Session, external_id: str, folder: str, now: datetime) -
 def agree(
     session: Session, service_id: int, visitor_id: int, source: ConsentSource, proof: str, given_at: datetime
 ) -> bool:
-    """Begins a consent; False if one is running, or the person took it back after `given_at`."""
+    """Begins a consent; False if one is running, or the person took it back after `given_at`.
+
+    A consent to marketing takes the place of a running one that is only a first message of the person.
+    """
     return agree_all(session, service_id, [Agreement(visitor_id, source, proof, given_at)]) == 1
 
 
 def agree_all(session: Session, service_id: int, agreements: Iterable[Agreement]) -> int:
     """Begins the consents of many at once; returns how many began, see `agree`. A suppression stays as it is."""
+    newest = {one.visitor_id: one for one in sorted(agreements, key=lambda one: one.given_at)}
     # Sorted, so that two transactions lock the same people in the same order.
     rows = [
         (one.visitor_id, one.source, one.proof.replace("\x00", ""), one.given_at.astimezone(UTC).strftime(_MOMENT))
-        for one in sorted(agreements)
+        for one in sorted(newest.values())
     ]
     statement = _AGREE_ON_POSTGRESQL if is_on_postgresql(session) else _AGREE_ON_SQLITE
     given = {"service_id": service_id, "rows": orjson.dumps(rows).decode()}
@@ -197,5 +269,6 @@ def opt_out(session: Session, service_id: int, visitor_id: int, proof: str, at: 
     )
     session.execute(running.values(ended_at=at, ended_because=proof))
     record_suppression(session, service_id, visitor_id, SuppressionReason.OPT_OUT, proof, at)
+    decide(session, service_id, visitor_id, at)
     withdraw_of_visitor(session, service_id, visitor_id, at)
     return cancel_pending(session, [service_id], visitor_id, ExclusionReason.OPTED_OUT, at)

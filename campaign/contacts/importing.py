@@ -14,11 +14,11 @@ from campaign.audience import erased as erasures
 from campaign.audience import visitors
 from campaign.consent.lists import read_moment, suppressed_by
 from campaign.consent.lists import read_row as read_consent
-from campaign.consent.store import Agreement, agree_all, visitor_of
+from campaign.consent.store import Agreement, agree_all, suppress_profile, visitor_of
 from campaign.db.json_rows import among
 from campaign.errors import NotPossible, WrongUsage
 from campaign.services import store as services
-from models import ConsentSource, Contact
+from models import VISITOR_FOLDER, ConsentSource, Contact
 
 NAMING = ("external_id", "username", "email")
 """The columns of which each row needs one."""
@@ -197,12 +197,15 @@ def place(session: Session, rows: Sequence[Row], imported: Imported) -> tuple[li
 
 
 def _without_erased(session: Session, rows: Sequence[Row], imported: Imported) -> list[Row]:
-    # A handle counts only where nothing surer is known: handles change hands.
+    # A handle counts only where nothing surer is known, and no visitor has it now: handles change hands.
+    owned = visitors.with_usernames(session, {row.username for _, row in rows if row.username})
     names = {
         line: [
             row.external_id,
             erasures.email_name(row.email) if row.email else "",
-            erasures.handle_name(row.username) if row.username and not row.external_id else "",
+            erasures.handle_name(row.username)
+            if row.username and not row.external_id and row.username not in owned
+            else "",
         ]
         for line, row in rows
     }
@@ -232,6 +235,8 @@ def write(session: Session, placed: Sequence[Placed], imported: Imported, now: d
         contact.updated_at = now
         session.add(contact)
         known.add(contact)
+        if one.external_id and one.row.username:
+            suppress_profile(session, one.external_id, one.row.username, VISITOR_FOLDER, now)
     try:
         session.flush()
     except IntegrityError:

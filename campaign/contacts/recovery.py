@@ -141,9 +141,10 @@ def _recover(agreement: Agreement) -> _End:
         # A blocked service needs an operator first.
         again_at = None if isinstance(error, ServiceBlocked) else retry_at or now + _RETRY_AFTER
         return _End(AgreementState.AGREED, problem=f"{service.label}: {error.sentence}", again_at=again_at)
+    problem = contacts.misfit_of(profile)
     if profile.external_id != agreement.external_id:
-        return _fail(agreement, "X named another person than the one who agreed.")
-    return _save(agreement, service, profile)
+        problem = "X named another person than the one who agreed."
+    return _fail(agreement, problem) if problem else _save(agreement, service, profile)
 
 
 def _save(agreement: Agreement, service: Service, profile: Profile) -> _End:

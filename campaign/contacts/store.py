@@ -13,10 +13,12 @@ from sqlmodel import Session, SQLModel, col, select
 
 from campaign.audience import visitors
 from campaign.consent.agreements import PROFILE_COLUMNS
+from campaign.consent.store import suppress_profile
 from campaign.errors import WrongUsage
 from campaign.x.types import Profile
 from models import (
     ORIGIN,
+    VISITOR_FOLDER,
     Agreement,
     AgreementState,
     Click,
@@ -32,10 +34,28 @@ from models import (
     Service,
     ShortLink,
     Subscription,
+    SuppressedHandle,
     Suppression,
+    UnclearMessage,
     Unreachable,
     Visitor,
 )
+
+_LARGEST = 2**63 - 1
+
+
+def misfit_of(profile: Profile) -> str:
+    """Returns why a profile cannot be stored, without any of its values; empty if it can, on both databases."""
+    columns = SQLModel.metadata.tables["contact"].columns
+    for name in ("external_id", *PROFILE_COLUMNS):
+        value, longest = getattr(profile, name), getattr(columns[name].type, "length", None)
+        if isinstance(value, str) and ("\x00" in value or any("\ud800" <= sign <= "\udfff" for sign in value)):
+            return f"The profile cannot be stored: its {name} has a character that cannot be stored."
+        if isinstance(value, str) and longest and len(value) > longest:
+            return f"The profile cannot be stored: its {name} has more than {longest} characters."
+        if isinstance(value, int) and abs(value) > _LARGEST:
+            return f"The profile cannot be stored: its {name} is too large a number."
+    return ""
 
 
 def save_profile(
@@ -66,6 +86,7 @@ def _save_profile(
     contact.updated_at = now
     session.add(contact)
     session.flush()
+    suppress_profile(session, profile.external_id, profile.username, VISITOR_FOLDER, now)
     return contact, reconciled_by
 
 
@@ -240,6 +261,8 @@ SECTIONS: Mapping[str, type[SQLModel]] = {
     "agreements": Agreement,
     "consents": Consent,
     "suppressions": Suppression,
+    "unclear_messages": UnclearMessage,
+    "suppressed_handles": SuppressedHandle,
     "unreachable": Unreachable,
     "messages": Message,
     "short_links": ShortLink,
@@ -252,13 +275,14 @@ SECTIONS: Mapping[str, type[SQLModel]] = {
 def is_about(person: Person, table: type[SQLModel]) -> ColumnElement[bool]:
     """Returns whether a row of a table is about the person."""
     contacts = [contact.id for contact in person.contacts]
-    if table is Visitor:
-        return col(Visitor.id) == person.visitor_id
-    if table is Contact:
-        return col(Contact.id).in_(contacts)
-    if table is Agreement:
-        is_of_person = col(Agreement.external_id) == person.external_id
-        return or_(is_of_person, col(Agreement.contact_id).in_(contacts))
+    conditions: dict[type[SQLModel], ColumnElement[bool]] = {
+        Visitor: col(Visitor.id) == person.visitor_id,
+        Contact: col(Contact.id).in_(contacts),
+        SuppressedHandle: col(SuppressedHandle.handle).in_(person.handles),
+        Agreement: or_(col(Agreement.external_id) == person.external_id, col(Agreement.contact_id).in_(contacts)),
+    }
+    if table in conditions:
+        return conditions[table]
     if person.visitor_id is None:
         return false()
     columns = table.__table__.c  # type: ignore[attr-defined]
@@ -266,6 +290,10 @@ def is_about(person: Person, table: type[SQLModel]) -> ColumnElement[bool]:
         messages = select(Message.id).where(col(Message.visitor_id) == person.visitor_id)
         return cast("ColumnElement[bool]", columns.message_id.in_(messages))
     return cast("ColumnElement[bool]", columns.visitor_id == person.visitor_id)
+
+
+#: Copies that conditions are compared with.
+_FOLDED = {"folded_name", "folded_location"}
 
 
 def as_document(session: Session, person: Person) -> dict[str, Any]:
@@ -282,7 +310,7 @@ def as_document(session: Session, person: Person) -> dict[str, Any]:
     }
     document: dict[str, Any] = {"external_id": person.external_id}
     for section, rows in records.items():
-        document[section] = [row.model_dump(mode="json") for row in rows]
+        document[section] = [row.model_dump(mode="json", exclude=_FOLDED) for row in rows]
         for row, (name, known) in product(document[section], names.items()):
             if f"{name}_id" in row:
                 row[name] = known.get(row.pop(f"{name}_id"))

@@ -43,10 +43,6 @@ def _begin_with(dialect: Any, *, writes: bool, durable: bool) -> None:
 def _configure_sqlite(connection: Any, _record: Any) -> None:
     # The driver's own transaction handling would begin too late and as a reader; `_begin_with` replaces it.
     connection.isolation_level = None
-    # SQLite's own `lower` changes A to Z only.
-    connection.create_function(
-        "lowered", 1, lambda text: None if text is None else str(text).lower(), deterministic=True
-    )
     # Ids come in no order, so a page of followers touches the whole index: checkpointing after every 256 MB instead
     # of every 4 MB writes each part of it once instead of many times (almost twice as fast at a million).
     # A page of followers is one statement, whose undo log SQLite would otherwise write to a file.

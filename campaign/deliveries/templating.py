@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 from jinja2 import Template, TemplateError, TemplateSyntaxError, Undefined, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from campaign.consent.opt_out import with_opt_out_line
+from campaign.consent.opt_out import plain_opt_out_line, with_leave_link, with_opt_out_line
 from campaign.errors import NotPossible
 from campaign.x.text import is_blank
 from campaign.x.types import LONGEST_MESSAGE
@@ -428,13 +428,16 @@ class BroadcastText:
         *,
         has_file: bool = False,
         join_link: JoinLink | None = None,
+        leave_link: JoinLink | None = None,
     ) -> None:
         """Reads the text; raises UnknownField or BrokenTemplate in one sentence."""
         self._text = MessageText(text, service, has_file=has_file, join_link=join_link)
         self._longest = LONGEST_WITH_FILE if has_file else LONGEST_MESSAGE
         written = without_remarks(text)
+        self._leave_link = leave_link
+        line = opt_out_line if leave_link else plain_opt_out_line(opt_out_line)
         # Added after rendering, so that a text which is empty for one person is not sent as this line alone.
-        with_line = "" if is_blank(written) else with_opt_out_line(written, opt_out_line, words)
+        with_line = "" if is_blank(written) else with_opt_out_line(written, line, words)
         self._ending = with_line.removeprefix(written.rstrip())
         self.visitor_fields = self._text.visitor_fields
         """The fields of the person that the text uses."""
@@ -442,7 +445,10 @@ class BroadcastText:
 
     def render(self, person: Values) -> str:
         """Writes the message to one person; raises the errors of MessageText.render."""
-        message = self._text.render(person).rstrip() + self._ending.rstrip()
+        ending = self._ending
+        if self._leave_link:
+            ending = with_leave_link(ending, self._leave_link(person))
+        message = self._text.render(person).rstrip() + ending.rstrip()
         if len(message) > self._longest:
             raise MessageTooLong(f"The message has more than {self._longest:,} characters: shorten the text.")
         return message

@@ -100,12 +100,22 @@ MessagePolicyChoice = Annotated[
         description="all_followers: everybody a broadcast selects. consented_only: only those of them who agreed.",
     ),
 ]
-# One UI leaves out an emptied field, which means the default: only a sign can ask for no line there.
+WroteFirstCounts = Annotated[
+    bool,
+    Field(
+        title="Writing first counts as consent",
+        description="For consented_only. Off: an answer or a question to the account is no consent to marketing, which"
+        " is the law in the EU and the UK.",
+    ),
+    BeforeValidator(bool),
+]
+# Emptied it is missing in one UI, so the default: only a sign can say there that no line is wanted.
 OptOutLine = Annotated[
     str,
     Field(
         title="Opt-out line",
-        description="Added to direct messages that do not explain how to opt out. A dash (-) for none.",
+        description="Ends direct messages that do not say so themselves; {{ leave_link }} becomes the recipient's own"
+        " link. A dash (-) for none.",
         max_length=500,
     ),
     AfterValidator(_line),
@@ -216,6 +226,7 @@ class ServiceFields(BaseModel):
     )
     spend_cap: SpendCap = Decimal(50)
     message_policy: MessagePolicyChoice = "all_followers"
+    wrote_first_counts: WroteFirstCounts = False
     opt_out_line: OptOutLine = OPT_OUT_LINE
     frequency_cap: FrequencyCap = 0
     frequency_days: FrequencyDays = DAYS

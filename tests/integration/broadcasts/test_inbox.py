@@ -15,6 +15,8 @@ from campaign.broadcasts.context import BroadcastSender, OutgoingBroadcast
 from campaign.broadcasts.inbox import read_inbox, waits_until
 from campaign.broadcasts.outbox import Span
 from campaign.broadcasts.waves import FOR_A_PERSON
+from campaign.consent import lists
+from campaign.consent import store as consents
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
@@ -23,7 +25,7 @@ from campaign.deliveries.log import Outcome
 from campaign.deliveries.templating import BroadcastText
 from campaign.errors import NotPossible
 from campaign.x.types import Answer, MessageEvents, NewMessage
-from models import Delivery, Inbox, Message, MessageState, Service, Suppression, Visitor
+from models import Consent, Delivery, Inbox, Message, MessageState, Service, Suppression, Visitor
 from tests import planned
 from tests.crowds import people
 from tests.databases import Database
@@ -344,3 +346,55 @@ def test_messages_sent_side_by_side_are_each_settled_once(acme: Service, x: Virt
         log = session.scalars(select(Message).where(col(Message.delivery_id) == news.id)).all()
     assert {one.x_id for one in log if one.state is MessageState.SENT} == {one.x_id for one in x.sent_by("1")}
     assert len(x.sent_by("1")) == 60
+
+
+def consents_by_sender() -> dict[str, str]:
+    rows = select(Visitor.external_id, Consent.source).join(Consent, col(Consent.visitor_id) == col(Visitor.id))
+    with read_session() as session:
+        return {external_id: str(source) for external_id, source in session.exec(rows)}
+
+
+def test_a_message_that_may_be_an_opt_out_is_no_consent_nor_is_a_later_one(acme: Service, x: VirtualMessages) -> None:
+    x.say("1", "2001", "1", "No thanks")
+    x.say("1", "2002", "1", "Do you have size 42?")
+    x.say("1", "2003", "1", "please stop it")
+    x.now += 5 * SETTLE
+    read_inbox(desk(acme, x))
+    assert (consents_by_sender(), opted_out()) == ({"2002": "wrote_first"}, 1)
+    x.say("1", "2001", "1", "And size 43?")
+    x.now += 5 * SETTLE
+    read_inbox(desk(acme, x))
+    assert consents_by_sender() == {"2002": "wrote_first"}
+    with read_session() as session:
+        (waiting,) = lists.unclear_messages(session, acme.id)
+    assert (waiting.external_id, waiting.conversation) == ("2001", "https://x.com/messages/1-2001")
+
+
+def test_an_unclear_message_that_was_decided_does_not_come_back_and_a_new_one_does(
+    acme: Service, x: VirtualMessages
+) -> None:
+    x.say("1", "2001", "1", "no")
+    x.now += A_SECOND
+    read_inbox(desk(acme, x))
+    with transaction() as session:
+        person = session.scalars(select(Visitor.id)).one()
+        assert consents.decide(session, acme.id, person, x.now)
+    x.now += A_SECOND
+    read_inbox(desk(acme, x))
+    with read_session() as session:
+        assert list(lists.unclear_messages(session)) == []
+    x.say("1", "2001", "1", "No!")
+    x.now += A_SECOND
+    read_inbox(desk(acme, x))
+    with read_session() as session:
+        assert lists.count_unclear(session) == 1
+
+
+def test_an_opt_out_decides_what_was_unclear(acme: Service, x: VirtualMessages) -> None:
+    x.say("1", "2001", "1", "no")
+    x.say("1", "2001", "1", "STOP")
+    x.say("1", "2001", "1", "no")
+    x.now += A_SECOND
+    read_inbox(desk(acme, x))
+    with read_session() as session:
+        assert (lists.count_unclear(session), opted_out()) == (0, 1)

@@ -58,7 +58,7 @@ def agreed(service: Service, visitors: Sequence[int]) -> None:
 
 
 def condition(text: str, service: Service) -> Any:
-    return where(parse(text), NOW, consented=permission.consented(service.id))
+    return where(parse(text), NOW, consented=permission.consented(service))
 
 
 def test_everybody_who_follows_gets_it(acme: Service, beta: Service, news: Delivery) -> None:

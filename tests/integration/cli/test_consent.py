@@ -5,10 +5,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import col, select
 
+from campaign.audience import erased
+from campaign.consent import permission
 from campaign.consent import store as consent
-from campaign.db.engine import transaction
-from models import ConsentSource, MessageState, Service
+from campaign.db.engine import read_session, transaction
+from models import ConsentSource, MessageState, Service, Visitor
 from tests.command import here
 from tests.databases import Database
 from tests.factories import NOW, follower, page
@@ -217,3 +220,105 @@ def test_an_old_list_gives_nothing_that_was_taken_back(acme: Service, tmp_path: 
     done("denylist", "remove", "ana", "--service", acme.internal_name)
     assert done("consent", "import", "acme", file, *NOTE)["unchanged"] == 1
     assert listed() == []
+
+
+def unclear_from(service: Service, person: str) -> None:
+    with transaction() as session:
+        assert consent.record_unclear(session, service.id, everybody()[person].id, "77", NOW)
+
+
+def test_unclear_messages_are_listed_and_decided(acme: Service) -> None:
+    waiting = waiting_for(acme, "2")
+    for person in ("1", "2"):
+        unclear_from(acme, person)
+    (first, second) = done("consent", "unclear", "acme")
+    assert (first["external_id"], second["username"], first["message"]) == ("1", "bo", "77")
+    assert done("consent", "decide", "acme", "ana", "wrote-first")["decision"] == "wrote-first"
+    assert done("consent", "decide", "acme", "bo", "opt-out")["cancelled_messages"] == 1
+    assert listed() == [("1", "wrote_first")]
+    assert state_of(waiting) is MessageState.CANCELLED
+    assert done("consent", "unclear") == []
+    assert "unclear" in refused("consent", "decide", "acme", "ana", "opt-out", status=1)
+
+
+def test_unclear_messages_of_another_service_stay(acme: Service) -> None:
+    other = saved_service(internal_name="other", block_id="block-other")
+    unclear_from(acme, "1")
+    assert done("consent", "unclear", "other") == []
+    assert "1 unclear message." in here("consent", "unclear").err
+    refused("consent", "decide", other.internal_name, "ana", "opt-out", status=1)
+
+
+def on_the_denylist() -> set[tuple[str, str | None]]:
+    return {(row["external_id"], row["username"]) for row in done("denylist", "list")}
+
+
+def exclusion_of(service: Service, person: str) -> str | None:
+    with read_session() as session:
+        reason = permission.first_of(permission.always(service))
+        found = session.execute(select(reason).where(col(Visitor.external_id) == person)).scalar_one()
+        return None if found is None else str(found)
+
+
+def test_a_handle_that_no_visitor_has_is_suppressed_when_a_sync_brings_it(acme: Service) -> None:
+    added = done("denylist", "add", "@New_Person", *NOTE)
+    assert (added["external_id"], added["username"], added["cancelled_messages"]) == ("", "new_person", 0)
+    done("denylist", "add", "@new_person", *NOTE)
+    assert on_the_denylist() == {("", "new_person")}
+    read_all(acme, [page([1, follower(20, username="NEW_PERSON"), follower(21, username="other")])])
+    assert on_the_denylist() == {("20", "NEW_PERSON")}
+    assert (exclusion_of(acme, "20"), exclusion_of(acme, "21")) == ("suppressed", None)
+    # The person is suppressed, not the handle: neither a rename nor its next owner changes that.
+    read_all(acme, [page([1, follower(20, username="renamed"), follower(21, username="new_person")])])
+    assert (exclusion_of(acme, "20"), exclusion_of(acme, "21")) == ("suppressed", None)
+
+
+def test_a_known_visitor_who_takes_a_suppressed_handle_is_suppressed(acme: Service) -> None:
+    done("denylist", "add", "@new_person", *NOTE, "--service", "acme")
+    read_all(acme, [page([1, follower(2, username="New_Person"), 3, 4, 5])])
+    assert (exclusion_of(acme, "2"), exclusion_of(acme, "1")) == ("suppressed", None)
+
+
+def test_an_x_user_id_of_no_visitor_is_suppressed_before_the_person_appears(acme: Service) -> None:
+    assert done("denylist", "add", "900", *NOTE)["external_id"] == "900"
+    read_all(acme, [page([1, 900])])
+    assert exclusion_of(acme, "900") == "suppressed"
+    done("denylist", "remove", "900")
+    assert exclusion_of(acme, "900") is None
+
+
+def test_an_erased_person_is_not_saved_by_the_denylist(acme: Service) -> None:
+    with transaction() as session:
+        erased.record(session, ["900"], NOW)
+    assert "erased" in refused("denylist", "add", "900", *NOTE, status=1)
+    assert "900" not in everybody()
+    assert acme.id
+
+
+def test_a_handle_that_no_visitor_has_is_taken_off_the_denylist(acme: Service) -> None:
+    done("denylist", "add", "@new_person", *NOTE)
+    assert done("denylist", "remove", "new_person")["denylist"] == "removed"
+    assert "not on the denylist" in refused("denylist", "remove", "new_person", status=1)
+    read_all(acme, [page([1, follower(20, username="new_person")])])
+    assert exclusion_of(acme, "20") is None
+
+
+@pytest.mark.usefixtures("acme")
+@pytest.mark.parametrize("text", ["two words", "nu\x00l", "@" + "a" * 51, "1" * 21])
+def test_the_denylist_takes_only_a_handle_or_an_x_user_id(text: str) -> None:
+    assert "invalid" in refused("denylist", "add", text, *NOTE)
+    assert on_the_denylist() == set()
+
+
+def test_a_list_is_imported_to_the_denylist(acme: Service, tmp_path: Path) -> None:
+    waiting = waiting_for(acme, "1")
+    file = tmp_path / "people.csv"
+    file.write_text("external_id,username,proof\n1,,call of 1 May\n900,,\n,@new_person,\n,cy,\n")
+    imported = done("denylist", "import", str(file), *NOTE)
+    counts = {name: imported[name] for name in ("rows", "suppressed", "handles", "cancelled_messages")}
+    assert counts == {"rows": 4, "suppressed": 4, "handles": 1, "cancelled_messages": 1}
+    assert on_the_denylist() == {("1", "Ana"), ("900", None), ("", "new_person"), ("3", "cy"), ("4", "Cy")}
+    assert {row["proof"] for row in done("denylist", "list")} == {"call of 1 May", "card 12"}
+    assert state_of(waiting) is MessageState.CANCELLED
+    file.write_text("external_id\nx\n")
+    assert "line 2: invalid X user id 'x'" in refused("denylist", "import", str(file), *NOTE)

@@ -180,3 +180,24 @@ def test_a_consent_of_somebody_suppressed_is_not_kept(acme: Service, tmp_path: P
     assert (said["consents"], said["suppressed"]) == (2, ["1"])
     assert everybody()["1"].id not in consents()
     assert acme.id
+
+
+def test_the_present_owner_of_an_erased_persons_handle_is_imported(acme: Service, tmp_path: Path) -> None:
+    done("erase", "--external-id", "1", "--yes", "--json")
+    gone = imported(tmp_path, "username,full_name\n@ana,Ana\n")
+    assert (gone["made"], gone["erased"]) == (0, ["@ana"])
+    read_all(acme, [page([follower(2001, username="ANA"), 2, 3, 4])])
+    given = "username,consent_service,consent_source,consented_at\n@ana,acme,card,2026-11-01\n"
+    said = imported(tmp_path, given)
+    assert (said["made"], said["consents"], said["erased"]) == (1, 1, [])
+    assert consents() == {everybody()["2001"].id: "card"}
+
+
+@pytest.mark.usefixtures("acme")
+def test_a_handle_on_the_denylist_is_suppressed_when_a_list_brings_its_person(tmp_path: Path) -> None:
+    assert here("denylist", "add", "@New_Person", "--note", "asked by letter").status == 0
+    text = "external_id,username,consent_service,consent_source,consented_at\n900,new_person,acme,card,2026-11-01\n"
+    said = imported(tmp_path, text)
+    assert (said["made"], said["consents"], said["suppressed"]) == (1, 0, ["900"])
+    (suppressed,) = here("denylist", "list", "--json").document
+    assert (suppressed["external_id"], suppressed["proof"]) == ("900", "asked by letter")

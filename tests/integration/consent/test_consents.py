@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlmodel import col, select
 
+from campaign.consent import permission
 from campaign.consent import store as consents
 from campaign.consent.store import Agreement
 from campaign.db.engine import read_session, transaction
@@ -23,6 +24,7 @@ from models import (
     Suppression,
     SuppressionReason,
     Unreachable,
+    Visitor,
 )
 from tests.databases import Database
 from tests.factories import NOW, follower, page
@@ -289,3 +291,31 @@ def test_after_an_opt_out_nothing_that_was_pending_goes_on_and_the_suppression_s
         assert sum(one.ended_at is None for one in consents_of(service, person)) <= 1
     with read_session() as session:
         assert consents.is_suppressed(session, service.id, person)
+
+
+def agreed_by(person: int, source: ConsentSource, service: Service, after: timedelta = timedelta()) -> bool:
+    with transaction() as session:
+        return consents.agree(session, service.id, person, source, source.value, NOW + after)
+
+
+def test_a_marketing_consent_takes_the_place_of_a_first_message_and_never_the_other_way(
+    acme: Service, ana: int
+) -> None:
+    assert agreed_by(ana, ConsentSource.WROTE_FIRST, acme)
+    assert agreed_by(ana, FORM, acme, A_DAY)
+    assert not agreed_by(ana, ConsentSource.WROTE_FIRST, acme, 2 * A_DAY)
+    assert not agreed_by(ana, ConsentSource.IMPORT, acme, 2 * A_DAY)
+    (consent,) = consents_of(acme, ana)
+    assert (consent.source, consent.proof, consent.given_at) == (FORM, "opt_in_form", NOW + A_DAY)
+
+
+@pytest.mark.parametrize("counts", [True, False])
+def test_writing_first_counts_as_consent_only_where_the_service_says_so(acme: Service, ana: int, counts: bool) -> None:
+    agreed_by(ana, ConsentSource.WROTE_FIRST, acme)
+    bo = met(acme, "2")
+    agreed_by(bo, FORM, acme)
+    acme.wrote_first_counts = counts
+    with read_session() as session:
+        consented = set(session.scalars(select(Visitor.id).where(permission.consented(acme))))
+        in_range = set(session.scalars(select(Visitor.id).where(permission.consented(acme, (ana, bo + 1)))))
+    assert consented == in_range == ({ana, bo} if counts else {bo})

@@ -7,11 +7,13 @@ import pytest
 
 from campaign.broadcasts import outbox
 from campaign.broadcasts.outbox import Span
+from campaign.broadcasts.prepare import text_for
 from campaign.consent import agreements, permission
 from campaign.consent.agreements import invitation_of
 from campaign.contacts import report as acquisitions
 from campaign.contacts.report import Funnel
 from campaign.db.engine import read_session, transaction
+from campaign.db.signing import signed
 from campaign.settings import load_settings
 from models import (
     Agreement,
@@ -26,6 +28,7 @@ from models import (
     Service,
     Visitor,
 )
+from tests.analysing import draft
 from tests.crowds import add, aimed, people, reached, write
 from tests.databases import Database
 from tests.factories import NOW
@@ -135,16 +138,29 @@ def test_it_is_asked_again_in_the_statement_that_arms(acme: Service) -> None:
 
 def test_the_link_of_an_invitation_says_of_which_delivery_it_is_and_whose(public_url: str) -> None:
     link = agreements.join_link("acme", 17, 4)
-    address, _, signed = link.partition("?i=")
+    address, _, signature = link.partition("?i=")
     assert address == f"{public_url}/join/acme"
-    assert invitation_of(signed) == (17, 4)
-    assert invitation_of(signed[:-2]) is None
+    assert invitation_of(signature) == (17, 4)
+    assert invitation_of(signature[:-2]) is None
     assert link == agreements.join_link("acme", 17, 4)
-    assert signed not in agreements.join_link("acme", 17, 5)
+    assert signature not in agreements.join_link("acme", 17, 5)
 
 
-def test_without_a_public_address_there_is_no_link() -> None:
+def test_without_a_public_address_there_is_no_link(acme: Service) -> None:
     assert not agreements.join_link("acme", 17, 4)
+    assert not agreements.leave_link(acme, "1")
+
+
+def test_a_link_to_leave_is_that_of_one_person_and_a_samples_is_that_of_no_person(
+    acme: Service, public_url: str
+) -> None:
+    address, _, link = agreements.leave_link(acme, "1").partition("?p=")
+    assert (address, signed("leave", link)) == (f"{public_url}/leave", [acme.id, "1"])
+    assert agreements.leave_link(acme, None) == f"{public_url}/leave/acme"
+    text = text_for(draft("Hello"), acme, 1)
+    person = {"external_id": "1", "visitor_id": "7"}
+    assert agreements.leave_link(acme, "1") in text.render(person)
+    assert f"{public_url}/leave/acme" in text.render(person | {"visitor_id": None})
 
 
 def test_the_funnel_of_each_invitation_and_the_rate_of_the_service(acme: Service) -> None:

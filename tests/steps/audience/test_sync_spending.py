@@ -30,7 +30,7 @@ def test_the_incremental_mode_needs_money_for_one_page_only(connect: Connect) ->
 
     line = sync(mode=SyncMode.INCREMENTAL).of("acme")
 
-    assert (line.state, line.pages) == (SyncState.STOPPED, 2)
+    assert (line.state, line.pages) == (SyncState.STOPPED, 4)
     assert brand.billed() == brand.booked() == Decimal("1.5")
 
 

@@ -73,16 +73,22 @@ def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(StringIO(text)))
 
 
-def test_writing_first_includes_and_stop_excludes_from_the_first_analysis_on(acme: Brand) -> None:
+def test_writing_first_counts_if_the_service_says_so_and_stop_excludes(acme: Brand) -> None:
     first, leaving, *_ = people_of(acme)
     acme.x.command("POST", "accounts/acme/messages", **{"from": first["id"], "text": "Are you open today?"})
     acme.x.command("POST", "accounts/acme/messages", **{"from": leaving["id"], "text": "Stop"})
-    acme.connect(spend_cap=1_000, message_policy="consented_only")
+    acme.connect(spend_cap=1_000, message_policy="consented_only", wrote_first_counts=True)
 
-    found = document("analyse", make())
+    name = make()
+    found = document("analyse", name)
 
     assert found["messages"] == 1
     assert found["excluded"] == {"opted_out": 1, "no_consent": len(acme.truth()) - 2}
+    assert here("service", "edit", "acme", "--no-wrote-first-counts").status == 0
+    assert delivery("analyse", name, "--json").document["excluded"] == {
+        "opted_out": 1,
+        "no_consent": len(acme.truth()) - 1,
+    }
 
 
 def test_a_broadcast_from_its_draft_to_its_recipients_without_opt_outs(acme: Brand) -> None:

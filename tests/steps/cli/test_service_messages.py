@@ -10,6 +10,7 @@ from tests.simulated_x import KEYS, Connect, SimulatedX
 
 BY_DEFAULT = {
     "message_policy": "all_followers",
+    "wrote_first_counts": False,
     "opt_out_line": OPT_OUT_LINE,
     "frequency_cap": 0,
     "frequency_days": 7,
@@ -19,6 +20,7 @@ BY_DEFAULT = {
 }
 GIVEN = {
     "message_policy": "consented_only",
+    "wrote_first_counts": True,
     "opt_out_line": "Write STOP to end this.",
     "frequency_cap": 2,
     "frequency_days": 30,
@@ -29,7 +31,8 @@ GIVEN = {
 
 
 def options(values: dict[str, Any]) -> list[str]:
-    return [word for name, value in values.items() for word in (f"--{name.replace('_', '-')}", str(value))]
+    given = {f"--{name.replace('_', '-')}": value for name, value in values.items()}
+    return [word for option, value in given.items() for word in ([option] if value is True else [option, str(value)])]
 
 
 def messages(done: Done) -> dict[str, Any]:

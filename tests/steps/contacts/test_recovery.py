@@ -9,7 +9,8 @@ import pytest
 import requests
 from sqlmodel import col, select
 
-from campaign.consent import agreements
+from campaign.consent import agreements, lists
+from campaign.consent import store as consents
 from campaign.contacts.recovery import keep_grant, recover_profiles
 from campaign.db import vault
 from campaign.db.engine import read_session, transaction
@@ -18,6 +19,7 @@ from campaign.settings import load_settings
 from campaign.x.oauth import Grant, sign_in_of
 from models import Agreement, AgreementState, Contact, ReconciledBy, Secret, SecretKind
 from tests.simulated_x import Brand, SimulatedX
+from tests.steps.running import both_databases
 from tests.web_visits import query_of
 
 CALLBACK = "http://127.0.0.1:4280/join/callback"
@@ -197,3 +199,39 @@ def test_no_token_can_be_read_in_the_database(acme: Brand) -> None:
     assert values["service_id"] == str(acme.service.id)
     assert len(values["access_token"]) > 10
     assert values["access_token"] not in str(stored.model_dump())
+
+
+@both_databases
+@pytest.mark.parametrize(
+    ("profile", "named"),
+    [
+        ({"description": "secret\x00words"}, "description"),
+        ({"location": "secret\x00words"}, "location"),
+        ({"confirmed_email": f"secretwords@{'a' * 320}.example"}, "email"),
+        ({"followers_count": 2**63}, "followers_count"),
+    ],
+)
+def test_a_profile_that_cannot_be_stored_fails_its_agreement_alone(
+    acme: Brand, profile: dict[str, Any], named: str
+) -> None:
+    acme.x.command("PATCH", f"users/{acme.users()[0]['id']}", **profile)
+    first, second = say_yes(acme), say_yes(acme, 1)
+    found = recover_profiles()
+    assert (found.recovered, found.failed, found.waiting) == (1, 1, 0)
+    assert agreement(first).state is AgreementState.FAILED
+    assert f"The profile cannot be stored: its {named} " in agreement(first).reason
+    assert agreement(second).state is AgreementState.RECOVERED
+    assert "secret" not in f"{agreement(first).reason} {found.problems}"
+    assert (kept(), recover_profiles().failed) == ([], 0)
+
+
+@both_databases
+def test_a_handle_on_the_denylist_is_suppressed_when_its_person_shares_a_profile(acme: Brand) -> None:
+    person = acme.users()[0]
+    with transaction() as session:
+        consents.suppress_handle(session, person["username"], "asked by letter", pendulum.now("UTC"))
+    say_yes(acme)
+    assert recover_profiles().recovered == 1
+    with read_session() as session:
+        (suppressed,) = lists.suppressions(session)
+    assert (suppressed.external_id, suppressed.service, suppressed.proof) == (person["id"], None, "asked by letter")

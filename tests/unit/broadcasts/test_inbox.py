@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign.broadcasts.inbox import Incoming, judge, read_to
+from campaign.consent.opt_out import Meaning
 from campaign.x.types import MessageEvent, first_id_at
 from tests.factories import NOW
 
@@ -23,8 +24,8 @@ def event(age: int, sender: str = "7", recipient: str = "42", text: str = "Hello
 def test_what_others_sent_to_the_account_is_judged_oldest_first() -> None:
     late, early = event(1, text="Stop!"), event(9, sender="8")
     assert judge([late, early], "42", ["stop"]) == [
-        Incoming("8", early.x_id, early.created_at, is_opt_out=False),
-        Incoming("7", late.x_id, late.created_at, is_opt_out=True),
+        Incoming("8", early.x_id, early.created_at, Meaning.OTHER),
+        Incoming("7", late.x_id, late.created_at, Meaning.OPT_OUT),
     ]
 
 

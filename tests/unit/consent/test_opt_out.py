@@ -1,4 +1,4 @@
-"""Who wants no more messages, and how a message says how to say so."""
+"""Messages that are opt-outs, may be, or are not; and how a message says how to opt out."""
 
 from unicodedata import normalize
 
@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.consent.opt_out import is_opt_out, with_opt_out_line
-from campaign.opt_out_words import DEFAULT
+from campaign.consent.opt_out import Meaning, meaning_of, with_leave_link, with_opt_out_line
+from campaign.opt_out_words import ALONE, DEFAULT, REFUSALS
 
 WORDS = ["stop", "arrêt", "opt out", "unsubscribe", "unsubscribe me", "abonelikten çık", "停止"]  # noqa: RUF001
+ALL = frozenset(word for words in DEFAULT.values() for word in words)
 LINE = "Reply STOP to get no more messages."
 
 
@@ -30,7 +31,13 @@ LINE = "Reply STOP to get no more messages."
         "ＳＴＯＰ",  # noqa: RUF001
         "𝐒𝐓𝐎𝐏",  # noqa: RUF001
         "st\u200bop",
+        "please\u200bstop",
         "S.T.O.P.",
+        "s t o p it please",
+        "stoooop",
+        "ST0P",
+        "STOP2END",
+        "stopplease",
         "opt out",
         "Opt-out, please",
         "OPTOUT",
@@ -41,11 +48,94 @@ LINE = "Reply STOP to get no more messages."
         "停止。",
         "Stop by our shop",
         "stop/quit",
+        "stop-it",
         "Stop\nwriting to me",
+        "please stop",
+        "Hello there. Could you stop?",
+        "@acme STOP",
+        "@acme_shop @other please, stop",
+        "no, stop",
     ],
 )
-def test_a_message_that_is_an_opt_out_word_or_begins_with_one_opts_out(text: str) -> None:
-    assert is_opt_out(text, WORDS)
+def test_a_listed_word_in_a_short_message_opts_out(text: str) -> None:
+    assert meaning_of(text, WORDS) is Meaning.OPT_OUT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "QUIT",
+        "Cancel.",
+        "end, thanks",
+        "Don't message me again",
+        "do not contact me",
+        "Leave me alone!!",
+        "not interested",
+        "Hi, please unsubscribe me",
+        "I unsubscribed already",
+        "Bitte abmelden",
+        "Bitte melden Sie mich ab",
+        "Lasst mich in Ruhe",
+        "Laissez-moi tranquille",
+        "Merci de me désabonner",
+        "No quiero recibir más",
+        "Por favor, denme de baja",
+        "Não quero receber",
+        "non scrivetemi più",
+        "Geen interesse",
+        "nie chcę tego",
+        "durdurun lütfen",
+        "İPTAL",
+        "Больше не пишите",
+        "не пишіть мені",
+        "δεν θέλω άλλα",
+        "من فضلك التوقف",
+        "أوقفوا الرسائل",
+        "נא להסיר",
+        "कृपया बंद करें",
+        "jangan kirim lagi",
+        "đừng nhắn nữa",
+        "ยกเลิกครับ",
+        "退订我",
+        "请不要再发了",
+        "我要退訂",
+        "配信停止お願いします",
+        "もう送らないでください",
+        "수신거부합니다",
+        "문자 수신 거부 부탁드려요",
+        "그만 보내세요",
+        "🛑",
+        "⛔️⛔️",
+        "🚫 ads",
+        "🙅🏽‍♀️",
+    ],
+)
+def test_refusals_of_many_languages_opt_out(text: str) -> None:
+    assert meaning_of(text, ALL) is Meaning.OPT_OUT
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "don't stop",
+        "don’t stop",  # noqa: RUF001
+        "no",
+        "No thanks!",
+        "nein danke",
+        "Non merci",
+        "нет",
+        "いいえ",
+        "👎",
+        "❌",
+        "this is spam",
+        "I will report you",
+        "why have you stopped at my name",
+        "Please do not ever put me on any sort of email thing or whatever it may be that you run over there",
+        "The last bus will stop here, and from here it takes five minutes on foot to the shop, as far as I know",
+    ],
+)
+def test_what_may_be_a_no_is_for_a_person_to_decide(text: str) -> None:
+    assert meaning_of(text, ALL) is Meaning.UNCLEAR
 
 
 @pytest.mark.parametrize(
@@ -54,37 +144,61 @@ def test_a_message_that_is_an_opt_out_word_or_begins_with_one_opts_out(text: str
         "",
         " ",
         "!",
+        "❤️",
         "stopwatch",
-        "stop-motion",
-        "don't stop",
-        "don’t stop",  # noqa: RUF001
-        "please stop",
-        "opt",
-        "out",
+        "nonstop fun",
         "opt in",
-        "stopp",
+        "Yes please, tell me more",
+        "Do you have size 42 in stock?",
+        "I have no idea what size to take, can you help me choose?",
+        "Bonjour, avez-vous du stock ?",
+        "Können Sie mir mehr Infos schicken?",
+        "¿Tienen en color azul?",
+        "когда доставка?",
+        "请问有货吗",
+        "いつ届きますか",
+        "그만큼 좋아요",
     ],
 )
-def test_other_messages_do_not(text: str) -> None:
-    assert not is_opt_out(text, WORDS)
+def test_other_messages_are_neither(text: str) -> None:
+    assert meaning_of(text, ALL) is Meaning.OTHER
 
 
-@pytest.mark.parametrize("word", sorted({word for words in DEFAULT.values() for word in words}))
+@pytest.mark.parametrize("word", sorted(ALL))
 def test_every_word_that_is_set_is_understood(word: str) -> None:
-    assert is_opt_out(f"“{word.upper()}”!", [word])
-    assert is_opt_out(f"{word}, thanks", [word])
-    assert not is_opt_out(f"I {word}", [word])
+    assert meaning_of(f"“{word.upper()}”!", [word]) is Meaning.OPT_OUT
+    assert meaning_of(f"{word}, thanks", [word]) is Meaning.OPT_OUT
+    assert meaning_of(f"I ask you: {word}", [word]) is Meaning.OPT_OUT
 
 
-def test_without_words_nobody_opts_out() -> None:
-    assert not is_opt_out("stop", [])
-    assert not is_opt_out("!", ["!", ""])
+@pytest.mark.parametrize("words", sorted({*REFUSALS, *ALONE}))
+def test_every_refusal_is_understood_alone(words: str) -> None:
+    assert meaning_of(f"{words.capitalize()}.", ["stop"]) is Meaning.OPT_OUT
+
+
+LISTED = st.sampled_from(sorted({*ALL, *REFUSALS}))
+SPACES = st.sampled_from([" ", "\n", "  ", "\u3000", ", ", "! "])
+
+
+@given(st.text(), SPACES, LISTED, SPACES, st.text(), st.sampled_from([str, str.upper, str.title]))
+def test_no_text_with_a_listed_word_as_a_word_is_a_consent(
+    before: str, space: str, word: str, other_space: str, after: str, written: type[str]
+) -> None:
+    assert meaning_of(f"{before}{space}{written(word)}{other_space}{after}", ALL) is not Meaning.OTHER
 
 
 @given(st.text(), st.lists(st.text(max_size=9), max_size=4))
-def test_whatever_is_written_is_judged(text: str, words: list[str]) -> None:
-    assert is_opt_out(text, words) in {True, False}
-    assert is_opt_out(f"stop {text}", [*words, "Stop"])
+def test_each_text_has_a_meaning(text: str, words: list[str]) -> None:
+    assert meaning_of(text, words) in Meaning
+    assert meaning_of(f"stop {text}", [*words, "Stop"]) is Meaning.OPT_OUT
+
+
+def test_a_leave_link_takes_its_place_in_the_line() -> None:
+    line = "Reply STOP or open {{leave_link}} to leave."
+    assert (
+        with_leave_link(line, r"https://a.example/leave?p=\1")
+        == r"Reply STOP or open https://a.example/leave?p=\1 to leave."
+    )
 
 
 def test_the_line_goes_below_the_text_with_a_blank_line_between() -> None:

@@ -5,6 +5,7 @@ import pytest
 from campaign.deliveries.approval import fingerprint
 from campaign.deliveries.draft import Target
 from campaign.deliveries.templating import BroadcastText, MessageText, UnknownField, Values, render
+from models import OPT_OUT_LINE, PLAIN_OPT_OUT_LINE
 from tests import analysing
 from tests.analysing import draft, target
 
@@ -70,3 +71,26 @@ def test_the_link_elsewhere_is_an_error() -> None:
 
 def test_a_yes_to_an_invitation_is_none_to_what_is_none() -> None:
     assert fingerprint(draft("Come"), []) != fingerprint(draft("Come", is_invitation=True), [])
+
+
+def leaving(line: str, *, is_public: bool = True) -> str:
+    text = BroadcastText(
+        "Hello",
+        {"label": "Acme"},
+        line,
+        {"stop"},
+        leave_link=(lambda person: f"https://social.example.com/leave?p={person['visitor_id']}") if is_public else None,
+    )
+    return text.render({"visitor_id": "7"})
+
+
+def test_the_opt_out_line_has_the_recipients_own_link_to_leave() -> None:
+    said = leaving(OPT_OUT_LINE)
+    assert said == "Hello\n\nReply STOP or open https://social.example.com/leave?p=7 to stop these messages."
+    assert leaving("Leave: {{leave_link}}").endswith("Leave: https://social.example.com/leave?p=7")
+    assert leaving("Reply STOP.") == "Hello\n\nReply STOP."
+
+
+def test_without_a_public_address_the_line_names_no_link() -> None:
+    for line in (OPT_OUT_LINE, "Leave: {{leave_link}}"):
+        assert leaving(line, is_public=False) == f"Hello\n\n{PLAIN_OPT_OUT_LINE}"
