@@ -97,6 +97,7 @@ def erase(
         erasure.lock(session)
         person = _find_person(session, external_id, username, email)
         erased = erasure.erase(session, person, pendulum.now("UTC"))
+    engine.empty_write_ahead_log()
     if as_json:
         output.print_json({"erased": erased.counts, "still_named_in": erased.still_named_in})
         return

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from copy import copy
 from functools import lru_cache
 from pathlib import Path
@@ -48,7 +48,7 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
     # A page of followers is one statement, whose undo log SQLite would otherwise write to a file.
     connection.executescript(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
-        "PRAGMA cache_size=-20000; PRAGMA wal_autocheckpoint=65536; PRAGMA temp_store=MEMORY;"
+        "PRAGMA cache_size=-20000; PRAGMA wal_autocheckpoint=65536; PRAGMA temp_store=MEMORY; PRAGMA secure_delete=ON;"
     )
 
 
@@ -139,6 +139,16 @@ def transaction(*, durable: bool = False) -> Iterator[Session]:
         session.begin(),
     ):
         yield session
+
+
+def empty_write_ahead_log() -> None:
+    """Moves everything into the file of a SQLite database: what was erased is then in no file any more.
+
+    Waits for readers; PostgreSQL's own log is its operator's to expire.
+    """
+    if engine().dialect.name == "sqlite":
+        with translated_errors(), closing(engine().raw_connection()) as connection:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @contextmanager
