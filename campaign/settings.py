@@ -96,6 +96,16 @@ WordLists = Annotated[
 ]
 
 
+_LEAST_LENGTH = 16
+
+
+def _long_enough(key: SecretStr) -> SecretStr:
+    if 0 < len(key.get_secret_value()) < _LEAST_LENGTH:
+        msg = f"it is shorter than {_LEAST_LENGTH} characters and could be guessed; use a longer one, best a random one"
+        raise ValueError(msg)
+    return key
+
+
 class Settings(BaseSettings):
     """The settings of this process; see docs/operating.md."""
 
@@ -123,14 +133,14 @@ class Settings(BaseSettings):
     terms_url: Annotated[str, AfterValidator(_no_or_web_address)] = ""
     privacy_url: Annotated[str, AfterValidator(_no_or_web_address)] = ""
     """Without both, people are not asked to share a profile."""
-    signing_key: SecretStr = SecretStr("")
+    signing_key: Annotated[SecretStr, AfterValidator(_long_enough)] = SecretStr("")
     """Signs personal links; empty: the file `signing.key` of the home, made when it is first needed."""
     encryption_key: Annotated[SecretStr, AfterValidator(_encryption_keys)] = SecretStr("")
     """Encrypts the secrets in the database; empty: the file `vault.key` of the home, made when it is first needed.
 
     Several with commas between: the first one encrypts, each of them decrypts.
     """
-    reports_key: SecretStr = SecretStr("")
+    reports_key: Annotated[SecretStr, AfterValidator(_long_enough)] = SecretStr("")
     """Opens the pages of the reports; empty: they stay closed."""
 
     settle_seconds: int = Field(default=60, ge=0)

@@ -12,7 +12,6 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-import uvicorn
 from sqlalchemy import text
 from sqlmodel import col, select
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -23,6 +22,7 @@ from campaign.services.fields import SECRETS
 from campaign.settings import load_settings
 from campaign.simulator.server import running
 from campaign.web.app import make_site
+from campaign.web.serve import web_server
 from campaign.x.oauth import Grant
 from deployments.server import free_port
 from models import Agreement, SecretKind, Service
@@ -41,7 +41,7 @@ def a_client(**more: Any) -> httpx.Client:
 
 @contextmanager
 def serving(app: ASGIApp, port: int) -> Iterator[None]:
-    server = uvicorn.Server(uvicorn.Config(app, port=port, access_log=False, log_level="warning"))
+    server = web_server(app, "127.0.0.1", port)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

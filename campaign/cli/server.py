@@ -169,12 +169,6 @@ def step(title: str) -> Iterator[None]:
     output.say(f"{title}: done ({time.monotonic() - begin:.1f} s)")
 
 
-#: Concurrent requests; further ones are answered with 503.
-_AT_ONCE = 400
-_KEEP_ALIVE_SECONDS = 5
-_END_SECONDS = 3
-
-
 def web(
     port: Annotated[
         int | None,
@@ -186,10 +180,9 @@ def web(
 
     The public reaches them at CAMPAIGN_PUBLIC_URL, through a proxy of yours that adds HTTPS.
     """
-    import uvicorn
-
     from campaign.db import engine as schema
     from campaign.web.app import make_site
+    from campaign.web.serve import web_server
     from deployments.processes import adopt
     from deployments.server import Address, is_free, server_of, server_password, used_by_prefect
 
@@ -217,18 +210,7 @@ def web(
         output.say(
             f"The pages are at http://{host}:{port}" + (f", for the public at {public_url}" if public_url else "")
         )
-        # There is no access log: addresses of pages hold secrets of their visitors.
-        uvicorn.run(
-            make_site(announce),
-            host=host,
-            port=port,
-            access_log=False,
-            log_level="warning",
-            server_header=False,
-            limit_concurrency=_AT_ONCE,
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=_END_SECONDS,
-        )
+        web_server(make_site(announce), host, port).run()
 
 
 def password() -> None:

@@ -30,6 +30,8 @@ def make_app(routes: Sequence[BaseRoute] = (), lifespan: Any = None) -> ASGIApp:
     app.router.redirect_slashes = False
     # Counts what a visitor may not do often, in the memory of this process.
     app.state.limiter = MovingWindowRateLimiter(MemoryStorage())
+    # The sessions of the reports: a copy of the cookie of one that ended opens nothing.
+    app.state.report_sessions = set[str]()
     return app
 
 

@@ -10,9 +10,11 @@ from typing import Any
 from jinja2 import ChoiceLoader, PackageLoader
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from campaign.db.engine import check_reachable
+from campaign.errors import CampaignError
 from campaign.reporting.html import environment
 from campaign.web.security import policy
 
@@ -35,8 +37,20 @@ _pages.globals = environment.globals | {"style": _style}
 
 
 def routes() -> list[Route]:
-    """Returns the route of the style sheets."""
-    return [Route("/styles/{name}", _style_sheet)]
+    """Returns the routes of the style sheets, and of the probes: is the process there, can it do its work."""
+    return [Route("/styles/{name}", _style_sheet), Route("/health", _is_there), Route("/ready", _is_ready)]
+
+
+async def _is_there(_request: Request) -> Response:
+    return PlainTextResponse("ok")
+
+
+def _is_ready(_request: Request) -> Response:
+    try:
+        check_reachable()
+        return PlainTextResponse("ready")
+    except CampaignError:
+        return PlainTextResponse("The database cannot be used; see `campaign doctor`.", 503)
 
 
 async def _style_sheet(request: Request) -> Response:
@@ -86,6 +100,11 @@ def problem_page(status: int, detail: str) -> Response:
                 f"There were very many requests from your network. Try again in {detail} seconds.",
                 status=status,
                 headers={"Retry-After": detail},
+            )
+        case HTTPStatus.SERVICE_UNAVAILABLE:
+            headers = {"Retry-After": "5"}
+            return text_page(
+                "One moment, please", "Very many people are here. Try again.", status=status, headers=headers
             )
     return text_page(
         "Something went wrong",

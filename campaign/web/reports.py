@@ -2,6 +2,7 @@
 
 import hmac
 import re
+import secrets
 from collections.abc import Mapping
 
 import pendulum
@@ -34,7 +35,7 @@ LOGIN, LOGOUT, HOME = "/reports/login", "/reports/logout", "/reports"
 _SESSION_SECONDS = 12 * 3600
 #: Wrong keys of one visitor: enough for a person who mistypes, and centuries for a machine that guesses.
 _WRONG_KEYS = RateLimitItemPerMinute(10, 15, namespace="reports")
-_COOKIE, _INSIDE = "reports", "inside"
+_COOKIE = "reports"
 
 
 def routes() -> list[Route]:
@@ -68,7 +69,9 @@ async def log_in(request: Request) -> Response:
         limiter.hit(_WRONG_KEYS, visitor)
         return _form(request, to, "That is not the key.", 403)
     response = RedirectResponse(_own_page(to), 303)
-    save_cookie(response, _COOKIE, _INSIDE, _SESSION_SECONDS, purpose=_purpose(key), same_site="strict")
+    sessions: set[str] = request.app.state.report_sessions
+    sessions.add(session := secrets.token_urlsafe(16))
+    save_cookie(response, _COOKIE, session, _SESSION_SECONDS, purpose=_purpose(key), same_site="strict")
     return response
 
 
@@ -76,6 +79,7 @@ async def log_out(request: Request) -> Response:
     """Ends the session of this browser."""
     if await read_form(request) is None:
         return RedirectResponse(HOME, 303)
+    request.app.state.report_sessions.discard(_session(request))
     response = RedirectResponse(LOGIN, 303)
     delete_cookie(response, _COOKIE, same_site="strict")
     return response
@@ -91,6 +95,10 @@ def _own_page(to: str) -> str:
     """Returns the address of a report, wherever the address of the login came from; else that of all reports."""
     is_ours = to.startswith(f"{HOME}/") and to.isascii() and "//" not in to and "\\" not in to and to.isprintable()
     return to if is_ours else HOME
+
+
+def _session(request: Request) -> str:
+    return str(read_cookie(request, _COOKIE, _SESSION_SECONDS, purpose=_purpose(_key())))
 
 
 def _key() -> str:
@@ -145,7 +153,7 @@ def _refusal(request: Request) -> Response | None:
     key = _key()
     if not key:
         return _closed()
-    if read_cookie(request, _COOKIE, _SESSION_SECONDS, purpose=_purpose(key)) == _INSIDE:
+    if _session(request) in request.app.state.report_sessions:
         return None
     return RedirectResponse(f"{LOGIN}?to={request.url.path}", 303)
 

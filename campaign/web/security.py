@@ -14,7 +14,7 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from starlette.datastructures import FormData, Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -100,6 +100,8 @@ _FORMS = RateLimitItemPerMinute(30, namespace="forms")
 _REDIRECTS = RateLimitItemPerMinute(1_200, namespace="redirects")
 #: One household has a network of IPv6, with more addresses in it than can be counted.
 _IPV6_NETWORK = 64
+#: Requests that are answered at the same time; further ones are refused.
+_AT_ONCE = 400
 #: No form of ours is longer.
 LONGEST_BODY = 16 * 1024
 
@@ -145,7 +147,7 @@ class _TooLong(Exception):
 
 
 class Guard:
-    """Refuses requests that are too long or too frequent, and adds the headers of all responses.
+    """Refuses requests that are too long, too frequent or too many at once; adds the headers of all responses.
 
     `problem_page` makes the page for a status; its text is the number to quote, or the seconds to wait.
     """
@@ -154,6 +156,7 @@ class Guard:
         self._app = app
         self._problem_page = problem_page
         self._limiter = FixedWindowRateLimiter(MemoryStorage())
+        self._running = 0
         self._headers = _HEADERS | _HSTS if is_https else _HEADERS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -161,6 +164,16 @@ class Guard:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if self._running >= _AT_ONCE:
+            await self._problem_page(503, "")(scope, receive, send)
+            return
+        self._running += 1
+        try:
+            await self._answer(scope, receive, send)
+        finally:
+            self._running -= 1
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         has_begun, length = False, 0
 
         async def send_guarded(message: Message) -> None:
@@ -185,6 +198,8 @@ class Guard:
             return
         try:
             await self._app(scope, receive_measured, send_guarded)
+        except ClientDisconnect:
+            return
         except Exception as error:  # noqa: BLE001  whatever happens, a visitor gets a page and sees no secret
             page = (
                 self._problem_page(413, "")

@@ -93,5 +93,19 @@ def test_the_home_of_a_user_nobody_knows_is_one_sentence(setting: Setter) -> Non
 
 
 @pytest.mark.usefixtures("setting")
+@pytest.mark.parametrize("name", ["SIGNING_KEY", "REPORTS_KEY"])
+def test_a_key_that_could_be_guessed_is_refused_and_not_shown(
+    setting: Setter, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    for key in ("x", "hunter2", "fifteen-letters"):
+        setting(name, key)
+        with pytest.raises(WrongUsage, match=f"CAMPAIGN_{name} cannot be used: it is shorter than 16") as refused:
+            load_settings()
+        assert key == "x" or key not in str(refused.value)
+    setting(name, "sixteen-letters!")
+    assert load_settings()
+    monkeypatch.delenv(f"CAMPAIGN_{name}")
+
+
 def test_an_argument_counts_before_the_environment() -> None:
     assert Settings(timezone="Asia/Tokyo").timezone == "Asia/Tokyo"

@@ -51,7 +51,7 @@ def test_workers_begin_when_the_tables_and_the_workflows_are_there() -> None:
 
 
 def test_everything_that_stays_up_has_a_health_check_and_nothing_is_reachable_from_outside() -> None:
-    assert all("healthcheck" in SERVICES[name] for name in ("database", "server", "worker"))
+    assert all("healthcheck" in SERVICES[name] for name in ("database", "server", "worker", "web"))
     assert [SERVICES[name].get("ports", []) for name in ("database", "worker")] == [[], []]
     assert all(port.startswith("127.0.0.1:") for port in SERVICES["server"]["ports"])
 

@@ -1,0 +1,79 @@
+"""Serving the pages: a request must be complete in time, so that half-sent ones do not keep others out."""
+
+import asyncio
+import os
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from campaign.errors import WrongUsage
+
+#: The longest time for the header and body of one request; a phone on a slow line needs two.
+REQUEST_SECONDS = 10
+_KEEP_ALIVE_SECONDS = 5
+_END_SECONDS = 3
+
+
+class TimedProtocol(H11Protocol):
+    """Closes a connection whose request is not complete within `REQUEST_SECONDS`."""
+
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        """Starts the time with the connection."""
+        super().connection_made(transport)
+        self._watch()
+
+    def data_received(self, data: bytes) -> None:
+        """Starts the time with the first byte of a further request, and stops it with the last."""
+        super().data_received(data)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Stops the time."""
+        super().connection_lost(exc)
+        self._stop()
+
+    def _watch(self) -> None:
+        # uvicorn makes a cycle when it has the whole header.
+        is_incomplete = self.cycle is None or self.cycle.response_complete or self.cycle.more_body
+        if not is_incomplete:
+            self._stop()
+        elif self._deadline is None:
+            self._deadline = self.loop.call_later(REQUEST_SECONDS, self.transport.abort)
+
+    def _stop(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+
+def trusted_proxies() -> str:
+    """Returns the addresses whose X-Forwarded-For counts; raises WrongUsage where everybody's would."""
+    addresses = os.environ.get("FORWARDED_ALLOW_IPS") or "127.0.0.1"
+    if "*" in addresses:
+        raise WrongUsage(
+            "FORWARDED_ALLOW_IPS is *: every visitor could name an address as its own. Name that of your proxy, or its"
+            " network, such as 172.16.0.0/12."
+        )
+    return addresses
+
+
+def web_server(site: ASGIApp, host: str, port: int) -> uvicorn.Server:
+    """Makes the server of the pages, which does not run yet; raises WrongUsage."""
+    # There is no access log: addresses of pages hold secrets of their visitors.
+    config = uvicorn.Config(
+        site,
+        host=host,
+        port=port,
+        http=TimedProtocol,
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        forwarded_allow_ips=trusted_proxies(),
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_END_SECONDS,
+    )
+    return uvicorn.Server(config)
