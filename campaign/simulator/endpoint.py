@@ -13,16 +13,18 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from campaign.simulator import bodies
-from campaign.simulator.accounts import AccessLevel, Account, Expanded, Priced
+from campaign.simulator.accounts import AccessLevel, Account, Condition, Expanded, Priced
 from campaign.simulator.bodies import Body
 from campaign.simulator.calls import Call
-from campaign.simulator.conditions import objection
 from campaign.simulator.faults import FaultKind
 from campaign.simulator.limits import Caps, Family, Holders, Spent
 from campaign.simulator.oauth import Caller, Signed, authenticate
 from campaign.simulator.odd_answers import WITHOUT_ROWS, spoil
 from campaign.simulator.problems import (
+    LOCKED,
+    SUBSET,
     Refusal,
+    client_forbidden,
     coded,
     credits_depleted,
     no_messages,
@@ -33,6 +35,43 @@ from campaign.simulator.problems import (
 )
 from campaign.simulator.sign_ins import READING, Grant
 from campaign.simulator.world import World
+
+ON_V1 = {
+    Condition.SUSPENDED: (403, 64, "Your account is suspended and is not permitted to access this feature."),
+    Condition.LOCKED: (403, 326, LOCKED),
+    Condition.NOT_ENROLLED: (403, 453, SUBSET),
+    Condition.LEGACY_REFUSED: (403, 453, SUBSET),
+}
+
+
+REASONS = {
+    Condition.NOT_ENROLLED: "client-not-enrolled",
+    Condition.USER_NOT_ENROLLED: "user-not-enrolled",
+    Condition.CREDITS_BLOCKED: "credits-blocked",
+}
+"""Why v2 forbids a client its calls."""
+OF_THE_APP = {*REASONS, Condition.CREDITS_DEPLETED, Condition.LEGACY_REFUSED}
+"""What is held against every user of the account's app."""
+
+
+def objection(account: Account, user_id: str, *, legacy: bool, own: bool = True) -> Refusal | None:
+    """Returns X's answer to any call of this account on v1.1 (`legacy`) or v2; None when there is nothing to object to.
+
+    Without `own` it is a call of a user who signed in with the account's app.
+    """
+    condition = account.condition
+    if not own and condition not in OF_THE_APP:
+        return None
+    if condition is Condition.CREDITS_DEPLETED:
+        return credits_depleted(user_id)
+    if condition is Condition.LOCKED or legacy:  # v2 has no body of its own for a locked account
+        return coded(*ON_V1[condition]) if condition in ON_V1 else None
+    if condition in REASONS:
+        return client_forbidden(account.keys.consumer_key, REASONS[condition])
+    if condition is Condition.SUSPENDED:
+        return plain(403, "Forbidden", "Your account is not permitted to access this feature.")
+    return None
+
 
 JSON = "application/json; charset=utf-8"
 

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from campaign.simulator.mixing import unscramble
 from campaign.simulator.persons import User, imagine, number_in
+from campaign.simulator.snowflakes import unscramble
 
 LONGEST_ID = 19
 

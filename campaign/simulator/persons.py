@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from campaign.simulator.mixing import scramble
+from campaign.simulator.snowflakes import scramble
 from campaign.simulator.wording import Link
 
 FIRST = ("Ana", "Bo", "Chidi", "Dilara", "Emre", "Freya", "Goran", "Hana", "Ines", "Jonas", "Keiko", "Luis", "Mina")

@@ -7,7 +7,7 @@ from binascii import Error as NotBase32
 from hashlib import blake2b
 from typing import NamedTuple
 
-from campaign.simulator.mixing import scramble, unscramble
+from campaign.simulator.snowflakes import scramble, unscramble
 
 PLACE = struct.Struct(">QQ?")
 SEAL = 8

@@ -9,7 +9,7 @@ from campaign.simulator.persons import User
 from campaign.simulator.posts import Draft, Post
 from campaign.simulator.problems import Refusal, coded
 from campaign.simulator.publishing import Reason, Unwanted, mentions, publish
-from campaign.simulator.render_statuses import status
+from campaign.simulator.render_legacy import status
 from campaign.simulator.routes.asking import MANY, split
 from campaign.simulator.routes.posts import AUTOMATED
 from campaign.simulator.routes.posts import CODED as IN_BOTH
