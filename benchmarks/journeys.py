@@ -3,12 +3,12 @@
 Its steps run in this process against a simulated X, without Prefect; `sys.setprofile` sees which functions run.
 """
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -21,6 +21,7 @@ from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Any
 
+import httpx
 from sqlmodel import select
 
 import campaign
@@ -173,8 +174,6 @@ def _sent() -> int:
 
 
 def _click(trace: Trace) -> None:
-    from starlette.testclient import TestClient
-
     with transaction() as session:
         message = session.exec(select(Message)).first()
         link = Link(delivery_id=message.delivery_id if message else 1, number=1, url=_URL)
@@ -182,15 +181,21 @@ def _click(trace: Trace) -> None:
         session.flush()
         token, until = new_token(), datetime.now(UTC) + timedelta(days=365)
         session.add(ShortLink(token=token, link_id=link.id, message_id=message.id if message else 1, expires_at=until))
+    asyncio.run(_follow_link(trace, token))
+
+
+async def _follow_link(trace: Trace, token: str) -> None:
+    site = make_site(lambda _agreement: None)
     browser = {"user-agent": "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0"}
-    with TestClient(make_site(lambda _agreement: None), follow_redirects=False, headers=browser) as client:
+    client = httpx.AsyncClient(transport=httpx.ASGITransport(site), base_url="http://site", headers=browser)
+    async with site.router.lifespan_context(site), client:
         with trace.recording():
-            answer = client.get(f"/r/{token}")
-            deadline = time.monotonic() + 10
-            while not (clicks := _clicks()) and time.monotonic() < deadline:
-                time.sleep(0.05)
-        _check(answer.headers.get("location"), _URL)
-        _check(clicks, 1)
+            answer = await client.get(f"/r/{token}")
+            for _ in range(200):
+                if _clicks():
+                    break
+                await asyncio.sleep(0.05)
+    _check((answer.headers.get("location"), _clicks()), (_URL, 1))
 
 
 def _clicks() -> int:

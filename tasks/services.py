@@ -19,8 +19,7 @@ from prefect.logging import get_run_logger
 from sqlmodel import col, delete, select
 
 from campaign.db import vault
-from campaign.db.engine import make_ready, read_session, transaction
-from campaign.db.locks import Claim, claim
+from campaign.db.engine import Claim, claim, make_ready, read_session, transaction
 from campaign.errors import AlreadyRunning, NotPossible, WrongUsage
 from campaign.services import connection, store
 from campaign.services import store as services

@@ -6,7 +6,7 @@ from typing import Any
 
 from campaign.deliveries.draft import Content, Draft, FileProblem, LoadedFile, MediaItem, Part, RenderedPart, Target
 from campaign.posts.analysis import Analysis, analyse
-from campaign.posts.render import render_parts
+from campaign.posts.prepare import render_parts
 from campaign.x.types import MediaKind
 from tests.factories import NOW
 

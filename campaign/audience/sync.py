@@ -13,8 +13,7 @@ from sqlalchemy import Table, delete, or_, update
 from sqlmodel import Session, SQLModel, col, select
 
 from campaign.audience.followers import count_followers, end_unseen, save_page
-from campaign.db.engine import read_session, transaction
-from campaign.db.locks import claim
+from campaign.db.engine import claim, read_session, transaction
 from campaign.errors import AlreadyRunning, NotPossible, ServiceBlocked, Unsent, WrongUsage, XError, is_passing
 from campaign.formatting import usd
 from campaign.limits import rate_limits, spend_cap

@@ -20,8 +20,7 @@ from campaign.broadcasts.settle import (
 from campaign.broadcasts.waves import FOR_A_PERSON
 from campaign.consent import store as consent
 from campaign.consent.opt_out import Meaning, meaning_of
-from campaign.db.engine import read_session, transaction
-from campaign.db.locks import Claim, claim
+from campaign.db.engine import Claim, claim, read_session, transaction
 from campaign.deliveries import log
 from campaign.deliveries.kind import End, Progress
 from campaign.deliveries.log import Outcome, purpose_of

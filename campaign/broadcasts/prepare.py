@@ -17,9 +17,8 @@ from campaign.broadcasts.recipients import Selected, write_recipients
 from campaign.broadcasts.schedule import BroadcastTarget, WaveShare, split
 from campaign.consent import agreements
 from campaign.consent.opt_out import opt_out_words
-from campaign.db.engine import read_session, transaction
+from campaign.db.engine import Claim, claim, read_session, transaction
 from campaign.db.json_rows import expect_many
-from campaign.db.locks import Claim, claim
 from campaign.deliveries import approval, edit, media
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import broadcast_fingerprint

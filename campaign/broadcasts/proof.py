@@ -10,8 +10,7 @@ from campaign.broadcasts.inbox import recover
 from campaign.broadcasts.outbox import Span
 from campaign.broadcasts.prepare import render_broadcast, text_for
 from campaign.broadcasts.send import outgoing_broadcasts, records_of, send
-from campaign.db.engine import read_session, transaction
-from campaign.db.locks import Claim, claim
+from campaign.db.engine import Claim, claim, read_session, transaction
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.kind import End, Progress, Rendered
 from campaign.errors import NotPossible

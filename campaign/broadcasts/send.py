@@ -26,8 +26,7 @@ from campaign.broadcasts.context import (
 from campaign.broadcasts.inbox import read_inbox, recover, waits_until
 from campaign.broadcasts.prepare import render_broadcast, text_for
 from campaign.broadcasts.settle import record_calls
-from campaign.db.engine import read_session, transaction
-from campaign.db.locks import Claim, claim
+from campaign.db.engine import Claim, claim, read_session, transaction
 from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import opens_at, start_delivery

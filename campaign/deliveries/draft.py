@@ -1,8 +1,8 @@
 """What a person describes of a delivery: content, target, waves, schedule, name. Pure."""
 
 import re
-from collections.abc import Container
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import count
@@ -238,3 +238,9 @@ class RenderedPart:
     made_with_ai: bool = False
     links: tuple[NamedLink, ...] = ()
     """Those whose clicks can be counted, by their addresses in this text."""
+
+
+def loaded(part: Part, files: Mapping[str, object]) -> tuple[LoadedFile, ...]:
+    """Returns the files of a part that can be sent, each with the description that this part gives it."""
+    found = [(files.get(item.source), item.alt_text) for item in part.media]
+    return tuple(replace(file, alt_text=alt_text) for file, alt_text in found if isinstance(file, LoadedFile))

@@ -17,6 +17,7 @@ from campaign.deliveries.draft import (
     Part,
     PollContent,
     Target,
+    loaded,
 )
 from campaign.deliveries.findings import (
     Analysis,
@@ -41,7 +42,6 @@ from campaign.deliveries.findings import (
 )
 from campaign.deliveries.kind import Files
 from campaign.formatting import listed, usd
-from campaign.posts.render import loaded
 from campaign.x.text import ORDINARY_POST, has_link, is_blank, is_same_text, is_similar, spans, weigh
 from campaign.x.types import MediaKind, ReplySettings
 from models import ApiVersion, DeliveryKind

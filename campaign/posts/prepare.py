@@ -1,5 +1,6 @@
 """A post rendered, analysed and shown before it goes out, and posts as a kind of delivery."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,14 +14,15 @@ from campaign.db.engine import read_session, transaction
 from campaign.deliveries import approval, links, media
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import fingerprint
-from campaign.deliveries.draft import Draft, RenderedPart, Target
-from campaign.deliveries.findings import Analysis, PlacedPart, Remark
-from campaign.deliveries.kind import Analysed, Progress, Rendered, Sent
+from campaign.deliveries.draft import Draft, RenderedPart, Target, loaded
+from campaign.deliveries.findings import Analysis, Level, PlacedPart, Remark
+from campaign.deliveries.kind import Analysed, Files, Progress, Rendered, Sent
+from campaign.deliveries.links import countable
+from campaign.deliveries.templating import JOIN_LINK, BrokenTemplate, Fields, UnknownField, render
 from campaign.errors import NotPossible, XError
 from campaign.limits import rate_limits, spend_cap
 from campaign.posts.analysis import analyse
 from campaign.posts.preview import post_of, preview_of
-from campaign.posts.render import render_parts
 from campaign.reporting.document import Document
 from campaign.reporting.markdown import as_markdown
 from campaign.services.connection import check_if_due
@@ -61,13 +63,49 @@ class RenderedPost(Rendered):
         return [one.rendered for one in self.placed]
 
 
+def render_parts(
+    draft: Draft, targets: Sequence[Target], files: Files, public_url: str = ""
+) -> tuple[list[PlacedPart], list[Remark]]:
+    """Returns the parts that can be rendered, account by account, and what is wrong with the others."""
+    placed: list[PlacedPart] = []
+    remarks: list[Remark] = []
+    parts = draft.content.parts
+    for target in targets:
+        invitation = {JOIN_LINK: target.join_link} if draft.is_invitation else {}
+        fields: Fields = {"service": dict(target.fields), **invitation}
+        for number, part in enumerate(parts, start=1):
+            try:
+                text = render(part.text, fields)
+            except (UnknownField, BrokenTemplate) as error:
+                code = "unknown_field" if isinstance(error, UnknownField) else "broken_template"
+                sentence = str(error)
+                rest = f"cannot be personalised: {sentence[:1].lower()}{sentence[1:]}"
+                remarks.append(Remark(Level.ERROR, code, number, rest, target.internal_name))
+                continue
+            links = countable(text, draft.content.links, public_url, dict(target.fields))
+            rendered = RenderedPart(
+                service_id=target.service_id,
+                part=number,
+                text=text,
+                files=loaded(part, files),
+                poll=part.poll,
+                reply_settings=draft.content.reply_settings,
+                paid_partnership=draft.content.paid_partnership,
+                made_with_ai=draft.content.made_with_ai,
+                links=tuple(one.model_copy(update={"url": url}) for url, one in links.items()),
+            )
+            placed.append(PlacedPart(target, rendered, len(parts), len(part.media)))
+    return placed, remarks
+
+
 def render_post(name: str) -> RenderedPost:
     """Renders a post and reads its files, without analysing it; raises WrongUsage for an unknown name."""
     with read_session() as session:
         delivery = deliveries.named(session, name)
         draft, version = deliveries.draft_of(session, delivery), deliveries.version_of(session, delivery)
         services = deliveries.targets_of(session, delivery)
-    files = media.load_all(item for part in draft.content.parts for item in part.media)
+    items = [item for part in draft.content.parts for item in part.media]
+    files = media.load_all(items) if items else {}
     targets = [_target(service, delivery) for service in services]
     placed, remarks = render_parts(draft, targets, files, load_settings().public_url)
     rendered = [one.rendered for one in placed]

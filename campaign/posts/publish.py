@@ -9,8 +9,7 @@ from typing import Protocol
 import pendulum
 from sqlmodel import Session
 
-from campaign.db.engine import read_session, transaction
-from campaign.db.locks import Claim, claim
+from campaign.db.engine import Claim, claim, read_session, transaction
 from campaign.deliveries import links
 from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries

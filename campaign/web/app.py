@@ -11,7 +11,6 @@ from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
 
 from campaign.errors import CampaignError
 from campaign.settings import load_settings
@@ -21,7 +20,7 @@ from campaign.web.security import Guard
 from models import Agreement
 
 
-def make_app(routes: Sequence[BaseRoute] = (), lifespan: Any = None) -> ASGIApp:
+def make_app(routes: Sequence[BaseRoute] = (), lifespan: Any = None) -> Starlette:
     """Makes the application of these routes; `lifespan` begins and ends what they need."""
     guard = Middleware(Guard, pages.problem_page, is_https=load_settings().public_url.startswith("https:"))
     handlers = {HTTPException: pages.refusal_page}
@@ -35,7 +34,7 @@ def make_app(routes: Sequence[BaseRoute] = (), lifespan: Any = None) -> ASGIApp:
     return app
 
 
-def make_site(announce: Callable[[Agreement], None]) -> ASGIApp:
+def make_site(announce: Callable[[Agreement], None]) -> Starlette:
     """Makes what `campaign web` serves; `announce` starts the workflow that recovers a profile."""
 
     async def come_back(request: Request) -> Response:

@@ -1,30 +1,13 @@
 """The meaning of X's responses: each refusal by code, title and text, with its reason and its remedy."""
 
-import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-import orjson
-
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
-
-
-def parse(body: bytes) -> Any:
-    """Returns the JSON in `body`; raises ValueError when there is none.
-
-    Names cut in the middle of an emoji make text that strict JSON forbids; one of them must not hide a page.
-    """
-    with suppress(orjson.JSONDecodeError):
-        return orjson.loads(body)
-    try:
-        document = json.loads(body.decode("utf-8", "replace"))
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-    return orjson.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))
-
+from campaign.x.http import parse
 
 _LONGEST_DETAIL = 120
 # X repeats values in brackets; a word as long as a key is nothing to read.

@@ -1,11 +1,7 @@
-"""Translates X's responses and rate limit headers into our errors."""
+"""Translates X's responses without the wanted data into our errors."""
 
 from collections.abc import Mapping
-from contextlib import suppress
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
-from functools import lru_cache
-from typing import NamedTuple
+from datetime import UTC, datetime
 
 from campaign.errors import ServiceBlocked, Unsent, XError
 from campaign.x import prices
@@ -28,78 +24,8 @@ from campaign.x.error_table import (
     facts_of,
     short_detail,
 )
-from campaign.x.types import Receipt, Window
-from models import WindowName
-
-# docs.x.com/x-api/fundamentals/rate-limits names the first family; the 24-hour ones are seen in answers only.
-_FAMILIES = {
-    WindowName.QUARTER_HOUR: "x-rate-limit",
-    WindowName.USER_DAY: "x-user-limit-24hour",
-    WindowName.APP_DAY: "x-app-limit-24hour",
-}
-_LONGEST_WINDOW = timedelta(hours=25)
-_WITHOUT_HEADERS = timedelta(minutes=15)
-_SOONEST = timedelta(seconds=5)
-# Date has whole seconds and a response travels a while; less than this says nothing about a clock.
-_SAME_CLOCK = timedelta(seconds=5)
-
-
-class _Family(NamedTuple):
-    limit: int | None
-    remaining: int | None
-    reset_at: datetime | None
-
-
-def windows_of(headers: Mapping[str, str], now: datetime) -> tuple[Window, ...]:
-    """Returns the limit windows that the headers name in full, their resets in our clock; names in any case."""
-    return tuple(
-        Window(name, family.limit, family.remaining, family.reset_at)
-        for name, family in _families(headers, now).items()
-        if family.limit is not None and family.remaining is not None and family.reset_at is not None
-    )
-
-
-def retry_at(headers: Mapping[str, str], now: datetime, otherwise: timedelta = _WITHOUT_HEADERS) -> datetime:
-    """Returns when to retry after "too many": when all closed windows open, `otherwise` later without headers."""
-    families = _families(headers, now)
-    closed = [each.reset_at for each in families.values() if each.remaining == 0 and each.reset_at]
-    opens_at = max(closed, default=None) or families[WindowName.QUARTER_HOUR].reset_at
-    return max(opens_at or now + otherwise, now + _SOONEST)
-
-
-def _families(headers: Mapping[str, str], now: datetime) -> dict[WindowName, _Family]:
-    lowered = {name.lower(): value for name, value in headers.items()}
-    # Pendulum calculates a hundred times as long, and this is done for every message.
-    now = datetime.fromtimestamp(now.timestamp(), UTC)
-    date = _parse_date(lowered.get("date", ""))
-    ahead = now - date if date and abs(now - date) >= _SAME_CLOCK else timedelta(0)
-
-    def count(name: str) -> int | None:
-        try:
-            return max(0, int(lowered[name]))
-        except (KeyError, ValueError):
-            return None
-
-    families = dict[WindowName, _Family]()
-    for name, prefix in _FAMILIES.items():
-        reset_at = None
-        if epoch_seconds := count(f"{prefix}-reset"):
-            with suppress(ValueError, OverflowError, OSError):
-                reset_at = datetime.fromtimestamp(epoch_seconds, UTC) + ahead
-        is_plausible = reset_at is not None and reset_at <= now + _LONGEST_WINDOW
-        limit, remaining = count(f"{prefix}-limit"), count(f"{prefix}-remaining")
-        families[name] = _Family(limit, remaining, reset_at if is_plausible else None)
-    return families
-
-
-@lru_cache(maxsize=8)
-def _parse_date(header: str) -> datetime | None:
-    """Reads the moment in a Date header, once for all responses of a second."""
-    try:
-        return parsedate_to_datetime(header).replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        return None
-
+from campaign.x.http import retry_at, windows_of
+from campaign.x.types import Receipt
 
 _SUCCESS = 2
 # The first row that fits counts. Recipients come before blocks: their sentences contain some of the blocks'.

@@ -1,16 +1,21 @@
 """Calls to X: a session under one base URL, tweepy's two clients on it, and which failed calls X surely never saw."""
 
+import json
 import logging
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from ipaddress import ip_address
 from pathlib import Path
 from socket import create_connection
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
+import orjson
 import pendulum
 import requests
 import tweepy
@@ -19,9 +24,8 @@ from requests.auth import AuthBase
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError, InvalidSchema, InvalidURL
 
 from campaign.errors import Uncertain, Unsent, WrongUsage, XError
-from campaign.x.error_table import parse
-from campaign.x.errors import translate, windows_of
-from campaign.x.types import Keys, Price, Receipt
+from campaign.x.types import Keys, Price, Receipt, Window
+from models import WindowName
 
 T = TypeVar("T")
 
@@ -30,6 +34,90 @@ CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
 
 _ID = re.compile(r"(?<=[^/]/)[\d-]+(?=/|$)")
 _OWN_HOST = re.compile(r"^(https://)api\.(?=(x|twitter)\.com$)")
+
+
+# docs.x.com/x-api/fundamentals/rate-limits names the first family; the 24-hour ones are seen in answers only.
+_FAMILIES = {
+    WindowName.QUARTER_HOUR: "x-rate-limit",
+    WindowName.USER_DAY: "x-user-limit-24hour",
+    WindowName.APP_DAY: "x-app-limit-24hour",
+}
+_LONGEST_WINDOW = timedelta(hours=25)
+_WITHOUT_HEADERS = timedelta(minutes=15)
+_SOONEST = timedelta(seconds=5)
+# Date has whole seconds and a response travels a while; less than this says nothing about a clock.
+_SAME_CLOCK = timedelta(seconds=5)
+
+
+class _Family(NamedTuple):
+    limit: int | None
+    remaining: int | None
+    reset_at: datetime | None
+
+
+def windows_of(headers: Mapping[str, str], now: datetime) -> tuple[Window, ...]:
+    """Returns the limit windows that the headers name in full, their resets in our clock; names in any case."""
+    return tuple(
+        Window(name, family.limit, family.remaining, family.reset_at)
+        for name, family in _families(headers, now).items()
+        if family.limit is not None and family.remaining is not None and family.reset_at is not None
+    )
+
+
+def retry_at(headers: Mapping[str, str], now: datetime, otherwise: timedelta = _WITHOUT_HEADERS) -> datetime:
+    """Returns when to retry after "too many": when all closed windows open, `otherwise` later without headers."""
+    families = _families(headers, now)
+    closed = [each.reset_at for each in families.values() if each.remaining == 0 and each.reset_at]
+    opens_at = max(closed, default=None) or families[WindowName.QUARTER_HOUR].reset_at
+    return max(opens_at or now + otherwise, now + _SOONEST)
+
+
+def _families(headers: Mapping[str, str], now: datetime) -> dict[WindowName, _Family]:
+    lowered = {name.lower(): value for name, value in headers.items()}
+    # Pendulum calculates a hundred times as long, and this is done for every message.
+    now = datetime.fromtimestamp(now.timestamp(), UTC)
+    date = _parse_date(lowered.get("date", ""))
+    ahead = now - date if date and abs(now - date) >= _SAME_CLOCK else timedelta(0)
+
+    def count(name: str) -> int | None:
+        try:
+            return max(0, int(lowered[name]))
+        except (KeyError, ValueError):
+            return None
+
+    families = dict[WindowName, _Family]()
+    for name, prefix in _FAMILIES.items():
+        reset_at = None
+        if epoch_seconds := count(f"{prefix}-reset"):
+            with suppress(ValueError, OverflowError, OSError):
+                reset_at = datetime.fromtimestamp(epoch_seconds, UTC) + ahead
+        is_plausible = reset_at is not None and reset_at <= now + _LONGEST_WINDOW
+        limit, remaining = count(f"{prefix}-limit"), count(f"{prefix}-remaining")
+        families[name] = _Family(limit, remaining, reset_at if is_plausible else None)
+    return families
+
+
+@lru_cache(maxsize=8)
+def _parse_date(header: str) -> datetime | None:
+    """Reads the moment in a Date header, once for all responses of a second."""
+    try:
+        return parsedate_to_datetime(header).replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def parse(body: bytes) -> Any:
+    """Returns the JSON in `body`; raises ValueError when there is none.
+
+    Names cut in the middle of an emoji make text that strict JSON forbids; one of them must not hide a page.
+    """
+    with suppress(orjson.JSONDecodeError):
+        return orjson.loads(body)
+    try:
+        document = json.loads(body.decode("utf-8", "replace"))
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+    return orjson.loads(json.dumps(document, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +152,9 @@ class Reply:
 
     def error(self) -> XError:
         """Returns the error that a reply without the wanted data means."""
+        # Read when one is needed; it reads the headers and the body with the functions above.
+        from campaign.x.errors import translate
+
         return translate(self.status, self.headers, self.body, endpoint=self.endpoint, now=self.received_at)
 
 

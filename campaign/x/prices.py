@@ -33,21 +33,6 @@ NOT_CHARGED = _price("Answer without resources", "0")
 """Reads are charged by the resource returned, so a refusal costs nothing."""
 
 
-def follower_price(*, owned: bool) -> Price:
-    """Returns the price of one follower; `owned` when the account read is the one that owns the developer app."""
-    return OWNED_USER_READ if owned else USER_READ
-
-
-def own_post_price(*, owned: bool) -> Price:
-    """Returns the price of one post of the own timeline; `owned` when the account owns the developer app."""
-    return OWNED_POST_READ if owned else POST_READ
-
-
-def post_price(*, has_link: bool) -> Price:
-    """Returns the price of a post; X does not document which texts have a link, so the caller decides."""
-    return POST_WITH_LINK_CREATE if has_link else POST_CREATE
-
-
 def as_on_legacy(price: Price) -> Price:
     """Returns the same price for a v1.1 call: X's price list has no v1.1 rows, so v2's are counted."""
     return replace(price, source=f"{price.source} (v2's price: v1.1 has no rows)")

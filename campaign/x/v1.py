@@ -61,8 +61,8 @@ class GatewayV1(Uploads):
     longest_event_page = 50
 
     def __init__(self, keys: Keys, *, owned: bool, base_url: str) -> None:
-        self.follower_price = prices.as_on_legacy(prices.follower_price(owned=owned))
-        self.own_post_price = prices.as_on_legacy(prices.own_post_price(owned=owned))
+        self.follower_price = prices.as_on_legacy(prices.OWNED_USER_READ if owned else prices.USER_READ)
+        self.own_post_price = prices.as_on_legacy(prices.OWNED_POST_READ if owned else prices.POST_READ)
         self._client = ClientV1(keys, base_url)
 
     def me(self) -> Answer[Account]:
@@ -103,7 +103,7 @@ class GatewayV1(Uploads):
 
     def post_price(self, *, has_link: bool) -> Price:
         """Returns the price of a post, with or without a link in it."""
-        return prices.as_on_legacy(prices.post_price(has_link=has_link))
+        return prices.as_on_legacy(prices.POST_WITH_LINK_CREATE if has_link else prices.POST_CREATE)
 
     def publish(self, post: NewPost, price: Price | None = None) -> Answer[str]:
         """Publishes a post and returns X's id; one call. Raises Refused for what only v2 can do."""

@@ -61,8 +61,8 @@ class GatewayV2(Uploads):
     longest_event_page = 100
 
     def __init__(self, keys: Keys, *, owned: bool, base_url: str) -> None:
-        self.follower_price = prices.follower_price(owned=owned)
-        self.own_post_price = prices.own_post_price(owned=owned)
+        self.follower_price = prices.OWNED_USER_READ if owned else prices.USER_READ
+        self.own_post_price = prices.OWNED_POST_READ if owned else prices.POST_READ
         self._client = ClientV2(keys, base_url)
 
     def me(self) -> Answer[Account]:
@@ -100,7 +100,7 @@ class GatewayV2(Uploads):
 
     def post_price(self, *, has_link: bool) -> Price:
         """Returns the price of a post, with or without a link in it."""
-        return prices.post_price(has_link=has_link)
+        return prices.POST_WITH_LINK_CREATE if has_link else prices.POST_CREATE
 
     def publish(self, post: NewPost, price: Price | None = None) -> Answer[str]:
         """Publishes a post and returns X's id; one call. tweepy's `create_tweet` has no field for disclosures."""

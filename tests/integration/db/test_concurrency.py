@@ -14,8 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from campaign.audience import sync
-from campaign.db.engine import engine, read_session, transaction
-from campaign.db.locks import claim
+from campaign.db.engine import claim, engine, read_session, transaction
 from campaign.errors import AlreadyRunning, NotPossible, WrongUsage
 from campaign.limits import spend_cap
 from campaign.services import store as services
@@ -30,7 +29,7 @@ PEOPLE, TURNS = 1_000, 8
 
 HOLDER = """
 import sys
-from campaign.db.locks import claim
+from campaign.db.engine import claim
 with claim(int(sys.argv[1]), "acme"):
     print("held", flush=True)
     sys.stdin.read()

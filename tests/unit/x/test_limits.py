@@ -4,7 +4,7 @@ from email.utils import format_datetime
 import pendulum
 import pytest
 
-from campaign.x.errors import retry_at, windows_of
+from campaign.x.http import retry_at, windows_of
 from campaign.x.types import Window
 from models import WindowName
 

@@ -1,7 +1,10 @@
 from decimal import Decimal
 
+import pytest
+
 from campaign.x import prices
-from campaign.x.types import Price
+from campaign.x.gateway import connect
+from campaign.x.types import Keys, Price
 
 
 def test_prices_are_those_of_the_page() -> None:
@@ -20,18 +23,17 @@ def test_prices_are_those_of_the_page() -> None:
     }
 
 
-def test_followers_of_the_owner_of_the_app_are_cheaper() -> None:
-    assert prices.follower_price(owned=True).usd == Decimal("0.001")
-    assert prices.follower_price(owned=False).usd == Decimal("0.010")
+@pytest.mark.parametrize("api_version", ["2", "1.1"])
+def test_followers_and_posts_of_the_owner_of_the_app_are_cheaper(keys: Keys, api_version: str) -> None:
+    own, other = (
+        connect(keys, api_version=api_version, owned=owned, base_url="http://127.0.0.1:9") for owned in (True, False)
+    )
+    assert (own.follower_price.usd, other.follower_price.usd) == (Decimal("0.001"), Decimal("0.010"))
+    assert (own.own_post_price.usd, other.own_post_price.usd) == (Decimal("0.001"), Decimal("0.005"))
+    assert own.post_price(has_link=True).usd == Decimal("0.200")
+    assert own.post_price(has_link=False).usd == Decimal("0.015")
 
 
 def test_a_price_says_where_it_is_from() -> None:
     assert prices.USER_READ.source == "docs.x.com/x-api/getting-started/pricing"
     assert prices.as_on_legacy(prices.USER_READ).source.endswith("(v2's price: v1.1 has no rows)")
-
-
-def test_posts_with_links_and_other_peoples_posts_are_dearer() -> None:
-    assert prices.post_price(has_link=True).usd == Decimal("0.200")
-    assert prices.post_price(has_link=False).usd == Decimal("0.015")
-    assert prices.own_post_price(owned=True).usd == Decimal("0.001")
-    assert prices.own_post_price(owned=False).usd == Decimal("0.005")
