@@ -11,7 +11,7 @@ from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 
 from campaign.audience import visitors
-from campaign.consent.store import Agreement, agree_all, suppress, suppress_handle, visitor_of
+from campaign.consent.store import Agreement, agree_all, suppress_all, suppress_handle, visitors_of
 from campaign.errors import WrongUsage
 from models import (
     EVERY_SERVICE,
@@ -292,17 +292,19 @@ def import_suppressions(
     """Adds all people of a list to the denylist; all visitors of a handle that several have."""
     imported = ImportedSuppressions(len(rows))
     usernames = visitors.with_usernames(session, {row.username for row in rows if not row.external_id})
+    ids = visitors_of(session, {row.external_id for row in rows if row.external_id}, folder, now)
+    proofs: dict[int, str] = {}
     for row in rows:
-        found = usernames.get(row.username, [])
-        if row.external_id:
-            visitor_id = visitor_of(session, row.external_id, folder, now)
-            found = [visitor_id] if visitor_id is not None else []
-            imported.erased += [] if found else [row.person]
-        elif not found:
+        if row.external_id in ids:
+            proofs[ids[row.external_id]] = row.proof
+        elif row.external_id:
+            imported.erased.append(row.person)
+        elif row.username in usernames:
+            proofs |= dict.fromkeys(usernames[row.username], row.proof)
+        else:
             imported.handles += suppress_handle(session, row.username, row.proof, now, service_id)
-        for visitor_id in found:
-            imported.cancelled_messages += suppress(session, visitor_id, row.proof, now, service_id)
-            imported.suppressed += 1
+    imported.suppressed = len(proofs)
+    imported.cancelled_messages = suppress_all(session, proofs, now, service_id)
     return imported
 
 

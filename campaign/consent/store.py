@@ -1,16 +1,16 @@
 """Consents and suppressions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import orjson
-from sqlalchemy import ColumnElement, Table, bindparam, delete, exists, text, update
+from sqlalchemy import BigInteger, ColumnElement, Table, bindparam, delete, exists, text, update
 from sqlmodel import Session, SQLModel, col, select
 
-from campaign.audience import erased
+from campaign.audience import erased, visitors
 from campaign.consent.agreements import withdraw_of_visitor
-from campaign.db.json_rows import is_on_postgresql
+from campaign.db.json_rows import among, is_on_postgresql
 from models import (
     EVERY_SERVICE,
     ORIGIN,
@@ -55,9 +55,19 @@ _REASONS = {
 
 def suppress(session: Session, visitor_id: int, proof: str, at: datetime, service_id: int = EVERY_SERVICE) -> int:
     """Adds a visitor to the denylist of a service or of all; returns the number of pending messages cancelled."""
-    record_suppression(session, service_id, visitor_id, SuppressionReason.DENYLIST, proof, at)
+    return suppress_all(session, {visitor_id: proof}, at, service_id)
+
+
+def suppress_all(session: Session, proofs: Mapping[int, str], at: datetime, service_id: int = EVERY_SERVICE) -> int:
+    """Adds visitors, each with a proof, to a denylist; returns the number of pending messages cancelled."""
+    if not proofs:
+        return 0
+    row = {"service_id": service_id, "reason": SuppressionReason.DENYLIST.value, "at": at}
+    # Sorted, so that two transactions lock the same people in the same order.
+    rows = [row | {"visitor_id": visitor_id, "proof": proof} for visitor_id, proof in sorted(proofs.items())]
+    session.connection().execute(_SUPPRESS, rows)
     services = [service_id] if service_id != EVERY_SERVICE else list(session.exec(select(Service.id)))
-    return cancel_pending(session, services, visitor_id, ExclusionReason.SUPPRESSED, at)
+    return cancel_pending(session, services, sorted(proofs), ExclusionReason.SUPPRESSED, at)
 
 
 def suppress_handle(session: Session, handle: str, proof: str, at: datetime, service_id: int = EVERY_SERVICE) -> bool:
@@ -150,9 +160,9 @@ def _undecided(service_id: int, visitor_id: int) -> list[ColumnElement[bool]]:
 
 
 def cancel_pending(
-    session: Session, services: Iterable[int], visitor_id: int, why: ExclusionReason, at: datetime
+    session: Session, services: Iterable[int], visitor_ids: Sequence[int], why: ExclusionReason, at: datetime
 ) -> int:
-    """Cancels the pending messages of these services to a person; one that is being sent at this moment is not."""
+    """Cancels the pending messages of these services to people; one that is being sent at this moment is not."""
     broadcasts = select(Delivery.id, Delivery.proofs).where(
         col(Delivery.kind) == DeliveryKind.DM, col(Delivery.state).not_in(OVER)
     )
@@ -169,7 +179,7 @@ def cancel_pending(
         _MESSAGE.c.delivery_id == bindparam("delivery"),
         _MESSAGE.c.proof_number == bindparam("proof"),
         _MESSAGE.c.service_id == bindparam("service"),
-        _MESSAGE.c.visitor_id == visitor_id,
+        among(session, _MESSAGE.c.visitor_id, visitor_ids, BigInteger()),
         _MESSAGE.c.state == MessageState.PENDING,
     )
     cancelled = pending.values(state=MessageState.CANCELLED, reason_code=why.value, reason=_REASONS[why], settled_at=at)
@@ -235,6 +245,17 @@ def visitor_of(session: Session, external_id: str, folder: str, now: datetime) -
     return session.exec(known).one()
 
 
+def visitors_of(session: Session, external_ids: Iterable[str], folder: str, now: datetime) -> dict[str, int]:
+    """Returns the ids of the visitors with these X user ids as `visitor_of` does for one, without erased people."""
+    given = set(external_ids)
+    known = visitors.with_ids(session, given)
+    new = erased.without_erased(session, sorted(given - known.keys()), str)
+    if new:
+        row = {"origin": ORIGIN, "folder": folder, "now": now}
+        session.connection().execute(_ADD_VISITOR, [row | {"external_id": external_id} for external_id in new])
+    return known | visitors.with_ids(session, new)
+
+
 def agree(
     session: Session, service_id: int, visitor_id: int, source: ConsentSource, proof: str, given_at: datetime
 ) -> bool:
@@ -271,4 +292,4 @@ def opt_out(session: Session, service_id: int, visitor_id: int, proof: str, at: 
     record_suppression(session, service_id, visitor_id, SuppressionReason.OPT_OUT, proof, at)
     decide(session, service_id, visitor_id, at)
     withdraw_of_visitor(session, service_id, visitor_id, at)
-    return cancel_pending(session, [service_id], visitor_id, ExclusionReason.OPTED_OUT, at)
+    return cancel_pending(session, [service_id], [visitor_id], ExclusionReason.OPTED_OUT, at)

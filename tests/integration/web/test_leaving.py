@@ -146,3 +146,18 @@ def charged() -> Decimal:
 
 def reads_of_people(house: House) -> int:
     return len([call for call in house.x.calls() if call["path"] == "/2/users/me"])
+
+
+def test_the_link_of_a_message_stops_messages_without_x_and_without_money(house: House) -> None:
+    with transaction() as session:
+        session.get_one(Service, house.service.id).spend_cap = Decimal(0)
+    house.x.fault("/2/users/me", "unavailable_before")
+    browser = house.browser()
+    link = agreements.leave_link(house.service, "4711")
+    assert "It is done" in browser.send(browser.get(link.removeprefix(house.url))).text
+    with read_session() as session:
+        (suppression,) = session.exec(select(Suppression)).all()
+        assert session.get_one(Visitor, suppression.visitor_id).external_id == "4711"
+        assert session.exec(select(Charge)).all() == []
+    assert (suppression.reason, suppression.service_id) == (SuppressionReason.OPT_OUT, house.service.id)
+    assert house.x.calls() == []
