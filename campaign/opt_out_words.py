@@ -102,6 +102,47 @@ REFUSALS = (
     "别发", "别再",
     "不要再", "不要发", "不要發", "別發", "別再", "勿扰", "勿擾", "不感兴趣", "不感興趣", "没兴趣",
     "沒興趣", "不需要", "不想收到", "拒收", "拉黑", "屏蔽", "取消关注",
+    "leave me out", "stahp", "get lost", "never signed up", "didn't sign up", "did not sign up", "delete me",
+    "no more ads", "cut it out", "knock it off", "shut up", "bugger off", "unsubscribing", "refrain from",
+    "withdraw my consent", "i withdraw", "revoke consent", "revoke my consent", "no consent", "do not consent",
+    "don't consent", "remove from", "unfollow", "quit it", "enough already", "don't want this", "don't want these",
+    "don't want any", "don't want your", "do not want this", "do not want these", "do not want any",
+    "do not want your", "leave me be", "off the list", "never again", "back off", "go to hell",
+    "löschen sie meine", "löscht meine", "lösche meine", "löscht mich", "lösch mich", "löschen sie mich",
+    "nerv nicht", "nervt nicht", "kein bock", "abgemeldet", "lass das", "lasst das", "lassen sie das",
+    "hör damit auf", "hört damit auf", "streicht mich", "streich mich",
+    "désabonne", "désabonné", "désinscris", "foutez-moi la paix", "fous-moi la paix", "fichez-moi la paix",
+    "lâchez-moi", "lâche-moi", "ça suffit", "supprimez-moi", "ne m'envoyez plus", "n'envoyez plus",
+    "quítame", "quítenme", "quíteme", "no envíen", "no envíe", "no me molesten", "no me molestes", "no me moleste",
+    "ya no quiero", "bórrenme", "bórrame", "bórreme", "elimínenme", "elimíname", "sáquenme", "sácame",
+    "no me mandes", "no me escribas más",
+    "parem", "me tira", "me tirem", "tire-me", "remova-me", "retire-me", "descadastre", "descadastrem",
+    "não me mandem", "não mande mais",
+    "toglietemi", "toglimi", "rimuovimi", "rimuovetemi", "non voglio messaggi", "eliminatemi", "eliminami",
+    "non mandatemi", "non mandarmi",
+    "haal me", "haal mij", "verwijder me", "verwijder mij", "hou ermee op", "geen berichten meer",
+    "przestań", "przestańcie", "przestać", "wypisuję się", "wypiszcie", "usuńcie mnie", "usuń mnie",
+    "proszę przestać", "nie wysyłajcie",
+    "vill inte ha", "lämna mig ifred", "ta bort mig", "lad mig være", "ikke send", "la meg være",
+    "la meg være i fred", "slett meg", "älä lähetä", "jättäkää rauhaan", "jätä rauhaan", "poistakaa",
+    "přestaňte", "přestaň", "nezájem", "nechte mě", "smažte mě", "prestaňte", "nemám záujem", "nechcem",
+    "neposielajte", "ne küldjenek", "ne küldj", "ne küldjön", "hagyjanak békén", "hagyj békén", "nem érdekel",
+    "nem kérem",
+    "nu mai trimiteți", "nu mai trimite", "nu-mi mai trimiteți", "lăsați-mă", "lasă-mă", "nu mă interesează",
+    "ștergeți-mă",
+    "prestani", "prestanite", "ne šalji", "ne šaljite", "pusti me", "pustite me", "ne želim", "престани",
+    "престаните", "не шаљите", "спрете", "спри", "не ме занимава", "не желая", "не искам",
+    "уберите меня", "убери меня", "удалите мой", "удалите меня", "не надо", "не беспокойте", "не присылай",
+    "отвалите", "исключите меня", "видаліть мене", "не треба", "не турбуйте", "αφήστε με ήσυχο", "αφήστε με ήσυχη",
+    "bırakın", "bırak", "listeden çıkarın", "listeden çıkar", "beni çıkarın", "beni çıkar", "çıkmak istiyorum",
+    "rahatsız etme",
+    "إيقاف", "ايقاف", "أوقف", "لا ترسلي", "مزعج", "نمیخوام", "نمی‌خوام", "نمیخواهم", "مزاحم نشوید", "بند کرو",
+    "بند کریں", "نہیں چاہیے", "להפסיק", "תפסיק", "אל תשלח", "תמחקו אותי",
+    "mat bhejo", "band karo", "nahi chahiye", "mat karo", "jangan ganggu", "tidak usah", "gak mau", "ga mau",
+    "nggak mau", "tak nak", "jangan hantar", "ayaw ko na", "tama na", "huwag nyo", "không nhận", "đừng làm phiền",
+    "hủy nhận", "ไม่เอา", "ไม่รับ", "พอแล้ว",
+    "解約", "受け取りたくない", "配信不要", "もういい", "取消推送", "删除我", "刪除我", "退定", "탈퇴", "그만해",
+    "보내지 말", "하지 마세요",
 )
 #: Opt-outs if the whole message, apart from courtesies, says no more than this; elsewhere a doubt.
 ALONE = (
@@ -110,7 +151,8 @@ ALONE = (
     "annulla", "esci", "chega", "koniec", "slut", "sluta", "slutt", "seis", "konec", "dost", "dosť", "kraj",
     "ret", "çık", "dur", "yeter", "τέλος", "конец", "кінець", "досить", "довольно", "край", "סוף", "די", "كفاية",
     "إلغاء", "بس", "বন্ধ", "batal", "dừng", "hủy", "tigil", "หยุด", "พอ", "td", "t", "退", "停", "不要",
-    "終了", "やめ", "いらない", "거절", "취소",
+    "終了", "やめ", "いらない", "結構です", "取消", "滚", "滾", "거절", "취소", "no more", "end this", "i'm done",
+    "cease", "withdraw", "no más", "assez", "elég", "φτάνει", "prekini",
 )
 #: With these in a short message it may be an opt-out.
 DOUBTS = (
@@ -123,12 +165,23 @@ DOUBTS = (
 )
 #: Words for no: a message of a few words with one may be an opt-out, a longer one with one of `MESSAGES` too.
 NO = (
-    "no", "nope", "nah", "not", "dont", "never", "non", "pas", "ne", "jamais", "nein", "nicht", "kein",
+    "no", "nope", "nah", "not", "dont", "never", "non", "pas", "jamais", "nein", "nicht", "kein",
     "keine", "keinen", "nie", "niemals", "nee", "niet", "geen", "nunca", "jamás", "niente", "não",
     "nem", "nej", "nei", "inte", "ikke", "ei", "älä", "nechci", "hayır", "yok", "değil", "όχι", "δεν",
     "нет", "не", "ні", "никогда", "לא", "אל", "لا", "ليس", "نه", "नहीं", "मत", "না", "tidak", "jangan", "không", "đừng",
     "huwag", "ไม่", "อย่า", "いいえ", "いや", "ない", "아니", "안", "마세요", "不要", "不用", "不行", "勿",
 )
+#: With a word for no, and no doubt.
+NOT_NO = (
+    "no problem", "no worries", "no idea", "no rush", "why not", "not yet", "not sure", "not bad", "kein problem",
+    "keine ahnung", "keine sorge", "noch nicht", "pas de problème", "pas de souci", "pas mal", "sin problema",
+    "no hay problema", "por qué no", "sem problema", "nessun problema", "non vedo l'ora", "geen probleem",
+    "nie ma problemu", "inga problem", "ingen problem", "intet problem", "ei haittaa", "není problém", "sorun değil",
+    "нет проблем", "не за что", "ще не", "لا مشكلة", "אין בעיה", "tidak apa", "không sao", "ไม่เป็นไร",
+    "問題ない", "没问题", "沒問題", "不错", "不錯", "괜찮",
+)
+#: Words for no in some languages that are ordinary ones in others: a doubt if the message says no more.
+NO_ALONE = ("ne", "en", "nu", "nah", "na")
 MESSAGES = (
     "message", "messages", "messaging", "msg", "msgs", "text", "texts", "texting", "write", "writing", "contact",
     "contacting", "contacted", "dm", "dms", "email", "emails", "mail", "sms", "ads", "promo",

@@ -6,7 +6,7 @@ from enum import StrEnum
 from functools import lru_cache
 from unicodedata import category, normalize
 
-from campaign.opt_out_words import ALONE, COURTESIES, DOUBTS, MESSAGES, NO, REFUSALS
+from campaign.opt_out_words import ALONE, COURTESIES, DOUBTS, MESSAGES, NO, NO_ALONE, NOT_NO, REFUSALS
 from campaign.settings import load_settings
 from models import PLAIN_OPT_OUT_LINE
 
@@ -24,8 +24,8 @@ _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 _HANGUL = re.compile("[\uac00-\ud7af]")
-_STOP_SIGNS = frozenset("🛑⛔🚫🔕📵🙅")
-_DOUBT_SIGNS = frozenset("👎🖕😡🤬😠❌✋🤚🖐⏹⏸🤮💩🙄😤")
+_STOP_SIGNS = frozenset("🛑⛔🚫🔕📵🙅🖕")
+_DOUBT_SIGNS = frozenset("👎😡🤬😠❌✋🤚🖐⏹⏸🤮💩🙄😤")
 _QUOTES = "\"'`*«»‹›“”„‚‘’「」『』"  # noqa: RUF001
 _SHORT = 12
 """Words of a short message: a listed word anywhere in it is an opt-out, in a longer one a doubt."""
@@ -98,12 +98,13 @@ def _meaning_of(said: _Phrase, text: str, words: Collection[str]) -> Meaning:
     signs = set(text)
     if signs & _STOP_SIGNS:
         return Meaning.OPT_OUT if is_short else Meaning.UNCLEAR
-    says_no = any(True for _ in _found(said, _fixed(NO)))
+    says_no = _has(said, NO) and not _has(said, NOT_NO)
     is_doubtful = (
         (signs & _DOUBT_SIGNS and is_short)
         or (says_no and len(rest) <= _FEW and unspaced <= _SHORT)
-        or (says_no and any(True for _ in _found(said, _fixed(MESSAGES))))
-        or (is_short and any(True for _ in _found(said, _fixed(DOUBTS))))
+        or rest in _fixed(NO_ALONE).phrases
+        or (says_no and _has(said, MESSAGES))
+        or (is_short and _has(said, DOUBTS))
     )
     return Meaning.UNCLEAR if is_doubtful else Meaning.OTHER
 
@@ -173,6 +174,10 @@ def _found(said: _Phrase, index: _Index) -> Iterator[int | None]:
         yield None
 
 
+def _has(said: _Phrase, words: tuple[str, ...]) -> bool:
+    return any(True for _ in _found(said, _fixed(words)))
+
+
 @lru_cache(64)
 def _index(words: frozenset[str]) -> _Index:
     return _Index(_phrases(words))
@@ -197,7 +202,8 @@ def _words_of(folded: str) -> _Phrase:
 @lru_cache(64)
 def _phrases(words: frozenset[str]) -> _Phrases:
     """Returns each phrase word by word, and as the single word it is without its spaces."""
-    apart = {_words_of(_fold(word)) for word in words} - {()}
+    folded = [_fold(word) for word in words]
+    apart = {_words_of(reading) for word in folded for reading in (word, _HYPHEN.sub(" ", word))} - {()}
     return frozenset(apart | {("".join(phrase),) for phrase in apart})
 
 
