@@ -131,14 +131,20 @@ def check_person(text: str) -> str:
 
     Raises WrongUsage for any other text.
     """
-    text = text.replace("\uff20", "@")
+    person = without_address(text)
+    if not _is_id(person):
+        check_handle(person.removeprefix("@"))
+    return person
+
+
+def without_address(text: str) -> str:
+    """Returns the handle or X user id in the address of a profile; other text stays as it is."""
+    text = text.strip(_BLANKS).replace("\uff20", "@")
     external_id, handle = _of_address(text)
     if handle:
+        # The @ tells a handle of digits from an X user id.
         return f"@{handle}" if handle.isdigit() else handle
-    if external_id or _is_id(text):
-        return external_id or text
-    check_handle(text.removeprefix("@"))
-    return text
+    return external_id or text
 
 
 _ADDRESS = re.compile(r"(?:https?://)?(?:(?:www|mobile|m)\.)?(?:x|twitter)\.com/", re.IGNORECASE)

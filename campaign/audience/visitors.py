@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, ColumnElement, Select, SQLColumnExpression, S
 from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 
+from campaign.audience.people_files import without_address
 from campaign.db.json_rows import among
 from campaign.errors import WrongUsage
 from campaign.services import store as services
@@ -155,16 +156,17 @@ def named(session: Session, text: str) -> Visitor:
 
 
 def find(session: Session, text: str) -> Visitor | None:
-    """Finds a visitor by X user id or handle, if there is one; raises WrongUsage for several.
+    """Finds a visitor by X user id, handle or address of the profile, if there is one; raises WrongUsage for several.
 
     Digits are an X user id before they are a handle; behind an @ they are only a handle.
     """
-    handle = text.strip().removeprefix("@").lower()
+    text = without_address(text)
+    handle = text.removeprefix("@").lower()
     known = select(Visitor).where(col(Visitor.origin) == ORIGIN)
     found: list[Visitor] = []
     if "\x00" in text:
         return None
-    if not text.strip().startswith("@"):
+    if not text.startswith("@"):
         found = list(session.exec(known.where(col(Visitor.external_id) == handle)))
     found = found or list(session.exec(known.where(handle == _USERNAME).limit(10)))
     if len(found) > 1:

@@ -18,7 +18,7 @@ from campaign.errors import NotPossible, WrongUsage
 from models import EVERY_SERVICE, VISITOR_FOLDER, ConsentSource, Service
 
 ServiceName = Annotated[str, typer.Argument(metavar="SERVICE", help="The handle of the X account, without the @.")]
-Person = Annotated[str, typer.Argument(metavar="VISITOR", help="A handle, with or without the @, or an X user id.")]
+Person = Annotated[str, typer.Argument(metavar="VISITOR", help="A handle, an X user id, or the address of a profile.")]
 Note = Annotated[str, typer.Option(help="The evidence, in your words; never a text that a person sent.")]
 OneService = Annotated[str | None, typer.Option("--service", help="The service; all services when left out.")]
 #: The people named to a person after an import; scripts get all.
@@ -212,6 +212,7 @@ def add(
 ) -> None:
     """Add a person to the denylist; waiting messages are cancelled."""
     from campaign.audience import visitors
+    from campaign.audience.people_files import without_address
     from campaign.consent import store as consents
     from campaign.consent.lists import read_row
 
@@ -221,7 +222,8 @@ def add(
     with transaction(durable=True) as session:
         by, person = _by(session, service), visitors.find(session, visitor)
         if person is None:
-            row = read_row(_cells(visitor), proof, now)
+            name = without_address(visitor)
+            row = read_row({"external_id" if name.isdigit() else "username": name}, proof, now)
             external_id, username = row.external_id or "", row.username or None
             found = consents.visitor_of(session, external_id, VISITOR_FOLDER, now) if external_id else None
             if external_id and found is None:
@@ -263,17 +265,19 @@ def import_denylist(
 def remove(visitor: Person, service: OneService = None, as_json: AsJson = False) -> None:
     """Remove a person from the denylist. With --service, the person's own opt-out is removed too."""
     from campaign.audience import visitors
+    from campaign.audience.people_files import without_address
     from campaign.consent import store as consents
 
+    handle = without_address(visitor).removeprefix("@")
     engine.make_ready()
     with transaction(durable=True) as session:
         by, person = _by(session, service), visitors.find(session, visitor)
         is_lifted = consents.lift_suppression(session, person.id, by) if person else False
-        if not (consents.delete_handle(session, visitor.strip().removeprefix("@"), by) or is_lifted):
+        if not (consents.delete_handle(session, handle, by) or is_lifted):
             raise NotPossible(
                 f"{visitor} is not on the denylist of {service or 'all services'}; see campaign denylist list."
             )
-    external_id, username = (person.external_id, person.username) if person else ("", visitor.strip().removeprefix("@"))
+    external_id, username = (person.external_id, person.username) if person else ("", handle)
     _print_change(external_id, username, {"service": service or "all", "denylist": "removed"}, as_json=as_json)
 
 
@@ -288,12 +292,6 @@ def list_suppressed(limit: Limit = None, as_json: AsJson = False) -> None:
             output.print_json([row.as_json() for row in rows])
         else:
             print_some(list(rows), lists.count_suppressions(session), "suppression")
-
-
-def _cells(visitor: str) -> dict[str, str]:
-    """Returns a person as a row of a list: digits without an @ are an X user id."""
-    text = visitor.strip()
-    return {"external_id": text} if text.isdigit() else {"username": text}
 
 
 def _by(session: Session, service: str | None) -> int:

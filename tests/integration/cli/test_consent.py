@@ -31,7 +31,7 @@ def acme(database: Database) -> Service:  # noqa: ARG001
 
 
 def done(*words: str) -> Any:
-    """Run a command that succeeds; what it said to a script."""
+    """Run a command that succeeds; the document that it printed."""
     ended = here(*words, "--json")
     assert (ended.status, ended.err) == (0, "")
     return ended.document
@@ -53,15 +53,21 @@ def listed(*words: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.usefixtures("acme")
-@pytest.mark.parametrize(("person", "external_id"), [("ana", "1"), ("@ANA", "1"), ("2", "2"), ("1", "1"), ("@1", "5")])
-def test_a_visitor_is_named_by_handle_or_id(person: str, external_id: str) -> None:
+@pytest.mark.parametrize(
+    ("person", "external_id"),
+    [
+        *(("ana", "1"), ("@ANA", "1"), ("2", "2"), ("1", "1"), ("@1", "5"), ("https://x.com/Ana?s=20", "1")),
+        *(("x.com/i/user/1", "1"), ("twitter.com/1", "5")),
+    ],
+)
+def test_a_visitor_is_named_by_handle_id_or_address(person: str, external_id: str) -> None:
     given = done("consent", "grant", "acme", person, *NOTE)
     assert (given["external_id"], given["service"], given["consent"]) == (external_id, "acme", "given")
     assert listed() == [(external_id, "operator")]
 
 
 @pytest.mark.usefixtures("acme")
-def test_a_consent_that_was_given_before_is_told() -> None:
+def test_a_consent_that_was_given_before_is_reported() -> None:
     done("consent", "grant", "acme", "ana", *NOTE)
     assert done("consent", "grant", "ACME", "ana", *NOTE)["consent"] == "given before"
     assert len(listed()) == 1
@@ -85,7 +91,7 @@ def test_a_consent_that_was_given_before_is_told() -> None:
         (("denylist", "remove", "ana", "--service", "other"), "There is no service other"),
     ],
 )
-def test_what_cannot_be_meant_is_one_sentence(words: tuple[str, ...], sentence: str) -> None:
+def test_ambiguous_input_is_refused_in_one_sentence(words: tuple[str, ...], sentence: str) -> None:
     assert sentence in refused(*words)
     assert done("consent", "list", "acme", "--all") == done("denylist", "list") == []
 
@@ -104,7 +110,7 @@ def test_a_withdrawal_is_an_opt_out_by_an_operators_word(acme: Service) -> None:
 
 
 @pytest.mark.usefixtures("acme")
-def test_who_opted_out_is_granted_nothing_until_it_is_lifted() -> None:
+def test_an_opt_out_allows_no_grant_until_it_is_lifted() -> None:
     done("consent", "withdraw", "acme", "ana", *NOTE)
     assert "ana is on the denylist of acme" in refused("consent", "grant", "acme", "ana", *NOTE, status=1)
     assert "not on the denylist of all services" in refused("denylist", "remove", "ana", status=1)
@@ -126,7 +132,7 @@ def test_the_denylist_holds_for_all_services_until_it_is_lifted(acme: Service) -
     )
 
 
-def test_what_a_person_reads(acme: Service) -> None:
+def test_lists_are_readable_tables(acme: Service) -> None:
     waiting_for(acme, "1")
     granted = here("consent", "grant", "acme", "bo", *NOTE)
     withdrawn = here("consent", "withdraw", "acme", "ana", *NOTE)
@@ -158,7 +164,7 @@ def write(folder: Path, text: str | bytes) -> str:
 
 
 @pytest.mark.usefixtures("acme")
-def test_a_list_is_imported_and_who_is_left_out_is_told(tmp_path: Path) -> None:
+def test_a_list_is_imported_and_people_left_out_are_listed(tmp_path: Path) -> None:
     done("denylist", "add", "bo", *NOTE)
     file = write(
         tmp_path, "username,external_id,Given_At,note\nana,,2026-01-02,x\n@BO,,,\n\ncy,,,\n,99,,\n,3,,\n,3,,\n"
@@ -207,7 +213,7 @@ def test_a_list_that_cannot_be_read_changes_nothing(tmp_path: Path, text: str | 
 
 
 @pytest.mark.usefixtures("acme")
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert "(No such file or directory)" in refused("consent", "import", "acme", str(tmp_path / "no.csv"), *NOTE)
     assert "(Is a directory)" in refused("consent", "import", "acme", str(tmp_path), *NOTE)
 
@@ -220,6 +226,19 @@ def test_an_old_list_gives_nothing_that_was_taken_back(acme: Service, tmp_path: 
     done("denylist", "remove", "ana", "--service", acme.internal_name)
     assert done("consent", "import", "acme", file, *NOTE)["unchanged"] == 1
     assert listed() == []
+
+
+@pytest.mark.usefixtures("acme")
+@pytest.mark.parametrize(
+    ("address", "named"), [("https://x.com/not_met", ("", "not_met")), ("x.com/i/user/99", ("99", None))]
+)
+def test_the_address_of_a_person_who_is_no_visitor_is_denied_and_allowed_again(
+    address: str, named: tuple[str, str | None]
+) -> None:
+    added = done("denylist", "add", address, *NOTE)
+    assert (added["external_id"], added["username"]) == named
+    assert done("denylist", "remove", address)["denylist"] == "removed"
+    assert done("denylist", "list") == []
 
 
 def unclear_from(service: Service, person: str) -> None:

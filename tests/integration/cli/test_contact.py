@@ -33,7 +33,7 @@ def acme(database: Database) -> Service:  # noqa: ARG001
 
 
 def done(*words: str) -> Any:
-    """Run a command that succeeds; what it said to a script."""
+    """Run a command that succeeds; the document that it printed."""
     ended = here("contact", *words)
     assert (ended.status, ended.err) == (0, "")
     return ended.document
@@ -68,8 +68,8 @@ def consents() -> dict[int, str]:
 
 @pytest.mark.usefixtures("acme")
 def test_a_list_makes_contacts_with_their_consents(tmp_path: Path) -> None:
-    said = imported(tmp_path, LIST)
-    assert {name: said[name] for name in ("rows", "made", "changed", "consents")} == {
+    result = imported(tmp_path, LIST)
+    assert {name: result[name] for name in ("rows", "made", "changed", "consents")} == {
         "rows": 4,
         "made": 4,
         "changed": 0,
@@ -84,25 +84,25 @@ def test_a_list_makes_contacts_with_their_consents(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("acme")
-def test_the_same_list_again_changes_nobody_else(tmp_path: Path) -> None:
+def test_the_same_list_again_changes_no_other_contact(tmp_path: Path) -> None:
     imported(tmp_path, LIST)
-    said = imported(tmp_path, LIST.replace("Ana A", "Ana B"))
-    assert (said["made"], said["changed"], said["consents"]) == (0, 4, 0)
+    result = imported(tmp_path, LIST.replace("Ana A", "Ana B"))
+    assert (result["made"], result["changed"], result["consents"]) == (0, 4, 0)
     assert contacts()["ana@example.com"].full_name == "Ana B"
     assert len(contacts()) == 4
 
 
 @pytest.mark.usefixtures("acme")
-def test_every_line_that_cannot_be_used_is_told_and_nothing_written(tmp_path: Path) -> None:
+def test_every_wrong_line_is_named_and_nothing_written(tmp_path: Path) -> None:
     text = "email,username,consent_service,consent_source,consented_at\na@example.com,,,,\n,cy,,,\n,,,,\n"
     text += "x@example.com,,acme,card,2026-11-01\n,bo,nobody,card,2026-11-01\n"
     sentence = refused("import", file_of(tmp_path, text))
-    for told in (
+    for problem in (
         "line 3: @cy is the handle of several",
         "line 5: the X user id is unknown",
         "line 6: there is no service",
     ):
-        assert told in sentence
+        assert problem in sentence
     assert not contacts()
     sentence = refused("import", file_of(tmp_path, "email\nana\na@example.com\nbo\n"))
     assert "line 2: invalid email address 'ana'; write it as in ana@example.com" in sentence
@@ -151,7 +151,7 @@ def test_erasing_asks_first_and_is_for_good(acme: Service, tmp_path: Path) -> No
     imported(tmp_path, LIST)
     waiting = message_to(broadcast(acme), acme, everybody()["1"].id)
 
-    asked = here("contact", "erase", "--email", "ana@example.com")  # nobody answers
+    asked = here("contact", "erase", "--email", "ana@example.com")  # no answer
     assert asked.status == 1
     assert "visitor (1), subscriptions (1), contact (1), consents (1), messages (1)" in asked.err
     assert "1" in everybody()
@@ -167,17 +167,17 @@ def test_erasing_asks_first_and_is_for_good(acme: Service, tmp_path: Path) -> No
 
 
 @pytest.mark.usefixtures("acme")
-def test_a_list_of_handles_or_addresses_does_not_bring_back_who_was_erased(tmp_path: Path) -> None:
+def test_a_list_does_not_add_erased_people_again(tmp_path: Path) -> None:
     imported(tmp_path, LIST)
     done("erase", "--external-id", "1", "--yes", "--json")
-    said = imported(tmp_path, "username,email\nana,\n,ana@example.com\ndora,\n")
-    assert (said["made"], sorted(said["erased"])) == (1, ["@ana", "ana@example.com"])
+    result = imported(tmp_path, "username,email\nana,\n,ana@example.com\ndora,\n")
+    assert (result["made"], sorted(result["erased"])) == (1, ["@ana", "ana@example.com"])
 
 
-def test_a_consent_of_somebody_suppressed_is_not_kept(acme: Service, tmp_path: Path) -> None:
+def test_a_consent_of_a_suppressed_person_is_not_saved(acme: Service, tmp_path: Path) -> None:
     assert here("denylist", "add", "ana", "--note", "asked by phone").status == 0
-    said = imported(tmp_path, LIST)
-    assert (said["consents"], said["suppressed"]) == (2, ["1"])
+    result = imported(tmp_path, LIST)
+    assert (result["consents"], result["suppressed"]) == (2, ["1"])
     assert everybody()["1"].id not in consents()
     assert acme.id
 
@@ -188,8 +188,8 @@ def test_the_present_owner_of_an_erased_persons_handle_is_imported(acme: Service
     assert (gone["made"], gone["erased"]) == (0, ["@ana"])
     read_all(acme, [page([follower(2001, username="ANA"), 2, 3, 4])])
     given = "username,consent_service,consent_source,consented_at\n@ana,acme,card,2026-11-01\n"
-    said = imported(tmp_path, given)
-    assert (said["made"], said["consents"], said["erased"]) == (1, 1, [])
+    result = imported(tmp_path, given)
+    assert (result["made"], result["consents"], result["erased"]) == (1, 1, [])
     assert consents() == {everybody()["2001"].id: "card"}
 
 
@@ -197,7 +197,7 @@ def test_the_present_owner_of_an_erased_persons_handle_is_imported(acme: Service
 def test_a_handle_on_the_denylist_is_suppressed_when_a_list_brings_its_person(tmp_path: Path) -> None:
     assert here("denylist", "add", "@New_Person", "--note", "asked by letter").status == 0
     text = "external_id,username,consent_service,consent_source,consented_at\n900,new_person,acme,card,2026-11-01\n"
-    said = imported(tmp_path, text)
-    assert (said["made"], said["consents"], said["suppressed"]) == (1, 0, ["900"])
+    result = imported(tmp_path, text)
+    assert (result["made"], result["consents"], result["suppressed"]) == (1, 0, ["900"])
     (suppressed,) = here("denylist", "list", "--json").document
     assert (suppressed["external_id"], suppressed["proof"]) == ("900", "asked by letter")
