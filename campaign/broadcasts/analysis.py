@@ -127,6 +127,10 @@ def text_findings(draft: Draft, text_problem: str | None, samples: Sequence[Samp
         )
 
 
+_LONGEST_VIDEO, _LONGEST_VIDEO_OF_PREMIUM = 140, 600
+"""Seconds in a message, without and with X Premium (docs.x.com/x-api/media/quickstart/best-practices)."""
+
+
 def file_findings(draft: Draft, files: Files | None) -> Iterator[Finding]:
     """Finds what is wrong with the files; None are checked elsewhere."""
     sources = [item.source for part in draft.content.parts for item in part.media]
@@ -138,6 +142,12 @@ def file_findings(draft: Draft, files: Files | None) -> Iterator[Finding]:
             yield error("file_not_read", f"The file {source} was not read: analyse the delivery again.")
         elif isinstance(file, FileProblem):
             yield error(file.code, file.sentence)
+        elif file.seconds > _LONGEST_VIDEO_OF_PREMIUM:
+            most = f"{_LONGEST_VIDEO_OF_PREMIUM // 60} minutes in a message"
+            yield error("video_too_long", f"The video {source} takes more than {most}, which X refuses: cut it.")
+        elif file.seconds > _LONGEST_VIDEO:
+            most = f"{_LONGEST_VIDEO} seconds in a message"
+            yield warning("long_video", f"The video {source} takes more than {most}: X refuses it without X Premium.")
 
 
 _EVENTS_A_CALL = 100

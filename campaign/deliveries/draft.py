@@ -184,6 +184,8 @@ class LoadedFile:
     alt_text: str
     width: int = 0
     height: int = 0
+    seconds: float = 0
+    """Of a video."""
 
 
 @dataclass(frozen=True, slots=True)

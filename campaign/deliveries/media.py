@@ -15,7 +15,8 @@ from tempfile import NamedTemporaryFile
 from typing import IO, TYPE_CHECKING, BinaryIO
 
 from campaign.deliveries.draft import FileProblem, LoadedFile, MediaItem
-from campaign.deliveries.media_types import FORMATS, SIGN_BYTES, Arriving, FileType, Unusable, check_size, type_of
+from campaign.deliveries.media_probe import FORMATS
+from campaign.deliveries.media_types import SIGN_BYTES, Arriving, FileType, Unusable, check_size, type_of
 from campaign.settings import load_settings
 from campaign.x.types import MediaKind
 
@@ -133,6 +134,7 @@ def load(item: MediaItem, fetcher: "Fetcher | None" = None) -> LoadedFile | File
         alt_text=item.alt_text,
         width=copy.type.width,
         height=copy.type.height,
+        seconds=copy.type.seconds,
     )
 
 

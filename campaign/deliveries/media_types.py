@@ -1,29 +1,27 @@
 """The type of a file by its bytes, and whether X takes it.
 
-Sizes: docs.x.com/x-api/media (5, 15 and 512 MB); that a MB is 1,048,576 bytes and a side has at most 8,192 pixels is
-what X answers with error 324 ("Image file size must be <= 5242880 bytes", "Image dimensions must be ... <= 8192x8192").
+Sizes: docs.x.com/x-api/media (5, 15 and 512 MB); that a MB is 1,048,576 bytes is what X answers with error 324 ("Image
+file size must be <= 5242880 bytes").
 """
 
+import json
 import re
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from campaign.x.types import MediaKind
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 MEGABYTE = 1 << 20
 MOST_BYTES = {MediaKind.IMAGE: 5 * MEGABYTE, MediaKind.GIF: 15 * MEGABYTE, MediaKind.VIDEO: 512 * MEGABYTE}
-LONGEST_SIDE = 8_192
-"""In pixels. It bounds the memory that a small file which unfolds into a huge picture can take, too: 256 MB."""
-FORMATS = ("PNG", "JPEG", "WEBP", "GIF")
-"""The only decoders of Pillow that ever see a file."""
 SIGN_BYTES = 12
 """How many bytes at the beginning are enough for the type."""
 
+_PROBE = Path(__file__).with_name("media_probe.py")
 _BRAND_BYTES = 256
 _LABELS = {MediaKind.IMAGE: "an image", MediaKind.GIF: "a GIF", MediaKind.VIDEO: "a video"}
 # ISO/IEC 14496-12 keeps more than MP4 in boxes; a picture or a sound names itself first, QuickTime names no MP4 brand.
@@ -48,13 +46,14 @@ class Arriving(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FileType:
-    """The type of a file for X, the end of its name, and its pixels (0 for a video)."""
+    """The type of a file for X, the end of its name, its pixels, and the length of a video."""
 
     media_type: str
     extension: str
     kind: MediaKind
     width: int = 0
     height: int = 0
+    seconds: float = 0
 
 
 # Every GIF is one, moving or not: X documents no other category for image/gif.
@@ -85,9 +84,8 @@ def type_of(file: Path) -> FileType:
         beginning = content.read(_BRAND_BYTES)
     found = _begins_like(beginning)
     if found is _MP4:
-        return _video(beginning)
-    width, height = _decoded(file, found)
-    return replace(found, width=width, height=height)
+        _check_brands(beginning)
+    return _probed(file, found)
 
 
 def _begins_like(beginning: bytes) -> FileType:
@@ -97,39 +95,31 @@ def _begins_like(beginning: bytes) -> FileType:
     raise Unusable("file_wrong_type", "is not a PNG, JPEG, WEBP, GIF or MP4: convert it to one of these.")
 
 
-def _video(beginning: bytes) -> FileType:
+def _check_brands(beginning: bytes) -> None:
     # A box begins with its size; in this one the main brand, a version and more brands follow, four bytes each.
     box = beginning[8 : max(SIGN_BYTES, int.from_bytes(beginning[:4], "big"))]
     brands = [box[at : at + 4] for at in range(0, len(box), 4)]
     if _NOT_A_VIDEO.match(box) or not any(_MP4_BRAND.fullmatch(brand) for brand in brands):
         raise Unusable("file_wrong_type", "is a relative of MP4 but not an MP4 video: save it as PNG, JPEG or MP4.")
-    return _MP4
 
 
-def _decoded(file: Path, found: FileType) -> tuple[int, int]:
-    from PIL import Image
-
+def _probed(file: Path, found: FileType) -> FileType:
+    """Has the file looked into by a process of its own, which ends when it takes too long."""
+    too_complex = Unusable("file_too_complex", "takes too long to be decoded: open it, save it again, and take that.")
+    command = [sys.executable, "-P", str(_PROBE), found.media_type, str(file)]
     try:
-        with Image.open(file, formats=FORMATS) as image:
-            size = image.size
-            _check_picture(image, found)
-            # A JPEG may be decoded at an eighth of its size; of a GIF only the first picture is.
-            image.draft("RGB", (1, 1))
-            image.load()
-    except Unusable:
-        raise
-    except Image.DecompressionBombError:
-        raise Unusable("file_too_large", f"has sides of more than {LONGEST_SIDE:,} pixels: make it smaller.") from None
-    except Exception:  # noqa: BLE001 - there is hardly an error that Pillow does not raise for a broken file
+        done = subprocess.run(  # noqa: S603 - our own program, and the path of our own copy
+            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60
+        )
+    except subprocess.TimeoutExpired:
+        raise too_complex from None
+    if done.returncode in {-signal.SIGXCPU, -signal.SIGKILL}:
+        raise too_complex
+    try:
+        answer = json.loads(done.stdout)
+    except ValueError:
+        # The decoder itself crashed.
         raise Unusable("file_broken", "is broken: open it, save it again, and take that.") from None
-    return size
-
-
-def _check_picture(image: "Image", found: FileType) -> None:
-    if max(image.size) > LONGEST_SIDE:
-        width, height = image.size
-        most = f"at most {LONGEST_SIDE:,} x {LONGEST_SIDE:,}"
-        raise Unusable("file_too_large", f"has {width:,} x {height:,} pixels, and X takes {most}: make it smaller.")
-    # Several pictures in one JPEG are no film: cameras keep a preview or the brightness there.
-    if found not in (_GIF, _JPEG) and getattr(image, "is_animated", False):
-        raise Unusable("file_wrong_type", "moves, which X shows of a GIF or an MP4 only: save it as one of these.")
+    if "problem" in answer:
+        raise Unusable(answer["code"], answer["problem"])
+    return replace(found, **answer)

@@ -48,6 +48,10 @@ from models import ApiVersion, DeliveryKind
 
 MOST_IMAGES = 4
 """docs.x.com/x-api/posts/create-post: one to four media_ids; only images go together."""
+MOST_MINUTES, MOST_MINUTES_OF_PREMIUM = 20, 125
+"""Of a video in a post, without and with X Premium."""
+WIDEST_VIDEO, HIGHEST_VIDEO = 1_280, 1_024
+"""Either way round; subscribers may upload 1080p."""
 LONGEST_ANSWER = 25
 """docs.x.com/x-api/posts/create-post: a poll's options have 1 to 25 characters."""
 
@@ -169,7 +173,7 @@ _NO_CHARACTERS = frozenset("\ufeff\ufffe\uffff")
 def part_errors(placed: Sequence[PlacedPart]) -> Iterator[Remark]:
     """Yields what X would refuse of the rendered parts, account by account."""
     for one in placed:
-        for code, rest in (*_text_problems(one), *_version_problems(one)):
+        for code, rest in (*_text_problems(one), *_video_problems(one), *_version_problems(one)):
             yield Remark(Level.ERROR, code, one.rendered.part, rest, one.target.internal_name)
     for one in placed:
         # X refuses a text that the account has just posted (403, "duplicate content").
@@ -203,6 +207,19 @@ def _text_problems(one: PlacedPart) -> Iterator[tuple[str, str]]:
             "too_long",
             f"weighs {weight:,} as X counts, {weight - limit:,} more than the {limit:,} allowed: shorten it.",
         )
+
+
+def _is_premium(target: Target) -> bool:
+    return target.longest_post > ORDINARY_POST
+
+
+def _video_problems(one: PlacedPart) -> Iterator[tuple[str, str]]:
+    """Yields the videos that are too long for the account (docs.x.com/x-api/media/quickstart/best-practices)."""
+    minutes = MOST_MINUTES_OF_PREMIUM if _is_premium(one.target) else MOST_MINUTES
+    for file in one.rendered.files:
+        if file.seconds > minutes * 60:
+            length = f"shows {file.source}, which takes {ceil(file.seconds / 60):,} minutes"
+            yield "video_too_long", f"{length}, and X takes {minutes} of the account: cut it."
 
 
 def _version_problems(one: PlacedPart) -> Iterator[tuple[str, str]]:
@@ -288,6 +305,13 @@ def _part_warnings(one: PlacedPart) -> Iterator[tuple[str, str]]:
     for file in one.rendered.files:
         if file.kind is MediaKind.IMAGE and not file.alt_text.strip():
             yield "no_alt_text", f"shows {file.source} without alternative text: say what it shows."
+        is_wide = max(file.width, file.height) > WIDEST_VIDEO or min(file.width, file.height) > HIGHEST_VIDEO
+        if file.kind is MediaKind.VIDEO and is_wide and not _is_premium(one.target):
+            most = f"X names {WIDEST_VIDEO:,} x {HIGHEST_VIDEO:,} as the most for accounts without X Premium"
+            yield (
+                "large_video",
+                f"shows {file.source} of {file.width:,} x {file.height:,} pixels, and {most}: make it smaller.",
+            )
     if text.strip() and any(is_same_text(text, earlier) for earlier in one.target.recent_texts):
         yield "same_text_recently", "says what was posted there in the last 24 hours: X refuses that, so change it."
 

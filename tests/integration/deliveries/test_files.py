@@ -2,6 +2,9 @@
 
 import errno
 import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -11,12 +14,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from campaign.deliveries import media
+from campaign.deliveries import media, media_probe
 from campaign.deliveries.draft import FileProblem, LoadedFile, MediaItem
 from campaign.deliveries.media_types import MOST_BYTES
 from campaign.settings import load_settings
 from campaign.x.types import MediaKind
-from tests.pictures import HEIC, MP4, moving, picture
+from tests.pictures import HEIC, MP4, VIDEOS, gif, moving, picture, scans_of
 
 IMAGE, GIF, VIDEO = MediaKind.IMAGE, MediaKind.GIF, MediaKind.VIDEO
 TYPES = {
@@ -76,7 +79,7 @@ def left_in(home: Path) -> list[Path]:
 def test_the_bytes_tell_the_type_whatever_the_name(name: str, tmp_path: Path, home: Path) -> None:
     content, media_type, kind, extension = TYPES[name]
     source, digest = written(tmp_path, content, "file.txt"), sha256(content).hexdigest()
-    size = (0, 0) if kind is VIDEO else (12, 8)
+    size = (64, 48, 1.0) if kind is VIDEO else (12, 8, 0)
     path = str(home / "media" / (digest + extension))
     assert loaded(source) == LoadedFile(str(source), path, digest, len(content), media_type, kind, "A cat", *size)
     assert Path(path).read_bytes() == content
@@ -266,3 +269,99 @@ def test_only_old_copies_that_nothing_needs_are_deleted(tmp_path: Path, home: Pa
 
 def test_nothing_is_forgotten_where_nothing_was_loaded() -> None:
     assert media.delete_unused(set()) == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "words"),
+    [
+        (picture("PNG", (3, 3)), "file_too_small", "has 3 x 3 pixels, and X takes at least 4 x 4"),
+        (picture("JPEG", (4, 3)), "file_too_small", "has 4 x 3 pixels"),
+        (picture("WEBP", (1, 800)), "file_too_small", "has 1 x 800 pixels"),
+        (gif(3, 9), "file_too_small", "has 3 x 9 pixels"),
+        (gif(1600, 1200), "file_too_large", "GIF of 1,600 x 1,200 pixels, and X takes at most 1,280 x 1,080"),
+        (gif(1281, 8, 1), "file_too_large", "1,281 x 8"),
+        (gif(8, 1081, 1), "file_too_large", "8 x 1,081"),
+        (gif(8, 8, 351), "file_too_long", "at most 350 pictures"),
+        (gif(1280, 1080, 218), "file_too_long", "300 million pixels"),
+    ],
+)
+def test_a_picture_that_x_refuses_is_refused_here(content: bytes, code: str, words: str, tmp_path: Path) -> None:
+    found = problem(written(tmp_path, content))
+    assert (found.code, words in found.sentence) == (code, True), found.sentence
+
+
+@pytest.mark.parametrize(
+    "content",
+    [picture("PNG", (4, 4)), picture("PNG", (8192, 4)), gif(1280, 1080), gif(4, 4, 350), gif(1280, 1080, 217)],
+)
+def test_a_picture_at_the_limits_is_taken(content: bytes, tmp_path: Path) -> None:
+    loaded(written(tmp_path, content))
+
+
+@pytest.mark.parametrize(
+    ("name", "code", "words"),
+    [
+        ("hevc", "file_wrong_codec", "is a video in HEVC, and X takes H.264 (AVC)"),
+        ("mp3", "file_wrong_codec", "has sound in MPEG Audio, and X takes AAC"),
+        ("surround", "file_wrong_codec", "has sound in 6 channels, and X takes mono or stereo"),
+        ("yuv444", "file_wrong_codec", "has colours in 4:4:4, and X takes YUV 4:2:0"),
+        ("interlaced", "file_wrong_codec", "is interlaced"),
+        ("sound_only", "file_broken", "has no track with pictures"),
+        ("tiny", "file_too_small", "video of 16 x 16 pixels, and X takes at least 32 x 32"),
+        ("wide", "file_wrong_size", "video of 256 x 64 pixels, and X takes sides of 1:3 to 3:1"),
+        ("sd_pixels", "file_wrong_size", "has pixels of 1.33:1, and X takes square ones"),
+        ("fast", "file_wrong_rate", "has 120 pictures a second, and X takes at most 60"),
+        ("short", "file_too_short", "takes 0.2 seconds, and X takes videos of at least 0.5"),
+        ("long", "file_too_long", "takes 127 minutes, and X takes at most 125"),
+    ],
+)
+def test_a_video_that_x_refuses_is_refused_here(name: str, code: str, words: str) -> None:
+    found = problem(VIDEOS / f"{name}.mp4")
+    assert (found.code, words in found.sentence) == (code, True), found.sentence
+
+
+@pytest.mark.parametrize("name", ["good", "silent"])
+def test_a_video_that_x_plays_is_taken_with_its_size_and_length(name: str) -> None:
+    found = loaded(VIDEOS / f"{name}.mp4")
+    assert (found.width, found.height, found.seconds) == (64, 48, 1.0)
+
+
+@pytest.mark.parametrize("cut", [24, 40, 400, 3000])
+def test_a_video_that_is_cut_off_is_refused_or_taken_without_a_crash(cut: int, tmp_path: Path) -> None:
+    found = media.load(MediaItem(source=str(written(tmp_path, MP4[:cut]))))
+    assert isinstance(found, FileProblem)
+    assert found.code == "file_broken"
+
+
+BOMBS = {
+    "a JPEG of empty scans": (scans_of(8192, 39_536), "file_too_complex"),
+    "a small JPEG of empty scans": (scans_of(16, 100_000), "file_too_complex"),
+    "a GIF of many pictures": (gif(8, 8, 5_000), "file_too_long"),
+    "a GIF whose first picture is larger than itself": (
+        b"GIF89a\x08\0\x08\0\0\0\0,\0\0\0\0\xff\xff\xff\xff\0\x02\x01\x01\0;",
+        "file_too_large",
+    ),
+    "a huge PNG": (
+        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\x7f\xff\0\0\x7f\xff\x08\x06\0\0\0" + bytes(4),
+        "file_too_large",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_is_refused_within_a_second(name: str, tmp_path: Path) -> None:
+    content, code = BOMBS[name]
+    source, before = written(tmp_path, content), os.times()
+    assert problem(source).code in {code, "file_broken"}
+    after = os.times()
+    # Of the processor: a busy machine is no failure.
+    assert sum(after[:4]) - sum(before[:4]) < 1.5
+
+
+def test_the_system_ends_a_decoder_that_uses_up_its_time(tmp_path: Path) -> None:
+    source = written(tmp_path, picture("PNG"))
+    program = [sys.executable, "-P", media_probe.__file__, "image/png", str(source)]
+    assert subprocess.run(program, capture_output=True, check=False).returncode == 0
+    ended = subprocess.run([*program, "0"], capture_output=True, check=False)
+    assert ended.returncode in {-signal.SIGXCPU, -signal.SIGKILL}
+    assert ended.stdout == b""

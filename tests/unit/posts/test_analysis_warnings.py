@@ -133,3 +133,27 @@ def test_comparing_many_accounts_takes_no_time() -> None:
     began = time.monotonic()
     assert "same_text_to_several" not in sentences(analysed(draft(*["{{ service.label }}"] * 5), *accounts)[0])
     assert time.monotonic() - began < 10
+
+
+FILM = Part(text="Hi", media=[MediaItem(source="a.mp4")])
+
+
+@pytest.mark.parametrize(
+    ("longest_post", "minutes", "is_ok"),
+    [(280, 20, True), (280, 21, False), (25_000, 21, True), (25_000, 125, True), (25_000, 126, False)],
+)
+def test_a_video_is_as_long_as_the_account_may_post(longest_post: int, minutes: int, is_ok: bool) -> None:
+    film = loaded("a.mp4", kind=MediaKind.VIDEO, seconds=minutes * 60)
+    analysis, _ = analysed(draft(FILM), target(longest_post=longest_post), files={"a.mp4": film})
+    assert analysis.is_ok is is_ok
+    assert ("video_too_long" in sentences(analysis)) is not is_ok
+
+
+@pytest.mark.parametrize(
+    ("longest_post", "size", "warns"),
+    [(280, (1280, 720), False), (280, (720, 1280), False), (280, (1920, 1080), True), (25_000, (1920, 1080), False)],
+)
+def test_a_large_video_is_warned_of_without_x_premium(longest_post: int, size: tuple[int, int], warns: bool) -> None:
+    film = loaded("a.mp4", kind=MediaKind.VIDEO, seconds=5, width=size[0], height=size[1])
+    analysis, _ = analysed(draft(FILM), target(longest_post=longest_post), files={"a.mp4": film})
+    assert ("large_video" in sentences(analysis)) is warns
