@@ -217,7 +217,9 @@ class Target:
     """US dollars that its spend cap still allows this month."""
     link_price: Decimal = Decimal("0.200")
     plain_price: Decimal = Decimal("0.015")
+    upload_price: Decimal = Decimal("0.010")
     alt_text_price: Decimal = Decimal("0.005")
+    deletion_price: Decimal = Decimal("0.010")
     open_at: datetime | None = None
     """When X allows posts again; None when it does now."""
     fields: tuple[tuple[str, str], ...] = ()

@@ -117,9 +117,30 @@ def price_of(one: PlacedPart) -> Decimal:
 
 
 def cost_of(placed: Sequence[PlacedPart]) -> Decimal:
-    """Returns US dollars for all the parts, and the descriptions of their files."""
-    described = sum(bool(file.alt_text) * target.alt_text_price for target, file in _uploads(placed))
-    return sum(map(price_of, placed), Decimal(described))
+    """Returns US dollars for all the parts, their files and the descriptions of these."""
+    files = sum(
+        target.upload_price + bool(file.alt_text) * target.alt_text_price for target, file in _uploads(placed).values()
+    )
+    return sum(map(price_of, placed), Decimal(files))
+
+
+def _part_costs(placed: Sequence[PlacedPart]) -> Iterator[Remark]:
+    """Yields what each part with files or a poll costs; a file is paid with the first part that shows it."""
+    uploads = _uploads(placed)
+    for one in placed:
+        own = [file for first, (_, file) in uploads.items() if first[:2] == (one.target.service_id, one.rendered.part)]
+        described = sum(bool(file.alt_text) for file in own)
+        pieces = [
+            f"the post {usd(price_of(one))}",
+            f"{len(own)} file{'s' * (len(own) > 1)} {usd(len(own) * one.target.upload_price)}" if own else "",
+            f"alternative text {usd(described * one.target.alt_text_price)}" if described else "",
+            "its poll nothing" if one.rendered.poll else "",
+        ]
+        if one.rendered.files or one.rendered.poll:
+            total = price_of(one) + len(own) * one.target.upload_price + described * one.target.alt_text_price
+            later = f"deleting it later {usd(one.target.deletion_price)}"
+            rest = f"costs {usd(total)}: {', '.join(filter(None, pieces))}; {later}."
+            yield Remark(Level.INFO, "part_cost", one.rendered.part, rest, one.target.internal_name)
 
 
 def calls_of(placed: Sequence[PlacedPart]) -> int:
@@ -130,7 +151,7 @@ def calls_of(placed: Sequence[PlacedPart]) -> int:
     """
     return len(placed) + sum(
         2 + ceil(file.size / _CHUNK_BYTES) + (file.kind is not MediaKind.IMAGE) + bool(file.alt_text)
-        for _, file in _uploads(placed)
+        for _, file in _uploads(placed).values()
     )
 
 
@@ -154,15 +175,20 @@ def cost_findings(placed: Sequence[PlacedPart], targets: Sequence[Target]) -> It
         yield info("calls", f"It takes {calls:,} call{'s' * (calls > 1)} of X's API.")
 
 
-def _uploads(placed: Sequence[PlacedPart]) -> list[tuple[Target, LoadedFile]]:
-    """Returns each file once per account and description: X stores it for the other parts."""
-    return list(
-        {
-            (one.target.service_id, file.sha256, file.alt_text): (one.target, file)
-            for one in placed
-            for file in one.rendered.files
-        }.values()
-    )
+def _uploads(placed: Sequence[PlacedPart]) -> dict[tuple[int, int, str, str], tuple[Target, LoadedFile]]:
+    """Returns each file once per account and description, by account, first part, SHA-256 and description.
+
+    X stores it for the other parts.
+    """
+    uploads: dict[tuple[int, int, str, str], tuple[Target, LoadedFile]] = {}
+    known = set[tuple[int, str, str]]()
+    for one in placed:
+        for file in one.rendered.files:
+            key = one.target.service_id, file.sha256, file.alt_text
+            if key not in known:
+                known.add(key)
+                uploads[one.target.service_id, one.rendered.part, *key[1:]] = one.target, file
+    return uploads
 
 
 _LINE_CHARACTERS = frozenset("\n\r\t")
@@ -383,6 +409,7 @@ def analyse(
         *proof_warnings(proof, proofs_sent, placed),
         *date_findings(draft, now),
         *cost_findings(placed, targets),
+        *findings_of(_part_costs(placed), of),
         *timetable_findings(targets, planned, draft, now),
         *_audience(draft, targets),
     ]

@@ -197,7 +197,9 @@ def _figures(session: Session, service: Service, delivery: Delivery, now: dateti
         "left": spend_cap.left(session, service.id, now),
         "link_price": prices.POST_WITH_LINK_CREATE.usd,
         "plain_price": prices.POST_CREATE.usd,
+        "upload_price": prices.MEDIA_FINALIZE.usd,
         "alt_text_price": prices.MEDIA_METADATA.usd,
+        "deletion_price": prices.POST_DELETE.usd,
         "open_at": rate_limits.calls_open_at(session, service.id, [_POST_ENDPOINTS[service.api_version]], now),
     }
 

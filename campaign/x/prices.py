@@ -24,8 +24,10 @@ POST_CREATE = _price("Post: Create", "0.015")
 POST_WITH_LINK_CREATE = _price("Post: Create with URL", "0.200")
 POST_DELETE = _price("Interaction: Delete", "0.010")
 """The row that fits a deletion best; the page does not name the endpoint."""
+MEDIA_FINALIZE = Price("Media: finalize", Decimal("0.010"), "github.com/xdevplatform/playground", _AS_OF)
+"""The end of an upload: it is missing on the page, and in X's own playground and list for agents."""
 MEDIA_METADATA = _price("Media: metadata", "0.005")
-"""The alternative text of a file; uploads themselves are not in the list."""
+"""The alternative text of a file."""
 DIRECT_MESSAGE_CREATE = _price("DM: Create", "0.015")
 DIRECT_MESSAGE_EVENT_READ = _price("DM Event: Read", "0.010")
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.deliveries.draft import MediaItem, Part
+from campaign.deliveries.draft import MediaItem, Part, PollContent
 from campaign.posts.analysis import Analysis, PlannedPost
 from campaign.x.types import MediaKind, ReplySettings
 from tests.analysing import PNG, analysed, draft, facts, loaded, target
@@ -43,14 +43,36 @@ def test_a_file_takes_its_pieces_and_what_goes_with_them(size: int, kind: MediaK
     part = Part(text="Hi", media=[MediaItem(source="a.png", alt_text=alt_text)])
     analysis, _ = analysed(draft(part), files={"a.png": loaded(size=size, kind=kind)})
     assert analysis.calls == calls
-    assert analysis.cost == Decimal("0.015") + (Decimal("0.005") if alt_text else 0)
+    assert analysis.cost == Decimal("0.025") + (Decimal("0.005") if alt_text else 0)
 
 
 def test_a_file_is_sent_and_described_once_for_each_account() -> None:
     parts = [Part(text="Hi", media=[PNG]), Part(text="Ho", media=[PNG])]
     analysis, _ = analysed(draft(*parts), target(), target("beta", 2), files={"a.png": loaded()})
-    assert analysis.cost == 4 * Decimal("0.015") + 2 * Decimal("0.005")
+    assert analysis.cost == 4 * Decimal("0.015") + 2 * (Decimal("0.010") + Decimal("0.005"))
     assert analysis.calls == 4 + 2 * (2 + 3 + 1)
+
+
+def test_each_part_with_files_or_a_poll_says_what_it_costs() -> None:
+    fox, film = MediaItem(source="a.png", alt_text="A fox"), MediaItem(source="b.png")
+    poll = PollContent(options=["Tea", "Coffee"])
+    parts = [
+        Part(text="Hi", media=[fox, film]),
+        Part(text="Again", media=[fox]),
+        Part(text="?", poll=poll),
+        Part(text="x"),
+    ]
+    files = {"a.png": loaded(), "b.png": loaded("b.png")}
+    analysis, _ = analysed(draft(*parts), files=files)
+    assert [one.sentence for one in analysis.findings if one.code == "part_cost"] == [
+        (
+            "Part 1 of 4 on @acme costs $0.04: the post $0.015, 2 files $0.02, alternative text $0.005; deleting it"
+            " later $0.01."
+        ),
+        "Part 2 of 4 on @acme costs $0.015: the post $0.015; deleting it later $0.01.",
+        "Part 3 of 4 on @acme costs $0.015: the post $0.015, its poll nothing; deleting it later $0.01.",
+    ]
+    assert analysis.cost == Decimal("0.085")
 
 
 def test_the_parts_of_a_thread_follow_each_other_when_x_allows_it() -> None:
