@@ -152,6 +152,7 @@ def _is_left_behind() -> bool:
 def _read_once_more(plan: Plan) -> None:
     """Nothing is left, whoever looks; and what a lost reading set aside is settled by the next."""
     plan.x.trouble, before = 0, plan.x.sent
+    plan.x.unauthorized_until = plan.x.now
     plan.x.pass_time(plan.x.now + timedelta(minutes=15))
     asked_at = plan.x.now
     for service in plan.services:
