@@ -32,7 +32,7 @@ class PageCache:
             self._pages.popitem(last=False)
         return self._pages[key]
 
-    def forget(self, owner: int | None = None) -> None:
+    def clear(self, owner: int | None = None) -> None:
         """Deletes the pages of one account, or all."""
         for key in [key for key in self._pages if owner in (None, key[0])]:
             del self._pages[key]

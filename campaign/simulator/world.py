@@ -119,12 +119,12 @@ class World:
 
     def change_user(self, number: int, **changes: Any) -> User:
         """Changes fields of a user; see `People.change` for a username that is taken."""
-        self.pages.forget()
+        self.pages.clear()
         return self.people.change(number, **changes)
 
     def change_users(self, numbers: Iterable[int], **changes: Any) -> list[User]:
         """Changes many users in the same way."""
-        self.pages.forget()
+        self.pages.clear()
         return [self.people.change(number, **changes) for number in numbers]
 
     def follow_new(self, account: Account, count: int, *, ordinary: bool = False) -> range:
@@ -140,13 +140,13 @@ class World:
 
     def unfollow(self, account: Account, numbers: Iterable[int]) -> list[int]:
         """Ends the following of these users, and returns those who followed."""
-        self.pages.forget(account.number)
+        self.pages.clear(account.number)
         return account.follows.remove(list(numbers))
 
     def expire_tokens(self) -> None:
         """Makes all page tokens given out so far unknown."""
         self.tokens.expire()
-        self.pages.forget()
+        self.pages.clear()
 
     @property
     def post_word(self) -> str:
@@ -162,10 +162,10 @@ class World:
         """Answers with the old or the new names of fields from now on, and reads requests by these switches."""
         self.spelling, self.only, self.strict = spelling, only or strict, strict
         self.expansions_as_fields = expansions_as_fields
-        self.pages.forget()
+        self.pages.clear()
 
     def _follow(self, account: Account, numbers: Iterable[int]) -> None:
-        self.pages.forget(account.number)
+        self.pages.clear(account.number)
         account.follows.add(numbers)
 
 

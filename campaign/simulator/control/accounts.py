@@ -20,42 +20,42 @@ CONDITION: Shape = {"condition": str, "subscription_type": str}
 OF_THE_USER = ("username", "name", "protected", "verified", "subscription_type")
 
 
-def create(order: Order) -> dict[str, str]:
+def create_account(order: Order) -> dict[str, str]:
     """Makes a new account with followers; answers its keys."""
     world, body = order.world, order.body
-    username = valid_username(body.get("username", ""))
+    username = check_username(body.get("username", ""))
     if world.people.is_taken(username):
         raise Wrong(f"The username {username!r} is taken.")
-    level = _word(AccessLevel, body.get("access_level", AccessLevel.READ_WRITE_MESSAGES))
+    level = _member(AccessLevel, body.get("access_level", AccessLevel.READ_WRITE_MESSAGES))
     shared, fresh = _shares(world, body)
-    app_of = named(world, body["app_of"]) if "app_of" in body else None
+    app_of = find_account(world, body["app_of"]) if "app_of" in body else None
     account = world.create_account(**{field: body[field] for field in OF_THE_USER if field in body}, app_of=app_of)
     account.access_level = level
-    name_callbacks(account, body)
+    set_callbacks(account, body)
     world.follow(account, shared)
     world.follow_new(account, fresh, ordinary=body.get("ordinary", False))
     app = {"client_id": account.app.client_id, "client_secret": account.app.client_secret}
     return {"user_id": world.user(account.number).id, "username": username, **asdict(account.keys), **app}
 
 
-def change(order: Order) -> dict[str, Any]:
+def change_account(order: Order) -> dict[str, Any]:
     """Changes names, permission, or what X holds against the account."""
-    account, body = known(order), order.body
+    account, body = account_of(order), order.body
     changes = {field: body[field] for field in OF_THE_USER if field in body}
     if "username" in changes:
-        valid_username(changes["username"])
-    level = _word(AccessLevel, body.get("access_level", account.access_level))
-    condition = _word(Condition, body.get("condition", account.condition))
-    _word(Subscription, body.get("subscription_type", Subscription.NONE))
+        check_username(changes["username"])
+    level = _member(AccessLevel, body.get("access_level", account.access_level))
+    condition = _member(Condition, body.get("condition", account.condition))
+    _member(Subscription, body.get("subscription_type", Subscription.NONE))
     account.access_level, account.condition = level, condition
-    name_callbacks(account, body)
+    set_callbacks(account, body)
     order.world.change_user(account.number, **changes)
     return _truth(order.world, account)
 
 
-def show(order: Order) -> dict[str, Any]:
+def show_account(order: Order) -> dict[str, Any]:
     """Answers what is true of the account, whatever its client was answered."""
-    return _truth(order.world, known(order))
+    return _truth(order.world, account_of(order))
 
 
 def cap_spending(order: Order) -> dict[str, Any]:
@@ -69,37 +69,37 @@ def cap_spending(order: Order) -> dict[str, Any]:
         reset_date = date.fromisoformat(body.get("reset_date", str(next_month)))
     except ValueError:
         raise Wrong(f"'reset_date' is written like 2026-12-14, not {body['reset_date']!r}.") from None
-    account = known(order)
+    account = account_of(order)
     account.app.spend_cap = SpendCap(Decimal(str(body["usd"])), reset_date)
     return _truth(order.world, account)
 
 
 def uncap_spending(order: Order) -> dict[str, Any]:
     """Takes the spending limit away."""
-    account = known(order)
+    account = account_of(order)
     account.app.spend_cap = None
     return _truth(order.world, account)
 
 
 def set_credits(order: Order) -> dict[str, Any]:
     """Sets the credits of the account's app, which its calls use up from now on."""
-    account, body = known(order), order.body
+    account, body = account_of(order), order.body
     account.app.credits = Credits(Decimal(str(body.get("free", 0))), Decimal(str(body.get("prepaid", 0))))
     return _truth(order.world, account)
 
 
-def name_callbacks(account: Account, body: dict[str, Any]) -> None:
+def set_callbacks(account: Account, body: dict[str, Any]) -> None:
     """Lets the account's app send people back to these addresses only, as they are."""
     if "callbacks" in body:
         account.app.callbacks[:] = body["callbacks"]
 
 
-def known(order: Order) -> Account:
+def account_of(order: Order) -> Account:
     """Returns the account named in the path."""
-    return named(order.world, order.given["username"])
+    return find_account(order.world, order.given["username"])
 
 
-def named(world: World, username: str) -> Account:
+def find_account(world: World, username: str) -> Account:
     """Returns the account with this username."""
     account = world.account(username)
     if account is None:
@@ -107,7 +107,7 @@ def named(world: World, username: str) -> Account:
     return account
 
 
-def valid_username(username: str) -> str:
+def check_username(username: str) -> str:
     """Returns the username; refuses one that X would not allow."""
     if not USERNAME.fullmatch(username):
         raise Wrong(f"A username has 1 to 15 letters, digits and underscores, not {username!r}.")
@@ -116,7 +116,7 @@ def valid_username(username: str) -> str:
 
 def _shares(world: World, body: dict[str, Any]) -> tuple[list[int], int]:
     """Returns the followers to take from another account, and how many new ones to make."""
-    count = crowd(body.get("followers", 0))
+    count = check_count(body.get("followers", 0))
     if "shares_followers_with" not in body:
         return [], count
     other = world.account(body["shares_followers_with"])
@@ -128,14 +128,14 @@ def _shares(world: World, body: dict[str, Any]) -> tuple[list[int], int]:
     return other.follows.spread(overlap), count - overlap
 
 
-def crowd(count: int) -> int:
+def check_count(count: int) -> int:
     """Returns a number of new followers; refuses one so large that it can only be a slip."""
     if count > MOST_AT_ONCE:
         raise Wrong(f"At most {MOST_AT_ONCE:,} followers come at once, not {count:,}.")
     return count
 
 
-def _word(words: Any, word: str) -> Any:
+def _member(words: Any, word: str) -> Any:
     """Returns the member of an enumeration that has this value."""
     if word not in list(words):
         raise Wrong(f"{word!r} is none of {', '.join(words)}.")
@@ -166,9 +166,9 @@ def _truth(world: World, account: Account) -> dict[str, Any]:
 
 
 COMMANDS = (
-    Command("POST", "/accounts", create, CHANGEABLE | LIST | APP),
-    Command("PATCH", "/accounts/{username}", change, CHANGEABLE | CONDITION | APP),
-    Command("GET", "/accounts/{username}", show),
+    Command("POST", "/accounts", create_account, CHANGEABLE | LIST | APP),
+    Command("PATCH", "/accounts/{username}", change_account, CHANGEABLE | CONDITION | APP),
+    Command("GET", "/accounts/{username}", show_account),
     Command("PUT", "/accounts/{username}/spend_cap", cap_spending, {"usd": int | float, "reset_date": str}),
     Command("DELETE", "/accounts/{username}/spend_cap", uncap_spending),
     Command("PUT", "/accounts/{username}/credits", set_credits, {"free": int | float, "prepaid": int | float}),

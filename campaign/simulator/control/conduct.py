@@ -49,12 +49,12 @@ STATUSES = range(200, 600)
 NAMES = [endpoint.name for endpoint in ENDPOINTS]
 
 
-def calls(order: Order) -> dict[str, Any]:
+def show_calls(order: Order) -> dict[str, Any]:
     """Answers every call, the oldest first."""
     return {"calls": [asdict(call) for call in order.world.calls]}
 
 
-def forget_calls(order: Order) -> None:
+def delete_calls(order: Order) -> None:
     """Deletes the calls so far."""
     order.world.calls.clear()
 
@@ -74,17 +74,17 @@ def add_fault(order: Order) -> dict[str, Any]:
     return asdict(fault)
 
 
-def faults(order: Order) -> dict[str, Any]:
+def show_faults(order: Order) -> dict[str, Any]:
     """Answers all faults, with the calls they have seen and struck."""
     return {"faults": [asdict(fault) for fault in order.world.faults]}
 
 
-def forget_faults(order: Order) -> None:
+def delete_faults(order: Order) -> None:
     """Deletes all faults."""
     order.world.faults.clear()
 
 
-def limit(order: Order) -> dict[str, Any]:
+def set_limits(order: Order) -> dict[str, Any]:
     """Sets limits; what is not named is as X documents it."""
     body = order.body
     for name in [*body.get("limits", {}), *body.get("day_limits", {})]:
@@ -110,7 +110,7 @@ def expire_tokens(order: Order) -> None:
     order.world.expire_tokens()
 
 
-def spell(order: Order) -> None:
+def set_spelling(order: Order) -> None:
     """Uses X's old or new names of fields."""
     spelling = order.body.get("spelling")
     if spelling not in list(Spelling):
@@ -135,14 +135,14 @@ def reset(order: Order) -> None:
 
 
 COMMANDS = (
-    Command("GET", "/calls", calls),
-    Command("DELETE", "/calls", forget_calls),
+    Command("GET", "/calls", show_calls),
+    Command("DELETE", "/calls", delete_calls),
     Command("POST", "/faults", add_fault, FAULT),
-    Command("GET", "/faults", faults),
-    Command("DELETE", "/faults", forget_faults),
-    Command("PUT", "/limits", limit, LIMITS),
+    Command("GET", "/faults", show_faults),
+    Command("DELETE", "/faults", delete_faults),
+    Command("PUT", "/limits", set_limits, LIMITS),
     Command("POST", "/tokens/expire", expire_tokens),
-    Command("POST", "/spelling", spell, SPELLING),
+    Command("POST", "/spelling", set_spelling, SPELLING),
     Command("PUT", "/prices", set_prices, PRICES),
     Command("POST", "/reset", reset),
 )

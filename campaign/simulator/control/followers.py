@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from campaign.simulator.control.accounts import crowd, known, valid_username
+from campaign.simulator.control.accounts import account_of, check_count, check_username
 from campaign.simulator.control.command import Command, Order, Shape, Wrong, check, whole
 from campaign.simulator.people import is_id
 from campaign.simulator.persons import SILENT, Profile, User
@@ -74,33 +74,33 @@ USER: Shape = {
 }
 
 
-def listed(order: Order) -> dict[str, Any]:
+def list_followers(order: Order) -> dict[str, Any]:
     """Answers a part of the true list, newest first."""
     offset, limit = whole(order, "offset", 0), whole(order, "limit", 1_000)
-    numbers = islice(known(order).follows.newest_first(), offset, offset + limit)
+    numbers = islice(account_of(order).follows.newest_first(), offset, offset + limit)
     return {"users": [_full(order.world, order.world.user(number)) for number in numbers]}
 
 
-def come(order: Order) -> dict[str, Any]:
+def add_followers(order: Order) -> dict[str, Any]:
     """Lets users follow: new ones, described ones, or ones who exist."""
-    account, (way, wanted) = known(order), _one_of(order, "count", "users", "user_ids")
+    account, (way, wanted) = account_of(order), _one_of(order, "count", "users", "user_ids")
     if way == "count":
-        return _ids(order.world, order.world.follow_new(account, crowd(wanted)))
+        return _ids(order.world, order.world.follow_new(account, check_count(wanted)))
     numbers = _described(order.world, wanted) if way == "users" else _numbers(order.world, wanted)
     order.world.follow(account, numbers)
     return _ids(order.world, numbers)
 
 
-def go(order: Order) -> dict[str, Any]:
+def remove_followers(order: Order) -> dict[str, Any]:
     """Lets followers leave."""
-    account, (way, wanted) = known(order), _one_of(order, "count", "user_ids")
+    account, (way, wanted) = account_of(order), _one_of(order, "count", "user_ids")
     numbers = account.follows.spread(wanted) if way == "count" else _numbers(order.world, wanted)
     return _ids(order.world, order.world.unfollow(account, numbers))
 
 
-def rename(order: Order) -> dict[str, Any]:
+def rename_followers(order: Order) -> dict[str, Any]:
     """Gives new names to followers, spread evenly through the list."""
-    account, (_, count) = known(order), _one_of(order, "count")
+    account, (_, count) = account_of(order), _one_of(order, "count")
     numbers = account.follows.spread(count)
     for number in numbers:
         username = order.world.people.fresh_name()
@@ -108,7 +108,7 @@ def rename(order: Order) -> dict[str, Any]:
     return _ids(order.world, numbers)
 
 
-def change(order: Order) -> dict[str, Any]:
+def change_user(order: Order) -> dict[str, Any]:
     """Changes one user."""
     (number,) = _numbers(order.world, [order.given["id"]])
     before = order.world.people.user(number).profile
@@ -146,7 +146,7 @@ def _changes(described: dict[str, Any], before: Profile = SILENT) -> dict[str, A
     """Returns the fields of a user that a description sets."""
     changes = read_changes(described, before)
     if "username" in changes:
-        valid_username(changes["username"])
+        check_username(changes["username"])
     if "id" in changes and not is_id(changes["id"]):
         raise Wrong(f"An id is a number from 1 to 2^63-1 in a text, not {changes['id']!r}.")
     if "omit" in changes:
@@ -177,9 +177,9 @@ def _full(world: World, user: User) -> dict[str, Any]:
 
 FOLLOWERS = "/accounts/{username}/followers"
 COMMANDS = (
-    Command("GET", FOLLOWERS, listed),
-    Command("POST", FOLLOWERS, come, {"count": int, "users": list, "user_ids": list[str]}),
-    Command("DELETE", FOLLOWERS, go, {"count": int, "user_ids": list[str]}),
-    Command("POST", "/accounts/{username}/renames", rename, {"count": int}),
-    Command("PATCH", "/users/{id}", change, USER),
+    Command("GET", FOLLOWERS, list_followers),
+    Command("POST", FOLLOWERS, add_followers, {"count": int, "users": list, "user_ids": list[str]}),
+    Command("DELETE", FOLLOWERS, remove_followers, {"count": int, "user_ids": list[str]}),
+    Command("POST", "/accounts/{username}/renames", rename_followers, {"count": int}),
+    Command("PATCH", "/users/{id}", change_user, USER),
 )

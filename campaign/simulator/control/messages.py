@@ -4,9 +4,9 @@ from collections import Counter
 from itertools import islice
 from typing import Any
 
-from campaign.simulator.control.accounts import known
+from campaign.simulator.control.accounts import account_of
 from campaign.simulator.control.command import Command, Order, Shape, Wrong, whole
-from campaign.simulator.control.posts import file, lasting
+from campaign.simulator.control.posts import check_seconds, file
 from campaign.simulator.messages import Draft, Message
 from campaign.simulator.messaging import LONGEST, place
 from campaign.simulator.people import is_id
@@ -19,16 +19,16 @@ TREATMENT: Shape = {"show_after_seconds": int | float}
 ALL = 1_000_000
 
 
-def listed(order: Order) -> dict[str, Any]:
+def list_messages(order: Order) -> dict[str, Any]:
     """Answers every message that the account sent or got, the oldest first, also those that are not shown yet."""
     offset, limit = whole(order, "offset", 0), whole(order, "limit", ALL)
-    messages = order.world.messages.of(known(order).number)
+    messages = order.world.messages.of(account_of(order).number)
     return {"messages": [_truth(message) for message in islice(messages, offset, offset + limit)]}
 
 
-def counted(order: Order) -> dict[str, Any]:
+def count_messages(order: Order) -> dict[str, Any]:
     """Answers how many messages the account sent to each user, and got from each."""
-    own = known(order).number
+    own = account_of(order).number
     messages = order.world.messages.of(own)
     return {
         "sent": dict(Counter(message.recipient_id for message in messages if message.sender == own)),
@@ -36,10 +36,10 @@ def counted(order: Order) -> dict[str, Any]:
     }
 
 
-def write(order: Order) -> dict[str, Any]:
+def write_message(order: Order) -> dict[str, Any]:
     """Lets a user write to the account by hand; X refuses only what cannot be a message."""
-    world, body, account = order.world, order.body, known(order)
-    lasting(body)
+    world, body, account = order.world, order.body, account_of(order)
+    check_seconds(body)
     draft = Draft(normalised(body.get("text", "")))
     if not 0 < len(draft.text) <= LONGEST:
         raise Wrong(f"A message needs a 'text' of 1 to {LONGEST:,} characters.")
@@ -48,9 +48,9 @@ def write(order: Order) -> dict[str, Any]:
     return _truth(place(world, sender, recipient, draft, ago=body.get("ago_seconds", 0)))
 
 
-def treat(order: Order) -> dict[str, Any]:
+def set_treatment(order: Order) -> dict[str, Any]:
     """Sets how X shows messages from now on; what is not named is as it was at first."""
-    lasting(order.body)
+    check_seconds(order.body)
     order.world.messages.show_after = order.body.get("show_after_seconds", 0)
     return {"show_after_seconds": order.world.messages.show_after}
 
@@ -78,8 +78,8 @@ def _truth(message: Message) -> dict[str, Any]:
 
 MESSAGES = "/accounts/{username}/messages"
 COMMANDS = (
-    Command("GET", MESSAGES, listed),
-    Command("POST", MESSAGES, write, BY_HAND),
-    Command("GET", f"{MESSAGES}/counts", counted),
-    Command("PUT", "/messages", treat, TREATMENT),
+    Command("GET", MESSAGES, list_messages),
+    Command("POST", MESSAGES, write_message, BY_HAND),
+    Command("GET", f"{MESSAGES}/counts", count_messages),
+    Command("PUT", "/messages", set_treatment, TREATMENT),
 )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from campaign.simulator.accounts import Account
-from campaign.simulator.control.accounts import known
+from campaign.simulator.control.accounts import account_of
 from campaign.simulator.control.command import Command, Order, Shape, Wrong
 from campaign.simulator.media import Care, Media
 from campaign.simulator.posts import COUNTED, Draft, Post
@@ -21,23 +21,23 @@ TREATMENT: Shape = {
 TEN_YEARS = 315_360_000
 
 
-def listed(order: Order) -> dict[str, Any]:
+def list_posts(order: Order) -> dict[str, Any]:
     """Answers every post, the oldest first, also those that were deleted or are not shown yet."""
-    return {"posts": [_truth(post) for post in order.world.posts.of(known(order).number)]}
+    return {"posts": [_truth(post) for post in order.world.posts.of(account_of(order).number)]}
 
 
-def write(order: Order) -> dict[str, Any]:
+def write_post(order: Order) -> dict[str, Any]:
     """Publishes a post by hand; X refuses only what cannot be a post."""
-    account, body = known(order), order.body
+    account, body = account_of(order), order.body
     draft = Draft(normalised(body.get("text", "")), body.get("reply_to"))
     if not 0 < weight(draft.text) <= most(order.world, account):
         raise Wrong(f"A post needs a 'text' of at most {most(order.world, account)} characters as X counts.")
     _check_parent(order.world, account, draft.reply_to)
-    lasting(body)
+    check_seconds(body)
     return _truth(place(order.world, account, draft, ago=body.get("ago_seconds", 0)))
 
 
-def count(order: Order) -> dict[str, Any]:
+def set_counts(order: Order) -> dict[str, Any]:
     """Sets what people did with a post; what is not named stays as it was. A deleted post counts no more."""
     post = order.world.posts.get(order.given["id"])
     if post is None:
@@ -46,10 +46,10 @@ def count(order: Order) -> dict[str, Any]:
     return _truth(post)
 
 
-def treat(order: Order) -> dict[str, Any]:
+def set_treatment(order: Order) -> dict[str, Any]:
     """Sets how X treats posts and files from now on; what is not named is as it was at first."""
     body, first = order.body, Care()
-    lasting(body)
+    check_seconds(body)
     order.world.posts.show_after = body.get("show_after_seconds", 0)
     order.world.care = Care(
         body.get("media_expires_after_seconds", first.expires_after),
@@ -60,7 +60,7 @@ def treat(order: Order) -> dict[str, Any]:
     return dict(zip(TREATMENT, (show_after, care.expires_after, care.processing, care.fails), strict=True))
 
 
-def lasting(body: dict[str, Any]) -> None:
+def check_seconds(body: dict[str, Any]) -> None:
     """Refuses times that could only be a slip."""
     for field, value in body.items():
         if field.endswith("_seconds") and value > TEN_YEARS:
@@ -100,8 +100,8 @@ def file(media: Media) -> dict[str, Any]:
 
 POSTS = "/accounts/{username}/posts"
 COMMANDS = (
-    Command("GET", POSTS, listed),
-    Command("POST", POSTS, write, BY_HAND),
-    Command("PUT", "/posts", treat, TREATMENT),
-    Command("PUT", "/posts/{id}/counts", count, dict.fromkeys(COUNTED, int)),
+    Command("GET", POSTS, list_posts),
+    Command("POST", POSTS, write_post, BY_HAND),
+    Command("PUT", "/posts", set_treatment, TREATMENT),
+    Command("PUT", "/posts/{id}/counts", set_counts, dict.fromkeys(COUNTED, int)),
 )

@@ -4,7 +4,7 @@ import time
 from itertools import islice
 from typing import Any
 
-from campaign.simulator.control.accounts import named
+from campaign.simulator.control.accounts import find_account
 from campaign.simulator.control.command import Command, Order, Shape, Wrong
 from campaign.simulator.control.messages import named_user
 from campaign.simulator.persons import Reception
@@ -21,7 +21,7 @@ STATES: dict[str, dict[str, Any]] = {
 USERS: Shape = {"users": list[str], "followers_of": str, "every": int, "offset": int}
 
 
-def mark(order: Order) -> dict[str, Any]:
+def set_state(order: Order) -> dict[str, Any]:
     """Lets users take messages or not, or not be there at all."""
     body, world = order.body, order.world
     if body.get("state") not in STATES:
@@ -30,7 +30,7 @@ def mark(order: Order) -> dict[str, Any]:
     return {"user_ids": [user.id for user in users]}
 
 
-def encrypt(order: Order) -> dict[str, Any]:
+def encrypt_conversations(order: Order) -> dict[str, Any]:
     """Moves the conversations of users to X Chat, where no list of events shows what is written; or back."""
     body, world = order.body, order.world
     numbers, since = _numbers(world, body), time.time() - body.get("ago_seconds", 0)
@@ -41,7 +41,7 @@ def encrypt(order: Order) -> dict[str, Any]:
     return {"user_ids": [world.people.user(number).id for number in numbers]}
 
 
-def windows(order: Order) -> dict[str, Any]:
+def show_windows(order: Order) -> dict[str, Any]:
     """Answers the most that any one window counted since limits were set, for each user or app and endpoint."""
     return {"windows": _windows(order.world)}
 
@@ -54,7 +54,7 @@ def _numbers(world: World, body: dict[str, Any]) -> list[int]:
     every = body.get("every", 1)
     if not every:
         raise Wrong("'every' is a whole number from 1.")
-    newest_first = named(world, body["followers_of"]).follows.newest_first()
+    newest_first = find_account(world, body["followers_of"]).follows.newest_first()
     return [*numbers, *islice(newest_first, body.get("offset", 0), None, every)]
 
 
@@ -76,7 +76,7 @@ def _windows(world: World) -> list[dict[str, Any]]:
 
 
 COMMANDS = (
-    Command("PUT", "/recipients", mark, USERS | {"state": str}),
-    Command("PUT", "/conversations", encrypt, USERS | {"encrypted": bool, "ago_seconds": int | float}),
-    Command("GET", "/windows", windows),
+    Command("PUT", "/recipients", set_state, USERS | {"state": str}),
+    Command("PUT", "/conversations", encrypt_conversations, USERS | {"encrypted": bool, "ago_seconds": int | float}),
+    Command("GET", "/windows", show_windows),
 )

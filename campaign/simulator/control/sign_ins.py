@@ -5,14 +5,14 @@ from typing import Any
 
 from campaign.simulator.control.command import Command, Order, Shape
 from campaign.simulator.control.messages import named_user
-from campaign.simulator.control.posts import lasting
+from campaign.simulator.control.posts import check_seconds
 from campaign.simulator.sign_ins import CODE_SECONDS, TOKEN_SECONDS, Grant
 from campaign.simulator.world import World
 
 LASTING: Shape = {"code_seconds": int | float, "token_seconds": int | float}
 
 
-def listed(order: Order) -> dict[str, Any]:
+def list_sign_ins(order: Order) -> dict[str, Any]:
     """Answers every grant there ever was, the oldest first."""
     return {"sign_ins": [_truth(order.world, grant) for grant in order.world.sign_ins.grants]}
 
@@ -26,9 +26,9 @@ def take_back(order: Order) -> dict[str, Any]:
     return {"revoked": len(alive)}
 
 
-def treat(order: Order) -> dict[str, Any]:
+def set_treatment(order: Order) -> dict[str, Any]:
     """Sets how long codes and tokens are good from now on; what is not named is as X documents it."""
-    lasting(order.body)
+    check_seconds(order.body)
     sign_ins = order.world.sign_ins
     sign_ins.code_seconds = order.body.get("code_seconds", CODE_SECONDS)
     sign_ins.token_seconds = order.body.get("token_seconds", TOKEN_SECONDS)
@@ -50,7 +50,7 @@ def _truth(world: World, grant: Grant) -> dict[str, Any]:
 
 
 COMMANDS = (
-    Command("GET", "/sign_ins", listed),
-    Command("PUT", "/sign_ins", treat, LASTING),
+    Command("GET", "/sign_ins", list_sign_ins),
+    Command("PUT", "/sign_ins", set_treatment, LASTING),
     Command("POST", "/sign_ins/revoke", take_back, {"user": str}),
 )
