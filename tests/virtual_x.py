@@ -18,6 +18,8 @@ from tests.factories import NOW
 SHOWN_WITHIN = 50
 REFUSALS = ["away", "limited", "wall", "not routed", "unauthorized"]
 """X has done nothing: unreachable, busy, behind a wall of HTML, an empty 404, a 401 of its own making."""
+TOO_LATE = 400
+"""Now and then it takes longer: the text is published again, and X refuses it as a duplicate."""
 _IDS = count(1_000_000_000)
 
 
@@ -87,8 +89,8 @@ class VirtualX:
             retry_at = None if kind == "limited somehow" else self.now + timedelta(seconds=self.dice.randint(5, 900))
             raise Unsent("X allows no more calls.", reason="rate_limited", retry_at=retry_at)
 
-    def take(self, account: str, post: NewPost, *, late: bool = False) -> str:
-        delay = timedelta(seconds=self.dice.uniform(1, SHOWN_WITHIN) if late else 0)
+    def take(self, account: str, post: NewPost, within: float) -> str:
+        delay = timedelta(seconds=self.dice.uniform(1, within) if within else 0)
         x_id = str(next(_IDS))
         self.published.append(Published(account, x_id, post, self.now, self.now + delay))
         return x_id
@@ -114,7 +116,7 @@ class VirtualGateway:
         return prices.POST_WITH_LINK_CREATE if has_link else prices.POST_CREATE
 
     def publish(self, post: NewPost, price: Price | None = None) -> Answer[str]:
-        lost = ["lost before", "lost after", "lost and late", "killed before", "killed after"]
+        lost = ["lost before", "lost after", "lost and late", "lost and too late", "killed before", "killed after"]
         kind = self.x.fault([*REFUSALS, *lost])
         if kind == "killed before":
             raise Killed
@@ -123,7 +125,8 @@ class VirtualGateway:
             raise Uncertain("X did not answer.", reason="no_answer")
         if any(one.account == self.account and _key(one.post) == _key(post) for one in self.x.published):
             raise Refused("X has this text already.", reason="duplicate")
-        x_id = self.x.take(self.account, post, late=kind == "lost and late" or self.x.dice.random() < 0.2)
+        within = SHOWN_WITHIN if kind == "lost and late" or self.x.dice.random() < 0.2 else 0
+        x_id = self.x.take(self.account, post, TOO_LATE if kind == "lost and too late" else within)
         if kind == "killed after":
             raise Killed
         if kind.startswith("lost"):
