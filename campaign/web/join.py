@@ -110,7 +110,10 @@ def finish(
             ),
         )
         keep_grant(session, agreement, signed_in.grant, now)
-    announce(agreement)
+    try:
+        announce(agreement)
+    except Exception as error:  # noqa: BLE001  everything is saved, and the schedule of the workflow reads it as well
+        _log.warning("Agreement %d waits for the next schedule (%s).", agreement.id, type(error).__name__)
     response = _to_thanks(service)
     save_cookie(response, _COOKIE, [service.id, person.external_id, person.username, person.full_name], _SECONDS)
     return response

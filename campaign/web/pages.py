@@ -90,6 +90,8 @@ def not_found() -> Response:
 def problem_page(status: int, detail: str) -> Response:
     """Renders the page for a request that the guard stopped; `detail` is a number to quote, or seconds to wait."""
     match status:
+        case HTTPStatus.NOT_FOUND:
+            return not_found()
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             # The rest of the body is not waited for.
             headers = {"Connection": "close"}

@@ -213,6 +213,9 @@ class Guard:
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isdecimal() or int(length) > LONGEST_BODY:
             return self._problem_page(413, "")
+        if not scope["path"].isprintable():
+            # No address of ours has a control character, and PostgreSQL refuses the NUL with an error.
+            return self._problem_page(404, "")
         is_redirect = scope["path"].startswith("/r/")
         limit = _FORMS if scope["method"] == "POST" else _REDIRECTS if is_redirect else _PAGES
         visitor = visitor_of(scope)

@@ -10,13 +10,17 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from sqlmodel import select
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from campaign.db.engine import read_session
 from campaign.db.signing import sign
+from campaign.settings import load_settings
 from campaign.web.app import make_app
 from deployments.server import free_port
+from models import AgreementState, Suppression
 from tests.databases import Database
 from tests.web_visits import House, a_client, serving
 
@@ -74,8 +78,6 @@ def test_cookies_are_read_by_no_script_and_sent_by_no_other_site(house: House) -
 
 
 def test_behind_https_browsers_stay_there(monkeypatch: pytest.MonkeyPatch, house: House) -> None:  # noqa: ARG001
-    from campaign.settings import load_settings
-
     monkeypatch.setenv("CAMPAIGN_PUBLIC_URL", "https://social.example.com")
     load_settings.cache_clear()
     with serving(make_app([Route("/", _fails)]), port := free_port()):
@@ -148,7 +150,18 @@ def test_what_is_not_offered_is_refused_with_a_page(house: House, method: str) -
 
 
 @pytest.mark.parametrize(
-    "path", ["/join/../leave/x", "/styles/..%2f..%2fapp.py", "/styles/base.html.jinja", "//evil.example"]
+    "path",
+    [
+        "/join/../leave/x",
+        "/styles/..%2f..%2fapp.py",
+        "/styles/base.html.jinja",
+        "//evil.example",
+        "/join/%00",
+        "/leave/acme%00",
+        "/join/%E2%80%AE",
+        "/join/%FF",
+        "/reports/service/%00",
+    ],
 )
 def test_no_address_reaches_what_is_not_a_page(house: House, path: str) -> None:
     answer = house.browser().get(house.url + path)
@@ -191,6 +204,50 @@ def test_no_token_and_no_key_reaches_a_log_or_a_page(house: House, caplog: pytes
     for secret in secrets:
         assert secret not in logged
         assert all(secret not in page for page in pages)
+
+
+SECRET_VALUE = "value-of-a-form-4711"
+
+
+def test_no_value_of_a_form_reaches_a_log(
+    house: House, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAMPAIGN_REPORTS_KEY", "the key of the reports")
+    load_settings.cache_clear()
+    browser = house.browser()
+    house.x.fault("/oauth/request_token", "unavailable_before", times=None)
+    with caplog.at_level(logging.DEBUG):
+        answers = [
+            browser.send(browser.get("/reports/login"), key=SECRET_VALUE, to=f"/reports/{SECRET_VALUE}"),
+            browser.send(browser.get("/join/acme"), invitation=SECRET_VALUE, link=SECRET_VALUE),
+            browser.send(browser.get("/join/acme"), agree=SECRET_VALUE, invitation=f"{SECRET_VALUE}\0"),
+            browser.send(browser.get(f"/leave?p={sign('leave', [house.service.id, SECRET_VALUE])}")),
+            browser.send(browser.get("/leave/acme"), p=SECRET_VALUE),
+            browser.send(browser.get("/join/acme"), token=SECRET_VALUE),
+            browser.get(f"/leave?p={SECRET_VALUE}"),
+            browser.get(f"/join/callback?code={SECRET_VALUE}&state={SECRET_VALUE}&oauth_token={SECRET_VALUE}"),
+        ]
+    house.x.be_well()
+    assert [answer.status_code for answer in answers] == [403, 422, 303, 200, 503, 403, 400, 400]
+    logged = [record for record in caplog.records if not record.name.startswith("http")]
+    assert SECRET_VALUE not in "\n".join(record.getMessage() + str(record.args) for record in logged)
+
+
+def test_a_form_that_is_sent_twice_does_nothing_twice(house: House) -> None:
+    name, browser = house.follower(), house.browser()
+    page = browser.get("/join/acme")
+    first = browser.send(page, agree="yes")
+    second = browser.send(page, agree="yes")
+    browser.get(browser.say_yes(second.headers["location"], name))
+    late = browser.get(browser.say_yes(first.headers["location"], name))
+    assert late.headers["location"] == "/join/acme/thanks"
+    assert len(house.agreements()) == len(house.announced) == 1
+    leave = browser.get(f"/leave?p={sign('leave', [house.service.id, house.agreements()[0].external_id])}")
+    pages = [browser.send(leave) for _ in range(2)]
+    assert [page.status_code for page in pages] == [200, 200]
+    with read_session() as session:
+        assert len(session.exec(select(Suppression)).all()) == 1
+    assert [one.state for one in house.agreements()] == [AgreementState.WITHDRAWN]
 
 
 def test_who_sends_form_after_form_has_to_wait(house: House) -> None:
