@@ -10,7 +10,7 @@ from campaign.consent import agreements
 from campaign.contacts import store as contacts
 from campaign.db import vault
 from campaign.db.engine import read_session, transaction
-from campaign.errors import Refused, ServiceBlocked, Unsent, WrongUsage, XError
+from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, WrongUsage, XError
 from campaign.limits.spend_cap import paid
 from campaign.services import store as services
 from campaign.services.connection import app_keys_of
@@ -75,6 +75,8 @@ def _is_revoked(token: KeptGrant) -> bool:
 _HAND_OVER = timedelta(minutes=10)
 #: A token is good for two hours.
 _RETRY_AFTER = timedelta(minutes=5)
+#: Each read may cost, whether its answer can be used or not.
+_GIVE_UP = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,8 @@ def _recover(agreement: Agreement) -> _End:
     except (Refused, WrongUsage) as error:
         return _fail(agreement, str(error))
     except XError as error:
+        if isinstance(error, Uncertain) and agreement.agreed_at + _GIVE_UP < now:
+            return _fail(agreement, "X gave no profile that can be read for a day; the person may agree again.")
         retry_at = error.retry_at if isinstance(error, Unsent) else None
         # A blocked service needs an operator first.
         again_at = None if isinstance(error, ServiceBlocked) else retry_at or now + _RETRY_AFTER

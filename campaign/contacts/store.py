@@ -42,6 +42,13 @@ from models import (
 )
 
 _LARGEST = 2**63 - 1
+#: The types of the columns of a profile that are not text.
+_PROFILE_TYPES: dict[str, type] = {
+    "followers_count": int,
+    "posts_count": int,
+    "verified": bool,
+    "joined_x_at": datetime,
+}
 
 
 def misfit_of(profile: Profile) -> str:
@@ -49,6 +56,10 @@ def misfit_of(profile: Profile) -> str:
     columns = SQLModel.metadata.tables["contact"].columns
     for name in ("external_id", *PROFILE_COLUMNS):
         value, longest = getattr(profile, name), getattr(columns[name].type, "length", None)
+        wanted = _PROFILE_TYPES.get(name, str)
+        # True is an int to Python.
+        if value is not None and (not isinstance(value, wanted) or isinstance(value, bool) != (wanted is bool)):
+            return f"The profile cannot be stored: its {name} is of the wrong type."
         if isinstance(value, str) and ("\x00" in value or any("\ud800" <= sign <= "\udfff" for sign in value)):
             return f"The profile cannot be stored: its {name} has a character that cannot be stored."
         if isinstance(value, str) and longest and len(value) > longest:

@@ -3,6 +3,7 @@
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
@@ -268,22 +269,32 @@ def _names(user: dict[str, Any]) -> tuple[str, str, str]:
     return id_in(user, "id"), user["username"], user.get("name") or user["username"]
 
 
+def _dict_in(record: Mapping[str, Any], name: str) -> dict[str, Any]:
+    found = record.get(name)
+    return found if isinstance(found, dict) else {}
+
+
 def _profile(reply: Reply) -> Profile:
     user = reply.document()["data"]
-    metrics = user.get("public_metrics") or {}
-    links = ((user.get("entities") or {}).get("url") or {}).get("urls") or [{}]
+    metrics = _dict_in(user, "public_metrics")
+    urls = _dict_in(_dict_in(user, "entities"), "url").get("urls")
+    link = urls[0] if isinstance(urls, list) and urls and isinstance(urls[0], dict) else {}
+    # One field that cannot be read is left out, and does not hide the others.
+    joined_x_at = None
+    with suppress(TypeError, ValueError):
+        joined_x_at = datetime.fromisoformat(user.get("created_at"))
     return Profile(
         *_names(user),
         description=user.get("description") or None,
         location=user.get("location") or None,
         # The address behind X's short link, where X shows it.
-        website=links[0].get("expanded_url") or user.get("url") or None,
+        website=link.get("expanded_url") or user.get("url") or None,
         picture_url=user.get("profile_image_url") or None,
         verified=user.get("verified"),
         followers_count=metrics.get("followers_count"),
         # X renamed it in August 2026.
         posts_count=metrics.get("post_count", metrics.get("tweet_count")),
-        joined_x_at=datetime.fromisoformat(user["created_at"]) if user.get("created_at") else None,
+        joined_x_at=joined_x_at if joined_x_at and joined_x_at.tzinfo else None,
         language=user.get("lang") or None,
         email=user.get(_EMAIL) or None,
     )

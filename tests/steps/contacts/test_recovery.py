@@ -226,6 +226,48 @@ def test_a_profile_that_cannot_be_stored_fails_its_agreement_alone(
 
 
 @both_databases
+@pytest.mark.parametrize(
+    ("odd", "named"),
+    [
+        ({"verified": "secret"}, "verified"),
+        ({"verified": 1}, "verified"),
+        ({"public_metrics": {"followers_count": "secret"}}, "followers_count"),
+        ({"public_metrics": {"followers_count": 1.5}}, "followers_count"),
+        ({"public_metrics": {"post_count": True}}, "posts_count"),
+        ({"description": ["secret"]}, "description"),
+        ({"name": 5}, "full_name"),
+    ],
+)
+def test_a_field_of_the_wrong_type_fails_its_agreement_alone(acme: Brand, odd: dict[str, Any], named: str) -> None:
+    first, second = say_yes(acme), say_yes(acme, 1)
+    acme.x.fault("/2/users/me", "odd_record", put=odd)
+    found = recover_profiles()
+    assert (found.recovered, found.failed, found.waiting) == (1, 1, 0)
+    assert agreement(first).reason == f"The profile cannot be stored: its {named} is of the wrong type."
+    assert "secret" not in str(found.problems)
+    assert agreement(second).state is AgreementState.RECOVERED
+
+
+@both_databases
+@pytest.mark.parametrize(
+    "odd", [{"created_at": "soon"}, {"created_at": 5}, {"public_metrics": 7}, {"entities": {"url": {"urls": ["x"]}}}]
+)
+def test_a_field_that_cannot_be_read_is_left_out(acme: Brand, odd: dict[str, Any]) -> None:
+    say_yes(acme)
+    acme.x.fault("/2/users/me", "odd_record", put=odd)
+    assert (recover_profiles().recovered, len(contacts())) == (1, 1)
+
+
+def test_a_profile_that_is_never_readable_is_not_paid_for_without_end(acme: Brand) -> None:
+    new, old = say_yes(acme), say_yes(acme, 1, hours_ago=25)
+    acme.x.fault("/2/users/me", "broken_json", times=None)
+    found = recover_profiles()
+    assert (found.waiting, found.failed) == (1, 1)
+    assert agreement(new).state is AgreementState.AGREED
+    assert "the person may agree again" in agreement(old).reason
+
+
+@both_databases
 def test_a_handle_on_the_denylist_is_suppressed_when_its_person_shares_a_profile(acme: Brand) -> None:
     person = acme.users()[0]
     with transaction() as session:
