@@ -156,6 +156,8 @@ def _settle(
         elif settled.verdict is Verdict.ABSENT and one.reason_code == "already_said":
             # X would refuse it again and again; after an unknown outcome, that suggests that it is out.
             if one.attempt.first_armed_at < one.armed_at:
+                if asked_at < one.attempt.armed_at + sender.settle_after + sender.inbox_every:
+                    continue
                 why = "X refuses its text as already sent to the person, and does not show it"
             refused = MessageState.REFUSED
             outcome = replace(outcome, state=refused, reason=one.reason, reason_code=one.reason_code)

@@ -136,16 +136,15 @@ def _why_undecidable(
 ) -> str:
     """Returns why a message that the look-up does not show may be out all the same; empty when it is not."""
     since = attempt.first_armed_at - CLOCK_SKEW
-    shown = [event.x_id for event in own if event.created_at >= since]
     if not lookup.events.is_complete:
         return "the account had too many messages since"
     if _is_any_since(lookup.left_out, attempt):
         return "X left something out of messages of that time"
-    if not all(x_id in taken for x_id in shown):
+    if any(event.x_id not in taken for event in own if event.created_at >= since):
         return "X shows a message to the person since that is not in the log, and may be this one"
-    if attempt.recipient in lookup.written_to and not shown:
+    if attempt.recipient in lookup.written_to:
         # X Chat: what is written in an encrypted conversation is accepted and never shown.
-        return "X shows no message to the person since, and the conversation may be encrypted"
+        return "X does not show it, and the conversation, in which there are earlier messages, may be encrypted"
     return ""
 
 

@@ -425,15 +425,23 @@ STRANGERS = (
     ),
 )
 
-# After those that stop the account: their sentences may be part of these.
-MESSAGES = (
-    # Seen for messages that did arrive.
+# Before those of posts: seen for messages that did arrive, so that no attempt of ours is proved to be refused.
+REPEATED_MESSAGES = (
     Row(
         Uncertain,
         "already_said",
-        "X says that the person was sent this text before.",
-        (Sign(code=151, says="already said that"),),
+        "X reports that the person was sent this text before.",
+        (
+            Sign(code=151, says="already said that"),
+            Sign(code=187),
+            Sign(status=403, says="duplicate content"),
+            Sign(status=403, says="already sent"),
+        ),
     ),
+)
+
+# After those that stop the account: their sentences may be part of these.
+MESSAGES = (
     refused("no_text", "X sends no message without a text.", Sign(code=151, says="text is empty")),
     refused("dm_closed", "X does not deliver messages of this account to the person.", Sign(code=151)),
     refused(

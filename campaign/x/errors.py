@@ -13,6 +13,7 @@ from campaign.x.error_table import (
     POSTS,
     READS,
     RECIPIENTS,
+    REPEATED_MESSAGES,
     REST,
     SENDING_V1,
     SENDING_V2,
@@ -30,7 +31,7 @@ from campaign.x.types import Receipt
 _SUCCESS = 2
 # The first row that fits counts. Recipients come before blocks: their sentences contain some of the blocks'.
 _ROWS = (*FAILURES, *POSTS, *READS, *RECIPIENTS, *BLOCKS, *REST)
-_SENDING = (*FAILURES, *STRANGERS, *POSTS, *RECIPIENTS, *BLOCKS, *MESSAGES, *REST)
+_SENDING = (*FAILURES, *STRANGERS, *REPEATED_MESSAGES, *POSTS, *RECIPIENTS, *BLOCKS, *MESSAGES, *REST)
 # With these statuses X speaks of the account, never of the person a message is for.
 _ACCOUNT_STATUSES = {401, 402, 420, 429}
 _ACCOUNT = (*FAILURES, *BLOCKS, *REST)

@@ -396,6 +396,8 @@ OF_THE_MESSAGE: list[tuple[int, Any, type[XError], str]] = [
     (400, legacy(324, "The validation of media ids failed."), Refused, "media_unknown"),
     (403, problem(403, "You may not use this media."), Refused, "media_unknown"),
     (403, legacy(151, f"{NOT_SENT}Whoops! You already said that."), Uncertain, "already_said"),
+    (403, legacy(187, "Status is a duplicate."), Uncertain, "already_said"),
+    (403, {"detail": "You are not allowed to send a message with duplicate content."}, Uncertain, "already_said"),
     (403, legacy(151, f"{NOT_SENT}Text is empty."), Refused, "no_text"),
     (400, bad_body("text", "$.text: is missing but it is required"), Refused, "invalid_request"),
     (403, problem(403, "You are not permitted to perform this action."), Refused, "not_permitted"),
