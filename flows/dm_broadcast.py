@@ -9,7 +9,7 @@ from prefect.states import Completed, Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from campaign.broadcasts.context import STOPPING
-from campaign.broadcasts.report import report_on
+from campaign.broadcasts.report import continues_at, report_on
 from campaign.broadcasts.send import (
     describe_outcome,
     due_broadcasts,
@@ -139,6 +139,6 @@ def _send_side_by_side(going: Sequence[Rendered], begun: Sequence[str]) -> list[
     futures = [work_for.submit(one, outgoing_broadcasts(one, going, records), progress.change) for one in services]
     results = [future.result(raise_on_failure=False) for future in futures]
     ends = [end_of(service, result) for service, result in zip(services, results, strict=True)]
-    progress.goes_on(min((end.until for end in ends if end.until), default=None))
+    progress.goes_on({one.delivery.id: continues_at(one.services, ends) for one in going})
     progress.finish()
     return ends

@@ -1,7 +1,7 @@
 """Tasks of dm-broadcast: begin, send, conclude, and the progress and reports of broadcasts."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import datetime
@@ -93,11 +93,11 @@ class BroadcastProgress:
             bar.is_new = True
             self._show_soon()
 
-    def goes_on(self, at: datetime | None) -> None:
-        """Shows when sending continues."""
+    def goes_on(self, moments: Mapping[int, datetime | None]) -> None:
+        """Shows when each broadcast continues, by delivery id."""
         with self._lock:
             for bar in self._bars.values():
-                bar.goes_on_at, bar.is_new = at, True
+                bar.goes_on_at, bar.is_new = moments.get(bar.delivery.id), True
             if self._bars:
                 self._show_soon()
 

@@ -401,6 +401,12 @@ def _tables(report: BroadcastReport) -> Iterator[Section]:
         yield Section("Waves", ("Wave", "Service", "People", "Sent", "Begun"), shortened(waves))
 
 
+def continues_at(services: Sequence[Service], ends: Sequence[Progress]) -> datetime | None:
+    """Returns when a run continues with a broadcast: with the first of its own services."""
+    ids = {service.id for service in services}
+    return min((end.until for end in ends if end.until and end.service_id in ids), default=None)
+
+
 def report_on(delivery: Delivery, ends: Sequence[Progress] = ()) -> BroadcastReport:
     """Reads the report of a broadcast as it stands now; `ends` are those of all services in a run.
 
@@ -424,9 +430,8 @@ def report_on(delivery: Delivery, ends: Sequence[Progress] = ()) -> BroadcastRep
         )
         all_numbers = Numbers(sum(counts.values(), Counter[MessageState]()))
         started_at, finished_at = delivery.started_at, delivery.finished_at
-        own = [end for end in ends if end.service_id in numbers]
         opens = [delivery.contact_date] if delivery.contact_date and delivery.contact_date > now else []
-        moments = [*opens, *(end.until for end in own if end.until)]
+        moments = [moment for moment in [*opens, continues_at(services, ends)] if moment]
         can_continue = delivery.state in {DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS}
         planned = planned_end(analysis, started_at)
         times = ((wave, sent, waves.begins_at(delivery, wave)) for wave, sent in sent_by_wave(session, delivery.id))
@@ -453,7 +458,7 @@ def report_on(delivery: Delivery, ends: Sequence[Progress] = ()) -> BroadcastRep
             ),
             per_hour=sent_per_hour(session, delivery.id),
             unknown=reasons(session, delivery.id, MessageState.UNCERTAIN),
-            left_out=sum(end.left_out for end in own),
+            left_out=sum(end.left_out for end in ends if end.service_id in numbers),
             goes_on_at=min(moments, default=None) if can_continue else None,
             ends_about=None if delivery.is_over else ends_about(all_numbers, planned, started_at=started_at, now=now),
         )

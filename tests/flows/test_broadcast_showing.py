@@ -77,7 +77,7 @@ def test_it_is_shown_when_sending_goes_on_and_in_the_end_what_the_database_says(
     def act() -> None:
         progress = BroadcastProgress([going.name])
         progress.change(going.id, ONE_SENT)
-        progress.goes_on(pendulum.now("UTC") + timedelta(days=1))
+        progress.goes_on({going.id: pendulum.now("UTC") + timedelta(days=1)})
         progress.finish()
 
     in_a_run(act)
@@ -112,7 +112,7 @@ def test_another_broadcast_is_none_of_its_business(going: Delivery) -> None:
 def test_without_a_run_nothing_is_shown(going: Delivery) -> None:
     progress = BroadcastProgress([going.name])
     progress.change(going.id, ONE_SENT)
-    progress.goes_on(None)
+    progress.goes_on({})
     progress.finish()
     publish_reports([report_on(going)])
     assert shown(f"progress-{going.name}") == shown(f"report-{going.name}") == []
