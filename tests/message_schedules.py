@@ -36,7 +36,8 @@ def run_message_schedule(seed: int) -> None:
     plan = plan_of(seed)
     plan.x.meddle, plan.x.check = partial(_meddle, plan), partial(check_permitted, plan)
     for _ in range(MOST_RUNS):
-        if _run(plan) and not _decide(plan):
+        # In every other schedule a person decides what no look-up can tell.
+        if _run(plan) and not (plan.seed % 2 and _decide(plan)):
             break
     else:
         raise AssertionError(f"never done: {plan.story}")
