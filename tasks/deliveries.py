@@ -55,8 +55,9 @@ class AnswerForUnconsented(Answer):
         bool,
         Field(
             title="Write to people who never agreed",
-            description="X lets apps send automated messages only to people who wrote first or agreed. Switch this"
-            " on to write to the others too, whose number is named above; without it nothing is confirmed.",
+            description="X lets apps send automated messages only to people who wrote first or agreed, and most laws"
+            " on marketing ask for more than a first message. Switch this on to write to the others too: their number,"
+            " and how many only wrote first, is named above. Without it nothing is confirmed.",
         ),
     ] = False
 

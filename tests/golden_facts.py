@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any
 
 from campaign.audience.sync import SyncReport
 from campaign.broadcasts.log import MessageLine
@@ -79,8 +80,9 @@ SAMPLES = [
     Sample(why="longest", service="acme", handle="", full_name="", text="Hello *Max*\n\nsee www.example.com"),
     Sample(why="random", service="acme", handle="ann", full_name="Ann", text="Hello Ann, see https://example.com"),
 ]
+CONSENTS: dict[str, Any] = {"unconsented": 7, "agreed": 200, "wrote_first": 43, "wrote_first_counts": True}
 ANALYSIS = analysed(
-    BROADCAST, receiver(recipients=250, excluded={"opted_out": 2, "not_a_follower": 58}, unconsented=7), samples=SAMPLES
+    BROADCAST, receiver(recipients=250, excluded={"opted_out": 2, "not_a_follower": 58}, **CONSENTS), samples=SAMPLES
 )
 UNSENDABLE = Analysis(findings=[error("recipients", "Nobody is left to write to: change the condition.")], targeted=1)
 FILES = [attachment(loaded(), b"jpeg")]
@@ -104,6 +106,11 @@ BROADCAST_REPORT = BroadcastReport(
     reason="",
     targeted=2_060,
     excluded={"opted_out": 2, "not_a_follower": 58},
+    consents="1,700 agreed, 200 only wrote first, 100 did neither",
+    agreed=1_700,
+    wrote_first=200,
+    unknown=(ReasonCount("untold", "Whether it is out is unknown: X left something out of messages of that time.", 1),),
+    left_out=2,
     numbers=Numbers(COUNTS.by_state + GERMAN.by_state),  # type: ignore[operator]
     refusals=(ReasonCount("dm_closed", "X does not deliver messages of this account to the person.", 3),),
     dropped=(ReasonCount("opted_out", "The person opted out.", 1), ReasonCount("", "", 1)),

@@ -243,20 +243,33 @@ def recipient_findings(targets: Sequence[BroadcastTarget]) -> Iterator[Finding]:
             )
 
 
+def describe_consents(recipients: int, agreed: int, wrote_first: int) -> str:
+    """Describes how many recipients agreed: 200 agreed, 43 only wrote first, 7 did neither."""
+    neither = recipients - agreed - wrote_first
+    return f"{agreed:,} agreed, {wrote_first:,} only wrote first, {neither:,} did neither"
+
+
 def consent_findings(targets: Sequence[BroadcastTarget]) -> Iterator[Finding]:
-    """Finds how many recipients never agreed, and where only those get it who did."""
+    """Finds how many recipients agreed, only wrote first or did neither, and where only those get it who agreed."""
     recipients = sum(target.recipients for target in targets)
+    if recipients:
+        agreed, wrote_first = sum(one.agreed for one in targets), sum(one.wrote_first for one in targets)
+        yield info("consents", f"Of {recipients:,} recipients {describe_consents(recipients, agreed, wrote_first)}.")
     strict = [target.internal_name for target in targets if target.policy is MessagePolicy.CONSENTED_ONLY]
     if strict and recipients:
         yield info("consented_only", f"On {listed(strict)} only people get it whose consent is recorded.")
     unconsented = sum(target.unconsented for target in targets)
     if unconsented:
         names = listed([target.internal_name for target in targets if target.unconsented])
+        wrote_first = sum(target.wrote_first for target in targets if not target.wrote_first_counts)
+        of_them = (
+            f" ({wrote_first:,} of them only wrote first, which is no consent to marketing)" if wrote_first else ""
+        )
         yield warning(
             "unconsented",
-            f"{unconsented:,} of {recipients:,} recipients on {names} never agreed to be written to, and X lets an app"
-            " send automated messages only to people who wrote first or agreed: leave them out, or accept exactly"
-            f" {unconsented:,} when you confirm.",
+            f"{unconsented:,} of {recipients:,} recipients on {names} never agreed to be written to{of_them}, and X"
+            " lets an app send automated messages only to people who wrote first or agreed: leave them out, or accept"
+            f" exactly {unconsented:,} when you confirm.",
         )
 
 
@@ -479,6 +492,8 @@ def analyse_broadcast(
         targeted=sum(target.targeted for target in targets),
         excluded=sum_exclusions(target.excluded for target in targets),
         unconsented=sum(target.unconsented for target in targets),
+        agreed=sum(target.agreed for target in targets),
+        wrote_first=sum(target.wrote_first for target in targets),
         samples=list(samples),
         waves=[wave for one in plans for wave in one.waves],
     )

@@ -35,7 +35,7 @@ from campaign.reporting.markdown import as_markdown
 from campaign.settings import load_settings
 from campaign.x.gateway import message_terms
 from campaign.x.types import NO_MESSAGES
-from models import Delivery, DeliveryState, MessagePolicy, Service
+from models import Delivery, DeliveryState, Service
 
 
 def samples_of(
@@ -74,7 +74,7 @@ def figures_of(
     terms, quiet = message_terms(service.api_version.value), quiet_hours_of(service)
     latest = {window.name: window.limit for window in rate_limits.windows_of(session, service, terms.message_endpoint)}
     removed = "" if service.is_connected else f"The service {service.internal_name} has been removed."
-    is_strict = service.message_policy is MessagePolicy.CONSENTED_ONLY  # those who did not agree are excluded
+    agreed, wrote_first = waves.count_consents(session, delivery.id, service.id)
     return BroadcastTarget(
         service_id=service.id,
         internal_name=service.internal_name,
@@ -85,7 +85,10 @@ def figures_of(
         limits={**terms.message_limits, **latest},
         allowance=allowance_of(session, service, terms, quiet, now),
         excluded=dict(selected.excluded),
-        unconsented=0 if is_strict else waves.unconsented(session, delivery.id, service.id),
+        unconsented=selected.recipients - agreed - (wrote_first if service.wrote_first_counts else 0),
+        agreed=agreed,
+        wrote_first=wrote_first,
+        wrote_first_counts=service.wrote_first_counts,
         policy=service.message_policy,
         blocked_because=service.problems if service.blocked else removed,
         can_send_messages=service.access_level not in NO_MESSAGES,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from campaign.broadcasts.analysis import EXCLUSION_LABELS
+from campaign.broadcasts.analysis import EXCLUSION_LABELS, describe_consents
 from campaign.deliveries.draft import Draft
 from campaign.deliveries.findings import Analysis, Sample
 from campaign.deliveries.templating import without_remarks
@@ -13,7 +13,7 @@ from campaign.reporting.document import Attachment, Block, Document, Message, Se
 
 _UNADDRESSED = "There are no recipients; this is the text as it was written."
 #: Codes of findings that a preview shows as figures and tables.
-_SHOWN_IN_FIGURES = frozenset({"targeted", "excluded", "waves"})
+_SHOWN_IN_FIGURES = frozenset({"targeted", "excluded", "waves", "consents"})
 _KINDS = {"shortest": "the shortest", "longest": "the longest", "random": "one at random", "chosen": "the chosen one"}
 
 
@@ -33,6 +33,9 @@ def preview_of(name: str, draft: Draft, analysis: Analysis, files: Sequence[Atta
         ),
         Section(bold="Cost:", text=usd(analysis.cost)),
     ]
+    if analysis.agreed is not None and analysis.messages:
+        consents = describe_consents(analysis.messages, analysis.agreed, analysis.wrote_first or 0)
+        figures.insert(1, Section(bold="Consent:", text=consents))
     if analysis.waves and analysis.ends_at:
         begins_at = min(wave.begins_at for wave in analysis.waves)
         length = format_duration(analysis.ends_at - begins_at)

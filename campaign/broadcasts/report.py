@@ -13,6 +13,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from campaign.broadcasts import waves
+from campaign.broadcasts.analysis import describe_consents
 from campaign.broadcasts.preview import exclusions_section, time_of
 from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
@@ -258,6 +259,10 @@ class BroadcastReport:
     targeted: int = 0
     excluded: Mapping[str, int] = field(default_factory=dict)
     """How many in the target get nothing, by ExclusionReason."""
+    consents: str = ""
+    """How many recipients agreed, only wrote first, or did neither, at the last analysis."""
+    agreed: int | None = None
+    wrote_first: int | None = None
     numbers: Numbers = field(default_factory=Numbers)
     refusals: tuple[ReasonCount, ...] = ()
     dropped: tuple[ReasonCount, ...] = ()
@@ -293,9 +298,10 @@ class BroadcastReport:
     @property
     def sentence(self) -> str:
         """Returns why a person has to act; empty when no person has to."""
+        count = f"{self.undecided:,} message{'s' * (self.undecided > 1)}"
         undecided = (
-            f"{self.undecided:,} messages may be out or not. Look for them on X, then decide each with: campaign"
-            f" delivery settle {self.name} --to HANDLE"
+            f"{count} may be out or not. Look on X, then decide each with: campaign delivery settle {self.name}"
+            " --to HANDLE"
         )
         return f"{self.reason} {undecided if self.undecided else ''}".strip()
 
@@ -308,6 +314,8 @@ class BroadcastReport:
             "reason": self.reason or None,
             "targeted": self.targeted,
             "excluded": dict(self.excluded),
+            "agreed": self.agreed,
+            "wrote_first": self.wrote_first,
             "messages": self.numbers.as_json(),
             "refusals": [one.as_json() for one in self.refusals],
             "cancellations": [one.as_json() for one in self.dropped],
@@ -363,9 +371,10 @@ def document_of(report: BroadcastReport) -> Document:
         f"Ends about {format_time(report.ends_about)}." if report.ends_about else "",
         _left_out(report.left_out),
     )
+    consents = f"Of the recipients {report.consents}. " if report.consents else ""
     blocks = (
         Section(bold=report.numbers.summary()),
-        Section(text=f"{report.targeted:,} people were targeted. {costs}"),
+        Section(text=f"{report.targeted:,} people were targeted. {consents}{costs}"),
         *(Section(text=sentence) for sentence in filter(None, times)),
         *([Section(chart=over_time("Messages sent", "Sent", report.per_hour))] if report.per_hour else []),
         *_tables(report),
@@ -443,6 +452,11 @@ def report_on(delivery: Delivery, ends: Sequence[Progress] = ()) -> BroadcastRep
             reason=delivery.reason,
             targeted=analysis.targeted,
             excluded=dict(analysis.excluded),
+            agreed=analysis.agreed,
+            wrote_first=analysis.wrote_first,
+            consents=""
+            if analysis.agreed is None
+            else describe_consents(analysis.messages, analysis.agreed, analysis.wrote_first or 0),
             numbers=all_numbers,
             refusals=reasons(session, delivery.id, MessageState.REFUSED),
             dropped=reasons(session, delivery.id, MessageState.CANCELLED),

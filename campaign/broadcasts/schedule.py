@@ -215,7 +215,13 @@ class BroadcastTarget:
     excluded: Mapping[str, int] = field(default_factory=dict)
     """How many get nothing, by ExclusionReason."""
     unconsented: int = 0
-    """How many of the recipients never agreed."""
+    """How many of the recipients have no consent that the service counts."""
+    agreed: int = 0
+    """How many of the recipients agreed to be written to."""
+    wrote_first: int = 0
+    """How many of the recipients only wrote first, which is no consent to marketing."""
+    wrote_first_counts: bool = False
+    """Whether the service counts that as a consent."""
     policy: MessagePolicy = MessagePolicy.ALL_FOLLOWERS
     blocked_because: str = ""
     """Empty when it is not."""

@@ -1,6 +1,6 @@
 """Outcomes of direct messages: recorded, and looked up on X where they are unknown."""
 
-from collections import defaultdict, deque
+from collections import Counter, defaultdict, deque
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -235,7 +235,9 @@ def record_calls(sender: BroadcastSender, armed: Armed, calls: Sequence[Call], l
     is_unknown = any(isinstance(call.result, Refused) and call.result.reason == FILE_UNKNOWN for call in calls)
     with transaction(durable=True) as session:
         now = sender.clock()
-        written = log.record_outcomes(session, [outcome_of(call, armed.at) for call in calls], now)
+        x_ids = Counter(call.result.value for call in calls if isinstance(call.result, Answer))
+        taken = {*log.owned_ids(session, list(x_ids)), *(x_id for x_id, count in x_ids.items() if count > 1)}
+        written = log.record_outcomes(session, [outcome_of(call, armed.at, taken) for call in calls], now)
         _record_costs(session, sender, written, latest.update(calls), now)
         for _, one in written:
             if one.state is MessageState.REFUSED and one.reason_code in RECIPIENT_REASONS:
@@ -258,9 +260,12 @@ def record_calls(sender: BroadcastSender, armed: Armed, calls: Sequence[Call], l
     return reason is not None or is_unknown or blocked is not None
 
 
-def outcome_of(call: Call, armed_at: datetime) -> Outcome:
-    """Returns what a call means for its message."""
+def outcome_of(call: Call, armed_at: datetime, taken: Collection[str] = ()) -> Outcome:
+    """Returns what a call means for its message; an id of another message (`taken`) is no proof that it is out."""
     result, message_id = call.result, call.message_id
+    if isinstance(result, Answer) and result.value in taken:
+        reason = f"X answered with the id of another message, {result.value}."
+        return Outcome(message_id, armed_at, MessageState.UNCERTAIN, None, reason, "bad_answer")
     if isinstance(result, Answer):
         return Outcome(message_id, armed_at, MessageState.SENT, result.value)
     if isinstance(result, Refused) and result.reason != FILE_UNKNOWN:

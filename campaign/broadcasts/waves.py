@@ -12,6 +12,7 @@ from sqlmodel import Session, col, select
 
 from campaign.audience.visitors import PERSON
 from campaign.broadcasts.schedule import WaveShare
+from campaign.consent import permission
 from models import (
     MAIN,
     Consent,
@@ -88,14 +89,17 @@ def begins_at(delivery: Delivery, wave: Wave) -> datetime | None:
     return delivery.started_at and delivery.started_at + timedelta(seconds=wave.offset_seconds)
 
 
-def unconsented(session: Session, delivery_id: int, service_id: int) -> int:
-    """Counts the recipients who never agreed to be written to."""
-    agreed = sa_select(col(Consent.id)).where(
-        col(Consent.service_id) == service_id,
-        col(Consent.visitor_id) == col(Message.visitor_id),
-        col(Consent.ended_at).is_(None),
+def count_consents(session: Session, delivery_id: int, service_id: int) -> tuple[int, int]:
+    """Counts the recipients who agreed to be written to, and those who only wrote first."""
+    has_agreed = permission.is_marketing_consent()
+    is_running = (
+        (col(Consent.service_id) == service_id)
+        & (col(Consent.visitor_id) == col(Message.visitor_id))
+        & col(Consent.ended_at).is_(None)
     )
-    return session.scalar(_pending(delivery_id, service_id, func.count()).where(~agreed.exists())) or 0
+    counted = _pending(delivery_id, service_id, func.count(case((has_agreed, 1)))).join(Consent, is_running)
+    agreed, wrote_first = session.execute(counted.add_columns(func.count(case((~has_agreed, 1))))).one()
+    return agreed, wrote_first
 
 
 def samples(session: Session, delivery_id: int, service_id: int, seed: int) -> list[tuple[str, Any]]:

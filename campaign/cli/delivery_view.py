@@ -43,6 +43,8 @@ def analysis_as_json(kind: DeliveryKind, analysis: "Analysis") -> dict[str, Any]
     return document | {
         "targeted": analysis.targeted,
         "unconsented": analysis.unconsented,
+        "agreed": analysis.agreed,
+        "wrote_first": analysis.wrote_first,
         "samples": [sample.model_dump() for sample in analysis.samples],
         "waves": [
             wave.model_dump() | {"begins_at": iso(wave.begins_at), "ends_at": iso(wave.ends_at)}
@@ -57,6 +59,8 @@ def show_analysis(kind: DeliveryKind, analysis: "Analysis") -> None:
     figures = {
         "Posts" if is_post else "Messages": f"{analysis.messages:,}",
         "Targeted": "" if is_post else f"{analysis.targeted:,}",
+        "Agreed": "" if analysis.agreed is None else f"{analysis.agreed:,}",
+        "Only wrote first": "" if analysis.wrote_first is None else f"{analysis.wrote_first:,}",
         "Never agreed": f"{analysis.unconsented:,}" if analysis.unconsented else "",
         "Calls": f"{analysis.calls:,}",
         "Cost": usd(analysis.cost),

@@ -83,6 +83,10 @@ class Analysis(_Plain):
     """How many of them are excluded, by ExclusionReason."""
     unconsented: int = 0
     """Recipients who never agreed to be written to: a person has to accept exactly that number."""
+    agreed: int | None = None
+    """Recipients who agreed; None for a post and for what an earlier version analysed."""
+    wrote_first: int | None = None
+    """Recipients who only wrote first, which is no consent to marketing."""
     samples: list[Sample] = []
     waves: list[WavePlan] = []
 

@@ -336,6 +336,31 @@ def test_no_call_begins_when_nobody_can_note_what_came_of_it(acme: Service, x: V
     assert 0 < cast("Any", at.gateway).calls < len(armed.texts)
 
 
+class Repeating(MessageGateway):
+    """X answers every call with the id of the first message."""
+
+    def send_message(self, message: NewMessage) -> Answer[str]:
+        answer = super().send_message(message)
+        return replace(answer, value=self.x.sent_by("1")[0].x_id)
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_an_answer_with_the_id_of_another_message_proves_nothing(
+    acme: Service, x: VirtualMessages, at_once: int
+) -> None:
+    news = planned.broadcast(acme)
+    for person in people(2, acme):
+        planned.message_to(news, acme, person)
+    sender = desk(acme, x, Repeating, at_once=at_once)
+    assert send.send(sender, armed_for(acme, news, sender), None) is None
+    x.now += 5 * SETTLE
+    read_inbox(desk(acme, x))
+    with read_session() as session:
+        log = session.scalars(select(Message).where(col(Message.delivery_id) == news.id)).all()
+    assert {(one.state, one.x_id) for one in log} == {(MessageState.SENT, one.x_id) for one in x.sent_by("1")}
+    assert len(x.sent_by("1")) == 2
+
+
 def test_messages_sent_side_by_side_are_each_settled_once(acme: Service, x: VirtualMessages) -> None:
     news = planned.broadcast(acme)
     for person in people(60, acme):

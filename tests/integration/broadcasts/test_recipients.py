@@ -52,8 +52,8 @@ def news(acme: Service) -> Delivery:
     return planned.broadcast(acme, DeliveryState.BEING_EDITED)
 
 
-def agreed(service: Service, visitors: Sequence[int]) -> None:
-    given: dict[str, Any] = {"source": ConsentSource.OPERATOR, "proof": "a note", "given_at": NOW}
+def agreed(service: Service, visitors: Sequence[int], source: ConsentSource = ConsentSource.OPERATOR) -> None:
+    given: dict[str, Any] = {"source": source, "proof": "a note", "given_at": NOW}
     add(*(Consent(service_id=service.id, visitor_id=each, **given) for each in visitors))
 
 
@@ -233,12 +233,18 @@ def test_waves_share_the_recipients_in_order(acme: Service, news: Delivery) -> N
         assert session.scalars(select(Wave).where(col(Wave.delivery_id) == news.id)).all() == []
 
 
-def test_those_who_never_agreed_are_counted(acme: Service, news: Delivery) -> None:
-    yes, _, _ = people(3, acme)
-    agreed(acme, [yes])
+def test_those_who_agreed_and_those_who_only_wrote_first_are_counted(
+    acme: Service, beta: Service, news: Delivery
+) -> None:
+    yes, also, first, ended, _, elsewhere = people(6, acme)
+    agreed(acme, [yes, also])
+    agreed(acme, [first, ended], source=ConsentSource.WROTE_FIRST)
+    agreed(beta, [elsewhere])
+    with transaction() as session:
+        session.scalars(select(Consent).where(col(Consent.visitor_id) == ended)).one().ended_at = NOW
     write(aimed(news, acme))
     with read_session() as session:
-        assert waves.unconsented(session, news.id, acme.id) == 2
+        assert waves.count_consents(session, news.id, acme.id) == (2, 1)
 
 
 def test_samples_are_the_shortest_and_the_longest_name_and_any(acme: Service, news: Delivery) -> None:

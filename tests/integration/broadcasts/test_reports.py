@@ -205,8 +205,7 @@ def test_what_is_left_to_a_person_is_reported_with_each_reason(sent: Delivery) -
     ]
     assert report.is_unhappy
     assert report.sentence == (
-        "3 messages may be out or not. Look for them on X, then decide each with: campaign delivery settle dm-autumn"
-        " --to HANDLE"
+        "3 messages may be out or not. Look on X, then decide each with: campaign delivery settle dm-autumn --to HANDLE"
     )
 
 

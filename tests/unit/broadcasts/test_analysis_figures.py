@@ -19,6 +19,7 @@ def test_everything_good_to_know_is_told() -> None:
         "Of 24 people in the target 20 get it.",
         "Left out on @acme, 4 in all: do not follow any more (3), have not agreed to be written to (1).",
         f"Every message of @acme ends with: {STOP}",
+        "Of 20 recipients 0 agreed, 0 only wrote first, 20 did neither.",
         (
             "On @acme it costs about $0.50 of $50000.00 left this month: $0.015 for each message and $0.01 when the"
             " inbox is read, where it is shown too; every answer that is read costs $0.01 more."

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -30,10 +31,22 @@ def test_recipients_who_never_agreed_are_told_by_their_number_and_xs_rule() -> N
     }
 
 
+def test_recipients_who_only_wrote_first_are_counted_apart() -> None:
+    figures: dict[str, Any] = {"recipients": 10, "unconsented": 7, "agreed": 3, "wrote_first": 2}
+    found = analysed(broadcast(), receiver(**figures))
+    assert "Of 10 recipients 3 agreed, 2 only wrote first, 5 did neither." in facts(found)
+    assert (
+        "never agreed to be written to (2 of them only wrote first, which is no consent to marketing), and X"
+        in (sentences(found)["unconsented"])
+    )
+    counted = analysed(broadcast(), receiver(**figures | {"unconsented": 5}, wrote_first_counts=True))
+    assert "never agreed to be written to, and X" in sentences(counted)["unconsented"]
+
+
 def test_a_service_that_writes_only_to_those_who_agreed_says_so() -> None:
     strict = receiver(policy=MessagePolicy.CONSENTED_ONLY)
     assert "On @acme only people get it whose consent is recorded." in facts(analysed(broadcast(), strict))
-    assert "consent" not in " ".join(facts(analysed(broadcast())))
+    assert "consent is recorded" not in " ".join(facts(analysed(broadcast())))
 
 
 def test_without_a_proof_somebody_should_look_first() -> None:
