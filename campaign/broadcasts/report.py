@@ -281,6 +281,8 @@ class BroadcastReport:
     per_hour: tuple[tuple[datetime, int], ...] = ()
     """How many messages were sent in each hour that had any, by its beginning."""
     goes_on_at: datetime | None = None
+    goes_on_because: str = ""
+    """Why its services wait until then."""
     ends_about: datetime | None = None
 
     @property
@@ -327,6 +329,7 @@ class BroadcastReport:
             "finished_at": iso(self.finished_at),
             "took_seconds": round(self.duration.total_seconds(), 1),
             "goes_on_at": iso(self.goes_on_at),
+            "goes_on_because": self.goes_on_because or None,
             "ends_about": iso(self.ends_about),
             "services": [one.as_json() for one in self.services],
             "waves": [one.as_json() for one in self.waves],
@@ -367,7 +370,7 @@ def document_of(report: BroadcastReport) -> Document:
     length = f"{until}, {format_duration(report.duration)}."
     times = (
         f"Went out from {format_time(report.started_at)}{length}" if report.started_at else "",
-        f"Continues at {format_time(report.goes_on_at)}." if report.goes_on_at else "",
+        f"Continues at {format_time(report.goes_on_at)}. {report.goes_on_because}".strip() if report.goes_on_at else "",
         f"Ends about {format_time(report.ends_about)}." if report.ends_about else "",
         _left_out(report.left_out),
     )
@@ -439,6 +442,7 @@ def report_on(delivery: Delivery, ends: Sequence[Progress] = ()) -> BroadcastRep
         )
         all_numbers = Numbers(sum(counts.values(), Counter[MessageState]()))
         started_at, finished_at = delivery.started_at, delivery.finished_at
+        own = [end for end in ends if end.service_id in numbers]
         opens = [delivery.contact_date] if delivery.contact_date and delivery.contact_date > now else []
         moments = [moment for moment in [*opens, continues_at(services, ends)] if moment]
         can_continue = delivery.state in {DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS}
@@ -472,8 +476,9 @@ def report_on(delivery: Delivery, ends: Sequence[Progress] = ()) -> BroadcastRep
             ),
             per_hour=sent_per_hour(session, delivery.id),
             unknown=reasons(session, delivery.id, MessageState.UNCERTAIN),
-            left_out=sum(end.left_out for end in ends if end.service_id in numbers),
+            left_out=sum(end.left_out for end in own),
             goes_on_at=min(moments, default=None) if can_continue else None,
+            goes_on_because=" ".join(dict.fromkeys(end.reason for end in own if end.until)) if can_continue else "",
             ends_about=None if delivery.is_over else ends_about(all_numbers, planned, started_at=started_at, now=now),
         )
 

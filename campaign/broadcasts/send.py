@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import datetime, timedelta
+from operator import itemgetter
 from threading import Event
 
 import pendulum
@@ -152,9 +153,11 @@ def _end_of_batch(sender: BroadcastSender, failed: Sequence[XError], *, is_away:
     if blocked is not None:
         return sender.progress(End.BLOCKED, f"{sender.service.internal_name}: {blocked.sentence}")
     unsent = [error for error in failed if isinstance(error, Unsent)]
-    limited = [error.retry_at for error in unsent if error.retry_at]
+    limited = [(error.retry_at, error) for error in unsent if error.retry_at]
     if limited:
-        return sender.progress(End.WAITING, "X allows no more messages for now.", max(limited))
+        until, error = max(limited, key=itemgetter(0))
+        reason = "X allows no more messages for now." if error.reason == "rate_limited" else str(error)
+        return sender.progress(End.WAITING, reason, until)
     if unsent:
         raise unsent[0]
     if is_away:

@@ -165,7 +165,7 @@ def test_the_report_has_all_of_it(sent: Delivery) -> None:
     with read_session() as session:
         acme, german = deliveries.targets_of(session, sent)
     ends = [
-        Progress(acme.id, End.WAITING, until=NOW + HOUR, left_out=2),
+        Progress(acme.id, End.WAITING, "X allows no more messages for now.", NOW + HOUR, left_out=2),
         Progress(german.id, End.CAPPED),
         Progress(999, End.WAITING, until=NOW + timedelta(minutes=1), left_out=5),
     ]
@@ -178,6 +178,7 @@ def test_the_report_has_all_of_it(sent: Delivery) -> None:
         ("acme_de", Decimal("0.015")),
     ]
     assert (report.started_at, report.goes_on_at, report.left_out) == (NOW, NOW + HOUR, 2)
+    assert report.goes_on_because == "X allows no more messages for now."
     assert len(report.waves) == 3
     assert document_of(report)
 
