@@ -134,7 +134,7 @@ def _settle(
     found, service_id = answer.value, sender.service.id
     is_complete = found.is_complete
     if unknown and not is_complete:
-        first = int(after_id_for([one.attempt for one in unknown]))
+        first = int(after_id_for(unknown))
         is_complete = any(int(event.x_id) <= first for event in found.events)
     lookup = MessageLookup(
         account_id=sender.service.x_user_id or "",
@@ -143,10 +143,10 @@ def _settle(
         owned=log.owned_ids(session, [event.x_id for event in found.events]),
         left_out=answer.left_out,
         read_again=read_again,
-        written_to=outcomes.written_to(session, service_id, [one.attempt.recipient for one in unknown]),
+        written_to=outcomes.written_to(session, service_id, [one.recipient for one in unknown]),
     )
-    by_id, known = {one.attempt.message_id: one for one in unknown}, list[Outcome]()
-    for settled in settle_messages([one.attempt for one in unknown], lookup, sender.settle_after):
+    by_id, known = {one.message_id: one for one in unknown}, list[Outcome]()
+    for settled in settle_messages(unknown, lookup, sender.settle_after):
         one, why = by_id[settled.message_id], settled.why
         outcome = Outcome(settled.message_id, one.armed_at, MessageState.PENDING)
         if settled.verdict is Verdict.UNKNOWN:
@@ -155,8 +155,8 @@ def _settle(
             outcome = replace(outcome, state=MessageState.SENT, x_id=settled.x_id)
         elif settled.verdict is Verdict.ABSENT and one.reason_code == "already_said":
             # X would refuse it again and again; after an unknown outcome, that suggests that it is out.
-            if one.attempt.first_armed_at < one.armed_at:
-                if asked_at < one.attempt.armed_at + sender.settle_after + sender.inbox_every:
+            if one.first_armed_at < one.armed_at:
+                if asked_at < one.called_by + sender.settle_after + sender.inbox_every:
                     continue
                 why = "X refuses its text as already sent to the person, and does not show it"
             refused = MessageState.REFUSED
@@ -187,7 +187,7 @@ def read_events(sender: BroadcastSender, inbox: Inbox | None, unknown: Sequence[
     """Reads what came after the last reading and what settles unknown outcomes; None when it is read."""
     starts = [inbox.read_to_id] if inbox and inbox.read_to_id else []
     if unknown:
-        starts.append(after_id_for([one.attempt for one in unknown]))
+        starts.append(after_id_for(unknown))
     after_id = min(starts, key=int) if starts else first_id_at(sender.clock() - _SHOWN_FOR)
     for pages in _PAGES:
         response = _request_events(sender, after_id, pages * sender.gateway.longest_event_page)
@@ -259,7 +259,7 @@ def read_inbox(sender: BroadcastSender) -> Progress | None:
 
 
 def _next_lookup(sender: BroadcastSender, inbox: Inbox | None, one: UnknownOutcome) -> datetime:
-    shows_by = one.attempt.armed_at + sender.settle_after
+    shows_by = one.called_by + sender.settle_after
     if inbox is None or inbox.read_at < shows_by:
         return shows_by
     return inbox.read_at + sender.inbox_every

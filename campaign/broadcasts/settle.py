@@ -27,15 +27,21 @@ from models.base import Moment
 
 
 @dataclass(frozen=True, slots=True)
-class MessageAttempt:
-    """The attempts to send one message: to whom, and when the first and the last of them was committed."""
+class UnknownOutcome:
+    """A message whose outcome is unknown: to whom, and the times of its attempts."""
 
     message_id: int
     recipient: str
     """X user id."""
     text: str
     first_armed_at: datetime
+    """When the first attempt was committed."""
+    called_by: datetime
+    """The last moment at which the call may have been made."""
     armed_at: datetime
+    """When the last attempt was committed."""
+    reason: str = ""
+    reason_code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +84,7 @@ class SettledMessage:
     why: str = ""
 
 
-def after_id_for(attempts: Collection[MessageAttempt]) -> str:
+def after_id_for(attempts: Collection[UnknownOutcome]) -> str:
     """Returns the X id after which the account's events have to be read for these attempts (one at least).
 
     An earlier attempt may be shown late, and X's clock may be behind ours.
@@ -87,7 +93,7 @@ def after_id_for(attempts: Collection[MessageAttempt]) -> str:
 
 
 def settle_messages(
-    attempts: Iterable[MessageAttempt], lookup: MessageLookup, settle: timedelta
+    attempts: Iterable[UnknownOutcome], lookup: MessageLookup, settle: timedelta
 ) -> list[SettledMessage]:
     """Returns what the look-up proves of each attempt, earliest first.
 
@@ -119,20 +125,20 @@ def settle_messages(
         if x_id:
             verdict, why = Verdict.FOUND, ""
         elif lookup.events.is_complete and (
-            lookup.at < attempt.armed_at + settle or _is_any_since(lookup.read_again, attempt)
+            lookup.at < attempt.called_by + settle or _is_any_since(lookup.read_again, attempt)
         ):
             verdict, why = Verdict.UNKNOWN, ""
         settled.append(SettledMessage(attempt.message_id, verdict, x_id, why))
     return settled
 
 
-def _is_any_since(x_ids: Iterable[str], attempt: MessageAttempt) -> bool:
+def _is_any_since(x_ids: Iterable[str], attempt: UnknownOutcome) -> bool:
     since = int(after_id_for([attempt]))
     return any(x_id == "?" or int(x_id) >= since for x_id in x_ids)
 
 
 def _why_undecidable(
-    attempt: MessageAttempt, lookup: MessageLookup, own: Sequence[MessageEvent], taken: Collection[str]
+    attempt: UnknownOutcome, lookup: MessageLookup, own: Sequence[MessageEvent], taken: Collection[str]
 ) -> str:
     """Returns why a message that the look-up does not show may be out all the same; empty when it is not."""
     since = attempt.first_armed_at - CLOCK_SKEW
@@ -146,17 +152,6 @@ def _why_undecidable(
         # X Chat: what is written in an encrypted conversation is accepted and never shown.
         return "X does not show it, and the conversation, in which there are earlier messages, may be encrypted"
     return ""
-
-
-@dataclass(frozen=True, slots=True)
-class UnknownOutcome:
-    """A message whose outcome is unknown."""
-
-    attempt: MessageAttempt
-    """Its `armed_at` is the last moment at which the call may have been made."""
-    armed_at: datetime
-    reason: str
-    reason_code: str
 
 
 _LOST = (
@@ -200,7 +195,7 @@ def lose(session: Session, service_id: int, now: datetime) -> list[tuple[int, in
 def uncertain(session: Session, service_id: int) -> list[UnknownOutcome]:
     """Returns the messages of a service whose outcome is unknown, the earliest first."""
     rows: Any = session.connection().execute(_UNCERTAIN, {"service_id": service_id}).tuples()
-    return [UnknownOutcome(MessageAttempt(*row[:5]), *row[5:]) for row in rows]
+    return [UnknownOutcome(*row) for row in rows]
 
 
 def written_to(session: Session, service_id: int, recipients: Sequence[str]) -> set[str]:

@@ -219,9 +219,9 @@ def test_what_a_process_left_behind_is_uncertain_from_then_on(acme: Service, new
     with transaction() as session:
         assert settle.lose(session, acme.id, NOW + A_MINUTE) == [(mine, news.id, 0)]
     with read_session() as session:
-        (doubt,) = settle.uncertain(session, acme.id)
-    assert [doubt.attempt.message_id, doubt.attempt.text] == [mine, f"Hello {mine}"]
-    assert [doubt.armed_at, doubt.attempt.armed_at] == [NOW, NOW + A_MINUTE]
+        (found,) = settle.uncertain(session, acme.id)
+    assert [found.message_id, found.text] == [mine, f"Hello {mine}"]
+    assert [found.armed_at, found.called_by] == [NOW, NOW + A_MINUTE]
 
 
 def test_who_is_left_out_at_the_last_moment_is_told_why(acme: Service, news: Delivery) -> None:

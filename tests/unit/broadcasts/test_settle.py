@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign.broadcasts.settle import (
-    MessageAttempt,
     MessageLookup,
     SettledMessage,
+    UnknownOutcome,
     Verdict,
     after_id_for,
     settle_messages,
@@ -23,8 +23,8 @@ from tests.factories import NOW
 
 SECOND = timedelta(seconds=1)
 SETTLE = timedelta(seconds=60)
-ATTEMPT = MessageAttempt(1, "7", "Hello", first_armed_at=NOW, armed_at=NOW + 10 * SECOND)
-LATER = replace(ATTEMPT, message_id=2, first_armed_at=NOW + 300 * SECOND, armed_at=NOW + 300 * SECOND)
+ATTEMPT = UnknownOutcome(1, "7", "Hello", first_armed_at=NOW, called_by=NOW + 10 * SECOND, armed_at=NOW)
+LATER = replace(ATTEMPT, message_id=2, first_armed_at=NOW + 300 * SECOND, called_by=NOW + 300 * SECOND)
 
 
 def shown(x_id: str = "1", text: str = "Hello", after: int = 1, recipient: str = "7") -> MessageEvent:
@@ -35,7 +35,7 @@ def look(events: Sequence[MessageEvent], at: int = 1, is_complete: bool = True, 
     return MessageLookup("42", MessageEvents(events, is_complete), NOW + at * SECOND, frozenset(owned.split()))
 
 
-def settled(events: Sequence[MessageEvent], *attempts: MessageAttempt) -> list[str | None]:
+def settled(events: Sequence[MessageEvent], *attempts: UnknownOutcome) -> list[str | None]:
     return [each.x_id for each in settle_messages(attempts or [ATTEMPT], look(events), SETTLE)]
 
 
@@ -156,7 +156,7 @@ ATTEMPTS = st.lists(
 
 @given(EVENTS, ATTEMPTS, st.sets(st.integers(1, 9).map(str)))
 def test_one_event_never_settles_two_attempts(
-    events: list[MessageEvent], attempts: list[MessageAttempt], owned: set[str]
+    events: list[MessageEvent], attempts: list[UnknownOutcome], owned: set[str]
 ) -> None:
     results = settle_messages(attempts, look(events, owned=" ".join(owned)), SETTLE)
     found = [result.x_id for result in results if result.x_id]
