@@ -35,18 +35,17 @@ def confirm(name: str, actor: str, comment: str = "", *, accept_unconsented: boo
     rendered = kind_of(name).render(name)
     with transaction() as session:
         delivery = deliveries.named(session, name)
-        # Counts the recipients of the analysis who never agreed to be written to.
-        unconsented = approval.saved_analysis(delivery, has_proof=False).unconsented
-        if unconsented and not accept_unconsented and delivery.state is DeliveryState.ANALYSED:
+        analysis = approval.saved_analysis(delivery, has_proof=False)
+        if analysis.unconsented and not accept_unconsented and delivery.state is DeliveryState.ANALYSED:
             raise NotPossible(
-                f"{unconsented:,} recipients of {delivery.name} never agreed to be written to, and X lets apps write"
-                " only to people who wrote first or agreed: accept exactly that (--accept-unconsented), or set the"
-                " service's message policy to consented_only and analyse again."
+                f"{delivery.name} has {analysis.consent_sentence}, and X lets apps write only to people"
+                " who wrote first or agreed: accept exactly that (--accept-unconsented), or set the service's message"
+                " policy to consented_only and analyse again."
             )
         is_same = deliveries.version_of(session, delivery) == rendered.version
         fingerprint = rendered.fingerprint if is_same else ""
         approval.confirm(session, delivery, fingerprint, actor, comment, pendulum.now("UTC"))
-        if unconsented:
-            detail = f"{unconsented:,} recipients who never agreed were accepted."
+        if analysis.unconsented:
+            detail = f"{analysis.consent_sentence} were accepted."
             deliveries.note(session, delivery, "accepted", actor, pendulum.now("UTC"), detail)
         return delivery

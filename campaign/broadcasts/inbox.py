@@ -196,6 +196,8 @@ def read_events(sender: BroadcastSender, inbox: Inbox | None, unknown: Sequence[
         answer, asked_at = response
         if answer.value.is_complete or not starts:
             break
+    if starts and not answer.value.is_complete:
+        sender.log("The account had more messages than are read at once: older ones are not read for opt-outs.")
     for x_id in {*answer.left_out} - sender.left_out:
         sender.log(f"Message {x_id} is left out: X did not show everything that is needed to read it.")
     sender.left_out.update(answer.left_out)

@@ -91,6 +91,14 @@ class Analysis(_Plain):
     waves: list[WavePlan] = []
 
     @property
+    def consent_sentence(self) -> str:
+        """Describes the recipients who never agreed: 7 recipients who never agreed (5 of them only wrote first)."""
+        neither = self.messages - (self.agreed or 0) - (self.wrote_first or 0)
+        first = self.unconsented - neither if self.agreed is not None else 0
+        of_them = f" ({first:,} of them only wrote first)" if first > 0 else ""
+        return f"{self.unconsented:,} recipients who never agreed{of_them}"
+
+    @property
     def errors(self) -> list[Finding]:
         """What has to be corrected first."""
         return [finding for finding in self.findings if finding.level is Level.ERROR]

@@ -1,6 +1,8 @@
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -87,3 +89,19 @@ def test_an_analysis_comes_back_from_json_as_it_was(waves: Waves, recipients: li
     analysis = analysed(draft, *targets, samples=[sample("s1")])
     assert Analysis.model_validate_json(analysis.model_dump_json()) == analysis
     assert sum(wave.recipients for wave in analysis.waves) == analysis.messages == sum(recipients)
+
+
+@pytest.mark.parametrize(
+    ("figures", "sentence"),
+    [
+        (
+            {"unconsented": 7, "agreed": 3, "wrote_first": 2},
+            "7 recipients who never agreed (2 of them only wrote first)",
+        ),
+        ({"unconsented": 5, "agreed": 3, "wrote_first": 2}, "5 recipients who never agreed"),
+        ({"unconsented": 7}, "7 recipients who never agreed"),
+    ],
+    ids=["writing first does not count", "writing first counts", "of an earlier version"],
+)
+def test_what_a_person_accepts_names_who_only_wrote_first(figures: dict[str, Any], sentence: str) -> None:
+    assert Analysis(messages=10, **figures).consent_sentence == sentence.format("recipients who never agreed")
