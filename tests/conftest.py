@@ -32,6 +32,7 @@ hypothesis.settings.load_profile("campaign")
 KINDS = ["sqlite", "postgresql"]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What a file prepares for its tests is prepared in one process, and the Prefect server for all of them in one."""
     for item in items:

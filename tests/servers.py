@@ -89,12 +89,3 @@ def used(server: Server) -> Iterator[Server]:
         drain()
         yield server
         drain()
-
-
-@contextmanager
-def fresh_server(home: Path) -> Iterator[Server]:
-    """An empty server, used by Prefect in this process and its children."""
-    with started_server(home) as server, own_environment(home) as settings:
-        adopt(settings)
-        with used(server):
-            yield server
