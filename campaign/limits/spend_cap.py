@@ -185,6 +185,43 @@ def used_up(service: Service) -> ServiceBlocked:
     )
 
 
+SIGN_IN_PURPOSE = "signing in"
+"""How the purposes of calls begin that read who signed in."""
+_SIGN_IN_SHARE = Decimal("0.05")
+_PEOPLE_READ = select(func.sum(Charge.amount)).where(
+    col(Charge.service_id) == bindparam("service"),
+    col(Charge.at) >= bindparam("today"),
+    (col(Charge.endpoint) == "GET /2/users/me") | col(Charge.endpoint).startswith(SIGN_IN_PURPOSE),
+)
+
+
+def sign_in_share(cap: Decimal, price: Decimal) -> Decimal:
+    """Returns the money that sign-ins of strangers may use in a UTC day: a twentieth of the month's cap.
+
+    At least the check of the account and one sign-in with its profile fit into it, so that a small cap closes no page.
+    """
+    return max(cap * _SIGN_IN_SHARE, 3 * price)
+
+
+def check_sign_in_affordable(service: Service, price: Price, now: datetime) -> None:
+    """Raises ServiceBlocked when the day's share for sign-ins of strangers, or the month's cap, is used up.
+
+    Only for people who join: a person who takes consent back is never refused for money.
+    """
+    with read_session() as session:
+        params = {"service": service.id, "today": day_of(now)}
+        used = session.connection().scalar(_PEOPLE_READ, params) or Decimal(0)
+        share = sign_in_share(service.spend_cap, price.usd)
+        if left(session, service.id, now) < price.usd:
+            raise used_up(service)
+    if used + price.usd > share:
+        raise ServiceBlocked(
+            f"Today's share of the spend cap for sign-ins ({usd(share)}) is used up.",
+            reason="sign_in_share",
+            remedy="Wait until tomorrow (UTC), or raise the spend cap of the service.",
+        )
+
+
 def check_affordable(service: Service, price: Price) -> None:
     """Raises ServiceBlocked when this month's spend cap of the service does not allow this price."""
     with read_session() as session:

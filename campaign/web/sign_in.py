@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+import pendulum
 from anyio import CapacityLimiter
 from anyio.to_thread import run_sync
 from limits import RateLimitItemPerHour
@@ -16,7 +17,7 @@ from starlette.responses import RedirectResponse, Response
 from campaign.contacts.joining import asks_email, missing
 from campaign.db.engine import read_session
 from campaign.errors import CampaignError, NotPossible, Refused, ServiceBlocked, WrongUsage
-from campaign.limits.spend_cap import check_affordable, paid
+from campaign.limits.spend_cap import SIGN_IN_PURPOSE, check_sign_in_affordable, paid
 from campaign.services import store as services
 from campaign.services.connection import app_keys_of
 from campaign.settings import X_API_URL, load_settings
@@ -94,7 +95,7 @@ def begin(request: Request, service: Service, purpose: str, more: dict[str, Any]
     if not request.app.state.limiter.hit(_FROM_A_NETWORK, purpose, visitor_of(request.scope)):
         return too_many("Many people signed in from your network. Try again in an hour.", *instead)
     if purpose == JOIN:
-        check_affordable(service, USER_READ)
+        check_sign_in_affordable(service, USER_READ, pendulum.now("UTC"))
     begun = _sign_in(service, purpose).begin(callback_url())
     response = RedirectResponse(begun.url, 303)
     remembered = {"purpose": purpose, "service": service.internal_name, "kept": begun.kept, "more": more}
@@ -116,7 +117,9 @@ def complete(remembered: Remembered, query: dict[str, str]) -> SignedIn:
     if grant.person:
         return SignedIn(grant.person, grant, sign_in)
     try:
-        purpose = f"signing in {secrets.token_hex(4)}"
+        # Again: many may have gone to X before the first of them came back.
+        check_sign_in_affordable(remembered.service, USER_READ, pendulum.now("UTC"))
+        purpose = f"{SIGN_IN_PURPOSE} {secrets.token_hex(4)}"
         person = paid(remembered.service, purpose, USER_READ, lambda: sign_in.who(grant))
     except CampaignError:
         with suppress(CampaignError):

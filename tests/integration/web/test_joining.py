@@ -311,3 +311,19 @@ def test_with_oauth1_x_names_the_person_with_the_token_for_free(street: Street, 
         assert f"@{name}" in house.browser().join(name).text
         assert house.agreements()[0].external_id == house.signed_in()[0]["user_id"]
         assert charged() == 0
+
+
+def test_strangers_spend_a_share_of_the_cap_a_day_and_no_more(house: House) -> None:
+    change(house.service, spend_cap=Decimal("1.00"))
+    waiting = [house.browser() for _ in range(2)]
+    backs = [browser.say_yes(browser.ask_x(), house.follower()) for browser in waiting]
+    people = house.x.command("GET", "accounts/acme/followers?limit=10")["users"]
+    for number in range(4):
+        assert house.browser().join(people[number % 2 + 1]["username"]).status_code == 200
+
+    pages = [browser.get(back) for browser, back in zip(waiting, backs, strict=True)]
+    answer = (browser := house.browser()).send(browser.get("/join/acme"), agree="yes")
+
+    assert [page.status_code for page in pages] == [303, 503]
+    assert (answer.status_code, "Not possible just now" in answer.text) == (503, True)
+    assert charged() == Decimal("0.050")
