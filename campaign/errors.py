@@ -4,6 +4,7 @@
   x WrongUsage         the command, form or setting is wrong; nothing was done (exit status 2)
   x NotPossible        the request was valid, and was refused or failed (exit status 1)
     + AlreadyRunning   another run is doing it now
+    + NoRoom           a disk is full
     + InvalidTransition
   x XError             X's answer, named by what the caller may do next
     + Unsent           X did nothing; try later, at `retry_at` when X gave a time
@@ -14,6 +15,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from errno import EDQUOT, EFBIG, ENOSPC
 from typing import Any
 
 
@@ -36,6 +38,25 @@ class NotPossible(CampaignError):
 
 class AlreadyRunning(NotPossible):
     """Another process is doing this work now."""
+
+
+class NoRoom(NotPossible):
+    """A disk is full: nothing of the last step was saved."""
+
+    def __init__(self, place: object) -> None:
+        super().__init__(f"No room is left on the disk of {place}; make room, then run the command again.")
+
+
+def is_full(error: OSError) -> bool:
+    """Returns whether no room is left on a disk, of a user's share of it, or in a file that may not grow."""
+    return error.errno in {ENOSPC, EDQUOT, EFBIG}
+
+
+def unwritable(place: object, error: OSError) -> CampaignError:
+    """Returns the error for a file or folder of the home that cannot be written."""
+    if is_full(error):
+        return NoRoom(place)
+    return WrongUsage(f"{place} cannot be written ({error.strerror}); set CAMPAIGN_HOME to a folder that can.")
 
 
 class InvalidTransition(NotPossible):

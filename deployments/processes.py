@@ -14,7 +14,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
-from campaign.errors import WrongUsage
+from campaign.errors import unwritable
 from campaign.settings import ROOT, Settings
 from deployments.keeper import GRACE_SECONDS
 
@@ -76,9 +76,7 @@ def make_home(settings: Settings) -> None:
         (home / "logs" / ".writable").touch()
         (home / "logs" / ".writable").unlink()
     except OSError as error:
-        raise WrongUsage(
-            f"{home} cannot be written to ({error.strerror}); set CAMPAIGN_HOME to a folder that can."
-        ) from None
+        raise unwritable(home, error) from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from errno import EDQUOT, ENOSPC
 from functools import lru_cache, wraps
 from inspect import Parameter, signature
 from io import TextIOWrapper
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
-from campaign.errors import WrongUsage
+from campaign.errors import WrongUsage, is_full
 from campaign.formatting import printable, write_csv
 
 if TYPE_CHECKING:
@@ -170,7 +169,7 @@ def full_place(error: OSError) -> str:
 
     from campaign.settings import load_settings
 
-    if error.errno not in {ENOSPC, EDQUOT}:
+    if not is_full(error):
         return ""
     home = load_settings().home
     home = next(folder for folder in (home, *home.parents) if folder.exists())

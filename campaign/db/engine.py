@@ -1,12 +1,14 @@
 """The database: its engine, sessions and transactions, and the migrations."""
 
 import re
+import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from copy import copy
 from enum import Enum
 from functools import lru_cache
 from pathlib import Path
+from shutil import disk_usage
 from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,7 @@ from sqlalchemy.engine import Connection, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlmodel import Session
 
-from campaign.errors import AlreadyRunning, NotPossible, WrongUsage
+from campaign.errors import AlreadyRunning, NoRoom, NotPossible, WrongUsage, unwritable
 from campaign.settings import load_settings, shipped
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
 #: Seconds that a write waits for the one before it: SQLite allows one writer at a time.
 BUSY_SECONDS = 60
+#: PostgreSQL's code for a full disk; and bytes with which SQLite cannot begin to write.
+_DISK_FULL, _LITTLE_ROOM = "53100", 1 << 17
 _REVISION = re.compile(r'^(revision|down_revision) = "(\w+)"$', re.MULTILINE)
 
 
@@ -85,9 +89,7 @@ def _open(address: str) -> Engine:
         with TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        raise WrongUsage(
-            f"{folder} cannot be written to ({error.strerror}); set CAMPAIGN_HOME to a folder that can."
-        ) from None
+        raise unwritable(folder, error) from None
     sqlite = create_engine(url, connect_args={"timeout": BUSY_SECONDS}, **options)
     event.listen(sqlite, "connect", _configure_sqlite)
     _begin_with(sqlite.dialect, writes=False, durable=False)
@@ -105,6 +107,8 @@ def check_reachable() -> None:
         with engine().connect():
             pass
     except DBAPIError as error:
+        if place := _full_disk_of(error):
+            raise NoRoom(place) from None
         shown = engine().url.set(query={}).render_as_string(hide_password=True)
         raise WrongUsage(
             f"The database {shown} cannot be reached ({_reason(error)}); check CAMPAIGN_DATABASE_URL."
@@ -154,13 +158,29 @@ def empty_write_ahead_log() -> None:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raises NotPossible, in one sentence, when the connection to the database is lost."""
+    """Raises NotPossible, in one sentence, when the connection to the database is lost, and NoRoom for a full disk."""
     try:
         yield
     except OperationalError as error:
+        if place := _full_disk_of(error):
+            raise NoRoom(place) from None
         raise NotPossible(
             f"Lost the database connection ({_reason(error)}). Run the command again once it is available."
         ) from None
+
+
+def _full_disk_of(error: DBAPIError) -> str:
+    """Returns the place of a full disk that an error is about; empty for other errors."""
+    if getattr(error.orig, "sqlstate", None) == _DISK_FULL:
+        return "the PostgreSQL server"
+    database = make_url(load_settings().database_url).database
+    # The lowest byte is the kind of error, the others say more.
+    kind = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    if kind not in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN} or not database:
+        return ""
+    # SQLite names a full disk in some of its steps only.
+    is_full_disk = kind == sqlite3.SQLITE_FULL or disk_usage(Path(database).parent).free < _LITTLE_ROOM
+    return database if is_full_disk else ""
 
 
 def _reason(error: DBAPIError) -> str:
@@ -214,7 +234,7 @@ def upgrade(database: Engine | None = None, revision: str = "head") -> None:
     """Migrates the database to a revision; does nothing where it is there already."""
     from alembic import command
 
-    with _writer(database or engine()).begin() as connection:
+    with translated_errors(), _writer(database or engine()).begin() as connection:
         command.upgrade(configuration(connection), revision)
 
 
@@ -232,7 +252,7 @@ def make_ready() -> None:
     A PostgreSQL database has other users, so migrating it is an operator's decision.
     """
     check_reachable()
-    with engine().connect() as connection:
+    with translated_errors(), engine().connect() as connection:
         current, newest = current_revision(connection), newest_revision()
     if current == newest:
         return

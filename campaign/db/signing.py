@@ -10,30 +10,30 @@ from typing import Any
 
 from itsdangerous import BadData, URLSafeSerializer, URLSafeTimedSerializer
 
-from campaign.errors import WrongUsage
+from campaign.errors import unwritable
 from campaign.settings import load_settings
 
 
 def write_once(path: Path, text: str) -> str:
     """Writes a file, complete or not at all, unless it exists already; returns the text of the file.
 
-    Only its owner may read it. Raises WrongUsage where it cannot be written.
+    Only its owner may read it. Raises WrongUsage where it cannot be written, NoRoom on a full disk.
     """
     try:
         if not path.exists():
             draft = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
-            with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            with suppress(FileExistsError):
-                os.link(draft, path)
-            draft.unlink()
+            try:
+                with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:  # noqa: PTH123
+                    file.write(text)
+                    file.flush()
+                    os.fsync(file.fileno())
+                with suppress(FileExistsError):
+                    os.link(draft, path)
+            finally:
+                draft.unlink(missing_ok=True)
         return path.read_text().strip()
     except OSError as error:
-        raise WrongUsage(
-            f"{path} cannot be written ({error.strerror}); set CAMPAIGN_HOME to a folder that can."
-        ) from None
+        raise unwritable(path, error) from None
 
 
 def sign(purpose: str, content: Any) -> str:

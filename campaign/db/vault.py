@@ -21,7 +21,7 @@ from sqlalchemy import delete as delete_from
 from sqlmodel import Session, col, select
 
 from campaign.db.engine import read_session, transaction
-from campaign.errors import WrongUsage
+from campaign.errors import WrongUsage, unwritable
 from campaign.settings import load_settings, split_keys
 from models import Secret, SecretKind
 from models.base import Moment
@@ -264,9 +264,7 @@ def _writing_keys() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise WrongUsage(
-            f"{_key_file()} cannot be written ({error.strerror}); set CAMPAIGN_HOME to a folder that can."
-        ) from None
+        raise unwritable(_key_file(), error) from None
 
 
 def _unreadable(kind: str, owner_id: int) -> WrongUsage:

@@ -1,6 +1,5 @@
 """Files of a delivery: read, checked, and copied so that exactly what was checked goes out."""
 
-import errno
 import os
 import re
 import stat
@@ -17,6 +16,7 @@ from typing import IO, TYPE_CHECKING, BinaryIO
 from campaign.deliveries.draft import FileProblem, LoadedFile, MediaItem
 from campaign.deliveries.media_probe import FORMATS
 from campaign.deliveries.media_types import SIGN_BYTES, Arriving, FileType, Unusable, check_size, type_of
+from campaign.errors import is_full
 from campaign.settings import load_settings
 from campaign.x.types import MediaKind
 
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
 
 KEPT_FOR = timedelta(days=7)
 """How long a copy that no delivery needs stays after it was last loaded."""
-
-_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,7 @@ def _save(arriving: Arriving) -> _Copy:
             finally:
                 unfinished.unlink(missing_ok=True)
     except OSError as error:
-        why = "no room is left" if error.errno in _NO_ROOM else "nothing can be written"
+        why = "no room is left" if is_full(error) else "nothing can be written"
         raise Unusable("file_not_kept", f"cannot be copied, because {why} in {folder}: make that possible.") from None
     return _Copy(path, digest, size, found)
 

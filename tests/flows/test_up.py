@@ -135,4 +135,4 @@ def test_a_home_that_cannot_be_written_to_is_reported(tmp_path: Path) -> None:
     result = campaign(tmp_path / "file" / "home", "up")
 
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
-    assert "cannot be written to" in result.stderr
+    assert "cannot be written" in result.stderr

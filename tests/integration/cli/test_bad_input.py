@@ -56,7 +56,7 @@ NO_DATABASES: list[Case] = [
     (["visitors"], {"CAMPAIGN_DATABASE_URL": "nonsense"}, "Invalid CAMPAIGN_DATABASE_URL"),
 ]
 NO_HOMES: list[Case] = [
-    (words, {"CAMPAIGN_HOME": "/dev/null/home", "CAMPAIGN_DATABASE_URL": ""}, "/dev/null/home cannot be written to")
+    (words, {"CAMPAIGN_HOME": "/dev/null/home", "CAMPAIGN_DATABASE_URL": ""}, "/dev/null/home cannot be written")
     for words in (["sync"], ["visitors"], ["service", "list"])
 ]
 NO_SERVERS: list[Case] = [

@@ -53,7 +53,7 @@ def test_a_folder_that_cannot_be_written_to_is_one_sentence(tmp_path: Path) -> N
     (tmp_path / "file").touch()
     sentence = refusal(f"sqlite:///{tmp_path}/file/below/campaign.db", tmp_path)
     assert sentence == (
-        f"{tmp_path}/file/below cannot be written to (Not a directory); set CAMPAIGN_HOME to a folder that can."
+        f"{tmp_path}/file/below cannot be written (Not a directory); set CAMPAIGN_HOME to a folder that can."
     )
 
 
