@@ -10,10 +10,10 @@ from tests.message_plans import Plan
 
 
 def meddle(plan: Plan) -> None:
-    """What they do while a call is under way."""
+    """Does what people and operators do while a call is under way."""
     dice, x = plan.dice, plan.x
     if dice.random() < 0.06:
-        _somebody_writes(plan)
+        _write_to_account(plan)
     if x.strikes(0.02):
         _move(plan, DeliveryState.IN_PROGRESS, dice.choice([DeliveryState.PAUSED, DeliveryState.STOPPED]))
     if x.strikes(0.01):
@@ -23,9 +23,9 @@ def meddle(plan: Plan) -> None:
 
 
 def act_between(plan: Plan, *, is_held_up: bool) -> None:
-    """Between two runs people write, and sooner or later somebody puts right what waits for it."""
+    """Lets people write between two runs, and the operator put right, sooner or later, what waits for it."""
     if plan.dice.random() < 0.15:
-        _somebody_writes(plan)
+        _write_to_account(plan)
     if is_held_up and plan.dice.random() < 0.7:
         plan.x.blocked.clear()
         with transaction() as session:
@@ -35,7 +35,7 @@ def act_between(plan: Plan, *, is_held_up: bool) -> None:
                 service.state, service.blocked = ServiceState.OK, False
 
 
-def _somebody_writes(plan: Plan) -> None:
+def _write_to_account(plan: Plan) -> None:
     account = plan.dice.choice(plan.services).x_user_id or ""
     sender = plan.dice.choice(list(plan.people.values()))
     text = plan.dice.choice(["STOP", "Stop!", "Hello", "When do you open?"])
@@ -44,7 +44,7 @@ def _somebody_writes(plan: Plan) -> None:
 
 
 def _encrypt(plan: Plan) -> None:
-    """A conversation in which a message of ours arrived goes over to X Chat, and out of every list of events."""
+    """Moves a conversation in which a message of ours arrived to X Chat, out of every list of events."""
     with read_session() as session:
         sent = session.execute(
             select(col(Message.service_id), col(Message.visitor_id)).where(col(Message.state) == MessageState.SENT)

@@ -138,7 +138,7 @@ def _write_people(plan: Plan, session: Any, how_many: int) -> None:
 
 
 def _aim(plan: Plan, session: Any, delivery: Delivery) -> None:
-    """Everybody gets it from one of the services, in one to three waves."""
+    """Gives each person one of the services to get it from, in one to three waves."""
     share_of = {visitor_id: plan.dice.choice(plan.services).id for visitor_id in plan.people}
     constants = recipients.MESSAGE_CONSTANTS
     rows = [

@@ -32,7 +32,7 @@ _LEFT = select(col(Message.id)).where(col(Message.state) == MessageState.SENDING
 
 
 def run_message_schedule(seed: int) -> None:
-    """Send one broadcast or two on one service or two, whatever the seed brings; fails with the seed in its message."""
+    """Sends one or two broadcasts on one or two services, whatever the seed brings; fails with the seed."""
     plan = plan_of(seed)
     plan.x.meddle, plan.x.check = partial(_meddle, plan), partial(check_permitted, plan)
     for _ in range(MOST_RUNS):
@@ -139,7 +139,7 @@ def _send_beside(plan: Plan, *, is_done: bool) -> None:
 
 
 def _is_unsettled() -> bool:
-    """Whether a lost reading set money aside, which the next one settles."""
+    """Returns whether a lost reading reserved money, which the next one settles."""
     with read_session() as session:
         return session.scalar(_ASIDE) is not None
 
@@ -151,7 +151,7 @@ def _is_left_behind() -> bool:
 
 
 def _read_once_more(plan: Plan) -> None:
-    """Nothing is left, whoever looks; and what a lost reading set aside is settled by the next."""
+    """Checks that nothing is left to do; the next reading settles what a lost one reserved."""
     plan.x.trouble, before = 0, plan.x.sent
     plan.x.unauthorized_until = plan.x.now
     plan.x.pass_time(plan.x.now + timedelta(minutes=15))

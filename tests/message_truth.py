@@ -37,7 +37,7 @@ def check_opt_outs(plan: Plan, asked_at: datetime) -> None:
 
 
 def check_permitted(plan: Plan, account: str, recipient: str) -> None:
-    """Nobody is written to after an opt-out that was read."""
+    """Checks that no message goes to a person after an opt-out that was read."""
     if not any(each.event.sender == recipient for each in plan.x.events):
         return
     service_id = next(one.id for one in plan.services if one.x_user_id == account)
@@ -47,7 +47,7 @@ def check_permitted(plan: Plan, account: str, recipient: str) -> None:
 
 
 def check(plan: Plan) -> None:
-    """Nobody twice, nobody skipped, the log and the ledger equal to the truth, no limit exceeded."""
+    """Checks that each person gets each message once, that log and ledger are true, and no limit was exceeded."""
     story = plan.story
     assert not plan.x.exceeded, f"{plan.x.exceeded}: {story}"
     with read_session() as session:
@@ -85,7 +85,7 @@ def _check_links(plan: Plan, session: Session, rows: list[Message]) -> None:
 
 
 def _check_end(plan: Plan, session: Any, row: Message) -> None:
-    """Each message ended, and for a reason."""
+    """Checks that a message ended for a reason."""
     recipient = plan.people[row.visitor_id]
     if row.state is MessageState.REFUSED:
         assert recipient in plan.x.closed, plan.story
@@ -102,7 +102,7 @@ def _check_end(plan: Plan, session: Any, row: Message) -> None:
 
 
 def _is_undecidable(session: Session, row: Message) -> bool:
-    """Whether the person was sent another message by this service: the conversation may be encrypted."""
+    """Returns whether the service sent the person another message: the conversation may be encrypted."""
     others = select(col(Message.id)).where(
         col(Message.service_id) == row.service_id,
         col(Message.visitor_id) == row.visitor_id,

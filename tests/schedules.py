@@ -35,7 +35,7 @@ SETTLE = timedelta(seconds=60)
 
 
 def run_schedule(seed: int) -> None:
-    """Publish a thread on one account or two through whatever the seed brings; fails with the seed in its message."""
+    """Publishes a thread on one account or two through whatever the seed brings; fails with the seed in its message."""
     dice = Random(seed)
     x = VirtualX(seed, trouble=dice.randint(0, 12))
     services, delivery, stamp = _prepare(seed, dice.randint(1, 2), dice.randint(1, 3))
@@ -101,7 +101,7 @@ def _run(x: VirtualX, works: list[PostSender]) -> bool:
 
 
 def _check(seed: int, x: VirtualX, services: list[Service], delivery: Delivery) -> None:
-    """No duplicate, nothing missing, in order, the log and the ledger equal to the truth."""
+    """Checks that each part is out once and in order, and that log and ledger are true."""
     story = f"seed {seed}: {', '.join(x.happened)}"
     with read_session() as session:
         log = messages.of_delivery(session, delivery)

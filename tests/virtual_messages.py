@@ -69,7 +69,7 @@ class VirtualMessages(VirtualX):
     check: Callable[[str, str], None] = lambda _account, _recipient: None
 
     def clock(self) -> datetime:
-        """Time passes whenever somebody looks; now and then nobody lives to see what it is."""
+        """Lets time pass with each reading of the clock; now and then the process is killed at it."""
         self.now += timedelta(milliseconds=self.dice.randint(1, 60))
         if self.strikes(0.03):
             self._tell("killed")
@@ -82,12 +82,12 @@ class VirtualMessages(VirtualX):
             self.now += timedelta(seconds=self.dice.uniform(0, longest))
 
     def shows(self, account: str, event: Event) -> bool:
-        """Whether an account's list of events has this one now."""
+        """Returns whether an account's list of events has this one now."""
         person = event.event.recipient if event.event.sender == account else event.event.sender
         return event.account == account and event.shown_at <= self.now and (account, person) not in self.quiet
 
     def say(self, account: str, sender: str, recipient: str, text: str, *, late: bool = False) -> str:
-        """Put a message into the account's list, shown at once or late."""
+        """Puts a message into the account's list, shown at once or late."""
         at = self.now + self.skew
         x_id = str(int(first_id_at(at)) + next(_NUMBERS) % (1 << 22))
         delay = timedelta(seconds=self.dice.choice([SHOWN_WITHIN, self.dice.uniform(1, SHOWN_WITHIN)]) if late else 0)
@@ -103,7 +103,7 @@ class VirtualMessages(VirtualX):
         return [each.event for each in self.events if each.account == account == each.event.sender]
 
     def use(self, account: str, endpoint: str) -> tuple[Window, ...]:
-        """Count a call; raises where X allows none more, which the engine never lets it come to."""
+        """Counts a call, and notes where X allows none more."""
         told = []
         for name, limit in self.limits.items():
             whose = self.app if name is WindowName.APP_DAY and self.app else account
@@ -120,7 +120,7 @@ class VirtualMessages(VirtualX):
         return tuple(told)
 
     def happened_to(self, account: str, kinds: list[str]) -> str:
-        """What goes wrong with a call before X does anything; what is left comes after."""
+        """Lets a call go wrong before X does anything; returns what goes wrong after."""
         kind = self.fault(kinds)
         if kind == "killed before":
             raise Killed

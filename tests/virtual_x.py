@@ -52,7 +52,7 @@ class VirtualX:
         self.dice = Random(self.seed)
 
     def clock(self) -> datetime:
-        """Time passes whenever somebody looks; now and then nobody lives to see what it is."""
+        """Lets time pass with each reading of the clock; now and then the process is killed at it."""
         self.now += timedelta(milliseconds=self.dice.randint(1, 400))
         if self.strikes(0.04):
             self._tell("killed")
