@@ -81,30 +81,30 @@ def meaning_of(text: str, words: Collection[str]) -> Meaning:
 _WEIGHT = (Meaning.OTHER, Meaning.UNCLEAR, Meaning.OPT_OUT)
 
 
-def _meaning_of(said: _Phrase, text: str, words: Collection[str]) -> Meaning:
-    phrases, joined = _phrases(frozenset(words)), "".join(said)
+def _meaning_of(tokens: _Phrase, text: str, words: Collection[str]) -> Meaning:
+    phrases, joined = _phrases(frozenset(words)), "".join(tokens)
     unspaced = len(_UNSPACED.findall(joined)) + len(_HANGUL.findall(joined))
-    is_short = len(said) <= _SHORT and unspaced <= _SHORT_UNSPACED
-    start = next((place for place, word in enumerate(said) if word not in _fixed(COURTESIES).words), len(said))
-    rest = tuple(word for word in said if word not in _fixed(COURTESIES).words)
+    is_short = len(tokens) <= _SHORT and unspaced <= _SHORT_UNSPACED
+    start = next((place for place, word in enumerate(tokens) if word not in _fixed(COURTESIES).words), len(tokens))
+    rest = tuple(word for word in tokens if word not in _fixed(COURTESIES).words)
     alone = _fixed(ALONE).phrases
-    if _begins(said[start:], phrases) or (joined,) in phrases or rest in alone or ("".join(rest),) in alone:
+    if _begins(tokens[start:], phrases) or (joined,) in phrases or rest in alone or ("".join(rest),) in alone:
         return Meaning.OPT_OUT
-    found = [*_found(said, _index(frozenset(words))), *_found(said, _fixed(REFUSALS))]
-    if any(place is None or not place or said[place - 1] not in _TURN_AROUND for place in found):
+    found = [*_found(tokens, _index(frozenset(words))), *_found(tokens, _fixed(REFUSALS))]
+    if any(place is None or not place or tokens[place - 1] not in _TURN_AROUND for place in found):
         return Meaning.OPT_OUT if is_short else Meaning.UNCLEAR
     if found:
         return Meaning.UNCLEAR
     signs = set(text)
     if signs & _STOP_SIGNS:
         return Meaning.OPT_OUT if is_short else Meaning.UNCLEAR
-    says_no = _has(said, NO) and not _has(said, NOT_NO)
+    says_no = _has(tokens, NO) and not _has(tokens, NOT_NO)
     is_doubtful = (
         (signs & _DOUBT_SIGNS and is_short)
         or (says_no and len(rest) <= _FEW and unspaced <= _SHORT)
         or rest in _fixed(NO_ALONE).phrases
-        or (says_no and _has(said, MESSAGES))
-        or (is_short and _has(said, DOUBTS))
+        or (says_no and _has(tokens, MESSAGES))
+        or (is_short and _has(tokens, DOUBTS))
     )
     return Meaning.UNCLEAR if is_doubtful else Meaning.OTHER
 
@@ -114,23 +114,23 @@ def _readings(text: str) -> set[_Phrase]:
     bare = _MENTION.sub(" ", _fold(text))
     spaced = _MENTION.sub(" ", _fold("".join(" " if category(sign) == "Cf" else sign for sign in text)))
     found = {_words_of(bare), _words_of(spaced), _words_of(_HYPHEN.sub(" ", bare))}
-    for said in tuple(found):
+    for tokens in tuple(found):
         found |= {
-            _spelled_out(said),
-            tuple(_REPEATED.sub(r"\1", word) for word in said),
-            tuple(_REPEATED.sub(r"\1\1", word) for word in said),
-            tuple(part for word in said for part in _DIGITS.findall(word)),
-            tuple(word.replace("0", "o") if not word.isdigit() else word for word in said),
-            tuple(_without_article(word) for word in said),
+            _spelled_out(tokens),
+            tuple(_REPEATED.sub(r"\1", word) for word in tokens),
+            tuple(_REPEATED.sub(r"\1\1", word) for word in tokens),
+            tuple(part for word in tokens for part in _DIGITS.findall(word)),
+            tuple(word.replace("0", "o") if not word.isdigit() else word for word in tokens),
+            tuple(_without_article(word) for word in tokens),
         }
     return found
 
 
-def _spelled_out(said: _Phrase) -> _Phrase:
+def _spelled_out(tokens: _Phrase) -> _Phrase:
     """Joins single letters: s t o p."""
     joined: list[str] = []
     was_single = False
-    for word in said:
+    for word in tokens:
         if len(word) == 1 and was_single:
             joined[-1] += word
         else:
@@ -159,23 +159,23 @@ class _Index:
         self.korean = tuple(one for one in joined if _HANGUL.search(one) and len(one) <= 2)  # noqa: PLR2004
 
 
-def _found(said: _Phrase, index: _Index) -> Iterator[int | None]:
+def _found(tokens: _Phrase, index: _Index) -> Iterator[int | None]:
     """Yields the places at which a phrase stands; None for one inside of a text without spaces."""
-    for place, word in enumerate(said):
+    for place, word in enumerate(tokens):
         if (
-            any(said[place : place + count] in index.phrases for count in range(1, index.longest + 1))
+            any(tokens[place : place + count] in index.phrases for count in range(1, index.longest + 1))
             or any((len(word) - ending >= _STEM and word[:-ending] in index.words) for ending in range(1, _ENDING + 1))
             or any(word.endswith(ending) and word.removesuffix(ending) in index.words for ending in _ATTACHED)
             or any(word.startswith(one) and word[len(one) :].startswith(_KOREAN_ENDINGS) for one in index.korean)
         ):
             yield place
-    joined = "".join(said)
+    joined = "".join(tokens)
     if any(one in joined for one in index.inside):
         yield None
 
 
-def _has(said: _Phrase, words: tuple[str, ...]) -> bool:
-    return any(True for _ in _found(said, _fixed(words)))
+def _has(tokens: _Phrase, words: tuple[str, ...]) -> bool:
+    return any(True for _ in _found(tokens, _fixed(words)))
 
 
 @lru_cache(64)
@@ -207,10 +207,10 @@ def _phrases(words: frozenset[str]) -> _Phrases:
     return frozenset(apart | {("".join(phrase),) for phrase in apart})
 
 
-def _begins(said: Sequence[str], phrases: _Phrases) -> bool:
+def _begins(tokens: Sequence[str], phrases: _Phrases) -> bool:
     """Returns whether a text begins with a phrase."""
     longest = max(map(len, phrases), default=0)
-    return any(tuple(said[:count]) in phrases for count in range(1, longest + 1))
+    return any(tuple(tokens[:count]) in phrases for count in range(1, longest + 1))
 
 
 def with_opt_out_line(text: str, line: str, words: Collection[str]) -> str:

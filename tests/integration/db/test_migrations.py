@@ -3,13 +3,15 @@
 import pytest
 from alembic import command
 from sqlalchemy import inspect, text
-from sqlmodel import SQLModel
+from sqlmodel import SQLModel, select
 
 from campaign.db import engine as schema
-from campaign.db.engine import engine
+from campaign.db.engine import engine, read_session
 from campaign.errors import WrongUsage
+from models import Service, Visitor
 from tests.databases import Database
-from tests.readings import saved_service
+from tests.factories import follower, page
+from tests.readings import read_all, saved_service
 
 pytestmark = pytest.mark.usefixtures("new_database")
 
@@ -83,3 +85,14 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone() -> None:
         schema.make_ready()
     assert "db upgrade" not in str(caught.value)
     assert revision() == "9999"
+
+
+def test_services_that_are_there_keep_counting_first_messages_and_texts_are_folded() -> None:
+    schema.upgrade()
+    read_all(saved_service(), [page([follower(1, full_name="U\u0308NÏ", location=None)])])
+    schema.downgrade(engine(), "0006")
+    schema.upgrade()
+    with read_session() as session:
+        assert [row.wrote_first_counts for row in session.exec(select(Service))] == [True]
+        assert [(row.folded_name, row.folded_location) for row in session.exec(select(Visitor))] == [("ünï", None)]
+    assert not saved_service(internal_name="new", block_id="block-new").wrote_first_counts
