@@ -1,8 +1,11 @@
 """The bulk statements of a sync, for each database; measured in docs/performance.md."""
 
+import logging
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import orjson
 from sqlalchemy import Table, TextClause, bindparam, func, insert, select, text
@@ -222,6 +225,9 @@ def _record_reachability(
 
 
 _NUL_IN_JSON = "\\u0000"
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_LONGEST_ID, _LONGEST_USERNAME, _TOO_MANY = 20, 50, 2**63
+logger = logging.getLogger(__name__)
 #: Visitors compared by one statement: a million at once would take 14 MB.
 SWEPT_AT_ONCE = 250_000
 _NEWEST = select(func.max(col(Visitor.id)))
@@ -238,6 +244,7 @@ class Difference:
     new: int
     changed: int
     newcomers: int
+    left_out: int
 
 
 @dataclass(frozen=True)
@@ -253,7 +260,12 @@ def save_page(
     session: Session, run: SyncRun, service: Service, people: Sequence[Follower], now: datetime
 ) -> Difference:
     """Writes the people of a page and marks them as seen by this reading, in the caller's transaction."""
-    people = list({person.external_id: person for person in people}.values())
+    known = {person.external_id: _storable(person) for person in people}
+    odd = [external_id for external_id in known if not 0 < len(external_id) <= _LONGEST_ID]
+    for external_id in odd:
+        logger.warning("Left out a follower whose id cannot be stored: %.40s.", external_id)
+        del known[external_id]
+    people = list(known.values())
     people = erased.without_erased(session, people, lambda person: person.external_id)
     connection, statements = session.connection(), _statements(session)
     write = _write_on_sqlite if statements is SQLITE else _write_on_postgresql
@@ -269,7 +281,20 @@ def save_page(
     newcomers = begun
     if run.mode is SyncMode.INCREMENTAL:
         newcomers = connection.execute(statements.count_begun, given | {"since": run.started_at}).scalar_one()
-    return Difference(new=begun, changed=written.changed, newcomers=newcomers)
+    return Difference(new=begun, changed=written.changed, newcomers=newcomers, left_out=len(odd))
+
+
+def _storable(person: Follower) -> Follower:
+    """Returns a person without the fields that a database cannot store, as if X had not sent them."""
+    texts = {name: getattr(person, name) for name in ("username", "full_name", "location")}
+    odd: dict[str, Any] = {
+        name: None for name, text in texts.items() if text and not text.isascii() and _SURROGATE.search(text)
+    }
+    if len(person.username or "") > _LONGEST_USERNAME:
+        odd["username"] = None
+    if abs(person.followers_count or 0) >= _TOO_MANY:
+        odd["followers_count"] = None
+    return person._replace(**odd) if odd else person
 
 
 def _as_json(people: Iterable[Follower]) -> str:

@@ -67,6 +67,8 @@ class SyncReport:
     took: timedelta = timedelta()
     goes_on_at: datetime | None = None
     reason: str = ""
+    left_out: int = 0
+    """People whose records could not be read."""
 
     @property
     def is_unhappy(self) -> bool:
@@ -83,6 +85,7 @@ class SyncReport:
             "changed": self.changed,
             "ended": self.ended,
             "pages": self.pages,
+            "left_out": self.left_out,
             "cost_usd": f"{self.cost:.2f}" if self.cost == round(self.cost, 2) else f"{self.cost.normalize():f}",
             "took_seconds": round(self.took.total_seconds(), 1),
             "goes_on_at": self.goes_on_at.isoformat() if self.goes_on_at else None,
@@ -101,6 +104,7 @@ class SyncReport:
             "Changed": f"{self.changed:,}",
             "Ended": f"{self.ended:,}",
             "Pages": f"{self.pages:,}",
+            "Left out": f"{self.left_out:,}" if self.left_out else "",
             "Cost": usd(self.cost),
             "Took": f"{self.took.total_seconds():.1f} s",
         }
@@ -116,6 +120,7 @@ def report_of(service: Service, run: SyncRun, now: datetime) -> SyncReport:
         changed=run.changed,
         ended=run.ended,
         pages=run.pages,
+        left_out=run.left_out,
         cost=run.cost,
         took=(run.finished_at or now) - run.started_at,
         goes_on_at=run.goes_on_at,
@@ -170,6 +175,7 @@ def record_page(session: Session, run: SyncRun, service: Service, page: Follower
     difference = save_page(session, run, service, page.followers, now)
     run.new += difference.new
     run.changed += difference.changed
+    run.left_out += difference.left_out
     if is_complete(run.mode, page.next_token, len(page.followers), difference.newcomers):
         if run.mode is SyncMode.FULL:
             run.ended = end_unseen(session, run, now)

@@ -387,3 +387,23 @@ def test_the_sweep_reaches_visitors_beyond_what_one_statement_compares(acme: Ser
 
     assert run.ended == 2
     assert followers_of(acme) == {"1", "3"}
+
+
+def test_an_odd_record_never_spoils_a_page(acme: Service) -> None:
+    read_all(acme, [page([follower(1, username="ana", full_name="Ana", location="Gent"), 2])])
+    odd = [
+        follower(1, username="a" * 51, full_name="\ud800", location="nu\x00l \udfff", followers_count=2**63),
+        follower(3, full_name="nu\x00l"),
+        replace_id(follower(4), "9" * 21),
+        replace_id(follower(5), ""),
+    ]
+    run = read_all(acme, [page([*odd, 2])], now=NOW + A_DAY)
+    assert (run.state, run.left_out, run.ended) == (SyncState.FINISHED, 2, 0)
+    found = everybody()
+    assert set(found) == {"1", "2", "3"}
+    assert (found["1"].username, found["1"].full_name, found["1"].location) == ("ana", "Ana", "Gent")
+    assert (found["3"].full_name, found["3"].folded_name) == ("nul", "nul")
+
+
+def replace_id(person: Follower, external_id: str) -> Follower:
+    return person._replace(external_id=external_id)

@@ -15,6 +15,7 @@ REPORT = SyncReport(
     changed=30,
     ended=4,
     pages=12,
+    left_out=1,
     cost=Decimal(12),
     took=timedelta(seconds=83.44),
     goes_on_at=NOW,
@@ -31,6 +32,7 @@ def test_scripts_read_exactly_these_names_and_values() -> None:
         "changed": 30,
         "ended": 4,
         "pages": 12,
+        "left_out": 1,
         "cost_usd": "12.00",
         "took_seconds": 83.4,
         "goes_on_at": "2026-11-26T07:30:00+00:00",
@@ -47,6 +49,7 @@ def test_people_read_the_same_in_a_table() -> None:
         "Changed": "30",
         "Ended": "4",
         "Pages": "12",
+        "Left out": "1",
         "Cost": "$12.00",
         "Took": "83.4 s",
         "Goes on at": "2026-11-26 07:30:00 UTC",
@@ -57,7 +60,7 @@ def test_people_read_the_same_in_a_table() -> None:
 def test_what_there_is_not_is_null_for_scripts_and_empty_for_people() -> None:
     report = SyncReport("acme", SyncState.FINISHED)
     assert (report.as_json()["goes_on_at"], report.as_json()["reason"]) == (None, None)
-    assert (report.as_row()["Goes on at"], report.as_row()["Reason"]) == ("", "")
+    assert [report.as_row()[name] for name in ("Goes on at", "Reason", "Left out")] == ["", "", ""]
 
 
 @pytest.mark.parametrize(
@@ -92,6 +95,7 @@ def test_a_report_tells_what_the_reading_holds() -> None:
         changed=3,
         ended=2,
         pages=1,
+        left_out=2,
         cost=Decimal("0.005"),
     )
     assert report_of(service(), run, NOW + timedelta(hours=1)) == SyncReport(
@@ -102,6 +106,7 @@ def test_a_report_tells_what_the_reading_holds() -> None:
         changed=3,
         ended=2,
         pages=1,
+        left_out=2,
         cost=Decimal("0.005"),
         took=timedelta(minutes=2),
     )
