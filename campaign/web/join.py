@@ -29,6 +29,8 @@ from models import NO_INVITATION, Agreement, Service
 
 #: The page of thanks is for this browser only, and for an hour.
 _COOKIE, _SECONDS = "thanks", 3600
+#: As long as X allows; browsers drop a cookie of more than 4 kB.
+_LONGEST_NAME = 50
 #: Each agreement of a person costs a read of the profile.
 _OF_A_PERSON = RateLimitItemPerDay(5, namespace="agreements")
 _TICK = "Tick the first box if you want to share your profile; without it nothing happens."
@@ -115,7 +117,8 @@ def finish(
     except Exception as error:  # noqa: BLE001  everything is saved, and the schedule of the workflow reads it as well
         _log.warning("Agreement %d waits for the next schedule (%s).", agreement.id, type(error).__name__)
     response = _to_thanks(service)
-    save_cookie(response, _COOKIE, [service.id, person.external_id, person.username, person.full_name], _SECONDS)
+    names = [name[:_LONGEST_NAME] for name in (person.username, person.full_name)]
+    save_cookie(response, _COOKIE, [service.id, person.external_id, *names], _SECONDS)
     return response
 
 

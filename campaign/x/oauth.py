@@ -117,7 +117,7 @@ class SignIn(ABC):
 
     def who(self, grant: Grant) -> Answer[Person]:
         """Reads the person who granted it; one call, one user read."""
-        return self._me(grant, {}, lambda reply: Person(*_names(reply.document()["data"])))
+        return self._me(grant, {}, _person)
 
     def profile(self, grant: Grant) -> Answer[Profile]:
         """Reads the person's profile; one call, one user read."""
@@ -267,6 +267,13 @@ class _SignInOAuth2(SignIn):
 
 def _names(user: dict[str, Any]) -> tuple[str, str, str]:
     return id_in(user, "id"), user["username"], user.get("name") or user["username"]
+
+
+def _person(reply: Reply) -> Person:
+    external_id, username, full_name = _names(reply.document()["data"])
+    if not username or not isinstance(username, str):
+        raise ValueError("no username")
+    return Person(external_id, username, full_name if isinstance(full_name, str) else username)
 
 
 def _dict_in(record: Mapping[str, Any], name: str) -> dict[str, Any]:

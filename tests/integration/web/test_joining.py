@@ -327,3 +327,20 @@ def test_strangers_spend_a_share_of_the_cap_a_day_and_no_more(house: House) -> N
     assert [page.status_code for page in pages] == [303, 503]
     assert (answer.status_code, "Not possible just now" in answer.text) == (503, True)
     assert charged() == Decimal("0.050")
+
+
+@pytest.mark.parametrize("odd", [{"name": 5}, {"name": ["Ana"]}, {"name": ""}, {"name": "\0"}, {"name": "x" * 5000}])
+def test_an_odd_name_does_not_keep_a_person_from_agreeing(house: House, odd: dict[str, Any]) -> None:
+    name, browser = house.follower(), house.browser()
+    house.x.fault("/2/users/me", "odd_record", put=odd)
+    assert f"@{name}" in browser.join(name).text
+    assert len(house.agreements()) == len(house.announced) == 1
+    assert len(browser.cookies["thanks"]) < 1000
+
+
+@pytest.mark.parametrize("odd", [{"id": None}, {"id": "12\n"}, {"username": None}, {"username": 5}, {"username": ""}])
+def test_a_person_whom_x_does_not_name_leaves_no_agreement_and_no_token(house: House, odd: dict[str, Any]) -> None:
+    house.x.fault("/2/users/me", "odd_record", put=odd)
+    assert house.browser().join(house.follower()).status_code == 503
+    assert house.agreements() == []
+    assert [one["stage"] for one in house.signed_in()] == ["revoked"]
