@@ -21,6 +21,7 @@ from campaign.x.types import Answer, PostCounts, Price
 from models import Service
 
 _PURPOSE = "counting reactions"
+_NOTHING_COUNTED = "So nothing was counted: run again tomorrow, and update campaign if it happens again."
 _log = logging.getLogger(__name__)
 
 
@@ -78,6 +79,9 @@ def _read_paid(
         return read(paid_for)
     except XError as error:
         record_failed_call(service.id, _PURPOSE, error)
+        if error.reason == "fields_missing":
+            # Not a passing failure: each repetition would be billed as well.
+            raise NotPossible(f"{error} {_NOTHING_COUNTED}") from None
         raise
 
 
@@ -191,8 +195,8 @@ def _check_figures(service: Service, read: Counted) -> None:
     """Raises NotPossible, before more is spent, when X showed posts of ours and no figure of any."""
     if read.without_figures and not read.message_ids:
         raise NotPossible(
-            f"X showed {len(read.without_figures):,} posts of @{service.internal_name} without any figures, so nothing"
-            " was counted: run again tomorrow, and update campaign if it happens again."
+            f"X showed {len(read.without_figures):,} posts of @{service.internal_name} without any figures."
+            f" {_NOTHING_COUNTED}"
         )
 
 
