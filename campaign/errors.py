@@ -69,23 +69,36 @@ class InvalidTransition(NotPossible):
 class XError(CampaignError):
     """X did not do what was asked.
 
-    `reason` is a stable code (`rate_limited`, `keys_wrong`, ...); `receipts` are those of the calls that
-    were answered before and including this one, to be written to the ledgers whatever happens next.
+    `reason` is a stable code (`rate_limited`, `keys_wrong`, ...); `remedy` says who does what, if anything; `receipts`
+    are those of the calls that were answered before and including this one, to be written to the ledgers whatever
+    happens next.
     """
 
-    def __init__(self, message: str, *, reason: str, receipts: Sequence[Any] = ()) -> None:
+    def __init__(self, message: str, *, reason: str, remedy: str = "", receipts: Sequence[Any] = ()) -> None:
         super().__init__(message)
         self.reason = reason
+        self.remedy = remedy
         self.receipts = tuple(receipts)
+
+    @property
+    def sentence(self) -> str:
+        """Returns the message with its remedy."""
+        return f"{self} {self.remedy}".rstrip()
 
 
 class Unsent(XError):
     """X did nothing, so trying again is safe."""
 
     def __init__(
-        self, message: str, *, reason: str, retry_at: datetime | None = None, receipts: Sequence[Any] = ()
+        self,
+        message: str,
+        *,
+        reason: str,
+        retry_at: datetime | None = None,
+        remedy: str = "",
+        receipts: Sequence[Any] = (),
     ) -> None:
-        super().__init__(message, reason=reason, receipts=receipts)
+        super().__init__(message, reason=reason, remedy=remedy, receipts=receipts)
         self.retry_at = retry_at
 
 
@@ -101,13 +114,7 @@ class ServiceBlocked(XError):
     """Nothing works for this account until an operator acts; `remedy` says what to do."""
 
     def __init__(self, message: str, *, reason: str, remedy: str, receipts: Sequence[Any] = ()) -> None:
-        super().__init__(message, reason=reason, receipts=receipts)
-        self.remedy = remedy
-
-    @property
-    def sentence(self) -> str:
-        """Returns the message with its remedy."""
-        return f"{self} {self.remedy}".rstrip()
+        super().__init__(message, reason=reason, remedy=remedy, receipts=receipts)
 
 
 def is_passing(error: object) -> bool:

@@ -15,6 +15,7 @@ from campaign import opt_out_words
 from campaign.errors import WrongUsage
 
 X_API_URL = "https://api.x.com"
+X_CONSOLE_URL = "https://console.x.com"
 
 #: The folder of the packages; in a checkout it is the repository, with migrations and prefect.yaml.
 ROOT = Path(__file__).resolve().parent.parent
@@ -121,6 +122,8 @@ class Settings(BaseSettings):
     database_url: Annotated[str, AfterValidator(_same_file_everywhere)] = ""
     x_api_url: Annotated[str, AfterValidator(_web_address)] = X_API_URL
     """The address of both of X's APIs, or of a simulator."""
+    prices_url: Annotated[str, AfterValidator(_no_or_web_address)] = ""
+    """X's live list of prices; empty: that of X's console, or of the simulator."""
     timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
     """Time zone of the Thursday schedule and of the dates in run names."""
     server_port: int = Field(default=4200, ge=1, le=65535)
@@ -153,6 +156,8 @@ class Settings(BaseSettings):
     def model_post_init(self, _context: Any) -> None:
         """Fills in the settings that follow from the home."""
         self.database_url = self.database_url or f"sqlite:///{self.home / 'campaign.db'}"
+        is_own = self.x_api_url == X_API_URL
+        self.prices_url = self.prices_url or f"{X_CONSOLE_URL if is_own else self.x_api_url}/api/credits/pricing"
 
     @property
     def prefect_home(self) -> Path:

@@ -106,6 +106,8 @@ class Service(SQLModel, table=True):
     problems: str = Field(default="", sa_type=Text)
     """One sentence with its remedy per line."""
     checked_at: datetime | None = Field(default=None, sa_type=Moment)
+    rejected_since: datetime | None = Field(default=None, sa_type=Moment)
+    """When X first rejected keys that it had accepted before; None once it accepts them again."""
     x_user_id: str | None = Field(default=None, unique=True, max_length=20)
     x_username: str | None = Field(default=None, max_length=50)
     x_name: str | None = None

@@ -22,6 +22,7 @@ class MessageGateway:
     events_endpoint: str = LOOKING
     message_price: Price = prices.DIRECT_MESSAGE_CREATE
     event_price: Price = prices.DIRECT_MESSAGE_EVENT_READ
+    shown_event_price: Price = prices.DIRECT_MESSAGE_EVENT_READ
     alt_text_price: Price = prices.NOT_CHARGED
 
     @property

@@ -110,6 +110,7 @@ class VirtualGateway:
     shortest_timeline_page: int = 5
     longest_timeline_page: int = 100
     own_post_price: Price = prices.OWNED_POST_READ
+    shown_post_price: Price = prices.OWNED_POST_READ
     alt_text_price: Price = prices.NOT_CHARGED
 
     def post_price(self, *, has_link: bool) -> Price:

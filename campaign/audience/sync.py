@@ -22,6 +22,7 @@ from campaign.running import retried, run_side_by_side, wait_until
 from campaign.services import store as services
 from campaign.services.connection import check_if_due, gateway_of
 from campaign.x.gateway import Gateway
+from campaign.x.paging import MOST_EMPTY_PAGES, StandstillGuard
 from campaign.x.types import Answer, FollowerPage, opens_at
 from models import Service, SyncMode, SyncPage, SyncRun, SyncState
 
@@ -48,6 +49,8 @@ def page_size(run: SyncRun, largest: int) -> int:
 
 _DOUBLED = 10
 """So often at most: a larger page than X allows by then."""
+#: Followers beyond twice as many as X counts, before a list counts as endless.
+_MORE_THAN_KNOWN = 10_000
 #: States in which the next step is a person's.
 _UNHAPPY = frozenset({SyncState.REFUSED, SyncState.FAILED, SyncState.STOPPED})
 
@@ -160,10 +163,18 @@ def is_unfinished(session: Session, service_id: int, mode: SyncMode) -> bool:
     return last is not None and last.state not in {SyncState.FINISHED, SyncState.REFUSED}
 
 
-def record_page(session: Session, run: SyncRun, service: Service, page: FollowerPage, now: datetime) -> None:
+def record_page(
+    session: Session,
+    run: SyncRun,
+    service: Service,
+    page: FollowerPage,
+    now: datetime,
+    guard: StandstillGuard | None = None,
+) -> None:
     """Moves the checkpoint and writes the page; the last page also ends unseen subscriptions and the reading.
 
-    Raises AlreadyRunning if another process has moved the checkpoint meanwhile.
+    A list that stands still fails the reading. Raises AlreadyRunning if another process has moved the checkpoint
+    meanwhile.
     """
     as_known = col(SyncRun.id) == run.id, col(SyncRun.pages) == run.pages, col(SyncRun.state) == SyncState.RUNNING
     moved = session.connection().execute(update(_RUNS).where(*as_known).values(pages=run.pages + 1))
@@ -182,6 +193,22 @@ def record_page(session: Session, run: SyncRun, service: Service, page: Follower
         close(session, run, SyncState.FINISHED, "", now)
         session.get_one(Service, run.service_id).followers_count = run.followers
         _delete_pages(session, run)
+    elif why := (guard and guard.check(len(page.followers), page.next_token)) or _why_endless(session, run, service):
+        start_over(session, run, now)
+        run.restarts = 0
+        close(session, run, SyncState.FAILED, f"{why} The next run begins with the first page.", now)
+
+
+def _why_endless(session: Session, run: SyncRun, service: Service) -> str:
+    """Returns why a reading that goes on over several tasks has to end; empty when it may go on."""
+    read = f"reading ended after {run.followers_read:,} of them."
+    if service.followers_count is not None and run.followers_read > 2 * service.followers_count + _MORE_THAN_KNOWN:
+        return f"X's list of followers goes on after twice as many as the account has: {read}"
+    of_run = select(col(SyncPage.visitor_ids) == "[]").where(col(SyncPage.sync_run_id) == run.id)
+    are_empty = session.exec(of_run.order_by(col(SyncPage.number).desc()).limit(MOST_EMPTY_PAGES)).all()
+    if len(are_empty) == MOST_EMPTY_PAGES and all(are_empty):
+        return f"X's list of followers has {MOST_EMPTY_PAGES} empty pages in a row: {read}"
+    return ""
 
 
 def close(session: Session, run: SyncRun, state: SyncState, reason: str, now: datetime) -> None:
@@ -303,6 +330,7 @@ def read_pages(service: Service, run_id: int) -> SyncRun:
     """Reads the next pages of followers; each is written in one transaction that also moves the checkpoint."""
     gateway = gateway_of(service)
     run, paid_for = _prepare(gateway, service, run_id, pendulum.now("UTC"))
+    guard = StandstillGuard("followers", run.followers_read, run.next_token)
     with PageReader(gateway, service.x_user_id or "") as pages:
         try:
             for page in range(PAGES_A_TASK):
@@ -314,8 +342,9 @@ def read_pages(service: Service, run_id: int) -> SyncRun:
                 answer, goes_on = pages.answer(), page + 1 < PAGES_A_TASK and pages.may_go_on
                 if run.mode is SyncMode.FULL and goes_on:
                     pages.ask_ahead(answer, paid_for)
-                paid_for = paid_for - len(answer.value.followers) if goes_on and answer.value.next_token else 0
-                run = _save(service, run, answer, paid_for)
+                read = len(answer.value.followers) + len(answer.left_out)
+                paid_for = paid_for - read if goes_on and answer.value.next_token else 0
+                run = _save(service, run, answer, paid_for, guard)
         except XError as error:
             cost, start_again = record_failed_call(service.id, _PAGE, error), error.reason == "page_token"
             with transaction() as session:
@@ -353,21 +382,25 @@ def _prepare(gateway: Gateway, service: Service, run_id: int, now: datetime) -> 
         return run, paid_for
 
 
-def _save(service: Service, run: SyncRun, answer: Answer[FollowerPage], paid_for: int) -> SyncRun:
+def _save(
+    service: Service, run: SyncRun, answer: Answer[FollowerPage], paid_for: int, guard: StandstillGuard
+) -> SyncRun:
     """Writes a page; budget for `paid_for` people stays reserved for the pages after it."""
     now = pendulum.now("UTC")
     with transaction() as session:
         run = take(session, run)
         # The long statements first: meanwhile the next page is requested, and the short ones do not wait for it.
-        record_page(session, run, service, answer.value, now)
+        record_page(session, run, service, answer.value, now, guard)
         keep = paid_for if run.state is SyncState.RUNNING else 0
         run.cost += spend_cap.record_cost(session, service.id, _PAGE, answer.receipts, now, keep=keep)
         return run
 
 
-def wait_for_x(session: Session, run: SyncRun, until: datetime, now: datetime) -> None:
+def wait_for_x(
+    session: Session, run: SyncRun, until: datetime, now: datetime, reason: str = "X allows no more calls for now."
+) -> None:
     """Closes a reading until X allows more calls."""
-    close(session, run, SyncState.WAITING, "X allows no more calls for now.", now)
+    close(session, run, SyncState.WAITING, reason, now)
     run.goes_on_at = until
 
 
@@ -376,7 +409,10 @@ def leave(service: Service, run_id: int, error: XError) -> None:
     with transaction() as session:
         run, now = session.get_one(SyncRun, run_id), pendulum.now("UTC")
         if isinstance(error, Unsent) and error.retry_at:
-            wait_for_x(session, run, error.retry_at, now)
+            if error.reason == "rate_limited":
+                wait_for_x(session, run, error.retry_at, now)
+            else:
+                wait_for_x(session, run, error.retry_at, now, error.sentence)
             return
         if error.reason == "cap":
             close(session, run, SyncState.STOPPED if run.pages else SyncState.REFUSED, error.sentence, now)

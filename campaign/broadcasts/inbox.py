@@ -194,9 +194,11 @@ def read_events(sender: BroadcastSender, inbox: Inbox | None, unknown: Sequence[
         if isinstance(response, Progress):
             return response
         answer, asked_at = response
-        if answer.value.is_complete or not starts:
+        if answer.value.is_complete or answer.left_off or not starts:
             break
-    if starts and not answer.value.is_complete:
+    if answer.left_off:
+        sender.log(answer.left_off)
+    elif starts and not answer.value.is_complete:
         sender.log("The account had more messages than are read at once: older ones are not read for opt-outs.")
     for x_id in {*answer.left_out} - sender.left_out:
         sender.log(f"Message {x_id} is left out: X did not show everything that is needed to read it.")
@@ -209,7 +211,7 @@ def _request_events(
     sender: BroadcastSender, after_id: str, at_most: int
 ) -> tuple[Answer[MessageEvents], datetime] | Progress:
     """Returns the events, and the moment before the request: what X took later is perhaps not among them."""
-    service_id, price = sender.service.id, sender.gateway.event_price
+    service_id, price = sender.service.id, sender.gateway.shown_event_price
     with transaction() as session:
         asked_at = sender.clock()
         if spend_cap.reserve(session, service_id, _READING, price, at_most, asked_at) < at_most:

@@ -23,11 +23,12 @@ from campaign.deliveries import approval, edit, media
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import broadcast_fingerprint
 from campaign.deliveries.draft import Draft, LoadedFile
-from campaign.deliveries.findings import NO_JOIN_LINK, NO_PUBLIC_ADDRESS, Analysis, Sample
+from campaign.deliveries.findings import NO_JOIN_LINK, NO_PUBLIC_ADDRESS, Analysis, Sample, with_price_warning
 from campaign.deliveries.kind import Analysed, Files, Progress, Rendered, Sent
 from campaign.deliveries.templating import BroadcastText, service_fields
 from campaign.errors import NotPossible
 from campaign.limits import rate_limits, spend_cap
+from campaign.limits.price_list import current_price_warning
 from campaign.limits.rate_limits import allowance_of
 from campaign.posts.preview import attachment
 from campaign.reporting.document import Attachment
@@ -263,6 +264,7 @@ def _analyse(name: str, actor: str) -> Analysed[Rendered]:
     selected = write_recipients(delivery, services, draft.broadcast.audience, texts, now)
     shares = split(draft.broadcast.waves, [one.recipients for one in selected])
     files = media.load_all(item for part in draft.content.parts for item in part.media)
+    changed_prices = current_price_warning()
     with transaction() as session:
         expect_many(session)
         for one, share in zip(selected, shares, strict=True):
@@ -277,6 +279,7 @@ def _analyse(name: str, actor: str) -> Analysed[Rendered]:
             files=files,
             public_url=load_settings().public_url,
         )
+        analysis = with_price_warning(analysis, changed_prices)
         known = deliveries.get(session, delivery.id)
         rendered = _rendered(session, known, draft, services, files, version, analysis.unconsented)
         analysed = Analysed(rendered, analysis)

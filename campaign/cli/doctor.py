@@ -13,7 +13,8 @@ from campaign.cli.output import AsJson, Yes
 from campaign.cli.server import server_in_use
 from campaign.db import engine as schema
 from campaign.db.engine import engine, read_session
-from campaign.errors import CampaignError, NotPossible
+from campaign.errors import CampaignError, NotPossible, XError
+from campaign.formatting import usd
 from campaign.settings import Settings, load_settings
 
 #: X refuses signed calls when the clocks differ by more than five minutes; a finding is made much earlier.
@@ -38,6 +39,7 @@ def diagnose(settings: Settings) -> Iterator[Finding]:
         "database": _database,
         "encryption key": _encryption,
         "clock": _clock,
+        "prices": _prices,
         "server": _server,
     }
     finding = None
@@ -116,6 +118,17 @@ def _clock(settings: Settings) -> str:
     return f"This machine's clock and X's differ by {seconds:.0f} s."
 
 
+def _prices(settings: Settings) -> str:
+    from campaign.limits.price_list import price_list, price_warning
+
+    listed = price_list(settings, datetime.now(UTC))
+    if warning := price_warning(listed):
+        raise NotPossible(warning)
+    if any(one.live is not None for one in listed):
+        return "X's live list has the prices of this version."
+    return f"X's live list cannot be read at {settings.prices_url}; the prices of this version are used."
+
+
 def _server(settings: Settings) -> str:
     from deployments.server import check_version, server_of
 
@@ -167,7 +180,7 @@ def _services() -> Iterator[Finding]:
 def doctor(as_json: AsJson = False) -> None:
     """Check the installation, and say what to do. Exit status 1 if something needs attention.
 
-    The checks are: home, disk, database, encryption key, clock, server, worker, services.
+    The checks are: home, disk, database, encryption key, clock, prices, server, worker, services.
     """
     from deployments.processes import adopt
 
@@ -185,6 +198,42 @@ def doctor(as_json: AsJson = False) -> None:
         output.print_json([asdict(finding) for finding in findings])
     if not all(finding.ok for finding in findings):
         raise typer.Exit(1)
+
+
+def prices(as_json: AsJson = False) -> None:
+    """Compare the built-in prices with X's live list. Exit status 1 if they differ."""
+    from campaign.limits.price_list import price_list, price_warning
+
+    try:
+        listed = price_list(load_settings(), datetime.now(UTC), fresh=True)
+    except XError as error:
+        raise NotPossible(f"X's live list of prices cannot be read. {error.sentence}") from None
+    if as_json:
+        output.print_json(
+            [
+                {
+                    "item": one.price.item,
+                    "usd": f"{one.price.usd:f}",
+                    "live_usd": None if one.live is None else f"{one.live:f}",
+                    "differs": one.differs,
+                }
+                for one in listed
+            ]
+        )
+    else:
+        output.print_table(
+            [
+                {
+                    "Item": one.price.item,
+                    "Price": usd(one.price.usd),
+                    "X's live list": "" if one.live is None else usd(one.live),
+                    "": "differs" if one.differs else "",
+                }
+                for one in listed
+            ]
+        )
+    if warning := price_warning(listed):
+        raise NotPossible(warning)
 
 
 def upgrade() -> None:

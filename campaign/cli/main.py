@@ -118,6 +118,8 @@ COMMANDS: dict[str, Command | Group] = {
     ),
     "deploy": Command("server.deploy_command", "Register the workflows, or their new versions."),
     "doctor": Command("doctor.doctor", "Check the installation, and say what to do."),
+    "balance": Command("service.balance", "Show the credits that X has left for each developer app."),
+    "prices": Command("doctor.prices", "Compare the built-in prices with X's live list."),
     "web": Command("server.web", "Serve the public pages and the reports."),
     "simulator": Command("server.simulator", "Serve a simulated X on this machine."),
     "keys": Group(

@@ -14,7 +14,7 @@ from campaign.cli import output
 from campaign.cli.output import AsJson, Yes, with_options
 from campaign.cli.server import run_flow, server_in_use
 from campaign.db.engine import make_ready, read_session, transaction
-from campaign.errors import NotPossible, ServiceBlocked, Uncertain, Unsent, WrongUsage
+from campaign.errors import CampaignError, NotPossible, ServiceBlocked, Uncertain, Unsent, WrongUsage
 from campaign.formatting import usd
 from campaign.limits import spend_cap as ledgers
 from campaign.services import store as services
@@ -329,3 +329,48 @@ def _run_flow(handles: Sequence[str], mode: SyncMode, *, no_wait: bool) -> tuple
     reports = state.result(raise_on_failure=False)
     message = "" if state.is_completed() else state.message or "The sync failed."
     return (reports if isinstance(reports, list) else []), message
+
+
+def balance(
+    handles: Annotated[list[str] | None, typer.Argument(metavar="[HANDLE]...", help="Services; default: all.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show the credits that X has left for each developer app. X shows them to some apps only."""
+    from campaign.services.connection import read_balance
+    from campaign.x.http import check_simulator
+
+    check_simulator(load_settings().x_api_url)
+    make_ready()
+    chosen = [find_service(handle) for handle in handles or []] or connected_services().services
+    rows, failed = list[dict[str, str | None]](), list[str]()
+    for service in chosen:
+        amounts: dict[str, str | None] = {"free_usd": None, "prepaid_usd": None, "total_usd": None}
+        reason = None
+        try:
+            found = read_balance(service)
+        except CampaignError as error:
+            failed.append(service.internal_name)
+            reason = error.sentence
+        else:
+            if found:
+                parts = {"free_usd": found.free, "prepaid_usd": found.prepaid, "total_usd": found.total}
+                amounts = {name: f"{amount:f}" for name, amount in parts.items()}
+            else:
+                reason = "X does not show the balance to this app; see https://console.x.com"
+        rows.append({"service": service.internal_name, **amounts, "reason": reason})
+    if as_json:
+        output.print_json(rows)
+    else:
+        columns = {"Free": "free_usd", "Prepaid": "prepaid_usd", "Total": "total_usd"}
+        output.print_table(
+            [
+                {
+                    "Service": str(row["service"]),
+                    **{title: usd(Decimal(row[name] or 0)) if row[name] else "" for title, name in columns.items()},
+                    "Reason": row["reason"] or "",
+                }
+                for row in rows
+            ]
+        )
+    if failed:
+        raise NotPossible(f"The balance of {', '.join(failed)} could not be read.")

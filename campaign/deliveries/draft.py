@@ -219,7 +219,7 @@ class Target:
     plain_price: Decimal = Decimal("0.015")
     upload_price: Decimal = Decimal("0.010")
     alt_text_price: Decimal = Decimal("0.005")
-    deletion_price: Decimal = Decimal("0.010")
+    deletion_price: Decimal = Decimal("0.005")
     open_at: datetime | None = None
     """When X allows posts again; None when it does now."""
     fields: tuple[tuple[str, str], ...] = ()

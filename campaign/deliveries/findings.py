@@ -134,6 +134,12 @@ def info(code: str, sentence: str) -> Finding:
     return Finding(level=Level.INFO, code=code, sentence=sentence)
 
 
+def with_price_warning(analysis: Analysis, sentence: str) -> Analysis:
+    """Returns the analysis with a warning that its costs are calculated with old prices; empty for none."""
+    found = [warning("prices_changed", sentence)] if sentence else []
+    return analysis.model_copy(update={"findings": [*analysis.findings, *found]})
+
+
 @dataclass(frozen=True, slots=True)
 class PlacedPart:
     """A part as it goes out on an account; `of` parts in all."""

@@ -14,6 +14,7 @@ from campaign.errors import ServiceBlocked, Unsent, XError
 from campaign.limits import spend_cap
 from campaign.limits.spend_cap import book_failed_call
 from campaign.x.gateway import Gateway
+from campaign.x.prices import together
 from campaign.x.types import MediaFile
 from models import MAIN, Delivery, DeliveryState, Service, UploadedFile
 
@@ -38,7 +39,8 @@ class Sender:
         if isinstance(error, Unsent):
             if error.retry_at is None:
                 raise error
-            return self.progress(End.WAITING, "X allows no more calls for now.", error.retry_at)
+            reason = "X allows no more calls for now." if error.reason == "rate_limited" else error.sentence
+            return self.progress(End.WAITING, reason, error.retry_at)
         return None
 
     def book_failure(self, purpose: str, error: XError, now: datetime) -> None:
@@ -74,8 +76,10 @@ def media_id_of(
     if known:
         return known
     with transaction() as session:
-        price = sender.gateway.alt_text_price
-        if file.alt_text and not spend_cap.reserve(session, service_id, purpose, price, 1, sender.clock()):
+        price = sender.gateway.upload_price
+        if file.alt_text:
+            price = together(price, sender.gateway.alt_text_price)
+        if not spend_cap.reserve(session, service_id, purpose, price, 1, sender.clock()):
             return sender.progress(End.CAPPED, "This month's spend cap is reached; raise it or wait.")
     try:
         answer = sender.gateway.upload(media, on_progress)

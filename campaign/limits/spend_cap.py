@@ -222,13 +222,6 @@ def check_sign_in_affordable(service: Service, price: Price, now: datetime) -> N
         )
 
 
-def check_affordable(service: Service, price: Price) -> None:
-    """Raises ServiceBlocked when this month's spend cap of the service does not allow this price."""
-    with read_session() as session:
-        if left(session, service.id, pendulum.now("UTC")) < price.usd:
-            raise used_up(service)
-
-
 def paid(service: Service, purpose: str, price: Price, call: Callable[[], Answer[T]]) -> T:
     """Makes a call that reads one resource; raises ServiceBlocked when it costs too much, and the errors of the call.
 

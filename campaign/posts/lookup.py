@@ -53,11 +53,12 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """The account's own posts as X showed them at `at`; `is_complete` says that none since the attempt is left out."""
+    """The account's own posts as X showed them at `at`; `is_complete`: none since the attempt is missing."""
 
     posts: Sequence[OwnPost]
     at: datetime
     is_complete: bool
+    why_incomplete: str = "the account posted too much since, or X left posts out"
 
 
 def since_of(attempt: Attempt) -> datetime:
@@ -119,7 +120,7 @@ def _fetch_own_posts(sender: PostSender, message: Message, attempt: Attempt) -> 
         if opens_at := rate_limits.calls_open_at(session, service_id, [gateway.timeline_endpoint], now):
             return sender.progress(End.WAITING, "X allows no more calls for now.", opens_at)
         page_size = gateway.longest_timeline_page
-        at_most = spend_cap.reserve(session, service_id, purpose, gateway.own_post_price, page_size, now)
+        at_most = spend_cap.reserve(session, service_id, purpose, gateway.shown_post_price, page_size, now)
         if at_most < gateway.shortest_timeline_page:
             spend_cap.release(session, service_id, purpose)
             reason = "Whether it is out cannot be looked up: this month's spend cap is reached."
@@ -133,8 +134,10 @@ def _fetch_own_posts(sender: PostSender, message: Message, attempt: Attempt) -> 
         raise
     with transaction() as session:
         spend_cap.record_cost(session, service_id, purpose, answer.receipts, sender.clock())
-    read = sum(receipt.resources for receipt in answer.receipts)
-    # As old as its question: what X did after that may be missing.
+    # As old as its request: what X did after that may be missing.
+    if answer.left_off:
+        return Lookup(answer.value, now, is_complete=False, why_incomplete=answer.left_off.rstrip("."))
+    read = sum(receipt.resources for receipt in answer.receipts if receipt.price == gateway.own_post_price)
     is_complete = read <= at_most - gateway.shortest_timeline_page and not answer.left_out
     return Lookup(answer.value, now, is_complete)
 
@@ -162,7 +165,7 @@ def _record_absence(
     elif lookup.is_complete:
         why = "X shows a post with its text, but not what that post answers"
     else:
-        why = "the account posted too much since, or X left posts out"
+        why = lookup.why_incomplete
     return sender.progress(
         End.HALTED, f"Whether part {message.part} is out is unknown: {why}. `campaign delivery settle` decides."
     )

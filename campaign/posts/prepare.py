@@ -15,12 +15,13 @@ from campaign.deliveries import approval, links, media
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import fingerprint
 from campaign.deliveries.draft import Draft, RenderedPart, Target, loaded
-from campaign.deliveries.findings import Analysis, Level, PlacedPart, Remark
+from campaign.deliveries.findings import Analysis, Level, PlacedPart, Remark, with_price_warning
 from campaign.deliveries.kind import Analysed, Files, Progress, Rendered, Sent
 from campaign.deliveries.links import countable
 from campaign.deliveries.templating import JOIN_LINK, BrokenTemplate, Fields, UnknownField, render
 from campaign.errors import NotPossible, XError
 from campaign.limits import rate_limits, spend_cap
+from campaign.limits.price_list import current_price_warning
 from campaign.posts.analysis import analyse
 from campaign.posts.preview import post_of, preview_of
 from campaign.reporting.document import Document
@@ -147,7 +148,7 @@ def analyse_delivery(name: str, actor: str) -> Analysed[RenderedPost]:
         with suppress(XError, NotPossible):  # its problems are saved on its row, and found by the analysis
             check_if_due(service)
     rendered = render_post(name)
-    analysed = Analysed(rendered, analyse_post(rendered))
+    analysed = Analysed(rendered, with_price_warning(analyse_post(rendered), current_price_warning()))
     with transaction() as session:
         approval.save_analysis(session, analysed, actor, pendulum.now("UTC"))
     return analysed

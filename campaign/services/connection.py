@@ -1,7 +1,7 @@
 """Connecting to X as a service: its keys from the vault, and the check of them."""
 
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
 import pendulum
@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from campaign.db import vault
 from campaign.db.engine import read_session, transaction
-from campaign.errors import NotPossible, ServiceBlocked, WrongUsage
+from campaign.errors import NotPossible, ServiceBlocked, Unsent, WrongUsage, XError
 from campaign.limits.spend_cap import paid
 from campaign.services import store
 from campaign.services.check import Problem, problems_of
@@ -19,9 +19,14 @@ from campaign.x.types import Account, Keys
 from models import ApiVersion, SecretKind, Service, ServiceState
 
 if TYPE_CHECKING:
+    from campaign.x.billing import Balance
     from campaign.x.gateway import Gateway
     from campaign.x.oauth import AppKeys
 
+#: X was seen to reject good keys for two hours: so long must it reject keys that it accepted before.
+REJECTED_FOR = timedelta(hours=3)
+_ASKED_AGAIN = timedelta(minutes=15)
+_REJECTED = "keys_rejected"
 #: After this time X is asked again about a service that works.
 CHECKED_FOR = timedelta(hours=24)
 _ACCOUNT = "reading the account"
@@ -41,7 +46,36 @@ def _connect(service_id: int, _saved_at: datetime | None, api_version: ApiVersio
 
     secrets = _secrets_of(service_id)
     keys = Keys(*(secrets[name] for name in SECRETS[:4]))
-    return connect(keys, api_version=api_version, owned=owned, base_url=load_settings().x_api_url)
+    return connect(
+        keys,
+        api_version=api_version,
+        owned=owned,
+        base_url=load_settings().x_api_url,
+        on_rejected=partial(_judge_rejection, service_id),
+    )
+
+
+def _judge_rejection(service_id: int, error: ServiceBlocked) -> XError:
+    """Returns `error` when X has rejected the keys for hours, or never accepted them; otherwise to ask again later."""
+    now: datetime = pendulum.now("UTC")
+    with transaction() as session:
+        service = store.get(session, service_id)
+        is_new = service.checked_at is None or (service.saved_at is not None and service.saved_at > service.checked_at)
+        if service.rejected_since is None and (is_new or service.blocked or service.state is ServiceState.UNCHECKED):
+            return error
+        service.rejected_since = since = service.rejected_since or now
+        session.add(service)
+    if now - since >= REJECTED_FOR:
+        return error
+    retry_at = now + _ASKED_AGAIN
+    return Unsent(
+        f"X rejects the keys of {service.internal_name} since {since:%Y-%m-%d %H:%M} UTC, which it accepted before;"
+        f" it is asked again at {retry_at:%H:%M} UTC.",
+        reason=_REJECTED,
+        retry_at=retry_at,
+        remedy=error.remedy,
+        receipts=error.receipts,
+    )
 
 
 def app_keys_of(service: Service) -> "AppKeys":
@@ -52,6 +86,17 @@ def app_keys_of(service: Service) -> "AppKeys":
 
     secrets = _secrets_of(service.id)
     return AppKeys(*(secrets[name] for name in ("consumer_key", "consumer_secret", "client_id", "client_secret")))
+
+
+def read_balance(service: Service) -> "Balance | None":
+    """Reads the credits that X has left for the developer app of a service; None where X does not show them.
+
+    Two free calls. Raises XError when X cannot be asked, WrongUsage for lost keys.
+    """
+    from campaign.x import billing
+
+    secrets = _secrets_of(service.id)
+    return billing.read_balance(secrets["consumer_key"], secrets["consumer_secret"], load_settings().x_api_url)
 
 
 def _secrets_of(service_id: int) -> dict[str, SecretStr]:
@@ -73,12 +118,15 @@ def check_if_due(service: Service) -> Service:
         if blocking:
             raise ServiceBlocked(" ".join(blocking), reason="check", remedy="")
     with read_session() as session:
-        return store.get(session, service.id)
+        service = store.get(session, service.id)
+    if service.rejected_since:
+        raise Unsent(service.problems, reason=_REJECTED, retry_at=pendulum.now("UTC") + _ASKED_AGAIN)
+    return service
 
 
 def is_freshly_checked(service: Service, now: datetime) -> bool:
     """Returns whether the last check blocked nothing, is less than a day old and newer than the last change."""
-    if service.state is ServiceState.UNCHECKED or service.blocked or service.checked_at is None:
+    if service.state is ServiceState.UNCHECKED or service.blocked or service.rejected_since or not service.checked_at:
         return False
     is_recent = service.checked_at > now - CHECKED_FOR
     return is_recent and (service.saved_at is None or service.saved_at < service.checked_at)
@@ -97,6 +145,10 @@ def check_keys(service: Service) -> list[Problem]:
         if refusal.reason == "cap":
             raise
         problems = [Problem(refusal.sentence, blocks=True)]
+    except Unsent as rejection:
+        if rejection.reason != _REJECTED:
+            raise
+        problems = [Problem(rejection.sentence)]
     with transaction() as session:
         store.record_check(session, store.get(session, service.id), account, problems, pendulum.now("UTC"))
     return problems

@@ -114,6 +114,8 @@ def record_check(
     service.problems = "\n".join(problem.sentence for problem in problems)
     service.checked_at = now
     service.blocked = any(problem.blocks for problem in problems)
+    if account:
+        service.rejected_since = None
     if account and not service.blocked:
         service.x_user_id = account.user_id
         service.x_username = account.username

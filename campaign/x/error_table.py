@@ -1,17 +1,28 @@
 """The meaning of X's responses: each refusal by code, title and text, with its reason and its remedy."""
 
 import re
+from codecs import BOM_UTF8
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from enum import Enum
 from typing import Any
 
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, XError
-from campaign.x.http import parse
+from campaign.x.http import KEYS_WRONG, parse
 
 _LONGEST_DETAIL = 120
 # X repeats values in brackets; a word as long as a key is nothing to read.
 _VALUES_AND_MARKUP = re.compile(r"\[[^\]]*(\]|$)|\S{24,}|[^\w .,:;'()/-]")
+
+
+class Body(Enum):
+    """The content of a response that names no problem of X's; X's API writes none of the first three."""
+
+    EMPTY = "empty"
+    HTML = "html"
+    TEXT = "text"
+    JSON = "json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,8 +30,8 @@ class Facts:
     """The properties by which a refusal is recognised.
 
     `kinds` are the last segments of the problem types (their host varies), `codes` the numbers of v1.1,
-    `text` all sentences and the names of the parameters complained about, in lower case. `is_page` is True for a body
-    without any JSON object: X's API did not write it.
+    `text` all sentences and the names of the parameters complained about, in lower case. `body` is None for a response
+    that names a problem. `reset_at` is the end of a spending limit.
     """
 
     status: int
@@ -28,13 +39,15 @@ class Facts:
     codes: frozenset[int]
     details: frozenset[str]
     text: str
-    is_page: bool
+    body: Body | None
+    reset_at: datetime | None
 
 
 def facts_of(status: int, body: bytes) -> Facts:
-    """Returns the facts of a response; a body that is not JSON has only its status."""
+    """Returns the facts of a response."""
     problems = _problems(body)
     kinds, codes, details, names = set[str](), set[int](), set[str](), list[str]()
+    reset_at: datetime | None = None
     for problem in problems:
         kinds |= {str(problem.get("type") or "").rpartition("/")[2], *_texts(problem, "reason")}
         details |= {text.lower() for text in _texts(problem, "detail", "message")}
@@ -42,13 +55,23 @@ def facts_of(status: int, body: bytes) -> Facts:
         names += [*(parameters if isinstance(parameters, dict) else ()), *_texts(problem, "title", "parameter")]
         with suppress(KeyError, TypeError, ValueError, OverflowError):
             codes.add(int(problem["code"]))
+        with suppress(KeyError, TypeError, ValueError):
+            reset_at = datetime.fromisoformat(problem["reset_date"])
+            reset_at = reset_at if reset_at.tzinfo else reset_at.replace(tzinfo=UTC)
+    content, kind = body.strip(), Body.JSON
+    if not content:
+        kind = Body.EMPTY
+    elif not problems:
+        content = content.removeprefix(BOM_UTF8).lstrip()
+        kind = Body.HTML if content.startswith(b"<") and not content.startswith(b"<?xml") else Body.TEXT
     return Facts(
         status=status,
         kinds=frozenset(kinds),
         codes=frozenset(codes),
         details=frozenset(details),
         text=" ".join([*sorted(details), *(name.lower() for name in names)]),
-        is_page=bool(body.strip()) and not problems,
+        body=None if codes or details or names or kinds - {""} else kind,
+        reset_at=reset_at,
     )
 
 
@@ -87,8 +110,8 @@ def _texts(problem: dict[str, Any], *names: str) -> list[str]:
 class Sign:
     """The sign of a meaning in a response: it fits when all of its fields that are set fit.
 
-    `family` is the first digit of the status, `says` a part of the text, `detail` a whole sentence,
-    `is_page` that there is a body without any JSON object.
+    `family` is the first digit of the status, `says` a part of the text, `detail` a whole sentence, `body` the content
+    of a response without a problem.
     """
 
     status: int | None = None
@@ -97,7 +120,7 @@ class Sign:
     code: int | None = None
     says: str | None = None
     detail: str | None = None
-    is_page: bool | None = None
+    body: Body | None = None
 
     def fits(self, facts: Facts) -> bool:
         """Returns whether the response fits all fields that are set."""
@@ -108,7 +131,7 @@ class Sign:
             and (self.code is None or self.code in facts.codes)
             and (self.says is None or self.says in facts.text)
             and (self.detail is None or self.detail in facts.details)
-            and self.is_page in (None, facts.is_page)
+            and self.body in (None, facts.body)
         )
 
 
@@ -137,13 +160,43 @@ def refused(reason: str, message: str, *signs: Sign) -> Row:
     return Row(Refused, reason, message, signs)
 
 
-# First of all: a server that fails may say anything beside it.
+_LATER = timedelta(minutes=15)
+
+# First of all: a server that fails may say anything beside it, and other servers say nothing about X.
 FAILURES = (
     Row(
         Uncertain,
         "unavailable",
         "X is not available at present (status {status}).",
-        (Sign(family=5), Sign(status=408), Sign(code=130), Sign(code=131)),
+        (
+            Sign(family=5),
+            Sign(status=408),
+            Sign(code=130),
+            Sign(code=131),
+            Sign(kind="internal-error"),
+            Sign(kind="field-hydration-failure"),
+        ),
+    ),
+    # A wall in front of the API lets nothing through. Successful writes never come here.
+    Row(
+        Unsent,
+        "not_the_api",
+        "The response (status {status}) does not come from X's API; the request is repeated at {retry_at}. Check the"
+        " network and CAMPAIGN_X_API_URL if this goes on.",
+        (
+            Sign(family=2, body=Body.HTML),
+            Sign(family=4, body=Body.HTML),
+            *(Sign(status=status, body=Body.TEXT) for status in (400, 403, 404, 405, 407, 410, 451)),
+        ),
+        wait=_LATER,
+    ),
+    # X answers paths like that which it does not route now; a person, post or file that is gone is named by a problem.
+    Row(
+        Unsent,
+        "not_routed",
+        "X does not serve {endpoint} at present (status 404); the request is repeated at {retry_at}.",
+        (Sign(status=404, body=Body.EMPTY), Sign(status=404, body=Body.JSON)),
+        wait=_LATER,
     ),
 )
 
@@ -189,12 +242,17 @@ READS = (
         "not_authorized",
         "X does not show this to the account, because its owner protects it.",
         Sign(kind="not-authorized-for-resource"),
+        Sign(kind="not-authorized-for-field"),
+        Sign(kind="field-unauthorized"),
         Sign(status=401, detail="not authorized."),
     ),
-    # The spec renamed tweet.fields to post.fields on 2026-08-07; which of them the live API takes is not written.
-    refused("field_names", "X no longer knows fields by these names{detail}.", Sign(status=400, says="tweet.fields")),
     refused("nobody_found", "X found none of the people asked for.", Sign(status=404, code=17)),
     refused("user_not_found", "X knows no such user.", Sign(says="could not find user")),
+)
+
+RESOURCES = (
+    refused("not_available", "X does not make this available to the account.", Sign(kind="resource-unavailable")),
+    refused("disallowed", "X's rules do not allow this{detail}.", Sign(kind="disallowed-resource")),
 )
 
 BAD_ANSWER = Row(
@@ -211,12 +269,12 @@ REST = (
         "rate_limited",
         "X allows no more of {endpoint} before {retry_at}.",
         (Sign(status=429), Sign(status=420), Sign(code=88)),
-        wait=timedelta(minutes=15),
+        wait=_LATER,
     ),
     Row(
         Unsent,
         "redirected",
-        "What answers at the address of X's API is not the API (status {status}): check CAMPAIGN_X_API_URL.",
+        "The server at the address of X's API redirects (status {status}): check CAMPAIGN_X_API_URL.",
         (Sign(family=3),),
     ),
     # v2's one sentence for everything that it does not explain, a text that is too long among it.
@@ -245,7 +303,26 @@ def _blocked(reason: str, message: str, remedy: str, *signs: Sign) -> Row:
     return Row(ServiceBlocked, reason, message, signs, remedy)
 
 
+SPEND_CAP = "x_spend_cap"
+"""The reason of Unsent while the spending limit of the developer console is reached."""
+
 BLOCKS = (
+    # Not a block: X serves the account again by itself when the next billing cycle begins.
+    Row(
+        Unsent,
+        SPEND_CAP,
+        "The X account's spending limit for this billing cycle is reached; X serves it again from {retry_at}.",
+        (Sign(says="spendcapreached"), Sign(kind="credits", says="spend cap")),
+        "The operator raises the limit in the developer console and starts the run again, or waits; topping up the"
+        " credits does not help.",
+        wait=timedelta(hours=24),
+    ),
+    _blocked(
+        "credits_blocked",
+        "X has blocked the X account's API credits.",
+        "The operator settles the billing in the developer console, or asks X's support.",
+        Sign(kind="credits-blocked"),
+    ),
     _blocked(
         "credits",
         "The X account's API credits are used up.",
@@ -266,6 +343,12 @@ BLOCKS = (
         "The operator sets the clock of the machine that runs the worker.",
         Sign(code=135),
         Sign(status=401, says="timestamp out of bounds"),
+    ),
+    _blocked(
+        "user_not_enrolled",
+        "The X account is not enrolled in X's API.",
+        "The operator enrols the account in the developer console.",
+        Sign(kind="user-not-enrolled"),
     ),
     _blocked(
         "not_enrolled",
@@ -331,12 +414,13 @@ BLOCKS = (
         Sign(status=403, says="this operation is not permitted"),
     ),
     _blocked(
-        "keys_wrong",
+        KEYS_WRONG,
         "X does not accept the keys of the account.",
         _NEW_KEYS,
         Sign(status=401),
         Sign(code=32),
         Sign(code=89),
+        Sign(code=99),
         Sign(code=215),
     ),
 )
@@ -414,16 +498,6 @@ POSTS = (
 
 SENDING_V2 = "POST /2/dm_conversations/with/:id/messages"
 SENDING_V1 = "POST /1.1/direct_messages/events/new"
-
-# Before all others: it says nothing of the message, whatever its status is.
-STRANGERS = (
-    Row(
-        Unsent,
-        "not_the_api",
-        "What answers in X's place is not its API (status {status}): check the network and CAMPAIGN_X_API_URL.",
-        (Sign(family=4, is_page=True),),
-    ),
-)
 
 # Before those of posts: seen for messages that did arrive, so that no attempt of ours is proved to be refused.
 REPEATED_MESSAGES = (
@@ -510,6 +584,6 @@ SIGN_IN = (
         Sign(status=400, says="invalid_grant"),
         Sign(code=89),
         # OAuth 1.0a says so in plain text, without JSON.
-        Sign(status=401, is_page=True),
+        Sign(status=401, body=Body.TEXT),
     ),
 )

@@ -1,7 +1,7 @@
 """Translates X's responses without the wanted data into our errors."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from campaign.errors import ServiceBlocked, Unsent, XError
 from campaign.x import prices
@@ -14,24 +14,27 @@ from campaign.x.error_table import (
     READS,
     RECIPIENTS,
     REPEATED_MESSAGES,
+    RESOURCES,
     REST,
     SENDING_V1,
     SENDING_V2,
     SIGN_IN,
     SIGNING_IN,
-    STRANGERS,
+    SPEND_CAP,
     Facts,
     Row,
     facts_of,
     short_detail,
 )
-from campaign.x.http import retry_at, windows_of
+from campaign.x.http import retry_after, retry_at, windows_of
 from campaign.x.types import Receipt
 
 _SUCCESS = 2
+# After the day that X named it may take a while until it serves the account.
+_SPEND_CAP_AGAIN = timedelta(hours=1)
 # The first row that fits counts. Recipients come before blocks: their sentences contain some of the blocks'.
-_ROWS = (*FAILURES, *POSTS, *READS, *RECIPIENTS, *BLOCKS, *REST)
-_SENDING = (*FAILURES, *STRANGERS, *REPEATED_MESSAGES, *POSTS, *RECIPIENTS, *BLOCKS, *MESSAGES, *REST)
+_ROWS = (*FAILURES, *POSTS, *RESOURCES, *READS, *RECIPIENTS, *BLOCKS, *REST)
+_SENDING = (*FAILURES, *REPEATED_MESSAGES, *POSTS, *RESOURCES, *RECIPIENTS, *BLOCKS, *MESSAGES, *REST)
 # With these statuses X speaks of the account, never of the person a message is for.
 _ACCOUNT_STATUSES = {401, 402, 420, 429}
 _ACCOUNT = (*FAILURES, *BLOCKS, *REST)
@@ -46,6 +49,8 @@ def translate(status: int, headers: Mapping[str, str], body: bytes, *, endpoint:
     facts = facts_of(status, body)
     row = _find_row(facts, endpoint)
     again_at = retry_at(headers, now, row.wait) if row.wait else None
+    if row.reason == SPEND_CAP and facts.reset_at:
+        again_at = max(facts.reset_at, now + _SPEND_CAP_AGAIN)
     detail = short_detail(body)
     message = row.message.format(
         endpoint=endpoint,
@@ -57,7 +62,9 @@ def translate(status: int, headers: Mapping[str, str], body: bytes, *, endpoint:
     if row.error is ServiceBlocked:
         return ServiceBlocked(message, reason=row.reason, remedy=row.remedy, receipts=[receipt])
     if row.error is Unsent:
-        return Unsent(message, reason=row.reason, retry_at=again_at, receipts=[receipt])
+        return Unsent(message, reason=row.reason, retry_at=again_at, remedy=row.remedy, receipts=[receipt])
+    if row.reason == "unavailable" and endpoint.startswith("GET ") and retry_after(headers, now):
+        return Unsent(message, reason=row.reason, retry_at=retry_at(headers, now), receipts=[receipt])
     return row.error(message, reason=row.reason, receipts=[receipt])
 
 

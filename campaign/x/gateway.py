@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from campaign.errors import WrongUsage
+from campaign.x.http import OnRejected
 from campaign.x.types import (
     Account,
     Answer,
@@ -38,13 +39,14 @@ class MessageTerms:
 class Gateway(Protocol):
     """The X API for one account.
 
-    Every verb raises XError; the error carries the receipts of all calls that were answered.
+    Every verb raises XError; the error carries the receipts of all calls that were answered. One odd record spoils no
+    page: an answer names those that are `left_out`. Reading ends where a list stands still: `left_off` says so.
     A page of followers holds at most `follower_page_size`, each at `follower_price`; it calls `follower_endpoints`.
     A page of the own timeline holds from `shortest_timeline_page` to `longest_timeline_page` posts, each at
-    `own_post_price`. A look-up of `post_counts` holds at most `longest_lookup` posts, each at `post_read_price`. A
-    message costs `message_price`, each event shown `event_price`, at most `longest_event_page` of
-    them on a page; `message_limits` are the documented limits of sending, until X names others.
-    Endpoints are written as in receipts.
+    `own_post_price`, at most `shown_post_price` with the post it answers. A look-up of `post_counts` holds at most
+    `longest_lookup` posts, each at `post_read_price`. A message costs `message_price`, each event shown `event_price`,
+    at most `shown_event_price` with its sender; a page has at most `longest_event_page` of them. `message_limits` are
+    the documented limits of sending, until X names others. Endpoints are written as in receipts.
     """
 
     follower_page_size: int
@@ -57,15 +59,18 @@ class Gateway(Protocol):
     shortest_timeline_page: int
     longest_timeline_page: int
     own_post_price: Price
+    shown_post_price: Price
     lookup_endpoint: str
     longest_lookup: int
     post_read_price: Price
+    upload_price: Price
     alt_text_price: Price
     message_endpoint: str
     message_price: Price
     message_limits: Mapping[WindowName, int]
     events_endpoint: str
     event_price: Price
+    shown_event_price: Price
     longest_event_page: int
 
     def me(self) -> Answer[Account]:
@@ -102,7 +107,7 @@ class Gateway(Protocol):
         """Reads the account's own posts and replies since `since`, newest first, without reposts.
 
         Reads at most `at_most` posts; raises ValueError for less than `shortest_timeline_page`. Older ones may exist
-        when the receipts count more than `at_most - shortest_timeline_page` resources.
+        when the receipts count more than `at_most - shortest_timeline_page` at `own_post_price`.
         """
         ...
 
@@ -118,7 +123,9 @@ class Gateway(Protocol):
         ...
 
     def upload(self, file: MediaFile, on_progress: Callable[[int, int], None]) -> Answer[UploadedMedia]:
-        """Uploads a file and its description; calls `on_progress` with the bytes sent and the bytes in all.
+        """Uploads a file for `upload_price`, and its description for `alt_text_price`.
+
+        Calls `on_progress` with the bytes sent and the bytes in all.
 
         Waits until X has processed the file. Repeating it is harmless, after Uncertain too. Raises Refused with reason
         `media` when X cannot use the file, Unsent with reason `processing` when that takes too long.
@@ -145,14 +152,17 @@ class Gateway(Protocol):
 _VERSIONS: dict[str, type[GatewayV1 | GatewayV2]] = {"1.1": GatewayV1, "2": GatewayV2}
 
 
-def connect(keys: Keys, *, api_version: str, owned: bool, base_url: str) -> Gateway:
+def connect(
+    keys: Keys, *, api_version: str, owned: bool, base_url: str, on_rejected: OnRejected | None = None
+) -> Gateway:
     """Returns the gateway for the account of `keys`; calls nothing yet. `api_version` is "2" or "1.1".
 
     `owned` is True when this account owns the developer app, which makes its followers ten times cheaper to read.
+    `on_rejected` judges calls whose keys X rejects; without it, the keys are wrong.
     """
     if api_version not in _VERSIONS:
         raise WrongUsage(f"X's API has the versions {' and '.join(_VERSIONS)}, not {api_version}.")
-    return _VERSIONS[api_version](keys, owned=owned, base_url=base_url)
+    return _VERSIONS[api_version](keys, owned=owned, base_url=base_url, on_rejected=on_rejected)
 
 
 def message_terms(api_version: str) -> MessageTerms:

@@ -3,6 +3,7 @@
 import json
 import logging
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,12 +24,16 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from requests.exceptions import ChunkedEncodingError, ContentDecodingError, InvalidSchema, InvalidURL
 
-from campaign.errors import Uncertain, Unsent, WrongUsage, XError
+from campaign.errors import ServiceBlocked, Uncertain, Unsent, WrongUsage, XError
 from campaign.x.types import Keys, Price, Receipt, Window
 from models import WindowName
 
 T = TypeVar("T")
 
+OnRejected = Callable[[ServiceBlocked], XError]
+"""Returns the error for a call whose keys X rejects: X was seen to reject good ones for hours."""
+KEYS_WRONG = "keys_wrong"
+"""The reason of a rejection."""
 CONNECT_SECONDS, READ_SECONDS = 5.0, 30.0
 """How long to wait for a connection, and for each next part of a response."""
 
@@ -69,7 +74,24 @@ def retry_at(headers: Mapping[str, str], now: datetime, otherwise: timedelta = _
     families = _families(headers, now)
     closed = [each.reset_at for each in families.values() if each.remaining == 0 and each.reset_at]
     opens_at = max(closed, default=None) or families[WindowName.QUARTER_HOUR].reset_at
-    return max(opens_at or now + otherwise, now + _SOONEST)
+    requested = retry_after(headers, now)
+    if requested and closed:
+        return max(requested, *closed, now + _SOONEST)
+    return max(requested or opens_at or now + otherwise, now + _SOONEST)
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> datetime | None:
+    """Returns the moment of a `Retry-After` header, in seconds or as an HTTP date, at most 25 hours from now."""
+    lowered = {name.lower(): value.strip() for name, value in headers.items()}
+    text = lowered.get("retry-after", "")
+    if text.isascii() and text.isdecimal():
+        wait = timedelta(seconds=min(int(text[:9]), _LONGEST_WINDOW.total_seconds()))
+    elif date := _parse_date(text):
+        # By X's own clock, where its response names the time.
+        wait = min(date - (_parse_date(lowered.get("date", "")) or now), _LONGEST_WINDOW)
+    else:
+        return None
+    return now + wait
 
 
 def _families(headers: Mapping[str, str], now: datetime) -> dict[WindowName, _Family]:
@@ -111,6 +133,7 @@ def parse(body: bytes) -> Any:
 
     Names cut in the middle of an emoji make text that strict JSON forbids; one of them must not hide a page.
     """
+    body = body.removeprefix(BOM_UTF8)
     with suppress(orjson.JSONDecodeError):
         return orjson.loads(body)
     try:
@@ -217,6 +240,7 @@ class Session(requests.Session):
         self.upload_url = _OWN_HOST.sub(r"\1upload.", self.base_url)
         # The consent screen is not at the API's host either.
         self.people_url = _OWN_HOST.sub(r"\1", self.base_url)
+        self.on_rejected: OnRejected | None = None
         self.timeout = (CONNECT_SECONDS, READ_SECONDS)
         for scheme in ("http://", "https://"):
             self.mount(scheme, _Adapter())
@@ -251,6 +275,8 @@ class Session(requests.Session):
             if response.status_code // 100 == 2:  # noqa: PLR2004
                 return reply
             failure = reply.error()
+            if self.on_rejected and isinstance(failure, ServiceBlocked) and failure.reason == KEYS_WRONG:
+                failure = self.on_rejected(failure)
         # Raised out here, because an error raised while another is handled keeps it, with the signed request in it.
         raise failure
 
@@ -264,8 +290,9 @@ class _Client:
 
     user_agent: str
 
-    def _connect(self, keys: Keys, base_url: str) -> None:
+    def _connect(self, keys: Keys, base_url: str, on_rejected: OnRejected | None) -> None:
         self.session = Session(base_url)
+        self.session.on_rejected = on_rejected
         self.session.headers["User-Agent"] = self.user_agent
         # Signs by OAuth 1.0a; each call gets a signature of its own.
         self._auth: AuthBase = tweepy.OAuth1UserHandler(
@@ -282,12 +309,12 @@ class ClientV2(_Client, tweepy.Client):  # type: ignore[misc]
     uses_post_fields = False
     """Whether fields of posts are asked for by the names of X's OpenAPI 2.167 (2026-08-07), `post.fields` and so on.
 
-    X's documentation shows the old ones everywhere, tweepy knows no others.
+    X drops names silently that it does not know. tweepy knows the old ones only; `referenced_posts` is an expansion.
     """
 
-    def __init__(self, keys: Keys, base_url: str) -> None:
+    def __init__(self, keys: Keys, base_url: str, on_rejected: OnRejected | None = None) -> None:
         super().__init__(return_type=requests.Response)  # with this type, a verb returns what `request` does
-        self._connect(keys, base_url)
+        self._connect(keys, base_url, on_rejected)
 
     def request(
         self,
@@ -300,16 +327,20 @@ class ClientV2(_Client, tweepy.Client):  # type: ignore[misc]
     ) -> Reply:
         """Makes one call; `content` is what tweepy's own `request` cannot send: `data` and `files`."""
         if self.uses_post_fields and params and "tweet.fields" in params:
-            params["post.fields"] = params.pop("tweet.fields").replace("tweet", "post")
+            fields = params.pop("tweet.fields").replace("tweet", "post").split(",")
+            expansions = [name for name in fields if name == "referenced_posts"]
+            params["post.fields"] = ",".join(name for name in fields if name not in expansions)
+            if expansions:
+                params["expansions"] = ",".join(expansions)
         return self.session.call(method, route, auth=self._auth, params=params, json=json, **content)
 
 
 class ClientV1(_Client, tweepy.API):  # type: ignore[misc]
     """Calls X's API v1.1 in the name of the keys' account."""
 
-    def __init__(self, keys: Keys, base_url: str) -> None:
+    def __init__(self, keys: Keys, base_url: str, on_rejected: OnRejected | None = None) -> None:
         super().__init__()
-        self._connect(keys, base_url)
+        self._connect(keys, base_url, on_rejected)
 
     def request(
         self,

@@ -279,6 +279,8 @@ class Answer(Generic[T]):
     receipts: tuple[Receipt, ...]
     left_out: tuple[str, ...] = ()
     """The ids of the records on its pages that could not be read, "?" for one without an id: a report counts them."""
+    left_off: str = ""
+    """Why reading ended before the end of X's list, in one sentence; empty when it did not."""
 
 
 #: docs.x.com, `GET /2/users/by`: ^[A-Za-z0-9_]{1,15}$

@@ -37,6 +37,7 @@ class _Upload(NamedTuple):
 class Uploads(ABC):
     """Uploads files with the calls of one version of the API."""
 
+    upload_price: Price
     alt_text_price: Price
 
     def upload(self, file: MediaFile, on_progress: Callable[[int, int], None]) -> Answer[UploadedMedia]:
@@ -49,7 +50,7 @@ class Uploads(ABC):
                 piece = ("media", chunk, "application/octet-stream")
                 receipts.append(self._append(media_id, index, piece).receipt(prices.NOT_CHARGED, 0))
                 on_progress(min(size, index * CHUNK_BYTES + len(chunk)), size)
-            uploaded = _record(receipts, self._finalize(media_id))
+            uploaded = _record(receipts, self._finalize(media_id), self.upload_price)
             self._await(receipts, uploaded)
             if file.alt_text:
                 receipts.append(self._describe(media_id, file.alt_text).receipt(self.alt_text_price, 1))
@@ -107,9 +108,9 @@ def _unreadable(file: MediaFile) -> Refused:
     return Refused(f"The file {file.path} cannot be read: put it back or take another.", reason="file_unreadable")
 
 
-def _record(receipts: list[Receipt], reply: Reply) -> _Upload:
+def _record(receipts: list[Receipt], reply: Reply, price: Price | None = None) -> _Upload:
     upload = reply.read(_uploaded)
-    receipts.append(reply.receipt(prices.NOT_CHARGED, 0))
+    receipts.append(reply.receipt(price or prices.NOT_CHARGED, 1 if price else 0))
     return upload
 
 

@@ -8,8 +8,18 @@ from typing import Any, TypeVar
 from campaign.errors import Refused
 from campaign.x import prices
 from campaign.x.error_table import GONE, SENDING_V1
-from campaign.x.http import ClientV1, Reply, id_in
-from campaign.x.paging import Page, as_written, full_links, kept, read_events
+from campaign.x.http import ClientV1, OnRejected, Reply, id_in
+from campaign.x.paging import (
+    Page,
+    StandstillGuard,
+    as_written,
+    count_in,
+    full_links,
+    kept,
+    read_events,
+    read_rows,
+    typed,
+)
 from campaign.x.types import (
     Account,
     Answer,
@@ -50,6 +60,7 @@ class GatewayV1(Uploads):
     lookup_endpoint = "GET /1.1/statuses/lookup"
     longest_lookup = _LOOK_UP_SIZE
     post_read_price = prices.as_on_legacy(prices.POST_READ)
+    upload_price = prices.as_on_legacy(prices.MEDIA_FINALIZE)
     alt_text_price = prices.as_on_legacy(prices.MEDIA_METADATA)
     message_endpoint = SENDING_V1
     message_price = prices.as_on_legacy(prices.DIRECT_MESSAGE_CREATE)
@@ -57,13 +68,15 @@ class GatewayV1(Uploads):
         {WindowName.USER_DAY: 1_000, WindowName.APP_DAY: 15_000}
     )
     events_endpoint = "GET /1.1/direct_messages/events/list"
-    event_price = prices.as_on_legacy(prices.DIRECT_MESSAGE_EVENT_READ)
+    event_price = shown_event_price = prices.as_on_legacy(prices.DIRECT_MESSAGE_EVENT_READ)
     longest_event_page = 50
 
-    def __init__(self, keys: Keys, *, owned: bool, base_url: str) -> None:
+    def __init__(self, keys: Keys, *, owned: bool, base_url: str, on_rejected: OnRejected | None = None) -> None:
         self.follower_price = prices.as_on_legacy(prices.OWNED_USER_READ if owned else prices.USER_READ)
-        self.own_post_price = prices.as_on_legacy(prices.OWNED_POST_READ if owned else prices.POST_READ)
-        self._client = ClientV1(keys, base_url)
+        self.own_post_price = self.shown_post_price = prices.as_on_legacy(
+            prices.OWNED_POST_READ if owned else prices.POST_READ
+        )
+        self._client = ClientV1(keys, base_url, on_rejected)
 
     def me(self) -> Answer[Account]:
         """Reads the account of the keys; one call."""
@@ -79,7 +92,15 @@ class GatewayV1(Uploads):
         reply: Reply = self._client.get_follower_ids(
             user_id=user_id, count=page_size, cursor=token or _FIRST_CURSOR, stringify_ids="true"
         )
-        ids, next_token = reply.read(_ids)
+
+        def read(reply: Reply) -> tuple[list[str], list[str], str | None]:
+            # Without a cursor the page would look like the last one.
+            document = reply.document()
+            cursor = str(document.get("next_cursor_str") or document["next_cursor"])
+            ids, left_out = read_rows([{"id": each} for each in document["ids"]], _id_in)
+            return ids, left_out, None if cursor == _LAST_CURSOR else cursor
+
+        ids, left_out, next_token = reply.read(read)
         receipts = [reply.receipt(self.follower_price, len(ids))]
         people: dict[str, Follower] = {}
         for start in range(0, len(ids), _LOOK_UP_SIZE):
@@ -89,7 +110,7 @@ class GatewayV1(Uploads):
             people |= {person.external_id: person for person in found}
         # A follower whom the look-up leaves out is suspended for now, and still a follower.
         page = FollowerPage([people.get(each) or Follower(each) for each in ids], next_token)
-        return Answer(page, tuple(receipts))
+        return Answer(page, tuple(receipts), tuple(left_out))
 
     def _look_up(self, ids: list[str]) -> tuple[list[Follower], Sequence[Receipt]]:
         # tweepy's `lookup_users` is a POST, which has a limit of its own and may not be repeated.
@@ -99,7 +120,8 @@ class GatewayV1(Uploads):
             if refused.reason != "nobody_found":
                 raise
             return [], refused.receipts
-        return reply.read(_people), [reply.receipt(self.follower_price, 0)]
+        people, _ = reply.read(lambda _: read_rows(reply.read(_list), _follower))
+        return people, [reply.receipt(self.follower_price, 0)]
 
     def post_price(self, *, has_link: bool) -> Price:
         """Returns the price of a post, with or without a link in it."""
@@ -146,14 +168,15 @@ class GatewayV1(Uploads):
         return self._timeline(user_id, since, at_most, _counts)
 
     def _timeline(
-        self, user_id: str, since: datetime, at_most: int, record: Callable[[dict[str, Any]], T]
+        self, user_id: str, since: datetime, at_most: int, record: Callable[[dict[str, Any]], T | None]
     ) -> Answer[list[T]]:
         if at_most < self.shortest_timeline_page:
             raise ValueError(f"X shows at least {self.shortest_timeline_page} post")
         # X shows what is newer than `since_id`.
         query = {"user_id": user_id, "since_id": max(1, int(first_id_at(since)) - 1), "tweet_mode": "extended"}
-        posts, receipts, left, max_id = list[T](), list[Receipt](), at_most, None
-        while left > 0:
+        posts, left_out, receipts, left, max_id = list[T](), list[str](), list[Receipt](), at_most, None
+        guard, left_off = StandstillGuard("posts"), ""
+        while left > 0 and not left_off:
             with kept(receipts):
                 reply: Reply = self._client.user_timeline(
                     **query,
@@ -163,25 +186,38 @@ class GatewayV1(Uploads):
                     trim_user="true",
                 )
                 shown = reply.read(_list)
-                posts += reply.read(
-                    lambda _: [record(each) for each in shown if not each.get("retweeted_status")]  # noqa: B023
+                found, odd = reply.read(
+                    lambda _: read_rows(shown, lambda each: None if each.get("retweeted_status") else record(each))  # noqa: B023
                 )
+                ids = reply.read(lambda _: read_rows(shown, lambda each: int(_id_in(each))))[0]  # noqa: B023
+            posts += found
+            left_out += odd
             receipts.append(reply.receipt(self.own_post_price, len(shown)))
-            if not shown:
+            if not ids:
                 break
             left -= len(shown)
-            max_id = min(int(_id_in(each)) for each in shown) - 1
-        return Answer(posts, tuple(receipts))
+            max_id = min(ids) - 1
+            left_off = guard.check(len(shown), str(max_id))
+        return Answer(posts, tuple(receipts), tuple(left_out), left_off)
 
     def post_counts(self, ids: Sequence[str]) -> Answer[list[PostCounts]]:
         """Reads the figures of these posts; one call. With `map`, X names those that are gone, too."""
         if not 1 <= len(ids) <= self.longest_lookup:
             raise ValueError(f"a look-up takes 1 to {self.longest_lookup} posts")
         reply: Reply = self._client.lookup_statuses(ids, map="true", trim_user="true", include_entities="false")
-        found = reply.read(_counted)
-        counted = [found[x_id] if x_id in found else PostCounts(x_id) for x_id in ids]
-        shown = [counts for counts in counted if counts]
-        return Answer(shown, (reply.receipt(self.post_read_price, sum(map(bool, found.values()))),))
+
+        def read(reply: Reply) -> tuple[dict[str, PostCounts], list[str], set[str]]:
+            posts = reply.document()["id"]
+            gone = {x_id for x_id in posts if not posts[x_id]}
+            counts, left_out = read_rows([posts[x_id] for x_id in posts if x_id not in gone], _counts)
+            if left_out and not counts:
+                raise ValueError("no figures")
+            return {each.x_id: each for each in counts}, left_out, gone
+
+        found, left_out, gone = reply.read(read)
+        counted = [found.get(x_id) or PostCounts(x_id) for x_id in ids if x_id not in gone]
+        receipts = (reply.receipt(self.post_read_price, len(found) + len(left_out)),)
+        return Answer(counted, receipts, tuple(left_out))
 
     def send_message(self, message: NewMessage) -> Answer[str]:
         """Sends a direct message and returns X's id of the event; one call."""
@@ -198,13 +234,15 @@ class GatewayV1(Uploads):
             reply: Reply = self._client.get_direct_messages(count=size, cursor=cursor)
             return reply
 
-        def read(reply: Reply) -> Page:
+        def read(reply: Reply) -> tuple[Page, Sequence[Receipt]]:
             document = reply.document()
             shown = document["events"]
-            events = [event for each in shown if (event := _event(each, user_id))]
-            return Page([int(id_in(each, "id")) for each in shown], events, document.get("next_cursor") or None)
+            events, left_out = read_rows(shown, lambda each: _event(each, user_id))
+            ids, _ = read_rows(shown, lambda each: int(id_in(each, "id")))
+            page = Page(len(shown), min(ids, default=None), events, left_out, document.get("next_cursor") or None)
+            return page, [reply.receipt(self.event_price, len(shown))]
 
-        return read_events(ask, read, self.event_price, self.longest_event_page, after_id, at_most)
+        return read_events(ask, read, self.longest_event_page, after_id, at_most)
 
     def _initialize(self, file: MediaFile, size: int) -> Reply:
         # Without `shared` X takes the file for one message only.
@@ -246,25 +284,16 @@ def _account(reply: Reply) -> Account:
     )
 
 
-def _ids(reply: Reply) -> tuple[list[str], str | None]:
-    """Reads the ids and the next token; raises without a cursor, as the page would look like the last one."""
-    document = reply.document()
-    cursor = str(document.get("next_cursor_str") or document["next_cursor"])
-    return [str(each) for each in document["ids"]], None if cursor == _LAST_CURSOR else cursor
-
-
-def _people(reply: Reply) -> list[Follower]:
-    return [
-        Follower(
-            _id_in(user),
-            user.get("screen_name"),
-            user.get("name"),
-            user.get("followers_count"),
-            user.get("verified"),
-            user.get("location") or None,
-        )
-        for user in reply.document()
-    ]
+def _follower(user: dict[str, Any]) -> Follower:
+    """Reads a follower; a field of another type is left out, as if X had not sent it."""
+    return Follower(
+        _id_in(user),
+        typed(user.get("screen_name"), str),
+        typed(user.get("name"), str),
+        count_in(user, "followers_count"),
+        typed(user.get("verified"), bool),
+        typed(user.get("location"), str) or None,
+    )
 
 
 def _list(reply: Reply) -> list[dict[str, Any]]:
@@ -287,13 +316,10 @@ def _post(shown: dict[str, Any]) -> OwnPost:
 
 
 def _counts(shown: dict[str, Any]) -> PostCounts:
-    return PostCounts(x_id=_id_in(shown), reposts=shown.get("retweet_count"), likes=shown.get("favorite_count"))
-
-
-def _counted(reply: Reply) -> dict[str, PostCounts | None]:
-    """Reads the figures by id, None for a post that is gone."""
-    posts = reply.document()["id"]
-    return {str(x_id): _counts(shown) if shown else None for x_id, shown in posts.items()}
+    reposts, likes = count_in(shown, "retweet_count"), count_in(shown, "favorite_count")
+    if reposts is None and likes is None:
+        raise ValueError("no figures")
+    return PostCounts(x_id=_id_in(shown), reposts=reposts, likes=likes)
 
 
 def _event(shown: dict[str, Any], user_id: str) -> MessageEvent | None:

@@ -2,15 +2,29 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from campaign.errors import Refused
+import pendulum
+
+from campaign.errors import Refused, Uncertain
 from campaign.x import prices
 from campaign.x.error_table import GONE, SENDING_V2, facts_of
-from campaign.x.http import ClientV2, Reply, id_in
-from campaign.x.paging import Page, as_written, full_links, kept, read_events
+from campaign.x.http import ClientV2, OnRejected, Reply, id_in
+from campaign.x.paging import (
+    Page,
+    StandstillGuard,
+    as_written,
+    count_in,
+    full_links,
+    is_number,
+    kept,
+    moment_in,
+    read_events,
+    read_rows,
+    typed,
+)
 from campaign.x.types import (
     Account,
     Answer,
@@ -32,8 +46,10 @@ from models import WindowName
 
 T = TypeVar("T")
 
+_WITHHELD = frozenset({"not-authorized-for-field", "field-unauthorized"})
+"""The kinds of problem of posts whose figures X shows to other people, or to no one any more."""
 _PUBLIC, _COUNTS = "public_metrics", "public_metrics,non_public_metrics"
-_SHOWN = "attachments,created_at,entities,note_tweet,referenced_tweets"
+_SHOWN = "attachments,created_at,entities,in_reply_to_user_id,note_tweet,referenced_tweets"
 _UPLOADS = "/2/media/upload"
 
 
@@ -50,7 +66,7 @@ class GatewayV2(Uploads):
     lookup_endpoint = "GET /2/tweets"
     longest_lookup = 100
     post_read_price = prices.POST_READ
-    alt_text_price = prices.MEDIA_METADATA
+    upload_price, alt_text_price = prices.MEDIA_FINALIZE, prices.MEDIA_METADATA
     message_endpoint = SENDING_V2
     message_price = prices.DIRECT_MESSAGE_CREATE
     message_limits: Mapping[WindowName, int] = MappingProxyType(
@@ -58,12 +74,15 @@ class GatewayV2(Uploads):
     )
     events_endpoint = "GET /2/dm_events"
     event_price = prices.DIRECT_MESSAGE_EVENT_READ
+    shown_event_price = prices.together(prices.DIRECT_MESSAGE_EVENT_READ, prices.USER_READ)
     longest_event_page = 100
 
-    def __init__(self, keys: Keys, *, owned: bool, base_url: str) -> None:
+    def __init__(self, keys: Keys, *, owned: bool, base_url: str, on_rejected: OnRejected | None = None) -> None:
         self.follower_price = prices.OWNED_USER_READ if owned else prices.USER_READ
         self.own_post_price = prices.OWNED_POST_READ if owned else prices.POST_READ
-        self._client = ClientV2(keys, base_url)
+        self.shown_post_price = prices.together(self.own_post_price, prices.POST_READ)
+        self._client = ClientV2(keys, base_url, on_rejected)
+        self._expanded = set[tuple[date, str]]()
 
     def me(self) -> Answer[Account]:
         """Reads the account of the keys; one call."""
@@ -79,24 +98,10 @@ class GatewayV2(Uploads):
             user_id, max_results=page_size, pagination_token=token, user_fields=fields
         )
 
-        def read(reply: Reply) -> FollowerPage:
-            users, next_token = _page(reply)
-            followers = [
-                Follower(
-                    str(user["id"]),
-                    user.get("username"),
-                    user.get("name"),
-                    (user.get("public_metrics") or {}).get("followers_count"),
-                    user.get("verified"),
-                    user.get("location"),
-                    user.get("receives_your_dm"),
-                )
-                for user in users
-            ]
-            return FollowerPage(followers, next_token)
-
-        page = reply.read(read)
-        return Answer(page, (reply.receipt(self.follower_price, len(page.followers)),))
+        users, next_token = reply.read(_page)
+        followers, left_out = reply.read(lambda _: read_rows(users, _follower))
+        receipts = (reply.receipt(self.follower_price, len(users)),)
+        return Answer(FollowerPage(followers, next_token), receipts, tuple(left_out))
 
     def post_price(self, *, has_link: bool) -> Price:
         """Returns the price of a post, with or without a link in it."""
@@ -146,34 +151,51 @@ class GatewayV2(Uploads):
 
     def own_posts(self, user_id: str, since: datetime, at_most: int) -> Answer[list[OwnPost]]:
         """Reads the account's posts since that second, newest first; a call for each page."""
-        return self._timeline(user_id, since, at_most, _SHOWN, own_post)
+
+        def lack_fields(shown: Sequence[dict[str, Any]]) -> bool:
+            replies = [each for each in shown if each.get("in_reply_to_user_id")]
+            has_references = not replies or any(_references(each) for each in replies)
+            return not (has_references and any(each.get("created_at") for each in shown))
+
+        return self._timeline(user_id, since, at_most, _SHOWN, own_post, lack_fields)
 
     def timeline_counts(self, user_id: str, since: datetime, at_most: int) -> Answer[list[PostCounts]]:
         """Reads the figures of the same posts."""
-        return self._timeline(user_id, since, at_most, _COUNTS, counts_of)
+        return self._timeline(user_id, since, at_most, _COUNTS, counts_of, _lack_figures)
 
     def _timeline(
-        self, user_id: str, since: datetime, at_most: int, fields: str, record: Callable[[dict[str, Any]], T | None]
+        self,
+        user_id: str,
+        since: datetime,
+        at_most: int,
+        fields: str,
+        read: Callable[[dict[str, Any]], T | None],
+        lack_fields: Callable[[Sequence[dict[str, Any]]], bool],
     ) -> Answer[list[T]]:
         shortest, longest = self.shortest_timeline_page, self.longest_timeline_page
         if at_most < shortest:
             raise ValueError(f"X shows at least {shortest} posts")
         query: dict[str, Any] = {"start_time": since, "exclude": "retweets", "tweet_fields": fields}
-        posts, receipts, left = list[T](), list[Receipt](), at_most
-        while left >= shortest:
+        posts, left_out, receipts, left = list[T](), list[str](), list[Receipt](), at_most
+        guard, left_off = StandstillGuard("posts"), ""
+        while left >= shortest and not left_off:
             size = min(left, longest)
-            # What a page leaves is nothing, or enough for another page.
+            # A page leaves nothing, or enough for another page.
             query["max_results"] = left - shortest if 0 < left - size < shortest else size
             with kept(receipts):
-                reply = self._read_posts(receipts, lambda: self._client.get_users_tweets(user_id, **query))
-                shown, next_token = reply.read(_page)
-                posts += reply.read(lambda _: [post for each in shown if (post := record(each))])  # noqa: B023
-            receipts.append(reply.receipt(self.own_post_price, len(shown)))
+                reply, shown, next_token = self._read_posts(
+                    lambda: self._client.get_users_tweets(user_id, **query), _page, lack_fields, self.own_post_price
+                )
+                found, odd = reply.read(lambda _: read_rows(shown, read))  # noqa: B023
+            posts += found
+            left_out += odd
+            receipts += reply.read(lambda _: self._receipts(reply, self.own_post_price, len(shown)))  # noqa: B023
             left -= len(shown)
             query["pagination_token"] = next_token
             if next_token is None:
                 break
-        return Answer(posts, tuple(receipts))
+            left_off = guard.check(len(shown), next_token)
+        return Answer(posts, tuple(receipts), tuple(left_out), left_off)
 
     def post_counts(self, ids: Sequence[str]) -> Answer[list[PostCounts]]:
         """Reads the figures of these posts; one call, and one more for posts some of whose figures X withholds.
@@ -182,35 +204,76 @@ class GatewayV2(Uploads):
         """
         if not 1 <= len(ids) <= self.longest_lookup:
             raise ValueError(f"a look-up takes 1 to {self.longest_lookup} posts")
-        receipts: list[Receipt] = []
-        found, problems = self._look_up(_COUNTS, list(ids), receipts)
-        if withheld := [x_id for x_id in problems if problems[x_id] == "not-authorized-for-field"]:
-            public, again = self._look_up(_PUBLIC, withheld, receipts)
+        receipts, left_out = list[Receipt](), list[str]()
+        found, problems = self._look_up(_COUNTS, list(ids), receipts, left_out)
+        withheld = [x_id for x_id in problems if problems[x_id] in _WITHHELD and x_id not in found]
+        if withheld:
+            public, again = self._look_up(_PUBLIC, withheld, receipts, left_out)
             found, problems = found | public, problems | again
         # A post that is withheld for any other reason exists: only one that X does not find is gone.
         there = [x_id for x_id in ids if x_id in found or problems.get(x_id) != "resource-not-found"]
-        return Answer([found.get(x_id) or PostCounts(x_id) for x_id in there], tuple(receipts))
+        return Answer([found.get(x_id) or PostCounts(x_id) for x_id in there], tuple(receipts), tuple(left_out))
 
     def _look_up(
-        self, fields: str, ids: list[str], receipts: list[Receipt]
+        self, fields: str, ids: list[str], receipts: list[Receipt], left_out: list[str]
     ) -> tuple[dict[str, PostCounts], dict[str, str]]:
         """Reads the figures by id, and the kinds of problem of the other posts by id."""
-        with kept(receipts):
-            reply = self._read_posts(receipts, lambda: self._client.get_tweets(ids, tweet_fields=fields))
-            found, problems = reply.read(_counted)
-        receipts.append(reply.receipt(self.post_read_price, len(found)))
-        return found, problems
 
-    def _read_posts(self, receipts: list[Receipt], ask: Callable[[], Reply]) -> Reply:
-        """Reads posts, by the new names of their fields once X refuses the old ones; keeps the refusal's receipt."""
-        try:
-            return ask()
-        except Refused as refused:
-            if refused.reason != "field_names" or self._client.uses_post_fields:
-                raise
-            receipts += refused.receipts
-        self._client.uses_post_fields = True
-        return ask()
+        def read(reply: Reply) -> tuple[list[Any], dict[str, str]]:
+            shown, problems = reply.document().get("data") or [], _problems(reply)
+            if not shown and not problems:
+                raise KeyError("data")
+            return list(shown), problems
+
+        with kept(receipts):
+            reply, shown, problems = self._read_posts(
+                lambda: self._client.get_tweets(ids, tweet_fields=fields), read, _lack_figures, self.post_read_price
+            )
+            counts, odd = reply.read(lambda _: read_rows(shown, counts_of))
+        left_out += odd
+        receipts += reply.read(lambda _: self._receipts(reply, self.post_read_price, len(shown)))
+        return {each.x_id: each for each in counts}, problems
+
+    def _read_posts(
+        self,
+        ask: Callable[[], Reply],
+        read: Callable[[Reply], tuple[list[Any], T]],
+        lack_fields: Callable[[Sequence[dict[str, Any]]], bool],
+        price: Price,
+    ) -> tuple[Reply, list[Any], T]:
+        """Reads posts, by the other names of their fields when the response lacks what was asked for.
+
+        X drops a name silently that it does not know, and bills the posts, but each once a day. A post that X names
+        among its problems may lack something.
+        """
+        for _ in range(2):
+            reply = ask()
+            shown, more = reply.read(read)
+            problems = reply.read(_problems)
+            whole = [each for each in shown if isinstance(each, dict) and str(each.get("id")) not in problems]
+            if not whole or not lack_fields(whole):
+                return reply, shown, more
+            self._client.uses_post_fields = not self._client.uses_post_fields
+        raise Uncertain(
+            f"X's response to {reply.endpoint} lacks the fields that were requested.",
+            reason="fields_missing",
+            receipts=[reply.receipt(price, len(shown))],
+        )
+
+    def _receipts(self, reply: Reply, price: Price, rows: int) -> list[Receipt]:
+        """Returns the receipts of a read: its rows, and the users and posts that it shows beside them.
+
+        X charges for one of those once a day, which is known for the calls of this process.
+        """
+        receipts, today = [reply.receipt(price, rows)], pendulum.now("UTC").date()
+        included = reply.document().get("includes")
+        for names, price_of_one in ((("users",), prices.USER_READ), (("tweets", "posts"), prices.POST_READ)):
+            listed = [each for name in names for each in (included or {}).get(name) or []]
+            shown = {(today, f"{names[0]} {each['id']}") for each in listed}
+            if new := shown - self._expanded:
+                receipts.append(Receipt(reply.endpoint, price_of_one, len(new)))
+                self._expanded |= new
+        return receipts
 
     def send_message(self, message: NewMessage) -> Answer[str]:
         """Sends a direct message and returns X's id of the event; one call."""
@@ -226,21 +289,25 @@ class GatewayV2(Uploads):
         """Reads the account's messages after that id, newest first; a call for each page."""
 
         def ask(size: int, token: str | None) -> Reply:
-            # Who joined or left a group is not asked for: X charges for each event that it shows.
+            # Who joined or left a group is not asked for: X charges for each event that it shows. The sender is a
+            # field of old, and an expansion since August 2026.
             reply: Reply = self._client.get_direct_message_events(
                 dm_event_fields="id,text,event_type,created_at,sender_id,dm_conversation_id,entities",
+                expansions="sender_id",
                 event_types="MessageCreate",
                 max_results=size,
                 pagination_token=token,
             )
             return reply
 
-        def read(reply: Reply) -> Page:
+        def read(reply: Reply) -> tuple[Page, Sequence[Receipt]]:
             shown, next_token = _page(reply)
-            events = [event for each in shown if (event := _event(each, user_id))]
-            return Page([int(id_in(each, "id")) for each in shown], events, next_token)
+            events, left_out = read_rows(shown, lambda each: _event(each, user_id))
+            ids = [int(each["id"]) for each in shown if is_number(each.get("id"))]
+            page = Page(len(shown), min(ids, default=None), events, left_out, next_token)
+            return page, self._receipts(reply, self.event_price, len(shown))
 
-        return read_events(ask, read, self.event_price, self.longest_event_page, after_id, at_most)
+        return read_events(ask, read, self.longest_event_page, after_id, at_most)
 
     # docs.x.com/x-api/media; tweepy has no verbs for it.
     def _initialize(self, file: MediaFile, size: int) -> Reply:
@@ -278,41 +345,64 @@ def _account(reply: Reply) -> Account:
     )
 
 
-def _page(reply: Reply) -> tuple[list[dict[str, Any]], str | None]:
+def _page(reply: Reply) -> tuple[list[Any], str | None]:
     """Reads what a page shows, and the next token; raises without `meta`, as it would look like the last page."""
     document = reply.document()
     meta, shown = document["meta"], document.get("data")
     if shown is None and (document.get("errors") or meta["result_count"] != 0):
         raise KeyError("data")
+    if not isinstance(shown, list | None):
+        raise TypeError("no list")
     return shown or [], meta.get("next_token") or None
+
+
+def _follower(user: dict[str, Any]) -> Follower:
+    """Reads a follower; a field of another type is left out, as if X had not sent it."""
+    metrics = user.get("public_metrics")
+    return Follower(
+        id_in(user, "id"),
+        typed(user.get("username"), str),
+        typed(user.get("name"), str),
+        count_in(metrics, "followers_count"),
+        typed(user.get("verified"), bool),
+        typed(user.get("location"), str),
+        typed(user.get("receives_your_dm"), bool),
+    )
 
 
 def counts_of(shown: dict[str, Any]) -> PostCounts:
     """Reads the figures of a post as v2 shows it; raises ValueError when it has no id."""
-    public, private = shown.get("public_metrics") or {}, shown.get("non_public_metrics") or {}
+    public, private = shown.get("public_metrics"), shown.get("non_public_metrics")
+    impressions = count_in(public, "impression_count")
     return PostCounts(
         x_id=id_in(shown, "id"),
-        reposts=public.get("repost_count", public.get("retweet_count")),
-        likes=public.get("like_count"),
-        replies=public.get("reply_count"),
-        quotes=public.get("quote_count"),
-        bookmarks=public.get("bookmark_count"),
-        impressions=public.get("impression_count", private.get("impression_count")),
-        link_visits=private.get("url_link_clicks"),
+        reposts=count_in(public, "repost_count", "retweet_count"),
+        likes=count_in(public, "like_count"),
+        replies=count_in(public, "reply_count"),
+        quotes=count_in(public, "quote_count"),
+        bookmarks=count_in(public, "bookmark_count"),
+        impressions=count_in(private, "impression_count") if impressions is None else impressions,
+        link_visits=count_in(private, "url_link_clicks"),
     )
 
 
-def _counted(reply: Reply) -> tuple[dict[str, PostCounts], dict[str, str]]:
-    """Reads the figures, and the kinds of problem, by id; raises when there is neither."""
-    document = reply.document()
-    found = {counts.x_id: counts for counts in map(counts_of, document.get("data") or [])}
-    problems = {
+def _lack_figures(shown: Sequence[dict[str, Any]]) -> bool:
+    """Returns whether no post has any figure: then they are missing, and not zero."""
+    return not any(each.get("public_metrics") for each in shown)
+
+
+def _problems(reply: Reply) -> dict[str, str]:
+    """Returns the kinds of problem that X names beside the records, by the id of the record."""
+    listed = [each for each in reply.document().get("errors") or [] if isinstance(each, dict)]
+    return {
         str(each.get("resource_id") or each.get("value")): str(each.get("type") or "").rpartition("/")[2]
-        for each in document.get("errors") or []
+        for each in listed
     }
-    if not found and not problems:
-        raise KeyError("data")
-    return found, problems
+
+
+def _references(shown: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    listed = shown.get("referenced_posts") or shown.get("referenced_tweets") or []
+    return {each.get("type"): each for each in listed}
 
 
 def own_post(shown: dict[str, Any]) -> OwnPost | None:
@@ -321,24 +411,22 @@ def own_post(shown: dict[str, Any]) -> OwnPost | None:
     A long post is cut in `text` and whole in `note_post`.
     """
     x_id = id_in(shown, "id")
-    references = {each.get("type"): each for each in _either(shown, "referenced_posts", "referenced_tweets") or []}
+    references = _references(shown)
     if {"retweeted", "reposted"} & references.keys():
         return None
-    note = _either(shown, "note_post", "note_tweet") or {}
+    if shown.get("in_reply_to_user_id") and not references:
+        raise KeyError("referenced_posts")
+    note = shown.get("note_post") or shown.get("note_tweet") or {}
     links = [*_links(shown), *_links(note)]
     # Not the links that the text has to the media of another post.
     media = _media_links(links, rf"/status/{x_id}/(photo|video)/\d+$")
     return OwnPost(
         x_id=x_id,
         text=as_written(note.get("text") or shown["text"], full_links(links), media),
-        created_at=datetime.fromisoformat(shown["created_at"]),
+        created_at=moment_in(shown),
         reply_to=id_in(references["replied_to"], "id") if "replied_to" in references else None,
         media=len((shown.get("attachments") or {}).get("media_keys") or []),
     )
-
-
-def _either(shown: dict[str, Any], new: str, old: str) -> Any:
-    return shown.get(new) or shown.get(old)
 
 
 def _links(shown: dict[str, Any]) -> list[dict[str, Any]]:
@@ -368,5 +456,5 @@ def _event(shown: dict[str, Any], user_id: str) -> MessageEvent | None:
         sender=sender,
         recipient=others[0],
         text=as_written(shown.get("text") or "", full_links(links), _media_links(links, rf"/messages/media/{x_id}$")),
-        created_at=datetime.fromisoformat(shown["created_at"]),
+        created_at=moment_in(shown),
     )

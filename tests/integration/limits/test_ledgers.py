@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sqlmodel import col, select
 
 from campaign.db.engine import engine, read_session, transaction
+from campaign.errors import ServiceBlocked
 from campaign.limits import rate_limits, spend_cap
 from campaign.x.types import Receipt, Window
 from models import Charge, Service, WindowName
@@ -291,3 +292,37 @@ def test_an_answer_that_comes_late_gives_no_calls_back(acme: Service, later: tim
             rate_limits.note(session, acme.id, told)
     with read_session() as session:
         assert [one.remaining for one in rate_limits.windows_of(session, acme, told.endpoint)] == [left]
+
+
+SIGN_IN = price(usd=Decimal("0.01"))
+
+
+def sign_in(service: Service, times: int, now: datetime = NOW) -> None:
+    for number in range(times):
+        with transaction() as session:
+            spend_cap.reserve(session, service.id, f"{spend_cap.SIGN_IN_PURPOSE} {number}", SIGN_IN, 1, now)
+        if number % 2:  # every other one is answered
+            read = Receipt("GET /2/users/me", SIGN_IN, 1)
+            record(service, read, now=now, purpose=f"{spend_cap.SIGN_IN_PURPOSE} {number}")
+
+
+def test_sign_ins_of_strangers_use_a_share_of_the_cap_a_day(acme: Service) -> None:
+    record(acme, receipt(price=TENTH, resources=25))
+    sign_in(acme, 50)
+    with pytest.raises(ServiceBlocked, match=r"share of the spend cap for sign-ins \(\$0\.50\)") as caught:
+        spend_cap.check_sign_in_affordable(acme, SIGN_IN, NOW)
+    assert caught.value.reason == "sign_in_share"
+    assert left(acme) == Decimal(7)
+    spend_cap.check_sign_in_affordable(acme, SIGN_IN, MIDNIGHT)
+
+
+def test_a_used_up_cap_allows_no_sign_in_either(acme: Service) -> None:
+    record(acme, receipt(price=TENTH, resources=100))
+    with pytest.raises(ServiceBlocked, match="used up") as caught:
+        spend_cap.check_sign_in_affordable(acme, SIGN_IN, NOW)
+    assert caught.value.reason == "cap"
+
+
+@pytest.mark.parametrize(("cap", "share"), [("50", "2.50"), ("1", "0.05"), ("0.10", "0.03"), ("0", "0.03")])
+def test_a_small_cap_leaves_room_for_one_sign_in(cap: str, share: str) -> None:
+    assert spend_cap.sign_in_share(Decimal(cap), SIGN_IN.usd) == Decimal(share)

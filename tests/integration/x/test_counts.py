@@ -111,7 +111,7 @@ def test_an_old_post_is_told_without_what_its_author_alone_may_know(new_brand: B
 
 def test_the_other_spelling_is_asked_for_and_understood(new_brand: Brand) -> None:
     post = new_brand.post("One", **ALL)
-    new_brand.command("POST", "spelling", spelling="new", strict=True)
+    new_brand.command("POST", "spelling", spelling="new", only=True, expansions_as_fields=False)
     assert new_brand.gateway.post_counts([post]).value == [PostCounts(post, **ALL)] == new_brand.timeline()
 
 

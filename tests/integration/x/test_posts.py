@@ -194,7 +194,7 @@ def test_either_spelling_of_x_is_understood(v2_brand: Brand, spelling: str) -> N
     assert (account.subscription, account.longest_post) == ("Premium", 25_000)
     first = v2_brand.publish("Long " * 400 + "https://example.org/end")
     v2_brand.publish("And more", reply_to=first)
-    v2_brand.command("POST", "spelling", spelling=spelling, strict=True)
+    v2_brand.command("POST", "spelling", spelling=spelling, only=True, expansions_as_fields=False)
     answer, opening = v2_brand.own_posts()
     assert is_same_text("Long " * 400 + "https://example.org/end", opening.text)
     assert answer.reply_to == first

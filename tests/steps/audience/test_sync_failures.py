@@ -4,6 +4,8 @@ import time
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
+
 from models import SyncState
 from tests.readings import followings
 from tests.simulated_x import PAGE, Brand, Connect, SimulatedX
@@ -20,12 +22,17 @@ IN_PASSING = [
     "empty",
     "broken_json",
 ]
-WRONG_KEYS = {"title": "Unauthorized", "type": "about:blank", "status": 401, "detail": "Unauthorized"}
+ENDLESS = [
+    ("same_page", "repeats a page"),
+    ("same_empty_page", "repeats a page"),
+    ("empty_page", "3 empty pages in a row"),
+]
+LOCKED = {"errors": [{"code": 326, "message": "To protect our users, this account is temporarily locked."}]}
 
 
 def break_off(brand: Brand, pages: int) -> None:
-    """Let X refuse the keys once, after so many pages."""
-    brand.x.fault(brand.pages_path, "literal", after=pages, status=401, body=WRONG_KEYS)
+    """Let X lock the account once, after so many pages."""
+    brand.x.fault(brand.pages_path, "literal", after=pages, status=403, body=LOCKED)
     assert sync(brand.name).of(brand.name).state is SyncState.FAILED
     brand.x.be_well()
 
@@ -171,7 +178,7 @@ def test_a_page_token_that_expired_between_two_runs_starts_the_reading_over(x: S
     assert {person for person, row in followings(brand.service).items() if row.ended_at} <= set(gone)
     [run] = brand.readings()
     assert (run.restarts, run.pages) == (1, 5)
-    assert [call["status"] for call in brand.pages_asked()] == [200] * 3 + [401, 400] + [200] * 5
+    assert [call["status"] for call in brand.pages_asked()] == [200] * 3 + [403, 400] + [200] * 5
     assert brand.booked() == brand.billed()
 
 
@@ -187,6 +194,51 @@ def test_page_tokens_that_are_never_accepted_cost_a_few_pages_at_most(x: Simulat
     assert [call["status"] for call in brand.pages_asked()] == [200, 400] * 4
     assert brand.booked() == brand.billed() == Decimal("4.01")
     assert not any(row.ended_at for row in followings(brand.service).values())
+
+
+@pytest.mark.parametrize("version", ["2", "1.1"])
+@pytest.mark.parametrize(("kind", "why"), ENDLESS)
+def test_a_list_that_stands_still_ends_and_ends_no_subscription(
+    x: SimulatedX, connect: Connect, version: str, kind: str, why: str
+) -> None:
+    brand = connect("acme", 12_000, api_version=version)
+    assert sync().is_completed
+    asked = len(brand.pages_asked())
+    brand.lose(count=50)
+    x.fault(brand.pages_path if version == "2" else "/1.1/followers/ids.json", kind, after=1, times=None)
+
+    outcome = sync()
+
+    assert not outcome.is_completed
+    line = outcome.of("acme")
+    assert line.state is SyncState.FAILED
+    assert why in line.reason
+    assert "reading ended after" in line.reason
+    assert len(brand.pages_asked()) - asked <= 6
+    assert not any(row.ended_at for row in followings(brand.service).values())
+    x.be_well()
+    assert sync().of("acme").ended == 50
+    assert brand.table() == brand.truth()
+
+
+@both_databases
+def test_empty_pages_end_a_list_though_x_allows_one_call_at_a_time(x: SimulatedX, connect: Connect) -> None:
+    brand = connect("acme", 2_100)
+    x.fault(brand.pages_path, "empty_page", after=1, times=None)
+    x.limit(1, followers=1)
+    assert "3 empty pages in a row: reading ended after 1,000 of them" in sync().of("acme").reason
+    assert len(brand.pages_asked()) == 4
+
+
+@both_databases
+def test_one_odd_follower_spoils_no_page(x: SimulatedX, connect: Connect) -> None:
+    brand = connect("acme", 1_500)
+    x.fault(brand.pages_path, "odd_record", index=7, omit=["id"])
+    x.fault(brand.pages_path, "odd_record", index=2, put={"username": 5, "public_metrics": "many"}, after=1)
+    assert sync().of("acme").state is SyncState.FINISHED
+    truth = brand.truth()
+    assert len(brand.table()) == 1_499
+    assert brand.table().keys() <= truth.keys()
 
 
 def test_who_was_not_seen_stays_until_a_reading_is_complete(connect: Connect) -> None:

@@ -1,10 +1,15 @@
 """What a run says of services that X blocks, of forms that cannot be used, and of names that nobody knows."""
 
+from datetime import timedelta
+
+import pytest
+
 from campaign.db.engine import transaction
-from models import FormProblem, ServiceState, SyncState
+from campaign.services.connection import REJECTED_FOR
+from models import FormProblem, Service, ServiceState, SyncState
 from tests.simulated_x import Brand, Connect, SimulatedX
 from tests.steps.meanwhile import meanwhile, once_pages_are_read
-from tests.steps.running import sync
+from tests.steps.running import both_databases, sync
 
 #: What X holds against an account: what the run says of it, and what to do.
 BLOCKED = {
@@ -49,12 +54,18 @@ def test_keys_revoked_in_the_middle_keep_the_checkpoint(x: SimulatedX, connect: 
     x.fault(brand.pages_path, "slow", seconds=0.15, times=None)
 
     with meanwhile(once_pages_are_read(brand, lambda: brand.become(condition="revoked"))):
-        outcome = sync()
+        waiting = sync(wait=False).of("acme")
+
+    assert (waiting.state, waiting.followers, waiting.ended) == (SyncState.WAITING, 1_000 * waiting.pages, 0)
+    assert waiting.reason.startswith("X rejects the keys of acme since")
+    assert not brand.service.blocked
+    reject_for(brand, REJECTED_FOR)
+    outcome = sync()
 
     line = outcome.of("acme")
     assert (line.state, line.followers, line.ended) == (SyncState.FAILED, 1_000 * line.pages, 0)
     assert 1 <= line.pages <= 4
-    assert outcome.message.startswith("acme: X does not accept the keys")
+    assert "X does not accept the keys" in outcome.message
     service = brand.service
     assert service.state is ServiceState.NEEDS_ATTENTION
     assert "new keys" in service.problems
@@ -66,6 +77,42 @@ def test_keys_revoked_in_the_middle_keep_the_checkpoint(x: SimulatedX, connect: 
     assert brand.table() == brand.truth()
     assert len(brand.pages_asked()) - asked == 5 - line.pages
     assert brand.service.state is ServiceState.OK
+
+
+def reject_for(brand: Brand, length: timedelta) -> None:
+    """Let it be so long that X rejects the keys."""
+    with transaction() as session:
+        service = session.get_one(Service, brand.service.id)
+        assert service.rejected_since is not None
+        service.rejected_since -= length
+        session.add(service)
+
+
+@both_databases
+@pytest.mark.parametrize("path", ["/2/users/me", "/2/users/*/followers"])
+def test_keys_that_x_rejects_for_two_hours_pause_nothing(x: SimulatedX, connect: Connect, path: str) -> None:
+    brand = connect("acme", 2_200)
+    sync()
+    x.fault(path, "unauthorized", times=None)
+    with transaction() as session:
+        service = session.get_one(Service, brand.service.id)
+        assert service.checked_at
+        service.checked_at -= timedelta(days=2)
+        service.saved_at = service.checked_at - timedelta(days=1)
+        session.add(service)
+
+    line = sync(wait=False).of("acme")
+    reject_for(brand, timedelta(hours=2))
+    again = sync(wait=False).of("acme")
+
+    for waiting in (line, again):
+        assert waiting.state is SyncState.WAITING
+        assert waiting.goes_on_at
+        assert "rejects the keys of acme since" in waiting.reason
+    assert not brand.service.blocked
+    x.be_well()
+    assert sync().of("acme").state is SyncState.FINISHED
+    assert (brand.service.state, brand.service.rejected_since) == (ServiceState.OK, None)
 
 
 def test_a_service_that_is_well_is_checked_daily_and_when_its_form_was_saved(x: SimulatedX, connect: Connect) -> None:

@@ -67,10 +67,10 @@ def test_each_part_with_files_or_a_poll_says_what_it_costs() -> None:
     assert [one.sentence for one in analysis.findings if one.code == "part_cost"] == [
         (
             "Part 1 of 4 on @acme costs $0.04: the post $0.015, 2 files $0.02, alternative text $0.005; deleting it"
-            " later $0.01."
+            " later $0.005."
         ),
-        "Part 2 of 4 on @acme costs $0.015: the post $0.015; deleting it later $0.01.",
-        "Part 3 of 4 on @acme costs $0.015: the post $0.015, its poll nothing; deleting it later $0.01.",
+        "Part 2 of 4 on @acme costs $0.015: the post $0.015; deleting it later $0.005.",
+        "Part 3 of 4 on @acme costs $0.015: the post $0.015, its poll nothing; deleting it later $0.005.",
     ]
     assert analysis.cost == Decimal("0.085")
 

@@ -15,7 +15,7 @@ def test_prices_are_those_of_the_page() -> None:
         "OWNED_POST_READ": "0.001",
         "POST_CREATE": "0.015",
         "POST_WITH_LINK_CREATE": "0.200",
-        "POST_DELETE": "0.010",
+        "POST_DELETE": "0.005",
         "MEDIA_FINALIZE": "0.010",
         "MEDIA_METADATA": "0.005",
         "DIRECT_MESSAGE_CREATE": "0.015",

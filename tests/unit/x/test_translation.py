@@ -36,6 +36,14 @@ def endpoint_for(status: int) -> str:
     return READ_ENDPOINT if status == SUCCESS else ENDPOINT
 
 
+KINDS = "https://api.x.com/2/problems"
+SPEND_CAP = {
+    "title": "SpendCapReached",
+    "detail": "Your enrolled account [1] has reached its billing cycle spend cap. API requests will be blocked until "
+    "the next cycle begins on 2026-12-14.",
+    "reset_date": "2026-12-14",
+    "type": "https://api.twitter.com/2/problems/credits",
+}
 INVALID = "https://api.twitter.com/2/problems/invalid-request"
 ENROLL = {
     "client_id": "12345678",
@@ -175,7 +183,6 @@ CASES: list[tuple[str, int, Any, type[XError], str]] = [
     ("media size", 400, {"request": "/x", "error": "File size exceeds 5242880 bytes."}, Refused, "media"),
     ("no such post", 404, legacy(144, "No status found with that ID."), Refused, "post_not_found"),
     ("no such post v2", 404, UNKNOWN_POST, Refused, "post_not_found"),
-    ("old names of fields", 400, OLD_FIELDS, Refused, "field_names"),
     ("quote not allowed", 403, problem(403, QUOTE), Refused, "quote_not_allowed"),
     ("direct messages closed", 403, problem(403, DM_CLOSED), Refused, "dm_closed"),
     ("direct messages closed 349", 403, legacy(349, "You cannot send messages to this user."), Refused, "dm_closed"),
@@ -277,7 +284,27 @@ CASES: list[tuple[str, int, Any, type[XError], str]] = [
     ("redirect", 302, b"", Unsent, "redirected"),
     ("unknown 400", 400, problem(400, "Something is wrong.", "Invalid Request", INVALID), Refused, "invalid_request"),
     ("unknown 403", 403, problem(403, "Never seen before."), Refused, "not_permitted"),
-    ("unknown 404", 404, b"", Refused, "not_found"),
+    ("unknown 404", 404, problem(404, "Not Found", "Not Found Error"), Refused, "not_found"),
+    ("empty 404", 404, b"", Unsent, "not_routed"),
+    ("blank 404", 404, b" \n", Unsent, "not_routed"),
+    ("404 without a problem", 404, b"{}", Unsent, "not_routed"),
+    ("404 of a list", 404, b"[]", Unsent, "not_the_api"),
+    ("wall", 403, b"<!DOCTYPE html><title>Just a moment...</title>", Unsent, "not_the_api"),
+    ("wall 401", 401, b" <html>Log in to the network</html>", Unsent, "not_the_api"),
+    ("wall 402", 402, b"<html>", Unsent, "not_the_api"),
+    ("wall 429", 429, b"<html>error code: 1015</html>", Unsent, "not_the_api"),
+    ("wall after a mark", 403, b"\xef\xbb\xbf<html>", Unsent, "not_the_api"),
+    ("portal", 200, b"<html>Welcome to the hotel</html>", Unsent, "not_the_api"),
+    ("proxy in text", 403, b"Blocked by the network's policy", Unsent, "not_the_api"),
+    ("spending limit", 403, SPEND_CAP, Unsent, "x_spend_cap"),
+    ("spending limit without a date", 403, {**SPEND_CAP, "reset_date": None}, Unsent, "x_spend_cap"),
+    ("credits blocked", 403, {**ENROLL, "reason": "credits-blocked"}, ServiceBlocked, "credits_blocked"),
+    ("user not enrolled", 403, {**ENROLL, "reason": "user-not-enrolled"}, ServiceBlocked, "user_not_enrolled"),
+    ("internal error", 400, {"type": f"{KINDS}/internal-error", "title": "x"}, Uncertain, "unavailable"),
+    ("hydration", 400, {"type": f"{KINDS}/field-hydration-failure", "title": "x"}, Uncertain, "unavailable"),
+    ("field", 403, {"type": f"{KINDS}/field-unauthorized", "title": "x"}, Refused, "not_authorized"),
+    ("unavailable", 403, {"type": f"{KINDS}/resource-unavailable", "title": "x"}, Refused, "not_available"),
+    ("disallowed", 403, {"type": f"{KINDS}/disallowed-resource", "title": "x"}, Refused, "disallowed"),
     ("unknown 4xx", 418, b"", Refused, "not_possible"),
     ("success with list", 200, b"[]", Uncertain, "bad_answer"),
     ("success with null errors", 200, b'{"errors":null}', Uncertain, "bad_answer"),
@@ -350,7 +377,6 @@ OF_THE_PERSON: list[tuple[int, Any, str]] = [
     (404, {**UNKNOWN_USER, "title": "Not Found Error", "status": 404}, "recipient_not_found"),
     (403, UNKNOWN_USER, "recipient_not_found"),
     (404, problem(404, "Not Found", "Not Found"), "recipient_not_found"),
-    (404, b"", "recipient_not_found"),
     (400, NO_RECIPIENT, "recipient_not_found"),
     (400, legacy(214, "event.message_create.target.recipient_id: 'x' is not a valid Long"), "recipient_not_found"),
     (403, legacy(63, "User has been suspended."), "user_suspended"),
@@ -506,3 +532,63 @@ def test_codes_may_be_text_and_errors_may_be_one() -> None:
     assert (
         answer(403, {"errors": [{"code": None, "message": 5, "type": [], "parameters": []}]}).reason == "not_permitted"
     )
+
+
+@pytest.mark.parametrize(
+    ("reset_date", "again_at"),
+    [
+        ("2026-12-14", datetime(2026, 12, 14, tzinfo=UTC)),
+        ("2026-12-14T06:00:00Z", datetime(2026, 12, 14, 6, tzinfo=UTC)),
+        ("2026-11-19", NOW + timedelta(hours=1)),
+        ("soon", NOW + timedelta(hours=24)),
+        (7, NOW + timedelta(hours=24)),
+    ],
+)
+def test_a_spending_limit_says_when_x_serves_the_account_again(reset_date: object, again_at: datetime) -> None:
+    failure = answer(403, {**SPEND_CAP, "reset_date": reset_date})
+    assert isinstance(failure, Unsent)
+    assert failure.retry_at == again_at
+    assert f"{again_at:%Y-%m-%d %H:%M}" in str(failure)
+    assert "raises the limit in the developer console" in failure.sentence
+
+
+@pytest.mark.parametrize("status", [429, 404, 403])
+@pytest.mark.parametrize("header", ["1800", " 1800 ", "Thu, 19 Nov 2026 08:00:00 GMT"])
+def test_the_time_of_a_retry_after_header_is_kept(status: int, header: str) -> None:
+    failure = answer(status, b"<html>" if status == 403 else b"", {"Retry-After": header})
+    assert isinstance(failure, Unsent)
+    assert failure.retry_at == NOW + timedelta(minutes=30)
+
+
+def test_a_retry_after_date_counts_by_the_clock_of_x() -> None:
+    headers = {"retry-after": "Thu, 19 Nov 2026 09:00:00 GMT", "date": "Thu, 19 Nov 2026 08:30:00 GMT"}
+    failure = answer(429, b"", headers)
+    assert isinstance(failure, Unsent)
+    assert failure.retry_at == NOW + timedelta(minutes=30)
+
+
+@pytest.mark.parametrize(
+    ("header", "wait"),
+    [("soon", timedelta(minutes=15)), ("-5", timedelta(minutes=15)), ("9" * 30, timedelta(hours=25))],
+)
+def test_a_retry_after_header_that_is_odd_does_no_harm(header: str, wait: timedelta) -> None:
+    failure = answer(429, b"", {"Retry-After": header})
+    assert isinstance(failure, Unsent)
+    assert failure.retry_at == NOW + wait
+
+
+def test_a_read_waits_as_long_as_a_failing_server_says_and_a_write_stays_unknown() -> None:
+    headers = {"Retry-After": "600"}
+    read = translate(503, headers, b"", endpoint=READ_ENDPOINT, now=NOW)
+    assert isinstance(read, Unsent)
+    assert read.retry_at == NOW + timedelta(minutes=10)
+    assert isinstance(translate(503, headers, b"", endpoint=ENDPOINT, now=NOW), Uncertain)
+
+
+def test_a_page_in_the_place_of_a_write_that_succeeded_leaves_it_unknown() -> None:
+    assert isinstance(translate(200, {}, b"<html>", endpoint=ENDPOINT, now=NOW), Uncertain)
+
+
+def test_a_mark_before_the_json_changes_nothing() -> None:
+    marked = b"\xef\xbb\xbf" + orjson.dumps(SPEND_CAP)
+    assert str(answer(403, marked)) == str(answer(403, SPEND_CAP))

@@ -83,7 +83,7 @@ def test_v2_announces_sends_and_describes(v2: Gateway, little_x: Any, picture: M
     assert [(each.endpoint, each.usd) for each in answer.receipts] == [
         ("POST /2/media/upload/initialize", 0),
         ("POST /2/media/upload/:id/append", 0),
-        ("POST /2/media/upload/:id/finalize", 0),
+        ("POST /2/media/upload/:id/finalize", Decimal("0.010")),
         ("POST /2/media/metadata", Decimal("0.005")),
     ]
 
@@ -110,7 +110,7 @@ def test_v1_announces_sends_and_describes(v1: Gateway, little_x: Any, picture: M
     assert ended.form == {"command": "FINALIZE", "media_id": "1880028106020515840"}
     assert alt.path == "/1.1/media/metadata/create.json"
     assert alt.json == {"media_id": "1880028106020515840", "alt_text": {"text": "A 🦊 & more"}}
-    assert [each.usd for each in answer.receipts] == [0, 0, 0, Decimal("0.005")]
+    assert [each.usd for each in answer.receipts] == [0, 0, Decimal("0.010"), Decimal("0.005")]
 
 
 @pytest.mark.parametrize(("kind", "category"), [("tweet_image", "dm_image"), ("tweet_video", "dm_video")])

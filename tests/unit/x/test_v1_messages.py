@@ -124,12 +124,11 @@ def test_an_error_tells_of_the_pages_before(v1: Gateway, little_x: Any) -> None:
     "body",
     [
         b"{}",
-        b"<html>",
         b"null",
         b"[]",
         b'{"events":null}',
-        b'{"events":[{"id":"9"}]}',
-        b'{"events":[{"type":"other"}]}',
+        b'{"events":[{"id":"9"},{"id":"8"}]}',
+        b'{"events":[{},null]}',
     ],
 )
 def test_what_is_no_page_is_a_bad_answer(v1: Gateway, little_x: Any, body: bytes) -> None:

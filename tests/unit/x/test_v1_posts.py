@@ -89,7 +89,7 @@ def test_a_post_is_deleted(v1: Gateway, little_x: Any) -> None:
     assert answer.value is True
     assert (little_x.requests[0].method, little_x.requests[0].path) == ("POST", "/1.1/statuses/destroy/7.json")
     assert [(each.endpoint, each.usd) for each in answer.receipts] == [
-        ("POST /1.1/statuses/destroy/:id", Decimal("0.010"))
+        ("POST /1.1/statuses/destroy/:id", Decimal("0.005"))
     ]
 
 
@@ -157,9 +157,25 @@ def test_an_error_tells_of_the_pages_before(v1: Gateway, little_x: Any) -> None:
     assert len(caught.value.receipts) == 2
 
 
-@pytest.mark.parametrize("body", [b"{}", b"<html>", b"null", b"[1]", b'[{"id":7}]', b'{"errors":null}'])
+@pytest.mark.parametrize("body", [b"{}", b"null", b"[1,2]", b'[{"id":7},{"id":8}]', b'{"errors":null}'])
 def test_what_is_no_page_is_a_bad_answer(v1: Gateway, little_x: Any, body: bytes) -> None:
     little_x.answers(body)
     with pytest.raises(Uncertain) as caught:
         v1.own_posts("42", SINCE, 5)
     assert caught.value.reason == "bad_answer"
+
+
+def test_one_odd_post_is_left_out_and_named(v1: Gateway, little_x: Any) -> None:
+    little_x.answers([shown(9), {**shown(8), "created_at": "soon"}, {"full_text": "no id"}])
+    little_x.answers([])
+    answer = v1.own_posts("42", SINCE, 5)
+    assert [each.x_id for each in answer.value] == ["9"]
+    assert answer.left_out == ("8", "?")
+
+
+def test_a_timeline_that_stands_still_ends_and_says_so(v1: Gateway, little_x: Any) -> None:
+    for _ in range(2):
+        little_x.answers([shown(9)])
+    answer = v1.own_posts("42", SINCE, 200)
+    assert answer.left_off == "X's list of posts repeats a page: reading ended after 2 of them."
+    assert len(little_x.requests) == 2

@@ -149,6 +149,7 @@ def test_messages_of_both_sides_are_seen(v2: Gateway, little_x: Any) -> None:
     assert asked.form == {
         "dm_event.fields": "id,text,event_type,created_at,sender_id,dm_conversation_id,entities",
         "event_types": "MessageCreate",
+        "expansions": "sender_id",
         "max_results": "100",
     }
     (receipt,) = answer.receipts
@@ -161,6 +162,35 @@ def test_what_is_not_between_two_persons_is_paid_and_left_out(v2: Gateway, littl
     answer = v2.message_events(OWN, "0", 100)
     assert [each.x_id for each in answer.value.events] == ["7"]
     assert answer.receipts[0].resources == 4
+
+
+@pytest.mark.parametrize(
+    ("odd", "named"),
+    [
+        ({"sender_id": None}, "8"),
+        ({"sender_id": "3"}, "8"),
+        ({"dm_conversation_id": None}, "8"),
+        ({"text": ["x"]}, "8"),
+        ({"created_at": "soon"}, "8"),
+        ({"event_type": None, "sender_id": 7}, None),
+        ({"id": "event8"}, "?"),
+    ],
+)
+def test_one_odd_message_is_left_out_and_named(v2: Gateway, little_x: Any, odd: Any, named: str | None) -> None:
+    little_x.answers(page(event(9), event(8) | odd, event(7, "Stop", sender_id="7")))
+    answer = v2.message_events(OWN, "0", 100)
+    assert [each.text for each in answer.value.events] == ["Hello", "Stop"]
+    assert answer.left_out == ((named,) if named else ())
+    assert answer.receipts[0].resources == 3
+
+
+def test_senders_that_x_shows_beside_the_messages_are_paid_once_a_day(v2: Gateway, little_x: Any) -> None:
+    for users in (["42", "7"], ["7"], ["7", "8"]):
+        little_x.answers(page(event(9)) | {"includes": {"users": [{"id": each} for each in users]}})
+    costs = [[each.usd for each in v2.message_events(OWN, "0", 100).receipts] for _ in range(3)]
+    event_usd, user_usd = Decimal("0.010"), Decimal("0.010")
+    assert costs == [[event_usd, 2 * user_usd], [event_usd], [event_usd, user_usd]]
+    assert v2.shown_event_price.usd == event_usd + user_usd
 
 
 def test_who_writes_to_themselves_is_both(v2: Gateway, little_x: Any) -> None:
@@ -188,10 +218,14 @@ def test_no_more_is_shown_than_may_be_paid(v2: Gateway, little_x: Any) -> None:
 
 
 def test_empty_pages_do_not_go_on_for_ever(v2: Gateway, little_x: Any) -> None:
-    for _ in range(3):
+    for _ in range(2):
         little_x.answers(page(next_token="a"))
-    answer = v2.message_events(OWN, "0", 3)
-    assert (answer.value.is_complete, len(answer.receipts)) == (False, 3)
+    answer = v2.message_events(OWN, "0", 100)
+    assert (answer.value.is_complete, len(answer.receipts)) == (False, 2)
+    assert answer.left_off == "X's list of messages repeats a page: reading ended after 0 of them."
+    for token in ("b", "c", "d"):
+        little_x.answers(page(next_token=token))
+    assert "3 empty pages in a row" in v2.message_events(OWN, "0", 100).left_off
 
 
 def test_the_text_is_what_was_written(v2: Gateway, little_x: Any) -> None:
@@ -226,17 +260,14 @@ def test_an_error_tells_of_the_pages_before(v2: Gateway, little_x: Any) -> None:
 @pytest.mark.parametrize(
     "body",
     [
-        b"<html>",
         b"[]",
         b'{"data":[]}',
+        b'{"data":{"id":"9"},"meta":{}}',
         b'{"meta":{"result_count":1}}',
-        b'{"data":[{"event_type":"ParticipantsJoin"}],"meta":{}}',
-        b'{"data":[{"id":"9","event_type":"MessageCreate","text":"a"}],"meta":{}}',
-        b'{"data":[{"id":"9","event_type":"MessageCreate","sender_id":"3","dm_conversation_id":"7-42"}],"meta":{}}',
+        b'{"data":[{"id":"9","event_type":"MessageCreate","text":"a"},{"id":"8"}],"meta":{}}',
     ],
 )
 def test_what_is_no_page_is_a_bad_answer(v2: Gateway, little_x: Any, body: bytes) -> None:
-    """An event that cannot be read may be the one looked for, so it must not be taken as missing."""
     little_x.answers(body)
     with pytest.raises(Uncertain) as caught:
         v2.message_events(OWN, "0", 100)

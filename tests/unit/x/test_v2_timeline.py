@@ -4,19 +4,13 @@ from typing import Any
 
 import pytest
 
-from campaign.errors import Refused, Uncertain, Unsent
+from campaign.errors import Uncertain, Unsent
 from campaign.x.gateway import Gateway
 from campaign.x.types import OwnPost
 
 SINCE = datetime(2026, 11, 19, 9, 30, 15, 700_000, tzinfo=timezone(timedelta(hours=2)))
 CREATED = "2026-11-19T07:31:00.000Z"
 MOMENT = datetime(2026, 11, 19, 7, 31, tzinfo=UTC)
-OLD_NAMES_REFUSED = {
-    "errors": [{"parameters": {"tweet.fields": ["entities"]}, "message": "[tweet.fields] is not one of [post.fields]"}],
-    "title": "Invalid Request",
-    "detail": "One or more parameters to your request was invalid.",
-    "type": "https://api.x.com/2/problems/invalid-request",
-}
 
 
 def page(*posts: dict[str, Any], next_token: str | None = None) -> dict[str, Any]:
@@ -48,7 +42,7 @@ def test_posts_since_a_second_are_asked_for(v2: Gateway, little_x: Any) -> None:
         "start_time": "2026-11-19T07:30:15Z",
         "exclude": "retweets",
         "max_results": "50",
-        "tweet.fields": "attachments,created_at,entities,note_tweet,referenced_tweets",
+        "tweet.fields": "attachments,created_at,entities,in_reply_to_user_id,note_tweet,referenced_tweets",
     }
 
 
@@ -86,24 +80,92 @@ def test_less_than_x_shows_at_least_is_a_mistake(v2: Gateway) -> None:
         v2.own_posts("42", SINCE, 4)
 
 
-def test_names_that_x_refuses_are_replaced_and_remembered(v2: Gateway, little_x: Any) -> None:
-    little_x.answers(OLD_NAMES_REFUSED, status=400)
+DROPPED = {"id": "7", "text": "Hello", "edit_history_post_ids": ["7"]}
+
+
+def test_names_that_x_drops_are_replaced_and_remembered(v2: Gateway, little_x: Any) -> None:
+    little_x.answers(page(DROPPED))
     little_x.answers(page(post("7")))
     little_x.answers(page(post("8")))
-    assert len(v2.own_posts("42", SINCE, 5).receipts) == 2
+    assert [each.usd for each in v2.own_posts("42", SINCE, 5).receipts] == [Decimal("0.001")]
     v2.own_posts("42", SINCE, 5)
-    fields = [{name for name in each.form if name.endswith(".fields")} for each in little_x.requests]
-    assert fields == [{"tweet.fields"}, {"post.fields"}, {"post.fields"}]
-    assert little_x.requests[2].form["post.fields"] == "attachments,created_at,entities,note_post,referenced_posts"
+    fields = [{name for name in each.form if name.endswith((".fields", "ions"))} for each in little_x.requests]
+    assert fields == [{"tweet.fields"}, {"post.fields", "expansions"}, {"post.fields", "expansions"}]
+    assert little_x.requests[2].form["post.fields"] == "attachments,created_at,entities,in_reply_to_user_id,note_post"
+    assert little_x.requests[2].form["expansions"] == "referenced_posts"
 
 
-def test_names_are_replaced_once(v2: Gateway, little_x: Any) -> None:
-    little_x.answers(OLD_NAMES_REFUSED, status=400)
-    little_x.answers(OLD_NAMES_REFUSED, status=400)
-    with pytest.raises(Refused) as caught:
+def test_the_posts_that_x_shows_beside_them_are_paid_once_a_day(v2: Gateway, little_x: Any) -> None:
+    answers = {"in_reply_to_user_id": "42", "referenced_posts": [{"type": "replied_to", "id": "8"}]}
+    shown = page(post("9", **answers)) | {"includes": {"posts": [{"id": "8"}]}}
+    for _ in range(2):
+        little_x.answers(shown)
         v2.own_posts("42", SINCE, 5)
-    assert caught.value.reason == "field_names"
-    assert len(caught.value.receipts) == 2
+    little_x.answers(shown | {"includes": {"posts": [{"id": "8"}, {"id": "6"}]}})
+    assert [each.usd for each in v2.own_posts("42", SINCE, 5).receipts] == [Decimal("0.001"), Decimal("0.005")]
+
+
+def test_an_answer_whose_parent_is_dropped_is_asked_for_otherwise(v2: Gateway, little_x: Any) -> None:
+    little_x.answers(page(post("9", in_reply_to_user_id="42")))
+    parent = {"referenced_posts": [{"type": "replied_to", "id": "8"}]}
+    little_x.answers(page(post("9", in_reply_to_user_id="42", **parent)))
+    assert [each.reply_to for each in v2.own_posts("42", SINCE, 5).value] == ["8"]
+
+
+def test_fields_that_no_name_brings_are_an_error_and_paid_once(v2: Gateway, little_x: Any) -> None:
+    for _ in range(2):
+        little_x.answers(page(DROPPED))
+    with pytest.raises(Uncertain, match="lacks the fields") as caught:
+        v2.own_posts("42", SINCE, 5)
+    assert caught.value.reason == "fields_missing"
+    assert [each.usd for each in caught.value.receipts] == [Decimal("0.001")]
+
+
+@pytest.mark.parametrize("lost", ["public_metrics", "all"])
+def test_figures_that_are_all_missing_are_no_zeros(v2: Gateway, little_x: Any, lost: str) -> None:
+    shown = DROPPED if lost == "all" else post("7", non_public_metrics={"impression_count": 3})
+    for _ in range(4):
+        little_x.answers(page(shown))
+    with pytest.raises(Uncertain) as looked_up:
+        v2.post_counts(["7"])
+    with pytest.raises(Uncertain) as listed:
+        v2.timeline_counts("42", SINCE, 5)
+    assert {looked_up.value.reason, listed.value.reason} == {"fields_missing"}
+
+
+def test_a_list_that_stands_still_ends_and_says_so(v2: Gateway, little_x: Any) -> None:
+    little_x.answers(page(*many(9000, 3), next_token="a"))
+    for token in ("b", "c", "d"):
+        little_x.answers(page(next_token=token))
+    answer = v2.own_posts("42", SINCE, 100)
+    assert (len(answer.value), len(little_x.requests)) == (3, 4)
+    assert answer.left_off == "X's list of posts has 3 empty pages in a row: reading ended after 3 of them."
+
+
+def test_a_page_token_seen_before_ends_a_list(v2: Gateway, little_x: Any) -> None:
+    for first, token in ((9000, "a"), (8000, "b"), (9000, "a")):
+        little_x.answers(page(*many(first, 5), next_token=token))
+    answer = v2.own_posts("42", SINCE, 100)
+    assert answer.left_off == "X's list of posts repeats a page: reading ended after 15 of them."
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"text": "no id", "created_at": CREATED},
+        {"id": "6", "text": "no time"},
+        {"id": "6", "text": 7, "created_at": CREATED},
+        {"id": "6", "text": "no zone", "created_at": "2026-11-19T07:31:00"},
+        {"id": "6", "text": "x", "created_at": CREATED, "referenced_tweets": "all"},
+        None,
+    ],
+)
+def test_one_odd_post_is_left_out_and_named(v2: Gateway, little_x: Any, odd: Any) -> None:
+    little_x.answers(page(post("9"), odd, post("8")))
+    answer = v2.own_posts("42", SINCE, 5)
+    assert [each.x_id for each in answer.value] == ["9", "8"]
+    assert answer.left_out == ("6" if odd and odd.get("id") else "?",)
+    assert answer.receipts[0].resources == 3
 
 
 def test_an_error_tells_of_the_pages_before(v2: Gateway, little_x: Any) -> None:
@@ -158,13 +220,11 @@ def test_a_media_link_is_known_by_its_address_too(v2: Gateway, little_x: Any) ->
 @pytest.mark.parametrize(
     "body",
     [
-        b"<html>",
         b"[]",
         b'{"data":[]}',
         b'{"meta":{"result_count":1}}',
-        b'{"data":[{"id":"7"}],"meta":{}}',
-        b'{"data":[{"id":"7","text":"a","created_at":"soon"}],"meta":{}}',
-        b'{"data":[{"text":"a","created_at":"2026-11-19T07:31:00.000Z"}],"meta":{}}',
+        b'{"data":{"id":"7"},"meta":{}}',
+        b'{"data":[{"id":"7","created_at":"soon"},{"id":"8","created_at":7}],"meta":{}}',
     ],
 )
 def test_what_is_no_page_is_a_bad_answer(v2: Gateway, little_x: Any, body: bytes) -> None:
