@@ -34,8 +34,11 @@ JOIN, LEAVE = "join", "leave"
 SIGN_IN_SECONDS = 600
 """How long a person may take on X's pages."""
 _COOKIE = "sign-in"
-#: Sign-ins of one network, which may be an office: far more than people need, far fewer than would cost much.
-_FROM_A_NETWORK = RateLimitItemPerHour(20, namespace="sign-ins")
+#: Sign-ins of one network, which may be an office: more than people need, fewer than would cost much. Leaving is free.
+_FROM_A_NETWORK = {
+    JOIN: RateLimitItemPerHour(20, namespace=JOIN),
+    LEAVE: RateLimitItemPerHour(200, namespace=LEAVE),
+}
 #: X may take its time: the calls that wait for it do not take all the threads there are.
 _calls = CapacityLimiter(12)
 _log = logging.getLogger(__name__)
@@ -92,7 +95,7 @@ def missing_setup(service: Service) -> list[str]:
 
 def begin(request: Request, service: Service, purpose: str, more: dict[str, Any], *instead: str) -> Response:
     """Sends the person to X; raises CampaignError. `instead` says what else a person can do."""
-    if not request.app.state.limiter.hit(_FROM_A_NETWORK, purpose, visitor_of(request.scope)):
+    if not request.app.state.limiter.hit(_FROM_A_NETWORK[purpose], visitor_of(request.scope)):
         return too_many("Many people signed in from your network. Try again in an hour.", *instead)
     if purpose == JOIN:
         check_sign_in_affordable(service, USER_READ, pendulum.now("UTC"))

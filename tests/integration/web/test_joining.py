@@ -344,3 +344,12 @@ def test_a_person_whom_x_does_not_name_leaves_no_agreement_and_no_token(house: H
     assert house.browser().join(house.follower()).status_code == 503
     assert house.agreements() == []
     assert [one["stage"] for one in house.signed_in()] == ["revoked"]
+
+
+def test_a_network_signs_in_twenty_times_an_hour_and_can_leave_all_the_same(house: House) -> None:
+    browser = house.browser()
+    answers = [browser.send(browser.get("/join/acme"), agree="yes") for _ in range(22)]
+    assert [answer.status_code for answer in answers] == [303] * 20 + [429] * 2
+    assert "Too many sign-ins" in answers[-1].text
+    assert answers[-1].headers["retry-after"] == "3600"
+    assert browser.send(browser.get("/leave/acme")).status_code == 303

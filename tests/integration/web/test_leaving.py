@@ -113,7 +113,7 @@ def other_person(house: House, name: str) -> str:
 def test_sign_ins_to_leave_cost_nothing_and_no_cap_prevents_a_withdrawal(house: House, shared: tuple[str, str]) -> None:
     before, calls = charged(), reads_of_people(house)
     name = other_person(house, shared[0])
-    for _ in range(18):
+    for _ in range(25):
         browser = house.browser()
         assert "It is done" in browser.get(back(browser, name)).text
     assert (charged(), reads_of_people(house)) == (before, calls)
@@ -123,19 +123,6 @@ def test_sign_ins_to_leave_cost_nothing_and_no_cap_prevents_a_withdrawal(house: 
     browser = house.browser()
 
     assert "It is done" in browser.get(back(browser, shared[0])).text
-    assert left(house)
-
-
-def test_a_network_signs_in_twenty_times_an_hour_and_the_personal_link_still_works(
-    house: House, shared: tuple[str, str]
-) -> None:
-    browser = house.browser()
-    answers = [browser.send(browser.get("/leave/acme")) for _ in range(22)]
-    assert [answer.status_code for answer in answers] == [303] * 20 + [429] * 2
-    assert "Too many sign-ins" in answers[-1].text
-    assert "STOP to @acme" in answers[-1].text
-    assert answers[-1].headers["retry-after"] == "3600"
-    browser.send(browser.get(shared[1]))
     assert left(house)
 
 
