@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 
 class Measure(Enum):
-    """How the figures of a chart are written."""
+    """The format of the figures of a chart."""
 
     COUNT = "{:,.0f}"
     RATE = "{:.2%}"
@@ -60,7 +60,7 @@ _STYLE: dict[str, Any] = {
     "legend_font_size": 13,
     "no_data_font_size": 24,
 }
-# Where the page decides by the computer's setting whether it is dark, the picture does too.
+# The picture is dark by the computer's setting, as the page is.
 _DARK = """@media (prefers-color-scheme: dark) {
 svg, .background { background-color: #16181c !important; fill: #16181c !important; }
 text { fill: #e7e9ea !important; }
@@ -73,7 +73,7 @@ text { fill: #e7e9ea !important; }
 
 
 class Size(NamedTuple):
-    """How large a picture is: across and down, and how many characters find room below it."""
+    """The size of a picture: its width and height, and how many characters fit below it."""
 
     width: int
     height: int

@@ -114,7 +114,7 @@ class Findings:
 
 
 class Mark(StrEnum):
-    """How X shows a piece of a text; all but plain ones lead somewhere."""
+    """The way X shows a piece of a text; all but plain ones are links."""
 
     PLAIN = ""
     LINK = "link"
@@ -141,7 +141,7 @@ class Attachment:
 
     name: str
     facts: str = ""
-    """What the file is: an image, 1200 by 800, 85 kB."""
+    """The facts of the file: an image, 1200 by 800, 85 kB."""
     alt_text: str = ""
     thumbnail: bytes = b""
     kind: str = ""

@@ -30,7 +30,7 @@ from campaign.reporting.document import (
 #: The kinds of picture that every browser shows and none takes for a page with scripts, as SVG is.
 _SHOWN = frozenset({"image/jpeg", "image/png", "image/gif", "image/webp"})
 _LARGEST_FILE = 5_000_000
-#: Of all real files of a page; those after it are shown by their thumbnails. Browsers open 50 MB, and mail takes less.
+#: The size of all real files of a page; further ones are shown by their thumbnails. Browsers open 50 MB, mail less.
 _LARGEST_PAGE = 20_000_000
 _SHOWN_OF_LINK = 26
 _SCHEME = re.compile(r"^https?://(www\.)?", re.IGNORECASE)

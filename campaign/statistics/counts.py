@@ -1,4 +1,4 @@
-"""What X counts of posts: read, saved as snapshots, and made into a rate."""
+"""The counts that X gives of posts: read, saved as snapshots, and made into a rate."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -27,7 +27,7 @@ class Engagement:
     quotes: int | None = None
     bookmarks: int | None = None
     impressions: int | None = None
-    """How often it was shown."""
+    """The number of times it was shown."""
     link_visits: int | None = None
     """As X counts them; X gives them only to the account itself, for 30 days."""
 
@@ -81,7 +81,7 @@ ONCE_IN = timedelta(hours=12)
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """What one post costs in US dollars: looked up by its id, and on the account's own timeline."""
+    """The price of one post in US dollars: looked up by its id, and on the account's own timeline."""
 
     look_up: Decimal
     timeline: Decimal

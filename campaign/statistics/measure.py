@@ -1,4 +1,4 @@
-"""Counting what X counts: which posts are asked for, what it costs, and what was found."""
+"""Reads the counts that X gives of our posts: the cheapest way, within the spend cap."""
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -106,7 +106,7 @@ def _record(
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """How the calls of a count are made: here and now, or as tasks of a Prefect run."""
+    """The calls of a count: made here and now, or as tasks of a Prefect run."""
 
     check: Callable[[Service], Service]
     read_timeline: Callable[[Service, Sequence[PostToCount], int], Counted]

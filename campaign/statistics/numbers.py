@@ -65,14 +65,14 @@ class DeliveryNumbers(OfPosts):
     sent: int = 0
     clicked: int = 0
     clicks: int = 0
-    """Of people."""
+    """Clicks of people."""
     robot_clicks: int = 0
     cost: Decimal = Decimal(0)
     """US dollars, of the posts or messages that went out."""
     posts: tuple[PostNumbers, ...] = ()
     links: tuple[LinkNumbers, ...] = ()
     clicks_by_hour: tuple[tuple[datetime, int], ...] = ()
-    """Of people, by the beginning of each hour that had any."""
+    """Clicks of people, by the beginning of each hour that had any."""
 
     @property
     def title(self) -> str:
@@ -133,11 +133,11 @@ class ServiceStatistics(OfPosts):
     name: str
     label: str
     timezone: str
-    """Of the hours of the day."""
+    """The time zone of the hours of the day."""
     days: tuple[Day, ...] = ()
     posts: tuple[PostNumbers, ...] = ()
     deliveries: int = 0
-    """How many deliveries these posts are of."""
+    """The number of deliveries of these posts."""
     acquisition: Acquisition | None = None
     """The contacts it won."""
 
@@ -182,7 +182,7 @@ class ServiceLine:
     messages: int = 0
     """Direct messages sent."""
     clicks: int = 0
-    """Of people."""
+    """Clicks of people."""
     spent: Decimal = Decimal(0)
     """US dollars, everything that X charged."""
     engagement: Engagement = field(default_factory=Engagement)
