@@ -8,21 +8,17 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
-from io import BytesIO
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import IO, TYPE_CHECKING, BinaryIO
 
 from campaign.deliveries.draft import FileProblem, LoadedFile, MediaItem
-from campaign.deliveries.media_probe import FORMATS
-from campaign.deliveries.media_types import SIGN_BYTES, Arriving, FileType, Unusable, check_size, type_of
+from campaign.deliveries.media_types import SIGN_BYTES, Arriving, FileType, Unusable, check_size, run_probe, type_of
 from campaign.errors import is_full
 from campaign.settings import load_settings
 from campaign.x.types import MediaKind
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from campaign.deliveries.fetch import Fetcher
 
 KEPT_FOR = timedelta(days=7)
@@ -100,7 +96,6 @@ __all__ = ["delete_unused", "load", "load_all", "thumbnail"]
 _CHUNK_BYTES = 1 << 20
 _ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _SHOWN_CHARACTERS = 80
-_JPEG_QUALITY = 80
 
 
 def load_all(items: Iterable[MediaItem], fetcher: "Fetcher | None" = None) -> dict[str, LoadedFile | FileProblem]:
@@ -147,29 +142,8 @@ def _fetcher_of(item: MediaItem) -> "Fetcher | None":
 
 def thumbnail(file: LoadedFile, width: int = 160) -> bytes | None:
     """Returns a JPEG of a picture (a GIF's first), at most `width` pixels wide and twice as high; None for a video."""
-    if file.kind is MediaKind.VIDEO:
-        return None
-    from PIL import Image
-
-    try:
-        with Image.open(file.path, formats=FORMATS) as image:
-            return _small_jpeg(image, (width, 2 * width))
-    except OSError:
-        # The copy is gone: a preview goes without.
-        return None
-
-
-def _small_jpeg(image: "Image", size: tuple[int, int]) -> bytes:
-    from PIL import Image, ImageOps
-
-    # Roughly first: what follows makes copies, of which those of a large picture would take hundreds of megabytes.
-    image.thumbnail((8 * max(size), 8 * max(size)), Image.Resampling.NEAREST)
-    small = ImageOps.exif_transpose(image).convert("RGBA")
-    small.thumbnail(size)
-    background = Image.new("RGBA", small.size, "white")
-    written = BytesIO()
-    Image.alpha_composite(background, small).convert("RGB").save(written, "JPEG", quality=_JPEG_QUALITY)
-    return written.getvalue()
+    # Without the copy, which is deleted after a while, a preview goes without.
+    return run_probe("thumbnail", file.path, str(width)).stdout or None if file.kind is not MediaKind.VIDEO else None
 
 
 @contextmanager

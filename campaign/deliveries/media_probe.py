@@ -1,5 +1,7 @@
 """Looks into a picture or a video for what X refuses: `python media_probe.py image/png FILE`.
 
+`python media_probe.py thumbnail FILE WIDTH` writes a small JPEG of a picture instead.
+
 A program of its own with a limit of processor time, because a file can be made so that it keeps a decoder busy for
 hours. It prints {"width", "height", "seconds"} as JSON, or {"code", "problem"}, where `problem` goes on after the
 file's name. It imports nothing of the house, so that it starts quickly.
@@ -27,7 +29,7 @@ SMALLEST_VIDEO, LONGEST_EDGE, LONGEST_SHORT_EDGE = 32, 1_920, 1_200
 FASTEST, SHORTEST_SECONDS, MOST_CHANNELS, WIDEST_RATIO = 60.5, 0.5, 2, 3
 LONGEST_SECONDS = 125 * 60
 """With X Premium; what other accounts and direct messages may have is for the analysis."""
-_ROUNDED = 0.01
+_ROUNDED, _JPEG_QUALITY = 0.01, 80
 _SAVE_AGAIN = "open it, save it again, and take that."
 
 
@@ -180,9 +182,31 @@ def _check_shape(video: Any) -> None:
         raise Problem("file_wrong_size", f"has pixels of {pixels:.2f}:1, and X takes square ones: save it with these.")
 
 
-def main(media_type: str, path: str, cpu_seconds: str = str(CPU_SECONDS)) -> None:
+def thumbnail(path: str, width: int) -> bytes:
+    """Returns a JPEG of a picture, upright on white, at most `width` pixels wide and twice as high."""
+    from io import BytesIO
+
+    from PIL import Image, ImageOps
+
+    size = width, 2 * width
+    with Image.open(path, formats=FORMATS) as image:
+        # Roughly first: what follows makes copies, of which those of a large picture would take hundreds of megabytes.
+        image.thumbnail((8 * max(size), 8 * max(size)), Image.Resampling.NEAREST)
+        small = ImageOps.exif_transpose(image).convert("RGBA")
+    small.thumbnail(size)
+    background, written = Image.new("RGBA", small.size, "white"), BytesIO()
+    Image.alpha_composite(background, small).convert("RGB").save(written, "JPEG", quality=_JPEG_QUALITY)
+    return written.getvalue()
+
+
+def main(media_type: str, path: str, argument: str = "") -> None:
     """Prints what the file is, or what is wrong with it; the system ends it when that takes too long."""
-    resource.setrlimit(resource.RLIMIT_CPU, (int(cpu_seconds), int(cpu_seconds) + 1))
+    if media_type == "thumbnail":
+        resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 1))
+        sys.stdout.buffer.write(thumbnail(path, int(argument)))
+        return
+    seconds = int(argument or CPU_SECONDS)
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
     try:
         found = probe_video(path) if media_type == "video/mp4" else probe_picture(media_type, path)
     except Problem as problem:

@@ -103,18 +103,22 @@ def _check_brands(beginning: bytes) -> None:
         raise Unusable("file_wrong_type", "is a relative of MP4 but not an MP4 video: save it as PNG, JPEG or MP4.")
 
 
-def _probed(file: Path, found: FileType) -> FileType:
-    """Has the file looked into by a process of its own, which ends when it takes too long."""
-    too_complex = Unusable("file_too_complex", "takes too long to be decoded: open it, save it again, and take that.")
-    command = [sys.executable, "-P", str(_PROBE), found.media_type, str(file)]
+def run_probe(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Runs campaign.deliveries.media_probe to its end, or ends it after a minute."""
+    command = [sys.executable, "-P", str(_PROBE), *arguments]
     try:
-        done = subprocess.run(  # noqa: S603 - our own program, and the path of our own copy
+        return subprocess.run(  # noqa: S603 - our own program, and the path of our own copy
             command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60
         )
     except subprocess.TimeoutExpired:
-        raise too_complex from None
+        return subprocess.CompletedProcess(command, -signal.SIGKILL, b"", b"")
+
+
+def _probed(file: Path, found: FileType) -> FileType:
+    """Has the file looked into by a process of its own, which ends when it takes too long."""
+    done = run_probe(found.media_type, str(file))
     if done.returncode in {-signal.SIGXCPU, -signal.SIGKILL}:
-        raise too_complex
+        raise Unusable("file_too_complex", "takes too long to be decoded: open it, save it again, and take that.")
     try:
         answer = json.loads(done.stdout)
     except ValueError:

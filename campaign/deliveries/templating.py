@@ -271,8 +271,8 @@ def _environment() -> _Environment:
     sandbox.globals.clear()
     sandbox.policies["truncate.leeway"] = 0
     sandbox.filters = {name: _letting_pass(sandbox.filters[name]) for name in _FILTERS}
-    # A field that is there and empty is the usual case, and Jinja's own filter leaves it empty.
-    sandbox.filters["default"] = lambda value, instead="": value or instead
+    # A field that is there and empty is the usual case, and Jinja's own filter leaves it empty; zero is a number.
+    sandbox.filters["default"] = lambda value, instead="": value if value or type(value) is int else instead
     return sandbox
 
 

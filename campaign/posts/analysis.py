@@ -92,7 +92,7 @@ def _content_remarks(parts: Iterable[Part], files: Files) -> Iterator[Remark]:
 
 
 def _poll_problems(poll: PollContent) -> list[tuple[str, str]]:
-    answers = [option.strip() for option in poll.options]
+    answers = ["" if is_blank(option) else option.strip() for option in poll.options]
     problems = []
     if "" in answers:
         rest = "has a poll with an empty answer: write something, or remove it."
@@ -205,7 +205,7 @@ def part_errors(placed: Sequence[PlacedPart]) -> Iterator[Remark]:
         # X refuses a text that the account has just posted (403, "duplicate content").
         text, number = one.rendered.text, one.rendered.part
         before = (other.rendered for other in placed if other.target is one.target and other.rendered.part < number)
-        earlier = next((other.part for other in before if text.strip() and is_same_text(text, other.text)), None)
+        earlier = next((other.part for other in before if not is_blank(text) and is_same_text(text, other.text)), None)
         if earlier:
             rest = f"says the same as {part_name(earlier, one.of)}, which X refuses: change one of them."
             yield Remark(Level.ERROR, "duplicate_parts", number, rest, one.target.internal_name)
@@ -329,7 +329,7 @@ def _part_warnings(one: PlacedPart) -> Iterator[tuple[str, str]]:
     if len(tags) > 1:
         yield "several_cashtags", f"has {len(tags)} cashtags ({', '.join(tags)}): X takes one, so remove the others."
     for file in one.rendered.files:
-        if file.kind is MediaKind.IMAGE and not file.alt_text.strip():
+        if file.kind is MediaKind.IMAGE and is_blank(file.alt_text):
             yield "no_alt_text", f"shows {file.source} without alternative text: say what it shows."
         is_wide = max(file.width, file.height) > WIDEST_VIDEO or min(file.width, file.height) > HIGHEST_VIDEO
         if file.kind is MediaKind.VIDEO and is_wide and not _is_premium(one.target):
@@ -338,7 +338,7 @@ def _part_warnings(one: PlacedPart) -> Iterator[tuple[str, str]]:
                 "large_video",
                 f"shows {file.source} of {file.width:,} x {file.height:,} pixels, and {most}: make it smaller.",
             )
-    if text.strip() and any(is_same_text(text, earlier) for earlier in one.target.recent_texts):
+    if not is_blank(text) and any(is_same_text(text, earlier) for earlier in one.target.recent_texts):
         yield "same_text_recently", "says what was posted there in the last 24 hours: X refuses that, so change it."
 
 

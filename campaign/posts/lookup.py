@@ -18,6 +18,8 @@ from campaign.x.text import has_link, is_same_text
 from campaign.x.types import CLOCK_SKEW, OwnPost, Price, Receipt
 from models import MAIN, Message, MessageState
 
+_SHORT_LINK = "https://t.co/"
+
 
 @dataclass(frozen=True)
 class PostSender(Sender):
@@ -79,9 +81,12 @@ def find_candidates(lookup: Lookup, attempt: Attempt, owned: Collection[str]) ->
 def is_proof_of_absence(lookup: Lookup, attempt: Attempt, candidates: Sequence[OwnPost], settle: timedelta) -> bool:
     """Returns whether a part that was not found was not published: X may show a post late.
 
-    A post with the text of an answer, but without what it answers, proves nothing: X may have left that out.
+    A post with the text of an answer, but without what it answers, proves nothing: X may have left that out. Nor does
+    one whose links are X's short ones: X left out where they lead, and with it perhaps the rest of a long text.
     """
-    has_doubtful = bool(attempt.reply_to) and any(post.reply_to is None for post in candidates)
+    has_short_links = any(_SHORT_LINK in post.text for post in lookup.posts if post.created_at >= since_of(attempt))
+    has_no_parent = bool(attempt.reply_to) and any(post.reply_to is None for post in candidates)
+    has_doubtful = has_no_parent or (has_short_links and _SHORT_LINK not in attempt.text)
     return lookup.is_complete and not has_doubtful and lookup.at >= attempt.armed_at + settle
 
 
@@ -163,7 +168,7 @@ def _record_absence(
         log.record_outcome(session, message, MessageState.PENDING, lookup.at)
         return None
     elif lookup.is_complete:
-        why = "X shows a post with its text, but not what that post answers"
+        why = "X shows a post that may be it, but not where its links lead or what it answers"
     else:
         why = lookup.why_incomplete
     return sender.progress(

@@ -151,7 +151,7 @@ def test_an_answer_without_its_reply_chain_is_no_proof_of_absence(x: SimulatedX,
     done = send(name)
 
     assert done.status == 1
-    assert "X shows a post with its text, but not what that post answers" in done.err
+    assert "X shows a post that may be it, but not where its links lead or what it answers" in done.err
     assert texts_of(acme) == ["We open on Friday", "And on Saturday"]
     assert states(name) == [MessageState.SENT, MessageState.UNCERTAIN]
     x.be_well()
@@ -159,12 +159,12 @@ def test_an_answer_without_its_reply_chain_is_no_proof_of_absence(x: SimulatedX,
     assert states(name) == [MessageState.SENT, MessageState.SENT]
 
 
-@pytest.mark.parametrize("missing", ["created_at", "text", "id"])
+@pytest.mark.parametrize("missing", ["created_at", "text", "id", "entities"])
 def test_an_answer_without_what_was_asked_for_is_no_proof_of_absence(
     x: SimulatedX, connect: Connect, missing: str
 ) -> None:
     acme = connect("acme")
-    name = confirmed(acme, "We open on Friday")
+    name = confirmed(acme, "We open on Friday: https://example.com/opening")
     x.fault(POSTS, "unavailable_after", method="POST", times=1)
     x.fault(TIMELINE, "lacking", method="GET", times=None, omit=[missing])
 

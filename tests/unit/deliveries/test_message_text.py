@@ -206,6 +206,12 @@ def test_numbers_and_flags_are_printed_as_text() -> None:
     assert message(text, followers_count="12", verified="yes") == "12 12 YES"
 
 
+def test_zero_is_a_number_and_not_missing() -> None:
+    text = "{{ visitor.followers_count | default('no') }}{% if visitor.followers_count == 0 %}!{% endif %}"
+    assert message(text, followers_count="0") == "0!"
+    assert message(text, followers_count=None) == "no"
+
+
 def test_a_name_without_a_visible_character_gives_way_to_the_default() -> None:
     for name in ("\u3164", "\u200b", "\u200b \u3164", "\u2060", "\ufe0f"):
         assert message("Hello {{ visitor.full_name | default('there') }}", full_name=name) == "Hello there"
