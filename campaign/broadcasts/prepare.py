@@ -16,7 +16,7 @@ from campaign.broadcasts.preview import preview_of
 from campaign.broadcasts.recipients import Selected, write_recipients
 from campaign.broadcasts.schedule import BroadcastTarget, WaveShare, split
 from campaign.consent import agreements
-from campaign.consent.opt_out import opt_out_words
+from campaign.consent.opt_out import opt_out_line_of, opt_out_words
 from campaign.db.engine import Claim, claim, read_session, transaction
 from campaign.db.json_rows import expect_many
 from campaign.deliveries import approval, edit, media
@@ -93,7 +93,7 @@ def figures_of(
         policy=service.message_policy,
         blocked_because=service.problems if service.blocked else removed,
         can_send_messages=service.access_level not in NO_MESSAGES,
-        opt_out_line=service.opt_out_line,
+        opt_out_line=opt_out_line_of(service.opt_out_line, with_link=bool(load_settings().public_url)),
         left=spend_cap.left(session, service.id, now),
         message_price=terms.message_price.usd,
         event_price=terms.event_price.usd,

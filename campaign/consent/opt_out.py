@@ -242,9 +242,9 @@ def _asks(line: str, phrases: _Phrases) -> bool:
 _LEAVE_LINK = re.compile(r"\{\{\s*leave_link\s*\}\}")
 
 
-def plain_opt_out_line(line: str) -> str:
-    """Returns an opt-out line for an installation without a public address, which has no links to leave."""
-    return PLAIN_OPT_OUT_LINE if _LEAVE_LINK.search(line) else line
+def opt_out_line_of(line: str, *, with_link: bool) -> str:
+    """Returns the opt-out line of a service; the plain one for a link where no public address makes one."""
+    return line if with_link or not _LEAVE_LINK.search(line) else PLAIN_OPT_OUT_LINE
 
 
 def with_leave_link(line: str, link: str) -> str:

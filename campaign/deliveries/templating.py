@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, NoReturn, TypeVar
 from jinja2 import Template, TemplateError, TemplateSyntaxError, Undefined, nodes
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from campaign.consent.opt_out import plain_opt_out_line, with_leave_link, with_opt_out_line
+from campaign.consent.opt_out import opt_out_line_of, with_leave_link, with_opt_out_line
 from campaign.errors import NotPossible
 from campaign.x.text import is_blank
 from campaign.x.types import LONGEST_MESSAGE
@@ -435,7 +435,7 @@ class BroadcastText:
         self._longest = LONGEST_WITH_FILE if has_file else LONGEST_MESSAGE
         written = without_remarks(text)
         self._leave_link = leave_link
-        line = opt_out_line if leave_link else plain_opt_out_line(opt_out_line)
+        line = opt_out_line_of(opt_out_line, with_link=leave_link is not None)
         # Added after rendering, so that a text which is empty for one person is not sent as this line alone.
         with_line = "" if is_blank(written) else with_opt_out_line(written, line, words)
         self._ending = with_line.removeprefix(written.rstrip())
