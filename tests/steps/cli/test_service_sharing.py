@@ -36,7 +36,11 @@ def test_an_edit_adds_the_keys_and_keeps_the_others(connect: Connect) -> None:
     keys = ["--client-id", brand.made["client_id"], "--client-secret", brand.made["client_secret"]]
     edited = here("service", "edit", "acme", *keys, "--reconciliation", "-", "--json")
     assert (sharing(edited)["oauth2"], sharing(edited)["reconciliation"]) == (True, "")
-    assert here("service", "check", "acme").status == 0
+    checked = here("service", "check", "acme")
+    assert checked.status == 0
+    assert "Automated label, the operator named in the bio, and a linked account of a person" in " ".join(
+        checked.err.split()
+    )
 
 
 def test_an_unknown_reconciliation_key_is_refused(connect: Connect) -> None:
