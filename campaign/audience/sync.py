@@ -225,7 +225,7 @@ def start_over(session: Session, run: SyncRun, now: datetime) -> None:
     run.restarts += 1
     run.reading_since = now
     run.next_token = None
-    run.pages = run.followers_read = 0
+    run.pages = run.followers_read = run.left_out = 0
 
 
 def take(session: Session, run: SyncRun) -> SyncRun:
@@ -391,6 +391,7 @@ def _save(
         run = take(session, run)
         # The long statements first: meanwhile the next page is requested, and the short ones do not wait for it.
         record_page(session, run, service, answer.value, now, guard)
+        run.left_out += len(answer.left_out)
         keep = paid_for if run.state is SyncState.RUNNING else 0
         run.cost += spend_cap.record_cost(session, service.id, _PAGE, answer.receipts, now, keep=keep)
         return run
