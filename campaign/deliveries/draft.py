@@ -1,14 +1,13 @@
 """What a person describes of a delivery: content, target, waves, schedule, name. Pure."""
 
-import re
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import count
-from unicodedata import normalize
 
 from pydantic import BaseModel, ConfigDict, Field
+from slugify import slugify
 
 from campaign.x.types import MediaKind, ReplySettings
 from models import ApprovalMode, DeliveryKind, Priority
@@ -154,18 +153,10 @@ class Draft(BaseModel):
 LONGEST_NAME = 80
 """What the column of the name holds, see models.Delivery."""
 
-# Letters that are not a plain one with an accent, so that normalising would drop them.
-_LETTERS = str.maketrans(
-    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "\u0131": "i"}
-)
-_NOT_PLAIN = re.compile(r"[^a-z0-9]+")
-
 
 def delivery_name(label: str, kind: DeliveryKind, day: date, taken: Container[str]) -> str:
     """Makes a name of the label that is not `taken`: plain letters, digits and hyphens, and a number where needed."""
-    plain = normalize("NFKD", label.casefold().translate(_LETTERS)).encode("ascii", "ignore").decode()
-    slug = _NOT_PLAIN.sub("-", plain.lower()).strip("-")
-    base = "-".join(filter(None, [kind.value, day.strftime("%Y-%m-%d"), slug]))
+    base = "-".join(filter(None, [kind.value, day.strftime("%Y-%m-%d"), slugify(label)]))
     endings = (f"-{number}" if number > 1 else "" for number in count(1))
     names = (base[: LONGEST_NAME - len(ending)].rstrip("-") + ending for ending in endings)
     return next(name for name in names if name not in taken)

@@ -2,13 +2,13 @@
 
 import re
 from bisect import bisect_left
-from difflib import SequenceMatcher
 from functools import lru_cache
 from typing import Literal, NamedTuple
 from unicodedata import normalize
 from urllib.parse import unquote
 
 import idna
+from rapidfuzz.distance import Indel
 
 from campaign import twitter_text
 
@@ -199,14 +199,8 @@ def _decode_label(label: str) -> str:
 
 
 _LEAST_ALIKE = 0.9
-_LEAST_IN_COMMON = 0.6
-"""Of their groups of three letters: a quick look that spares most texts the slow comparison."""
 _SHORT = 40
 """Shorter texts are alike by chance: they count only when they are equal."""
-_COMPARED = 500
-"""Of a long text, its first words or characters: beginnings tell, and comparing takes the square of the length."""
-_MANY_WORDS = 15
-"""With so many a text is compared by them, which is quicker; Chinese and Japanese write none."""
 
 
 def is_similar(one: str, other: str) -> bool:
@@ -218,25 +212,11 @@ def is_similar(one: str, other: str) -> bool:
     first, second = _essence(one), _essence(other)
     if first == second:
         return bool(first) or one.split() == other.split()
-    if min(len(first), len(second)) < _SHORT:
-        return False
-    triples, others = _triples(first), _triples(second)
-    if 2 * len(triples & others) < _LEAST_IN_COMMON * (len(triples) + len(others)):
-        return False
-    words, other_words = first.split(), second.split()
-    is_wordy = min(len(words), len(other_words)) >= _MANY_WORDS
-    pieces, other_pieces = (words, other_words) if is_wordy else (first, second)
-    # Without autojunk=False every common letter of a longer text would count as noise.
-    matcher = SequenceMatcher(None, pieces[:_COMPARED], other_pieces[:_COMPARED], autojunk=False)
-    return matcher.ratio() >= _LEAST_ALIKE
+    likeness = Indel.normalized_similarity(first, second, score_cutoff=_LEAST_ALIKE)
+    return min(len(first), len(second)) >= _SHORT and likeness > 0
 
 
 @lru_cache(512)
 def _essence(text: str) -> str:
     letters = (character for character in without_links(normalize("NFKC", text)).casefold() if not character.isdigit())
     return " ".join("".join(letters).split())
-
-
-@lru_cache(512)
-def _triples(text: str) -> frozenset[str]:
-    return frozenset(text[start : start + 3] for start in range(len(text) - 2))

@@ -19,7 +19,8 @@ NAME = re.compile(r"(post|dm)-2026-11-26(-[a-z0-9]+)*")
         ("  Big  launch: 50% off!  ", "post-2026-11-26-big-launch-50-off"),
         ("Größe, Łódź & İstanbul", "post-2026-11-26-grosse-lodz-istanbul"),
         ("\uff28\uff45\uff4c\uff4c\uff4f", "post-2026-11-26-hello"),
-        ("日本", "post-2026-11-26"),
+        ("日本", "post-2026-11-26-ri-ben"),
+        ("!?", "post-2026-11-26"),
         ("", "post-2026-11-26"),
     ],
 )
