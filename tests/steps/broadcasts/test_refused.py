@@ -124,6 +124,39 @@ def test_a_locked_account_pauses_its_broadcasts_and_no_others_and_goes_on_after_
     assert state_of(locked) is DeliveryState.FINISHED
 
 
+MESSAGES = "/2/dm_conversations/with/*/messages"
+
+
+@pytest.mark.parametrize(
+    ("fault", "sentence"),
+    [
+        ({"kind": "html", "status": 403}, "does not come from X's API"),
+        ({"kind": "not_routed"}, "does not serve"),
+        ({"kind": "unauthorized"}, "rejects the keys of acme since"),
+        ({"kind": "spend_cap_reached", "reset_date": "2099-01-01"}, "spending limit for this billing cycle is reached"),
+    ],
+)
+def test_what_passes_by_itself_pauses_no_broadcast_and_refuses_nobody(
+    x: SimulatedX, connect: Connect, fault: dict[str, Any], sentence: str
+) -> None:
+    acme = connect("acme", 12)
+    assert sync().is_completed
+    name = confirmed(acme)
+    x.fault(MESSAGES, after=4, times=None, **fault)
+
+    _, [end], until = send_broadcast(name, "a test", wait=False)
+
+    assert sentence in end.reason
+    assert until
+    assert until == end.until
+    assert state_of(name) is DeliveryState.IN_PROGRESS
+    assert numbers_of(name).keys() == {MessageState.SENT, MessageState.PENDING}
+    assert not acme.service.blocked
+    x.be_well()
+    assert send(name).is_completed
+    assert sorted(recipients_of(acme)) == sorted(acme.truth())
+
+
 def test_who_is_refused_is_left_out_of_the_next_broadcast_until_a_sync_says_otherwise(
     x: SimulatedX, connect: Connect
 ) -> None:
