@@ -277,8 +277,8 @@ def _account(reply: Reply) -> Account:
     return Account(
         user_id=_id_in(user),
         username=user["screen_name"],
-        name=user.get("name") or user["screen_name"],
-        followers_count=user.get("followers_count") or 0,
+        name=typed(user.get("name"), str) or user["screen_name"],
+        followers_count=count_in(user, "followers_count") or 0,
         protected=bool(user.get("protected")),
         access_level=reply.access_level,
     )

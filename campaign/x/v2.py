@@ -335,13 +335,13 @@ def _account(reply: Reply) -> Account:
     user = reply.document()["data"]
     subscription = user.get("subscription_type")
     return Account(
-        user_id=str(user["id"]),
+        user_id=id_in(user, "id"),
         username=user["username"],
-        name=user.get("name") or user["username"],
-        followers_count=(user.get("public_metrics") or {}).get("followers_count") or 0,
+        name=typed(user.get("name"), str) or user["username"],
+        followers_count=count_in(user.get("public_metrics"), "followers_count") or 0,
         protected=bool(user.get("protected")),
         access_level=reply.access_level,
-        subscription=None if subscription == "None" else subscription,
+        subscription=None if subscription == "None" else typed(subscription, str),
     )
 
 

@@ -186,3 +186,8 @@ def test_odd_followers_spoil_no_page(v2: Gateway, little_x: Any) -> None:
     assert answer.value.followers == [Follower("7"), Follower("9")]
     assert answer.left_out == ("?", "?", "?")
     assert answer.receipts[0].resources == 5
+
+
+def test_an_account_is_known_though_a_field_of_it_is_odd(v2: Gateway, little_x: Any) -> None:
+    little_x.answers({"data": {"id": "7", "username": "bo", "name": 5, "public_metrics": [], "subscription_type": []}})
+    assert v2.me().value == Account("7", "bo", "bo", 0, False, None)
