@@ -15,6 +15,7 @@ from campaign.limits.spend_cap import paid
 from campaign.services import store as services
 from campaign.services.connection import app_keys_of
 from campaign.settings import load_settings
+from campaign.x.error_table import SIGN_IN_OVER
 from campaign.x.oauth import Grant, SignIn, sign_in_of
 from campaign.x.prices import USER_READ
 from campaign.x.types import Profile
@@ -73,6 +74,9 @@ def _is_revoked(token: KeptGrant) -> bool:
 
 #: The page saves the token a moment after the agreement; after this long it never will.
 _HAND_OVER = timedelta(minutes=10)
+#: X was seen to reject good tokens for two hours; so long a token of OAuth 2 is good.
+_REJECTED_FOR = timedelta(hours=2)
+_ASKED_AGAIN = timedelta(minutes=15)
 #: A token is good for two hours.
 _RETRY_AFTER = timedelta(minutes=5)
 #: Each read may cost, whether its answer can be used or not.
@@ -127,9 +131,9 @@ def _recover(agreement: Agreement) -> _End:
     now = pendulum.now("UTC")
     kept = _read_grant(agreement.id)
     if kept is None:
-        if agreement.agreed_at + _HAND_OVER < now:
-            return _fail(agreement, "The token of this agreement was lost; the person may agree again.")
-        return _End(AgreementState.AGREED)
+        is_lost = agreement.agreed_at + _HAND_OVER < now
+        lost = "The token of this agreement was lost; the person may agree again."
+        return _fail(agreement, lost) if is_lost else _End(AgreementState.AGREED)
     with read_session() as session:
         service = services.get(session, agreement.service_id)
     try:
@@ -137,6 +141,9 @@ def _recover(agreement: Agreement) -> _End:
         purpose = f"recovering agreement {agreement.id}"
         profile = paid(service, purpose, USER_READ, lambda: sign_in.profile(kept.grant))
     except (Refused, WrongUsage) as error:
+        if isinstance(error, Refused) and error.reason == SIGN_IN_OVER and now < agreement.agreed_at + _REJECTED_FOR:
+            problem = f"{service.label}: X rejects the token of a person, and is asked again."
+            return _End(AgreementState.AGREED, problem=problem, again_at=now + _ASKED_AGAIN)
         return _fail(agreement, str(error))
     except XError as error:
         if isinstance(error, Uncertain) and agreement.agreed_at + _GIVE_UP < now:

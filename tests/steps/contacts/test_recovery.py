@@ -136,11 +136,29 @@ def test_while_x_is_away_everything_waits_and_goes_on_later(acme: Brand, kind: s
     assert tokens_alive(acme) == 0
 
 
+def be_older(agreement_id: int, length: timedelta) -> None:
+    with transaction() as session:
+        row = session.get_one(Agreement, agreement_id)
+        row.agreed_at -= length
+        session.add(row)
+
+
+def test_an_outage_that_rejects_tokens_fails_no_agreement(acme: Brand) -> None:
+    row = say_yes(acme)
+    acme.x.fault("/2/users/me", "unauthorized", times=3)
+    for _ in range(3):
+        assert (recover_profiles().waiting, kept()) == (1, [row])
+    assert recover_profiles().recovered == 1
+
+
 def test_a_token_that_x_does_not_take_fails_its_agreement_alone(acme: Brand) -> None:
     first, second = say_yes(acme), say_yes(acme, 1)
     acme.x.command("POST", "sign_ins/revoke", user=acme.users()[0]["username"])
     found = recover_profiles()
-    assert (found.recovered, found.failed) == (1, 1)
+    assert (found.recovered, found.failed, found.waiting) == (1, 0, 1)
+    assert found.again_at
+    be_older(first, timedelta(hours=2))
+    assert recover_profiles().failed == 1
     assert agreement(first).state is AgreementState.FAILED
     assert "X takes this sign-in no more" in agreement(first).reason
     assert agreement(second).state is AgreementState.RECOVERED
