@@ -1,7 +1,7 @@
 """A broadcast from its draft to its preview: rendered, analysed, and shown as one person gets it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pendulum
@@ -35,6 +35,7 @@ from campaign.reporting.document import Attachment
 from campaign.reporting.markdown import as_markdown
 from campaign.settings import load_settings
 from campaign.x.gateway import message_terms
+from campaign.x.prices import MEDIA_FINALIZE, MEDIA_METADATA
 from campaign.x.types import NO_MESSAGES
 from models import Delivery, DeliveryState, Service
 
@@ -264,6 +265,8 @@ def _analyse(name: str, actor: str) -> Analysed[Rendered]:
     selected = write_recipients(delivery, services, draft.broadcast.audience, texts, now)
     shares = split(draft.broadcast.waves, [one.recipients for one in selected])
     files = media.load_all(item for part in draft.content.parts for item in part.media)
+    described = [bool(item.alt_text) for part in draft.content.parts for item in part.media]
+    file_price = len(described) * MEDIA_FINALIZE.usd + sum(described) * MEDIA_METADATA.usd
     changed_prices = current_price_warning()
     with transaction() as session:
         expect_many(session)
@@ -271,7 +274,10 @@ def _analyse(name: str, actor: str) -> Analysed[Rendered]:
             waves.write(session, delivery.id, one.service.id, share)
         analysis = analyse_broadcast(
             draft,
-            [figures_of(session, delivery, one, share, now) for one, share in zip(selected, shares, strict=True)],
+            [
+                replace(figures_of(session, delivery, one, share, now), file_price=file_price)
+                for one, share in zip(selected, shares, strict=True)
+            ],
             problem,
             samples_of(session, delivery, services, texts),
             proofs_sent=log.count_sent_proofs(session, delivery),

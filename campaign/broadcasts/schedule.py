@@ -234,6 +234,8 @@ class BroadcastTarget:
     message_price: Decimal = Decimal("0.015")
     event_price: Decimal = Decimal("0.010")
     """Of each message that is read in the inbox: what the service sent itself is there too."""
+    file_price: Decimal = Decimal(0)
+    """Of the file that goes with the messages, uploaded once, and its description."""
     app: str = ""
     """A fingerprint of its developer app: services with the same one share X's limit of an app; empty is not known."""
     quiet: QuietHours | None = None
@@ -242,8 +244,9 @@ class BroadcastTarget:
 
     @property
     def cost(self) -> Decimal:
-        """Returns US dollars for all the messages, and for reading each of them once in the inbox."""
-        return self.recipients * (self.message_price + self.event_price)
+        """Returns US dollars for all the messages, their file, and for reading each of them once in the inbox."""
+        file_price = self.file_price if self.recipients else Decimal(0)
+        return self.recipients * (self.message_price + self.event_price) + file_price
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,3 +105,9 @@ def test_an_analysis_comes_back_from_json_as_it_was(waves: Waves, recipients: li
 )
 def test_what_a_person_accepts_names_who_only_wrote_first(figures: dict[str, Any], sentence: str) -> None:
     assert Analysis(messages=10, **figures).consent_sentence == sentence.format("recipients who never agreed")
+
+
+def test_the_file_of_a_broadcast_is_paid_once_for_each_service() -> None:
+    price = Decimal("0.015")
+    assert receiver("acme", 1, 40, file_price=price).cost == 40 * Decimal("0.025") + price
+    assert receiver("acme", 1, 0, file_price=price).cost == 0
