@@ -54,5 +54,5 @@ def _recover() -> State:
     if problems:
         return Failed(message=problems, data=report())
     known = f", {recovered.reconciled:,} of known people" if recovered.reconciled else ""
-    sentence = f"{recovered.recovered:,} profiles were recovered{known}." if recovered.recovered else "Nothing is due."
+    sentence = f"Profiles recovered: {recovered.recovered:,}{known}." if recovered.recovered else "Nothing is due."
     return Completed(message=sentence, data=report())

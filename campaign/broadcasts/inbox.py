@@ -113,7 +113,7 @@ def _save_message(session: Session, sender: BroadcastSender, message: Incoming, 
         sender.log(f"Message {message.event_id} is by an erased person; nothing of it is saved.")
     elif message.meaning is Meaning.OPT_OUT:
         cancelled = consent.opt_out(session, service_id, visitor_id, message.event_id, message.at)
-        sender.log(f"Message {message.event_id} is an opt-out; {cancelled} messages that were to go out do not.")
+        sender.log(f"Message {message.event_id} is an opt-out; messages to its sender that are cancelled: {cancelled}.")
     elif message.meaning is Meaning.UNCLEAR:
         if consent.record_unclear(session, service_id, visitor_id, message.event_id, message.at):
             sender.log(f"Message {message.event_id} may be an opt-out. Decide with: campaign consent unclear")

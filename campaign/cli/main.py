@@ -30,7 +30,7 @@ class Group(NamedTuple):
 
 
 COMMANDS: dict[str, Command | Group] = {
-    "demo": Command("server.demo", "Show the whole story on a simulated X."),
+    "demo": Command("demo.demo", "Show the whole story on a simulated X."),
     "up": Command("server.up", "Start the Prefect server with its UI, a worker and the web pages."),
     "password": Command("server.password", "Show the password that the UI of this home's Prefect server asks for."),
     "service": Group(

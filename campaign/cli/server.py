@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -62,14 +61,21 @@ def up(
             output.say("Stopped; everything is kept for the next `campaign up`.")
 
 
-def start_everything(settings: Settings, port: int, stack: ExitStack) -> "Server":
-    """Starts server, worker and web pages and deploys the workflows, with a line per step; the stack ends them."""
+def start_everything(
+    settings: Settings, port: int, stack: ExitStack, *, meanwhile: Callable[[], None] | None = None
+) -> "Server":
+    """Starts server, worker and web pages and deploys the workflows, with a line per step; the stack ends them.
+
+    `meanwhile` is done while the server starts, which needs longer than anything else; it cannot use the server.
+    """
     from deployments.launch import without_garbage_collection
     from deployments.server import drain_prefect, is_free, published, starting_server, used_by_prefect
 
     # The stack ends them in reverse order: first the worker with its runs, which can then still report their end.
+    server = stack.enter_context(starting_server(settings, port))
+    if meanwhile:
+        meanwhile()
     with step("Starting the Prefect server"):
-        server = stack.enter_context(starting_server(settings, port))
         stack.enter_context(used_by_prefect(server.address))
         # Prefect's last events go to this server; at the end of the process Prefect would try for minutes.
         stack.callback(drain_prefect)
@@ -315,161 +321,3 @@ def run_flow(flow: Callable[..., Any], *args: Any, no_wait: bool = False, **para
     without_heartbeat = temporary_settings(updates={PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None})
     with without_heartbeat, tags(*[NO_WAIT] if no_wait else []):
         return flow(*args, return_state=True, **parameters)
-
-
-BRAND, FOLLOWERS = "acme", 12_000
-_JOIN, _LEAVE, _RENAMED = 250, 120, 80
-
-
-class SimulatedBrand:
-    """A brand on the simulator at `x_url`; see docs/simulator.md for the calls."""
-
-    def __init__(self, x_url: str) -> None:
-        self._control = f"{x_url}/control/accounts"
-
-    def open_account(self, callback_url: str) -> dict[str, str]:
-        """Creates the account with its followers and returns its keys; a sign-in ends at `callback_url`."""
-        body = {"username": BRAND, "name": "Acme", "followers": FOLLOWERS, "callbacks": [callback_url]}
-        account = self._call("POST", "", body)
-        return {name: account[name] for name in account if name not in {"username", "user_id"}}
-
-    def let_time_pass(self) -> str:
-        """Lets people join, leave and rename themselves; returns a sentence about it."""
-        self._call("DELETE", f"/{BRAND}/followers", {"count": _LEAVE})
-        self._call("POST", f"/{BRAND}/renames", {"count": _RENAMED})
-        self._call("POST", f"/{BRAND}/followers", {"count": _JOIN})
-        return f"{_JOIN} people begin to follow @{BRAND}, {_LEAVE} leave, {_RENAMED} rename themselves"
-
-    def _call(self, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        import requests
-
-        try:
-            answer = requests.request(method, self._control + path, json=body, timeout=30)
-            answer.raise_for_status()
-        except requests.RequestException as error:
-            raise NotPossible(f"The simulator does not answer as it should ({type(error).__name__}).") from None
-        return dict(answer.json())
-
-
-#: The longest time for a run of the demo.
-_RUN_SECONDS = 300
-_PURPOSE = "To greet you by your name, and to tell you only what is of interest to you."
-
-
-def demo(
-    leave: Annotated[bool, typer.Option("--exit", help="End after the story instead of keeping the UI up.")] = False,
-) -> None:
-    """Show the whole story on a simulated X: a service is connected, its followers are synchronised and change.
-
-    Everything lives in a temporary home, unless CAMPAIGN_HOME names one. Ctrl-C ends everything that was started.
-    """
-    with ending_in_order(), ExitStack() as stack:
-        try:
-            _tell_story(stack, stay=not leave)
-        except KeyboardInterrupt:
-            output.say("Stopped; every process of the demo has ended.")
-
-
-def _tell_story(stack: ExitStack, *, stay: bool) -> None:
-    from deployments.processes import adopt
-
-    began = time.monotonic()
-    brand = _enter_simulated_world(stack)
-    settings = load_settings()
-    adopt(settings)
-    from campaign.audience import visitors
-    from campaign.cli.service import save_changed, save_new
-    from campaign.db.engine import read_session
-    from campaign.formatting import usd
-    from campaign.limits import spend_cap as ledgers
-    from campaign.services.store import connected_services, find_service
-
-    server = start_everything(settings, _free_port_near(settings.server_port), stack)
-    with step(f"Connecting the X account @{BRAND}"):
-        keys = brand.open_account(f"{settings.public_url}/join/callback")
-        values = {"label": "Acme (simulated)", "internal_name": BRAND, "join_purpose": _PURPOSE} | keys
-        if any(service.internal_name == BRAND for service in connected_services().services):
-            save_changed(BRAND, values)
-        else:
-            save_new(values)
-    _show_sync("Reading every follower")
-    service = find_service(BRAND)
-    with read_session() as session:
-        selection = visitors.selection_of(session, BRAND, None, ended=False)
-        count = visitors.count_visitors(session, selection)
-        sample = list(visitors.select_visitors(session, selection, limit=5))
-        spent = ledgers.spent(session, service.id, datetime.now(UTC))
-    output.say(f"{count:,} visitors, {usd(spent)} of this month's {usd(service.spend_cap)}; five of them:")
-    output.print_table([row.as_row() for row in sample])
-    output.say(f"Time passes: {brand.let_time_pass()}.")
-    _show_sync("Reading them again")
-    output.say(f"The story took {time.monotonic() - began:.0f} s.")
-    if stay:
-        output.say(f"People share their profile at {settings.public_url}/join/{BRAND}")
-        output.say(f"The UI asks once for this password: {server.password}")
-        output.say(f"The UI is at {server.url} - look around; Ctrl-C ends everything.")
-        signal.pause()
-
-
-def _free_port_near(port: int) -> int:
-    """Returns the usual port, or any free one where the usual port is in use."""
-    from deployments.server import free_port, is_free
-
-    return port if is_free(port) else free_port()
-
-
-def _enter_simulated_world(stack: ExitStack) -> SimulatedBrand:
-    """Points the settings of this process at a home of its own and at a simulator, and starts the simulator."""
-    from tempfile import TemporaryDirectory
-
-    from deployments.processes import child_environment, make_home, running
-    from deployments.server import free_port
-
-    home = os.environ.get("CAMPAIGN_HOME") or stack.enter_context(
-        TemporaryDirectory(prefix="campaign-demo-", ignore_cleanup_errors=True)
-    )
-    for name in ("CAMPAIGN_DATABASE_URL", "PREFECT_API_URL", "PREFECT_HOME"):
-        os.environ.pop(name, None)
-    web_port = _free_port_near(Settings().web_port)
-    os.environ |= {
-        "CAMPAIGN_HOME": home,
-        "CAMPAIGN_WEB_PORT": str(web_port),
-        "CAMPAIGN_PUBLIC_URL": f"http://127.0.0.1:{web_port}",
-    }
-    with step("Starting a simulated X"):
-        settings = Settings(home=Path(home))
-        make_home(settings)
-        port = free_port()
-        command = ["campaign.simulator", "--port", str(port)]
-        process = stack.enter_context(running(settings, "simulator", command, child_environment(settings)))
-        while "http" not in process.last_line():
-            if process.has_ended:
-                raise NotPossible(f"The simulator did not start: {process.last_line()}")
-            time.sleep(0.05)
-        os.environ["CAMPAIGN_X_API_URL"] = x_url = f"http://127.0.0.1:{port}"
-    load_settings.cache_clear()
-    return SimulatedBrand(x_url)
-
-
-def _show_sync(title: str) -> None:
-    from prefect.deployments import run_deployment
-
-    from campaign.audience import sync as sync_runs
-    from campaign.db.engine import read_session
-    from campaign.services.store import find_service
-
-    service, began = find_service(BRAND), datetime.now(UTC)
-    with step(f"{title}, by an ad hoc run of the deployment"), output.progress([service]):
-        run: Any = run_deployment(
-            "account-sync/account-sync",
-            parameters={"services": [BRAND]},
-            timeout=_RUN_SECONDS,
-            poll_interval=0.5,
-            as_subflow=False,
-        )
-        if run.state is None or not run.state.is_completed():
-            message = run.state.message if run.state else "no state"
-            raise NotPossible(f"The run {run.name} did not complete: {message}")
-    with read_session() as session:
-        runs = sync_runs.touched_since(session, began, [service.id])
-    output.print_table([sync_runs.report_on(service, run.id).as_row() for run in runs])
