@@ -6,7 +6,7 @@ from prefect.states import Completed, Failed
 
 from campaign.errors import NotPossible, WrongUsage
 from tasks.contact_acquisition import hand_over, invite, recover, report
-from tasks.continuation import configure_run_logs, dated, go_on_later
+from tasks.continuation import configure_run_logs, dated, go_on_later, is_continuation
 from tasks.forms import MessageInvitationForm, PostInvitationForm
 from tasks.post_publication import make_ready
 
@@ -32,7 +32,7 @@ def contact_acquisition(message: MessageInvitationForm | None = None, post: Post
         make_ready()
         if message and post:
             return Failed(message="Fill in one invitation: by direct message or by post. Run it twice for both.")
-        form = message or post
+        form = None if is_continuation() else message or post
         return _invite(form) if form else _recover()
     except (NotPossible, WrongUsage) as error:
         return Failed(message=str(error))

@@ -69,7 +69,7 @@ def dm_broadcast(delivery: str = "", broadcast: BroadcastForm | None = None) -> 
     STOPPING.clear()
     try:
         make_ready()
-        if broadcast:
+        if broadcast and not is_continuation():
             names = [compose_from(broadcast)]
             name_run_after(names)
             ask_where_needed(names[0], IN_A_RUN)

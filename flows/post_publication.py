@@ -53,7 +53,7 @@ def post_publication(delivery: str = "", post: PostForm | None = None) -> State:
     try:
         make_ready()
         settle_left_behind()
-        if post:
+        if post and not is_continuation():
             names = [compose_from(post)]
             name_run_after(names)
             ask_where_needed(names[0], IN_A_RUN)

@@ -56,7 +56,7 @@ def name_services(handles: Sequence[str]) -> str:
 
 
 def is_continuation() -> bool:
-    """Tests whether this run may only continue unfinished work."""
+    """Tests whether this run may only continue unfinished work, whatever form the defaults of its deployment hold."""
     return CONTINUATION in (runtime.flow_run.tags or [])
 
 

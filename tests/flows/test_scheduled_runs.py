@@ -13,6 +13,7 @@ from prefect.states import Cancelled
 from campaign.services.store import find_service
 from campaign.settings import load_settings
 from deployments.deploying import deploy
+from tasks.continuation import CONTINUATION
 from tests.command import here
 from tests.engaging import went_out
 from tests.flows.house import House
@@ -130,6 +131,19 @@ def test_a_cancelled_continuation_is_scheduled_again(
 
     assert "continues at" in run_to_its_end(client, workflow, **parameters).lower()
     assert the_scheduled(client, workflow).id != first.id
+
+
+def test_a_continuation_leaves_a_form_in_its_parameters_alone(client: SyncPrefectClient, x: SimulatedX) -> None:
+    acme, form = form_of(x, "acme")
+    post = {"label": "Default", "services": [form], "text": "Not again", "approval": "automatic"}
+    deployment = client.read_deployment_by_name("post-publication/post-publication")
+
+    run = client.create_flow_run_from_deployment(
+        deployment.id, parameters={"delivery": "", "post": post}, tags=[CONTINUATION]
+    )
+
+    wait_for(client, run.id, "Completed")
+    assert acme.x.command("GET", "accounts/acme/posts")["posts"] == []
 
 
 def test_a_delivery_confirmed_by_command_goes_out_at_its_date(client: SyncPrefectClient, x: SimulatedX) -> None:
