@@ -332,13 +332,17 @@ def _run_flow(handles: Sequence[str], mode: SyncMode, *, no_wait: bool) -> tuple
 
 
 def balance(
-    handles: Annotated[list[str] | None, typer.Argument(metavar="[HANDLE]...", help="Services; default: all.")] = None,
+    handles: Annotated[
+        list[str] | None, typer.Argument(metavar="[HANDLE]...", help="The services; without one, all.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show the credits that X has left for each developer app. X shows them to some apps only."""
     from campaign.services.connection import read_balance
     from campaign.x.http import check_simulator
 
+    for handle in handles or []:
+        check_handle(handle)
     check_simulator(load_settings().x_api_url)
     make_ready()
     chosen = [find_service(handle) for handle in handles or []] or connected_services().services
@@ -372,5 +376,7 @@ def balance(
                 for row in rows
             ]
         )
+    if not rows:
+        output.say("There is no service yet; create one: campaign service create HANDLE")
     if failed:
         raise NotPossible(f"The balance of {', '.join(failed)} could not be read.")

@@ -207,7 +207,41 @@ def test_visitors_are_listed_by_what_was_asked_for(connect: Connect) -> None:
         *("Service", "Origin", "External ID", "Username", "Full name", "Number of friends", "Checked", "Folder"),
         *("Follows since", "No longer since"),
     ]
-    assert {row["Full name"] for row in rows} >= {"🌻 ليلى", """'=1+1, "quoted"\n@you"""}
+    assert {row["Full name"] for row in rows} >= {"🌻 ليلى", """'=1+1, "quoted"\n'@you"""}
     assert two.table() == two.truth()
     assert "Number of friends" in listed[""].out
     assert listed[""].sentence == "145 visitors, the first 50 shown."
+
+
+def test_the_balance_of_each_app_is_shown_or_why_not(connect: Connect) -> None:
+    acme, _ = connect("acme", 1), connect("beta", 1)
+    acme.x.command("PUT", "accounts/acme/credits", free=0.5, prepaid=12.25)
+    shown = here("balance", "acme", "--json").document
+    amounts = {"free_usd": "0.5", "prepaid_usd": "12.25", "total_usd": "12.75"}
+    assert shown == [{"service": "acme", **amounts, "reason": None}]
+    assert "$12.75" in here("balance").out
+    acme.x.command("PUT", "prices", serves_credits=False)
+    [first, second] = here("balance", "--json").document
+    assert (first["total_usd"], second["total_usd"]) == (None, None)
+    assert first["reason"].startswith("X does not show the balance to this app")
+
+
+def test_a_balance_is_refused_in_one_sentence(connect: Connect) -> None:
+    nothing = here("balance", "--json")
+    assert (nothing.status, nothing.document) == (0, [])
+    assert nothing.sentence == "There is no service yet; create one: campaign service create HANDLE"
+    connect("acme", 1)
+    assert here("balance", "@acme").sentence == "Write the handle without the @: acme."
+    assert (here("balance", "other").status, here("balance", "other").out) == (2, "")
+
+
+def test_the_prices_are_compared_with_the_list_of_x(connect: Connect) -> None:
+    x = connect("acme", 1).x
+    same = here("prices", "--json")
+    assert (same.status, same.err) == (0, "")
+    assert not any(row["differs"] for row in same.document)
+    x.command("PUT", "prices", requestTypePricing={"ContentCreate": 0.02})
+    changed = here("prices", "--json")
+    assert changed.status == 1
+    assert "Post: Create costs $0.02 instead of $0.015" in changed.sentence
+    assert [row["live_usd"] for row in changed.document if row["differs"]] == ["0.02"]
