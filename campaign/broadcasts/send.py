@@ -309,8 +309,9 @@ def work_for(
 def end_of(service: Service, result: Progress | Exception) -> Progress:
     """Returns how a service ended; where X was away for longer than a step tries, it goes on in some minutes."""
     if isinstance(result, XError):
-        until = pendulum.now("UTC") + AWAY_FOR
-        return Progress(service.id, End.WAITING, f"{service.internal_name}: {result}", until)
+        retry_at = result.retry_at if isinstance(result, Unsent) else None
+        reason, until = f"{service.internal_name}: {result}", retry_at or pendulum.now("UTC") + AWAY_FOR
+        return Progress(service.id, End.WAITING, reason, until)
     if isinstance(result, Exception):
         raise result
     return result
