@@ -197,7 +197,7 @@ class Fetcher:
 
 
 def checked_url(address: str, came_from: httpx.URL | None = None) -> httpx.URL:
-    """The address, from the one that led to it if any; raises Unusable for all but a plain https address."""
+    """Returns the address, from the one that led to it if any; raises Unusable for all but a plain https address."""
     try:
         url = came_from.join(address) if came_from else httpx.URL(address.strip())
     except (httpx.InvalidURL, ValueError):

@@ -100,22 +100,22 @@ class Analysis(_Plain):
 
     @property
     def errors(self) -> list[Finding]:
-        """What has to be corrected first."""
+        """Returns the findings that have to be corrected first."""
         return [finding for finding in self.findings if finding.level is Level.ERROR]
 
     @property
     def warnings(self) -> list[Finding]:
-        """What a person should check."""
+        """Returns the findings that a person should check."""
         return [finding for finding in self.findings if finding.level is Level.WARNING]
 
     @property
     def is_ok(self) -> bool:
-        """Whether it may go out."""
+        """Returns whether it may go out."""
         return not self.errors
 
     @property
     def has_warnings(self) -> bool:
-        """Whether a person should check it first."""
+        """Returns whether a person should check it first."""
         return bool(self.warnings)
 
 

@@ -63,7 +63,7 @@ class Rendered:
 
     @property
     def usable_files(self) -> list[LoadedFile]:
-        """The files that can be sent."""
+        """Returns the files that can be sent."""
         return [file for file in self.files.values() if isinstance(file, LoadedFile)]
 
 
@@ -112,7 +112,7 @@ class Kind(Protocol):
         ...
 
     def can_be_proved(self, draft: Draft) -> bool:
-        """Whether a proof has a recipient."""
+        """Returns whether a proof has a recipient."""
         ...
 
     def send_proof(self, name: str, actor: str, *, like: str = "") -> Progress:

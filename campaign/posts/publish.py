@@ -42,15 +42,13 @@ def publish_parts(sender: PostSender, on_progress: OnUpload = lambda _done, _all
 
     Raises XError when X was away and trying again at once may help.
     """
-    while message := _first_unfinished(sender):
+    while True:
+        with read_session() as session:
+            message = next((one for one in sender.log(session) if one.state is not MessageState.SENT), None)
+        if message is None:
+            return sender.progress(End.OUT)
         if stop := _do_next_step(sender, message, on_progress):
             return stop
-    return sender.progress(End.OUT)
-
-
-def _first_unfinished(sender: PostSender) -> Message | None:
-    with read_session() as session:
-        return next((one for one in sender.log(session) if one.state is not MessageState.SENT), None)
 
 
 def _do_next_step(sender: PostSender, message: Message, on_progress: OnUpload) -> Progress | None:

@@ -22,7 +22,7 @@ class LogLine:
 
     @property
     def link(self) -> str:
-        """The address on X; empty while it is not out."""
+        """Returns the address on X; empty while it is not out."""
         return f"https://x.com/{self.handle}/status/{self.x_id}" if self.x_id else ""
 
     def as_json(self) -> dict[str, object]:
@@ -64,12 +64,12 @@ class DeliveryReport:
 
     @property
     def is_unhappy(self) -> bool:
-        """Whether a person has to do something."""
+        """Returns whether a person has to do something."""
         return self.state in {DeliveryState.FAILED, DeliveryState.EXPIRED}
 
     @property
     def first_link(self) -> str:
-        """The address of the first post on X."""
+        """Returns the address of the first post on X."""
         return next((line.link for line in self.lines if line.link), "")
 
 

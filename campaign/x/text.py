@@ -160,7 +160,8 @@ def comparable(text: str) -> str:
 
 def _plain_link(found: re.Match[str]) -> str:
     # Browsers tell `faß.de` from `fass.de`, X may not: as names to be compared they are one.
-    host = mapped_host(_decoded(found["host"])).casefold().translate(_JOINERS)
+    decoded = ".".join(map(_decode_label, found["host"].split(".")))
+    host = mapped_host(decoded).casefold().translate(_JOINERS)
     port = "" if found["port"] in {":80", ":443"} else found["port"] or ""
     whole_path = normalize("NFC", unquote(found["path"] or ""))
     path, end = _PATH_AND_END.fullmatch(whole_path).groups("")  # type: ignore[union-attr]
@@ -183,10 +184,6 @@ def ascii_host(host: str) -> str:
     """Returns a host in ASCII by UTS 46, non-transitional, as browsers do: `faß.de` is not `fass.de`."""
     labels = mapped_host(host).split(".")
     return ".".join(one if one.isascii() else _PUNYCODE + one.encode("punycode").decode() for one in labels)
-
-
-def _decoded(host: str) -> str:
-    return ".".join(map(_decode_label, host.split(".")))
 
 
 def _decode_label(label: str) -> str:
