@@ -64,8 +64,7 @@ def read_rows(shown: Sequence[Any], read: Callable[[dict[str, Any]], T | None]) 
         try:
             record = read(row)
         except (AttributeError, KeyError, OSError, OverflowError, TypeError, ValueError):
-            x_id = str(row.get("id_str") or row.get("id")) if isinstance(row, dict) else "?"
-            left_out.append(x_id if x_id.isascii() and x_id.isdecimal() else "?")
+            left_out.append(next(map(str, ids_in([row])), "?"))
             logger.warning("Left out a record of X's that cannot be read: %s.", left_out[-1])
         else:
             if record is not None:
@@ -80,9 +79,10 @@ def typed(value: Any, kind: type[V]) -> V | None:
     return value if isinstance(value, kind) else None
 
 
-def is_number(value: Any) -> bool:
-    """Returns whether a field holds an id of X's."""
-    return isinstance(value, str) and value.isascii() and value.isdecimal()
+def ids_in(shown: Sequence[Any]) -> list[int]:
+    """Returns the ids of the rows that have one."""
+    ids = [str(row.get("id_str") or row.get("id")) for row in shown if isinstance(row, dict)]
+    return [int(x_id) for x_id in ids if x_id.isascii() and x_id.isdecimal()]
 
 
 def count_in(record: Any, *names: str) -> int | None:

@@ -15,6 +15,7 @@ from campaign.x.paging import (
     as_written,
     count_in,
     full_links,
+    ids_in,
     kept,
     read_events,
     read_rows,
@@ -189,11 +190,10 @@ class GatewayV1(Uploads):
                 found, odd = reply.read(
                     lambda _: read_rows(shown, lambda each: None if each.get("retweeted_status") else record(each))  # noqa: B023
                 )
-                ids = reply.read(lambda _: read_rows(shown, lambda each: int(_id_in(each))))[0]  # noqa: B023
             posts += found
             left_out += odd
             receipts.append(reply.receipt(self.own_post_price, len(shown)))
-            if not ids:
+            if not (ids := ids_in(shown)):
                 break
             left -= len(shown)
             max_id = min(ids) - 1
@@ -238,8 +238,8 @@ class GatewayV1(Uploads):
             document = reply.document()
             shown = document["events"]
             events, left_out = read_rows(shown, lambda each: _event(each, user_id))
-            ids, _ = read_rows(shown, lambda each: int(id_in(each, "id")))
-            page = Page(len(shown), min(ids, default=None), events, left_out, document.get("next_cursor") or None)
+            next_cursor = document.get("next_cursor") or None
+            page = Page(len(shown), min(ids_in(shown), default=None), events, left_out, next_cursor)
             return page, [reply.receipt(self.event_price, len(shown))]
 
         return read_events(ask, read, self.longest_event_page, after_id, at_most)

@@ -18,7 +18,7 @@ from campaign.x.paging import (
     as_written,
     count_in,
     full_links,
-    is_number,
+    ids_in,
     kept,
     moment_in,
     read_events,
@@ -303,8 +303,7 @@ class GatewayV2(Uploads):
         def read(reply: Reply) -> tuple[Page, Sequence[Receipt]]:
             shown, next_token = _page(reply)
             events, left_out = read_rows(shown, lambda each: _event(each, user_id))
-            ids = [int(each["id"]) for each in shown if is_number(each.get("id"))]
-            page = Page(len(shown), min(ids, default=None), events, left_out, next_token)
+            page = Page(len(shown), min(ids_in(shown), default=None), events, left_out, next_token)
             return page, self._receipts(reply, self.event_price, len(shown))
 
         return read_events(ask, read, self.longest_event_page, after_id, at_most)
