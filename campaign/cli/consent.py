@@ -230,7 +230,7 @@ def add(
                 raise NotPossible(f"{visitor} was erased: nothing is saved of the person, who gets no messages.")
             person_id = found
             if username:
-                consents.suppress_handle(session, username, proof, now, by)
+                consents.suppress_handles(session, {username: proof}, now, by)
         else:
             external_id, username, person_id = person.external_id, person.username, person.id
         cancelled = consents.suppress(session, person_id, proof, now, by) if person_id else 0

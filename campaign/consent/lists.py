@@ -11,7 +11,7 @@ from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 
 from campaign.audience import visitors
-from campaign.consent.store import Agreement, agree_all, suppress_all, suppress_handle, visitors_of
+from campaign.consent.store import Agreement, agree_all, suppress_all, suppress_handles, visitors_of
 from campaign.errors import WrongUsage
 from models import (
     EVERY_SERVICE,
@@ -293,7 +293,7 @@ def import_suppressions(
     imported = ImportedSuppressions(len(rows))
     usernames = visitors.with_usernames(session, {row.username for row in rows if not row.external_id})
     ids = visitors_of(session, {row.external_id for row in rows if row.external_id}, folder, now)
-    proofs: dict[int, str] = {}
+    proofs, handles = dict[int, str](), dict[str, str]()
     for row in rows:
         if row.external_id in ids:
             proofs[ids[row.external_id]] = row.proof
@@ -302,7 +302,8 @@ def import_suppressions(
         elif row.username in usernames:
             proofs |= dict.fromkeys(usernames[row.username], row.proof)
         else:
-            imported.handles += suppress_handle(session, row.username, row.proof, now, service_id)
+            handles[row.username] = row.proof
+    imported.handles = suppress_handles(session, handles, now, service_id)
     imported.suppressed = len(proofs)
     imported.cancelled_messages = suppress_all(session, proofs, now, service_id)
     return imported

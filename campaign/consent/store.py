@@ -41,6 +41,10 @@ _UNREACHABLE = text("""
 INSERT INTO unreachable (service_id, visitor_id, reason, at) VALUES (:service_id, :visitor_id, :reason, :at)
 ON CONFLICT (service_id, visitor_id) DO UPDATE SET reason = excluded.reason, at = excluded.at
 """).bindparams(bindparam("at", type_=Moment()))
+_SUPPRESS_HANDLE = text("""
+INSERT INTO suppressed_handle (service_id, handle, proof, at) VALUES (:service_id, :handle, :proof, :at)
+ON CONFLICT (service_id, handle) DO NOTHING
+""").bindparams(bindparam("at", type_=Moment()))
 _UNCLEAR = text("""
 INSERT INTO unclear_message (service_id, visitor_id, event_id, at) VALUES (:service_id, :visitor_id, :event_id, :at)
 ON CONFLICT (service_id, visitor_id) DO UPDATE SET event_id = excluded.event_id, at = excluded.at, decided_at = NULL
@@ -70,13 +74,16 @@ def suppress_all(session: Session, proofs: Mapping[int, str], at: datetime, serv
     return cancel_pending(session, services, sorted(proofs), ExclusionReason.SUPPRESSED, at)
 
 
-def suppress_handle(session: Session, handle: str, proof: str, at: datetime, service_id: int = EVERY_SERVICE) -> bool:
-    """Adds a handle that no visitor has to the denylist, for the first person who appears with it."""
-    if session.get(SuppressedHandle, (service_id, handle.lower())):
-        return False
-    session.add(SuppressedHandle(service_id=service_id, handle=handle.lower(), proof=proof, at=at))
-    session.flush()
-    return True
+def suppress_handles(session: Session, proofs: Mapping[str, str], at: datetime, service_id: int = EVERY_SERVICE) -> int:
+    """Adds handles that no visitor has, each with a proof, to a denylist; returns the number of new ones.
+
+    Each counts for the first person who appears with it.
+    """
+    if not proofs:
+        return 0
+    row = {"service_id": service_id, "at": at}
+    rows = [row | {"handle": handle.lower(), "proof": proof} for handle, proof in sorted(proofs.items())]
+    return session.connection().execute(_SUPPRESS_HANDLE, rows).rowcount
 
 
 def delete_handle(session: Session, handle: str, service_id: int) -> bool:

@@ -289,7 +289,7 @@ def test_a_profile_that_is_never_readable_is_not_paid_for_without_end(acme: Bran
 def test_a_handle_on_the_denylist_is_suppressed_when_its_person_shares_a_profile(acme: Brand) -> None:
     person = acme.users()[0]
     with transaction() as session:
-        consents.suppress_handle(session, person["username"], "asked by letter", pendulum.now("UTC"))
+        consents.suppress_handles(session, {person["username"]: "asked by letter"}, pendulum.now("UTC"))
     say_yes(acme)
     assert recover_profiles().recovered == 1
     with read_session() as session:
