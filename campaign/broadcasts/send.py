@@ -156,7 +156,7 @@ def _end_of_batch(sender: BroadcastSender, failed: Sequence[XError], *, is_away:
     limited = [(error.retry_at, error) for error in unsent if error.retry_at]
     if limited:
         until, error = max(limited, key=itemgetter(0))
-        reason = "X allows no more messages for now." if error.reason == "rate_limited" else str(error)
+        reason = "X allows no more messages for now." if error.reason == "rate_limited" else error.sentence
         return sender.progress(End.WAITING, reason, until)
     if unsent:
         raise unsent[0]
@@ -310,7 +310,7 @@ def end_of(service: Service, result: Progress | Exception) -> Progress:
     """Returns how a service ended; where X was away for longer than a step tries, it goes on in some minutes."""
     if isinstance(result, XError):
         retry_at = result.retry_at if isinstance(result, Unsent) else None
-        reason, until = f"{service.internal_name}: {result}", retry_at or pendulum.now("UTC") + AWAY_FOR
+        reason, until = f"{service.internal_name}: {result.sentence}", retry_at or pendulum.now("UTC") + AWAY_FOR
         return Progress(service.id, End.WAITING, reason, until)
     if isinstance(result, Exception):
         raise result

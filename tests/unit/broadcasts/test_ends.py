@@ -14,9 +14,9 @@ SPEND_CAP = "The spending limit is reached."
 
 
 def test_a_service_waits_for_the_moment_that_x_names() -> None:
-    error = Unsent(SPEND_CAP, reason="x_spend_cap", retry_at=NOW + timedelta(days=9))
+    error = Unsent(SPEND_CAP, reason="x_spend_cap", retry_at=NOW + timedelta(days=9), remedy="Raise the limit.")
     end = end_of(service(), error)
-    assert (end.end, end.until, end.reason) == (End.WAITING, error.retry_at, f"acme: {SPEND_CAP}")
+    assert (end.end, end.until, end.reason) == (End.WAITING, error.retry_at, f"acme: {SPEND_CAP} Raise the limit.")
 
 
 @pytest.mark.parametrize("error", [Unsent("Away.", reason="unreachable"), Uncertain("Away.", reason="no_answer")])
