@@ -22,7 +22,7 @@ from campaign.simulator.sign_ins import SignIns
 from campaign.simulator.snowflakes import Snowflakes
 from campaign.simulator.tokens import Tokens
 
-EXPANSIONS_AS_FIELDS = True
+EXPANSIONS_AS_FIELDS = False
 PRICES: dict[str, Any] = {
     "eventTypePricing": {"Post": 0.005, "User": 0.01, "DirectMessage": 0.01, "Like": 0.001, "Follow": 0.01},
     "requestTypePricing": {

@@ -106,7 +106,7 @@ def test_events_are_read_newest_first_with_what_is_asked_for(x: X) -> None:
     newest, oldest = events(x)["data"]
     assert newest == {"id": got["id"], "event_type": "MessageCreate", "text": "Stop"}
     assert oldest["id"] == sent["dm_event_id"]
-    (_, full) = events(x, **{"dm_event.fields": FIELDS})["data"]
+    (_, full) = events(x, **{"dm_event.fields": FIELDS, "expansions": "sender_id"})["data"]
     (url,) = full.pop("entities")["urls"]
     assert url["expanded_url"] == "http://example.com"
     assert full["text"] == f"See {url['url']} &amp; more"
@@ -117,7 +117,6 @@ def test_events_are_read_newest_first_with_what_is_asked_for(x: X) -> None:
 
 
 def test_a_sender_is_an_expansion(x: X) -> None:
-    x.control("POST", "/spelling", spelling="old", expansions_as_fields=False)
     bo = x.true_ids("ana")[0]
     send(x, bo, "One")
     x.control("POST", "/accounts/ana/messages", **{"from": bo, "text": "Stop"})
@@ -130,6 +129,13 @@ def test_a_sender_is_an_expansion(x: X) -> None:
         assert all("protected" in user for user in shown["includes"]["users"])
     truth = x.control("GET", "/accounts/ana")
     assert (truth["message_events_read"], truth["users_expanded"]) == (6, 2)
+
+
+def test_x_may_know_a_sender_as_a_field_as_it_did_before(x: X) -> None:
+    x.control("POST", "/spelling", spelling="old", expansions_as_fields=True)
+    send(x, x.true_ids("ana")[0], "One")
+    assert events(x, **{"dm_event.fields": "sender_id"})["data"][0]["sender_id"] == x.user_id
+    assert x.control("GET", "/accounts/ana")["users_expanded"] == 0
 
 
 def test_pages_end_where_there_is_no_more(x: X) -> None:
