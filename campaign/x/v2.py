@@ -150,14 +150,17 @@ class GatewayV2(Uploads):
         return Answer(deleted, (reply.receipt(price, int(deleted)),))
 
     def own_posts(self, user_id: str, since: datetime, at_most: int) -> Answer[list[OwnPost]]:
-        """Reads the account's posts since that second, newest first; a call for each page."""
+        """Reads the account's posts since that second, newest first; a call for each page.
+
+        Where X does not show what an answer answers, it reads as no answer: the caller can tell.
+        """
 
         def lack_fields(shown: Sequence[dict[str, Any]]) -> bool:
             replies = [each for each in shown if each.get("in_reply_to_user_id")]
             has_references = not replies or any(_references(each) for each in replies)
             return not (has_references and any(each.get("created_at") for each in shown))
 
-        return self._timeline(user_id, since, at_most, _SHOWN, own_post, lack_fields)
+        return self._timeline(user_id, since, at_most, _SHOWN, own_post, lack_fields, "created_at")
 
     def timeline_counts(self, user_id: str, since: datetime, at_most: int) -> Answer[list[PostCounts]]:
         """Reads the figures of the same posts."""
@@ -171,6 +174,7 @@ class GatewayV2(Uploads):
         fields: str,
         read: Callable[[dict[str, Any]], T | None],
         lack_fields: Callable[[Sequence[dict[str, Any]]], bool],
+        needed: str = "",
     ) -> Answer[list[T]]:
         shortest, longest = self.shortest_timeline_page, self.longest_timeline_page
         if at_most < shortest:
@@ -184,7 +188,11 @@ class GatewayV2(Uploads):
             query["max_results"] = left - shortest if 0 < left - size < shortest else size
             with kept(receipts):
                 reply, shown, next_token = self._read_posts(
-                    lambda: self._client.get_users_tweets(user_id, **query), _page, lack_fields, self.own_post_price
+                    lambda: self._client.get_users_tweets(user_id, **query),
+                    _page,
+                    lack_fields,
+                    self.own_post_price,
+                    needed,
                 )
                 found, odd = reply.read(lambda _: read_rows(shown, read))  # noqa: B023
             posts += found
@@ -240,11 +248,12 @@ class GatewayV2(Uploads):
         read: Callable[[Reply], tuple[list[Any], T]],
         lack_fields: Callable[[Sequence[dict[str, Any]]], bool],
         price: Price,
+        needed: str = "",
     ) -> tuple[Reply, list[Any], T]:
         """Reads posts, by the other names of their fields when the response lacks what was asked for.
 
         X drops a name silently that it does not know, and bills the posts, but each once a day. A post that X names
-        among its problems may lack something.
+        among its problems may lack something, and each post all but the field `needed`, if that is given.
         """
         for _ in range(2):
             reply = ask()
@@ -254,6 +263,8 @@ class GatewayV2(Uploads):
             if not whole or not lack_fields(whole):
                 return reply, shown, more
             self._client.uses_post_fields = not self._client.uses_post_fields
+        if any(each.get(needed) for each in whole):
+            return reply, shown, more
         raise Uncertain(
             f"X's response to {reply.endpoint} lacks the fields that were requested.",
             reason="fields_missing",
@@ -413,8 +424,6 @@ def own_post(shown: dict[str, Any]) -> OwnPost | None:
     references = _references(shown)
     if {"retweeted", "reposted"} & references.keys():
         return None
-    if shown.get("in_reply_to_user_id") and not references:
-        raise KeyError("referenced_posts")
     note = shown.get("note_post") or shown.get("note_tweet") or {}
     links = [*_links(shown), *_links(note)]
     # Not the links that the text has to the media of another post.
