@@ -96,6 +96,8 @@ def _record(
     if answer.left_out:
         names = ", ".join(answer.left_out)
         _log.warning("Posts of %s that X showed and that cannot be read: %s", service.internal_name, names)
+    if answer.left_off:
+        _log.warning("Posts of %s: %s", service.internal_name, answer.left_off)
     found = counts.engagement_by_message(answer.value, ids)
     with transaction() as session:
         counts.record(session, found, [ids[x_id] for x_id in deleted], now)

@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import pendulum
+import pytest
 
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
@@ -174,3 +175,54 @@ def test_a_post_without_figures_keeps_those_it_had(x: SimulatedX, connect: Conne
 
     assert (line.state, line.posts, line.deleted) == (CountState.FINISHED, 1, 0)
     assert [numbers(post) for post in report(launch)["posts"]] == [TRUTH, TRUTH]
+
+
+@pytest.mark.parametrize("kind", ["same_empty_page", "empty_page", "same_page"])
+def test_a_timeline_that_stands_still_ends_and_the_posts_are_looked_up(
+    x: SimulatedX, connect: Connect, caplog: pytest.LogCaptureFixture, kind: str
+) -> None:
+    acme = connect("acme")
+    launch = out(acme, "launch", *[on_x(acme) for _ in range(30)])
+    x.fault("/2/users/*/tweets", kind, times=None)
+
+    [line] = count()
+
+    assert (line.state, line.posts, line.deleted) == (CountState.FINISHED, 30, 0)
+    assert [numbers(post) for post in report(launch)["posts"]] == [TRUTH] * 30
+    assert len(asked(acme)) <= 8
+    assert "reading ended after" in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/2/tweets", "/2/users/*/tweets"])
+@pytest.mark.parametrize(
+    "odd", [{"omit": ["id"]}, {"put": {"id": None}}, {"put": {"id": "twelve"}}, {"put": {"public_metrics": "many"}}]
+)
+def test_an_odd_record_is_left_out_or_without_figures_and_no_post_is_taken_for_deleted(
+    x: SimulatedX, connect: Connect, path: str, odd: dict[str, Any]
+) -> None:
+    acme = connect("acme", owned="users" in path)
+    launch = out(acme, "launch", *[on_x(acme) for _ in range(6)])
+    x.fault(path, "odd_record", **odd)
+
+    [line] = count()
+
+    assert (line.state, line.deleted) == (CountState.FINISHED, 0)
+    assert line.posts >= 5
+    assert line.left_out == int("put" not in odd or "id" in odd["put"])
+    assert not any(post["deleted_at"] for post in report(launch)["posts"])
+
+
+def test_figures_of_the_wrong_type_are_no_figures(x: SimulatedX, connect: Connect) -> None:
+    acme = connect("acme", owned=False)
+    launch = out(acme, "launch", on_x(acme), on_x(acme))
+    odd = {"like_count": "many", "reply_count": -1, "quote_count": True, "bookmark_count": 2**70, "retweet_count": 3}
+    x.fault("/2/tweets", "odd_record", put={"public_metrics": odd})
+
+    [line] = count()
+
+    assert (line.state, line.posts) == (CountState.FINISHED, 2)
+    found = report(launch)["posts"]
+    assert {tuple(post[name] for name in ("likes", "replies", "quotes", "bookmarks", "reposts")) for post in found} == {
+        (5, 2, 0, 2, 1),
+        (None, None, None, None, 3),
+    }
