@@ -28,12 +28,12 @@ from campaign.deliveries.kind import Analysed, Files, Progress, Rendered, Sent
 from campaign.deliveries.templating import BroadcastText, service_fields
 from campaign.errors import NotPossible
 from campaign.limits import rate_limits, spend_cap
-from campaign.limits.price_list import current_price_warning
 from campaign.limits.rate_limits import allowance_of
 from campaign.posts.preview import attachment
 from campaign.reporting.document import Attachment
 from campaign.reporting.markdown import as_markdown
 from campaign.settings import load_settings
+from campaign.x.billing import current_price_warning
 from campaign.x.gateway import message_terms
 from campaign.x.prices import MEDIA_FINALIZE, MEDIA_METADATA
 from campaign.x.types import NO_MESSAGES

@@ -119,7 +119,7 @@ def _clock(settings: Settings) -> str:
 
 
 def _prices(settings: Settings) -> str:
-    from campaign.limits.price_list import price_list, price_warning
+    from campaign.x.billing import price_list, price_warning
 
     listed = price_list(settings, datetime.now(UTC))
     if warning := price_warning(listed):
@@ -202,7 +202,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 def prices(as_json: AsJson = False) -> None:
     """Compare the built-in prices with X's live list. Exit status 1 if they differ."""
-    from campaign.limits.price_list import price_list, price_warning
+    from campaign.x.billing import price_list, price_warning
 
     try:
         listed = price_list(load_settings(), datetime.now(UTC), fresh=True)

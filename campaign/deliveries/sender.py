@@ -14,7 +14,6 @@ from campaign.errors import ServiceBlocked, Unsent, XError
 from campaign.limits import spend_cap
 from campaign.limits.spend_cap import book_failed_call
 from campaign.x.gateway import Gateway
-from campaign.x.prices import together
 from campaign.x.types import MediaFile
 from models import MAIN, Delivery, DeliveryState, Service, UploadedFile
 
@@ -78,7 +77,7 @@ def media_id_of(
     with transaction() as session:
         price = sender.gateway.upload_price
         if file.alt_text:
-            price = together(price, sender.gateway.alt_text_price)
+            price = price.together(sender.gateway.alt_text_price)
         if not spend_cap.reserve(session, service_id, purpose, price, 1, sender.clock()):
             return sender.progress(End.CAPPED, "This month's spend cap is reached; raise it or wait.")
     try:

@@ -21,7 +21,6 @@ from campaign.deliveries.links import countable
 from campaign.deliveries.templating import JOIN_LINK, BrokenTemplate, Fields, UnknownField, render
 from campaign.errors import NotPossible, XError
 from campaign.limits import rate_limits, spend_cap
-from campaign.limits.price_list import current_price_warning
 from campaign.posts.analysis import analyse
 from campaign.posts.preview import post_of, preview_of
 from campaign.reporting.document import Document
@@ -29,6 +28,7 @@ from campaign.reporting.markdown import as_markdown
 from campaign.services.connection import check_if_due
 from campaign.settings import load_settings
 from campaign.x import prices
+from campaign.x.billing import current_price_warning
 from models import NO_VISITOR, ApiVersion, Delivery, Message, MessageState, Service
 
 if TYPE_CHECKING:

@@ -59,11 +59,6 @@ NOT_CHARGED = _price("Answer without resources", "0")
 """Reads are charged by the resource returned, so a refusal costs nothing."""
 
 
-def together(price: Price, other: Price) -> Price:
-    """Returns the most that one resource costs when X shows another beside it, to reserve budget for both."""
-    return replace(price, item=f"{price.item} + {other.item}", usd=price.usd + other.usd)
-
-
 def as_on_legacy(price: Price) -> Price:
     """Returns the same price for a v1.1 call: X's price list has no v1.1 rows, so v2's are counted."""
     return replace(price, source=f"{price.source} (v2's price: v1.1 has no rows)")

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -254,6 +254,10 @@ class Price:
     usd: Decimal
     source: str
     as_of: date
+
+    def together(self, other: "Price") -> "Price":
+        """Returns the most that one resource costs when X shows another beside it, to reserve budget for both."""
+        return replace(self, item=f"{self.item} + {other.item}", usd=self.usd + other.usd)
 
 
 @dataclass(frozen=True, slots=True)

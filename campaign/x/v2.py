@@ -74,13 +74,13 @@ class GatewayV2(Uploads):
     )
     events_endpoint = "GET /2/dm_events"
     event_price = prices.DIRECT_MESSAGE_EVENT_READ
-    shown_event_price = prices.together(prices.DIRECT_MESSAGE_EVENT_READ, prices.USER_READ)
+    shown_event_price = prices.DIRECT_MESSAGE_EVENT_READ.together(prices.USER_READ)
     longest_event_page = 100
 
     def __init__(self, keys: Keys, *, owned: bool, base_url: str, on_rejected: OnRejected | None = None) -> None:
         self.follower_price = prices.OWNED_USER_READ if owned else prices.USER_READ
         self.own_post_price = prices.OWNED_POST_READ if owned else prices.POST_READ
-        self.shown_post_price = prices.together(self.own_post_price, prices.POST_READ)
+        self.shown_post_price = self.own_post_price.together(prices.POST_READ)
         self._client = ClientV2(keys, base_url, on_rejected)
         self._expanded = set[tuple[date, str]]()
 

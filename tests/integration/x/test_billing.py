@@ -9,9 +9,8 @@ import requests
 from pydantic import SecretStr
 
 from campaign.errors import ServiceBlocked, Unsent, XError
-from campaign.limits.price_list import price_list, price_warning
 from campaign.settings import Settings
-from campaign.x.billing import Balance, read_balance, read_prices
+from campaign.x.billing import Balance, price_list, price_warning, read_balance, read_prices
 
 NOW = pendulum.datetime(2026, 11, 30, 12)
 
