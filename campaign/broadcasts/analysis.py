@@ -1,7 +1,7 @@
 """What the analysis of a broadcast finds: content, people, waves, times and costs. Pure."""
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -175,6 +175,18 @@ def cost_findings(targets: Sequence[BroadcastTarget]) -> Iterator[Finding]:
                 f"On @{target.internal_name} it costs about {usd(target.cost)} of {usd(target.left)} left this month:"
                 f" {usd(target.message_price)} for each message and {usd(target.event_price)} when the inbox is read,"
                 f" where it is shown too; every answer that is read costs {usd(target.event_price)} more.",
+            )
+    costs = defaultdict[tuple[str, Decimal], Decimal](Decimal)
+    for target in targets:
+        if target.balance is not None:
+            costs[target.app or target.internal_name, target.balance] += target.cost
+    for (app, balance), cost in costs.items():
+        if cost >= balance:
+            names = [f"@{each.internal_name}" for each in targets if app in {each.app, each.internal_name}]
+            yield warning(
+                "balance",
+                f"X has {usd(balance)} left for the app of {', '.join(names)}, and this costs about {usd(cost)}: buy"
+                " credits in X's console first, or X ends the broadcast in the middle.",
             )
     if calls := broadcast_calls(targets):
         yield info("calls", f"It takes about {calls:,} calls of X's API.")

@@ -1,8 +1,10 @@
 """A broadcast from its draft to its preview: rendered, analysed, and shown as one person gets it."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 import pendulum
 from sqlmodel import Session
@@ -26,12 +28,13 @@ from campaign.deliveries.draft import Draft, LoadedFile
 from campaign.deliveries.findings import NO_JOIN_LINK, NO_PUBLIC_ADDRESS, Analysis, Sample, with_price_warning
 from campaign.deliveries.kind import Analysed, Files, Progress, Rendered, Sent
 from campaign.deliveries.templating import BroadcastText, service_fields
-from campaign.errors import NotPossible
+from campaign.errors import CampaignError, NotPossible
 from campaign.limits import rate_limits, spend_cap
 from campaign.limits.rate_limits import allowance_of
 from campaign.posts.preview import attachment
 from campaign.reporting.document import Attachment
 from campaign.reporting.markdown import as_markdown
+from campaign.services.connection import read_balance
 from campaign.settings import load_settings
 from campaign.x.billing import current_price_warning
 from campaign.x.gateway import message_terms
@@ -268,15 +271,17 @@ def _analyse(name: str, actor: str) -> Analysed[Rendered]:
     described = [bool(item.alt_text) for part in draft.content.parts for item in part.media]
     file_price = len(described) * MEDIA_FINALIZE.usd + sum(described) * MEDIA_METADATA.usd
     changed_prices = current_price_warning()
+    balances = _read_balances(services) if sum(one.recipients for one in selected) >= _WORTH_ASKING else {}
     with transaction() as session:
         expect_many(session)
         for one, share in zip(selected, shares, strict=True):
             waves.write(session, delivery.id, one.service.id, share)
+        figures = (figures_of(session, delivery, one, share, now) for one, share in zip(selected, shares, strict=True))
         analysis = analyse_broadcast(
             draft,
             [
-                replace(figures_of(session, delivery, one, share, now), file_price=file_price)
-                for one, share in zip(selected, shares, strict=True)
+                replace(each, file_price=file_price, balance=balances.get(each.app or each.internal_name))
+                for each in figures
             ],
             problem,
             samples_of(session, delivery, services, texts),
@@ -291,6 +296,20 @@ def _analyse(name: str, actor: str) -> Analysed[Rendered]:
         analysed = Analysed(rendered, analysis)
         approval.save_analysis(session, analysed, actor, now)
         return analysed
+
+
+#: Messages; fewer cost less than a dollar.
+_WORTH_ASKING = 40
+
+
+def _read_balances(services: Sequence[Service]) -> dict[str, Decimal]:
+    """Reads what X has left for each app of these services, by its fingerprint; two free calls each."""
+    found: dict[str, Decimal] = {}
+    for service in {each.app or each.internal_name: each for each in services}.values():
+        with suppress(CampaignError):  # its messages are analysed all the same
+            if balance := read_balance(service):
+                found[service.app or service.internal_name] = balance.total
+    return found
 
 
 def preview_text(analysed: Analysed[Rendered]) -> str:

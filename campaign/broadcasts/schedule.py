@@ -231,6 +231,8 @@ class BroadcastTarget:
     """What is written under every message; empty for nothing."""
     left: Decimal = Decimal(0)
     """US dollars that its spend cap still allows this month."""
+    balance: Decimal | None = None
+    """US dollars that X has left for its app; None where X does not show them, or was not asked."""
     message_price: Decimal = Decimal("0.015")
     event_price: Decimal = Decimal("0.010")
     """Of each message that is read in the inbox: what the service sent itself is there too."""

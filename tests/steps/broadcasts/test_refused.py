@@ -209,3 +209,15 @@ def test_a_delivery_of_the_other_kind_is_refused_in_one_sentence(connect: Connec
     connect("acme")
     post = compose(Draft(label="Post", services=["acme"], content=Content(parts=[Part(text="Hi")])), actor="ana").name
     assert send(post).message == f"{post} is a post; run post-publication for it."
+
+
+def test_the_analysis_warns_of_a_broadcast_that_empties_the_balance(x: SimulatedX, connect: Connect) -> None:
+    acme = connect("acme", 45)
+    assert sync("acme").is_completed
+    x.command("PUT", "accounts/acme/credits", prepaid=1)
+    found = {one.code: one.sentence for one in analysed(acme).analysis.findings}
+    assert found["balance"].startswith("X has $1.00 left for the app of @acme, and this costs about $1.125")
+    x.command("PUT", "accounts/acme/credits", prepaid=100)
+    assert "balance" not in {one.code for one in analysed(acme, label="Rich").analysis.findings}
+    x.command("PUT", "prices", serves_credits=False)
+    assert "balance" not in {one.code for one in analysed(acme, label="Unknown").analysis.findings}

@@ -1,4 +1,5 @@
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -153,3 +154,15 @@ def test_the_same_words_to_more_than_a_hundred_are_good_to_know() -> None:
 def test_what_x_does_not_take_now_delays_it() -> None:
     shut = Allowance(0, NOW + timedelta(hours=2), "Used up.")
     assert analysed(broadcast(), receiver(allowance=shut)).waves[0].begins_at == NOW + timedelta(hours=2)
+
+
+def test_a_broadcast_that_would_empty_the_balance_of_an_app_is_warned_of() -> None:
+    rich = receiver(recipients=100, app="a", balance=Decimal("2.51"), left=Decimal(50))
+    poor = receiver(recipients=100, app="a", balance=Decimal("2.50"), left=Decimal(50))
+    assert "balance" not in sentences(analysed(broadcast(), rich))
+    assert "balance" not in sentences(analysed(broadcast(), receiver(recipients=100, left=Decimal(50))))
+    warned = sentences(analysed(broadcast(), poor))["balance"]
+    assert warned.startswith("X has $2.50 left for the app of @acme, and this costs about $2.50: buy credits")
+    # The app is one, so its services empty the same balance.
+    shared = [rich, receiver("beta", 2, recipients=1, app="a", balance=Decimal("2.51"), left=Decimal(50))]
+    assert "@acme, @beta" in sentences(analysed(broadcast(services=["acme", "beta"]), *shared))["balance"]
