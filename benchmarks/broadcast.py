@@ -7,8 +7,8 @@ from benchmarks.syncing import sync_once
 from campaign.broadcasts.context import BroadcastSender, OnChange, sender_for
 from campaign.broadcasts.prepare import analyse_delivery
 from campaign.broadcasts.send import begin_broadcast, outgoing_broadcasts, records_of, under_way
+from campaign.deliveries.approval import compose
 from campaign.deliveries.draft import Audience, Broadcast, Content, Draft, Part
-from campaign.deliveries.edit import compose
 from campaign.deliveries.kind import Analysed, Rendered
 from campaign.kinds import confirm
 from campaign.services.store import find_service

@@ -36,8 +36,8 @@ from campaign.broadcasts.prepare import analyse_delivery as analyse_broadcast
 from campaign.broadcasts.send import send_broadcast
 from campaign.db import engine
 from campaign.db.engine import read_session, transaction
+from campaign.deliveries.approval import compose
 from campaign.deliveries.draft import Broadcast, Content, Draft, Part
-from campaign.deliveries.edit import compose
 from campaign.deliveries.links import new_token
 from campaign.kinds import confirm
 from campaign.posts.prepare import analyse_delivery as analyse_post

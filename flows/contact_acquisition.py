@@ -7,8 +7,8 @@ from prefect.states import Completed, Failed
 from campaign.errors import NotPossible, WrongUsage
 from tasks.contact_acquisition import hand_over, invite, recover, report
 from tasks.continuation import configure_run_logs, dated, go_on_later, is_continuation
+from tasks.deliveries import make_ready
 from tasks.forms import MessageInvitationForm, PostInvitationForm
-from tasks.post_publication import make_ready
 
 
 def _name_run() -> str:

@@ -19,8 +19,7 @@ from campaign.broadcasts.send import (
     services_at_work,
     under_way,
 )
-from campaign.deliveries.approval import opens_at, sendable
-from campaign.deliveries.edit import resume_if_paused
+from campaign.deliveries.approval import opens_at, resume_if_paused, sendable
 from campaign.deliveries.kind import Progress, Rendered
 from campaign.errors import NotPossible, WrongUsage
 from campaign.running import SIDE_BY_SIDE, wait_until
@@ -32,7 +31,7 @@ from tasks.continuation import (
     safety_net,
     should_wait_here,
 )
-from tasks.deliveries import ask_where_needed
+from tasks.deliveries import IN_A_RUN, ask_where_needed, compose_from, make_ready, name_run_after
 from tasks.dm_broadcast import (
     BroadcastProgress,
     begin_broadcast,
@@ -41,7 +40,6 @@ from tasks.dm_broadcast import (
     work_for,
 )
 from tasks.forms import BroadcastForm
-from tasks.post_publication import IN_A_RUN, compose_from, make_ready, name_run_after
 
 
 def _name_run() -> str:

@@ -14,10 +14,9 @@ from campaign.posts.publish import begin, describe_outcome, targets_left
 from campaign.posts.report import DeliveryReport
 from campaign.running import SIDE_BY_SIDE, wait_until
 from tasks.continuation import configure_run_logs, dated, go_on_later, is_continuation, should_wait_here
-from tasks.deliveries import ask_where_needed
-from tasks.forms import PostForm
-from tasks.post_publication import (
+from tasks.deliveries import (
     IN_A_RUN,
+    ask_where_needed,
     compose_from,
     conclude,
     make_ready,
@@ -26,6 +25,7 @@ from tasks.post_publication import (
     settle_left_behind,
     work_on,
 )
+from tasks.forms import PostForm
 
 
 def _name_run() -> str:

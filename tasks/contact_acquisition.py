@@ -13,9 +13,8 @@ from campaign.reporting.markdown import as_markdown
 from campaign.services import store as services
 from models import Agreement, Delivery
 from tasks.continuation import schedule_delivery
-from tasks.deliveries import ask_where_needed
+from tasks.deliveries import IN_A_RUN, ask_where_needed, compose_from, name_run_after
 from tasks.forms import MessageInvitationForm, PostInvitationForm
-from tasks.post_publication import IN_A_RUN, compose_from, name_run_after
 
 AGREED = "campaign.contact.agreed"
 """The event that starts the workflow."""

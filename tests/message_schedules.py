@@ -10,8 +10,8 @@ from campaign.broadcasts import waves
 from campaign.broadcasts.context import BroadcastSender, OutgoingBroadcast, Record
 from campaign.broadcasts.send import send_what_is_due
 from campaign.db.engine import read_session
+from campaign.deliveries.approval import record_by_hand
 from campaign.deliveries.draft import NamedLink
-from campaign.deliveries.edit import record_by_hand
 from campaign.deliveries.kind import End, Progress
 from campaign.deliveries.templating import BroadcastText
 from campaign.errors import XError

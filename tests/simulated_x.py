@@ -11,7 +11,7 @@ from sqlmodel import col, select
 from campaign.db.engine import read_session, transaction
 from campaign.services import store as services
 from campaign.services.fields import read_fields
-from campaign.x.prices import OWNED_USER_READ, USER_READ
+from campaign.x.types import OWNED_USER_READ, USER_READ
 from models import Charge, Service, Subscription, SyncRun, Visitor
 
 #: Followers on a page of X's API v2.

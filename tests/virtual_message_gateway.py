@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from campaign.errors import Refused, Uncertain
-from campaign.x import prices
+from campaign.x import types
 from campaign.x.types import Answer, MessageEvents, NewMessage, Price, Receipt, first_id_at
 from models import WindowName
 from tests.factories import NOW
@@ -20,10 +20,10 @@ class MessageGateway:
     account: str
     message_endpoint: str = SENDING
     events_endpoint: str = LOOKING
-    message_price: Price = prices.DIRECT_MESSAGE_CREATE
-    event_price: Price = prices.DIRECT_MESSAGE_EVENT_READ
-    shown_event_price: Price = prices.DIRECT_MESSAGE_EVENT_READ
-    alt_text_price: Price = prices.NOT_CHARGED
+    message_price: Price = types.DIRECT_MESSAGE_CREATE
+    event_price: Price = types.DIRECT_MESSAGE_EVENT_READ
+    shown_event_price: Price = types.DIRECT_MESSAGE_EVENT_READ
+    alt_text_price: Price = types.NOT_CHARGED
 
     @property
     def message_limits(self) -> dict[WindowName, int]:
@@ -45,7 +45,7 @@ class MessageGateway:
         if kind == "lost before":
             raise Uncertain("X did not answer.", reason="no_answer")
         if message.recipient in x.closed:
-            receipt = Receipt(SENDING, prices.NOT_CHARGED, 0, windows)
+            receipt = Receipt(SENDING, types.NOT_CHARGED, 0, windows)
             raise Refused("No messages, please.", reason="dm_closed", receipts=[receipt])
         late = kind == "lost and late" or x.dice.random() < 0.2
         x_id = x.say(self.account, self.account, message.recipient, message.text, late=late)

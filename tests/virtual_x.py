@@ -10,7 +10,7 @@ from itertools import count
 from random import Random
 
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent
-from campaign.x import prices
+from campaign.x import types
 from campaign.x.types import Answer, NewPost, OwnPost, Price, Receipt
 from tests.factories import NOW
 
@@ -109,12 +109,12 @@ class VirtualGateway:
     timeline_endpoint: str = "GET /2/users/:id/tweets"
     shortest_timeline_page: int = 5
     longest_timeline_page: int = 100
-    own_post_price: Price = prices.OWNED_POST_READ
-    shown_post_price: Price = prices.OWNED_POST_READ
-    alt_text_price: Price = prices.NOT_CHARGED
+    own_post_price: Price = types.OWNED_POST_READ
+    shown_post_price: Price = types.OWNED_POST_READ
+    alt_text_price: Price = types.NOT_CHARGED
 
     def post_price(self, *, has_link: bool) -> Price:
-        return prices.POST_WITH_LINK_CREATE if has_link else prices.POST_CREATE
+        return types.POST_WITH_LINK_CREATE if has_link else types.POST_CREATE
 
     def publish(self, post: NewPost, price: Price | None = None) -> Answer[str]:
         lost = ["lost before", "lost after", "lost and late", "lost and too late", "killed before", "killed after"]
@@ -132,7 +132,7 @@ class VirtualGateway:
             raise Killed
         if kind.startswith("lost"):
             raise Uncertain("X did not answer.", reason="no_answer")
-        return Answer(x_id, (Receipt(self.post_endpoint, price or prices.POST_CREATE, 1),))
+        return Answer(x_id, (Receipt(self.post_endpoint, price or types.POST_CREATE, 1),))
 
     def own_posts(self, user_id: str, since: datetime, at_most: int) -> Answer[list[OwnPost]]:
         kind = self.x.fault([*REFUSALS, "lost", "killed", "lacks replies", "lacks posts"])

@@ -1,6 +1,6 @@
 """Conditions that choose visitors, as a person types them: `followers_count > 50 and location contains 'Gent'`.
 
-`docs/conditions.md` is the language, `parse` reads it, `campaign.audience.conditions_sql` makes it a query.
+`docs/conditions.md` is the language, `parse` reads it, `campaign.audience.visitors` makes it a query.
 Every part of a condition is either fulfilled or not: a comparison with an unknown value is not fulfilled, and
 `Not` is fulfilled exactly when its part is not.
 """

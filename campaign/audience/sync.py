@@ -22,7 +22,7 @@ from campaign.running import retried, run_side_by_side, wait_until
 from campaign.services import store as services
 from campaign.services.connection import check_if_due, gateway_of
 from campaign.x.gateway import Gateway
-from campaign.x.paging import MOST_EMPTY_PAGES, StandstillGuard
+from campaign.x.http import MOST_EMPTY_PAGES, StandstillGuard
 from campaign.x.types import Answer, FollowerPage, opens_at
 from models import Service, SyncMode, SyncPage, SyncRun, SyncState
 

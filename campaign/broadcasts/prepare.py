@@ -21,7 +21,7 @@ from campaign.consent import agreements
 from campaign.consent.opt_out import opt_out_line_of, opt_out_words
 from campaign.db.engine import Claim, claim, read_session, transaction
 from campaign.db.json_rows import expect_many
-from campaign.deliveries import approval, edit, media
+from campaign.deliveries import approval, media
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import broadcast_fingerprint
 from campaign.deliveries.draft import Draft, LoadedFile
@@ -38,8 +38,7 @@ from campaign.services.connection import read_balance
 from campaign.settings import load_settings
 from campaign.x.billing import current_price_warning
 from campaign.x.gateway import message_terms
-from campaign.x.prices import MEDIA_FINALIZE, MEDIA_METADATA
-from campaign.x.types import NO_MESSAGES
+from campaign.x.types import MEDIA_FINALIZE, MEDIA_METADATA, NO_MESSAGES
 from models import Delivery, DeliveryState, Service
 
 
@@ -348,7 +347,7 @@ class BroadcastKind:
         return bool(draft.broadcast.proof_recipients)
 
     def send_proof(self, name: str, actor: str, *, like: str = "") -> Progress:
-        from campaign.broadcasts.proof import send_broadcast_proof
+        from campaign.broadcasts.send import send_broadcast_proof
 
         return send_broadcast_proof(name, actor, like=like)
 
@@ -356,7 +355,7 @@ class BroadcastKind:
         from campaign.broadcasts import send
         from campaign.broadcasts.report import report_on
 
-        edit.resume_if_paused(name, started_by)
+        approval.resume_if_paused(name, started_by)
         delivery, ends, until = send.send_broadcast(name, started_by, wait=wait)
         report = report_on(delivery, ends)
         unhappy = [f"{report.name}: {report.sentence}"] if report.is_unhappy else []

@@ -28,8 +28,7 @@ from sqlmodel import Session, col
 
 from campaign.audience import visitors
 from campaign.audience.conditions import parse
-from campaign.audience.conditions_sql import where
-from campaign.audience.visitors import PERSON, is_missing, values_of
+from campaign.audience.visitors import PERSON, is_missing, values_of, where
 from campaign.broadcasts import waves
 from campaign.consent import agreements, permission
 from campaign.consent.permission import Range, Reasons

@@ -1,13 +1,15 @@
-"""`campaign delivery` and `campaign template`: created, edited, listed and shown."""
+"""`campaign delivery`, `campaign template` and `campaign report`: created, edited, listed, shown, reported."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from ipaddress import ip_address
 from socket import create_connection
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
 import pendulum
 import typer
+from sqlmodel import Session
 
 from campaign.cli import output
 from campaign.cli.delivery_options import DeliverySettings, Name, check_named, check_options, moment, revised
@@ -39,6 +41,7 @@ from campaign.errors import CampaignError, WrongUsage
 from campaign.formatting import format_time
 from campaign.services import store as services
 from campaign.settings import X_API_URL, load_settings
+from campaign.statistics import numbers, reports
 from models import MAIN, Delivery, DeliveryKind, DeliveryState, DeliveryTemplate
 
 
@@ -138,7 +141,7 @@ def create(
         raise WrongUsage("The text is missing; write it with --text.")
     with read_session() as session:
         check_named(session, draft)
-    from campaign.deliveries.edit import compose, current_user
+    from campaign.deliveries.approval import compose, current_user
 
     made = compose(draft, actor=current_user(), template=start.name)
     if as_json:
@@ -164,7 +167,7 @@ def edit(name: Name, options: DeliverySettings, as_json: AsJson = False) -> None
             )
         draft = revised(known, options)
         check_named(session, draft, name)
-    from campaign.deliveries.edit import current_user, recompose
+    from campaign.deliveries.approval import current_user, recompose
 
     changed = recompose(name, draft, actor=current_user())
     unschedule(before)
@@ -340,3 +343,70 @@ def _template_as_json(found: DeliveryTemplate) -> dict[str, Any]:
 def _template_as_row(found: DeliveryTemplate) -> dict[str, str]:
     kind = found.kind.value
     return {"Template": found.name, "Label": found.label, "Kind": kind, "Built in": "yes" if found.is_built_in else ""}
+
+
+if TYPE_CHECKING:
+    from campaign.reporting.document import Document
+
+
+AsCsv = Annotated[bool, typer.Option("--csv", help="Print every figure on a line of its own, comma separated.")]
+
+
+def report_delivery(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The internal name of the delivery.")],
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Report a delivery: recipients, clicks, reactions, cost."""
+
+    def read(session: Session) -> Any:
+        from campaign.deliveries import store as deliveries
+
+        return numbers.delivery_numbers(session, deliveries.named(session, name))
+
+    _show(read, reports.delivery_report_of, as_json=as_json, as_csv=as_csv)
+
+
+def report_service(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The internal name of the service.")],
+    as_json: AsJson = False,
+    as_csv: AsCsv = False,
+) -> None:
+    """Report a service: its audience, and when its posts do well. The best posts are listed."""
+
+    def read(session: Session) -> Any:
+        found = services.find(session, name)
+        if found is None:
+            raise WrongUsage(f"There is no service {name!r}; `campaign service list` shows them.")
+        return numbers.service_numbers(session, found, load_settings().timezone)
+
+    _show(read, reports.service_report_of, as_json=as_json, as_csv=as_csv)
+
+
+def report_all(as_json: AsJson = False, as_csv: AsCsv = False) -> None:
+    """Report all services side by side, and the newest deliveries."""
+
+    def read(session: Session) -> Any:
+        return numbers.overview(session, pendulum.now("UTC"))
+
+    _show(read, reports.overview_of, as_json=as_json, as_csv=as_csv)
+
+
+def _show(
+    read: Callable[[Session], Any], report_of: Callable[[Any], "Document"], *, as_json: bool, as_csv: bool
+) -> None:
+    if as_json and as_csv:
+        raise WrongUsage("Choose --csv or --json; both do not fit into one output.")
+    engine.make_ready()
+    with read_session() as session:
+        found = read(session)
+    if as_json:
+        output.print_json(found.as_json())
+    elif as_csv:
+        from campaign.reporting.document import FIGURES
+
+        output.print_csv(FIGURES, report_of(found).figures())
+    else:
+        from campaign.reporting.terminal import print_document
+
+        print_document(report_of(found))

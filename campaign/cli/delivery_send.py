@@ -41,7 +41,7 @@ Actor = Annotated[
 
 def analyse(name: Name, as_json: AsJson = False) -> None:
     """Analyse a delivery: errors, recipients, cost, duration. Nothing is sent."""
-    from campaign.deliveries.edit import current_user
+    from campaign.deliveries.approval import current_user
     from campaign.kinds import kind_for
 
     check_x()
@@ -166,7 +166,7 @@ def proof(
             if isinstance(sent, Exception):
                 raise sent
         else:
-            from campaign.deliveries.edit import current_user
+            from campaign.deliveries.approval import current_user
             from campaign.kinds import kind_of
 
             sent = kind_of(name).send_proof(name, current_user(), like=like or "")
@@ -191,7 +191,7 @@ def confirm(
     """Confirm a delivery as it was analysed. From then on it may go out."""
     if find(name).kind is DeliveryKind.POST and accept_unconsented:
         raise WrongUsage(f"{name} is a post, which needs no consent; leave out --accept-unconsented.")
-    from campaign.deliveries.edit import current_user
+    from campaign.deliveries.approval import current_user
     from campaign.kinds import confirm as confirm_delivery
 
     delivery = confirm_delivery(name, who or current_user(), comment, accept_unconsented=accept_unconsented)
@@ -202,7 +202,7 @@ def confirm(
 def reject(name: Name, comment: Comment = "", who: Actor = None, as_json: AsJson = False) -> None:
     """Reject a delivery; it goes back to editing."""
     find(name)
-    from campaign.deliveries import edit as steps
+    from campaign.deliveries import approval as steps
 
     _show(steps.reject(name, who or steps.current_user(), comment), as_json=as_json)
 
@@ -210,7 +210,7 @@ def reject(name: Name, comment: Comment = "", who: Actor = None, as_json: AsJson
 def pause(name: Name, as_json: AsJson = False) -> None:
     """Pause a delivery until it is resumed."""
     find(name)
-    from campaign.deliveries import edit as steps
+    from campaign.deliveries import approval as steps
 
     _show(steps.pause(name, steps.current_user()), as_json=as_json)
 
@@ -218,7 +218,7 @@ def pause(name: Name, as_json: AsJson = False) -> None:
 def resume(name: Name, as_json: AsJson = False) -> None:
     """Resume a paused delivery. It continues with the next `send`, or by the schedule."""
     find(name)
-    from campaign.deliveries import edit as steps
+    from campaign.deliveries import approval as steps
 
     delivery = steps.resume(name, steps.current_user())
     _show(delivery, as_json=as_json)
@@ -229,7 +229,7 @@ def resume(name: Name, as_json: AsJson = False) -> None:
 def stop(name: Name, as_json: AsJson = False) -> None:
     """Stop a delivery for good; what was sent stays."""
     before = find(name)
-    from campaign.deliveries import edit as steps
+    from campaign.deliveries import approval as steps
 
     _show(steps.stop(name, steps.current_user()), as_json=as_json)
     unschedule(before)
@@ -317,7 +317,7 @@ def _check_deletable(name: str, kind: DeliveryKind) -> None:
 
 
 def _delete(name: str, *, proofs: bool, as_json: bool) -> None:
-    from campaign.deliveries.edit import current_user
+    from campaign.deliveries.approval import current_user
     from campaign.posts.publish import withdraw as delete_posts
 
     count = delete_posts(name, current_user(), proofs=proofs)
@@ -346,7 +346,7 @@ def settle(
     delivery = find(name)
     if to is not None and delivery.kind is DeliveryKind.POST:
         raise WrongUsage(f"{name} is a post, which has no recipient; leave out --to.")
-    from campaign.deliveries.edit import current_user, record_by_hand
+    from campaign.deliveries.approval import current_user, record_by_hand
 
     message = record_by_hand(name, current_user(), sent, to or "")
     with read_session() as session:

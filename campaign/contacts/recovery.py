@@ -17,8 +17,7 @@ from campaign.services.connection import app_keys_of
 from campaign.settings import load_settings
 from campaign.x.error_table import SIGN_IN_OVER
 from campaign.x.oauth import Grant, SignIn, sign_in_of
-from campaign.x.prices import USER_READ
-from campaign.x.types import Profile
+from campaign.x.types import USER_READ, Profile
 from models import Agreement, AgreementState, ReconciledBy, SecretKind, Service
 
 

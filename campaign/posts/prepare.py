@@ -27,7 +27,7 @@ from campaign.reporting.document import Document
 from campaign.reporting.markdown import as_markdown
 from campaign.services.connection import check_if_due
 from campaign.settings import load_settings
-from campaign.x import prices
+from campaign.x import types
 from campaign.x.billing import current_price_warning
 from models import NO_VISITOR, ApiVersion, Delivery, Message, MessageState, Service
 
@@ -196,11 +196,11 @@ def _figures(session: Session, service: Service, delivery: Delivery, now: dateti
     return {
         "recent_texts": recent_texts(session, service.id, now - _RECENTLY, delivery),
         "left": spend_cap.left(session, service.id, now),
-        "link_price": prices.POST_WITH_LINK_CREATE.usd,
-        "plain_price": prices.POST_CREATE.usd,
-        "upload_price": prices.MEDIA_FINALIZE.usd,
-        "alt_text_price": prices.MEDIA_METADATA.usd,
-        "deletion_price": prices.POST_DELETE.usd,
+        "link_price": types.POST_WITH_LINK_CREATE.usd,
+        "plain_price": types.POST_CREATE.usd,
+        "upload_price": types.MEDIA_FINALIZE.usd,
+        "alt_text_price": types.MEDIA_METADATA.usd,
+        "deletion_price": types.POST_DELETE.usd,
         "open_at": rate_limits.calls_open_at(session, service.id, [_POST_ENDPOINTS[service.api_version]], now),
     }
 

@@ -29,8 +29,8 @@ from campaign.statistics.posts import (
     of_last_deliveries,
     posts_since,
 )
-from campaign.x.prices import DIRECT_MESSAGE_CREATE, POST_CREATE, POST_WITH_LINK_CREATE
 from campaign.x.text import has_link
+from campaign.x.types import DIRECT_MESSAGE_CREATE, POST_CREATE, POST_WITH_LINK_CREATE
 from models import (
     MAIN,
     Charge,

@@ -24,8 +24,7 @@ from campaign.settings import X_API_URL, load_settings
 from campaign.web.pages import text_page
 from campaign.web.security import delete_cookie, read_cookie, save_cookie, visitor_of
 from campaign.x.oauth import AppKeys, Declined, Grant, NotOurs, SignIn, sign_in_of
-from campaign.x.prices import USER_READ
-from campaign.x.types import Person
+from campaign.x.types import USER_READ, Person
 from models import Service
 
 CALLBACK = "/join/callback"

@@ -17,7 +17,7 @@ from requests.auth import HTTPBasicAuth
 from campaign.errors import Refused, Unsent, XError
 from campaign.formatting import usd
 from campaign.settings import Settings, load_settings
-from campaign.x import prices
+from campaign.x import types
 from campaign.x.http import Reply, Session
 from campaign.x.types import Price
 
@@ -65,7 +65,7 @@ def _prices(reply: Reply) -> dict[str, Decimal]:
     document = reply.document()
     live = {
         price.item: _usd(document[table][name])
-        for price, table, name in prices.LIVE_NAMES
+        for price, table, name in types.LIVE_NAMES
         if name in (document.get(table) or {})
     }
     if not live:
@@ -121,7 +121,7 @@ def price_list(settings: Settings, now: datetime, *, fresh: bool = False) -> lis
 
 
 def _compare(live: Mapping[str, Decimal]) -> list[ListedPrice]:
-    return [ListedPrice(price, live.get(price.item)) for price in prices.BUILT_IN]
+    return [ListedPrice(price, live.get(price.item)) for price in types.BUILT_IN]
 
 
 def current_price_warning() -> str:

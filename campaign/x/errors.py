@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from campaign.errors import ServiceBlocked, Unsent, XError
-from campaign.x import prices
+from campaign.x import types
 from campaign.x.error_table import (
     BAD_ANSWER,
     BLOCKS,
@@ -58,7 +58,7 @@ def translate(status: int, headers: Mapping[str, str], body: bytes, *, endpoint:
         detail=f": {detail}" if detail else "",
         retry_at=f"{again_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC" if again_at else "",
     )
-    receipt = Receipt(endpoint, prices.NOT_CHARGED, 0, windows_of(headers, now))
+    receipt = Receipt(endpoint, types.NOT_CHARGED, 0, windows_of(headers, now))
     if row.error is ServiceBlocked:
         return ServiceBlocked(message, reason=row.reason, remedy=row.remedy, receipts=[receipt])
     if row.error is Unsent:

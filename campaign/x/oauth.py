@@ -16,7 +16,7 @@ from requests.auth import AuthBase, HTTPBasicAuth
 from requests_oauthlib import OAuth1
 
 from campaign.errors import Refused, ServiceBlocked
-from campaign.x import prices
+from campaign.x import types
 from campaign.x.error_table import OVER, SIGN_IN_OVER
 from campaign.x.http import Reply, Session, id_in
 from campaign.x.types import Answer, Person, Profile
@@ -132,7 +132,7 @@ class SignIn(ABC):
                 raise
             receipts = blocked.receipts
         else:
-            return Answer(reply.read(reader), (reply.receipt(prices.USER_READ, 1),))
+            return Answer(reply.read(reader), (reply.receipt(types.USER_READ, 1),))
         # Here this is not about the keys of an account: one person's token is no longer valid.
         raise Refused(OVER, reason=SIGN_IN_OVER, receipts=receipts)
 

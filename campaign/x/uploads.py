@@ -8,10 +8,9 @@ from time import sleep
 from typing import NamedTuple
 
 from campaign.errors import Refused, Unsent
-from campaign.x import prices
+from campaign.x import types
 from campaign.x.error_table import harmless
-from campaign.x.http import Reply, id_in
-from campaign.x.paging import kept
+from campaign.x.http import Reply, id_in, kept
 from campaign.x.types import Answer, MediaFile, Price, Receipt, UploadedMedia
 
 CHUNK_BYTES = 1_000_000
@@ -48,7 +47,7 @@ class Uploads(ABC):
             media_id = _record(receipts, self._initialize(file, size)).media_id
             for index, chunk in enumerate(_chunks(file)):
                 piece = ("media", chunk, "application/octet-stream")
-                receipts.append(self._append(media_id, index, piece).receipt(prices.NOT_CHARGED, 0))
+                receipts.append(self._append(media_id, index, piece).receipt(types.NOT_CHARGED, 0))
                 on_progress(min(size, index * CHUNK_BYTES + len(chunk)), size)
             uploaded = _record(receipts, self._finalize(media_id), self.upload_price)
             self._await(receipts, uploaded)
@@ -110,7 +109,7 @@ def _unreadable(file: MediaFile) -> Refused:
 
 def _record(receipts: list[Receipt], reply: Reply, price: Price | None = None) -> _Upload:
     upload = reply.read(_uploaded)
-    receipts.append(reply.receipt(price or prices.NOT_CHARGED, 1 if price else 0))
+    receipts.append(reply.receipt(price or types.NOT_CHARGED, 1 if price else 0))
     return upload
 
 

@@ -6,15 +6,18 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from campaign.errors import Refused
-from campaign.x import prices
+from campaign.x import types
 from campaign.x.error_table import GONE, SENDING_V1
-from campaign.x.http import ClientV1, OnRejected, Reply, id_in
-from campaign.x.paging import (
+from campaign.x.http import (
+    ClientV1,
+    OnRejected,
     Page,
+    Reply,
     StandstillGuard,
     as_written,
     count_in,
     full_links,
+    id_in,
     ids_in,
     kept,
     read_events,
@@ -53,29 +56,29 @@ class GatewayV1(Uploads):
 
     follower_page_size = 5000
     follower_endpoints: tuple[str, ...] = ("GET /1.1/followers/ids", "GET /1.1/users/lookup")
-    account_price = prices.as_on_legacy(prices.USER_READ)
+    account_price = types.as_on_legacy(types.USER_READ)
     post_endpoint = "POST /1.1/statuses/update"
-    deletion_price = prices.as_on_legacy(prices.POST_DELETE)
+    deletion_price = types.as_on_legacy(types.POST_DELETE)
     timeline_endpoint = "GET /1.1/statuses/user_timeline"
     shortest_timeline_page, longest_timeline_page = 1, 200
     lookup_endpoint = "GET /1.1/statuses/lookup"
     longest_lookup = _LOOK_UP_SIZE
-    post_read_price = prices.as_on_legacy(prices.POST_READ)
-    upload_price = prices.as_on_legacy(prices.MEDIA_FINALIZE)
-    alt_text_price = prices.as_on_legacy(prices.MEDIA_METADATA)
+    post_read_price = types.as_on_legacy(types.POST_READ)
+    upload_price = types.as_on_legacy(types.MEDIA_FINALIZE)
+    alt_text_price = types.as_on_legacy(types.MEDIA_METADATA)
     message_endpoint = SENDING_V1
-    message_price = prices.as_on_legacy(prices.DIRECT_MESSAGE_CREATE)
+    message_price = types.as_on_legacy(types.DIRECT_MESSAGE_CREATE)
     message_limits: Mapping[WindowName, int] = MappingProxyType(
         {WindowName.USER_DAY: 1_000, WindowName.APP_DAY: 15_000}
     )
     events_endpoint = "GET /1.1/direct_messages/events/list"
-    event_price = shown_event_price = prices.as_on_legacy(prices.DIRECT_MESSAGE_EVENT_READ)
+    event_price = shown_event_price = types.as_on_legacy(types.DIRECT_MESSAGE_EVENT_READ)
     longest_event_page = 50
 
     def __init__(self, keys: Keys, *, owned: bool, base_url: str, on_rejected: OnRejected | None = None) -> None:
-        self.follower_price = prices.as_on_legacy(prices.OWNED_USER_READ if owned else prices.USER_READ)
-        self.own_post_price = self.shown_post_price = prices.as_on_legacy(
-            prices.OWNED_POST_READ if owned else prices.POST_READ
+        self.follower_price = types.as_on_legacy(types.OWNED_USER_READ if owned else types.USER_READ)
+        self.own_post_price = self.shown_post_price = types.as_on_legacy(
+            types.OWNED_POST_READ if owned else types.POST_READ
         )
         self._client = ClientV1(keys, base_url, on_rejected)
 
@@ -126,7 +129,7 @@ class GatewayV1(Uploads):
 
     def post_price(self, *, has_link: bool) -> Price:
         """Returns the price of a post, with or without a link in it."""
-        return prices.as_on_legacy(prices.POST_WITH_LINK_CREATE if has_link else prices.POST_CREATE)
+        return types.as_on_legacy(types.POST_WITH_LINK_CREATE if has_link else types.POST_CREATE)
 
     def publish(self, post: NewPost, price: Price | None = None) -> Answer[str]:
         """Publishes a post and returns X's id; one call. Raises Refused for what only v2 can do."""

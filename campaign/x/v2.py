@@ -9,15 +9,18 @@ from typing import Any, TypeVar
 import pendulum
 
 from campaign.errors import Refused, Uncertain
-from campaign.x import prices
+from campaign.x import types
 from campaign.x.error_table import GONE, SENDING_V2, facts_of
-from campaign.x.http import ClientV2, OnRejected, Reply, id_in
-from campaign.x.paging import (
+from campaign.x.http import (
+    ClientV2,
+    OnRejected,
     Page,
+    Reply,
     StandstillGuard,
     as_written,
     count_in,
     full_links,
+    id_in,
     ids_in,
     kept,
     moment_in,
@@ -58,29 +61,29 @@ class GatewayV2(Uploads):
 
     follower_page_size = 1000
     follower_endpoints: tuple[str, ...] = ("GET /2/users/:id/followers",)
-    account_price = prices.USER_READ
+    account_price = types.USER_READ
     post_endpoint = "POST /2/tweets"
-    deletion_price = prices.POST_DELETE
+    deletion_price = types.POST_DELETE
     timeline_endpoint = "GET /2/users/:id/tweets"
     shortest_timeline_page, longest_timeline_page = 5, 100
     lookup_endpoint = "GET /2/tweets"
     longest_lookup = 100
-    post_read_price = prices.POST_READ
-    upload_price, alt_text_price = prices.MEDIA_FINALIZE, prices.MEDIA_METADATA
+    post_read_price = types.POST_READ
+    upload_price, alt_text_price = types.MEDIA_FINALIZE, types.MEDIA_METADATA
     message_endpoint = SENDING_V2
-    message_price = prices.DIRECT_MESSAGE_CREATE
+    message_price = types.DIRECT_MESSAGE_CREATE
     message_limits: Mapping[WindowName, int] = MappingProxyType(
         {WindowName.QUARTER_HOUR: 15, WindowName.USER_DAY: 1_440, WindowName.APP_DAY: 1_440}
     )
     events_endpoint = "GET /2/dm_events"
-    event_price = prices.DIRECT_MESSAGE_EVENT_READ
-    shown_event_price = prices.DIRECT_MESSAGE_EVENT_READ.together(prices.USER_READ)
+    event_price = types.DIRECT_MESSAGE_EVENT_READ
+    shown_event_price = types.DIRECT_MESSAGE_EVENT_READ.together(types.USER_READ)
     longest_event_page = 100
 
     def __init__(self, keys: Keys, *, owned: bool, base_url: str, on_rejected: OnRejected | None = None) -> None:
-        self.follower_price = prices.OWNED_USER_READ if owned else prices.USER_READ
-        self.own_post_price = prices.OWNED_POST_READ if owned else prices.POST_READ
-        self.shown_post_price = self.own_post_price.together(prices.POST_READ)
+        self.follower_price = types.OWNED_USER_READ if owned else types.USER_READ
+        self.own_post_price = types.OWNED_POST_READ if owned else types.POST_READ
+        self.shown_post_price = self.own_post_price.together(types.POST_READ)
         self._client = ClientV2(keys, base_url, on_rejected)
         self._expanded = set[tuple[date, str]]()
 
@@ -105,7 +108,7 @@ class GatewayV2(Uploads):
 
     def post_price(self, *, has_link: bool) -> Price:
         """Returns the price of a post, with or without a link in it."""
-        return prices.POST_WITH_LINK_CREATE if has_link else prices.POST_CREATE
+        return types.POST_WITH_LINK_CREATE if has_link else types.POST_CREATE
 
     def publish(self, post: NewPost, price: Price | None = None) -> Answer[str]:
         """Publishes a post and returns X's id; one call. tweepy's `create_tweet` has no field for disclosures."""
@@ -146,7 +149,7 @@ class GatewayV2(Uploads):
             return deleted
 
         deleted = reply.read(read)
-        price = self.deletion_price if deleted else prices.NOT_CHARGED
+        price = self.deletion_price if deleted else types.NOT_CHARGED
         return Answer(deleted, (reply.receipt(price, int(deleted)),))
 
     def own_posts(self, user_id: str, since: datetime, at_most: int) -> Answer[list[OwnPost]]:
@@ -278,7 +281,7 @@ class GatewayV2(Uploads):
         """
         receipts, today = [reply.receipt(price, rows)], pendulum.now("UTC").date()
         included = reply.document().get("includes")
-        for names, price_of_one in ((("users",), prices.USER_READ), (("tweets", "posts"), prices.POST_READ)):
+        for names, price_of_one in ((("users",), types.USER_READ), (("tweets", "posts"), types.POST_READ)):
             listed = [each for name in names for each in (included or {}).get(name) or []]
             shown = {(today, f"{names[0]} {each['id']}") for each in listed}
             if new := shown - self._expanded:

@@ -15,7 +15,7 @@ from campaign.consent.agreements import invitation_of
 from campaign.contacts import report as acquisitions
 from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
-from campaign.deliveries.edit import compose
+from campaign.deliveries.approval import compose
 from campaign.services.fields import block_name
 from campaign.web.app import make_site
 from deployments.deploying import ACQUISITION

@@ -9,8 +9,8 @@ from prefect.client.orchestration import SyncPrefectClient
 from campaign.broadcasts.prepare import analyse_delivery
 from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
+from campaign.deliveries.approval import recompose
 from campaign.deliveries.draft import Content, Part
-from campaign.deliveries.edit import recompose
 from models import Delivery, DeliveryState
 from tests.flows.marketer import answer, form_of, start, wait_for
 from tests.simulated_x import SimulatedX

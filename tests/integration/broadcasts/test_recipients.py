@@ -9,8 +9,7 @@ from sqlmodel import col, select
 
 from campaign.audience import visitors as persons
 from campaign.audience.conditions import parse
-from campaign.audience.conditions_sql import where
-from campaign.audience.visitors import count_unknown
+from campaign.audience.visitors import count_unknown, where
 from campaign.broadcasts import recipients, waves
 from campaign.broadcasts.recipients import AT_ONCE, write_recipients
 from campaign.broadcasts.schedule import WaveShare

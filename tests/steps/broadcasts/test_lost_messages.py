@@ -8,7 +8,7 @@ from sqlmodel import col, select
 
 from campaign.broadcasts.waves import FOR_A_PERSON
 from campaign.db.engine import read_session
-from campaign.deliveries.edit import record_by_hand
+from campaign.deliveries.approval import record_by_hand
 from campaign.settings import load_settings
 from models import DeliveryState, Message, MessageState
 from tests.simulated_x import Brand, Connect, SimulatedX

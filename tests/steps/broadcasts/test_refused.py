@@ -13,8 +13,8 @@ from campaign.broadcasts.report import report_on
 from campaign.broadcasts.send import describe_outcome, due_broadcasts, send_broadcast
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import store as deliveries
+from campaign.deliveries.approval import compose, resume, resume_if_paused
 from campaign.deliveries.draft import Audience, Broadcast, Content, Draft, MediaItem, Part
-from campaign.deliveries.edit import compose, resume, resume_if_paused
 from campaign.deliveries.kind import Analysed, Rendered
 from campaign.errors import NotPossible, WrongUsage
 from campaign.kinds import confirm

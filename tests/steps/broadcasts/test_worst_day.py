@@ -14,13 +14,12 @@ from campaign.broadcasts import waves
 from campaign.broadcasts.prepare import analyse_delivery
 from campaign.db.engine import engine, read_session, transaction
 from campaign.deliveries import store as deliveries
+from campaign.deliveries.approval import compose
 from campaign.deliveries.draft import Audience, Broadcast, Content, Draft, Part
-from campaign.deliveries.edit import compose
 from campaign.kinds import confirm
 from campaign.limits import rate_limits
 from campaign.x.error_table import SENDING_V2
-from campaign.x.prices import DIRECT_MESSAGE_CREATE
-from campaign.x.types import Receipt, Window
+from campaign.x.types import DIRECT_MESSAGE_CREATE, Receipt, Window
 from models import Charge, DeliveryKind, DeliveryState, MessageState, WindowName
 from tests.command import here
 from tests.forking import Started, fork

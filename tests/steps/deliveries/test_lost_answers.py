@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from campaign.deliveries.approval import compose
 from campaign.deliveries.draft import Content, Draft, Part
-from campaign.deliveries.edit import compose
 from campaign.kinds import confirm, kind_of
 from models import DeliveryKind, MessageState
 from tests.command import Done, here

@@ -10,8 +10,8 @@ from sqlmodel import select
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
+from campaign.deliveries.approval import compose, recompose, stop
 from campaign.deliveries.draft import Content, Draft, MediaItem, Part
-from campaign.deliveries.edit import compose, recompose, stop
 from campaign.kinds import confirm
 from campaign.posts.prepare import analyse_delivery
 from models import Charge, DeliveryState, Message, MessageState

@@ -23,7 +23,7 @@ from campaign.audience.conditions import (
     WrongCondition,
     parse,
 )
-from campaign.audience.conditions_sql import where
+from campaign.audience.visitors import where
 from campaign.errors import WrongUsage
 from tests.factories import NOW
 from tests.plain_conditions import assert_is_a_sentence

@@ -2,13 +2,13 @@ from decimal import Decimal
 
 import pytest
 
-from campaign.x import prices
+from campaign.x import types
 from campaign.x.gateway import connect
 from campaign.x.types import Keys, Price
 
 
 def test_prices_are_those_of_the_page() -> None:
-    assert {name: str(price.usd) for name, price in vars(prices).items() if isinstance(price, Price)} == {
+    assert {name: str(price.usd) for name, price in vars(types).items() if isinstance(price, Price)} == {
         "USER_READ": "0.010",
         "OWNED_USER_READ": "0.001",
         "POST_READ": "0.005",
@@ -36,5 +36,5 @@ def test_followers_and_posts_of_the_owner_of_the_app_are_cheaper(keys: Keys, api
 
 
 def test_a_price_says_where_it_is_from() -> None:
-    assert prices.USER_READ.source == "docs.x.com/x-api/getting-started/pricing"
-    assert prices.as_on_legacy(prices.USER_READ).source.endswith("(v2's price: v1.1 has no rows)")
+    assert types.USER_READ.source == "docs.x.com/x-api/getting-started/pricing"
+    assert types.as_on_legacy(types.USER_READ).source.endswith("(v2's price: v1.1 has no rows)")

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.x.paging import as_written
+from campaign.x.http import as_written
 
 ANY = st.text("aä🦊 \n&<>;/.")
 
