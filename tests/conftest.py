@@ -42,6 +42,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.xdist_group(str(item.path)))
 
 
+_LONGEST_ID = 60
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Names a file by its length: the name of a test goes into the environment of its processes, which has a limit."""
+    return f"{len(val)} bytes" if isinstance(val, bytes) and len(val) > _LONGEST_ID else None
+
+
 @pytest.fixture(scope="session")
 def postgresql_server() -> PostgresqlServer:
     server = PostgresqlServer(os.environ.get(TEST_POSTGRESQL_URL, "postgresql://postgres@127.0.0.1:5432/postgres"))

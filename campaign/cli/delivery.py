@@ -372,7 +372,7 @@ def report_service(
     as_json: AsJson = False,
     as_csv: AsCsv = False,
 ) -> None:
-    """Report a service: its audience, and when its posts do well. The best posts are listed."""
+    """Report a service: its audience, when its posts do well. The best posts are listed."""
 
     def read(session: Session) -> Any:
         found = services.find(session, name)

@@ -111,7 +111,7 @@ COMMANDS: dict[str, Command | Group] = {
     "report": Group(
         {
             "delivery": Command("delivery.report_delivery", "Report a delivery: recipients, clicks, reactions, cost."),
-            "service": Command("delivery.report_service", "Report a service: its audience, and when its posts do well."),
+            "service": Command("delivery.report_service", "Report a service: its audience, when its posts do well."),
             "all": Command("delivery.report_all", "Report all services side by side, and the newest deliveries."),
         },
         "Clicks, reactions, followers and cost of deliveries and services.",
