@@ -30,6 +30,7 @@ from tasks.continuation import (
     is_continuation,
     safety_net,
     should_wait_here,
+    wait_if_early,
 )
 from tasks.deliveries import IN_A_RUN, ask_where_needed, compose_from, make_ready, name_run_after
 from tasks.dm_broadcast import (
@@ -99,7 +100,7 @@ def _send(names: Sequence[str]) -> State:
         ends = _send_side_by_side(going, begun)
         moments = [*waiting.values(), *(end.until for end in ends if end.until)]
         until = min(moments, default=None)
-        if until is None or not should_wait_here():
+        if until is None or (wait_if_early(until) and not should_wait_here()):
             break
         wait_until(until)
         left = list(waiting)

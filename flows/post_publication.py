@@ -13,7 +13,7 @@ from campaign.errors import NotPossible, WrongUsage
 from campaign.posts.publish import begin, describe_outcome, targets_left
 from campaign.posts.report import DeliveryReport
 from campaign.running import SIDE_BY_SIDE, wait_until
-from tasks.continuation import configure_run_logs, dated, go_on_later, is_continuation, should_wait_here
+from tasks.continuation import configure_run_logs, dated, go_on_later, is_continuation, should_wait_here, wait_if_early
 from tasks.deliveries import (
     IN_A_RUN,
     ask_where_needed,
@@ -78,7 +78,7 @@ def post_publication(delivery: str = "", post: PostForm | None = None) -> State:
 
 def _publish(name: str) -> tuple[DeliveryReport, list[Progress]]:
     """Publishes one delivery as far as X allows now; a later run continues with the rest."""
-    until = opens_at(name)
+    until = wait_if_early(opens_at(name))
     if until:
         go_on_later(name, until, {"delivery": name})
         return conclude(name), [Progress(0, End.WAITING, "Its contact date is later.", until)]

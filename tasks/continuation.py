@@ -32,6 +32,7 @@ from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from campaign.errors import CampaignError, NotPossible, is_passing
 from campaign.kinds import kind_for
+from campaign.running import wait_until
 from campaign.settings import load_settings
 from models import Delivery, DeliveryState
 
@@ -63,6 +64,18 @@ def is_continuation() -> bool:
 def should_wait_here() -> bool:
     """Tests whether this run has to wait in its process, because no deployment can continue its work."""
     return runtime.deployment.id is None and NO_WAIT not in (runtime.flow_run.tags or [])
+
+
+#: Prefect starts a scheduled run up to this long before its time.
+_EARLY = timedelta(seconds=1)
+
+
+def wait_if_early(until: datetime | None) -> datetime | None:
+    """Waits for a moment that is less than a second away; returns any other one, for which a run is scheduled."""
+    if until and timedelta(0) < until - datetime.now(UTC) <= _EARLY:
+        wait_until(until)
+        return None
+    return until
 
 
 def go_on_later(name: str, at: datetime, parameters: Mapping[str, Any]) -> None:

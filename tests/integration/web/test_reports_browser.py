@@ -27,9 +27,12 @@ def window(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
         yield found
 
 
-def log_in(window: Window, url: str) -> None:
+def go_to_reports(window: Window, url: str) -> None:
     window._ask("Page.navigate", url=f"{url}/reports")
     window.see("Open the reports")
+
+
+def log_in(window: Window) -> None:
     window.write(KEY)  # the field for it has the focus
     window.press("Enter")
     window.see("All services")
@@ -38,7 +41,8 @@ def log_in(window: Window, url: str) -> None:
 def test_with_keys_and_without_scripts_to_a_report_and_out_again(url: str, window: Window) -> None:
     window.forbid_scripts()
     window.resize(390)
-    log_in(window, url)
+    go_to_reports(window, url)
+    log_in(window)
     window.press("Tab", "Tab", "Tab", "Tab", "Enter")  # the file, the button, the table, the service
     window.see("Best posts")
     window.press("Tab", "Tab", "Tab", "Enter")  # all services, the file, the button
@@ -48,10 +52,9 @@ def test_with_keys_and_without_scripts_to_a_report_and_out_again(url: str, windo
 
 
 def test_every_report_is_readable_and_fits_in_light_and_dark_narrow_and_wide(url: str, window: Window) -> None:
-    window._ask("Page.navigate", url=f"{url}/reports")
-    window.see("Open the reports")
+    go_to_reports(window, url)
     assert looks_good(window)
-    log_in(window, url)
+    log_in(window)
     assert looks_good(window)
     for path in ("service/acme", "delivery/launch"):
         window.open(f"{url}/reports/{path}")
