@@ -1,4 +1,4 @@
-"""`campaign demo`: the whole mission on a simulated X, told by the commands that a person would type."""
+"""`campaign demo`: the whole mission on a simulated X, by the commands that a person would type."""
 
 import os
 import re

@@ -93,7 +93,7 @@ def remove_profile(session: Session, external_id: str, now: datetime) -> None:
     """Removes a profile recovered from X, unless another agreement of the person still runs.
 
     A contact that came from X keeps only the X user id. One that was known before loses that too, and keeps what it
-    was known by: what else of it did not come from X cannot be told apart any more.
+    was known by: what else of it did not come from X cannot be separated any more.
     """
     of_person = col(Agreement.external_id) == external_id
     if session.scalar(select(exists().where(of_person, col(Agreement.state) == AgreementState.RECOVERED))):
