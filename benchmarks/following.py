@@ -25,13 +25,14 @@ _URL = "https://shop.example.com/sale"
 
 def follow(_: Brand) -> list[float]:
     """Every link once as it is looked up, then once more as it is remembered."""
-    from deployments.server import free_port
+    from deployments.server import Address, free_port
     from deployments.worker import running_web
 
     with transaction() as session:
         tokens = _write(session)[:: ALL_LINKS // LINKS]
     port = free_port()
-    with running_web(load_settings(), os.environ["PREFECT_API_URL"], port):
+    address = Address(os.environ["PREFECT_API_URL"], os.environ["PREFECT_API_AUTH_STRING"])
+    with running_web(load_settings(), address, port):
         connection = _connected(port)
         return [statistics.median(_follow(connection, token) for token in tokens) for _ in range(2)]
 

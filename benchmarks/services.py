@@ -33,7 +33,7 @@ def measure(scene: Stage) -> list[Line]:
     control(scene.settings.x_api_url, "PUT", "/limits", {})  # as X documents them, from now on
     with used_by_prefect(scene.address):
         deploy(scene.settings)
-        with running_worker(scene.settings, scene.address.api_url), get_client(sync_client=True) as client:
+        with running_worker(scene.settings, scene.address), get_client(sync_client=True) as client:
             seconds = _run(client, name)
     sent = _sent(scene)
     say(f"{sent:,} messages in {seconds:.0f} s")

@@ -53,9 +53,8 @@ class Stage:
     def start(self, module: str, *arguments: str, database_url: str) -> Any:
         """Run one of our modules to its end; what it says last, read as JSON."""
         with TemporaryDirectory(dir=self.settings.home) as folder:
-            environment = child_environment(self.settings) | {
-                "PREFECT_API_URL": self.address.api_url,
-                "PREFECT_API_AUTH_STRING": self.address.password,
+            environment = child_environment(self.settings) | self.address.environment
+            environment |= {
                 "PREFECT_LOGGING_LEVEL": "WARNING",
                 "CAMPAIGN_DATABASE_URL": database_url or f"sqlite:///{Path(folder, 'campaign.db')}",
             }

@@ -52,6 +52,11 @@ class Address:
     password: str = field(repr=False)
     """The value of PREFECT_API_AUTH_STRING: `user:password`; empty for a server without one."""
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Returns the variables by which a process finds the server and is let in."""
+        return {"PREFECT_API_URL": self.api_url, "PREFECT_API_AUTH_STRING": self.password}
+
 
 @dataclass(frozen=True, slots=True)
 class Server:
@@ -101,12 +106,11 @@ def starting_server(settings: Settings, port: int, *, ui: bool = True) -> Iterat
     """Starts this home's server, on loopback only, and does not wait for it: `wait_until_healthy`, then `published`."""
     make_home(settings)
     url, password = f"http://127.0.0.1:{port}", server_password(settings)
-    environment = child_environment(settings) | {
+    environment = child_environment(settings) | Address(f"{url}/api", password).environment
+    environment |= {
         ENCRYPTION_VARIABLE: server_key(settings),
-        "PREFECT_API_URL": f"{url}/api",
         # Without the password no other user of this machine and no page in a browser reads or starts anything.
         PASSWORD_VARIABLE: password,
-        "PREFECT_API_AUTH_STRING": password,
         "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": url,
         # Relative: the UI asks where the browser found it, as localhost or as 127.0.0.1.
@@ -232,9 +236,8 @@ def is_healthy(api_url: str, client: httpx.Client | None = None) -> bool:
 @contextmanager
 def used_by_prefect(address: Address) -> Iterator[None]:
     """Makes Prefect in this process and its children use that server, whether it is imported already or not."""
-    names = ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING")
-    before = {name: os.environ.get(name) for name in names}
-    _set_environment(dict(zip(names, (address.api_url, address.password or None), strict=True)))
+    before = {name: os.environ.get(name) for name in address.environment}
+    _set_environment({name: value or None for name, value in address.environment.items()})
     try:
         yield
     finally:

@@ -14,7 +14,7 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from campaign.errors import NotPossible
 from campaign.settings import Settings
 from deployments.processes import Process, child_environment, running
-from deployments.server import address_file
+from deployments.server import Address, address_file
 
 #: The work pool of all workflows, as in prefect.yaml.
 POOL = "campaign"
@@ -30,13 +30,13 @@ def make_pool(client: SyncPrefectClient) -> None:
 
 
 @contextmanager
-def running_worker(settings: Settings, api_url: str, name: str = "worker") -> Iterator[Process]:
+def running_worker(settings: Settings, address: Address, name: str = "worker") -> Iterator[Process]:
     """Runs a worker of the pool; it is started again when it dies, and its runs end with the block.
 
     It connects when the server is published, not before: its handshake and the deploying of workflows together can
     lock the SQLite database of Prefect 3.8.8 for a minute.
     """
-    environment = child_environment(settings) | {"PREFECT_API_URL": api_url}
+    environment = child_environment(settings) | address.environment
     launch = ["deployments.launch", "--after", str(address_file(settings))]
     command = [*launch, "worker", "start", "--pool", POOL, "--type", "process", "--name", name]
     with running(settings, name, command, environment, restarted=True) as process:
@@ -44,9 +44,9 @@ def running_worker(settings: Settings, api_url: str, name: str = "worker") -> It
 
 
 @contextmanager
-def running_web(settings: Settings, api_url: str, port: int) -> Iterator[Process]:
+def running_web(settings: Settings, address: Address, port: int) -> Iterator[Process]:
     """Serves the pages at a port of this machine; they are started again when they die, and end with the block."""
-    environment = child_environment(settings) | {"PREFECT_API_URL": api_url}
+    environment = child_environment(settings) | address.environment
     command = ["campaign.cli", "web", "--port", str(port)]
     with running(settings, "web", command, environment, restarted=True) as process:
         yield process

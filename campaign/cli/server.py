@@ -90,7 +90,7 @@ def start_everything(
             from tasks.services import take_over
 
             load_workflows()
-        stack.enter_context(running_worker(settings, server.api_url))
+        stack.enter_context(running_worker(settings, server.address))
         server.wait_until_healthy()
     with step("Deploying the workflows"):
         deploy(settings)
@@ -102,7 +102,7 @@ def start_everything(
         wait_for_worker(began)
     web_port = settings.web_port
     if is_free(web_port):
-        stack.enter_context(running_web(settings, server.api_url, web_port))
+        stack.enter_context(running_web(settings, server.address, web_port))
         output.say(f"The web pages are at {settings.public_url or f'http://127.0.0.1:{web_port}'}")
     else:
         output.say(f"The web pages are not served: port {web_port} is in use. Name another one with CAMPAIGN_WEB_PORT.")

@@ -84,7 +84,7 @@ def open_house(home: Path, server: Server, x_url: str) -> Iterator[House]:
             engine.upgrade()
             with get_client(sync_client=True) as client:
                 at_first |= _deployed_twice(client, home)
-            stack.enter_context(running_worker(load_settings(), server.api_url))
+            stack.enter_context(running_worker(load_settings(), server.address))
             stack.enter_context(published(load_settings(), server))  # the worker begins
         yield house
 
