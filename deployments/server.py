@@ -11,11 +11,9 @@ import socket
 import sqlite3
 import sys
 import time
-from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from uuid import UUID
 
@@ -32,6 +30,7 @@ from campaign.errors import NotPossible, WrongUsage
 from campaign.services import store as services
 from campaign.services.fields import read_fields
 from campaign.settings import Settings, load_settings
+from deployments.address import RESPONSE_SECONDS, Address, address_in_environment, address_in_profile
 from deployments.processes import Process, child_environment, make_home, running
 from models import SecretKind, Service
 
@@ -40,22 +39,6 @@ PASSWORD_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"  # noqa: S105
 
 #: A first start makes Prefect's tables, on a slow machine for half a minute.
 _START_SECONDS = 120
-_RESPONSE_SECONDS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where a Prefect server is, and what it asks for."""
-
-    api_url: str
-    """The value of PREFECT_API_URL."""
-    password: str = field(repr=False)
-    """The value of PREFECT_API_AUTH_STRING: `user:password`; empty for a server without one."""
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Returns the variables by which a process finds the server and is let in."""
-        return {"PREFECT_API_URL": self.api_url, "PREFECT_API_AUTH_STRING": self.password}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +167,12 @@ def server_password(settings: Settings) -> str:
 
 
 def server_of(settings: Settings) -> Address | None:
-    """Finds the server in use: the one that PREFECT_API_URL names, or this home's while it runs."""
-    if given := os.environ.get("PREFECT_API_URL"):
-        return Address(given.rstrip("/"), os.environ.get("PREFECT_API_AUTH_STRING", ""))
+    """Finds the server in use: that of PREFECT_API_URL, this home's while it runs, or that of Prefect's profile."""
+    return address_in_environment() or server_of_home(settings) or address_in_profile(settings.prefect_home)
+
+
+def server_of_home(settings: Settings) -> Address | None:
+    """Finds the server of this home while it runs."""
     try:
         api_url, owner = address_file(settings).read_text().split()
         os.kill(int(owner), 0)
@@ -195,40 +181,11 @@ def server_of(settings: Settings) -> Address | None:
     return Address(api_url, server_password(settings)) if is_healthy(api_url) else None
 
 
-def check_version(address: Address) -> None:
-    """Raises WrongUsage unless a Prefect server of the version installed here responds."""
-    ours, api_url = version("prefect"), address.api_url
-    password = b64encode(address.password.encode()).decode()
-    headers = {"Authorization": f"Basic {password}"} if password else {}
-    try:
-        response = httpx.get(f"{api_url}/admin/version", headers=headers, timeout=_RESPONSE_SECONDS)
-        theirs = response.raise_for_status().json()
-    except httpx.HTTPStatusError as error:
-        status = error.response.status_code
-        if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-            raise WrongUsage(
-                f"The Prefect server at {api_url} requires a password (status {status});"
-                " set PREFECT_API_AUTH_STRING to its user:password, which `campaign password` shows for that of a home."
-            ) from None
-        raise WrongUsage(
-            f"No Prefect server is at {api_url} (status {status}); correct or unset PREFECT_API_URL."
-        ) from None
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
-        raise WrongUsage(
-            f"No Prefect server answers at {api_url}; start it, or correct or unset PREFECT_API_URL."
-        ) from None
-    if theirs != ours:
-        raise WrongUsage(
-            f"The Prefect server at {api_url} has version {theirs} and this installation {ours};"
-            " install the same version on both sides."
-        )
-
-
 def is_healthy(api_url: str, client: httpx.Client | None = None) -> bool:
     """Tests whether a Prefect server responds there."""
     get = client.get if client else httpx.get
     try:
-        return get(f"{api_url}/health", timeout=_RESPONSE_SECONDS).is_success
+        return get(f"{api_url}/health", timeout=RESPONSE_SECONDS).is_success
     except (httpx.HTTPError, httpx.InvalidURL):
         return False
 

@@ -13,8 +13,9 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
 from campaign.errors import NotPossible
 from campaign.settings import Settings
+from deployments.address import Address
 from deployments.processes import Process, child_environment, running
-from deployments.server import Address, address_file
+from deployments.server import address_file
 
 #: The work pool of all workflows, as in prefect.yaml.
 POOL = "campaign"

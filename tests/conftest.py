@@ -19,6 +19,8 @@ for _name in [name for name in os.environ if name.startswith(("CAMPAIGN_", "PREF
         del os.environ[_name]
 _HOME = tempfile.mkdtemp(prefix="campaign-tests-")
 os.environ["CAMPAIGN_HOME"] = os.environ["PREFECT_HOME"] = _HOME
+# Not the profiles of the developer.
+os.environ["PREFECT_PROFILES_PATH"] = f"{_HOME}/profiles.toml"
 atexit.register(shutil.rmtree, _HOME, ignore_errors=True)
 
 from campaign.db import engine  # noqa: E402

@@ -89,10 +89,11 @@ def _database(_settings: Settings) -> str:
 
 
 def _encryption(settings: Settings) -> str:
-    from deployments.server import ENCRYPTION_VARIABLE, key_file, server_key
+    from deployments.server import ENCRYPTION_VARIABLE, key_file, server_key, server_of, server_of_home
 
-    if os.environ.get("PREFECT_API_URL"):
-        return "It is with the server that PREFECT_API_URL names."
+    address = server_of(settings)
+    if address and address != server_of_home(settings):
+        return f"It is with the server at {address.api_url}."
     server_key(settings)
     if os.environ.get(ENCRYPTION_VARIABLE):
         return f"{ENCRYPTION_VARIABLE} is set; keep a copy of it with your backups."
@@ -130,11 +131,14 @@ def _prices(settings: Settings) -> str:
 
 
 def _server(settings: Settings) -> str:
-    from deployments.server import check_version, server_of
+    from deployments.address import check_version
+    from deployments.server import server_of
 
     address = server_of(settings)
     if address is None:
-        raise NotPossible("No Prefect server runs for this home; start it with `campaign up`, or set PREFECT_API_URL.")
+        raise NotPossible(
+            "No Prefect server runs for this home; start it with `campaign up`, or name one with PREFECT_API_URL or `prefect profile use`."
+        )
     check_version(address)
     return f"{address.api_url} answers and has the right version."
 

@@ -189,8 +189,9 @@ def web(
     from campaign.db import engine as schema
     from campaign.web.app import make_site
     from campaign.web.serve import web_server
+    from deployments.address import Address
     from deployments.processes import adopt
-    from deployments.server import Address, is_free, server_of, server_password, used_by_prefect
+    from deployments.server import is_free, server_of, server_password, used_by_prefect
 
     settings = load_settings()
     port = port or settings.web_port
@@ -199,8 +200,8 @@ def web(
     schema.make_ready()
     # Log lines of the pages belong to no run: they go into the log of this process.
     os.environ.setdefault("PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW", "ignore")
-    adopt(settings)
     address = server_of(settings)
+    adopt(settings)
     if address is None:
         # The pages work without a server, but start no workflow; this is where `campaign up` will start one.
         output.say("No Prefect server runs: profiles that people share are recovered once `campaign up` does.")
@@ -232,7 +233,8 @@ def password() -> None:
 def deploy_command(as_json: AsJson = False) -> None:
     """Register the workflows, or their new versions. New ones are stopped, known ones keep their state.
 
-    They go to the server that PREFECT_API_URL names, or else to that of this home.
+    They go to the server that PREFECT_API_URL names, to that of this home while it runs, or to that of the profile of
+    Prefect.
     """
     from campaign.db.engine import make_ready
 
@@ -241,7 +243,7 @@ def deploy_command(as_json: AsJson = False) -> None:
         if not has_server:
             raise NotPossible(
                 "No Prefect server runs for this home; start it with `campaign up`, which deploys the workflows too, or"
-                " set PREFECT_API_URL."
+                " name another one with PREFECT_API_URL or `prefect profile use`."
             )
         from deployments.deploying import deploy, deployed_workflows
         from tasks.continuation import schedule_deliveries
@@ -287,12 +289,13 @@ def simulator(
 
 @contextmanager
 def server_in_use() -> Iterator[bool]:
-    """Uses the Prefect server of this home, or the one that PREFECT_API_URL names; yields whether there is one.
+    """Uses the Prefect server of PREFECT_API_URL, of this home or of Prefect's profile; yields whether there is one.
 
     Prefect is imported only where there is one.
     """
+    from deployments.address import check_version
     from deployments.processes import adopt
-    from deployments.server import check_version, drain_prefect, server_of, used_by_prefect
+    from deployments.server import drain_prefect, server_of, used_by_prefect
 
     settings = load_settings()
     address = server_of(settings)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from campaign.settings import Settings
-from deployments.server import Server, check_version, server_of
+from deployments.address import check_version
+from deployments.server import Server, server_of
 
 
 def test_a_server_is_found_by_its_home_and_listens_on_loopback_only(

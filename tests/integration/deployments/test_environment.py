@@ -5,9 +5,7 @@ import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from cryptography.fernet import Fernet
@@ -17,8 +15,6 @@ from campaign.settings import Settings
 from deployments.processes import adopt, child_environment, make_home, prefect_environment
 from deployments.server import (
     ENCRYPTION_VARIABLE,
-    Address,
-    check_version,
     fingerprint_file,
     free_port,
     key_file,
@@ -132,28 +128,6 @@ def test_without_a_server_none_is_found_and_a_left_file_is_ignored(settings: Set
         assert server_of(settings) is None
         (settings.home / "server.url").write_text(f"http://127.0.0.1:{free_port()}/api {os.getpid()}")
         assert server_of(settings) is None
-
-
-class OtherVersion(BaseHTTPRequestHandler):
-    """Responds to every request as a server of another version does."""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b'"3.9.0"')
-
-
-def test_a_server_of_another_version_is_refused() -> None:
-    with HTTPServer(("127.0.0.1", 0), OtherVersion) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        with pytest.raises(WrongUsage, match=r"has version 3\.9\.0 and this installation 3\.8\.\d+"):
-            check_version(Address(f"http://127.0.0.1:{server.server_port}/api", ""))
-        server.shutdown()
-
-
-def test_an_address_without_a_server_is_refused() -> None:
-    with pytest.raises(WrongUsage, match="PREFECT_API_URL"):
-        check_version(Address(f"http://127.0.0.1:{free_port()}/api", ""))
 
 
 def test_a_server_that_does_not_start_gives_the_reason(tmp_path: Path) -> None:
