@@ -15,8 +15,9 @@ import requests
 
 from benchmarks.brand import Brand
 from campaign.settings import Settings
+from deployments.address import Address
 from deployments.processes import Process, child_environment, make_home, running
-from deployments.server import Address, free_port, running_server
+from deployments.server import free_port, running_server
 
 #: Far more calls than there are: X's own limits are not what is measured.
 CALLS = 1_000_000

@@ -85,10 +85,14 @@ def check_version(address: Address) -> None:
     """Raises WrongUsage unless a Prefect server responds that lets us in and has our major and minor version."""
     ours, api_url = version("prefect"), address.api_url
     # Prefect Cloud has no version.
-    method, route, body = ("POST", "flows/count", {}) if address.is_cloud else ("GET", "admin/version", None)
+    method, route = ("POST", "flows/count") if address.is_cloud else ("GET", "admin/version")
     try:
         with httpx.Client(timeout=RESPONSE_SECONDS, verify=_certificates(address), headers=address.headers) as client:
-            theirs = client.request(method, f"{api_url}/{route}", json=body).raise_for_status().json()
+            theirs = (
+                client.request(method, f"{api_url}/{route}", json={} if address.is_cloud else None)
+                .raise_for_status()
+                .json()
+            )
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
         if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:

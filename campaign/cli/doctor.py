@@ -137,7 +137,8 @@ def _server(settings: Settings) -> str:
     address = server_of(settings)
     if address is None:
         raise NotPossible(
-            "No Prefect server runs for this home; start it with `campaign up`, or name one with PREFECT_API_URL or `prefect profile use`."
+            "No Prefect server runs for this home; start it with `campaign up`, or name one with PREFECT_API_URL or"
+            " `prefect profile use`."
         )
     check_version(address)
     return f"{address.api_url} answers and has the right version."
