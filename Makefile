@@ -6,7 +6,7 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 # Tests wait now and then: one process more than there are processors.
 PROCESSES ?= 3
 
-.PHONY: help install demo up test check soak bench deploy clean
+.PHONY: help install demo up test check soak bench deploy languages clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -45,6 +45,12 @@ bench: $(INSTALLED) ## Measure the account sync and broadcasts beside plain loop
 
 deploy: $(INSTALLED) ## (Re)deploy the workflows, keeping what people started and stopped
 	$(BIN)/campaign deploy
+
+languages: $(INSTALLED) ## Collect the texts of the desk into the catalogues of its languages
+	$(BIN)/pybabel -q extract -F pyproject.toml -k N_ --no-location --sort-output --omit-header -o .desk.pot .
+	$(foreach po,$(wildcard campaign/web/desk/locales/*/desk.po),$(BIN)/pybabel -q update -i .desk.pot -o $(po) \
+	  -l $(notdir $(patsubst %/,%,$(dir $(po)))) --no-fuzzy-matching --ignore-obsolete --omit-header --no-wrap;)
+	rm .desk.pot
 
 clean: ## Remove .venv and caches
 	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -158,7 +158,7 @@ class DeliveryTemplate(SQLModel, table=True):
 
 
 class AuditEntry(SQLModel, table=True):
-    """One change of a delivery's state or content: who, when, what."""
+    """One change of a delivery, a service, a template, a consent or an account: who, when, what."""
 
     __tablename__ = "audit_entry"
 
@@ -166,7 +166,10 @@ class AuditEntry(SQLModel, table=True):
     at: datetime = Field(sa_type=Moment)
     actor: str
     """A person's name, or the run that did it."""
-    delivery_id: int = Field(foreign_key="delivery.id", sa_type=Id, index=True)
+    delivery_id: int | None = Field(default=None, foreign_key="delivery.id", sa_type=Id, index=True)
+    """None for everything that is no delivery."""
+    subject: str = Field(default="", max_length=120)
+    """What was changed, where that is no delivery: `service acme`, `template weekly`, `user ann`."""
     action: str = Field(max_length=32)
     detail: str = Field(default="", sa_type=Text)
     """One sentence; never a text that was sent."""

@@ -116,6 +116,16 @@ COMMANDS: dict[str, Command | Group] = {
         },
         "Clicks, reactions, followers and cost of deliveries and services.",
     ),
+    "user": Group(
+        {
+            "add": Command("user.add", "Give a person access to the desk."),
+            "list": Command("user.list_users", "List the people with access to the desk, and their roles."),
+            "roles": Command("user.change_roles", "Change the roles of a person."),
+            "reset": Command("user.reset", "Make a new one-time link, with which a person chooses a password."),
+            "remove": Command("user.remove", "Take away a person's access to the desk."),
+        },
+        "The people who work at the desk, and what they may do.",
+    ),
     "deploy": Command("server.deploy_command", "Register the workflows, or their new versions."),
     "doctor": Command("doctor.doctor", "Check the installation, and say what to do."),
     "balance": Command("service.balance", "Show the credits that X has left for each developer app."),

@@ -55,6 +55,10 @@ def up(
                         f" NAME`, or fill in the form at {server.url}/v2/blocks/catalog/twitter-service/create"
                     )
                 output.say(f"The UI asks once for this password: {server.password}")
+                if link := first_link():
+                    output.say(f"Open the desk with this link, which works once: {pages_address(settings)}{link}")
+                else:
+                    output.say(f"The desk is at {pages_address(settings)}/desk")
                 output.say(f"The UI is at {server.url} - Ctrl-C ends everything that was started here.")
                 _take_over_forms_until_end(server)
         except KeyboardInterrupt:
@@ -103,10 +107,37 @@ def start_everything(
     web_port = settings.web_port
     if is_free(web_port):
         stack.enter_context(running_web(settings, server.address, web_port))
-        output.say(f"The web pages are at {settings.public_url or f'http://127.0.0.1:{web_port}'}")
+        output.say(f"The web pages are at {pages_address(settings)}")
     else:
         output.say(f"The web pages are not served: port {web_port} is in use. Name another one with CAMPAIGN_WEB_PORT.")
     return server
+
+
+def pages_address(settings: Settings) -> str:
+    """Returns the address of the web pages: the public one, or that on this machine."""
+    return settings.public_url or f"http://127.0.0.1:{settings.web_port}"
+
+
+def first_link() -> str:
+    """Returns the one-time link of the first operator, who is made where there is no account; empty otherwise."""
+    import pendulum
+
+    from campaign.db.engine import transaction
+    from campaign.deliveries.approval import current_user
+    from campaign.users import store as users
+    from models import EVERY_SERVICE, Role
+
+    with transaction() as session:
+        known = users.list_users(session)
+        if any(one.password_hash or one.subject for one in known):
+            return ""
+        name = current_user().lower()
+        user = (
+            known[0]
+            if known
+            else users.add_user(session, name, name, {EVERY_SERVICE: Role.OPERATOR}, pendulum.now("UTC"))
+        )
+        return users.one_time_link(user)
 
 
 def _take_over_forms_until_end(server: "Server") -> NoReturn:
@@ -217,7 +248,9 @@ def web(
         output.say(
             f"The pages are at http://{host}:{port}" + (f", for the public at {public_url}" if public_url else "")
         )
-        web_server(make_site(announce), host, port).run()
+        from deployments.runs import PrefectRuns
+
+        web_server(make_site(announce, PrefectRuns(address.api_url.removesuffix("/api"))), host, port).run()
 
 
 def password() -> None:

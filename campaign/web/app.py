@@ -16,12 +16,14 @@ from campaign.errors import CampaignError
 from campaign.settings import load_settings
 from campaign.statistics.clicks import ClickRecorder
 from campaign.web import join, leave, pages, redirect, reports, sign_in
+from campaign.web.desk import site
+from campaign.web.desk.runs import NoRuns, Runs
 from campaign.web.security import Guard
 from models import Agreement
 
 
-def make_app(routes: Sequence[BaseRoute] = (), lifespan: Any = None) -> Starlette:
-    """Makes the application of these routes; `lifespan` begins and ends what they need."""
+def make_app(routes: Sequence[BaseRoute] = (), lifespan: Any = None, runs: Runs | None = None) -> Starlette:
+    """Makes the application of these routes; `lifespan` begins and ends what they need, `runs` starts workflows."""
     guard = Middleware(Guard, pages.problem_page, is_https=load_settings().public_url.startswith("https:"))
     handlers = {HTTPException: pages.refusal_page}
     every = [*pages.routes(), *routes]
@@ -31,11 +33,15 @@ def make_app(routes: Sequence[BaseRoute] = (), lifespan: Any = None) -> Starlett
     app.state.limiter = MovingWindowRateLimiter(MemoryStorage())
     # The sessions of the reports: a copy of the cookie of one that ended opens nothing.
     app.state.report_sessions = set[str]()
+    app.state.runs = runs or NoRuns()
     return app
 
 
-def make_site(announce: Callable[[Agreement], None]) -> Starlette:
-    """Makes what `campaign web` serves; `announce` starts the workflow that recovers a profile."""
+def make_site(announce: Callable[[Agreement], None], runs: Runs | None = None) -> Starlette:
+    """Makes what `campaign web` serves.
+
+    `announce` starts the workflow that recovers a profile, `runs` those that the desk starts.
+    """
 
     async def come_back(request: Request) -> Response:
         return await sign_in.call_x(_finish, request, announce)
@@ -44,7 +50,7 @@ def make_site(announce: Callable[[Agreement], None]) -> Starlette:
     # Before the other pages of /join, whose addresses it would match.
     back = Route(sign_in.CALLBACK, come_back, methods=["GET"])
     routes = [back, *join.routes(), *leave.routes(), *redirect.routes(recorder), *reports.routes()]
-    return make_app(routes, recorder.lifespan)
+    return make_app([*routes, *site.routes()], recorder.lifespan, runs)
 
 
 def _finish(request: Request, announce: Callable[[Agreement], None]) -> Response:

@@ -64,13 +64,17 @@ def form_token(visit: str) -> str:
     return sign_for_a_while(_FORM, visit)
 
 
-async def read_form(request: Request) -> FormData | None:
-    """Reads the fields of a form of ours; None when another page sent it, or it is too old."""
-    # The browser itself says which page sent a form; old browsers say nothing.
+def is_from_here(request: Request) -> bool:
+    """Tests whether a page of ours sent a request, as the browser itself says; old browsers say nothing."""
     origin = request.headers.get("origin")
     here = {request.headers.get("host", ""), urlsplit(load_settings().public_url).netloc} - {""}
-    is_from_here = origin is None or urlsplit(origin).netloc in here
-    if not is_from_here or request.headers.get("sec-fetch-site", "same-origin") != "same-origin":
+    is_ours = origin is None or urlsplit(origin).netloc in here
+    return is_ours and request.headers.get("sec-fetch-site", "same-origin") == "same-origin"
+
+
+async def read_form(request: Request) -> FormData | None:
+    """Reads the fields of a form of ours; None when another page sent it, or it is too old."""
+    if not is_from_here(request):
         return None
     form = await request.form(max_files=0, max_fields=_MOST_FIELDS)
     visit = request.cookies.get(_cookie(_VISIT), "")
@@ -97,13 +101,17 @@ def _is_https() -> bool:
 #: Many people may share one address, as in an office: generous to them, and far below what one computer can do.
 _PAGES = RateLimitItemPerMinute(300, namespace="pages")
 _FORMS = RateLimitItemPerMinute(30, namespace="forms")
+#: The desk asks for a part of a page after every pause in typing.
+_DESK = RateLimitItemPerMinute(1_200, namespace="desk")
 _REDIRECTS = RateLimitItemPerMinute(1_200, namespace="redirects")
 #: One household has a network of IPv6, with more addresses in it than can be counted.
 _IPV6_NETWORK = 64
 #: Requests that are answered at the same time; further ones are refused.
 _AT_ONCE = 400
-#: No form of ours is longer.
+#: No form for the public is longer.
 LONGEST_BODY = 16 * 1024
+#: A form of the desk: a broadcast to a list of 100,000 people.
+LONGEST_DESK_BODY = 4 * 1024 * 1024
 
 
 def visitor_of(scope: Scope) -> str:
@@ -116,15 +124,15 @@ def visitor_of(scope: Scope) -> str:
     return str(ip_network((address, _IPV6_NETWORK), strict=False)) if isinstance(address, IPv6Address) else host
 
 
-def policy(posts_to: Sequence[str] = ()) -> str:
+def policy(posts_to: Sequence[str] = (), *, more: str = "") -> str:
     """Returns the Content-Security-Policy of a page: no scripts, nothing from elsewhere, forms that end with us.
 
-    `posts_to` are more origins at which forms may end.
+    `posts_to` are more origins at which forms may end; `more` are directives that only some pages need.
     """
     places = " ".join(["'self'", *posts_to])
     return (
         "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none';"
-        f" form-action {places}"
+        f" form-action {places}{more}"
     )
 
 
@@ -175,6 +183,7 @@ class Guard:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         has_begun, length = False, 0
+        longest = _longest_body(scope)
 
         async def send_guarded(message: Message) -> None:
             nonlocal has_begun
@@ -189,7 +198,7 @@ class Guard:
             nonlocal length
             message = await receive()
             length += len(message.get("body", b""))
-            if length > LONGEST_BODY:
+            if length > longest:
                 raise _TooLong
             return message
 
@@ -211,18 +220,22 @@ class Guard:
 
     def _refusal(self, scope: Scope) -> Response | None:
         length = Headers(scope=scope).get("content-length", "0")
-        if not length.isdecimal() or int(length) > LONGEST_BODY:
+        if not length.isdecimal() or int(length) > _longest_body(scope):
             return self._problem_page(413, "")
         if not scope["path"].isprintable():
             # No address of ours has a control character, and PostgreSQL refuses the NUL with an error.
             return self._problem_page(404, "")
-        is_redirect = scope["path"].startswith("/r/")
-        limit = _FORMS if scope["method"] == "POST" else _REDIRECTS if is_redirect else _PAGES
+        kind = scope["path"].split("/")[1]
+        limit = {"desk": _DESK, "r": _REDIRECTS}.get(kind) or (_FORMS if scope["method"] == "POST" else _PAGES)
         visitor = visitor_of(scope)
         if self._limiter.hit(limit, visitor):
             return None
         seconds = max(1, ceil(self._limiter.get_window_stats(limit, visitor).reset_time - time()))
         return self._problem_page(429, str(seconds))
+
+
+def _longest_body(scope: Scope) -> int:
+    return LONGEST_DESK_BODY if scope["path"].startswith("/desk/") else LONGEST_BODY
 
 
 def _log_error(error: Exception) -> str:

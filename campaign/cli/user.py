@@ -1,0 +1,133 @@
+"""`campaign user`: the people who work at the desk, and what they may do there."""
+
+from typing import Annotated
+
+import pendulum
+import typer
+from sqlmodel import Session
+
+from campaign.cli import output
+from campaign.cli.output import AsJson, Yes
+from campaign.cli.server import pages_address
+from campaign.db.engine import make_ready, read_session, transaction
+from campaign.deliveries.approval import current_user
+from campaign.errors import NotPossible, WrongUsage
+from campaign.services import store as services
+from campaign.settings import load_settings
+from campaign.users import audit
+from campaign.users import store as users
+from models import EVERY_SERVICE, Role, User
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="What the person signs in with: a name or an email address.")]
+Roles = Annotated[
+    list[str],
+    typer.Option(
+        "--role",
+        metavar="[SERVICE:]ROLE",
+        help="viewer, writer, approver or operator; for one service, as in acme:writer, or for all of them.",
+    ),
+]
+
+
+def add(
+    name: Name,
+    roles: Roles,
+    full_name: Annotated[str, typer.Option(help="As it is shown; the name when left out.")] = "",
+    email: Annotated[str, typer.Option(help="Where notifications go.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Give a person access to the desk. Send the person the link that is printed: it works once."""
+    make_ready()
+    now = pendulum.now("UTC")
+    with transaction() as session:
+        user = users.add_user(session, name, full_name, _read_roles(session, roles), now, email=email)
+        audit.record(session, current_user(), f"user {user.name}", "added", now, f"Roles: {', '.join(roles)}.")
+        _show_link(user, as_json=as_json)
+
+
+def list_users(as_json: AsJson = False) -> None:
+    """List the people with access to the desk, and their roles."""
+    make_ready()
+    with read_session() as session:
+        names = {one.id: one.internal_name for one in services.list_known(session)}
+        found = [(user, _written(names, session, user)) for user in users.list_users(session)]
+    if as_json:
+        output.print_json(
+            [{"name": one.name, "full_name": one.full_name, "email": one.email, "roles": roles} for one, roles in found]
+        )
+    else:
+        output.print_table(
+            [
+                {"Name": one.name, "Full name": one.full_name, "Email": one.email, "Roles": ", ".join(roles)}
+                for one, roles in found
+            ]
+        )
+
+
+def change_roles(name: Name, roles: Roles, as_json: AsJson = False) -> None:
+    """Change the roles of a person: those named here replace all earlier ones."""
+    make_ready()
+    with transaction() as session:
+        user = users.find_user(session, name)
+        users.set_roles(session, user, _read_roles(session, roles))
+        detail = f"Roles: {', '.join(roles)}."
+        audit.record(session, current_user(), f"user {user.name}", "roles changed", pendulum.now("UTC"), detail)
+    _show_state(user, "changed", as_json=as_json)
+
+
+def reset(name: Name, as_json: AsJson = False) -> None:
+    """Make a new one-time link. The present password works until the person opens it."""
+    make_ready()
+    with transaction() as session:
+        user = users.find_user(session, name)
+        audit.record(session, current_user(), f"user {user.name}", "link made", pendulum.now("UTC"))
+        _show_link(user, as_json=as_json)
+
+
+def remove(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Take away a person's access to the desk; what the person did stays in the audit."""
+    make_ready()
+    with transaction() as session:
+        user = users.find_user(session, name)
+        if not yes and not typer.confirm(f"Take away the access of {user.name}?", err=True):
+            raise NotPossible("Nothing was changed.")
+        users.remove_user(session, user, now := pendulum.now("UTC"))
+        audit.record(session, current_user(), f"user {user.name}", "removed", now)
+    _show_state(user, "removed", as_json=as_json)
+
+
+def _read_roles(session: Session, given: list[str]) -> dict[int, Role]:
+    roles, problems = {}, []
+    for one in given:
+        service_name, _, role = one.rpartition(":")
+        service = services.find(session, service_name) if service_name else None
+        if role not in list(Role):
+            problems.append(f"Invalid role {role!r}. Use one of {', '.join(Role)}.")
+        elif service_name and service is None:
+            problems.append(f"There is no service {service_name!r}; `campaign service list` shows them.")
+        else:
+            roles[service.id if service else EVERY_SERVICE] = Role(role)
+    if problems:
+        raise WrongUsage(" ".join(problems))
+    return roles
+
+
+def _written(names: dict[int, str], session: Session, user: User) -> list[str]:
+    found = users.roles_of(session, user).items()
+    return [f"{names[one]}:{role.value}" if one else role.value for one, role in found if not one or one in names]
+
+
+def _show_link(user: User, *, as_json: bool) -> None:
+    link = pages_address(load_settings()) + users.one_time_link(user)
+    if as_json:
+        output.print_json({"name": user.name, "link": link})
+    else:
+        output.print_table([{"Name": user.name}])
+        output.say(f"Send {user.name} this link, which works once within two days: {link}")
+
+
+def _show_state(user: User, state: str, *, as_json: bool) -> None:
+    if as_json:
+        output.print_json({"name": user.name, "state": state})
+    else:
+        output.print_table([{"Name": user.name, "State": state}])

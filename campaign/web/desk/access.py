@@ -1,0 +1,237 @@
+"""Who may open which page of the desk: sessions, roles, forms of ours. Every page of the desk is declared here."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import pendulum
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from campaign.db.engine import read_session, transaction
+from campaign.db.signing import sign, signed
+from campaign.deliveries import store as deliveries
+from campaign.errors import CampaignError, NotPossible, WrongUsage
+from campaign.formatting import listed
+from campaign.services import store as services
+from campaign.users import store as users
+from campaign.users.store import Person
+from campaign.web.desk import layout
+from campaign.web.desk.runs import Runs
+from campaign.web.security import delete_cookie, is_from_here, read_cookie, save_cookie
+from models import EVERY_SERVICE, Delivery, Role, Service
+
+HOME, SIGN_IN = "/desk", "/desk/sign-in"
+_COOKIE, _NOTICE = "desk", "notice"
+_SECONDS = int(users.SESSION_LENGTH.total_seconds())
+_FORM = "desk form"
+#: Fields of one form: a post of 25 parts with its files, and a text for each account.
+_MOST_FIELDS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class DeskRequest:
+    """A request of a person who is signed in, whose role allows it."""
+
+    request: Request
+    person: Person
+    runs: Runs
+    token: str
+    """Proves that a form came from a page of this session."""
+    form: FormData
+    service: Service | None = None
+    """The service in the address, if there is one."""
+    delivery: Delivery | None = None
+    """The delivery in the address, if there is one."""
+
+    @property
+    def now(self) -> datetime:
+        """Returns the time, aware."""
+        return pendulum.now("UTC")
+
+    @property
+    def actor(self) -> str:
+        """Returns the person as the audit names it."""
+        return self.person.user.name
+
+    @property
+    def is_partial(self) -> bool:
+        """Tests whether only a part of the page is asked for, which takes the place of the one shown."""
+        return self.request.headers.get("hx-request") == "true"
+
+    def text(self, name: str, default: str = "") -> str:
+        """Returns a field of the form, else of the address, without the spaces around it."""
+        found = self.form.get(name, self.request.query_params.get(name, default))
+        return found.strip() if isinstance(found, str) else default
+
+    def services(self, role: Role = Role.VIEWER) -> list[Service]:
+        """Returns the connected services for which the person has at least this role, by name."""
+        with read_session() as session:
+            return [one for one in services.list_connected(session) if self.person.may(role, one.id)]
+
+    def require(self, role: Role, chosen: Sequence[Service]) -> None:
+        """Raises NotAllowed unless the person has at least this role for each of the services of a form."""
+        if lacking := [one.internal_name for one in chosen if not self.person.may(role, one.id)]:
+            raise NotAllowed(f"{layout.forbidden(role)} ({listed(lacking)})")
+
+    def page(self, template: str, /, status: int = 200, **facts: Any) -> Response:
+        """Renders a page of the desk in the person's language."""
+        notice = read_cookie(self.request, _NOTICE, 60)
+        response = layout.page(
+            template,
+            self.language,
+            status,
+            me=self.person,
+            token=self.token,
+            notice=notice,
+            path=self.request.url.path,
+            **facts,
+        )
+        if notice:
+            delete_cookie(response, _NOTICE)
+        return response
+
+    def part(self, template: str, /, status: int = 200, **facts: Any) -> Response:
+        """Renders a part of a page, for htmx."""
+        return layout.page(template, self.language, status, me=self.person, token=self.token, **facts)
+
+    def redirect(self, path: str, notice: str = "") -> Response:
+        """Sends the browser to another page of the desk, which shows the notice once."""
+        response = RedirectResponse(path, 303)
+        if notice:
+            save_cookie(response, _NOTICE, notice, 60)
+        return response
+
+    @property
+    def language(self) -> str:
+        """Returns the language of the pages: the person's choice, else the browser's."""
+        return layout.choose_language(self.person.user.language, self.request.headers.get("accept-language", ""))
+
+
+class NotAllowed(NotPossible):
+    """The person's role does not allow it."""
+
+
+Handler = Callable[[DeskRequest], Response]
+
+
+def desk_route(path: str, handler: Handler, role: Role, *, method: str = "GET", everywhere: bool = False) -> Route:
+    """Declares a page of the desk and the role that it needs.
+
+    With `{service}` or `{delivery}` in the path, the role is needed for that service, or for all services of the
+    delivery (to view it, for one of them); otherwise for any service, or for all of them (`everywhere`). The handler
+    runs in a thread; a CampaignError that it raises becomes a page with its sentence.
+    """
+    endpoint = partial(_answer, handler=handler, role=role, everywhere=everywhere)
+    endpoint.role, endpoint.everywhere = role, everywhere  # type: ignore[attr-defined]  # read by the test of all roles
+    return Route(path, endpoint, methods=[method])
+
+
+async def _answer(request: Request, *, handler: Handler, role: Role, everywhere: bool) -> Response:
+    token = str(read_cookie(request, _COOKIE, _SECONDS) or "")
+    person = await run_in_threadpool(_person_of, token)
+    if person is None:
+        to = request.url.path if request.method == "GET" else HOME
+        if request.headers.get("hx-request") == "true":
+            # htmx would put the page for signing in where a part belongs.
+            return Response(status_code=401, headers={"HX-Redirect": f"{SIGN_IN}?to={HOME}"})
+        return RedirectResponse(f"{SIGN_IN}?to={to}", 303)
+    form = FormData()
+    if request.method == "POST":
+        if not is_from_here(request):
+            return _problem(request, person, 403, layout.FOREIGN_FORM)
+        form = await request.form(max_fields=_MOST_FIELDS, max_files=_MOST_FIELDS)
+        if signed(_FORM, str(form.get("token", request.headers.get("x-token", "")))) != token:
+            return _problem(request, person, 403, layout.FOREIGN_FORM)
+    try:
+        return await run_in_threadpool(_handle, request, person, token, form, handler, role, everywhere=everywhere)
+    except CampaignError as error:
+        status = 403 if isinstance(error, NotAllowed) else 400 if isinstance(error, WrongUsage) else 409
+        return _problem(request, person, status, str(error))
+
+
+def _handle(
+    request: Request, person: Person, token: str, form: FormData, handler: Handler, role: Role, *, everywhere: bool
+) -> Response:
+    service, delivery = _named_in(request)
+    path = request.path_params
+    if ("service" in path and service is None) or ("delivery" in path and delivery is None):
+        return _problem(request, person, 404, layout.UNKNOWN)
+    concerned = _concerned(service, delivery)
+    if concerned:
+        can_see = any(person.may(Role.VIEWER, one) for one in concerned)
+        may = can_see if role is Role.VIEWER else all(person.may(role, one) for one in concerned)
+    else:
+        can_see = True
+        may = person.may(role) if everywhere else person.may_somewhere(role)
+    if not can_see:
+        return _problem(request, person, 404, layout.UNKNOWN)
+    if not may:
+        return _problem(request, person, 403, layout.forbidden(role))
+    runs = request.app.state.runs
+    return handler(DeskRequest(request, person, runs, sign(_FORM, token), form, service, delivery))
+
+
+def _named_in(request: Request) -> tuple[Service | None, Delivery | None]:
+    name, delivery_name = request.path_params.get("service"), request.path_params.get("delivery")
+    with read_session() as session:
+        service = services.find(session, name) if name else None
+        try:
+            delivery = deliveries.named(session, delivery_name) if delivery_name else None
+        except WrongUsage:
+            delivery = None
+    return service, delivery
+
+
+def _concerned(service: Service | None, delivery: Delivery | None) -> Sequence[int]:
+    if service:
+        return [service.id]
+    if delivery is None:
+        return []
+    with read_session() as session:
+        # A draft without an account concerns all of them.
+        return [one.id for one in deliveries.targets_of(session, delivery)] or [EVERY_SERVICE]
+
+
+def _person_of(token: str) -> Person | None:
+    with read_session() as session:
+        return users.person_of(session, token, pendulum.now("UTC"))
+
+
+def _problem(request: Request, person: Person, status: int, sentence: str) -> Response:
+    language = layout.choose_language(person.user.language, request.headers.get("accept-language", ""))
+    token = sign(_FORM, str(read_cookie(request, _COOKIE, _SECONDS) or ""))
+    if request.headers.get("hx-request") == "true":
+        return layout.page("problem_part.html.jinja", language, status, sentence=sentence)
+    facts = {"me": person, "token": token, "notice": None, "path": request.url.path}
+    return layout.page("problem.html.jinja", language, status, sentence=sentence, **facts)
+
+
+def begin(session_token: str, to: str) -> Response:
+    """Signs this browser in, and opens the page that was asked for."""
+    response = RedirectResponse(own_page(to), 303)
+    save_cookie(response, _COOKIE, session_token, _SECONDS)
+    return response
+
+
+def end(request: Request) -> Response:
+    """Signs this browser out."""
+    token = str(read_cookie(request, _COOKIE, _SECONDS) or "")
+    with transaction() as session:
+        users.end_session(session, token)
+    response = RedirectResponse(SIGN_IN, 303)
+    delete_cookie(response, _COOKIE)
+    return response
+
+
+def own_page(to: str) -> str:
+    """Returns the path of a page of the desk, wherever it came from; else that of the first page."""
+    parts = urlsplit(to)
+    is_ours = to == HOME or (to.startswith(f"{HOME}/") and not parts.netloc and "\\" not in to and to.isprintable())
+    return to if is_ours and "//" not in parts.path else HOME

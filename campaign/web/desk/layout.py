@@ -1,0 +1,151 @@
+"""The pages of the desk as HTML: templates in the person's language, local times, the style sheet and htmx."""
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from functools import cache
+from gettext import GNUTranslations, NullTranslations
+from hashlib import sha256
+from importlib.resources import files
+from io import BytesIO
+from typing import Any
+
+from babel import Locale, negotiate_locale
+from babel.dates import format_datetime
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from jinja2 import ChoiceLoader, Environment, PackageLoader
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from campaign.formatting import usd
+from campaign.reporting.html import environment
+from campaign.web.security import policy
+from models import DeliveryKind, DeliveryState, Role
+
+SOURCE = "en"
+"""The language in which templates are written."""
+_FOLDER = files("campaign.web.desk")
+#: htmx and what it asks for come from us alone; it adds no style and evaluates no text.
+_POLICY = policy(more="; script-src 'self'; connect-src 'self'; media-src 'self'")
+_A_YEAR = "public, max-age=31536000, immutable"
+_TYPES = {"css": "text/css", "js": "text/javascript"}
+FOREIGN_FORM = "The form came from another page, or from a session that has ended. Open the page again and repeat it."
+UNKNOWN = "There is no such page, or it belongs to an account that you may not see."
+
+
+def forbidden(role: Role) -> str:
+    """Returns the sentence for a person whose role is too low."""
+    return f"This needs the role {role.value}; an operator can give it to you under People with access."
+
+
+@cache
+def languages() -> list[str]:
+    """Returns the languages of the pages: the source's, and each for which there is a catalogue."""
+    return [SOURCE, *sorted(folder.name for folder in (_FOLDER / "locales").iterdir() if folder.is_dir())]
+
+
+def choose_language(wanted: str, accepted: str) -> str:
+    """Returns the wanted language where there is one of ours, else the first of ours that the browser accepts."""
+    if wanted in languages():
+        return wanted
+    asked = [part.split(";")[0].strip() for part in accepted.split(",")]
+    return negotiate_locale([one for one in asked if one], languages(), sep="-") or SOURCE
+
+
+@cache
+def translations(language: str) -> NullTranslations:
+    """Reads the catalogue of a language, a text file that translators edit."""
+    if language == SOURCE:
+        return NullTranslations()
+    compiled = BytesIO()
+    with (_FOLDER / "locales" / language / "desk.po").open("rb") as file:
+        write_mo(compiled, read_po(file, locale=language))
+    compiled.seek(0)
+    return GNUTranslations(compiled)
+
+
+def local_time(moment: datetime, zone: tzinfo | str, language: str = SOURCE) -> str:
+    """Writes a moment in a zone, which it names: Thu 26 Nov 2026, 07:30 (Europe/Brussels)."""
+    import pendulum
+
+    local = pendulum.instance(moment).in_timezone(str(zone))
+    written = format_datetime(local, "EEE d MMM y, HH:mm", locale=Locale.parse(language))
+    return f"{written} ({local.timezone_name})"
+
+
+@cache
+def _environment(language: str) -> Environment:
+    loader = ChoiceLoader([PackageLoader("campaign.web.desk"), PackageLoader("campaign.reporting")])
+    ours = environment.overlay(loader=loader, extensions=["jinja2.ext.i18n"])
+    # An overlay shares these with all others.
+    ours.globals, ours.filters = dict(environment.globals), dict(environment.filters)
+    catalogue = translations(language)
+    ours.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
+    ours.filters |= {
+        "local": lambda moment, zone: local_time(moment, zone, language),
+        "usd": usd,
+        "state": lambda state: catalogue.gettext(LABELS[state]),
+    }
+    ours.globals |= {
+        "static": _address,
+        "language": language,
+        "languages": languages(),
+        "language_name": lambda code: Locale.parse(code).get_display_name(code),
+        "Role": Role,
+        "DeliveryKind": DeliveryKind,
+    }
+    return ours
+
+
+def N_(text: str) -> str:  # noqa: N802  # the name under which Babel finds texts to translate
+    """Marks a text for translation."""
+    return text
+
+
+LABELS: dict[DeliveryState, str] = {
+    DeliveryState.BEING_EDITED: N_("Draft"),
+    DeliveryState.ANALYSED: N_("Waits for approval"),
+    DeliveryState.CONFIRMED: N_("Approved"),
+    DeliveryState.IN_PROGRESS: N_("Going out"),
+    DeliveryState.FINISHED: N_("Finished"),
+    DeliveryState.PAUSED: N_("Paused"),
+    DeliveryState.STOPPED: N_("Stopped"),
+    DeliveryState.FAILED: N_("Failed"),
+    DeliveryState.EXPIRED: N_("Expired"),
+}
+"""What the desk calls the states of a delivery."""
+
+
+def page(template: str, language: str, status: int = 200, **facts: Any) -> HTMLResponse:
+    """Renders a page, which extends `desk.html.jinja`."""
+    text = _environment(language).get_template(template).render(**facts)
+    return HTMLResponse(text, status, {"Content-Security-Policy": _POLICY, "Vary": "HX-Request"})
+
+
+def gettext(language: str, text: str) -> str:
+    """Translates a text that was marked with `N_`."""
+    return translations(language).gettext(text)
+
+
+@cache
+def _static() -> dict[str, bytes]:
+    return {file.name: file.read_bytes() for file in (_FOLDER / "static").iterdir()}
+
+
+def _address(name: str) -> str:
+    """Returns the address of a file of the desk, which changes with what is in it."""
+    return f"/desk/static/{name}?{sha256(_static()[name]).hexdigest()[:12]}"
+
+
+async def _file(request: Request) -> Response:
+    content = _static().get(name := request.path_params["name"])
+    if content is None:
+        raise HTTPException(404)
+    return Response(content, media_type=_TYPES[name.rsplit(".", 1)[1]], headers={"Cache-Control": _A_YEAR})
+
+
+def routes() -> Sequence[Route]:
+    """Returns the route of the style sheet and of htmx, which everybody may read."""
+    return [Route("/desk/static/{name}", _file)]

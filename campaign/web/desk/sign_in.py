@@ -1,0 +1,135 @@
+"""Signing in at the desk: with name and password, or by the one-time link of a new account; and the own account."""
+
+import pendulum
+from limits import RateLimitItemPerMinute
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from campaign.db.engine import read_session, transaction
+from campaign.errors import WrongUsage
+from campaign.users import audit
+from campaign.users import store as users
+from campaign.web.desk import access, layout
+from campaign.web.desk.access import SIGN_IN, DeskRequest, desk_route
+from campaign.web.desk.layout import N_
+from campaign.web.security import form_token, read_form, visit_of, visitor_of, with_form
+from models import Role, User
+
+#: Wrong passwords of one visitor, and for one name from wherever: centuries for a machine that guesses.
+_OF_VISITOR = RateLimitItemPerMinute(10, 15, namespace="desk visitor")
+_FOR_NAME = RateLimitItemPerMinute(20, 15, namespace="desk name")
+_WELCOME = "/desk/welcome/{link}"
+
+
+def routes() -> list[Route]:
+    """Returns the routes that need no session, and those of the own account."""
+    return [
+        Route(SIGN_IN, _ask, methods=["GET"]),
+        Route(SIGN_IN, _sign_in, methods=["POST"]),
+        Route("/desk/sign-out", _sign_out, methods=["POST"]),
+        Route(_WELCOME, _welcome, methods=["GET"]),
+        Route(_WELCOME, _choose_password, methods=["POST"]),
+        desk_route("/desk/me", _show_me, Role.VIEWER),
+        desk_route("/desk/me", _change_me, Role.VIEWER, method="POST"),
+    ]
+
+
+def _ask(request: Request) -> Response:
+    return _form(request, request.query_params.get("to", ""))
+
+
+async def _sign_in(request: Request) -> Response:
+    form = await read_form(request)
+    if form is None:
+        return _form(request, "", N_("The form was open for too long, or came from another page. Try again."), 403)
+    return await run_in_threadpool(_check, request, form)
+
+
+def _check(request: Request, form: FormData) -> Response:
+    to, name, password = (str(form.get(field, "")) for field in ("to", "name", "password"))
+    limiter, visitor, named = request.app.state.limiter, visitor_of(request.scope), name.strip().lower()[:64]
+    if not (limiter.test(_OF_VISITOR, visitor) and limiter.test(_FOR_NAME, named)):
+        return _form(request, to, N_("There were too many wrong passwords. Try again in a quarter of an hour."), 429)
+    now = pendulum.now("UTC")
+    with transaction() as session:
+        user = users.check_password(session, name, password)
+        audit.record(session, named, f"user {named}", "signed in" if user else "wrong password", now)
+        token = users.begin_session(session, user, now) if user else ""
+    if not token:
+        limiter.hit(_OF_VISITOR, visitor)
+        limiter.hit(_FOR_NAME, named)
+        return _form(request, to, N_("The name or the password is wrong."), 403)
+    return access.begin(token, to)
+
+
+async def _sign_out(request: Request) -> Response:
+    return await run_in_threadpool(access.end, request)
+
+
+def _form(request: Request, to: str, problem: str = "", status: int = 200) -> Response:
+    return _page(request, "sign_in.html.jinja", status, to=access.own_page(to), problem=problem)
+
+
+def _page(request: Request, template: str, status: int = 200, **facts: object) -> Response:
+    visit = visit_of(request)
+    language = layout.choose_language("", request.headers.get("accept-language", ""))
+    return with_form(layout.page(template, language, status, token=form_token(visit), **facts), visit)
+
+
+def _welcome(request: Request) -> Response:
+    with read_session() as session:
+        user = users.user_of_link(session, request.path_params["link"])
+    return _password_form(request, user)
+
+
+def _password_form(request: Request, user: User | None, problem: str = "") -> Response:
+    if user is None:
+        return _page(request, "link_over.html.jinja", 410)
+    facts = {"user": user, "problem": problem, "least": users.LEAST_PASSWORD}
+    return _page(request, "welcome.html.jinja", 400 if problem else 200, path=request.url.path, **facts)
+
+
+async def _choose_password(request: Request) -> Response:
+    form = await read_form(request)
+    return await run_in_threadpool(_set_first_password, request, form)
+
+
+def _set_first_password(request: Request, form: FormData | None) -> Response:
+    now = pendulum.now("UTC")
+    with transaction() as session:
+        user = users.user_of_link(session, request.path_params["link"])
+        if user is None or form is None:
+            return _password_form(request, user, "" if form else N_("The form was open for too long. Try again."))
+        password = str(form.get("password", ""))
+        if password != str(form.get("again", "")):
+            return _password_form(request, user, N_("The two passwords differ. Type the same one twice."))
+        try:
+            users.set_password(session, user, password)
+        except WrongUsage as error:
+            return _password_form(request, user, str(error))
+        audit.record(session, user.name, f"user {user.name}", "password chosen", now)
+        token = users.begin_session(session, user, now)
+    return access.begin(token, access.HOME)
+
+
+def _show_me(desk: DeskRequest) -> Response:
+    return desk.page("me.html.jinja", least=users.LEAST_PASSWORD)
+
+
+def _change_me(desk: DeskRequest) -> Response:
+    """Changes the language, and the password where a new one was typed; a new password ends all sessions."""
+    password = str(desk.form.get("password", ""))
+    with transaction() as session:
+        user = users.find_user(session, desk.person.user.name)
+        user.language = desk.text("language") if desk.text("language") in layout.languages() else ""
+        user.email = desk.text("email")
+        session.add(user)
+        if password:
+            if not users.check_password(session, user.name, str(desk.form.get("old", ""))):
+                raise WrongUsage(N_("The present password is wrong; nothing was changed."))
+            users.set_password(session, user, password)
+            audit.record(session, desk.actor, f"user {user.name}", "password changed", desk.now)
+    return desk.redirect("/desk/me", N_("Saved."))

@@ -1,0 +1,10 @@
+"""All pages of the desk."""
+
+from starlette.routing import Route
+
+from campaign.web.desk import layout, sign_in, today
+
+
+def routes() -> list[Route]:
+    """Returns the routes of the desk, which the application of `campaign web` serves under /desk."""
+    return [*layout.routes(), *sign_in.routes(), *today.routes()]
