@@ -22,6 +22,7 @@ from tests.factories import NOW
 from tests.web_visits import FIREFOX, a_client, serving
 
 PASSWORD = "a long password"
+_WORKFLOWS = ("account-sync", "contact-acquisition", "dm-broadcast", "engagement-statistics", "post-publication")
 
 
 @dataclass
@@ -57,9 +58,6 @@ class RecordedRuns:
 
     def workers_online(self) -> int:
         return self.workers
-
-
-_WORKFLOWS = ("account-sync", "contact-acquisition", "dm-broadcast", "engagement-statistics", "post-publication")
 
 
 @dataclass
