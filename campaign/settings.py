@@ -39,12 +39,16 @@ def _known_timezone(name: str) -> str:
         raise ValueError(msg) from None
 
 
-def _absolute(path: Path) -> Path:
+def _expanded(path: Path) -> Path:
     try:
-        return path.expanduser().absolute()
+        return path.expanduser()
     except RuntimeError:
         msg = f"{str(path)!r} names a user whose home is unknown on this machine"
         raise ValueError(msg) from None
+
+
+def _absolute(path: Path) -> Path:
+    return _expanded(path).absolute()
 
 
 def _web_address(url: str) -> str:
@@ -128,6 +132,10 @@ class Settings(BaseSettings):
     """Time zone of the Thursday schedule and of the dates in run names."""
     server_port: int = Field(default=4200, ge=1, le=65535)
     """Port of the Prefect server that `campaign up` starts."""
+    media_folder: Annotated[Path, AfterValidator(_expanded)] = Path("media")
+    """The only folder whose files may go out by their path; a relative one is in the home."""
+    library_folder: Annotated[Path, AfterValidator(_expanded)] | None = None
+    """Where the media library keeps its files, reachable by every worker; None: in the database."""
 
     public_url: Annotated[str, AfterValidator(_no_or_web_address)] = ""
     """The public address of `campaign web`, such as https://social.example.com; empty: no links of our own."""
@@ -155,6 +163,8 @@ class Settings(BaseSettings):
 
     def model_post_init(self, _context: Any) -> None:
         """Fills in the settings that follow from the home."""
+        self.media_folder = self.home / self.media_folder
+        self.library_folder = self.library_folder and self.home / self.library_folder
         self.database_url = self.database_url or f"sqlite:///{self.home / 'campaign.db'}"
         is_own = self.x_api_url == X_API_URL
         self.prices_url = self.prices_url or f"{X_CONSOLE_URL if is_own else self.x_api_url}/api/credits/pricing"

@@ -59,7 +59,7 @@ def child_environment(settings: Settings) -> dict[str, str]:
     """
     ours = {}
     for name, value in settings.model_dump().items():
-        text = json.dumps(value) if isinstance(value, dict) else str(value)
+        text = json.dumps(value) if isinstance(value, dict) else "" if value is None else str(value)
         ours[f"CAMPAIGN_{name.upper()}"] = value.get_secret_value() if isinstance(value, SecretStr) else text
     inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_SERVER_ENCRYPTION_KEY"}
     path = os.pathsep.join(filter(None, [str(ROOT), inherited.get("PYTHONPATH")]))
@@ -73,6 +73,7 @@ def make_home(settings: Settings) -> None:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (settings.prefect_home, home / "logs"):
             folder.mkdir(mode=0o700, exist_ok=True)
+        settings.media_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (home / "logs" / ".writable").touch()
         (home / "logs" / ".writable").unlink()
     except OSError as error:

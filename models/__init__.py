@@ -31,6 +31,7 @@ from models.delivery import (
     DeliveryTemplate,
     Priority,
 )
+from models.media import MediaBlob, MediaChunk
 from models.message import (
     MAIN,
     NO_VISITOR,

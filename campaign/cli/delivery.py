@@ -37,6 +37,7 @@ from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
 from campaign.deliveries import templates
+from campaign.deliveries.draft import Draft
 from campaign.errors import CampaignError, WrongUsage
 from campaign.formatting import format_time
 from campaign.services import store as services
@@ -141,6 +142,7 @@ def create(
         raise WrongUsage("The text is missing; write it with --text.")
     with read_session() as session:
         check_named(session, draft)
+    draft = _with_files_kept(draft, options)
     from campaign.deliveries.approval import compose, current_user
 
     made = compose(draft, actor=current_user(), template=start.name)
@@ -149,6 +151,14 @@ def create(
     else:
         output.print_table([{"Delivery": made.name, "State": "being edited"}])
     output.say(f"Saved. Analyse it with: campaign delivery analyse {made.name}")
+
+
+def _with_files_kept(draft: Draft, options: DeliverySettings) -> Draft:
+    if not any(options.get("media", ())):
+        return draft
+    from campaign.cli.media import take_files_in
+
+    return take_files_in(draft)
 
 
 @with_options(DeliverySettings)
@@ -167,6 +177,7 @@ def edit(name: Name, options: DeliverySettings, as_json: AsJson = False) -> None
             )
         draft = revised(known, options)
         check_named(session, draft, name)
+    draft = _with_files_kept(draft, options)
     from campaign.deliveries.approval import current_user, recompose
 
     changed = recompose(name, draft, actor=current_user())

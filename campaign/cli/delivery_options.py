@@ -13,7 +13,7 @@ import typer
 from sqlmodel import Session
 
 from campaign.audience.people_files import check_person, read_people
-from campaign.deliveries.draft import LONGEST_LIST, Broadcast, Draft, Waves
+from campaign.deliveries.draft import LIBRARY, LONGEST_LIST, Broadcast, Draft, Waves
 from campaign.errors import WrongUsage
 from campaign.settings import load_settings
 from campaign.x.types import check_handle
@@ -42,7 +42,9 @@ class DeliverySettings(TypedDict, total=False):
     service: Annotated[list[str], typer.Option(help="An account it goes out on; repeat for more.")]
     text: Annotated[str, typer.Option(help="The text of the post, of the thread's first part, or of the message.")]
     part: Annotated[list[str], typer.Option(help="One more part of a thread; repeat for more.")]
-    media: Annotated[list[str], typer.Option(help="A path or https address; 2:PATH belongs to the second part.")]
+    media: Annotated[
+        list[str], typer.Option(help="A file, library:NAME or an https address; 2:FILE is of the second part.")
+    ]
     alt: Annotated[list[str], typer.Option(help="What the file shows; one for each --media, in order.")]
     proof: Annotated[
         list[str],
@@ -315,7 +317,7 @@ def _placed(text: str, parts: int) -> tuple[int, str]:
     place, source = (int(found[1]), found[2]) if found else (1, text)
     if not 1 <= place <= parts:
         raise WrongUsage(f"--media names part {place}, and there are {parts}; write ./{text} if it is a file's name.")
-    if re.match(r"\s*[a-z][a-z0-9+.-]+://", source, re.IGNORECASE) or source.startswith("~"):
+    if re.match(rf"\s*([a-z][a-z0-9+.-]+://|{LIBRARY})", source, re.IGNORECASE) or source.startswith("~"):
         return place, source
     return place, str(Path(source).absolute())
 

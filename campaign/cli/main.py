@@ -67,6 +67,14 @@ COMMANDS: dict[str, Command | Group] = {
         },
         "Posts, threads and broadcasts of direct messages, from draft to X.",
     ),
+    "media": Group(
+        {
+            "add": Command("media.add", "Add files to the media library, and print how deliveries name them."),
+            "list": Command("media.list_media", "List the media library, the newest files first."),
+            "remove": Command("media.remove", "Remove a file from the media library."),
+        },
+        "The pictures, GIFs and videos of deliveries.",
+    ),
     "template": Group(
         {
             "list": Command("delivery.list_templates", "List the templates, the built-in ones first."),

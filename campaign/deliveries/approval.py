@@ -250,6 +250,7 @@ def compose(draft: Draft, *, actor: str, flow_run_id: str | None = None, templat
         day = (draft.contact_date or now).date()
         taken = deliveries.names_like(session, f"{draft.kind.value}-{day.isoformat()}")
         name = delivery_name(draft.label, draft.kind, day, taken)
+        draft = _described(session, draft)
         return deliveries.create(
             session, draft, name, services, proof, actor=actor, now=now, template=template, flow_run_id=flow_run_id
         )
@@ -260,8 +261,17 @@ def recompose(name: str, draft: Draft, *, actor: str) -> Delivery:
     services, proof = _services_of(draft)
     with transaction() as session:
         delivery = deliveries.named(session, name)
+        draft = _described(session, draft)
         deliveries.change(session, delivery, draft, services, proof, actor=actor, now=pendulum.now("UTC"))
         return delivery
+
+
+def _described(session: Session, draft: Draft) -> Draft:
+    if not any(item.is_in_library and not item.alt_text for part in draft.content.parts for item in part.media):
+        return draft
+    from campaign.deliveries import library
+
+    return library.describe(session, draft)
 
 
 def _services_of(draft: Draft) -> tuple[list[Service], Service | None]:

@@ -13,6 +13,8 @@ from campaign.x.types import MediaKind, ReplySettings
 from models import ApprovalMode, DeliveryKind, Priority
 
 MOST_PARTS = 25
+LIBRARY = "library:"
+"""Before the name of a file of the media library."""
 
 
 class _Plain(BaseModel):
@@ -26,8 +28,17 @@ class MediaItem(_Plain):
 
     model_config = ConfigDict(title="File")
 
-    source: str = Field(title="File", description="A path on the machine of the worker, or an https address.")
+    source: str = Field(
+        title="File",
+        description="`library:NAME` of the media library (`campaign media list`), a path in the media folder, or an"
+        " https address.",
+    )
     alt_text: str = Field("", title="Alternative text", max_length=1000)
+
+    @property
+    def is_in_library(self) -> bool:
+        """Whether it names a file of the media library."""
+        return self.source.lstrip().startswith(LIBRARY)
 
 
 class PollContent(_Plain):

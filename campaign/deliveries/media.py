@@ -3,97 +3,22 @@
 import os
 import re
 import stat
-from collections.abc import Collection, Iterable, Iterator
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from hashlib import sha256
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from typing import IO, TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
+from campaign.db.engine import read_session
+from campaign.deliveries import library
 from campaign.deliveries.draft import FileProblem, LoadedFile, MediaItem
-from campaign.deliveries.media_types import SIGN_BYTES, Arriving, FileType, Unusable, check_size, run_probe, type_of
-from campaign.errors import is_full
+from campaign.deliveries.media_types import Arriving, Unusable, run_probe
+from campaign.errors import WrongUsage
 from campaign.settings import load_settings
 from campaign.x.types import MediaKind
 
 if TYPE_CHECKING:
     from campaign.deliveries.fetch import Fetcher
 
-KEPT_FOR = timedelta(days=7)
-"""How long a copy that no delivery needs stays after it was last loaded."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Copy:
-    """A file in the home, named by the SHA-256 of its bytes; `size` in bytes."""
-
-    path: Path
-    sha256: str
-    size: int
-    type: FileType
-
-
-def delete_unused(keep: Collection[str], now: datetime | None = None) -> int:
-    """Deletes the copies not in `keep` (their SHA-256) that were last loaded a week ago; returns how many."""
-    before, deleted = ((now or datetime.now(UTC)) - KEPT_FOR).timestamp(), 0
-    for file in _folder().glob("*"):
-        with suppress(FileNotFoundError):  # another process deleted it just now
-            if file.stem not in keep and file.stat().st_mtime < before:
-                file.unlink()
-                deleted += 1
-    return deleted
-
-
-def _folder() -> Path:
-    return load_settings().home / "media"
-
-
-def _save(arriving: Arriving) -> _Copy:
-    """Copies a file into the home and checks it; raises Unusable, and then nothing of it is left."""
-    folder = _folder()
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Only the owner may read a temporary file, and the copy that it becomes.
-        with NamedTemporaryFile(dir=folder, suffix=".part", delete=False) as content:
-            unfinished = Path(content.name)
-            try:
-                digest, size = _write(arriving, content)
-                found = type_of(unfinished)
-                path = folder / (digest + found.extension)
-                if path.exists() and path.stat().st_size == size:
-                    os.utime(path)  # its week begins again
-                else:
-                    unfinished.replace(path)
-            finally:
-                unfinished.unlink(missing_ok=True)
-    except OSError as error:
-        why = "no room is left" if is_full(error) else "nothing can be written"
-        raise Unusable("file_not_kept", f"cannot be copied, because {why} in {folder}: make that possible.") from None
-    return _Copy(path, digest, size, found)
-
-
-def _write(arriving: Arriving, content: IO[bytes]) -> tuple[str, int]:
-    """Returns the SHA-256 of what arrived and its size; stops before the byte that is too much."""
-    digest, size, beginning = sha256(), 0, b""
-    check_size(beginning, arriving.announced or 0)
-    for chunk in arriving.chunks:
-        size += len(chunk)
-        beginning += chunk[: SIGN_BYTES - len(beginning)]
-        check_size(beginning, max(size, arriving.announced or 0))
-        digest.update(chunk)
-        content.write(chunk)
-    if not size:
-        raise Unusable("file_empty", "is empty: take another file.")
-    content.flush()
-    os.fsync(content.fileno())
-    return digest.hexdigest(), size
-
-
-__all__ = ["delete_unused", "load", "load_all", "thumbnail"]
-
-_CHUNK_BYTES = 1 << 20
 _ADDRESS = re.compile(r"\s*[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _SHOWN_CHARACTERS = 80
 
@@ -109,12 +34,15 @@ def load_all(items: Iterable[MediaItem], fetcher: "Fetcher | None" = None) -> di
 
 
 def load(item: MediaItem, fetcher: "Fetcher | None" = None) -> LoadedFile | FileProblem:
-    """Copies a file into the home and describes it; a path is absolute, relative, or has a ~."""
+    """Copies a file into the home and describes it: from the library, an https address or the media folder."""
     is_address = _ADDRESS.match(item.source)
     fetcher = fetcher or _fetcher_of(item)
     try:
-        with fetcher.open(item.source) if fetcher and is_address else _opened(item.source) as arriving:
-            copy = _save(arriving)
+        if item.is_in_library:
+            copy = _copy_from_library(item.source)
+        else:
+            with fetcher.open(item.source) if fetcher and is_address else _opened(item.source) as arriving:
+                copy = library.save_copy(arriving)
     except Unusable as problem:
         return FileProblem(item.source, problem.code, f"{_shown(item.source)} {problem}")
     return LoadedFile(
@@ -129,6 +57,16 @@ def load(item: MediaItem, fetcher: "Fetcher | None" = None) -> LoadedFile | File
         height=copy.type.height,
         seconds=copy.type.seconds,
     )
+
+
+def _copy_from_library(source: str) -> library.FileCopy:
+    with read_session() as session:
+        try:
+            blob = library.find(session, source)
+        except WrongUsage:
+            remedy = "`campaign media list` shows its files, `campaign media add FILE` adds one."
+            raise Unusable("file_missing", f"is not in the media library: {remedy}") from None
+        return library.copy_of(session, blob)
 
 
 def _fetcher_of(item: MediaItem) -> "Fetcher | None":
@@ -146,16 +84,32 @@ def thumbnail(file: LoadedFile, width: int = 160) -> bytes | None:
     return run_probe("thumbnail", file.path, str(width)).stdout or None if file.kind is not MediaKind.VIDEO else None
 
 
+def in_media_folder(source: str) -> Path:
+    """Returns the real place of a file in the media folder, whatever links lead there; raises Unusable for others."""
+    folder = load_settings().media_folder
+    try:
+        path = (folder / Path(source).expanduser()).resolve()
+        is_inside = path.is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):  # no name of a file, an unknown user, a link to itself
+        raise Unusable("file_missing", f"is not the path of a file: name one in {folder}.") from None
+    if not is_inside:
+        # The same sentence whether it exists or not: a form must not answer that.
+        remedy = "put it there, or add it to the media library with `campaign media add FILE`."
+        raise Unusable("file_outside", f"is not in the media folder {folder}: {remedy}")
+    return path
+
+
 @contextmanager
 def _opened(source: str) -> Iterator[Arriving]:
+    path = in_media_folder(source)
     try:
-        # Without O_NONBLOCK a pipe would wait for a writer.
+        # Without O_NONBLOCK a pipe would wait for a writer; a link that appeared meanwhile is not followed.
         opened = open(  # noqa: SIM115 - only errors of opening are caught here
-            Path(source).expanduser(), "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)
+            path, "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK | os.O_NOFOLLOW)
         )
-    except (FileNotFoundError, NotADirectoryError, ValueError, RuntimeError):
-        # Scheduled work runs in folders of its own, where a relative path means another file.
-        raise Unusable("file_missing", "is not there: write its whole path on the machine of the worker.") from None
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        remedy = f"put it into the media folder {load_settings().media_folder}, on every machine with a worker."
+        raise Unusable("file_missing", f"is not there: {remedy}") from None
     except IsADirectoryError:
         raise Unusable("file_unreadable", "is a folder: name a file in it.") from None
     except OSError:
@@ -169,7 +123,7 @@ def _opened(source: str) -> Iterator[Arriving]:
 
 def _chunks(content: BinaryIO) -> Iterator[bytes]:
     try:
-        while chunk := content.read(_CHUNK_BYTES):
+        while chunk := content.read(library.CHUNK_BYTES):
             yield chunk
     except OSError:
         raise Unusable("file_unreadable", "cannot be read to its end: copy it again.") from None

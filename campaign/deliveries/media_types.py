@@ -69,6 +69,12 @@ _SIGNS = (
 )
 
 
+def known_type(media_type: str, width: int, height: int, seconds: float) -> FileType:
+    """Returns the type of a file that was checked earlier."""
+    found = next(each for _, each in _SIGNS if each.media_type == media_type)
+    return replace(found, width=width, height=height, seconds=seconds)
+
+
 def check_size(beginning: bytes, size: int) -> None:
     """Raises Unusable when `size` bytes are too many for a file that begins like this; a short beginning may be all."""
     is_known = len(beginning) >= SIGN_BYTES

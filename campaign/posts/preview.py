@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Protocol
 from urllib.parse import quote, urlsplit
 
-from campaign.deliveries.draft import LoadedFile, RenderedPart, Target
+from campaign.deliveries.draft import LIBRARY, LoadedFile, RenderedPart, Target
 from campaign.formatting import usd
 from campaign.reporting.document import Attachment, Document, Findings, Mark, Piece, Post, Section
 from campaign.x.text import spans, weigh
@@ -120,7 +120,7 @@ def attachment(file: LoadedFile, thumbnail: bytes | None = None) -> Attachment:
 
 def file_name(source: str) -> str:
     """Returns the name of a file without the folders or the address that it came from."""
-    return PurePosixPath(urlsplit(source).path if "://" in source else source).name or source
+    return PurePosixPath(urlsplit(source).path if "://" in source else source).name.removeprefix(LIBRARY) or source
 
 
 def poll_ends(minutes: int) -> str:

@@ -1,6 +1,5 @@
 """Post publication as a marketer uses it: the form, the question, the answer, through the API that the UI uses."""
 
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -9,7 +8,8 @@ import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 
-from campaign.db.engine import read_session
+from campaign.db.engine import read_session, transaction
+from campaign.deliveries import library
 from campaign.deliveries import store as deliveries
 from models import DeliveryState
 from tests.flows.marketer import answer, artifacts, form_of, wait_for
@@ -35,18 +35,18 @@ def posts_of(brand: Brand) -> list[dict[str, Any]]:
 
 
 def test_a_thread_with_a_picture_goes_out_on_two_accounts_after_proof_and_yes(
-    client: SyncPrefectClient, x: SimulatedX, tmp_path: Path
+    client: SyncPrefectClient, x: SimulatedX
 ) -> None:
     (acme, acme_form), (bolt, bolt_form) = connect(x, "acme"), connect(x, "bolt")
     proof, proof_form = connect(x, "acme_test", protected=True)
-    file = tmp_path / "launch.png"
-    file.write_bytes(picture("PNG"))
+    with transaction() as session:
+        library.save(session, "Launch.png", picture("PNG"), "ana", pendulum.now("UTC"), "A red square")
     form = {
         "label": "Launch",
         "services": [acme_form, bolt_form],
         "text": "It is here, says {{ service.label }}.",
         "more_parts": ["And this is why."],
-        "media": [{"source": str(file), "alt_text": "A red square"}],
+        "media": [{"source": "library:launch.png"}],
         "proof": proof_form,
     }
 

@@ -84,14 +84,15 @@ def test_a_copy_of_a_file_on_a_full_disk(
 ) -> None:
     source = tmp_path / "film.mp4"
     source.write_bytes(MP4 + bytes(128 * KILOBYTE))
+    monkeypatch.setenv("CAMPAIGN_MEDIA_FOLDER", str(tmp_path))
     fill(small_disk, left)
     monkeypatch.setenv("CAMPAIGN_HOME", str(small_disk / "home"))
     load_settings.cache_clear()
     found = media.load(MediaItem(source=str(source)))
     assert isinstance(found, FileProblem)
     assert found.code == "file_not_kept"
-    assert f"no room is left in {small_disk}/home/media" in found.sentence
-    assert not list(small_disk.glob("home/media/*"))
+    assert f"no room is left in {small_disk}/home/copies" in found.sentence
+    assert not list(small_disk.glob("home/copies/*"))
 
 
 def test_a_full_disk_of_the_postgresql_server(postgresql_database: Database) -> None:  # noqa: ARG001

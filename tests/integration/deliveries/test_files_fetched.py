@@ -45,7 +45,7 @@ def problem(source: str, fetcher: Fetcher, home: Path) -> FileProblem:
     """The problem with a source, of which nothing may be left on the disk."""
     found = media.load(MediaItem(source=source), fetcher)
     assert isinstance(found, FileProblem), found
-    assert list((home / "media").glob("*")) == []
+    assert list((home / "copies").glob("*")) == []
     return found
 
 

@@ -91,10 +91,10 @@ def recipients_of(brand: Brand) -> list[str]:
 def test_the_old_api_sends_a_picture_to_everybody_too(x: SimulatedX, connect: Connect, tmp_path: Path) -> None:
     acme = connect("acme", 12, api_version="1.1")
     assert sync("acme").is_completed
-    file = tmp_path / "shop.png"
-    file.write_bytes(picture("PNG"))
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "shop.png").write_bytes(picture("PNG"))
 
-    outcome = send(confirmed(acme, media=[MediaItem(source=str(file), alt_text="A shop")]))
+    outcome = send(confirmed(acme, media=[MediaItem(source="shop.png", alt_text="A shop")]))
 
     assert outcome.is_completed, outcome.message
     assert sorted(recipients_of(acme)) == sorted(acme.truth())

@@ -139,7 +139,7 @@ def test_a_change_after_the_confirmation_does_not_go_out(connect: Connect) -> No
 
 def test_an_analysis_with_errors_says_them_and_exits_with_1(connect: Connect) -> None:
     connect("acme")
-    name = make("--service", "acme", "--text", "x" * 281, "--media", "/nowhere.png")
+    name = make("--service", "acme", "--text", "x" * 281, "--media", str(load_settings().media_folder / "nowhere.png"))
 
     done = delivery("analyse", name, "--json")
 

@@ -53,7 +53,8 @@ def counted() -> Iterator[Callable[[], int]]:
 @pytest.fixture
 def file(tmp_path: Path) -> Iterator[Path]:
     """A picture whose reads are counted."""
-    made = tmp_path / "shop.png"
+    made = tmp_path / "media" / "shop.png"
+    made.parent.mkdir()
     made.write_bytes(picture("PNG"))
     _watched[str(made)] = 0
     yield made

@@ -142,9 +142,9 @@ def test_what_was_changed_behind_the_back_after_the_yes_does_not_go_out(x: Simul
 
 def test_the_old_api_publishes_a_thread_with_a_picture_too(x: SimulatedX, connect: Connect, tmp_path: Path) -> None:
     acme = connect("acme", api_version="1.1")
-    file = tmp_path / "shop.png"
-    file.write_bytes(picture("PNG"))
-    parts = [Part(text="One", media=[MediaItem(source=str(file), alt_text="A shop")]), Part(text="Two")]
+    (tmp_path / "media").mkdir()
+    (tmp_path / "media" / "shop.png").write_bytes(picture("PNG"))
+    parts = [Part(text="One", media=[MediaItem(source="shop.png", alt_text="A shop")]), Part(text="Two")]
     name = compose(Draft(label="Old", services=["acme"], content=Content(parts=parts)), actor="ana").name
     analyse_delivery(name, "ana")
     confirm(name, "ana")
