@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
 import pendulum
 from sqlmodel import Session
@@ -18,7 +19,7 @@ from campaign.broadcasts.preview import preview_of
 from campaign.broadcasts.recipients import Selected, write_recipients
 from campaign.broadcasts.schedule import BroadcastTarget, WaveShare, split
 from campaign.consent import agreements
-from campaign.consent.opt_out import opt_out_line_of, opt_out_words
+from campaign.consent.opt_out import opt_out_line_of, opt_out_words, with_leave_link
 from campaign.db.engine import Claim, claim, read_session, transaction
 from campaign.db.json_rows import expect_many
 from campaign.deliveries import approval, media
@@ -126,14 +127,27 @@ def _rendered(
 ) -> Rendered:
     if unconsented is None:
         unconsented = approval.saved_analysis(delivery, has_proof=False).unconsented
-    fingerprint = broadcast_fingerprint(
+    fingerprint = partial(
+        broadcast_fingerprint,
         draft,
         {service.id: waves.recipients(session, delivery.id, service.id) for service in services},
         unconsented,
         files=[file for file in files.values() if isinstance(file, LoadedFile)],
-        opt_out_lines={service.id: service.opt_out_line for service in services},
     )
-    return Rendered(delivery, draft, services, files, fingerprint, version)
+    address, lines = load_settings().public_url, {service.id: service.opt_out_line for service in services}
+    as_read = {
+        service_id: with_leave_link(opt_out_line_of(line, with_link=bool(address)), address)
+        for service_id, line in lines.items()
+    }
+    return Rendered(
+        delivery,
+        draft,
+        services,
+        files,
+        fingerprint(opt_out_lines=as_read, join_address=address if draft.is_invitation else ""),
+        version,
+        older_fingerprint=fingerprint(opt_out_lines=lines),
+    )
 
 
 def text_for(draft: Draft, service: Service, delivery_id: int) -> BroadcastText:

@@ -224,7 +224,7 @@ def begin_broadcast(name: str, actor: str) -> Rendered:
         raise WrongUsage(f"{name} is a post; run post-publication for it.")
     with transaction() as session:
         delivery = deliveries.named(session, name)
-        reason = start_delivery(session, delivery, broadcast.fingerprint, actor, pendulum.now("UTC"))
+        reason = start_delivery(session, broadcast, delivery, actor, pendulum.now("UTC"))
     if reason is not None:
         raise NotPossible(reason)
     return broadcast
@@ -242,7 +242,7 @@ def under_way(begun: Sequence[Rendered] = ()) -> list[Rendered]:
     for broadcast in (fresh.get(name) or render_broadcast(name) for name in names):
         with transaction() as session:
             delivery = deliveries.get(session, broadcast.delivery.id)
-            if start_delivery(session, delivery, broadcast.fingerprint, "dm-broadcast", pendulum.now("UTC")) is None:
+            if start_delivery(session, broadcast, delivery, "dm-broadcast", pendulum.now("UTC")) is None:
                 going.append(broadcast)
     return going
 

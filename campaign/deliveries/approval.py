@@ -134,12 +134,15 @@ def broadcast_fingerprint(
     *,
     files: Sequence[LoadedFile] = (),
     opt_out_lines: Mapping[int, str] = _NONE,
+    join_address: str = "",
 ) -> str:
     """Returns 64 hexadecimal digits of the broadcast: its text, its audience, recipients by service, its waves.
 
-    Files count by where they are and, when given, by what is in them; opt-out lines by service.
+    Files count by where they are and, when given, by what is in them; opt-out lines by service, as people read them;
+    of an invitation the address at which people join.
     """
     document = {
+        **({"join_address": join_address} if join_address else {}),
         **_settings(draft),
         "content": draft.content.model_dump(mode="json", exclude={"links", "made_with_ai"}),
         "files": [_file(file) for file in files],
@@ -182,12 +185,12 @@ def _file(file: LoadedFile) -> dict[str, Any]:
     return {name: value for name, value in asdict(file).items() if name in {"sha256", "alt_text", "media_type", "kind"}}
 
 
-def start_delivery(session: Session, delivery: Delivery, fingerprint: str, actor: str, now: datetime) -> str | None:
-    """Lets a confirmed delivery go out, or returns in one sentence why it may not."""
+def start_delivery(session: Session, rendered: Rendered, delivery: Delivery, actor: str, now: datetime) -> str | None:
+    """Lets a confirmed delivery go out as it is rendered, or returns in one sentence why it may not."""
     if delivery.state not in {DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS}:
         state = delivery.state.value.replace("_", " ")
         return f"{delivery.name} is {state}; only a confirmed delivery can be sent."
-    if delivery.confirmed_fingerprint != fingerprint:
+    if delivery.confirmed_fingerprint not in {rendered.fingerprint, rendered.older_fingerprint}:
         changed = "It changed after its confirmation; look at it again, then confirm it."
         if delivery.state is DeliveryState.CONFIRMED:
             void(session, delivery, changed, "campaign", now)

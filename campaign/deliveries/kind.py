@@ -1,7 +1,7 @@
 """What posts and broadcasts have in common: a delivery rendered, analysed and sent, and how far it got."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Generic, Protocol, TypeVar
@@ -60,6 +60,8 @@ class Rendered:
     fingerprint: str
     version: str
     """That of the delivery's row in the database: another one as soon as the row is changed in any way."""
+    older_fingerprint: str = field(default="", kw_only=True)
+    """As it was made before it covered our public address: a confirmation of that time still counts."""
 
     @property
     def usable_files(self) -> list[LoadedFile]:

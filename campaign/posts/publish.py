@@ -201,7 +201,7 @@ def begin(name: str, actor: str) -> RenderedPost:
     with transaction() as session:
         delivery = deliveries.get(session, post.delivery.id)
         is_new = delivery.state is not DeliveryState.IN_PROGRESS
-        reason = start_delivery(session, delivery, post.fingerprint, actor, now)
+        reason = start_delivery(session, post, delivery, actor, now)
         if reason is None:
             if is_new:
                 messages.plan(session, delivery, post.parts)

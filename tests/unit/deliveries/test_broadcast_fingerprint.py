@@ -51,6 +51,7 @@ def test_a_change_of_what_it_says_is_another_mark() -> None:
     assert mark(DRAFT.model_copy(update={"content": broadcast("Hello").content})) != mark()
     assert mark(opt_out_lines={1: "Reply STOP"}) != mark()
     assert mark(opt_out_lines={1: "Reply STOP"}) != mark(opt_out_lines={1: "Say stop"})
+    assert len({mark(), mark(join_address="https://one.example"), mark(join_address="https://two.example")}) == 3
 
 
 def test_a_change_of_how_many_get_it_is_another_mark() -> None:
