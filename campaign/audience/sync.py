@@ -188,9 +188,14 @@ def record_page(
     run.changed += difference.changed
     run.left_out += difference.left_out
     if is_complete(run.mode, page.next_token, len(page.followers), difference.newcomers):
-        if run.mode is SyncMode.FULL:
+        reason = ""
+        if run.mode is SyncMode.FULL and run.left_out:
+            # A record without an id may be any follower's: that the others were not seen proves nothing.
+            reason = f"Records without a readable id: {run.left_out:,}. So no subscription was ended; the next reading"
+            reason += " without such a record does it."
+        elif run.mode is SyncMode.FULL:
             run.ended = end_unseen(session, run, now)
-        close(session, run, SyncState.FINISHED, "", now)
+        close(session, run, SyncState.FINISHED, reason, now)
         session.get_one(Service, run.service_id).followers_count = run.followers
         _delete_pages(session, run)
     elif why := (guard and guard.check(len(page.followers), page.next_token)) or _why_endless(session, run, service):
@@ -390,8 +395,8 @@ def _save(
     with transaction() as session:
         run = take(session, run)
         # The long statements first: meanwhile the next page is requested, and the short ones do not wait for it.
-        record_page(session, run, service, answer.value, now, guard)
         run.left_out += len(answer.left_out)
+        record_page(session, run, service, answer.value, now, guard)
         keep = paid_for if run.state is SyncState.RUNNING else 0
         run.cost += spend_cap.record_cost(session, service.id, _PAGE, answer.receipts, now, keep=keep)
         return run

@@ -176,11 +176,11 @@ def _settle(
 
 
 _READING = "reading message events"
-#: What people wrote before a service's events are read for the first time: one page, X shows 30 days.
+#: X shows events for so long: what people wrote before a service's events are read for the first time.
 _SHOWN_FOR = timedelta(days=30)
-#: Pages requested until nothing is left out, more at each attempt: together what X allows in 15 minutes. Of an account
-#: that gets more messages than that between two readings, no more are read.
-_PAGES = (1, 4, 10)
+#: Pages requested after the first one until nothing is left out, more at each attempt: together what X allows in 15
+#: minutes. Of an account that gets more messages than that between two readings, no more are read.
+_MORE_PAGES = (4, 10)
 
 
 def read_events(sender: BroadcastSender, inbox: Inbox | None, unknown: Sequence[UnknownOutcome]) -> Progress | None:
@@ -189,16 +189,21 @@ def read_events(sender: BroadcastSender, inbox: Inbox | None, unknown: Sequence[
     if unknown:
         starts.append(after_id_for(unknown))
     after_id = min(starts, key=int) if starts else first_id_at(sender.clock() - _SHOWN_FOR)
-    for pages in _PAGES:
-        response = _request_events(sender, after_id, pages * sender.gateway.longest_event_page)
-        if isinstance(response, Progress):
-            return response
-        answer, asked_at = response
-        if answer.value.is_complete or answer.left_off or not starts:
+    a_page = sender.gateway.longest_event_page
+    response = _request_events(sender, after_id, a_page)
+    for pages in _MORE_PAGES:
+        if isinstance(response, Progress) or response[0].value.is_complete or response[0].left_off:
             break
+        more = _request_events(sender, after_id, pages * a_page)
+        if not starts and isinstance(more, Progress) and more.end is End.CAPPED:
+            break  # the first reading goes back as far as the cap allows, and holds up nothing
+        response = more
+    if isinstance(response, Progress):
+        return response
+    answer, asked_at = response
     if answer.left_off:
         sender.log(answer.left_off)
-    elif starts and not answer.value.is_complete:
+    elif not answer.value.is_complete:
         sender.log("The account had more messages than are read at once: older ones are not read for opt-outs.")
     for x_id in {*answer.left_out} - sender.left_out:
         sender.log(f"Message {x_id} is left out: X did not show everything that is needed to read it.")

@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, cast
 
 import pytest
@@ -121,8 +122,33 @@ def test_what_x_shows_late_is_read_though_its_clock_is_slow(acme: Service, x: Vi
     assert opted_out() == 1
 
 
+@pytest.mark.parametrize(
+    ("newer", "cap", "found"),
+    [(1, "50", 1), (9, "50", 1), (10, "50", 0), (9, "0.02", 0)],
+    ids=["two pages", "all that are read", "more than are read", "more than is paid for"],
+)
+def test_the_first_reading_goes_back_page_by_page(
+    acme: Service, x: VirtualMessages, newer: int, cap: str, found: int
+) -> None:
+    x.page, lines = 1, list[str]()
+    with transaction() as session:
+        session.get_one(Service, acme.id).spend_cap = Decimal(cap)
+    x.say("1", "2001", "1", "STOP")
+    for _ in range(newer):
+        x.say("1", "2002", "1", "Hello")
+    x.now += 5 * SETTLE
+    assert read_inbox(desk(acme, x, log=lines.append)) is None
+    assert opted_out() == found
+    assert any("older ones are not read for opt-outs" in line for line in lines) is not bool(found)
+    # What it did not reach is never taken for news, nor paid for again.
+    shown = x.shown["1"]
+    x.now += 5 * SETTLE
+    assert read_inbox(desk(acme, x)) is None
+    assert (opted_out(), x.shown["1"] - shown <= 1) == (found, True)
+
+
 def test_an_empty_inbox_is_known_to_be_empty_up_to_then(acme: Service, x: VirtualMessages) -> None:
-    """The first reading sees one page; what comes after it is never taken for what was there before."""
+    """What comes after the first reading is never taken for what was there before."""
     x.page = 2
     read_inbox(desk(acme, x))
     x.now += 10 * SETTLE

@@ -242,6 +242,25 @@ def test_one_odd_follower_spoils_no_page(x: SimulatedX, connect: Connect) -> Non
     assert brand.table().keys() <= truth.keys()
 
 
+@both_databases
+def test_a_known_follower_whose_record_has_no_id_goes_on_following(x: SimulatedX, connect: Connect) -> None:
+    brand = connect("acme", 30)
+    assert sync().is_completed
+    before = brand.table()
+    gone = brand.lose(count=3)
+    x.fault(brand.pages_path, "odd_record", index=7, omit=["id"])
+
+    line = sync().of("acme")
+
+    assert (line.state, line.left_out, line.ended) == (SyncState.FINISHED, 1, 0)
+    assert "no subscription was ended" in line.reason
+    assert brand.table() == before
+    x.be_well()
+    line = sync().of("acme")
+    assert (line.left_out, line.ended, line.reason) == (0, 3, "")
+    assert brand.table().keys() == before.keys() - set(gone)
+
+
 def test_who_was_not_seen_stays_until_a_reading_is_complete(connect: Connect) -> None:
     brand = connect("acme", 3_100)
     sync()
