@@ -41,6 +41,8 @@ class Incoming:
     """X's id of the message."""
     at: datetime
     meaning: Meaning
+    username: str | None = None
+    """The sender's handle, where X shows it."""
 
 
 def judge(events: Iterable[MessageEvent], account_id: str, opt_out_words: Collection[str]) -> list[Incoming]:
@@ -50,7 +52,7 @@ def judge(events: Iterable[MessageEvent], account_id: str, opt_out_words: Collec
     """
     received = {e.x_id: e for e in events if e.sender != account_id and e.recipient == account_id and e.text.strip()}
     return [
-        Incoming(event.sender, event.x_id, event.created_at, meaning_of(event.text, opt_out_words))
+        Incoming(event.sender, event.x_id, event.created_at, meaning_of(event.text, opt_out_words), event.username)
         for event in sorted(received.values(), key=lambda event: (event.created_at, int(event.x_id)))
     ]
 
@@ -95,6 +97,8 @@ def save_events(
         now = sender.clock()
         if any(message.meaning is Meaning.OPT_OUT for message in new):
             waves.lock_under_way(session, service_id)
+        usernames = {message.sender: message.username for message in new}
+        consent.suppress_profiles(session, usernames, sender.service.visitor_folder, now)
         for message in new:
             _save_message(session, sender, message, now)
         written = _settle(session, sender, answer, read_again, unknown, asked_at, now)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, Table, bindparam, delete, exists, text, update
+from sqlalchemy import BigInteger, ColumnElement, String, Table, bindparam, delete, exists, text, update
 from sqlmodel import Session, SQLModel, col, select
 
 from campaign.audience import erased, visitors
@@ -95,11 +95,14 @@ def delete_handle(session: Session, handle: str, service_id: int) -> bool:
     return found is not None
 
 
-def suppress_profile(session: Session, external_id: str, username: str | None, folder: str, now: datetime) -> None:
-    """Suppresses a person who appears outside of a sync with a handle that is on the denylist."""
-    of_handle = col(SuppressedHandle.handle) == (username or "").lower()
-    for found in session.scalars(select(SuppressedHandle).where(of_handle)).all():
-        visitor_id = visitor_of(session, external_id, folder, now)
+def suppress_profiles(session: Session, usernames: Mapping[str, str | None], folder: str, now: datetime) -> None:
+    """Suppresses people, by X user id, who appear outside of a sync with a handle that is on the denylist."""
+    by_handle = {username.lower(): external_id for external_id, username in usernames.items() if username}
+    if not by_handle:
+        return
+    is_listed = among(session, col(SuppressedHandle.handle), list(by_handle), String())
+    for found in session.scalars(select(SuppressedHandle).where(is_listed)).all():
+        visitor_id = visitor_of(session, by_handle[found.handle], folder, now)
         if visitor_id is not None:
             reason = SuppressionReason.DENYLIST
             record_suppression(session, found.service_id, visitor_id, reason, found.proof, found.at)

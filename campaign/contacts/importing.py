@@ -14,7 +14,7 @@ from campaign.audience import erased as erasures
 from campaign.audience import visitors
 from campaign.consent.lists import read_moment, suppressed_by
 from campaign.consent.lists import read_row as read_consent
-from campaign.consent.store import Agreement, agree_all, suppress_profile, visitor_of
+from campaign.consent.store import Agreement, agree_all, suppress_profiles, visitor_of
 from campaign.db.json_rows import among
 from campaign.errors import NotPossible, WrongUsage
 from campaign.services import store as services
@@ -236,7 +236,7 @@ def write(session: Session, placed: Sequence[Placed], imported: Imported, now: d
         session.add(contact)
         known.add(contact)
         if one.external_id and one.row.username:
-            suppress_profile(session, one.external_id, one.row.username, VISITOR_FOLDER, now)
+            suppress_profiles(session, {one.external_id: one.row.username}, VISITOR_FOLDER, now)
     try:
         session.flush()
     except IntegrityError:

@@ -13,7 +13,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from campaign.audience import visitors
 from campaign.consent.agreements import PROFILE_COLUMNS
-from campaign.consent.store import suppress_profile
+from campaign.consent.store import suppress_profiles
 from campaign.errors import WrongUsage
 from campaign.x.types import Profile
 from models import (
@@ -97,7 +97,7 @@ def _save_profile(
     contact.updated_at = now
     session.add(contact)
     session.flush()
-    suppress_profile(session, profile.external_id, profile.username, VISITOR_FOLDER, now)
+    suppress_profiles(session, {profile.external_id: profile.username}, VISITOR_FOLDER, now)
     return contact, reconciled_by
 
 

@@ -84,7 +84,7 @@ def by_message(service: Service) -> str:
 
 def finish(remembered: Remembered, signed_in: SignedIn) -> Response:
     """Withdraws the agreement of the person who signed in."""
-    response = _withdraw(remembered.service, signed_in.person.external_id)
+    response = _withdraw(remembered.service, signed_in.person.external_id, signed_in.person.username)
     signed_in.revoke()
     return response
 
@@ -98,7 +98,7 @@ def _read_link(link: str) -> tuple[Service, str] | None:
         return services.get(session, found[0]), str(found[1])
 
 
-def _withdraw(service: Service, external_id: str) -> Response:
+def _withdraw(service: Service, external_id: str, username: str | None = None) -> Response:
     with transaction(durable=True) as session:
         now = pendulum.now("UTC")
         waves.lock_under_way(session, service.id)
@@ -106,6 +106,7 @@ def _withdraw(service: Service, external_id: str) -> Response:
         visitor_id = consent.visitor_of(session, external_id, service.visitor_folder, now)
         if visitor_id is not None:
             consent.opt_out(session, service.id, visitor_id, _PROOF, now)
+        consent.suppress_profiles(session, {external_id: username}, service.visitor_folder, now)
     return text_page(
         "It is done",
         f"{service.label} has deleted your profile and saves only the number of your X account, to remember that you"

@@ -181,6 +181,8 @@ class MessageEvent:
     recipient: str
     text: str
     created_at: datetime
+    username: str | None = None
+    """The handle of its sender, where X shows it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -283,7 +283,7 @@ class GatewayV2(Uploads):
         included = reply.document().get("includes")
         for names, price_of_one in ((("users",), types.USER_READ), (("tweets", "posts"), types.POST_READ)):
             listed = [each for name in names for each in (included or {}).get(name) or []]
-            shown = {(today, f"{names[0]} {each['id']}") for each in listed}
+            shown = {(today, f"{names[0]} {each['id']}") for each in listed if isinstance(each, dict) and "id" in each}
             if new := shown - self._expanded:
                 receipts.append(Receipt(reply.endpoint, price_of_one, len(new)))
                 self._expanded |= new
@@ -316,7 +316,11 @@ class GatewayV2(Uploads):
 
         def read(reply: Reply) -> tuple[Page, Sequence[Receipt]]:
             shown, next_token = _page(reply)
-            events, left_out = read_rows(shown, lambda each: _event(each, user_id))
+            users = (reply.document().get("includes") or {}).get("users") or []
+            handles = {
+                str(user.get("id")): typed(user.get("username"), str) for user in users if isinstance(user, dict)
+            }
+            events, left_out = read_rows(shown, lambda each: _event(each, user_id, handles))
             page = Page(len(shown), min(ids_in(shown), default=None), events, left_out, next_token)
             return page, self._receipts(reply, self.event_price, len(shown))
 
@@ -452,7 +456,7 @@ def _media_links(links: list[dict[str, Any]], own: str) -> set[str]:
 _TWO_PERSONS = re.compile(r"(\d+)-(\d+)")
 
 
-def _event(shown: dict[str, Any], user_id: str) -> MessageEvent | None:
+def _event(shown: dict[str, Any], user_id: str, handles: Mapping[str, str | None]) -> MessageEvent | None:
     """Reads a message; None for other events, and for one among more than two persons."""
     if shown["event_type"] != "MessageCreate":
         return None
@@ -468,4 +472,5 @@ def _event(shown: dict[str, Any], user_id: str) -> MessageEvent | None:
         recipient=others[0],
         text=as_written(shown.get("text") or "", full_links(links), _media_links(links, rf"/messages/media/{x_id}$")),
         created_at=moment_in(shown),
+        username=handles.get(sender),
     )

@@ -7,11 +7,12 @@ import pytest
 from sqlmodel import select
 
 from campaign.consent import agreements
+from campaign.consent import store as consents
 from campaign.contacts import store as contacts
 from campaign.db.engine import read_session, transaction
 from campaign.db.signing import sign
 from campaign.x.types import Profile
-from models import AgreementState, Charge, Contact, Service, Suppression, SuppressionReason, Visitor
+from models import EVERY_SERVICE, AgreementState, Charge, Contact, Service, Suppression, SuppressionReason, Visitor
 from tests.factories import NOW
 from tests.web_visits import Browser, House
 
@@ -84,6 +85,20 @@ def test_who_has_no_link_chooses_a_service_and_signs_in(house: House, shared: tu
     assert "It is done" in answer.text
     assert left(house)
     assert {one["stage"] for one in house.signed_in()[1:]} == {"revoked"}
+
+
+def test_a_handle_on_the_denylist_is_suppressed_when_its_person_leaves_another_service(house: House) -> None:
+    name = other_person(house, "")
+    with transaction() as session:
+        consents.suppress_handles(session, {name: "asked by letter"}, NOW)
+    browser = house.browser()
+    assert "It is done" in browser.get(back(browser, name)).text
+    with read_session() as session:
+        reasons = {(one.service_id, one.reason) for one in session.exec(select(Suppression))}
+    assert reasons == {
+        (house.service.id, SuppressionReason.OPT_OUT),
+        (EVERY_SERVICE, SuppressionReason.DENYLIST),
+    }
 
 
 def back(browser: Browser, name: str) -> str:

@@ -1,6 +1,7 @@
 """Answers of X that were seen in the field, through whole commands: no end of pages, walls, records without an id."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,7 @@ from models import DeliveryKind, MessageState
 from tests.command import here
 from tests.simulated_x import Connect, SimulatedX
 from tests.steps.deliveries.test_lost_answers import POSTS, SETTLE, TIMELINE, agreed, confirmed, send, states, texts_of
-from tests.steps.running import sync
+from tests.steps.running import both_databases, sync
 
 
 @pytest.mark.parametrize("kind", ["same_empty_page", "empty_page"])
@@ -74,3 +75,26 @@ def test_an_event_without_a_sender_is_left_out_and_the_broadcast_goes_out(x: Sim
 
     assert done.status == 0, done.err
     assert x.command("GET", "accounts/acme/messages/counts")["sent"] == {first: 1, third: 1}
+
+
+@both_databases
+def test_a_handle_on_the_denylist_is_respected_when_its_person_writes(
+    x: SimulatedX, connect: Connect, tmp_path: Path
+) -> None:
+    """The person follows nothing of ours, so that no sync ever brings the handle; a list names the person by id."""
+    acme = connect("acme", 1)
+    assert sync("acme").is_completed
+    (person,) = x.make("stranger", 1).users()
+    assert here("denylist", "add", f"@{person['username'].upper()}", "--note", "asked by letter").status == 0
+    file = tmp_path / "people.csv"
+    file.write_text(f"external_id\n{person['id']}\n{acme.users()[0]['id']}\n")
+    made = ("create", "--kind", "dm", "--service", "acme", "--text", "Hello", "--list", str(file))
+    name = here("delivery", *made, "--json").document["name"]
+    assert here("delivery", "analyse", name, "--json", **SETTLE).document["excluded"] == {"unknown": 1}
+    x.command("POST", "accounts/acme/messages", **{"from": person["id"], "text": "Are you open today?"})
+
+    again = here("delivery", "analyse", name, "--json", **SETTLE, CAMPAIGN_INBOX_SECONDS="0").document
+
+    assert (again["messages"], again["excluded"]) == (1, {"suppressed": 1})
+    (suppressed,) = here("denylist", "list", "--json").document
+    assert (suppressed["external_id"], suppressed["proof"]) == (person["id"], "asked by letter")

@@ -193,6 +193,18 @@ def test_senders_that_x_shows_beside_the_messages_are_paid_once_a_day(v2: Gatewa
     assert v2.shown_event_price.usd == event_usd + user_usd
 
 
+@pytest.mark.parametrize(
+    ("users", "handle"),
+    [([{"id": "7", "username": "ana"}], "ana"), ([{"id": "7"}], None), ([{"id": "8", "username": "bo"}, 5], None)],
+)
+def test_the_handle_of_a_sender_is_what_x_shows_beside_the_message(
+    v2: Gateway, little_x: Any, users: list[Any], handle: str | None
+) -> None:
+    little_x.answers(page(event(8, "Stop", sender_id="7")) | {"includes": {"users": users}})
+    (found,) = v2.message_events(OWN, "0", 100).value.events
+    assert found.username == handle
+
+
 def test_who_writes_to_themselves_is_both(v2: Gateway, little_x: Any) -> None:
     (note,) = found(v2, little_x, event(9, conversation="42-42"))
     assert (note.sender, note.recipient) == (OWN, OWN)
