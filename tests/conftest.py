@@ -52,6 +52,18 @@ def pytest_make_parametrize_id(val: object) -> str | None:
     return f"{len(val)} bytes" if isinstance(val, bytes) and len(val) > _LONGEST_ID else None
 
 
+@pytest.fixture(autouse=True)
+def _environment_is_as_before() -> Iterator[None]:
+    """Fails a test that leaves settings to the next one: its fixtures were undone in another order than set up."""
+    before = _settings_of_environment()
+    yield
+    assert _settings_of_environment() == before
+
+
+def _settings_of_environment() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if name.startswith("CAMPAIGN_")}
+
+
 @pytest.fixture(scope="session")
 def postgresql_server() -> PostgresqlServer:
     server = PostgresqlServer(os.environ.get(TEST_POSTGRESQL_URL, "postgresql://postgres@127.0.0.1:5432/postgres"))

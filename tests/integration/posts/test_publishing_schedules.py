@@ -1,4 +1,4 @@
-"""Two thousand schedules of faults and crashes: no duplicate, nothing missing, log and ledger tell the truth."""
+"""The first schedules of `make soak`: no duplicate, nothing missing, log and ledger tell the truth."""
 
 import pytest
 
@@ -8,7 +8,7 @@ EACH = 100
 
 
 @pytest.mark.apart
-@pytest.mark.parametrize("first", range(0, 2_000, EACH))
+@pytest.mark.parametrize("first", range(0, 500, EACH))
 def test_whatever_goes_wrong_each_part_is_out_exactly_once_and_in_order(first: int) -> None:
     with a_database():
         for seed in range(first, first + EACH):

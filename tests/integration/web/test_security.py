@@ -77,7 +77,7 @@ def test_cookies_are_read_by_no_script_and_sent_by_no_other_site(house: House) -
         assert "SameSite=lax" in cookie
 
 
-def test_behind_https_browsers_stay_there(monkeypatch: pytest.MonkeyPatch, house: House) -> None:  # noqa: ARG001
+def test_behind_https_browsers_stay_there(house: House, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: ARG001
     monkeypatch.setenv("CAMPAIGN_PUBLIC_URL", "https://social.example.com")
     load_settings.cache_clear()
     with serving(make_app([Route("/", _fails)]), port := free_port()):
