@@ -13,6 +13,7 @@ from campaign.db.engine import read_session
 from campaign.deliveries.approval import record_by_hand
 from campaign.deliveries.draft import NamedLink
 from campaign.deliveries.kind import End, Progress
+from campaign.deliveries.log import FOR_A_PERSON
 from campaign.deliveries.templating import BroadcastText
 from campaign.errors import XError
 from models import Charge, Delivery, DeliveryState, Message, MessageState, Service
@@ -48,9 +49,7 @@ def run_message_schedule(seed: int) -> None:
 
 def _decide(plan: Plan) -> int:
     """A person looks on X for what no look-up can tell; returns how many messages were left to a person."""
-    left = select(Message).where(
-        col(Message.state) == MessageState.UNCERTAIN, col(Message.reason_code) == waves.FOR_A_PERSON
-    )
+    left = select(Message).where(col(Message.state) == MessageState.UNCERTAIN, col(Message.reason_code) == FOR_A_PERSON)
     with read_session() as session:
         rows = session.scalars(left).all()
         owned = set(session.scalars(select(Message.x_id)))

@@ -7,10 +7,10 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from campaign.broadcasts.waves import FOR_A_PERSON
 from campaign.db.engine import read_session
 from campaign.deliveries import links
 from campaign.deliveries import store as deliveries
+from campaign.deliveries.log import FOR_A_PERSON
 from models import Charge, DeliveryState, Message, MessageState, Service, Suppression
 from tests.message_plans import Plan
 from tests.virtual_messages import LOOKING, SENDING

@@ -44,10 +44,11 @@ def next_up(session: Session, sender: BroadcastSender, now: datetime) -> Next:
         known = waves.of_service(session, delivery.id, sender.service.id)
         if broadcast.version != deliveries.version_of(session, delivery) or not known:
             continue
-        first = outbox.pending(session, Span(delivery.id, sender.service.id, known[0].first_message_id))
+        first = outbox.pending(session, Span(delivery.id, sender.service.id))
         if first is None:
             continue
-        place = bisect_right([wave.first_message_id for wave in known], first) - 1
+        # A message that was unknown when the waves were written comes before the first, and goes out with it.
+        place = max(bisect_right([wave.first_message_id for wave in known], first) - 1, 0)
         begins_at = waves.begins_at(delivery, known[place]) or now
         if begins_at <= now:
             beyond = known[place + 1].first_message_id if place + 1 < len(known) else None

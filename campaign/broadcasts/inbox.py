@@ -17,13 +17,12 @@ from campaign.broadcasts.settle import (
     after_id_for,
     settle_messages,
 )
-from campaign.broadcasts.waves import FOR_A_PERSON
 from campaign.consent import store as consent
 from campaign.consent.opt_out import Meaning, meaning_of
 from campaign.db.engine import Claim, claim, read_session, transaction
 from campaign.deliveries import log
 from campaign.deliveries.kind import End, Progress
-from campaign.deliveries.log import Outcome, purpose_of
+from campaign.deliveries.log import FOR_A_PERSON, Outcome, purpose_of
 from campaign.errors import NotPossible, ServiceBlocked, XError
 from campaign.limits import rate_limits, spend_cap
 from campaign.services.connection import check_if_due

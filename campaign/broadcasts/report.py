@@ -16,6 +16,7 @@ from campaign.broadcasts import waves
 from campaign.broadcasts.analysis import describe_consents
 from campaign.broadcasts.preview import exclusions_section, time_of
 from campaign.db.engine import read_session
+from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.findings import Analysis
 from campaign.deliveries.kind import Progress
@@ -201,7 +202,7 @@ def reasons(session: Session, delivery_id: int, state: MessageState) -> tuple[Re
     """
     count, code, sentence = func.count(), col(Message.reason_code), func.min(col(Message.reason))
     counted = select(code, sentence, count).where(*_of(delivery_id), col(Message.state) == state)
-    group = code, case((code == waves.FOR_A_PERSON, col(Message.reason)), else_="")
+    group = code, case((code == log.FOR_A_PERSON, col(Message.reason)), else_="")
     rows = session.execute(counted.group_by(*group).order_by(count.desc(), code, sentence))
     return tuple(ReasonCount(code, sentence, number) for code, sentence, number in rows)
 
@@ -295,7 +296,7 @@ class BroadcastReport:
     @property
     def undecided(self) -> int:
         """Counts the messages with an unknown outcome that only a person can decide."""
-        return sum(one.count for one in self.unknown if one.code == waves.FOR_A_PERSON)
+        return sum(one.count for one in self.unknown if one.code == log.FOR_A_PERSON)
 
     @property
     def sentence(self) -> str:

@@ -1,22 +1,22 @@
 """Outcomes of direct messages: recorded, and looked up on X where they are unknown."""
 
 from collections import Counter, defaultdict, deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import BigInteger, String, bindparam, func, select, update
 from sqlmodel import Session, col
 
 from campaign.broadcasts.arm import Armed
 from campaign.broadcasts.context import SENDING, BroadcastSender, Call, LatestLimits, moved, pause, pause_all
-from campaign.broadcasts.waves import FOR_A_PERSON
 from campaign.consent import store as consent
 from campaign.db.engine import transaction
+from campaign.db.json_rows import among
 from campaign.deliveries import log
-from campaign.deliveries.log import Outcome, purpose_of
+from campaign.deliveries.log import FOR_A_PERSON, RESTORED, Outcome, purpose_of
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent
 from campaign.limits import rate_limits, spend_cap
 from campaign.x.error_table import RECIPIENT_REASONS
@@ -99,25 +99,20 @@ def settle_messages(
 
     Each gets the oldest event of the same recipient and text that no message has; one event goes to one attempt. What
     does not show was not sent when X had the time `settle` to show it, nothing that may be it is left out, and nothing
-    suggests that X hides it.
+    suggests that X hides it. A message that was pending in a restored backup has no text: any further event of the
+    recipient since then is it.
     """
     own: dict[str, list[MessageEvent]] = defaultdict(list)
-    free: dict[tuple[str, str], deque[MessageEvent]] = defaultdict(deque)
     each_once = {event.x_id: event for event in lookup.events.events if event.sender == lookup.account_id}
     for event in sorted(each_once.values(), key=lambda event: (event.created_at, int(event.x_id))):
         own[event.recipient].append(event)
-        if event.x_id not in lookup.owned:
-            free[event.recipient, comparable(event.text)].append(event)
     ordered = sorted(attempts, key=lambda each: (each.first_armed_at, each.message_id))
-    found: dict[int, str] = {}
-    for attempt in ordered:
-        fitting = free.get((attempt.recipient, comparable(attempt.text)), deque())
-        # Attempts come earliest first: what is too old for this one is too old for all that follow.
-        while fitting and fitting[0].created_at < attempt.first_armed_at - CLOCK_SKEW:
-            fitting.popleft()
-        if fitting:
-            found[attempt.message_id] = fitting.popleft().x_id
+    found = _match_texts(ordered, own, lookup.owned)
     taken = {*lookup.owned, *found.values()}
+    for attempt in ordered:
+        if attempt.reason_code == RESTORED and not attempt.text and (x_id := _match_any(attempt, own, taken)):
+            found[attempt.message_id] = x_id
+            taken.add(x_id)
     settled = []
     for attempt in ordered:
         x_id, why = found.get(attempt.message_id), _why_undecidable(attempt, lookup, own[attempt.recipient], taken)
@@ -130,6 +125,35 @@ def settle_messages(
             verdict, why = Verdict.UNKNOWN, ""
         settled.append(SettledMessage(attempt.message_id, verdict, x_id, why))
     return settled
+
+
+def _match_texts(
+    ordered: Sequence[UnknownOutcome], own: Mapping[str, Sequence[MessageEvent]], owned: Collection[str]
+) -> dict[int, str]:
+    """Returns the X id of the event of each attempt that has one with its text."""
+    free: dict[tuple[str, str], deque[MessageEvent]] = defaultdict(deque)
+    for recipient in {attempt.recipient for attempt in ordered}:
+        for event in own.get(recipient, ()):
+            if event.x_id not in owned:
+                free[recipient, comparable(event.text)].append(event)
+    found: dict[int, str] = {}
+    for attempt in ordered:
+        fitting = free.get((attempt.recipient, comparable(attempt.text)), deque())
+        # Attempts come earliest first: what is too old for this one is too old for all that follow.
+        while fitting and fitting[0].created_at < attempt.first_armed_at - CLOCK_SKEW:
+            fitting.popleft()
+        if fitting:
+            found[attempt.message_id] = fitting.popleft().x_id
+    return found
+
+
+def _match_any(
+    attempt: UnknownOutcome, own: Mapping[str, Sequence[MessageEvent]], taken: Collection[str]
+) -> str | None:
+    """Returns the X id of the next event of a recipient, whatever its text: after a restore that is not known."""
+    since = attempt.first_armed_at - CLOCK_SKEW
+    events = (event.x_id for event in own.get(attempt.recipient, ()) if event.created_at >= since)
+    return next((x_id for x_id in events if x_id not in taken), None)
 
 
 def _is_any_since(x_ids: Iterable[str], attempt: UnknownOutcome) -> bool:
@@ -204,7 +228,7 @@ def written_to(session: Session, service_id: int, recipients: Sequence[str]) -> 
         select(col(Visitor.external_id))
         .join(Message, col(Message.visitor_id) == col(Visitor.id))
         .where(
-            col(Visitor.external_id).in_(recipients),
+            among(session, col(Visitor.external_id), recipients, String()),
             col(Message.service_id) == service_id,
             col(Message.state) == MessageState.SENT,
         )
@@ -215,7 +239,7 @@ def written_to(session: Session, service_id: int, recipients: Sequence[str]) -> 
 def deliveries_of(session: Session, message_ids: Sequence[int]) -> dict[int, int]:
     """Returns which delivery each of these messages belongs to; proofs are left out."""
     rows = select(col(Message.id), col(Message.delivery_id)).where(
-        col(Message.id).in_(message_ids), col(Message.proof_number) == MAIN
+        among(session, col(Message.id), message_ids, BigInteger()), col(Message.proof_number) == MAIN
     )
     return dict(session.execute(rows).tuples().all())
 

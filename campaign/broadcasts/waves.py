@@ -27,8 +27,6 @@ from models import (
     Wave,
 )
 
-FOR_A_PERSON = "untold"
-"""The reason code of an unknown outcome that no look-up can find: a person decides it."""
 _FAR = 1_000_000_000_000
 """More than there are messages: the length of a name and an id are compared as one number."""
 #: Built once, for it is read with every batch.

@@ -101,6 +101,16 @@ def engine() -> Engine:
     return _open(load_settings().database_url)
 
 
+@contextmanager
+def open_database(address: str) -> Iterator[Engine]:
+    """Opens another database than that of the settings, such as a copy of it."""
+    database = _open(address)
+    try:
+        yield database
+    finally:
+        database.dispose()
+
+
 def check_reachable() -> None:
     """Connects once; raises WrongUsage, without the password, when the database cannot be reached."""
     try:

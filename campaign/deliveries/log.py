@@ -15,6 +15,10 @@ from models import MAIN, NO_VISITOR, OVER, Delivery, DeliveryState, Message, Mes
 
 #: A file that X deletes so soon is uploaded again.
 _STILL_GOOD = timedelta(minutes=10)
+FOR_A_PERSON = "untold"
+"""The reason code of an unknown outcome that no look-up can find: a person decides it."""
+RESTORED = "restored"
+"""The reason code of a message that was pending in a backup: it may have gone out since, with a text of its own."""
 _UNKNOWN = (MessageState.SENDING, MessageState.UNCERTAIN)
 
 

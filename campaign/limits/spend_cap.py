@@ -9,6 +9,7 @@ import pendulum
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    String,
     Table,
     bindparam,
     case,
@@ -22,6 +23,7 @@ from sqlalchemy import (
 from sqlmodel import Session, SQLModel, col
 
 from campaign.db.engine import read_session, transaction
+from campaign.db.json_rows import among
 from campaign.errors import ServiceBlocked, Uncertain, XError
 from campaign.formatting import usd
 from campaign.limits import rate_limits
@@ -283,7 +285,7 @@ def release_lost(session: Session, service_id: int, purposes: Sequence[str]) -> 
         session.execute(
             delete(Charge).where(
                 col(Charge.service_id) == service_id,
-                col(Charge.endpoint).in_(purposes),
+                among(session, col(Charge.endpoint), purposes, String()),
                 col(Charge.settled).is_(False),
             )
         )

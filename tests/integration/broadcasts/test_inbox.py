@@ -15,14 +15,13 @@ from campaign.broadcasts.arm import Armed, arm
 from campaign.broadcasts.context import BroadcastSender, OutgoingBroadcast
 from campaign.broadcasts.inbox import read_inbox, waits_until
 from campaign.broadcasts.outbox import Span
-from campaign.broadcasts.waves import FOR_A_PERSON
 from campaign.consent import lists
 from campaign.consent import store as consents
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.kind import End
-from campaign.deliveries.log import Outcome
+from campaign.deliveries.log import FOR_A_PERSON, Outcome
 from campaign.deliveries.templating import BroadcastText
 from campaign.errors import NotPossible
 from campaign.x.types import Answer, MessageEvents, NewMessage

@@ -17,6 +17,7 @@ from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Draft
 from campaign.deliveries.findings import Analysis, WavePlan
 from campaign.deliveries.kind import End, Progress
+from campaign.deliveries.log import FOR_A_PERSON
 from models import Delivery, DeliveryState, Message, MessageState, Service, Visitor, Wave
 from tests.broadcasting import broadcast
 from tests.databases import Database
@@ -198,9 +199,9 @@ def test_what_is_left_to_a_person_is_reported_with_each_reason(sent: Delivery) -
         session.execute(update(Message).where(col(Message.state) == PENDING).values(state=SENT))
         rows = select(Message).where(col(Message.delivery_id) == sent.id, col(Message.proof_number) == 0)
         for message, reason in zip(session.scalars(rows.order_by(col(Message.id))), reasons, strict=False):
-            message.state, message.reason, message.reason_code = UNCERTAIN, reason, waves.FOR_A_PERSON
+            message.state, message.reason, message.reason_code = UNCERTAIN, reason, FOR_A_PERSON
     report = report_on(sent)
-    assert [(one.sentence, one.count) for one in report.unknown if one.code == waves.FOR_A_PERSON] == [
+    assert [(one.sentence, one.count) for one in report.unknown if one.code == FOR_A_PERSON] == [
         ("X left something out", 2),
         ("the account had too many messages since", 1),
     ]

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from campaign.broadcasts.waves import FOR_A_PERSON
 from campaign.db.engine import read_session
 from campaign.deliveries.approval import record_by_hand
+from campaign.deliveries.log import FOR_A_PERSON
 from campaign.settings import load_settings
 from models import DeliveryState, Message, MessageState
 from tests.simulated_x import Brand, Connect, SimulatedX

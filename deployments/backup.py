@@ -1,0 +1,190 @@
+"""Backups of a home: both databases as they are at one moment, and its keys, encrypted with a passphrase."""
+
+import json
+import os
+import tarfile
+import zlib
+from base64 import b64decode, b64encode, urlsafe_b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pendulum
+from cryptography.fernet import Fernet, InvalidToken
+from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
+from filelock import FileLock, Timeout
+from sqlmodel import Session
+
+from campaign.db import backup as databases
+from campaign.db.backup import DatabaseCopy
+from campaign.db.signing import write_once
+from campaign.deliveries.restored import Doubts, mark_unknown
+from campaign.errors import NoRoom, WrongUsage, is_full, unwritable
+from campaign.settings import Settings
+from deployments.processes import make_home
+from deployments.server import ENCRYPTION_VARIABLE, PASSWORD_VARIABLE, fingerprint_file
+
+#: The files of the home with its keys; a key that the environment sets takes the place of its file.
+_KEYS = {
+    "vault.key": "CAMPAIGN_ENCRYPTION_KEY",
+    "signing.key": "CAMPAIGN_SIGNING_KEY",
+    "encryption.key": ENCRYPTION_VARIABLE,
+    "server.password": PASSWORD_VARIABLE,
+}
+_CONTENTS, _ENCRYPTED_KEYS, _OURS, _PREFECT = "contents.json", "keys.json", "database", "prefect.db"
+#: What scrypt costs: 128 MB and half a second for each passphrase that is tried (OWASP's recommendation).
+_SCRYPT = {"n": 2**17, "r": 8, "p": 1}
+_FORMAT = 1
+
+
+def back_up(settings: Settings, file: Path, passphrase: str) -> datetime:
+    """Writes a backup of the home into a new file, while everything goes on; returns its moment."""
+    if file.exists():
+        raise WrongUsage(f"{file} exists already; name another file.")
+    # Everything that goes out after this moment is unknown to the backup.
+    taken_at = pendulum.now("UTC")
+    try:
+        with _folder_beside(file) as folder:
+            (folder / _OURS).mkdir()
+            if _prefect_file(settings).exists():
+                databases.copy_sqlite(_prefect_file(settings), folder / _PREFECT)
+            copy = databases.dump(folder / _OURS)
+            contents = {"format": _FORMAT, "version": version("campaign"), "taken_at": taken_at.isoformat()}
+            (folder / _CONTENTS).write_text(json.dumps(contents | {"database": asdict(copy)}))
+            (folder / _ENCRYPTED_KEYS).write_text(_encrypt(_keys_of(settings), passphrase))
+            draft = folder / "draft"
+            with draft.open("xb") as written:
+                with tarfile.open(fileobj=written, mode="w:gz", compresslevel=3) as archive:
+                    for name in (_CONTENTS, _ENCRYPTED_KEYS, _PREFECT, _OURS):
+                        if (folder / name).exists():
+                            archive.add(folder / name, name)
+                written.flush()
+                os.fsync(written.fileno())
+            draft.chmod(0o600)
+            os.link(draft, file)
+    except FileExistsError:
+        raise WrongUsage(f"{file} exists already; name another file.") from None
+    except OSError as error:
+        if is_full(error):
+            raise NoRoom(file) from None
+        raise WrongUsage(f"{file} cannot be written ({error.strerror}); name a file in another folder.") from None
+    return taken_at
+
+
+def restore(
+    settings: Settings, file: Path, passphrase: str, now: datetime, *, overwrite: bool
+) -> tuple[datetime, Doubts]:
+    """Makes the home and its databases from a backup; returns the moment of the backup, and what it leaves open.
+
+    Raises WrongUsage, before anything is changed, when the home or the database has data and `overwrite` is off, when
+    `campaign up` runs, and for a wrong passphrase or a damaged file.
+    """
+    make_home(settings)
+    with _alone(settings), _folder_beside(settings.home / "restored") as folder:
+        contents = _unpack(file, folder)
+        keys = _decrypt((folder / _ENCRYPTED_KEYS).read_text(), passphrase)
+        copy, taken_at = DatabaseCopy(**contents["database"]), datetime.fromisoformat(contents["taken_at"])
+        databases.check_fits(copy)
+        if not overwrite and (databases.has_data() or _has_data(settings)):
+            raise WrongUsage(
+                f"{settings.home} or its database has data already; restore into an empty one, or replace all of it"
+                " with --overwrite."
+            )
+        try:
+            _write_keys(settings, keys)
+            if (folder / _PREFECT).exists():
+                databases.copy_sqlite(folder / _PREFECT, _prefect_file(settings))
+        except OSError as error:
+            raise unwritable(settings.home, error) from None
+        doubts = Doubts()
+
+        def finish(session: Session) -> None:
+            nonlocal doubts
+            doubts = mark_unknown(session, taken_at, now)
+
+        databases.load(folder / _OURS, copy, finish)
+        return taken_at, doubts
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Keeps `campaign up` out; raises WrongUsage while it runs."""
+    try:
+        locks = [FileLock(settings.home / name).acquire(timeout=0) for name in ("up.lock", "server.lock")]
+    except Timeout:
+        raise WrongUsage(f"`campaign up` runs for {settings.home}; stop it, then restore.") from None
+    with locks[0], locks[1]:
+        yield
+
+
+@contextmanager
+def _folder_beside(file: Path) -> Iterator[Path]:
+    """Makes a folder on the same disk, for its owner only, which is gone afterwards."""
+    with TemporaryDirectory(dir=file.absolute().parent, prefix=".campaign-backup-") as folder:
+        yield Path(folder)
+
+
+def _prefect_file(settings: Settings) -> Path:
+    return settings.prefect_home / "prefect.db"
+
+
+def _has_data(settings: Settings) -> bool:
+    return _prefect_file(settings).exists() or any((settings.home / name).exists() for name in _KEYS)
+
+
+def _unpack(file: Path, folder: Path) -> dict[str, Any]:
+    try:
+        with tarfile.open(file, "r:gz") as archive:
+            archive.extractall(folder, filter="data")
+        contents: dict[str, Any] = json.loads((folder / _CONTENTS).read_text())
+    except FileNotFoundError:
+        raise WrongUsage(f"There is no backup {file}.") from None
+    except (tarfile.TarError, EOFError, zlib.error, ValueError):
+        raise WrongUsage(f"{file} is not a backup of campaign, or it is damaged; use another one.") from None
+    except OSError as error:
+        raise WrongUsage(f"{file} cannot be read ({error.strerror}).") from None
+    if contents["format"] != _FORMAT:
+        raise WrongUsage(f"{file} was made by campaign {contents['version']}; install that version.")
+    return contents
+
+
+def _keys_of(settings: Settings) -> dict[str, str]:
+    keys = {}
+    for name, variable in _KEYS.items():
+        path = settings.home / name
+        if key := os.environ.get(variable) or (path.read_text().strip() if path.exists() else ""):
+            keys[name] = key
+    return keys
+
+
+def _write_keys(settings: Settings, keys: dict[str, str]) -> None:
+    # The next start writes it for the key that is there then.
+    fingerprint_file(settings).unlink(missing_ok=True)
+    for name, key in keys.items():
+        path = settings.home / name
+        path.unlink(missing_ok=True)
+        write_once(path, key)
+
+
+def _encrypt(keys: dict[str, str], passphrase: str) -> str:
+    salt = os.urandom(16)
+    token = _fernet(passphrase, salt).encrypt(json.dumps(keys).encode()).decode()
+    return json.dumps({"salt": b64encode(salt).decode(), "keys": token})
+
+
+def _decrypt(text: str, passphrase: str) -> dict[str, str]:
+    document = json.loads(text)
+    try:
+        keys: dict[str, str] = json.loads(_fernet(passphrase, b64decode(document["salt"])).decrypt(document["keys"]))
+    except InvalidToken:
+        raise WrongUsage("The passphrase is not the one with which the keys of this backup were encrypted.") from None
+    return keys
+
+
+def _fernet(passphrase: str, salt: bytes) -> Fernet:
+    return Fernet(urlsafe_b64encode(Scrypt(salt=salt, length=32, **_SCRYPT).derive(passphrase.encode())))
