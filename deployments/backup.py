@@ -95,19 +95,20 @@ def restore(
                 f"{settings.home} or its database has data already; restore into an empty one, or replace all of it"
                 " with --overwrite."
             )
-        try:
-            _write_keys(settings, keys)
-            if (folder / _PREFECT).exists():
-                databases.copy_sqlite(folder / _PREFECT, _prefect_file(settings))
-        except OSError as error:
-            raise unwritable(settings.home, error) from None
         doubts = Doubts()
 
         def finish(session: Session) -> None:
             nonlocal doubts
             doubts = mark_unknown(session, taken_at, now)
 
+        # Ours first: where it is refused, nothing is changed yet.
         databases.load(folder / _OURS, copy, finish)
+        try:
+            _write_keys(settings, keys)
+            if (folder / _PREFECT).exists():
+                databases.copy_sqlite(folder / _PREFECT, _prefect_file(settings))
+        except OSError as error:
+            raise unwritable(settings.home, error) from None
         return taken_at, doubts
 
 

@@ -337,6 +337,7 @@ def settle(
         str | None, typer.Option(metavar="ID", help="It is out; the number at the end of its address on X.")
     ] = None,
     not_sent: Annotated[bool, typer.Option("--not-sent", help="It is not out.")] = False,
+    all_left: Annotated[bool, typer.Option("--all", help="All messages that were left to you are not out.")] = False,
     to: Annotated[str | None, typer.Option(metavar="HANDLE", help="The recipient, of a broadcast.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -344,6 +345,16 @@ def settle(
     if (sent is not None) is not_sent:
         raise WrongUsage("Give either --sent with the number at the end of its address on X, or --not-sent.")
     delivery = find(name)
+    if all_left and (delivery.kind is DeliveryKind.POST or sent is not None or to is not None):
+        raise WrongUsage("--all goes with --not-sent, for a broadcast, without --to.")
+    if all_left:
+        from campaign.deliveries.approval import current_user, record_all_not_sent
+
+        count = record_all_not_sent(name, current_user())
+        if as_json:
+            output.print_json({"settled": count})
+        output.say(f"{count:,} messages are not out. Continue with: campaign delivery send {name}")
+        return
     if to is not None and delivery.kind is DeliveryKind.POST:
         raise WrongUsage(f"{name} is a post, which has no recipient; leave out --to.")
     from campaign.deliveries.approval import current_user, record_by_hand

@@ -364,3 +364,17 @@ def record_by_hand(name: str, actor: str, sent_id: str | None, to: str = "") -> 
         if delivery.is_over:
             log.cancel_pending(session, delivery, now, "The delivery is over.")
         return message
+
+
+def record_all_not_sent(name: str, actor: str) -> int:
+    """Records of all messages of a broadcast that were left to a person that they are not out; returns how many."""
+    with transaction() as session:
+        delivery, now = deliveries.named(session, name), pendulum.now("UTC")
+        found = log.free_all(session, delivery, now)
+        for service_id, message_ids in found.items():
+            spend_cap.release_lost(session, service_id, [purpose_of(message_id) for message_id in message_ids])
+        count = sum(map(len, found.values()))
+        deliveries.note(session, delivery, "settled", actor, now, f"{count:,} messages are not on X.")
+        if delivery.is_over:
+            log.cancel_pending(session, delivery, now, "The delivery is over.")
+        return count

@@ -1,5 +1,6 @@
 """The delivery log: what is planned, under way, sent, refused or unknown."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -186,6 +187,24 @@ def cancel_pending(session: Session, delivery: Delivery, now: datetime, reason: 
     refused = own.where(col(Message.state) == MessageState.REFUSED, col(Message.visitor_id) == NO_VISITOR)
     session.execute(refused.values(**cancelled))
     return int(session.connection().execute(pending).rowcount)
+
+
+def free_all(session: Session, delivery: Delivery, now: datetime) -> dict[int, list[int]]:
+    """Makes the messages that were left to a person pending again; returns their ids by service."""
+    left = (
+        update(Message)
+        .where(
+            col(Message.delivery_id) == delivery.id,
+            col(Message.state) == MessageState.UNCERTAIN,
+            col(Message.reason_code) == FOR_A_PERSON,
+        )
+        .values(state=MessageState.PENDING, reason="", reason_code="", settled_at=now)
+        .returning(col(Message.service_id), col(Message.id))
+    )
+    found: dict[int, list[int]] = defaultdict(list)
+    for service_id, message_id in session.connection().execute(left).tuples():
+        found[service_id].append(message_id)
+    return found
 
 
 def left_behind(session: Session) -> list[Message]:
