@@ -1,12 +1,15 @@
-"""Money, times and lists, written for people."""
+"""Money, times and lists, written for people and read from them."""
 
 import csv
 import re
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TextIO
 from unicodedata import category, normalize
+from zoneinfo import ZoneInfo
+
+from campaign.errors import WrongUsage
 
 #: Control characters, by which a text could move the cursor of a terminal or colour what follows.
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -73,6 +76,46 @@ def format_duration(length: timedelta) -> str:
     units = (("day", hours // 24), ("hour", hours % 24), ("minute", rest), ("second", seconds if minutes == 0 else 0))
     parts = [f"{count:,} {unit}{'s' * (count != 1)}" for unit, count in units if count]
     return " ".join(parts[:2]) or "no time"
+
+
+#: What is still counted on from a moment: a time without one that comes after it cannot be used.
+_AFTER_IT = timedelta(days=366)
+
+
+def read_time(text: str, zone: str, *, earliest: bool = False) -> datetime:
+    """Reads an ISO time, in this zone unless it names another one; raises WrongUsage in one sentence.
+
+    When clocks are changed, a time exists twice or not at all: it is refused, or with `earliest` the earlier one meant.
+    """
+    try:
+        written = datetime.fromisoformat(text.strip())
+        meant = written if written.tzinfo else written.replace(tzinfo=ZoneInfo(zone))
+        _ = meant + _AFTER_IT, meant.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise WrongUsage(f"{text!r} is not a time; write it like 2026-12-24T09:00 or 2026-12-24T09:00+01:00.") from None
+    later = meant.replace(fold=1)
+    if written.tzinfo or meant.utcoffset() == later.utcoffset():
+        return meant
+    if earliest:
+        return min(meant, later, key=datetime.timestamp)
+    if _exists(meant):
+        digits = "seconds" if meant.second else "minutes"
+        both = " or ".join(one.isoformat(timespec=digits) for one in (meant, later))
+        raise WrongUsage(f"{text!r} exists twice in {zone}, as clocks are put back then; write {both}.")
+    minute = timedelta(minutes=1)
+    before = after = meant.replace(second=0, microsecond=0)
+    while not _exists(before):
+        before -= minute
+    while not _exists(after):
+        after += minute
+    nearest = " and ".join(one.isoformat(timespec="minutes") for one in (before, after))
+    raise WrongUsage(
+        f"{text!r} does not exist in {zone}, as clocks are put forward then; the nearest times are {nearest}."
+    )
+
+
+def _exists(local: datetime) -> bool:
+    return local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None)
 
 
 _MOST_NAMES = 5

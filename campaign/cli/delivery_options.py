@@ -2,12 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
-from zoneinfo import ZoneInfo
 
 import typer
 from sqlmodel import Session
@@ -15,6 +14,7 @@ from sqlmodel import Session
 from campaign.audience.people_files import check_person, read_people
 from campaign.deliveries.draft import LIBRARY, LONGEST_LIST, Broadcast, Draft, Waves
 from campaign.errors import WrongUsage
+from campaign.formatting import read_time
 from campaign.settings import load_settings
 from campaign.x.types import check_handle
 from models import ApprovalMode, DeliveryKind, Priority
@@ -42,6 +42,13 @@ class DeliverySettings(TypedDict, total=False):
     service: Annotated[list[str], typer.Option(help="An account it goes out on; repeat for more.")]
     text: Annotated[str, typer.Option(help="The text of the post, of the thread's first part, or of the message.")]
     part: Annotated[list[str], typer.Option(help="One more part of a thread; repeat for more.")]
+    text_for: Annotated[
+        list[str],
+        typer.Option(
+            metavar="HANDLE=TEXT",
+            help="The text of one account, in place of the common one; 2:HANDLE=TEXT is that of the second part.",
+        ),
+    ]
     media: Annotated[
         list[str], typer.Option(help="A file, library:NAME or an https address; 2:FILE is of the second part.")
     ]
@@ -107,6 +114,7 @@ _BROADCAST_ONLY = {
 }
 _POST_ONLY = {
     "part": "--part makes a thread of posts; a direct message is one text, so leave it out.",
+    "text_for": "A direct message is the same for all accounts; leave out --text-for, and write {{ service.name }}.",
     "poll": "A direct message has no poll; leave out --poll, or ask in the text.",
     "poll_minutes": "A direct message has no poll; leave out --poll-minutes.",
     "reply_settings": "A direct message does not say who may answer; leave out --reply-settings.",
@@ -267,10 +275,11 @@ def _read_size(text: str) -> dict[str, Any]:
 def _revised_content(draft: Draft, options: _Options) -> dict[str, Any]:
     parts = [part.model_dump() for part in draft.content.parts]
     _put_texts(parts, options)
+    _put_own_texts(parts, options)
     _put_files(parts, options)
     _put_poll(parts, options)
     changes: dict[str, Any] = {
-        "parts": [part for part in parts if part.get("text") or part.get("media") or part.get("poll")],
+        "parts": [part for part in parts if any(part.get(one) for one in ("text", "own_texts", "media", "poll"))],
         "links": _revised_links(draft, options),
     }
     if "reply_settings" in options:
@@ -283,12 +292,25 @@ def _revised_content(draft: Draft, options: _Options) -> dict[str, Any]:
 def _put_texts(parts: list[dict[str, Any]], options: _Options) -> None:
     """Puts new texts into the parts; a part keeps its files by its place, unless its text is removed."""
     first, rest = parts[:1], parts[1:]
-    if "text" in options or (not first and {"media", "poll", "part"} & options.keys()):
+    if "text" in options or (not first and {"media", "poll", "part", "text_for"} & options.keys()):
         first = [(first[0] if first else {}) | {"text": options.get("text", "")}]
     if "part" in options:
         texts = zip_longest(options["part"], rest[: len(options["part"])])
         rest = [((part or {}) if text else {}) | {"text": text} for text, part in texts]
     parts[:] = [*first, *rest]
+
+
+def _put_own_texts(parts: list[dict[str, Any]], options: _Options) -> None:
+    """Puts the texts of single accounts into the parts; an empty one removes it, and the common text counts again."""
+    for given in options.get("text_for", ()):
+        found = re.fullmatch(r"(?:(\d+):)?@?(\w+)=(.*)", given, re.DOTALL | re.ASCII)
+        if found is None:
+            raise WrongUsage(f"--text-for {given!r} cannot be used; write HANDLE=TEXT, such as acme='Hello'.")
+        place, handle, text = int(found[1] or 1), check_handle(found[2]).lower(), found[3]
+        if not 1 <= place <= len(parts):
+            raise WrongUsage(f"--text-for names part {place}, and there are {len(parts)}; write it with --part first.")
+        own = {name: known for name, known in parts[place - 1].get("own_texts", {}).items() if name != handle}
+        parts[place - 1]["own_texts"] = own | ({handle: text} if text else {})
 
 
 def _put_files(parts: list[dict[str, Any]], options: _Options) -> None:
@@ -360,48 +382,14 @@ def _revised_links(draft: Draft, options: _Options) -> list[dict[str, Any]]:
     ]
 
 
-#: What is still counted on from a moment: a time without one that comes after it cannot be used.
-_AFTER_IT = timedelta(days=366)
 _LENGTH = re.compile(r"(?=\d)(?:(\d{1,4})d)?(?:(\d{1,4})h)?(?:(\d{1,5})m)?", re.IGNORECASE | re.ASCII)
 _LONGEST = timedelta(days=60)
 """As long as a delivery may be valid."""
 
 
 def moment(text: str, *, earliest: bool = False) -> datetime:
-    """Reads an ISO time, in CAMPAIGN_TIMEZONE unless it names another zone; raises WrongUsage in one sentence.
-
-    When clocks are changed, a time exists twice or not at all: it is refused, or with `earliest` the earlier one meant.
-    """
-    zone = load_settings().timezone
-    try:
-        written = datetime.fromisoformat(text.strip())
-        meant = written if written.tzinfo else written.replace(tzinfo=ZoneInfo(zone))
-        _ = meant + _AFTER_IT, meant.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise WrongUsage(f"{text!r} is not a time; write it like 2026-12-24T09:00 or 2026-12-24T09:00+01:00.") from None
-    later = meant.replace(fold=1)
-    if written.tzinfo or meant.utcoffset() == later.utcoffset():
-        return meant
-    if earliest:
-        return min(meant, later, key=datetime.timestamp)
-    if _exists(meant):
-        digits = "seconds" if meant.second else "minutes"
-        both = " or ".join(one.isoformat(timespec=digits) for one in (meant, later))
-        raise WrongUsage(f"{text!r} exists twice in {zone}, as clocks are put back then; write {both}.")
-    minute = timedelta(minutes=1)
-    before = after = meant.replace(second=0, microsecond=0)
-    while not _exists(before):
-        before -= minute
-    while not _exists(after):
-        after += minute
-    nearest = " and ".join(one.isoformat(timespec="minutes") for one in (before, after))
-    raise WrongUsage(
-        f"{text!r} does not exist in {zone}, as clocks are put forward then; the nearest times are {nearest}."
-    )
-
-
-def _exists(local: datetime) -> bool:
-    return local.astimezone(UTC).astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None)
+    """Reads an ISO time, in CAMPAIGN_TIMEZONE unless it names another zone; raises WrongUsage in one sentence."""
+    return read_time(text, load_settings().timezone, earliest=earliest)
 
 
 def length_of_time(text: str) -> timedelta:

@@ -103,6 +103,8 @@ def return_unanswered(session: Session, now: datetime) -> list[Delivery]:
 
 
 _NONE: Mapping[int, str] = MappingProxyType({})
+#: What a broadcast has not, so that it is no part of its fingerprint.
+_OF_POSTS: Any = {"links": True, "made_with_ai": True, "parts": {"__all__": {"own_texts"}}}
 
 
 def fingerprint(draft: Draft, rendered: Sequence[RenderedPart]) -> str:
@@ -144,7 +146,7 @@ def broadcast_fingerprint(
     document = {
         **({"join_address": join_address} if join_address else {}),
         **_settings(draft),
-        "content": draft.content.model_dump(mode="json", exclude={"links", "made_with_ai"}),
+        "content": draft.content.model_dump(mode="json", exclude=_OF_POSTS),
         "files": [_file(file) for file in files],
         "opt_out_lines": _by_service(opt_out_lines),
         "broadcast": draft.broadcast.model_dump(mode="json"),

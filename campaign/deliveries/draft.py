@@ -56,6 +56,17 @@ class Part(_Plain):
     text: str = ""
     media: list[MediaItem] = []
     poll: PollContent | None = None
+    own_texts: dict[str, str] = {}
+    """The texts of single accounts, by their internal names in lower case, in place of `text`. Of posts only."""
+
+    def text_for(self, account: str) -> str:
+        """Returns the text of an account: its own where it has one."""
+        return self.own_texts.get(account.lower(), self.text)
+
+    @property
+    def texts(self) -> list[str]:
+        """Returns the text, and those of single accounts."""
+        return [self.text, *self.own_texts.values()]
 
 
 class NamedLink(_Plain):

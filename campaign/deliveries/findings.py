@@ -37,6 +37,8 @@ class Finding(_Plain):
     level: Level
     code: str
     sentence: str
+    part: int = 0
+    """The part that it is about; 0 is all of the delivery."""
 
 
 class PlannedPost(_Plain):
@@ -174,7 +176,7 @@ def findings_of(remarks: Iterable[Remark], of: int) -> list[Finding]:
         where = f"{name[0].upper()}{name[1:]}"
         if listed_names := listed([*dict.fromkeys(filter(None, names))]):
             where += f" on {listed_names}"
-        findings.append(Finding(level=key.level, code=key.code, sentence=f"{where} {key.rest}"))
+        findings.append(Finding(level=key.level, code=key.code, sentence=f"{where} {key.rest}", part=key.part))
     return findings
 
 
@@ -208,7 +210,7 @@ def link_findings(draft: Draft, texts: Sequence[str], public_url: str) -> Iterat
     """Yields which clicks are not counted, and why; `texts` go out as they are, or are personalised."""
     named, written = (
         [one.url for one in draft.content.links],
-        [without_remarks(part.text) for part in draft.content.parts],
+        [without_remarks(text) for part in draft.content.parts for text in part.texts],
     )
     if missing := [url for url in named if not any(url in text for text in written)]:
         yield warning(

@@ -1,7 +1,7 @@
 """The analysis of a post: its content, files, accounts, costs and proof. Pure."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +14,6 @@ from campaign.deliveries.draft import (
     Draft,
     FileProblem,
     LoadedFile,
-    Part,
     PollContent,
     Target,
     loaded,
@@ -71,11 +70,15 @@ def content_findings(draft: Draft, files: Files) -> Iterator[Finding]:
             yield error("file_not_read", f"The file {source} was not read: analyse the delivery again.")
         elif isinstance(file, FileProblem):
             yield error(file.code, file.sentence)
-    yield from findings_of(_content_remarks(parts, files), len(parts))
+    yield from findings_of(_content_remarks(draft, files), len(parts))
 
 
-def _content_remarks(parts: Iterable[Part], files: Files) -> Iterator[Remark]:
-    for number, part in enumerate(parts, start=1):
+def _content_remarks(draft: Draft, files: Files) -> Iterator[Remark]:
+    accounts = {name.lower() for name in draft.services}
+    for number, part in enumerate(draft.content.parts, start=1):
+        if others := listed(sorted(part.own_texts.keys() - accounts)):
+            rest = f"has a text for {others}, where it does not go out: remove the text, or add the account."
+            yield Remark(Level.WARNING, "text_for_other", number, rest)
         # Also where not every file could be read: too many files stay too many.
         has_moving = any(file.kind is not MediaKind.IMAGE for file in loaded(part, files))
         problems = _poll_problems(part.poll) if part.poll else []

@@ -76,7 +76,7 @@ def render_parts(
         fields: Fields = {"service": dict(target.fields), **invitation}
         for number, part in enumerate(parts, start=1):
             try:
-                text = render(part.text, fields)
+                text = render(part.text_for(target.internal_name), fields)
             except (UnknownField, BrokenTemplate) as error:
                 code = "unknown_field" if isinstance(error, UnknownField) else "broken_template"
                 sentence = str(error)
