@@ -164,7 +164,9 @@ def show_settings(draft: "Draft") -> None:
     parts = [
         {
             "Part": str(number),
-            "Text": "\n".join([plain(part.text), *(f"@{name}: {plain(text)}" for name, text in part.own_texts.items())]),
+            "Text": "\n".join(
+                [plain(part.text), *(f"@{name}: {plain(text)}" for name, text in part.own_texts.items())]
+            ),
             "Files": "\n".join(plain(file.source) for file in part.media),
             "Poll": "\n".join(plain(answer) for answer in part.poll.options) if part.poll else "",
         }

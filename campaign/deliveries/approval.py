@@ -261,11 +261,20 @@ def compose(draft: Draft, *, actor: str, flow_run_id: str | None = None, templat
         )
 
 
-def recompose(name: str, draft: Draft, *, actor: str) -> Delivery:
-    """Changes a delivery to what is described; its analysis and its confirmation are void."""
+class ChangedMeanwhile(NotPossible):
+    """Another person changed the delivery since it was read."""
+
+
+def recompose(name: str, draft: Draft, *, actor: str, known: str | None = None) -> Delivery:
+    """Changes a delivery to what is described; its analysis and its confirmation are void.
+
+    Raises ChangedMeanwhile, and changes nothing, unless its revision is the `known` one, where that is given.
+    """
     services, proof = _services_of(draft)
     with transaction() as session:
-        delivery = deliveries.named(session, name)
+        delivery = deliveries.named(session, name, lock=True)
+        if known is not None and deliveries.revision_of(session, delivery) != known:
+            raise ChangedMeanwhile(f"{name} was changed by another person meanwhile; read it again, then change it.")
         draft = _described(session, draft)
         deliveries.change(session, delivery, draft, services, proof, actor=actor, now=pendulum.now("UTC"))
         return delivery

@@ -1,11 +1,12 @@
 """Deliveries and their drafts: created, found, changed, and moved from state to state."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, exists
+from sqlalchemy import ColumnElement, bindparam, delete, exists, or_
 from sqlmodel import Session, col, select
 
 from campaign.deliveries.draft import Broadcast, Content, Draft
@@ -41,6 +42,12 @@ def version_of(session: Session, delivery: Delivery) -> str:
     return sha256(repr(parts).encode()).hexdigest()
 
 
+def revision_of(session: Session, delivery: Delivery) -> str:
+    """Returns the revision of all that a person describes, also what does not go out: label, code, description."""
+    described = draft_of(session, delivery).model_dump_json()
+    return sha256(f"{version_of(session, delivery)} {described}".encode()).hexdigest()
+
+
 def is_expired(delivery: Delivery, now: datetime) -> bool:
     """Returns whether the validity of a delivery is over."""
     ends_at = expires_at(delivery)
@@ -58,9 +65,10 @@ def get(session: Session, delivery_id: int) -> Delivery:
     return session.get_one(Delivery, delivery_id)
 
 
-def named(session: Session, name: str) -> Delivery:
-    """Finds a delivery by its internal name; raises WrongUsage in one sentence when there is none."""
-    found: Delivery | None = session.scalar(select(Delivery).where(col(Delivery.name) == name))
+def named(session: Session, name: str, *, lock: bool = False) -> Delivery:
+    """Finds a delivery by its internal name, and locks it for a change; raises WrongUsage when there is none."""
+    known = select(Delivery).where(col(Delivery.name) == name)
+    found: Delivery | None = session.scalar(known.with_for_update() if lock else known)
     if found is None:
         raise WrongUsage(f"There is no delivery {name!r}; `campaign delivery list` shows them.")
     return found
@@ -91,9 +99,15 @@ def listed(
     kind: DeliveryKind | None = None,
     service_id: int | None = None,
     since: datetime | None = None,
+    search: str = "",
+    among: Collection[int] | None = None,
+    before_id: int | None = None,
     limit: int | None = 50,
 ) -> list[Delivery]:
-    """Returns the newest deliveries that fit."""
+    """Returns the newest deliveries that fit, those before an id where one is given.
+
+    `search` is text of their name, label or content; `among` are services, to one of which a delivery goes.
+    """
     conditions: list[ColumnElement[bool]] = []
     if state is not None:
         conditions.append(col(Delivery.state) == state)
@@ -101,11 +115,19 @@ def listed(
         conditions.append(col(Delivery.kind) == kind)
     if since is not None:
         conditions.append(col(Delivery.created_at) >= since)
-    if service_id is not None:
-        is_target = exists().where(
-            col(DeliveryTarget.delivery_id) == col(Delivery.id), col(DeliveryTarget.service_id) == service_id
-        )
-        conditions.append(is_target)
+    for chosen in ([service_id] if service_id is not None else None, among):
+        if chosen is not None:
+            is_target = exists().where(
+                col(DeliveryTarget.delivery_id) == col(Delivery.id), col(DeliveryTarget.service_id).in_(chosen)
+            )
+            conditions.append(is_target)
+    if search:
+        # The content is JSON, in which a quotation mark or a line break is written with a backslash.
+        written = json.dumps(search, ensure_ascii=False)[1:-1]
+        texts = ((Delivery.name, search), (Delivery.label, search), (Delivery.content, written))
+        conditions.append(or_(*(col(column).icontains(text, autoescape=True) for column, text in texts)))
+    if before_id is not None:
+        conditions.append(col(Delivery.id) < before_id)
     return list(session.exec(select(Delivery).where(*conditions).order_by(col(Delivery.id).desc()).limit(limit)))
 
 

@@ -106,7 +106,27 @@ def render_post(name: str) -> RenderedPost:
         draft, version = deliveries.draft_of(session, delivery), deliveries.version_of(session, delivery)
         services = deliveries.targets_of(session, delivery)
     items = [item for part in draft.content.parts for item in part.media]
-    files = media.load_all(items) if items else {}
+    return _rendered(delivery, draft, services, version, media.load_all(items) if items else {})
+
+
+def render_draft(draft: Draft, services: list[Service], proof: Service | None, saved: Delivery | None) -> RenderedPost:
+    """Renders a post as it is being written, a new one or a saved one; of its files only those of the media library."""
+    delivery = Delivery(
+        id=saved.id if saved else 0,
+        name=saved.name if saved else "",
+        proofs=saved.proofs if saved else 0,
+        proof_service_id=proof.id if proof else None,
+        kind=draft.kind,
+        is_invitation=draft.is_invitation,
+        label=draft.label,
+        content="",
+        created_at=pendulum.now("UTC"),
+    )
+    items = [item for part in draft.content.parts for item in part.media if item.is_in_library]
+    return _rendered(delivery, draft, services, "", media.load_all(items) if items else {})
+
+
+def _rendered(delivery: Delivery, draft: Draft, services: list[Service], version: str, files: Files) -> RenderedPost:
     targets = [_target(service, delivery) for service in services]
     placed, remarks = render_parts(draft, targets, files, load_settings().public_url)
     rendered = [one.rendered for one in placed]

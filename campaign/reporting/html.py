@@ -2,7 +2,7 @@
 
 import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from itertools import groupby
@@ -92,6 +92,12 @@ def table(section: Section) -> dict[str, Any]:
     return {"section": section, "chart": chart, "heads": heads, "rows": rows, "is_beside": is_beside}
 
 
+def show_posts(posts: Sequence[Post], address: Callable[[Attachment], str]) -> list[dict[str, Any]]:
+    """Returns the values with which `post.html.jinja` shows posts on a page that serves their files at an address."""
+    album = _Album(address)
+    return [album.post(post) for post in posts]
+
+
 def _uri(media_type: str, content: bytes) -> str:
     return f"data:{media_type};base64,{b64encode(content).decode()}" if content else ""
 
@@ -107,7 +113,8 @@ class _Tile:
 class _Album:
     """The posts and messages of one page, whose pictures share what it may weigh."""
 
-    def __init__(self) -> None:
+    def __init__(self, address: Callable[[Attachment], str] | None = None) -> None:
+        self._address = address
         self._left = _LARGEST_PAGE
 
     def post(self, post: Post) -> dict[str, Any]:
@@ -133,6 +140,8 @@ class _Album:
         }
 
     def _tiles(self, files: Sequence[Attachment]) -> list[_Tile]:
+        if self._address:
+            return [_Tile(self._address(file), file) for file in files]
         return [_Tile(self._content(file) or _uri("image/jpeg", file.thumbnail), file) for file in files]
 
     def _content(self, file: Attachment) -> str:

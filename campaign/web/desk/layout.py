@@ -131,7 +131,10 @@ def gettext(language: str, text: str) -> str:
 
 @cache
 def _static() -> dict[str, bytes]:
-    return {file.name: file.read_bytes() for file in (_FOLDER / "static").iterdir()}
+    ours = {file.name: file.read_bytes() for file in (_FOLDER / "static").iterdir()}
+    # Inside another rule (CSS nesting) the style of previews counts only there: the page around it keeps its own.
+    preview = (files("campaign.reporting") / "templates" / "preview.css").read_text().replace(":root", "&")
+    return ours | {"preview.css": f".preview {{\n{preview}}}\n".encode()}
 
 
 def _address(name: str) -> str:
