@@ -170,11 +170,12 @@ def cost_findings(targets: Sequence[BroadcastTarget]) -> Iterator[Finding]:
                 " service, wait for the next month, or write to fewer people.",
             )
         elif target.recipients:
+            sender = f", and looking up its sender {usd(target.sender_price)} a day" if target.sender_price else ""
             yield info(
                 "cost",
                 f"On @{target.internal_name} it costs about {usd(target.cost)} of {usd(target.left)} left this month:"
                 f" {usd(target.message_price)} for each message and {usd(target.event_price)} when the inbox is read,"
-                f" where it is shown too; every answer that is read costs {usd(target.event_price)} more.",
+                f" where it is shown too; every answer that is read costs {usd(target.event_price)} more{sender}.",
             )
     costs = defaultdict[tuple[str, Decimal], Decimal](Decimal)
     for target in targets:

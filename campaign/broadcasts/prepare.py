@@ -101,6 +101,7 @@ def figures_of(
         left=spend_cap.left(session, service.id, now),
         message_price=terms.message_price.usd,
         event_price=terms.event_price.usd,
+        sender_price=terms.shown_event_price.usd - terms.event_price.usd,
         app=service.app,
         quiet=quiet,
         daily_limit=service.daily_limit,

@@ -236,6 +236,8 @@ class BroadcastTarget:
     message_price: Decimal = Decimal("0.015")
     event_price: Decimal = Decimal("0.010")
     """Of each message that is read in the inbox: what the service sent itself is there too."""
+    sender_price: Decimal = Decimal("0.010")
+    """Of each person who answers, once a day: X shows the sender with the message."""
     file_price: Decimal = Decimal(0)
     """Of the file that goes with the messages, uploaded once, and its description."""
     app: str = ""

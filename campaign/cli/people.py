@@ -69,7 +69,7 @@ def visitors(
 
 
 ExternalId = Annotated[str, typer.Option("--external-id", help="The person's X user id.")]
-Username = Annotated[str, typer.Option("--username", help="The person's handle, with or without the @.")]
+Username = Annotated[str, typer.Option("--username", help="The person's handle, or the address of the profile.")]
 Email = Annotated[str, typer.Option("--email", help="The person's email address.")]
 
 

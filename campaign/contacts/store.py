@@ -12,6 +12,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, SQLModel, col, select
 
 from campaign.audience import visitors
+from campaign.audience.people_files import without_address
 from campaign.consent.agreements import PROFILE_COLUMNS
 from campaign.consent.store import suppress_profiles
 from campaign.errors import WrongUsage
@@ -229,6 +230,9 @@ def find(session: Session, *, external_id: str = "", username: str = "", email: 
     if option == "--external-id":
         return _person(session, text, [], option)
     if option == "--username":
+        is_address, text = "/" in text, without_address(text)
+        if is_address and text.isdigit():
+            return _person(session, text, [], option)
         text = text.removeprefix("@").lower()
         if visitors.with_usernames(session, [text]):
             return _person(session, visitors.named(session, f"@{text}").external_id, [], option)

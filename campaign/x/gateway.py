@@ -34,6 +34,8 @@ class MessageTerms:
     message_price: Price
     message_limits: Mapping[WindowName, int]
     event_price: Price
+    shown_event_price: Price
+    """Of an event with its sender, whom X shows and charges once a day."""
 
 
 class Gateway(Protocol):
@@ -168,4 +170,10 @@ def connect(
 def message_terms(api_version: str) -> MessageTerms:
     """Returns the terms of direct messages with API version "2" or "1.1"."""
     version = _VERSIONS[api_version]
-    return MessageTerms(version.message_endpoint, version.message_price, version.message_limits, version.event_price)
+    return MessageTerms(
+        version.message_endpoint,
+        version.message_price,
+        version.message_limits,
+        version.event_price,
+        version.shown_event_price,
+    )

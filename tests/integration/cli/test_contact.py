@@ -194,6 +194,24 @@ def test_the_present_owner_of_an_erased_persons_handle_is_imported(acme: Service
 
 
 @pytest.mark.usefixtures("acme")
+@pytest.mark.parametrize(
+    "text", ["@ANA", "https://x.com/ana", "twitter.com/@Ana/with_replies?s=20", "https://x.com/i/user/1", "\uff20ana"]
+)
+def test_a_person_is_named_by_handle_or_by_the_address_of_the_profile(text: str) -> None:
+    assert done("show", "--username", text, "--json")["external_id"] == "1"
+    assert done("export", "--username", text)["external_id"] == "1"
+    assert done("erase", "--username", text, "--yes", "--json")["erased"]["visitor"] == 1
+
+
+@pytest.mark.usefixtures("acme")
+@pytest.mark.parametrize("text", ["https://x.com/ana/status/1", "https://x.com/home", "https://x.com/an-a"])
+def test_another_address_names_no_person(text: str) -> None:
+    for command in ("show", "export", "erase"):
+        assert refused(command, "--username", text)
+    assert done("show", "--username", "ana", "--json")["external_id"] == "1"
+
+
+@pytest.mark.usefixtures("acme")
 def test_a_handle_on_the_denylist_is_suppressed_when_a_list_brings_its_person(tmp_path: Path) -> None:
     assert here("denylist", "add", "@New_Person", "--note", "asked by letter").status == 0
     text = "external_id,username,consent_service,consent_source,consented_at\n900,new_person,acme,card,2026-11-01\n"

@@ -24,11 +24,17 @@ def test_everything_good_to_know_is_told() -> None:
         "Of 20 recipients 0 agreed, 0 only wrote first, 20 did neither.",
         (
             "On @acme it costs about $0.50 of $50000.00 left this month: $0.015 for each message and $0.01 when the"
-            " inbox is read, where it is shown too; every answer that is read costs $0.01 more."
+            " inbox is read, where it is shown too; every answer that is read costs $0.01 more, and looking up its"
+            " sender $0.01 a day."
         ),
         "It takes about 21 calls of X's API.",
         "On @acme 20 messages go out from 2026-11-26 07:30 UTC to 2026-11-26 07:45 UTC.",
     ]
+
+
+def test_a_sender_who_costs_nothing_is_not_in_the_sentence() -> None:
+    (cost,) = [each for each in facts(analysed(broadcast(), receiver(sender_price=Decimal(0)))) if "costs" in each]
+    assert cost.endswith("every answer that is read costs $0.01 more.")
 
 
 def test_figures_are_those_of_all_services() -> None:
