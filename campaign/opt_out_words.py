@@ -141,6 +141,12 @@ REFUSALS = (
     "mat bhejo", "band karo", "nahi chahiye", "mat karo", "jangan ganggu", "tidak usah", "gak mau", "ga mau",
     "nggak mau", "tak nak", "jangan hantar", "ayaw ko na", "tama na", "huwag nyo", "không nhận", "đừng làm phiền",
     "hủy nhận", "ไม่เอา", "ไม่รับ", "พอแล้ว",
+    "lõpetage", "ärge kirjutage", "ära kirjuta", "ärge saatke", "ära saada", "eemaldage mind", "ei soovi enam",
+    "pārtrauciet", "beidziet", "nerakstiet", "nesūtiet", "nevēlos", "atrakstīties",
+    "nustokite", "nerašykite", "neberašykite", "nesiųskite", "nebesiųskite", "atsisakau", "nenoriu",
+    "prenehajte", "nehajte", "ne pišite", "ne pošiljajte", "odjavite", "ieqaf", "ieqfu",
+    "hættið", "hættu að", "ekki senda", "ndaloni", "mos dërgoni", "mos më shkruani", "ez idatzi", "ez bidali",
+    "dayandırın", "göndərməyin", "yazmayın",
     "解約", "受け取りたくない", "配信不要", "もういい", "取消推送", "删除我", "刪除我", "退定", "탈퇴", "그만해",
     "보내지 말", "하지 마세요",
 )

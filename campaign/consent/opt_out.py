@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterator, Sequence
 from enum import StrEnum
 from functools import lru_cache
-from unicodedata import category, normalize
+from unicodedata import category, name, normalize
 
 from campaign.opt_out_words import ALONE, COURTESIES, DOUBTS, MESSAGES, NO, NO_ALONE, NOT_NO, REFUSALS
 from campaign.settings import load_settings
@@ -73,7 +73,8 @@ def meaning_of(text: str, words: Collection[str]) -> Meaning:
 
     An opt-out begins with one of `words`, or is short and has one anywhere, after mentions and courtesies, with
     attached endings, inside of a text without spaces, or as a sign. Capitals, accents, punctuation and Unicode's forms
-    make no difference. A listed word in a long text, or turned around ("don't stop"), and any other no are unclear.
+    make no difference. A listed word in a long text, or turned around ("don't stop"), and any other no are unclear, as
+    is a short text in a script of which no word is listed.
     """
     return max((_meaning_of(reading, text, words) for reading in _readings(text)), key=_WEIGHT.index)
 
@@ -105,6 +106,7 @@ def _meaning_of(tokens: _Phrase, text: str, words: Collection[str]) -> Meaning:
         or rest in _fixed(NO_ALONE).phrases
         or (says_no and _has(tokens, MESSAGES))
         or (is_short and _has(tokens, DOUBTS))
+        or (is_short and _is_in_unlisted_script(joined, frozenset(words)))
     )
     return Meaning.UNCLEAR if is_doubtful else Meaning.OTHER
 
@@ -176,6 +178,26 @@ def _found(tokens: _Phrase, index: _Index) -> Iterator[int | None]:
 
 def _has(tokens: _Phrase, words: tuple[str, ...]) -> bool:
     return any(True for _ in _found(tokens, _fixed(words)))
+
+
+def _is_in_unlisted_script(joined: str, words: frozenset[str]) -> bool:
+    """Returns whether most letters of a text are of scripts in which no word of a list is written."""
+    scripts = [_script_of(sign) for sign in joined if category(sign) in _LETTER_KINDS]
+    return 2 * sum(script not in _listed_scripts(words) for script in scripts) > len(scripts)
+
+
+_LETTER_KINDS = frozenset(("Lu", "Ll", "Lo"))
+
+
+@lru_cache(1024)
+def _script_of(letter: str) -> str:
+    """Returns the first word of the letter's name in Unicode: LATIN, TAMIL, CJK."""
+    return name(letter, "").partition(" ")[0]
+
+
+@lru_cache(64)
+def _listed_scripts(words: frozenset[str]) -> frozenset[str]:
+    return frozenset(_script_of(sign) for word in (*words, *REFUSALS, *NO, *MESSAGES) for sign in _fold(word))
 
 
 @lru_cache(64)

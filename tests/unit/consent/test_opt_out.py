@@ -252,6 +252,12 @@ def test_a_listed_word_in_a_short_message_opts_out(text: str) -> None:
         "বন্ধ করুন",
         "ayaw ko na",
         "tama na",
+        "Palun ärge saatke rohkem",
+        "Lūdzu, nerakstiet man",
+        "Nustokite man rašyti",
+        "prosim nehajte",
+        "jekk jogħġbok ieqaf",
+        "ekki senda mér meira",
     ],
 )
 def test_refusals_of_many_languages_opt_out(text: str) -> None:
@@ -290,6 +296,19 @@ def test_refusals_of_many_languages_opt_out(text: str) -> None:
         "I will report you",
         "why have you stopped at my name",
         "Please do not ever put me on any sort of email thing or whatever it may be that you run over there",
+        "வேண்டாம்",
+        "დამანებეთ თავი",
+        "გთხოვთ აღარ მომწეროთ",
+        "Խնդրում եմ մի գրեք",
+        "እባክዎ አይላኩልኝ",
+        "નહીં જોઈએ",
+        "ਮੈਨੂੰ ਨਹੀਂ ਚਾਹੀਦਾ",
+        "ఆపండి",
+        "කරුණාකර නවත්වන්න",
+        "មិនចង់បានទេ",
+        "မလိုချင်ပါ",
+        "ບໍ່ຕ້ອງການ",
+        "ok, ආයුබෝවන්",
         "The last bus will stop here, and from here it takes five minutes on foot to the shop, as far as I know",
     ],
 )
@@ -386,6 +405,29 @@ def test_what_may_be_a_no_is_for_a_person_to_decide(text: str) -> None:
     ],
 )
 def test_other_messages_are_neither(text: str) -> None:
+    assert meaning_of(text, ALL) is Meaning.OTHER
+
+
+SCRIPTS = st.sampled_from(["ა", "Ա", "அ", "ಕ", "ල", "က", "ቀ", "ᓀ"]).flatmap(
+    lambda letter: st.text(st.sampled_from([chr(ord(letter) + step) for step in range(3)]), min_size=1, max_size=9)
+)
+
+
+@given(st.lists(SCRIPTS, min_size=1, max_size=12))
+def test_a_short_message_in_a_script_without_a_list_is_no_consent(words: list[str]) -> None:
+    assert meaning_of(" ".join(words), ALL) is not Meaning.OTHER
+
+
+def test_a_script_with_a_list_of_its_own_is_read() -> None:
+    assert meaning_of("როდის იხსნებით?", ALL) is Meaning.UNCLEAR
+    assert meaning_of("როდის იხსნებით?", ALL | {"შეწყვიტეთ"}) is Meaning.OTHER
+    assert meaning_of("გთხოვთ შეწყვიტეთ", ALL | {"შეწყვიტეთ"}) is Meaning.OPT_OUT
+
+
+@pytest.mark.parametrize(
+    "text", ["Great ಠ‿ಠ thanks", "時々", "人々へ", "Ωmega 3?", "ﬁne, µm?", "１２３", "Γεια σας", "ツ nice"]
+)
+def test_a_sign_of_another_script_leaves_an_ordinary_message_one(text: str) -> None:
     assert meaning_of(text, ALL) is Meaning.OTHER
 
 
