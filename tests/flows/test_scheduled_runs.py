@@ -16,6 +16,7 @@ from campaign.services.store import find_service
 from campaign.settings import load_settings
 from deployments.deploying import deploy
 from flows.account_sync import account_sync
+from flows.contact_acquisition import contact_acquisition
 from flows.dm_broadcast import dm_broadcast
 from flows.engagement_statistics import engagement_statistics
 from flows.post_publication import post_publication
@@ -28,6 +29,7 @@ from tests.engaging import went_out
 from tests.flows.house import House
 from tests.flows.marketer import form_of, start, wait_for
 from tests.simulated_x import SimulatedX
+from tests.steps.contacts.test_recovery import CALLBACK, say_yes
 
 WINDOW = 900
 
@@ -125,16 +127,25 @@ def let_statistics_wait(x: SimulatedX) -> dict[str, Any]:
     return {"services": ["acme"]}
 
 
+def let_a_profile_wait(x: SimulatedX) -> dict[str, Any]:
+    acme, _ = form_of(x, "acme", followers=1, callbacks=[CALLBACK])
+    acme.connect(join_purpose="To greet you.", asks_email=True, spend_cap=1_000, **acme.client)
+    say_yes(acme)
+    x.limit(WINDOW, **{"users/me": 0})
+    return {}
+
+
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     ("workflow", "let_it_wait"),
     [
+        (contact_acquisition, let_a_profile_wait),
         (dm_broadcast, let_a_broadcast_wait),
         (account_sync, let_a_sync_wait),
         (engagement_statistics, let_statistics_wait),
     ],
 )
-def test_a_cancelled_continuation_is_scheduled_again(
+def test_a_promised_continuation_is_scheduled_whatever_became_of_the_last_one(
     client: SyncPrefectClient,
     x: SimulatedX,
     workflow: Flow[..., State],
@@ -147,7 +158,17 @@ def test_a_cancelled_continuation_is_scheduled_again(
     cancel(client, first.id)
 
     assert "continues at" in run_here(workflow, **parameters).lower()
-    assert the_scheduled(client, workflow.name).id != first.id
+    second = the_scheduled(client, workflow.name)
+    assert (second.id != first.id, second.expected_start_time) == (True, first.expected_start_time)
+
+    client.delete_flow_run(second.id)
+    run_here(workflow, **parameters)
+    third = the_scheduled(client, workflow.name)
+
+    # Deployed again, and started again: it stays the only one.
+    deploy(load_settings())
+    run_here(workflow, **parameters)
+    assert the_scheduled(client, workflow.name).id == third.id
 
 
 def test_a_continuation_leaves_a_form_in_its_parameters_alone(client: SyncPrefectClient, x: SimulatedX) -> None:

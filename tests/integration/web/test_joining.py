@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
+from campaign.consent import agreements
+from campaign.contacts.recovery import recover_profiles
 from campaign.db.engine import read_session, transaction
 from campaign.db.signing import sign, sign_for_a_while
 from campaign.settings import load_settings
+from campaign.web.app import make_site
 from models import Agreement, AgreementState, Charge, InvitationOpening, Service
 from tests.databases import Database
 from tests.web_visits import PURPOSE, House, Street, open_house, query_of
@@ -284,6 +287,29 @@ def test_a_second_yes_is_an_agreement_of_its_own_once_the_first_is_recovered(hou
         session.get_one(Agreement, house.agreements()[0].id).become(AgreementState.RECOVERED)
     house.browser().join(name)
     assert len(house.agreements()) == 2
+
+
+@pytest.mark.parametrize("leaves_first", [False, True])
+def test_a_workflow_that_cannot_be_started_costs_no_agreement_and_leaves_no_token(
+    street: Street, house: House, caplog: pytest.LogCaptureFixture, leaves_first: bool
+) -> None:
+    def find_no_server(_agreement: Agreement) -> None:
+        raise ConnectionError("http://127.0.0.1:4200/api")
+
+    street.app = make_site(find_no_server)
+    name = house.follower()
+
+    assert f"@{name}" in house.browser().join(name).text
+
+    (agreement,), stages = house.agreements(), [one["stage"] for one in house.signed_in()]
+    assert (list(house.tokens()), stages) == ([agreement.id], ["alive"])
+    assert f"Agreement {agreement.id} waits for the next schedule (ConnectionError)." in caplog.text
+    # The next schedule recovers the profile, unless the person has left, and revokes the token.
+    if leaves_first:
+        with transaction() as session:
+            agreements.withdraw(session, house.service.id, agreement.external_id, NOW)
+    assert recover_profiles().recovered == (0 if leaves_first else 1)
+    assert (house.tokens(), [one["stage"] for one in house.signed_in()]) == ({}, ["revoked"])
 
 
 def test_a_second_yes_that_cannot_be_saved_leaves_the_first_alone(house: House) -> None:
