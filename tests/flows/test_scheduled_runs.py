@@ -1,5 +1,6 @@
 """Runs that are scheduled for later: continuations, and confirmed deliveries with a contact date."""
 
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
@@ -10,7 +11,9 @@ from prefect import Flow, tags
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Cancelled
+from sqlalchemy import delete
 
+from campaign.db.engine import transaction
 from campaign.services.fields import block_name
 from campaign.services.store import find_service
 from campaign.settings import load_settings
@@ -20,7 +23,7 @@ from flows.contact_acquisition import contact_acquisition
 from flows.dm_broadcast import dm_broadcast
 from flows.engagement_statistics import engagement_statistics
 from flows.post_publication import post_publication
-from models import ApprovalMode
+from models import ApprovalMode, Budget
 from tasks.continuation import CONTINUATION, NO_WAIT
 from tasks.forms import PostForm
 from tasks.services import TwitterService
@@ -28,7 +31,7 @@ from tests.command import here
 from tests.engaging import went_out
 from tests.flows.house import House
 from tests.flows.marketer import form_of, start, wait_for
-from tests.simulated_x import SimulatedX
+from tests.simulated_x import Brand, SimulatedX
 from tests.steps.contacts.test_recovery import CALLBACK, say_yes
 
 WINDOW = 900
@@ -169,6 +172,43 @@ def test_a_promised_continuation_is_scheduled_whatever_became_of_the_last_one(
     deploy(load_settings())
     run_here(workflow, **parameters)
     assert the_scheduled(client, workflow.name).id == third.id
+
+
+@pytest.mark.timeout(400)
+def test_a_broadcast_whose_continuation_was_cancelled_reaches_all_forty_people(
+    client: SyncPrefectClient, x: SimulatedX
+) -> None:
+    acme, _ = form_of(x, "acme", followers=40)
+    assert here("sync", "acme").status == 0
+    x.command("PUT", "limits", window_seconds=WINDOW, limits={"messages": 15})
+    name = str(
+        here("delivery", "create", "--kind", "dm", "--service", "acme", "--text", "Hello", "--json").document["name"]
+    )
+    assert here("delivery", "analyse", name).status == 0
+    assert here("delivery", "confirm", name, "--accept-unconsented").status == 0
+
+    run_here(dm_broadcast, delivery=name)
+    assert len(received(acme)) == 15
+    cancel(client, the_scheduled(client, "dm-broadcast").id)
+
+    said = run_here(dm_broadcast, delivery=name)
+
+    run = the_scheduled(client, "dm-broadcast")
+    assert f"continues at {run.expected_start_time:%H:%M}" in said.lower()
+    assert len(received(acme)) == 15
+    # Its time comes: X allows messages again.
+    x.command("PUT", "limits", window_seconds=1, limits={"messages": 1_000})
+    with transaction() as session:
+        session.execute(delete(Budget))
+    with tags(CONTINUATION):
+        run_here(dm_broadcast, **run.parameters)
+    assert received(acme) == dict.fromkeys(acme.truth(), 1)
+
+
+def received(brand: Brand) -> dict[str, int]:
+    """How many messages each person got."""
+    messages = brand.x.command("GET", f"accounts/{brand.name}/messages")["messages"]
+    return dict(Counter(one["recipient"] for one in messages))
 
 
 def test_a_continuation_leaves_a_form_in_its_parameters_alone(client: SyncPrefectClient, x: SimulatedX) -> None:

@@ -15,6 +15,7 @@ from campaign.settings import load_settings
 from campaign.web.app import make_site
 from models import Agreement, AgreementState, Charge, InvitationOpening, Service
 from tests.databases import Database
+from tests.factories import NOW
 from tests.web_visits import PURPOSE, House, Street, open_house, query_of
 
 
