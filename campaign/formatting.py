@@ -2,9 +2,11 @@
 
 import csv
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import StringIO
+from itertools import chain
 from typing import TextIO
 from unicodedata import category, normalize
 from zoneinfo import ZoneInfo
@@ -56,12 +58,20 @@ def from_spreadsheet(text: str) -> str:
     return _STOPPED.sub("", text)
 
 
-def write_csv(file: TextIO, head: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """Writes comma separated rows as they come, each cell as a spreadsheet shows it; None is an empty cell."""
-    writer = csv.writer(file)
-    writer.writerow(for_spreadsheet(name) for name in head)
-    for row in rows:
+def csv_lines(head: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
+    """Yields comma separated lines as they come, each cell as a spreadsheet shows it; None is an empty cell."""
+    buffer = StringIO()
+    writer = csv.writer(buffer)
+    for row in chain([head], rows):
         writer.writerow("" if cell is None else for_spreadsheet(str(cell)) for cell in row)
+        yield buffer.getvalue()
+        buffer.seek(0)
+        buffer.truncate()
+
+
+def write_csv(file: TextIO, head: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
+    """Writes comma separated rows as they come, see `csv_lines`."""
+    file.writelines(csv_lines(head, rows))
 
 
 def format_time(moment: datetime) -> str:

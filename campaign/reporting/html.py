@@ -70,8 +70,8 @@ def as_page(document: Document) -> str:
     )
 
 
-def table(section: Section) -> dict[str, Any]:
-    """Returns the values with which a template shows a section."""
+def table(section: Section, under: str = "") -> dict[str, Any]:
+    """Returns the values with which a template shows a section; the pages it leads to are `under` this path."""
     heads = [(name, section.is_figures(place)) for place, name in enumerate(section.columns)]
     rows = []
     for row in section.rows:
@@ -80,7 +80,9 @@ def table(section: Section) -> dict[str, Any]:
             words = shown(cell)
             is_time, is_long = isinstance(cell, date), len(words) > _LONG
             kind = "figure" if is_figure else "time" if is_time else "long" if is_long else "words"
-            cells.append({"words": words, "address": cell.address if isinstance(cell, Place) else "", "kind": kind})
+            cells.append(
+                {"words": words, "address": f"{under}{cell.address}" if isinstance(cell, Place) else "", "kind": kind}
+            )
         rows.append(cells)
     # The picture in the page itself: nothing more is requested, and no script or style of it counts outside it.
     chart = section.chart and {

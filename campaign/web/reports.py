@@ -3,7 +3,6 @@
 import hmac
 import re
 import secrets
-from collections.abc import Mapping
 
 import pendulum
 from limits import RateLimitItemPerMinute
@@ -122,7 +121,7 @@ def _closed() -> Response:
 def _as_page(request: Request) -> Response:
     if refusal := _refusal(request):
         return refusal
-    document = _document(request.path_params)
+    document = find_report(request.path_params.get("kind", ""), request.path_params.get("name", ""))
     if document is None:
         return _unknown()
     visit = visit_of(request)
@@ -138,11 +137,15 @@ def report_page(document: Document, path: str, token: str) -> Response:
 def _as_file(request: Request) -> Response:
     if refusal := _refusal(request):
         return refusal
-    document = _document(request.path_params)
+    document = find_report(request.path_params.get("kind", ""), request.path_params.get("name", ""))
     if document is None:
         return _unknown()
-    # The address without the characters that a file name cannot have.
-    name = re.sub(r"[^A-Za-z0-9._-]", "-", request.url.path).strip("-")
+    return report_file(document, request.url.path)
+
+
+def report_file(document: Document, path: str) -> Response:
+    """Sends a report as comma separated values, under a name made of its path."""
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", path).strip("-")
     # A byte order mark at the beginning: without it spreadsheets would not read the file as UTF-8.
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(document.as_csv().encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers)
@@ -158,10 +161,10 @@ def _refusal(request: Request) -> Response | None:
     return RedirectResponse(f"{LOGIN}?to={request.url.path}", 303)
 
 
-def _document(path: Mapping[str, str]) -> Document | None:
-    name = path.get("name", "")
+def find_report(kind: str, name: str) -> Document | None:
+    """Returns the report of a delivery, of a service, or (an empty kind) of all services; None when there is none."""
     with read_session() as session:
-        match path.get("kind", ""):
+        match kind:
             case "":
                 return reports.overview_of(numbers.overview(session, pendulum.now("UTC")))
             case "delivery":

@@ -1,9 +1,10 @@
 """Who may open which page of the desk: sessions, roles, forms of ours. Every page of the desk is declared here."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -11,7 +12,7 @@ import pendulum
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from campaign.db.engine import read_session, transaction
@@ -100,6 +101,11 @@ class DeskRequest:
     def part(self, template: str, /, status: int = 200, **facts: Any) -> Response:
         """Renders a part of a page, for htmx."""
         return layout.page(template, self.language, status, me=self.person, token=self.token, **facts)
+
+    def file(self, name: str, lines: Iterable[str]) -> Response:
+        """Sends comma separated lines as a file, which begins with the mark by which spreadsheets know UTF-8."""
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return StreamingResponse(chain(["\ufeff"], lines), media_type="text/csv; charset=utf-8", headers=headers)
 
     def redirect(self, path: str, notice: str = "") -> Response:
         """Sends the browser to another page of the desk, which shows the notice once."""

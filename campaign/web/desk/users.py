@@ -1,0 +1,109 @@
+"""The pages of an operator of all services: the people with access and their roles, and the audit of what was done."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlmodel import Session
+from starlette.responses import Response
+from starlette.routing import Route
+
+from campaign.db.engine import read_session, transaction
+from campaign.errors import WrongUsage
+from campaign.formatting import csv_lines
+from campaign.settings import load_settings
+from campaign.users import audit
+from campaign.users import store as users
+from campaign.web.desk.access import DeskRequest, desk_route
+from campaign.web.desk.layout import N_
+from models import EVERY_SERVICE, Role, User
+
+_USERS, _AUDIT = "/desk/users", "/desk/audit"
+_ROWS = 100
+_TYPED = ("name", "full_name", "email")
+
+
+def routes() -> list[Route]:
+    """Returns the routes of the pages."""
+    return [
+        desk_route(_USERS, _show_users, Role.OPERATOR, everywhere=True),
+        desk_route(_USERS, _add_user, Role.OPERATOR, method="POST", everywhere=True),
+        desk_route(f"{_USERS}/{{user}}", _change_user, Role.OPERATOR, method="POST", everywhere=True),
+        desk_route(_AUDIT, _show_audit, Role.OPERATOR, everywhere=True),
+        desk_route(f"{_AUDIT}.csv", _audit_as_file, Role.OPERATOR, everywhere=True),
+    ]
+
+
+def _show_users(desk: DeskRequest, status: int = 200, **facts: Any) -> Response:
+    with read_session() as session:
+        people = [(user, users.roles_of(session, user)) for user in users.list_users(session)]
+    typed = dict.fromkeys(_TYPED, "")
+    known = {"problem": "", "link": "", "added": None, "typed": typed} | facts
+    return desk.page("users.html.jinja", status, people=people, services=desk.services(), roles=list(Role), **known)
+
+
+def _add_user(desk: DeskRequest) -> Response:
+    typed, roles = {name: desk.text(name) for name in _TYPED}, _roles_in(desk)
+    if not roles:
+        return _show_users(desk, 400, problem=N_("Choose a role, for all accounts or for one of them."), typed=typed)
+    try:
+        with transaction() as session:
+            user = users.add_user(session, typed["name"], typed["full_name"], roles, desk.now, email=typed["email"])
+            _record(session, desk, user, "added", roles)
+            link = users.one_time_link(user)
+    except WrongUsage as error:
+        return _show_users(desk, 400, problem=str(error), typed=typed)
+    return _show_users(desk, link=_address(desk, link), added=user)
+
+
+def _change_user(desk: DeskRequest) -> Response:
+    """Changes the roles of a person, makes a new one-time link, or takes the access away."""
+    with transaction() as session:
+        user = users.find_user(session, desk.request.path_params["user"])
+        match desk.text("do"):
+            case "remove":
+                users.remove_user(session, user, desk.now)
+                _record(session, desk, user, "removed")
+            case "link":
+                _record(session, desk, user, "link made")
+                return _show_users(desk, link=_address(desk, users.one_time_link(user)), added=user)
+            case _:
+                roles = _roles_in(desk)
+                users.set_roles(session, user, roles)
+                _record(session, desk, user, "roles changed", roles)
+    return desk.redirect(_USERS, N_("Saved."))
+
+
+def _roles_in(desk: DeskRequest) -> dict[int, Role]:
+    chosen = {EVERY_SERVICE: desk.text("role")} | {one.id: desk.text(f"role-{one.id}") for one in desk.services()}
+    return {service_id: Role(role) for service_id, role in chosen.items() if role in list(Role)}
+
+
+def _record(session: Session, desk: DeskRequest, user: User, action: str, roles: dict[int, Role] | None = None) -> None:
+    names = {one.id: f"{one.internal_name}:" for one in desk.services()} | {EVERY_SERVICE: ""}
+    written = ", ".join(f"{names[one]}{role.value}" for one, role in (roles or {}).items())
+    audit.record(session, desk.actor, f"user {user.name}", action, desk.now, f"Roles: {written}." if written else "")
+
+
+def _address(desk: DeskRequest, link: str) -> str:
+    return (load_settings().public_url or str(desk.request.base_url).rstrip("/")) + link
+
+
+def _show_audit(desk: DeskRequest) -> Response:
+    before, zone = desk.text("before"), load_settings().timezone
+    with read_session() as session:
+        chosen = {"actor": desk.text("who"), "search": desk.text("search")}
+        before_id = int(before) if before.isdecimal() else None
+        rows = list(audit.list_entries(session, **chosen, before_id=before_id, limit=_ROWS + 1))
+        actors = audit.list_actors(session)
+    more = rows[_ROWS - 1].id if len(rows) > _ROWS else None
+    return desk.page("audit.html.jinja", rows=rows[:_ROWS], more=more, actors=actors, zone=zone, **chosen)
+
+
+def _audit_as_file(desk: DeskRequest) -> Response:
+    return desk.file("audit.csv", _audit_lines(desk.text("who"), desk.text("search")))
+
+
+def _audit_lines(actor: str, search: str) -> Iterator[str]:
+    with read_session() as session:
+        rows = audit.list_entries(session, actor=actor, search=search)
+        yield from csv_lines(audit.COLUMNS, (row.as_cells() for row in rows))
