@@ -89,14 +89,15 @@ def _address(desk: DeskRequest, link: str) -> str:
 
 
 def _show_audit(desk: DeskRequest) -> Response:
-    before, zone = desk.text("before"), load_settings().timezone
+    actor, search, before = desk.text("who"), desk.text("search"), desk.text("before")
+    before_id = int(before) if before.isdecimal() else None
     with read_session() as session:
-        chosen = {"actor": desk.text("who"), "search": desk.text("search")}
-        before_id = int(before) if before.isdecimal() else None
-        rows = list(audit.list_entries(session, **chosen, before_id=before_id, limit=_ROWS + 1))
-        actors = audit.list_actors(session)
-    more = rows[_ROWS - 1].id if len(rows) > _ROWS else None
-    return desk.page("audit.html.jinja", rows=rows[:_ROWS], more=more, actors=actors, zone=zone, **chosen)
+        found = audit.list_entries(session, actor=actor, search=search, before_id=before_id, limit=_ROWS + 1)
+        rows, actors = list(found), audit.list_actors(session)
+    more, zone = rows[_ROWS - 1].id if len(rows) > _ROWS else None, load_settings().timezone
+    return desk.page(
+        "audit.html.jinja", rows=rows[:_ROWS], more=more, actors=actors, zone=zone, actor=actor, search=search
+    )
 
 
 def _audit_as_file(desk: DeskRequest) -> Response:
