@@ -13,13 +13,19 @@ from zoneinfo import ZoneInfo
 
 from campaign.errors import WrongUsage
 
-#: Control characters, by which a text could move the cursor of a terminal or colour what follows.
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+#: Control characters of both sets, which move the cursor of a terminal or colour what follows, and those that begin
+#: a line or turn around what follows. Marks of direction stay: names in Arabic and Hebrew have them.
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 
 
 def printable(text: str) -> str:
-    """Replaces control characters, by which a text could move the cursor or colour what follows."""
-    return _CONTROL.sub("\ufffd", text)
+    """Replaces control characters, by which a text could move the cursor or change how what follows is shown."""
+    return _CONTROL.sub("\ufffd", re.sub(r"\r\n?", "\n", text))
+
+
+def printable_json(document: str) -> str:
+    """Escapes the control characters in a JSON document, which means the same afterwards."""
+    return _CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", document)
 
 
 def fold(text: str) -> str:
@@ -59,11 +65,14 @@ def from_spreadsheet(text: str) -> str:
 
 
 def csv_lines(head: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator[str]:
-    """Yields comma separated lines as they come, each cell as a spreadsheet shows it; None is an empty cell."""
+    """Yields comma separated lines as they come, each cell as a spreadsheet shows it; None is an empty cell.
+
+    A terminal may show them: no cell has control characters.
+    """
     buffer = StringIO()
     writer = csv.writer(buffer)
     for row in chain([head], rows):
-        writer.writerow("" if cell is None else for_spreadsheet(str(cell)) for cell in row)
+        writer.writerow("" if cell is None else for_spreadsheet(printable(str(cell))) for cell in row)
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()

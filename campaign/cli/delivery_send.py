@@ -306,7 +306,7 @@ def withdraw(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
         count = sum(one.state is MessageState.SENT and not one.withdrawn_at for one in log)
     if not count:
         raise NotPossible(f"Nothing of {name} is out.")
-    if not yes and not typer.confirm(f"Delete {_posts(count)} of {name} from X, for good?", err=True):
+    if not yes and not output.confirm(f"Delete {_posts(count)} of {name} from X, for good?"):
         raise NotPossible("Nothing was changed.")
     _delete(name, proofs=False, as_json=as_json)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlmodel import Session
 
 from campaign.cli import output
-from campaign.cli.output import SHOWN, plain
+from campaign.cli.output import SHOWN
 from campaign.formatting import format_duration, format_time, usd
 from campaign.services import store as services
 from models import MAIN, AuditEntry, Delivery, DeliveryKind, Message, MessageState
@@ -108,7 +108,7 @@ def as_row(delivery: Delivery, targets: list[str]) -> dict[str, str]:
     """Returns the row of a delivery in a list."""
     return {
         "Delivery": delivery.name,
-        "Label": plain(delivery.label),
+        "Label": delivery.label,
         "Kind": delivery.kind.value,
         "State": delivery.state.value.replace("_", " "),
         "Reason": delivery.reason,
@@ -127,9 +127,9 @@ def audit_row(entry: AuditEntry) -> dict[str, str]:
     """Returns the row of an entry of the history of a delivery."""
     return {
         "Time": f"{entry.at:%Y-%m-%d %H:%M:%S %Z}",
-        "Who": plain(entry.actor),
+        "Who": entry.actor,
         "What": entry.action.replace("_", " "),
-        "Detail": plain(entry.detail),
+        "Detail": entry.detail,
     }
 
 
@@ -160,15 +160,13 @@ def show_settings(draft: "Draft") -> None:
         "Tracking": "yes" if draft.tracking else "no",
         "Links": "\n".join(links),
     }
-    output.print_table([{"Setting": name, "Value": plain(value)} for name, value in settings.items() if value])
+    output.print_table([{"Setting": name, "Value": value} for name, value in settings.items() if value])
     parts = [
         {
             "Part": str(number),
-            "Text": "\n".join(
-                [plain(part.text), *(f"@{name}: {plain(text)}" for name, text in part.own_texts.items())]
-            ),
-            "Files": "\n".join(plain(file.source) for file in part.media),
-            "Poll": "\n".join(plain(answer) for answer in part.poll.options) if part.poll else "",
+            "Text": "\n".join([part.text, *(f"@{name}: {text}" for name, text in part.own_texts.items())]),
+            "Files": "\n".join(file.source for file in part.media),
+            "Poll": "\n".join(part.poll.options) if part.poll else "",
         }
         for number, part in enumerate(draft.content.parts, start=1)
     ]
@@ -276,7 +274,7 @@ def print_lines(lines: Iterable[NumberedLine], *, as_csv: bool, as_json: bool) -
     else:
         first = list(islice(lines, SHOWN + 1))
         rows = ({"Proof": str(proof or ""), **line.as_row()} for proof, line in first[:SHOWN])
-        output.print_table([{name: plain(text) for name, text in row.items()} for row in rows])
+        output.print_table(list(rows))
         if not first:
             output.say("There is no such message.")
         if len(first) > SHOWN:

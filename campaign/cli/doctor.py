@@ -196,8 +196,8 @@ def doctor(as_json: AsJson = False) -> None:
     for finding in diagnose(settings):
         findings.append(finding)
         if not as_json:
-            state = "[green]ok             [/]" if finding.ok else "[red]needs attention[/]"
-            output.console().print(state, end="  ")
+            state, style = ("ok             ", "green") if finding.ok else ("needs attention", "red")
+            output.console().print(state, style=style, end="  ")
             output.say(f"{finding.check}: {finding.says}")
     if as_json:
         output.print_json([asdict(finding) for finding in findings])
@@ -275,7 +275,7 @@ def discard(yes: Yes = False) -> None:
     from campaign.db.vault import discard_all
 
     schema.make_ready()
-    if not yes and not typer.confirm("Delete the keys of all services and the tokens of all agreements?", err=True):
+    if not yes and not output.confirm("Delete the keys of all services and the tokens of all agreements?"):
         raise NotPossible("Nothing was changed.")
     with schema.transaction() as session:
         count = discard_all(session)

@@ -242,7 +242,7 @@ def main() -> None:
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  no traceback reaches a user
         sentence, status = _explain(error)
         if sentence:
-            output.say(sentence)
+            output.say(" ".join(sentence.splitlines()))
     sys.exit(status)
 
 

@@ -111,8 +111,8 @@ def _as_row(blob: MediaBlob) -> dict[str, str]:
         "Pixels": f"{blob.width} x {blob.height}",
         "Size": f"{max(1, round(blob.size / 1000)):,} kB",
         "Added": format_time(blob.added_at),
-        "By": output.plain(blob.added_by),
-        "Shows": output.plain(blob.alt_text),
+        "By": blob.added_by,
+        "Shows": blob.alt_text,
     }
 
 

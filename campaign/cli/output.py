@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from campaign.errors import WrongUsage, is_full
-from campaign.formatting import printable, write_csv
+from campaign.formatting import printable, printable_json, write_csv
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -58,15 +58,12 @@ def with_options(*tables: type) -> Callable[[Callable[..., None]], Callable[...,
     return decorate
 
 
-plain = printable
-
-
 @lru_cache
 def console() -> "Console":
     """Returns the terminal for people, on standard error: progress, questions, what went wrong."""
     from rich.console import Console
 
-    return Console(stderr=True, highlight=False)
+    return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def say(sentence: str) -> None:
@@ -74,11 +71,20 @@ def say(sentence: str) -> None:
     print(printable(sentence), file=sys.stderr)  # noqa: T201
 
 
-def print_json(document: Any) -> None:
-    """Prints one JSON document, the whole result of a command with `--json`."""
+def confirm(question: str) -> bool:
+    """Asks a question on standard error; returns whether the answer was yes."""
+    return typer.confirm(printable(question), err=True)
+
+
+def _dump(document: Any) -> str:
     import orjson
 
-    print(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())  # noqa: T201
+    return printable_json(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+
+
+def print_json(document: Any) -> None:
+    """Prints one JSON document, the whole result of a command with `--json`."""
+    print(_dump(document))  # noqa: T201
 
 
 def print_json_list(items: Iterable[Any]) -> None:
@@ -89,20 +95,16 @@ def print_json_list(items: Iterable[Any]) -> None:
 
 def print_json_ending(document: dict[str, Any], name: str, items: Iterable[Any]) -> None:
     """Prints one JSON document whose last field is a list that is printed as it comes."""
-    import orjson
-
-    head = orjson.dumps(document, option=orjson.OPT_INDENT_2).decode().removesuffix("\n}")
-    print(f"{head},\n  {orjson.dumps(name).decode()}: ", end="")  # noqa: T201
+    head = _dump(document).removesuffix("\n}")
+    print(f"{head},\n  {_dump(name)}: ", end="")  # noqa: T201
     _print_items(items, "    ")
     print("]\n}")  # noqa: T201
 
 
 def _print_items(items: Iterable[Any], indent: str) -> None:
-    import orjson
-
     separator, end = "[", ""
     for item in items:
-        text = orjson.dumps(item, option=orjson.OPT_INDENT_2).decode().replace("\n", f"\n{indent}")
+        text = _dump(item).replace("\n", f"\n{indent}")
         print(f"{separator}\n{indent}{text}", end="")  # noqa: T201
         separator, end = ",", f"\n{indent[2:]}"
     print(end or "[", end="")  # noqa: T201
@@ -135,7 +137,9 @@ def working(sentence: str) -> Iterator[None]:
     if not sys.stderr.isatty():
         yield
         return
-    with console().status(sentence):
+    from rich.text import Text
+
+    with console().status(Text(printable(sentence))):
         yield
 
 
@@ -149,9 +153,9 @@ def print_table(rows: Sequence[dict[str, str]]) -> None:
     columns = [name for name in rows[0] if any(row[name] for row in rows)]
     table = Table(*columns, box=None, header_style="bold", pad_edge=False)
     for row in rows:
-        table.add_row(*(row[name] for name in columns))
+        table.add_row(*(printable(row[name]) for name in columns))
     # A pipe has no width: nothing is cut there.
-    Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 400).print(table)
+    Console(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 400).print(table)
 
 
 def write_page(file: Path, page: str) -> None:

@@ -92,7 +92,8 @@ def erase(
             held = erasure.count_held(session, person)
         output.say(f"This will be erased of {person.called}, for good: {_counts(held)}.")
         output.say("Messages stay in the log as counts, without text and person.")
-        typer.confirm("Erase?", abort=True, err=True)
+        if not output.confirm("Erase?"):
+            raise typer.Abort
     with transaction(durable=True) as session:
         erasure.lock(session)
         person = _find_person(session, external_id, username, email)

@@ -275,7 +275,7 @@ def remove(handle: Handle, yes: Yes = False, as_json: AsJson = False) -> None:
     check_handle(handle)
     make_ready()
     row = _with_spending(find_service(handle))
-    if not yes and not typer.confirm(f"Disconnect {row.service.internal_name}? Its visitors stay.", err=True):
+    if not yes and not output.confirm(f"Disconnect {row.service.internal_name}? Its visitors stay."):
         raise NotPossible("Nothing was changed.")
     with transaction() as session:
         services.remove(session, services.get(session, row.service.id), pendulum.now("UTC"))

@@ -89,7 +89,7 @@ def remove(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
     make_ready()
     with transaction() as session:
         user = users.find_user(session, name)
-        if not yes and not typer.confirm(f"Take away the access of {user.name}?", err=True):
+        if not yes and not output.confirm(f"Take away the access of {user.name}?"):
             raise NotPossible("Nothing was changed.")
         users.remove_user(session, user, now := pendulum.now("UTC"))
         audit.record(session, current_user(), f"user {user.name}", "removed", now)

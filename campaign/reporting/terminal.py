@@ -1,6 +1,5 @@
 """Documents in a terminal, also a narrow one without colours."""
 
-import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import IO
@@ -41,7 +40,7 @@ _LEVEL_STYLES = {"error": "bold red", "warning": "bold yellow", "info": "bold"}
 def console_for(file: IO[str] | None = None) -> Console:
     """Returns a console that writes to a file, by default standard output."""
     file = file or sys.stdout
-    return Console(file=file, highlight=False, markup=False, width=None if file.isatty() else _PIPE)
+    return Console(file=file, highlight=False, markup=False, emoji=False, width=None if file.isatty() else _PIPE)
 
 
 def print_document(document: Document, console: Console | None = None) -> None:
@@ -119,4 +118,4 @@ def _foot(post: Post, *, plain: bool) -> Text:
 
 
 def _words(words: str, style: str = "") -> Text:
-    return Text(printable(re.sub(r"\r\n?", "\n", words)), style)
+    return Text(printable(words), style)

@@ -46,14 +46,15 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("token_hash", name=op.f("pk_desk_session")),
     )
     op.create_index(op.f("ix_desk_session_user_id"), "desk_session", ["user_id"])
-    with op.batch_alter_table("audit_entry") as table:
+    # Without the tables that it refers to: one has an index that SQLAlchemy cannot read, and would say so.
+    with op.batch_alter_table("audit_entry", reflect_kwargs={"resolve_fks": False}) as table:
         table.alter_column("delivery_id", existing_type=ID, nullable=True)
         table.add_column(sa.Column("subject", sa.String(length=120), nullable=False, server_default=""))
 
 
 def downgrade() -> None:
     op.execute("DELETE FROM audit_entry WHERE delivery_id IS NULL")
-    with op.batch_alter_table("audit_entry") as table:
+    with op.batch_alter_table("audit_entry", reflect_kwargs={"resolve_fks": False}) as table:
         table.drop_column("subject")
         table.alter_column("delivery_id", existing_type=ID, nullable=False)
     op.drop_table("desk_session")
