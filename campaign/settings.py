@@ -154,6 +154,9 @@ class Settings(BaseSettings):
     reports_key: Annotated[SecretStr, AfterValidator(_long_enough)] = SecretStr("")
     """Opens the pages of the reports; empty: they stay closed."""
 
+    metrics_key: Annotated[SecretStr, AfterValidator(_long_enough)] = SecretStr("")
+    """Opens the metrics for a monitoring system; empty: there are none."""
+
     settle_seconds: int = Field(default=60, ge=0)
     """How long X may take to show a post or a message: after that, its absence proves that it was not sent."""
     inbox_seconds: int = Field(default=900, ge=0)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from alembic import command
-from sqlalchemy import Connection, MetaData, inspect, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import OperationalError
 from sqlmodel import Session, SQLModel
 
@@ -18,6 +18,7 @@ from campaign.errors import NotPossible, WrongUsage
 
 #: The copy of a SQLite database; that of PostgreSQL is one file for each table.
 _SQLITE_FILE = "campaign.db"
+_VERSION_TABLE = "alembic_version"
 #: Rows in any of them make a database one with data; the others have rows of their own or follow from these.
 _WITH_DATA = ("service", "visitor", "delivery", "contact")
 #: Seconds that a restore waits for a table of PostgreSQL that another session holds.
@@ -62,11 +63,13 @@ def dump(folder: Path) -> DatabaseCopy:
     with translated_errors(), engine().connect() as opened:
         # Every statement sees the rows of one moment, and holds no writer up.
         connection = opened.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-        revision, found = _revision(connection), MetaData()
-        found.reflect(connection)
-        # `alembic_version` is written by the migrations that make the tables anew.
-        tables = {table.name: list(table.columns.keys()) for table in found.sorted_tables}
-        del tables["alembic_version"]
+        revision, known = _revision(connection), inspect(connection)
+        tables = {
+            name: [column["name"] for column in known.get_columns(name)]
+            for name, _ in known.get_sorted_table_and_fkc_names()
+            # The migrations that make the tables anew write this one.
+            if name and name != _VERSION_TABLE
+        }
         for name, columns in tables.items():
             copying = _cursor(connection).copy(f"COPY {_with_columns(name, columns)} TO STDOUT (FORMAT binary)")
             with (folder / name).open("wb") as file, copying as rows:
@@ -151,14 +154,14 @@ _LOCK_NOT_AVAILABLE = "55P03"
 
 
 def _drop_everything(connection: Connection) -> None:
-    found = MetaData()
-    found.reflect(connection)
-    ours = {*SQLModel.metadata.tables, "alembic_version"}
-    if strange := sorted(found.tables.keys() - ours):
+    found = set(inspect(connection).get_table_names())
+    if strange := sorted(found - {*SQLModel.metadata.tables, _VERSION_TABLE}):
         raise WrongUsage(
             f"The database has tables that are not of campaign ({', '.join(strange[:3])}); name another database."
         )
-    found.drop_all(connection)
+    if found:
+        quoted = ", ".join(f'"{name}"' for name in sorted(found))
+        connection.execute(text(f"DROP TABLE {quoted}"))
 
 
 def _load_table(connection: Connection, file: Path, table: str) -> None:

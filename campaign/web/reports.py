@@ -1,4 +1,4 @@
-"""The reports as pages, behind a key."""
+"""The reports as pages, and the metrics of monitoring, each behind a key."""
 
 import hmac
 import re
@@ -6,8 +6,9 @@ import secrets
 
 import pendulum
 from limits import RateLimitItemPerMinute
+from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from campaign.db.engine import read_session
@@ -18,7 +19,8 @@ from campaign.reporting.html import table
 from campaign.services import store as services
 from campaign.settings import load_settings
 from campaign.statistics import numbers, reports
-from campaign.web.pages import page, text_page
+from campaign.statistics.metrics import metrics_text
+from campaign.web.pages import not_found, page, text_page
 from campaign.web.security import (
     delete_cookie,
     form_token,
@@ -30,7 +32,7 @@ from campaign.web.security import (
     with_form,
 )
 
-LOGIN, LOGOUT, HOME = "/reports/login", "/reports/logout", "/reports"
+LOGIN, LOGOUT, HOME, METRICS = "/reports/login", "/reports/logout", "/reports", "/metrics"
 _SESSION_SECONDS = 12 * 3600
 #: Wrong keys of one visitor: enough for a person who mistypes, and centuries for a machine that guesses.
 _WRONG_KEYS = RateLimitItemPerMinute(10, 15, namespace="reports")
@@ -46,7 +48,29 @@ def routes() -> list[Route]:
     ]
     for path in (HOME, f"{HOME}/{{kind}}/{{name}}"):
         found += [Route(f"{path}.csv", _as_file), Route(path, _as_page)]
-    return found
+    return [*found, Route(METRICS, show_metrics)]
+
+
+def show_metrics(request: Request) -> Response:
+    """Shows the metrics to a monitoring system that sends the key; without a key in the settings there is no page.
+
+    Nothing else opens it, because behind a proxy every visitor comes from this machine.
+    """
+    key, limiter, visitor = (
+        load_settings().metrics_key.get_secret_value(),
+        request.app.state.limiter,
+        visitor_of(request.scope),
+    )
+    if not key:
+        return not_found()
+    if not limiter.test(_WRONG_KEYS, visitor):
+        return PlainTextResponse("Too many wrong keys. Try again in a quarter of an hour.", 429)
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(), key.encode()):
+        limiter.hit(_WRONG_KEYS, visitor)
+        return PlainTextResponse("Send CAMPAIGN_METRICS_KEY.", 401, headers={"WWW-Authenticate": "Bearer"})
+    with read_session() as session:
+        return Response(metrics_text(session, pendulum.now("UTC")), media_type=CONTENT_TYPE_LATEST)
 
 
 def ask_for_key(request: Request) -> Response:

@@ -93,7 +93,7 @@ def test_the_home_of_a_user_nobody_knows_is_one_sentence(setting: Setter) -> Non
 
 
 @pytest.mark.usefixtures("setting")
-@pytest.mark.parametrize("name", ["SIGNING_KEY", "REPORTS_KEY"])
+@pytest.mark.parametrize("name", ["SIGNING_KEY", "REPORTS_KEY", "METRICS_KEY"])
 def test_a_key_that_could_be_guessed_is_refused_and_not_shown(
     setting: Setter, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
