@@ -140,6 +140,8 @@ class SecretKind(StrEnum):
     """The four keys of an X account, and the client id and secret of its app; the owner is the service."""
     CONTACT_GRANT = "contact_grant"
     """The token of a person who agreed; the owner is the agreement."""
+    PENDING_SIGN_IN = "pending_sign_in"
+    """The keys of an app whose account is being connected with X's consent screen; the owner is the person."""
     KEY_CHECK = "key_check"
     """Not a secret: it shows whether an encryption key is the right one."""
 

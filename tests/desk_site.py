@@ -115,7 +115,9 @@ class DeskBrowser:
     def send(self, page: httpx.Response, /, *, action: str = "", files: Any = None, **fields: Any) -> httpx.Response:
         """Send the form of a page (the first one, or that with this action) with its hidden fields and these."""
         forms = re.findall(r'<form[^>]*method="post"[^>]*action="([^"]+)"[^>]*>(.*?)</form>', page.text, re.DOTALL)
-        where, inside = next(one for one in forms if one[0] != "/desk/sign-out" and action in one[0])
+        forms = [one for one in forms if one[0] != "/desk/sign-out"]
+        exact = [one for one in forms if one[0] == action]
+        where, inside = next(one for one in [*exact, *forms] if action in one[0])
         given = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', inside)) | fields
         return self.post(where, files=files, **given)
 

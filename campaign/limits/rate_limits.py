@@ -69,6 +69,12 @@ def windows_of(session: Session, service: Service, endpoint: str) -> list[Window
     return _windows(known)
 
 
+def known_endpoints(session: Session, service_id: int) -> list[str]:
+    """Lists the endpoints of which X has reported a window for a service."""
+    endpoints = select(Budget.endpoint).where(Budget.service_id == service_id).distinct()
+    return list(session.exec(endpoints.order_by(Budget.endpoint)))
+
+
 def _windows(known: Iterable[Budget]) -> list[Window]:
     return [Window(one.window, one.limit, one.remaining, one.reset_at) for one in known]
 

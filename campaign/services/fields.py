@@ -243,11 +243,6 @@ class ServiceFields(BaseModel):
     client_id: ClientId = SecretStr("")
     client_secret: ClientSecret = SecretStr("")
 
-    # Not `keys`: an object that has it is taken for a dictionary, by Prefect too.
-    def four_keys(self) -> Keys:
-        """Returns the keys of the account."""
-        return Keys(self.consumer_key, self.consumer_secret, self.access_token, self.access_token_secret)
-
     def secrets(self) -> dict[str, str]:
         """Returns the values for the vault by field name."""
         return {name: getattr(self, name).get_secret_value() for name in SECRETS}
@@ -267,11 +262,17 @@ class ServiceFields(BaseModel):
 
 def read_fields(values: Mapping[str, Any]) -> ServiceFields:
     """Checks all fields of a service; raises WrongUsage with every problem, by the labels of the form."""
+    fields, problems = None, list[str]()
     try:
         fields = ServiceFields.model_validate(dict(values))
     except ValidationError as error:
-        raise WrongUsage(" ".join(_sentences(error.errors()))) from None
-    if problems := problems_of_keys(fields.four_keys()):
+        problems = list(_sentences(error.errors()))
+    keys = [values.get(name) for name in SECRETS[:4]]
+    if all(isinstance(key, str | SecretStr) for key in keys):
+        problems += problems_of_keys(
+            Keys(*(key if isinstance(key, SecretStr) else SecretStr(str(key)) for key in keys))
+        )
+    if fields is None or problems:
         raise WrongUsage(" ".join(problems))
     return fields
 

@@ -40,6 +40,8 @@ class Question:
     challenge: str = ""
     token: str = ""
     secret: str = ""
+    is_read_only: bool = False
+    """Whether the app asked for less than it may do."""
 
 
 @dataclass

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlencode
 
@@ -84,7 +85,7 @@ _FIELDS = "created_at,description,entities,location,profile_image_url,public_met
 _EMAIL, _EMAIL_SCOPE = "confirmed_email", "users.email"
 _OAUTH1_SCOPES, _OAUTH2_SCOPES = "oauth1", "users.read tweet.read"
 #: docs.x.com, `POST oauth/request_token`: less than the app itself may do, and the consent screen says so.
-_READ_ONLY = {"x_auth_access_type": "read"}
+_READ_ONLY = MappingProxyType({"x_auth_access_type": "read"})
 _METHOD = "S256"
 
 
@@ -147,14 +148,19 @@ def sign_in_of(app: AppKeys, base_url: str, *, asks_email: bool) -> SignIn:
     return _SignInOAuth1(app, base_url)
 
 
+def sign_in_of_brand(app: AppKeys, base_url: str) -> SignIn:
+    """Returns the way by which an account connects itself to its own app: OAuth 1.0a, with all that the app may do."""
+    return _SignInOAuth1(app, base_url, access={})
+
+
 class _SignInOAuth1(SignIn):
-    def __init__(self, app: AppKeys, base_url: str) -> None:
+    def __init__(self, app: AppKeys, base_url: str, *, access: Mapping[str, str] = _READ_ONLY) -> None:
         super().__init__(base_url)
-        self._app = app
+        self._app, self._access = app, access
 
     def begin(self, callback_url: str) -> Begun:
         signer = self._signer(callback=callback_url)
-        reply = self._session.call("POST", "/oauth/request_token", params=_READ_ONLY, auth=signer)
+        reply = self._session.call("POST", "/oauth/request_token", params=self._access, auth=signer)
         token, secret = reply.read(_pair)
         url = f"{self._session.base_url}/oauth/authorize?{urlencode({'oauth_token': token})}"
         return Begun(url, {"token": token, "secret": secret})

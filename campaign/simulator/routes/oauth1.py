@@ -28,7 +28,9 @@ def request_token(world: World, request: Request, body: Body) -> tuple[Account, 
     owner = app_that_signed(world, signed(request, body.form), claimed_by(authorization(request)))
     if claimed.get("oauth_callback") not in owner.app.callbacks:
         raise coded(403, 415, UNKNOWN_CALLBACK)
-    question = Question(owner, claimed["oauth_callback"], token=random_text(27), secret=random_text(32))
+    is_read_only = claimed.get("x_auth_access_type") == "read"
+    token, secret = random_text(27), random_text(32)
+    question = Question(owner, claimed["oauth_callback"], token=token, secret=secret, is_read_only=is_read_only)
     world.sign_ins.ask(question)
     answer = {"oauth_token": question.token, "oauth_token_secret": question.secret, "oauth_callback_confirmed": "true"}
     return owner, urlencode(answer).encode()
@@ -47,6 +49,10 @@ def access_token(world: World, request: Request, body: Body) -> tuple[Account, b
     user = world.people.user(grant.number)
     world.sign_ins.exchange(grant, user.id)
     answer = {"oauth_token": grant.token, "oauth_token_secret": grant.secret}
+    brand = next((one for one in world.apps[owner.keys.consumer_key].values() if one.number == grant.number), None)
+    if brand and not question.is_read_only:
+        # A brand that signs in with its app gets the token that the developer console shows.
+        answer = {"oauth_token": brand.keys.access_token, "oauth_token_secret": brand.keys.access_token_secret}
     return owner, urlencode(answer | {"user_id": user.id, "screen_name": user.username}).encode()
 
 

@@ -2,9 +2,16 @@
 
 from starlette.routing import Route
 
-from campaign.web.desk import layout, reports, sign_in, today, users
+from campaign.web.desk import accounts, layout, reports, sign_in, today, users
 
 
 def routes() -> list[Route]:
     """Returns the routes of the desk, which the application of `campaign web` serves under /desk."""
-    return [*layout.routes(), *sign_in.routes(), *today.routes(), *users.routes(), *reports.routes()]
+    return [
+        *layout.routes(),
+        *sign_in.routes(),
+        *today.routes(),
+        *users.routes(),
+        *reports.routes(),
+        *accounts.routes(),
+    ]

@@ -1,0 +1,316 @@
+"""The accounts: connected with keys or by signing in with X, checked, changed; and the schedules of the workflows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, get_args
+
+from pydantic import SecretStr
+from pydantic.fields import FieldInfo
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+
+from campaign.db import vault
+from campaign.db.engine import read_session, transaction
+from campaign.errors import CampaignError, NotPossible, WrongUsage
+from campaign.limits import rate_limits, spend_cap
+from campaign.services import store
+from campaign.services.connection import app_keys_of, check_keys, gateway_of
+from campaign.services.fields import SECRETS, ServiceFields, read_fields
+from campaign.settings import load_settings
+from campaign.users import audit
+from campaign.web.desk.access import DeskRequest, desk_route
+from campaign.web.desk.layout import N_
+from campaign.x.oauth import AppKeys, SignIn, sign_in_of_brand
+from models import Role, SecretKind, Service
+
+_HOME, _CALLBACK = "/desk/accounts", "/desk/accounts/callback"
+_KEYS = SECRETS[:4]
+#: Set with the keys, or by the check; the other fields of a service are its policy.
+_NOT_POLICY = {*SECRETS, "service_type", "internal_name"}
+
+
+def routes() -> list[Route]:
+    """Returns the routes of the pages."""
+    one = f"{_HOME}/{{service}}"
+    return [
+        desk_route(_HOME, _show_accounts, Role.VIEWER),
+        # Before the pages of a service, whose addresses they would match.
+        desk_route(f"{_HOME}/new", _show_new, Role.OPERATOR, everywhere=True),
+        desk_route(f"{_HOME}/new", _connect, Role.OPERATOR, method="POST", everywhere=True),
+        desk_route(f"{_HOME}/sign-in", _begin_sign_in, Role.OPERATOR, method="POST", everywhere=True),
+        desk_route(_CALLBACK, _finish_sign_in, Role.OPERATOR, everywhere=True),
+        desk_route("/desk/workflows/{workflow}", _switch_workflow, Role.OPERATOR, method="POST", everywhere=True),
+        desk_route(one, _show_account, Role.VIEWER),
+        desk_route(one, _change_policy, Role.OPERATOR, method="POST"),
+        desk_route(f"{one}/keys", _replace_keys, Role.OPERATOR, method="POST"),
+        desk_route(f"{one}/check", _check, Role.OPERATOR, method="POST"),
+        desk_route(f"{one}/sync", _sync, Role.OPERATOR, method="POST"),
+        desk_route(f"{one}/remove", _remove, Role.OPERATOR, method="POST"),
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """An account as the desk shows it: what it spent this month, and the windows that X reported last."""
+
+    service: Service
+    spent: Decimal
+    windows: list[tuple[str, str, int, int]]
+    """Endpoint, window, calls left, calls allowed."""
+
+    @property
+    def share(self) -> int:
+        """Returns the share of the month's cap that is spent, in per cent."""
+        return min(100, int(100 * self.spent / self.service.spend_cap)) if self.service.spend_cap else 100
+
+
+def card_of(desk: DeskRequest, service: Service) -> Card:
+    """Reads what the account spent this month, and the windows of its messages and posts."""
+    with read_session() as session:
+        spent, windows = spend_cap.spent(session, service.id, desk.now), list[tuple[str, str, int, int]]()
+        for endpoint in rate_limits.known_endpoints(session, service.id):
+            for window in rate_limits.windows_of(session, service, endpoint):
+                left = window.limit if window.reset_at <= desk.now else window.remaining
+                windows.append((endpoint, window.name.value.replace("_", " "), left, window.limit))
+    return Card(service, spent, windows)
+
+
+def _show_accounts(desk: DeskRequest) -> Response:
+    problem, workflows, workers = "", [], 0
+    if desk.person.may(Role.OPERATOR):
+        try:
+            workflows, workers = list(desk.runs.workflows()), desk.runs.workers_online()
+        except NotPossible as error:
+            problem = str(error)
+    cards = [card_of(desk, service) for service in desk.services()]
+    facts = {"workflows": workflows, "workers": workers, "problem": problem, "zone": load_settings().timezone}
+    return desk.page("accounts.html.jinja", 200, cards=cards, **facts)
+
+
+def _show_new(desk: DeskRequest, status: int = 200, problem: str = "") -> Response:
+    typed = {name: desk.text(name) for name in ("internal_name", "label", "owned")}
+    return desk.page(
+        "account_new.html.jinja",
+        status,
+        problem=problem,
+        typed=typed,
+        keys=[_Field.of(name) for name in _KEYS],
+        services=desk.services(),
+        callback=_callback_of(desk),
+    )
+
+
+def _connect(desk: DeskRequest) -> Response:
+    """Connects an account with its four keys, and asks X about them at once."""
+    values = {name: desk.text(name) for name in _KEYS}
+    try:
+        service = _create(desk, desk.text("internal_name").removeprefix("@"), values)
+    except WrongUsage as error:
+        return _show_new(desk, 400, str(error))
+    return _checked(desk, service)
+
+
+def _create(desk: DeskRequest, handle: str, keys: dict[str, str]) -> Service:
+    values = {"internal_name": handle, "label": desk.text("label") or handle, "owned": desk.text("owned") != "no"}
+    with transaction() as session:
+        service = store.create(session, read_fields(values | keys), desk.now)
+        audit.record(session, desk.actor, f"service {service.internal_name}", "connected", desk.now)
+    return service
+
+
+def _checked(desk: DeskRequest, service: Service) -> Response:
+    """Asks X about the keys; the page of the account shows what it answered."""
+    page, notice = f"{_HOME}/{service.internal_name}", ""
+    try:
+        if not check_keys(service):
+            notice = N_("X accepts the keys.")
+    except CampaignError as error:
+        notice = str(error)
+    return desk.redirect(page, notice)
+
+
+def _begin_sign_in(desk: DeskRequest) -> Response:
+    """Sends the operator to X's consent screen, with the keys of the app; they wait in the vault."""
+    other = desk.text("app_of")
+    app = _app_in(desk) if not other else _app_of(desk, other)
+    try:
+        begun = _sign_in(app).begin(_callback_of(desk))
+    except CampaignError as error:
+        return _show_new(desk, 400, str(error))
+    kept = {"consumer_key": app.consumer_key, "consumer_secret": app.consumer_secret}
+    secrets = {name: key.get_secret_value() for name, key in kept.items()} | begun.kept
+    with transaction() as session:
+        vault.save(session, SecretKind.PENDING_SIGN_IN, desk.person.user.id, secrets, desk.now)
+    return RedirectResponse(begun.url, 303)
+
+
+def _app_in(desk: DeskRequest) -> AppKeys:
+    return AppKeys(SecretStr(desk.text("consumer_key")), SecretStr(desk.text("consumer_secret")))
+
+
+def _app_of(desk: DeskRequest, name: str) -> AppKeys:
+    return app_keys_of(next(one for one in desk.services(Role.OPERATOR) if one.internal_name == name))
+
+
+def _sign_in(app: AppKeys) -> SignIn:
+    return sign_in_of_brand(app, load_settings().x_api_url)
+
+
+def _finish_sign_in(desk: DeskRequest) -> Response:
+    """Connects the account that agreed on X's consent screen; a known one gets the new keys."""
+    owner = desk.person.user.id
+    with transaction() as session:
+        kept = vault.read(session, SecretKind.PENDING_SIGN_IN, owner)
+        vault.delete(session, SecretKind.PENDING_SIGN_IN, owner)
+    if not kept:
+        raise NotPossible(N_("This sign-in was not begun here, or is finished already. Begin again."))
+    app = AppKeys(SecretStr(kept["consumer_key"]), SecretStr(kept["consumer_secret"]))
+    grant = _sign_in(app).complete(kept, dict(desk.request.query_params), _callback_of(desk))
+    if grant.person is None:
+        raise NotPossible(N_("X did not say which account agreed. Begin again, or enter the four keys."))
+    keys = {"consumer_key": kept["consumer_key"], "consumer_secret": kept["consumer_secret"]}
+    keys |= {"access_token": grant.access_token, "access_token_secret": grant.access_token_secret}
+    with read_session() as session:
+        known = store.find(session, grant.person.username)
+    if known and known.is_connected:
+        return _checked(desk, _change(desk, known, keys, "keys replaced"))
+    return _checked(desk, _create(desk, grant.person.username, keys))
+
+
+def _callback_of(desk: DeskRequest) -> str:
+    return (load_settings().public_url or str(desk.request.base_url).rstrip("/")) + _CALLBACK
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """A field of a service as a form asks for it."""
+
+    name: str
+    title: str
+    help: str
+    kind: str
+    """`tick`, `choice`, `number`, `long` or `text`."""
+    choices: tuple[str, ...] = ()
+    value: Any = ""
+
+    @classmethod
+    def of(cls, name: str, value: Any = "") -> "_Field":
+        field = ServiceFields.model_fields[name]
+        choices = tuple(str(one) for one in get_args(field.annotation) if isinstance(one, str))
+        return cls(name, field.title or name, field.description or "", _kind_of(name, field, choices), choices, value)
+
+
+def _kind_of(name: str, field: FieldInfo, choices: tuple[str, ...]) -> str:
+    if choices:
+        return "choice"
+    if name in {"opt_out_line", "join_purpose"}:
+        return "long"
+    if field.annotation is bool:
+        return "tick"
+    return "number" if field.annotation in {int, Decimal} else "text"
+
+
+def _policy() -> Iterator[str]:
+    return (name for name in ServiceFields.model_fields if name not in _NOT_POLICY)
+
+
+def _service_in(desk: DeskRequest) -> Service:
+    if desk.service is None or not desk.service.is_connected:
+        raise NotPossible(N_("This account was disconnected. Connect it again under Accounts."))
+    return desk.service
+
+
+def _show_account(desk: DeskRequest, status: int = 200, problem: str = "") -> Response:
+    service = _service_in(desk)
+    typed = {name: _read(desk, name) for name in _policy()} if problem else None
+    fields = [_Field.of(name, typed[name] if typed else _stored(service, name)) for name in _policy()]
+    return desk.page(
+        "account.html.jinja",
+        status,
+        card=card_of(desk, service),
+        service=service,
+        problems=service.problems.splitlines(),
+        fields=fields,
+        keys=[_Field.of(name) for name in SECRETS],
+        problem=problem,
+        zone=service.timezone or load_settings().timezone,
+        may_change=desk.person.may(Role.OPERATOR, service.id),
+    )
+
+
+def _stored(service: Service, name: str) -> Any:
+    value = getattr(service, name)
+    return f"{value:f}" if isinstance(value, Decimal) else value or "-" if name == "opt_out_line" else value
+
+
+def _read(desk: DeskRequest, name: str) -> Any:
+    given, kind = desk.text(name), _Field.of(name).kind
+    if kind == "tick":
+        return given == "yes"
+    return given or None if kind == "number" else given
+
+
+def _change_policy(desk: DeskRequest) -> Response:
+    service = _service_in(desk)
+    try:
+        _change(desk, service, {name: _read(desk, name) for name in _policy()}, "changed")
+    except WrongUsage as error:
+        return _show_account(desk, 400, str(error))
+    return desk.redirect(f"{_HOME}/{service.internal_name}", N_("Saved."))
+
+
+def _change(desk: DeskRequest, service: Service, values: dict[str, Any], action: str) -> Service:
+    with transaction() as session:
+        row = store.get(session, service.id)
+        before = store.read_values(session, row)
+        fields = read_fields(before | values)
+        store.change(session, row, fields, desk.now)
+        changed = [name for name, value in fields.columns().items() if before.get(name, value) != value]
+        detail = f"Changed: {', '.join(changed)}." if changed else ""
+        audit.record(session, desk.actor, f"service {row.internal_name}", action, desk.now, detail)
+    return row
+
+
+def _replace_keys(desk: DeskRequest) -> Response:
+    service = _service_in(desk)
+    try:
+        # What is left empty stays as it is.
+        changed = _change(desk, service, {name: key for name in SECRETS if (key := desk.text(name))}, "keys replaced")
+    except WrongUsage as error:
+        return _show_account(desk, 400, str(error))
+    return _checked(desk, changed)
+
+
+def _check(desk: DeskRequest) -> Response:
+    return _checked(desk, _service_in(desk))
+
+
+def _sync(desk: DeskRequest) -> Response:
+    service = _service_in(desk)
+    gateway_of(service)
+    url = desk.runs.start(
+        "account-sync", f"followers of {service.internal_name}", {"services": [service.internal_name]}
+    )
+    with transaction() as session:
+        audit.record(session, desk.actor, f"service {service.internal_name}", "sync started", desk.now, url)
+    return desk.redirect(f"{_HOME}/{service.internal_name}", N_("The sync has started. Prefect shows how far it is."))
+
+
+def _remove(desk: DeskRequest) -> Response:
+    service = _service_in(desk)
+    if desk.text("sure") != "yes":
+        raise WrongUsage(N_("Tick that the account is to be disconnected; nothing was changed."))
+    with transaction() as session:
+        store.remove(session, store.get(session, service.id), desk.now)
+        audit.record(session, desk.actor, f"service {service.internal_name}", "disconnected", desk.now)
+    return desk.redirect(_HOME, N_("The account is disconnected and its keys are deleted; its visitors stay."))
+
+
+def _switch_workflow(desk: DeskRequest) -> Response:
+    """Starts or stops the schedule of a workflow."""
+    name, is_on = desk.request.path_params["workflow"], desk.text("do") == "start"
+    desk.runs.switch(name, enabled=is_on)
+    with transaction() as session:
+        audit.record(session, desk.actor, f"workflow {name}", "enabled" if is_on else "stopped", desk.now)
+    return desk.redirect(_HOME, N_("Saved."))
