@@ -69,7 +69,7 @@ class HttpsServer:
 
 @contextmanager
 def https_server(folder: Path) -> Iterator[HttpsServer]:
-    certificate, key = _certificate(folder)
+    certificate, key = make_certificate(folder)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -95,11 +95,12 @@ def _greet(server: HttpsServer, plain: socket.socket, context: ssl.SSLContext) -
         server.serve(context.wrap_socket(plain, server_side=True))
 
 
-def _certificate(folder: Path) -> tuple[Path, Path]:
+def make_certificate(folder: Path, host: str = HOST) -> tuple[Path, Path]:
+    """Makes a certificate of its own authority; returns the files of it and of its key."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, host)])
     now = datetime.now(UTC)
-    names = [x509.DNSName(HOST), x509.IPAddress(ip_address("127.0.0.1"))]
+    names = [x509.DNSName(host), x509.IPAddress(ip_address("127.0.0.1"))]
     made = (
         x509.CertificateBuilder()
         .subject_name(name)
