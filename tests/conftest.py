@@ -107,7 +107,7 @@ def postgresql_database(
     migrated_postgresql: Database, postgresql_server: PostgresqlServer, tmp_path: Path
 ) -> Iterator[Database]:
     """A migrated PostgreSQL database without rows, in use by this process."""
-    with in_use(migrated_postgresql, tmp_path):
+    with in_use(migrated_postgresql, tmp_path, stays=True):
         yield migrated_postgresql
     postgresql_server.empty(migrated_postgresql)
 

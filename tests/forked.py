@@ -16,8 +16,8 @@ import campaign.posts.publish  # noqa: F401
 from campaign.cli.main import main
 
 
-def run_forked(arguments: Sequence[str], environment: Mapping[str, str], said: Sequence[Path]) -> None:
-    """Run the command as a new process would: with this environment, its words in two files, no keyboard."""
+def run_forked(script: str, arguments: Sequence[str], environment: Mapping[str, str], said: Sequence[Path]) -> None:
+    """Run a script, or the command, as a new process would: this environment, its words in two files, no keyboard."""
     os.environ.clear()
     os.environ.update(environment)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -27,7 +27,10 @@ def run_forked(arguments: Sequence[str], environment: Mapping[str, str], said: S
     sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
     sys.argv = ["campaign", *arguments]
     try:
-        main()
+        if script:
+            exec(script, {"__name__": "__main__"})
+        else:
+            main()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()

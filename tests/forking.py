@@ -17,10 +17,10 @@ _FORKS.set_forkserver_preload(["tests.forked"])
 class Started:
     """A command in a process of its own, which can be killed like any."""
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str], script: str = "") -> None:
         self._folder = TemporaryDirectory()
         self._said = [Path(self._folder.name, name) for name in ("out", "err")]
-        self._process = _FORKS.Process(target=run_forked, args=(arguments, environment, self._said))
+        self._process = _FORKS.Process(target=run_forked, args=(script, arguments, environment, self._said))
         self._process.start()
 
     def poll(self) -> int | None:
@@ -47,6 +47,11 @@ def fork(*arguments: str, environment: Mapping[str, str] | None = None) -> Start
     """Start a command in the environment of this process, with changes; an empty value removes a variable."""
     changed = {name: value for name, value in {**os.environ, **(environment or {})}.items() if value}
     return Started(arguments, changed)
+
+
+def fork_script(script: str, *arguments: object) -> Started:
+    """Start a script of Python in the environment of this process."""
+    return Started([str(argument) for argument in arguments], os.environ.copy(), script)
 
 
 def forked(*arguments: str, **environment: str) -> Done:

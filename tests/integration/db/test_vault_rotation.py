@@ -14,6 +14,7 @@ from campaign.db import vault
 from campaign.db.engine import read_session, transaction
 from campaign.errors import WrongUsage
 from tests.factories import NOW
+from tests.forking import fork_script
 from tests.vaults import (
     ACME,
     GRANT,
@@ -126,17 +127,16 @@ def test_a_rotation_killed_before_each_step_loses_nothing() -> None:
     save(OTHER, GRANT, 5)
     killed = 0
     while True:
-        process = started(ROTATION_KILLED, killed + 1)
-        output, errors = process.communicate(timeout=60)
+        done = fork_script(ROTATION_KILLED, killed + 1).end()
         assert (read(), read(GRANT, 5)) == (ACME, OTHER)
         check_key()
-        if process.returncode == 0:
+        if done.status == 0:
             break
-        assert process.returncode == -signal.SIGKILL, errors
+        assert done.status == -signal.SIGKILL, done.err
         killed += 1
         save(owner_id=killed + 1)
         assert read(owner_id=killed + 1) == ACME
-    assert killed == int(output)
+    assert killed == int(done.out)
     assert killed >= 10
     assert len(keys_in_file()) == 1
     assert list(key_file().parent.glob("vault.key*")) == [key_file()]
