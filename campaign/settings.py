@@ -1,6 +1,7 @@
 """The settings of an operator, each an environment variable `CAMPAIGN_...`."""
 
 import json
+import os
 import re
 from functools import lru_cache
 from pathlib import Path
@@ -9,7 +10,8 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from campaign import opt_out_words
 from campaign.errors import WrongUsage
@@ -111,6 +113,37 @@ def _long_enough(key: SecretStr) -> SecretStr:
     return key
 
 
+def read_secret_file(variable: str) -> str:
+    """Reads the file that `VARIABLE_FILE` names, as containers are given secrets; empty if it names none.
+
+    Raises WrongUsage if the variable itself is set too, or if the file has no text.
+    """
+    place = os.environ.get(f"{variable}_FILE", "")
+    if not place:
+        return ""
+    if os.environ.get(variable):
+        raise WrongUsage(f"{variable} and {variable}_FILE are both set; unset one of them.")
+    try:
+        text = Path(place).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text in UTF-8"
+        raise WrongUsage(f"{variable}_FILE names {place!r}, which cannot be read ({reason}); correct it.") from None
+    if not text:
+        raise WrongUsage(f"{variable}_FILE names {place!r}, which is empty; write the secret into it.")
+    return text
+
+
+class _SecretFiles(PydanticBaseSettingsSource):
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str, str, bool]:
+        # The address of a database has a password in it.
+        is_secret = field.annotation is SecretStr or field_name == "database_url"
+        return read_secret_file(f"CAMPAIGN_{field_name.upper()}") if is_secret else "", field_name, False
+
+    def __call__(self) -> dict[str, str]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: text for name, text in found.items() if text}
+
+
 class Settings(BaseSettings):
     """The settings of this process; see docs/operating.md."""
 
@@ -163,6 +196,18 @@ class Settings(BaseSettings):
     """The least time between two reads of a service's message events."""
     opt_out_words: Annotated[WordLists, Field(validate_default=True)] = {}
     """By language, the words that end a person's consent; a named language replaces the default list."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Reads arguments, then the environment, then the files of secrets that it names."""
+        return init_settings, env_settings, _SecretFiles(settings_cls)
 
     def model_post_init(self, _context: Any) -> None:
         """Fills in the settings that follow from the home."""

@@ -1,6 +1,7 @@
-"""Runs a command of Prefect: `python -m deployments.launch [--after FILE] server|worker start ...`.
+"""Runs a command of Prefect, such as `python -m deployments.launch [--after FILE] server|worker start ...`.
 
-It imports the modules of the command without garbage collection, and then waits until the file exists, if one is named.
+It reads the secrets of Prefect that are in files, imports the modules of the command without garbage collection, and
+then waits until the file exists, if one is named.
 """
 
 import gc
@@ -25,13 +26,24 @@ def main() -> None:
         file = Path(sys.argv[2])
         del sys.argv[1:3]
     with without_garbage_collection():
+        _adopt_secret_files()
         import prefect.cli
 
-        for module in _MODULES[sys.argv[1]]:
+        for module in _MODULES.get(sys.argv[1], ()):
             import_module(module)
     while file and not file.exists():
         time.sleep(0.05)
     prefect.cli.app()
+
+
+def _adopt_secret_files() -> None:
+    from campaign.errors import WrongUsage
+    from deployments.processes import adopt_secret_files
+
+    try:
+        adopt_secret_files()
+    except WrongUsage as error:
+        sys.exit(str(error))
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from campaign.errors import unwritable
-from campaign.settings import ROOT, Settings
+from campaign.settings import ROOT, Settings, read_secret_file
 from deployments.keeper import GRACE_SECONDS
 
 _QUIET = {
@@ -36,14 +36,34 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
         # Its default is inside the installed package, which may be read-only.
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(settings.prefect_home / "ui"),
         "PREFECT_LOGGING_EXTRA_LOGGERS": "campaign",
-        # Runs, their logs and artifacts go 90 days after their end, and events as late. Of the two names of this
-        # setting the last one is the weaker, so that an operator's wins.
+        # Runs, their logs and artifacts go 90 days after their end; events after 7, which is Prefect's default.
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
-        "PREFECT_EVENTS_RETENTION_PERIOD": "P90D",
         # With the default of 10 a run that a person starts begins late.
         "PREFECT_WORKER_QUERY_SECONDS": "2",
+        # Prometheus reads them at /api/metrics, with the password.
+        "PREFECT_SERVER_METRICS_ENABLED": "true",
     }
+
+
+#: Prefect's own secrets, which it reads from its environment only.
+_PREFECT_SECRETS = (
+    "PREFECT_API_AUTH_STRING",
+    "PREFECT_API_KEY",
+    "PREFECT_REDIS_MESSAGING_URL",
+    "PREFECT_SERVER_API_AUTH_STRING",
+    "PREFECT_SERVER_DATABASE_CONNECTION_URL",
+    "PREFECT_SERVER_DOCKET_URL",
+    "PREFECT_SERVER_ENCRYPTION_KEY",
+)
+
+
+def adopt_secret_files() -> None:
+    """Puts the secrets of Prefect whose files are named by `PREFECT_..._FILE` into this process; raises WrongUsage."""
+    for name in _PREFECT_SECRETS:
+        if secret := read_secret_file(name):
+            os.environ[name] = secret
+            # So that children, which inherit the secret, do not find it twice.
+            del os.environ[f"{name}_FILE"]
 
 
 def adopt(settings: Settings) -> None:
@@ -64,7 +84,11 @@ def child_environment(settings: Settings) -> dict[str, str]:
     for name, value in settings.model_dump().items():
         text = json.dumps(value) if isinstance(value, dict) else "" if value is None else str(value)
         ours[f"CAMPAIGN_{name.upper()}"] = value.get_secret_value() if isinstance(value, SecretStr) else text
-    inherited = {name: value for name, value in os.environ.items() if name != "PREFECT_SERVER_ENCRYPTION_KEY"}
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name != "PREFECT_SERVER_ENCRYPTION_KEY" and name.removesuffix("_FILE") not in ours
+    }
     path = os.pathsep.join(filter(None, [str(ROOT), inherited.get("PYTHONPATH")]))
     return prefect_environment(settings) | inherited | ours | {"PYTHONPATH": path}
 

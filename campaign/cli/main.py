@@ -234,6 +234,10 @@ def main() -> None:
     try:
         for argument in sys.argv:
             _check_text(argument)
+        if any(name.startswith("PREFECT_") and name.endswith("_FILE") for name in os.environ):
+            from deployments.processes import adopt_secret_files
+
+            adopt_secret_files()
         # With the name of a shell, Typer need not search for it among the parent processes.
         if len(sys.argv) > 2 and sys.argv[1] in {"--show-completion", "--install-completion"}:  # noqa: PLR2004
             os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"

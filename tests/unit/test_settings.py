@@ -2,6 +2,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from campaign.errors import WrongUsage
 from campaign.settings import Settings, load_settings
@@ -109,3 +110,62 @@ def test_a_key_that_could_be_guessed_is_refused_and_not_shown(
 
 def test_an_argument_counts_before_the_environment() -> None:
     assert Settings(timezone="Asia/Tokyo").timezone == "Asia/Tokyo"
+
+
+SECRETS = {"DATABASE_URL": "sqlite:////tmp/other.db", "SIGNING_KEY": "s" * 16, "REPORTS_KEY": "r" * 16}
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_comes_from_the_file_that_its_variable_names(setting: Setter, tmp_path: Path, name: str) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRETS[name]}\n")
+    setting(f"{name}_FILE", str(file))
+    value = getattr(load_settings(), name.lower())
+    assert (value if isinstance(value, str) else value.get_secret_value()) == SECRETS[name]
+
+
+def test_every_secret_may_be_a_file(setting: Setter, tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("X" * 43 + "=")
+    secrets = [name for name, field in Settings.model_fields.items() if field.annotation is SecretStr]
+    assert len(secrets) >= 3
+    for name in secrets:
+        setting(f"{name.upper()}_FILE", str(file))
+    assert {getattr(load_settings(), name).get_secret_value() for name in secrets} == {file.read_text()}
+
+
+def test_a_secret_that_is_set_twice_is_one_sentence(setting: Setter, tmp_path: Path) -> None:
+    setting("SIGNING_KEY", "s" * 16)
+    setting("SIGNING_KEY_FILE", str(tmp_path))
+    with pytest.raises(
+        WrongUsage, match=r"^CAMPAIGN_SIGNING_KEY and CAMPAIGN_SIGNING_KEY_FILE are both set; unset one of"
+    ):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (None, "which cannot be read (No such file or directory); correct it."),
+        (b"\xff\xfe", "which cannot be read (it is not text in UTF-8); correct it."),
+        (b" \n", "which is empty; write the secret into it."),
+    ],
+)
+def test_a_file_without_a_secret_is_one_sentence(
+    setting: Setter, tmp_path: Path, content: bytes | None, why: str
+) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    setting("SIGNING_KEY_FILE", str(file))
+    with pytest.raises(WrongUsage) as caught:
+        load_settings()
+    assert str(caught.value) == f"CAMPAIGN_SIGNING_KEY_FILE names {str(file)!r}, {why}"
+
+
+def test_what_is_wrong_with_a_file_does_not_show_its_text(setting: Setter, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hunter2")
+    setting("SIGNING_KEY_FILE", str(tmp_path / "secret"))
+    with pytest.raises(WrongUsage, match="CAMPAIGN_SIGNING_KEY cannot be used: it is shorter than 16") as caught:
+        load_settings()
+    assert "hunter2" not in str(caught.value)
