@@ -133,7 +133,7 @@ def test_what_a_person_paused_filled_in_or_deleted_stays(client: SyncPrefectClie
     assert deployment.paused
     assert deployment.schedules == []
     assert deployment.parameters == changes["parameters"]
-    heartbeat = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS)}
+    heartbeat = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS), "PREFECT_CLIENT_METRICS_ENABLED": "false"}
     assert deployment.job_variables == {"working_dir": "/srv/campaign", "env": {"LANG": "C"} | heartbeat}
 
 

@@ -54,6 +54,12 @@ def test_a_request_with_the_password_but_without_a_csrf_token_is_refused(prefect
         assert page.get(f"{prefect_server.api_url}/admin/version").status_code == 200
 
 
+def test_metrics_of_prefect_want_the_password(prefect_server: Server) -> None:
+    user, _, password = prefect_server.password.partition(":")
+    assert httpx.get(f"{prefect_server.api_url}/metrics").status_code == 401
+    assert "python_info" in httpx.get(f"{prefect_server.api_url}/metrics", auth=(user, password)).text
+
+
 @pytest.mark.parametrize("origin", ["https://example.com", "null", "http://127.0.0.1:1"])
 def test_a_page_of_another_origin_is_not_allowed_to_read(prefect_server: Server, origin: str) -> None:
     wanted = {"Origin": origin, "Access-Control-Request-Method": "POST"}

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import prefect.settings
 import pytest
+from prefect_redis.client import RedisMessagingSettings  # type: ignore[import-untyped]
 from typer import Context
 from typer.main import get_command
 from typer.testing import CliRunner
@@ -19,8 +21,10 @@ from campaign.simulator.control import accounts, conduct, followers
 from campaign.simulator.control.command import Command
 from campaign.simulator.faults import FaultKind
 from campaign.simulator.routes import ENDPOINTS
+from deployments.make_secrets import SECRETS
 from models import SyncState
 from tasks.services import TwitterService
+from tests.compose_file import read_compose
 
 GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 TEXT = {guide: guide.read_text() for guide in GUIDES}
@@ -147,6 +151,54 @@ def test_every_order_to_the_simulator_is_documented(command: Command) -> None:
 @pytest.mark.parametrize("word", [*FaultKind, *Condition, *AccessLevel, *(endpoint.name for endpoint in ENDPOINTS)])
 def test_every_word_of_the_simulator_is_documented(word: str) -> None:
     assert f"`{word}`" in shown("simulator")
+
+
+def section(title: str) -> str:
+    return shown("operating").split(f"\n## {title}\n")[1].split("\n## ")[0]
+
+
+def test_the_section_on_compose_names_what_is_in_the_file() -> None:
+    text = section("Compose")
+    written = (ROOT / "deployments" / "compose.yaml").read_text()
+    compose = read_compose(ROOT / "deployments" / "compose.yaml", {})
+    rows = {line.split("`")[1]: line for line in table_of(text) if "`" in line}
+    assert rows.keys() == compose["services"].keys()
+    for name, service in compose["services"].items():
+        assert re.findall(r"profile `(\w+)`", rows[name]) == service.get("profiles", [])
+    named = set(re.findall(r"`(\w+)`", text))
+    assert SECRETS.keys() | compose["volumes"].keys() | set(re.findall(r"\$\{(\w+)", written)) <= named
+
+
+def test_the_sections_on_deploying_name_files_that_exist() -> None:
+    text = section("Compose") + section("Kubernetes")
+    files = re.findall(r"(?:--values|--filename|python3) ([\w./]+\.\w+)", text)
+    assert len(files) >= 5
+    assert [file for file in files if not (ROOT / "deployments" / file).exists()] == []
+    manifests = (ROOT / "deployments" / "kubernetes" / "campaign.yaml").read_text()
+    for name in ("campaign-migration", "campaign-web", "campaign-media"):
+        assert f"`{name}`" in section("Kubernetes")
+        assert f"metadata: {{name: {name}}}" in manifests
+
+
+def test_the_snippet_of_caddy_is_the_proxy_of_the_compose_file() -> None:
+    [place] = re.findall(r"reverse_proxy (\S+)", section("A proxy with HTTPS"))
+    assert place.replace("127.0.0.1", "web") in (ROOT / "deployments" / "Caddyfile").read_text()
+
+
+def is_a_setting_of_prefect(name: str) -> bool:
+    # The first is read by Prefect where it is used, and is no field of its settings.
+    others = {
+        "SERVER_ENCRYPTION_KEY",
+        *(f"REDIS_MESSAGING_{name.upper()}" for name in RedisMessagingSettings.model_fields),
+    }
+    return hasattr(prefect.settings, name) or name.removeprefix("PREFECT_") in others
+
+
+def test_every_setting_of_prefect_that_is_named_exists() -> None:
+    named = set(re.findall(r"\bPREFECT_[A-Z_]+[A-Z]\b", EVERYTHING))
+    assert {"PREFECT_SERVER_METRICS_ENABLED", "PREFECT_TELEMETRY_ENABLE_RESOURCE_METRICS"} <= named
+    wrong = [one for one in named if not is_a_setting_of_prefect(one)]
+    assert [one for one in wrong if not is_a_setting_of_prefect(one.removesuffix("_FILE"))] == []
 
 
 def test_the_readme_is_short() -> None:

@@ -1,64 +1,133 @@
-"""The compose file cannot be run everywhere; what must be true of it is read from it."""
+"""What must be true of the compose file is read from it; `python -m tests.rehearsal` runs it."""
 
+import re
+import stat
+from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
+from cryptography.fernet import Fernet
+from sqlalchemy import make_url
 
 from campaign.settings import ROOT, Settings
+from deployments.make_secrets import SECRETS, make_secrets
 from deployments.processes import prefect_environment
 from deployments.worker import POOL
+from tests.compose_file import image_of, read_compose, services_of
 
 FOLDER = ROOT / "deployments"
-COMPOSE: dict[str, Any] = YAML(typ="safe").load(FOLDER / "compose.yaml")
+COMPOSE = read_compose(FOLDER / "compose.yaml", {})
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OURS = [name for name, service in SERVICES.items() if service["image"] == "campaign"]
 
 
-def test_it_refuses_to_start_without_passwords() -> None:
-    assert SERVICES["server"]["environment"]["PREFECT_SERVER_API_AUTH_STRING"].startswith(
-        "${PREFECT_SERVER_API_AUTH_STRING:?"
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_closed_limited_and_watched(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service.get("cap_add", []) == (["NET_BIND_SERVICE"] if name == "proxy" else [])
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["logging"]["options"] == {"max-size": "10m", "max-file": "5"}
+    assert service["deploy"]["resources"]["limits"].keys() == {"cpus", "memory", "pids"}
+    # Docker refuses more processors than the machine has.
+    assert service["deploy"]["resources"]["limits"]["cpus"] == "1"
+    assert ("healthcheck" in service) == (service["restart"] != "no")
+    assert service["image"] == "campaign" or re.search(r":[\w.-]+@sha256:[0-9a-f]{64}$", service["image"])
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_secrets_are_files_and_only_those_that_a_service_reads(name: str) -> None:
+    service = SERVICES[name]
+    variables = service.get("environment", {})
+    given = set(service.get("secrets", []))
+    named = {value.removeprefix("/run/secrets/") for key, value in variables.items() if key.endswith("_FILE")}
+    files = [COMPOSE["configs"][one["source"]]["file"] for one in service.get("configs", [])]
+    configured = "".join((FOLDER / file).read_text() for file in files)
+    read = set(re.findall(r"/run/secrets/(\w+)", f"{service.get('command')} {configured}"))
+    assert named | read == given
+    assert [
+        key for key in variables if re.search("PASSWORD|AUTH|_KEY|DATABASE", key) and not key.endswith("_FILE")
+    ] in (
+        [],
+        ["PREFECT_SERVER_DATABASE_MIGRATE_ON_START"],
     )
-    assert "${POSTGRES_PASSWORD:?" in SERVICES["server"]["environment"]["PREFECT_SERVER_DATABASE_CONNECTION_URL"]
-    assert SERVICES["database"]["environment"]["POSTGRES_PASSWORD"].startswith("${POSTGRES_PASSWORD:?")
 
 
-@pytest.mark.parametrize("name", ["migration", "worker"])
-def test_clients_say_who_asks_and_use_postgresql(name: str) -> None:
-    environment = SERVICES[name]["environment"]
-    assert environment["PREFECT_API_AUTH_STRING"].startswith("${PREFECT_SERVER_API_AUTH_STRING:?")
-    assert environment["PREFECT_API_URL"] == "http://server:4200/api"
-    assert environment["CAMPAIGN_DATABASE_URL"].startswith("postgresql://")
+def test_every_secret_is_made_once_for_its_owner(tmp_path: Path) -> None:
+    folder = tmp_path / "secrets"
+    assert make_secrets(folder) == list(SECRETS)
+    assert SECRETS.keys() == COMPOSE["secrets"].keys()
+    before = {file.name: file.read_text() for file in folder.iterdir()}
+    (folder / "signing_key").unlink()
+    assert make_secrets(folder) == ["signing_key"]
+    assert {file.name: file.read_text() for file in folder.iterdir()} | {"signing_key": before["signing_key"]} == before
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert len(set(before.values())) == len(SECRETS)
 
 
-def test_the_encryption_key_is_a_file_of_a_home_that_stays() -> None:
-    server = SERVICES["server"]
-    assert "python -m deployments.server" in server["command"][-1]
-    assert server["volumes"] == ["home:/home/campaign/data"]
-    assert "home" in COMPOSE["volumes"]
-    for service in SERVICES.values():
-        assert "PREFECT_SERVER_ENCRYPTION_KEY" not in service.get("environment", {})
+def test_the_secrets_that_are_made_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_secrets(tmp_path)
+    for name in ("database_url", "signing_key", "encryption_key", "reports_key"):
+        monkeypatch.delenv(f"CAMPAIGN_{name.upper()}", raising=False)
+        file = tmp_path / name if name != "database_url" else tmp_path / "campaign_database_url"
+        monkeypatch.setenv(f"CAMPAIGN_{name.upper()}_FILE", str(file))
+    settings = Settings()
+    assert make_url(settings.database_url).username == "campaign"
+    assert settings.reports_key.get_secret_value() == (tmp_path / "reports_key").read_text()
+    Fernet((tmp_path / "prefect_encryption_key").read_text())
+
+
+def test_each_program_has_a_role_of_its_own_that_is_no_superuser() -> None:
+    script = (FOLDER / "databases.sql").read_text()
+    for role in ("campaign", "prefect"):
+        assert f"CREATE ROLE {role} LOGIN PASSWORD :'{role}_password';" in script
+        assert f"CREATE DATABASE {role} OWNER {role};" in script
+        assert f"REVOKE ALL ON DATABASE {role} FROM PUBLIC;" in script
+    assert "SUPERUSER" not in script
 
 
 def test_workers_begin_when_the_tables_and_the_workflows_are_there() -> None:
     migration, worker = SERVICES["migration"], SERVICES["worker"]
     assert migration["command"][-1] == "campaign db upgrade && campaign deploy"
-    assert migration["restart"] == "no"
     assert migration["depends_on"]["server"] == {"condition": "service_healthy"}
     assert worker["depends_on"] == {"migration": {"condition": "service_completed_successfully"}}
-    assert worker["command"][:5] == ["prefect", "worker", "start", "--pool", POOL]
+    assert f"worker start --pool {POOL}" in " ".join(worker["command"])
     assert worker["deploy"]["replicas"] == 2
     assert "container_name" not in worker
+    assert worker["volumes"] == SERVICES["web"]["volumes"]
+    dockerfile = (FOLDER / "Dockerfile").read_text()
+    for volume in worker["volumes"]:
+        name, place = volume.split(":")
+        assert name in COMPOSE["volumes"]
+        # A new volume has the owner of the image's folder.
+        assert f" {place}" in dockerfile.split("install --directory --owner campaign")[1]
 
 
-def test_everything_that_stays_up_has_a_health_check_and_nothing_is_reachable_from_outside() -> None:
-    assert all("healthcheck" in SERVICES[name] for name in ("database", "server", "worker", "web"))
-    assert [SERVICES[name].get("ports", []) for name in ("database", "worker")] == [[], []]
-    assert all(port.startswith("127.0.0.1:") for port in SERVICES["server"]["ports"])
+def test_only_the_proxy_is_reachable_from_outside() -> None:
+    published = {name: service["ports"] for name, service in SERVICES.items() if service.get("ports")}
+    assert published.pop("proxy") == ["80:80", "443:443", "443:443/udp"]
+    assert published.keys() == {"server", "web"}
+    assert all(port.startswith("127.0.0.1:") for ports in published.values() for port in ports)
+
+
+def test_profiles_add_a_proxy_and_a_second_server() -> None:
+    plain = services_of(COMPOSE, set())
+    assert services_of(COMPOSE, {"proxy", "servers"}).keys() - plain.keys() == {"proxy", "server-2"}
+    first, second = SERVICES["server"], SERVICES["server-2"]
+    assert second["command"] == first["command"]
+    assert second["networks"]["default"]["aliases"] == ["server"]
+    assert second["environment"] == first["environment"] | {"PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false"}
 
 
 def test_the_image_has_the_same_settings_as_campaign_up() -> None:
-    home = Settings(home="/home/campaign/data")
-    dockerfile = (FOLDER / "Dockerfile").read_text()
-    for name, value in prefect_environment(home).items():
-        assert f"{name}={value} " in dockerfile or f"{name}={value}\n" in dockerfile
-    assert "--require-hashes" in dockerfile
+    environment, user = image_of(FOLDER / "Dockerfile")
+    assert prefect_environment(Settings(home="/home/campaign/data")).items() <= environment.items()
+    assert "--require-hashes" in (FOLDER / "Dockerfile").read_text()
+    for name in OURS:
+        assert SERVICES[name]["tmpfs"][1] == f"/home/campaign/data:mode=0700,uid={user},gid={user}"
+
+
+def test_secrets_reach_neither_the_image_nor_the_repository() -> None:
+    assert "deployments/secrets" in (FOLDER / "Dockerfile.dockerignore").read_text().split()
+    assert "deployments/secrets/" in (ROOT / ".gitignore").read_text().split()
