@@ -19,7 +19,9 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from campaign.db.signing import sign_for_a_while, signed_within
+from campaign.deliveries.media_types import MOST_BYTES
 from campaign.settings import load_settings
+from campaign.x.types import MediaKind
 
 SameSite = Literal["lax", "strict"]
 _VISIT, _FORM = "visit", "form"
@@ -112,6 +114,8 @@ _AT_ONCE = 400
 LONGEST_BODY = 16 * 1024
 #: A form of the desk: a broadcast to a list of 100,000 people.
 LONGEST_DESK_BODY = 4 * 1024 * 1024
+#: The form of a post, with a video as large as X takes it. It is read for a writer only, see campaign.web.desk.access.
+LONGEST_POST_BODY = MOST_BYTES[MediaKind.VIDEO] + LONGEST_DESK_BODY
 
 
 def visitor_of(scope: Scope) -> str:
@@ -235,7 +239,19 @@ class Guard:
 
 
 def _longest_body(scope: Scope) -> int:
+    if scope["path"].startswith("/desk/posts/"):
+        return LONGEST_POST_BODY
     return LONGEST_DESK_BODY if scope["path"].startswith("/desk/") else LONGEST_BODY
+
+
+#: What the server of the pages offers in the scope of a request: more time for a body that keeps arriving.
+MORE_TIME = "campaign.more_time"
+
+
+def allow_more_time(request: Request) -> None:
+    """Lets the body of a request take as long as it keeps arriving; only for people who are signed in."""
+    if extend := request.scope.get("extensions", {}).get(MORE_TIME):
+        extend()
 
 
 def _log_error(error: Exception) -> str:

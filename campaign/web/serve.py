@@ -2,24 +2,31 @@
 
 import asyncio
 import os
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from campaign.errors import WrongUsage
+from campaign.web.security import MORE_TIME
 
 #: The longest time for the header and body of one request; a phone on a slow line needs two.
 REQUEST_SECONDS = 10
+#: The longest pause in the body of a request that may take more time, as the upload of a video does.
+PAUSE_SECONDS = 30
 _KEEP_ALIVE_SECONDS = 5
 _END_SECONDS = 3
 
 
 class TimedProtocol(H11Protocol):
-    """Closes a connection whose request is not complete within `REQUEST_SECONDS`."""
+    """Closes a connection whose request is not complete within `REQUEST_SECONDS`.
+
+    The application can allow more time (security.MORE_TIME): then each piece of the body has `PAUSE_SECONDS`.
+    """
 
     _deadline: asyncio.TimerHandle | None = None
+    _has_more_time = False
 
     def connection_made(self, transport: Any) -> None:
         """Starts the time with the connection."""
@@ -37,12 +44,24 @@ class TimedProtocol(H11Protocol):
         self._stop()
 
     def _watch(self) -> None:
-        # uvicorn makes a cycle when it has the whole header.
-        is_incomplete = self.cycle is None or self.cycle.response_complete or self.cycle.more_body
-        if not is_incomplete:
+        # uvicorn makes a cycle when it has the whole header, and the application begins after this method.
+        has_header = self.cycle is not None and not self.cycle.response_complete
+        if has_header and not self.cycle.more_body:
             self._stop()
-        elif self._deadline is None:
-            self._deadline = self.loop.call_later(REQUEST_SECONDS, self.transport.abort)
+            self._has_more_time = False
+            return
+        if has_header:
+            scope = cast("dict[str, Any]", self.scope)
+            scope["extensions"] = {MORE_TIME: self._allow_more_time}
+        if self._has_more_time:
+            self._stop()
+        if self._deadline is None:
+            seconds = PAUSE_SECONDS if self._has_more_time else REQUEST_SECONDS
+            self._deadline = self.loop.call_later(seconds, self.transport.abort)
+
+    def _allow_more_time(self) -> None:
+        self._has_more_time = True
+        self._watch()
 
     def _stop(self) -> None:
         if self._deadline is not None:

@@ -1,7 +1,7 @@
 """Who may open which page of the desk: sessions, roles, forms of ours. Every page of the desk is declared here."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from itertools import chain
@@ -25,7 +25,7 @@ from campaign.users import store as users
 from campaign.users.store import Person
 from campaign.web.desk import layout
 from campaign.web.desk.runs import Runs
-from campaign.web.security import delete_cookie, is_from_here, read_cookie, save_cookie
+from campaign.web.security import allow_more_time, delete_cookie, is_from_here, read_cookie, save_cookie
 from models import EVERY_SERVICE, Delivery, Role, Service
 
 HOME, SIGN_IN = "/desk", "/desk/sign-in"
@@ -148,23 +148,31 @@ async def _answer(request: Request, *, handler: Handler, role: Role, everywhere:
             # htmx would put the page for signing in where a part belongs.
             return Response(status_code=401, headers={"HX-Redirect": f"{SIGN_IN}?to={HOME}"})
         return RedirectResponse(f"{SIGN_IN}?to={to}", 303)
-    form = FormData()
-    if request.method == "POST":
-        if not is_from_here(request):
-            return _problem(request, person, 403, layout.FOREIGN_FORM)
-        form = await request.form(max_fields=_MOST_FIELDS, max_files=_MOST_FIELDS)
-        if signed(_FORM, str(form.get("token", request.headers.get("x-token", "")))) != token:
-            return _problem(request, person, 403, layout.FOREIGN_FORM)
     try:
-        return await run_in_threadpool(_handle, request, person, token, form, handler, role, everywhere=everywhere)
+        desk = await run_in_threadpool(_admit, request, person, token, role, everywhere=everywhere)
+        if isinstance(desk, Response):
+            return desk
+        answer = _answer_form(desk, handler, token) if request.method == "POST" else run_in_threadpool(handler, desk)
+        return await answer
     except CampaignError as error:
         status = 403 if isinstance(error, NotAllowed) else 400 if isinstance(error, WrongUsage) else 409
         return _problem(request, person, status, str(error))
 
 
-def _handle(
-    request: Request, person: Person, token: str, form: FormData, handler: Handler, role: Role, *, everywhere: bool
-) -> Response:
+async def _answer_form(desk: DeskRequest, handler: Handler, token: str) -> Response:
+    """Reads a form, which may be long, only for a person who may send it."""
+    request = desk.request
+    if not is_from_here(request):
+        return _problem(request, desk.person, 403, layout.FOREIGN_FORM)
+    allow_more_time(request)
+    async with request.form(max_fields=_MOST_FIELDS, max_files=_MOST_FIELDS) as form:
+        if signed(_FORM, str(form.get("token", request.headers.get("x-token", "")))) != token:
+            return _problem(request, desk.person, 403, layout.FOREIGN_FORM)
+        return await run_in_threadpool(handler, replace(desk, form=form))
+
+
+def _admit(request: Request, person: Person, token: str, role: Role, *, everywhere: bool) -> DeskRequest | Response:
+    """Returns the request of a person whose role allows it, without its form; else the page that says why not."""
     service, delivery = _named_in(request)
     path = request.path_params
     if ("service" in path and service is None) or ("delivery" in path and delivery is None):
@@ -181,7 +189,7 @@ def _handle(
     if not may:
         return _problem(request, person, 403, layout.forbidden(role))
     runs = request.app.state.runs
-    return handler(DeskRequest(request, person, runs, sign(_FORM, token), form, service, delivery))
+    return DeskRequest(request, person, runs, sign(_FORM, token), FormData(), service, delivery)
 
 
 def _named_in(request: Request) -> tuple[Service | None, Delivery | None]:

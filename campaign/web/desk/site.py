@@ -2,7 +2,7 @@
 
 from starlette.routing import Route
 
-from campaign.web.desk import accounts, layout, reports, sign_in, today, users
+from campaign.web.desk import accounts, compose, deliveries, layout, library, reports, sign_in, today, users
 
 
 def routes() -> list[Route]:
@@ -14,4 +14,7 @@ def routes() -> list[Route]:
         *users.routes(),
         *reports.routes(),
         *accounts.routes(),
+        *deliveries.routes(),
+        *compose.routes(),
+        *library.routes(),
     ]

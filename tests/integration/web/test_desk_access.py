@@ -51,7 +51,9 @@ def test_every_page_needs_its_role_and_the_token_of_the_session(desk: Desk) -> N
         needed: Role = route.endpoint.role  # type: ignore[attr-defined]
         for method in (route.methods or set()) - {"HEAD"}:
             answer = browser.client.request(method, address(route))
-            if method == "POST":  # without the token of a form of ours
+            if method == "POST" and answer.status_code == 404:
+                assert "{" in route.path, route.path  # there is no delivery of that name
+            elif method == "POST":  # without the token of a form of ours
                 assert answer.status_code == 403, (route.path, role)
             elif role is None or not role.includes(needed):
                 assert answer.status_code in {403, 404}, (route.path, role)
