@@ -26,7 +26,7 @@ from campaign.posts.preview import file_name, post_of
 from campaign.reporting.html import show_posts
 from campaign.users import audit
 from campaign.web.desk.access import DeskRequest, desk_route
-from campaign.web.desk.layout import N_
+from campaign.web.desk.layout import N_, gettext
 from campaign.web.desk.post_form import (
     POLL_MINUTES,
     PostForm,
@@ -48,6 +48,7 @@ NEW, EDIT = "/desk/posts/new", "/desk/posts/{delivery}/edit"
 _OFFERED = 24
 #: Errors that are shown while a post is typed; the others with its analysis.
 _SHOWN_AT_ONCE = {"over_cap", "unknown_field", "broken_template"}
+_NOT_ANALYSED = N_("The draft is saved, and could not be analysed.")
 WHO_MAY_REPLY = {
     "": N_("Everyone"),
     ReplySettings.FOLLOWING: N_("Accounts that it follows, or names"),
@@ -149,7 +150,10 @@ def _save(desk: DeskRequest, form: PostForm, services: Sequence[Service], do: st
         with transaction() as session:
             approval.ask(session, deliveries.named(session, name, lock=True), desk.actor, desk.now)
         return desk.redirect(f"/desk/deliveries/{name}", N_("The post now waits for approval."))
-    kinds.kind_of(name).analyse(name, desk.actor)
+    try:
+        kinds.kind_of(name).analyse(name, desk.actor)
+    except CampaignError as error:
+        return desk.redirect(EDIT.format(delivery=name), f"{gettext(desk.language, _NOT_ANALYSED)} {error}")
     return desk.redirect(EDIT.format(delivery=name))
 
 
