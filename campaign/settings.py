@@ -103,7 +103,7 @@ WordLists = Annotated[
 ]
 
 
-_LEAST_LENGTH = 16
+_LEAST_LENGTH, _YEAR = 16, 12
 
 
 def _long_enough(key: SecretStr) -> SecretStr:
@@ -142,6 +142,14 @@ class _SecretFiles(PydanticBaseSettingsSource):
     def __call__(self) -> dict[str, str]:
         found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
         return {name: text for name, text in found.items() if text}
+
+
+def _none_or_a_year(months: int) -> int:
+    # Short links work for a year: later no click is added to those that were counted.
+    if months != 0 and months < _YEAR:
+        msg = f"{months} is less than 12, the months in which short links work; name 12 or more, or 0 to keep all"
+        raise ValueError(msg)
+    return months
 
 
 class Settings(BaseSettings):
@@ -189,6 +197,13 @@ class Settings(BaseSettings):
 
     metrics_key: Annotated[SecretStr, AfterValidator(_long_enough)] = SecretStr("")
     """Opens the metrics for a monitoring system; empty: there are none."""
+
+    keep_texts_months: int = Field(default=0, ge=0)
+    """Months after the end of a broadcast in which the texts of its messages are kept; 0 keeps them."""
+    keep_clicks_months: Annotated[int, AfterValidator(_none_or_a_year)] = 0
+    """Months after which the clicks on a broadcast are replaced by their counts; 0 keeps them."""
+    keep_audit_months: int = Field(default=0, ge=0)
+    """Months after which entries of the audit are deleted; 0 keeps them."""
 
     settle_seconds: int = Field(default=60, ge=0)
     """How long X may take to show a post or a message: after that, its absence proves that it was not sent."""

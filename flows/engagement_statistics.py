@@ -21,7 +21,7 @@ from tasks.continuation import (
     name_services,
     should_wait_here,
 )
-from tasks.engagement_statistics import choose_counted, measure, publish_counting, publish_statistics
+from tasks.engagement_statistics import choose_counted, forget, measure, publish_counting, publish_statistics
 
 
 @flow(
@@ -35,7 +35,8 @@ def engagement_statistics(
     """Count reactions to your posts of the last 30 days, clicks on your links, and followers gained and lost.
 
     Asking X costs money, from $0.001 a post; a service whose month's spend cap is too small is refused before
-    anything is spent. Posts that were deleted on X are not asked for again.
+    anything is spent. Posts that were deleted on X are not asked for again. In the end, what the settings keep no
+    longer is forgotten.
 
     Args:
         services: Handles of the services to count. Leave it empty for all of them.
@@ -48,6 +49,7 @@ def engagement_statistics(
     reports = _count(chosen.services, began_at - ONCE_IN if is_continuation() else began_at)
     publish_counting(reports)
     publish_statistics(chosen.services)
+    forget()
     problems = [f"{report.service}: {report.reason}" for report in reports if report.is_unhappy] + chosen.problems
     if problems:
         return Failed(message=" ".join(problems), data=reports)

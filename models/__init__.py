@@ -56,7 +56,7 @@ from models.service import (
     ServiceState,
     WindowName,
 )
-from models.statistics import AudienceDay, Click, Link, PostMetrics, ShortLink
+from models.statistics import AudienceDay, Click, Link, PastClicks, PostMetrics, ShortLink
 from models.sync_run import SyncMode, SyncPage, SyncRun, SyncState
 from models.user import Role, User, UserRole, UserSession
 from models.visitor import ORIGIN, VISITOR_FOLDER, PastSubscription, Subscription, Visitor

@@ -110,6 +110,8 @@ class Delivery(SQLModel, table=True):
     """The Prefect run that composed it; a resumed run finds its delivery by it."""
     proofs: int = 0
     """How many proofs were sent."""
+    clicked: int = 0
+    """In how many messages people had clicked when the clicks were deleted; 0 before that."""
     analysis: str = Field(default="", sa_type=Text)
     """JSON, see campaign.posts.analysis.Analysis; empty before the first one."""
     analysed_fingerprint: str | None = Field(default=None, max_length=64)

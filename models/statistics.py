@@ -69,6 +69,17 @@ class ShortLink(SQLModel, table=True):
     expires_at: datetime = Field(sa_type=Moment)
 
 
+class PastClicks(SQLModel, table=True):
+    """The counts of the clicks on a link in one hour that were deleted after the time that the settings keep them."""
+
+    __tablename__ = "past_clicks"
+
+    link_id: int = Field(primary_key=True, sa_type=Id)
+    hour: datetime = Field(primary_key=True, sa_type=Moment)
+    people: int
+    robots: int
+
+
 class Click(SQLModel, table=True):
     """A person or a robot followed a short link. Neither an IP address nor the full agent string is stored."""
 

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from prefect import task
+import pendulum
+from prefect import get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 
 from campaign.db import engine
@@ -12,6 +13,7 @@ from campaign.errors import WrongUsage
 from campaign.reporting.markdown import as_markdown
 from campaign.services.store import Services, connected_services, find_service
 from campaign.statistics import measure as counting
+from campaign.statistics import retention
 from campaign.statistics.counts import CountReport, PostToCount
 from campaign.statistics.measure import Counted, Steps
 from campaign.statistics.reports import list_reports
@@ -50,6 +52,14 @@ def read_timeline(service: Service, posts: Sequence[PostToCount], at_most: int) 
 def look_up(service: Service, posts: Sequence[PostToCount]) -> Counted:
     """Reads the counts of single posts."""
     return counting.look_up(service, posts)
+
+
+@task(name="forget", task_run_name="forget what is kept no longer")
+def forget() -> None:
+    """Forgets texts, clicks and entries of the audit that are older than the settings keep them."""
+    forgotten = retention.forget(pendulum.now("UTC"))
+    if counts := str(forgotten):
+        get_run_logger().info("Forgotten: %s.", counts)
 
 
 def publish_counting(reports: Sequence[CountReport]) -> None:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from ua_parser import parse_user_agent
 from campaign.db.engine import transaction
 from campaign.db.json_rows import is_on_postgresql
 from campaign.errors import NotPossible
-from models import MAIN, Click, Link, Message
+from models import MAIN, Click, Delivery, Link, Message, PastClicks
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,9 @@ _FIGURES = (
 )
 
 
+_PAST_FIGURES = func.sum(col(PastClicks.people)), func.sum(col(PastClicks.robots))
+
+
 def write(session: Session, clicks: Sequence[Click]) -> None:
     """Saves clicks, in one statement."""
     if clicks:
@@ -70,35 +74,61 @@ def write(session: Session, clicks: Sequence[Click]) -> None:
 
 def of_delivery(session: Session, delivery_id: int) -> Clicks:
     """Counts the clicks on all the links of a delivery."""
-    return Clicks(*session.execute(_counted(*_FIGURES).where(col(Link.delivery_id) == delivery_id)).one())
+    return of_deliveries(session, [delivery_id]).get(delivery_id, Clicks())
 
 
 def of_deliveries(session: Session, delivery_ids: Sequence[int]) -> dict[int, Clicks]:
     """Counts those of several deliveries at once; deliveries without a click are left out."""
     counted = _counted(col(Link.delivery_id), *_FIGURES).where(col(Link.delivery_id).in_(delivery_ids))
     rows = session.execute(counted.group_by(col(Link.delivery_id)))
-    return {delivery_id: Clicks(*figures) for delivery_id, *figures in rows}
+    found = {delivery_id: Clicks(*figures) for delivery_id, *figures in rows}
+    past = _past(col(Link.delivery_id), func.max(col(Delivery.clicked)), *_PAST_FIGURES)
+    past = past.join(Delivery, col(Delivery.id) == col(Link.delivery_id)).where(col(Link.delivery_id).in_(delivery_ids))
+    for delivery_id, messages, people, robots in session.execute(past.group_by(col(Link.delivery_id))):
+        new = found.get(delivery_id, Clicks())
+        found[delivery_id] = Clicks(new.people + people, new.robots + robots, new.messages + messages)
+    return found
 
 
 def by_link(session: Session, delivery_id: int) -> list[LinkNumbers]:
     """Counts the clicks on every link of a delivery, also on one without any."""
-    clicked = _counted(col(Click.link_id), *_FIGURES).where(col(Link.delivery_id) == delivery_id)
-    rows = session.execute(clicked.group_by(col(Click.link_id)))
-    counted = {link_id: (people, robots) for link_id, people, robots, _ in rows}
+    people, robots = Counter[int](), Counter[int]()
+    for one in by_link_and_hour(session, delivery_id) + _past_rows(session, delivery_id):
+        people[one.link_id] += one.people
+        robots[one.link_id] += one.robots
     links = session.scalars(select(Link).where(col(Link.delivery_id) == delivery_id).order_by(col(Link.number)))
-    return [LinkNumbers(one.number, one.url, one.label, one.category, *counted.get(one.id, (0, 0))) for one in links]
+    return [LinkNumbers(one.number, one.url, one.label, one.category, people[one.id], robots[one.id]) for one in links]
 
 
 def by_hour(session: Session, delivery_id: int) -> list[tuple[datetime, int]]:
     """Counts the clicks of people by hour (UTC), in order; hours without any are left out."""
+    people = Counter[datetime]()
+    for one in by_link_and_hour(session, delivery_id) + _past_rows(session, delivery_id):
+        people[one.hour] += one.people
+    return sorted((hour, count) for hour, count in people.items() if count)
+
+
+def by_link_and_hour(session: Session, delivery_id: int) -> list[PastClicks]:
+    """Counts the clicks on a delivery that are in the database one by one, as they are saved once those are deleted."""
     if is_on_postgresql(session):
         in_utc = func.timezone(literal_column("'UTC'"), col(Click.clicked_at))
         hour: ColumnElement[str] = func.to_char(in_utc, literal_column("'YYYY-MM-DD HH24:00'"))
     else:
         hour = func.strftime(literal_column("'%Y-%m-%d %H:00'"), col(Click.clicked_at))
-    of_people = _counted(hour, func.count()).where(_BY_PEOPLE, col(Link.delivery_id) == delivery_id)
-    rows = session.execute(of_people.group_by(hour).order_by(hour))
-    return [(datetime.fromisoformat(hour).replace(tzinfo=UTC), count) for hour, count in rows]
+    counted = _counted(col(Click.link_id), hour, *_FIGURES[:2]).where(col(Link.delivery_id) == delivery_id)
+    rows = session.execute(counted.group_by(col(Click.link_id), hour))
+    return [
+        PastClicks(link_id=link_id, hour=datetime.fromisoformat(at).replace(tzinfo=UTC), people=people, robots=robots)
+        for link_id, at, people, robots in rows
+    ]
+
+
+def _past_rows(session: Session, delivery_id: int) -> list[PastClicks]:
+    return list(session.scalars(_past(PastClicks).where(col(Link.delivery_id) == delivery_id)))
+
+
+def _past(*columns: Any) -> Select[Any]:
+    return select(*columns).select_from(PastClicks).join(Link, col(Link.id) == col(PastClicks.link_id))
 
 
 def by_message(session: Session, message_ids: Sequence[int]) -> dict[int, Clicks]:

@@ -77,6 +77,11 @@ def test_the_settings_are_read_once(setting: Setter) -> None:
         ("X_API_URL", "http://", "'http://' is not an http:// or https:// URL; write it like https://api.x.com"),
         ("SERVER_PORT", "0", "Input should be greater than or equal to 1"),
         ("SERVER_PORT", "65536", "Input should be less than or equal to 65535"),
+        (
+            "KEEP_CLICKS_MONTHS",
+            "11",
+            "11 is less than 12, the months in which short links work; name 12 or more, or 0 to keep all",
+        ),
         ("SERVER_PORT", "http", "Input should be a valid integer, unable to parse string as an integer"),
     ],
 )
