@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+import pendulum
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy import func, select, text
 from sqlmodel import Session, col
 
-from campaign.limits import spend_cap
 from models import (
     Agreement,
     AgreementState,
@@ -111,7 +111,7 @@ class _Reading(Collector):
     def _money(self) -> Iterator[GaugeMetricFamily]:
         cap = _gauge("campaign_spend_cap_dollars", "The spend cap of a service in a calendar month (UTC).", "service")
         left = _gauge("campaign_spend_cap_left_dollars", "What is left of it; reserved money is not.", "service")
-        month = spend_cap.month_of(self._now)
+        month = pendulum.instance(self._now).in_timezone("UTC").start_of("month")
         charged = select(col(Charge.service_id), func.sum(col(Charge.amount))).where(col(Charge.at) >= month)
         spent = dict(self._rows(charged.group_by(col(Charge.service_id))).all())
         for service_id, name, most in self._rows(
