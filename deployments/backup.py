@@ -30,12 +30,7 @@ from deployments.processes import make_home
 from deployments.server import ENCRYPTION_VARIABLE, PASSWORD_VARIABLE, fingerprint_file
 
 #: The files of the home with its keys; a key that the environment sets takes the place of its file.
-_KEYS = {
-    "vault.key": "CAMPAIGN_ENCRYPTION_KEY",
-    "signing.key": "CAMPAIGN_SIGNING_KEY",
-    "encryption.key": ENCRYPTION_VARIABLE,
-    "server.password": PASSWORD_VARIABLE,
-}
+_KEYS = ("vault.key", "signing.key", "encryption.key", "server.password")
 _CONTENTS, _ENCRYPTED_KEYS, _OURS, _PREFECT = "contents.json", "keys.json", "database", "prefect.db"
 #: What scrypt costs: 128 MB and half a second for each passphrase that is tried (OWASP's recommendation).
 _SCRYPT = {"n": 2**17, "r": 8, "p": 1}
@@ -155,12 +150,15 @@ def _unpack(file: Path, folder: Path) -> dict[str, Any]:
 
 
 def _keys_of(settings: Settings) -> dict[str, str]:
-    keys = {}
-    for name, variable in _KEYS.items():
-        path = settings.home / name
-        if key := os.environ.get(variable) or (path.read_text().strip() if path.exists() else ""):
-            keys[name] = key
-    return keys
+    given = (
+        settings.encryption_key.get_secret_value(),
+        settings.signing_key.get_secret_value(),
+        os.environ.get(ENCRYPTION_VARIABLE),
+        os.environ.get(PASSWORD_VARIABLE),
+    )
+    files = {name: settings.home / name for name in _KEYS}
+    kept = {name: file.read_text().strip() for name, file in files.items() if file.exists()}
+    return kept | {name: key for name, key in zip(_KEYS, given, strict=True) if key}
 
 
 def _write_keys(settings: Settings, keys: dict[str, str]) -> None:

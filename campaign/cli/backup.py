@@ -10,7 +10,7 @@ import typer
 
 from campaign.cli import output
 from campaign.errors import WrongUsage
-from campaign.settings import load_settings
+from campaign.settings import load_settings, read_secret_file
 
 PASSPHRASE = "CAMPAIGN_BACKUP_PASSPHRASE"  # noqa: S105  the name of a variable
 _LEAST_LENGTH = 12
@@ -65,7 +65,7 @@ def restore(
 
 
 def _passphrase(*, confirm: bool) -> str:
-    passphrase = os.environ.get(PASSPHRASE, "")
+    passphrase = os.environ.get(PASSPHRASE) or read_secret_file(PASSPHRASE)
     if not passphrase and not sys.stdin.isatty():
         raise WrongUsage(f"There is no passphrase for the keys: set {PASSPHRASE}, or run this in a terminal.")
     if not passphrase:
