@@ -64,9 +64,13 @@ def _settings_of_environment() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name.startswith("CAMPAIGN_")}
 
 
+def _postgresql_url() -> str:
+    return os.environ.get(TEST_POSTGRESQL_URL, "postgresql://postgres@127.0.0.1:5432/postgres")
+
+
 @pytest.fixture(scope="session")
 def postgresql_server() -> PostgresqlServer:
-    server = PostgresqlServer(os.environ.get(TEST_POSTGRESQL_URL, "postgresql://postgres@127.0.0.1:5432/postgres"))
+    server = PostgresqlServer(_postgresql_url())
     problem = server.problem()
     if problem and os.environ.get("CI") == "true":
         pytest.fail(problem)
@@ -141,10 +145,14 @@ def new_database(request: pytest.FixtureRequest) -> Database:
 
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """The Prefect server of the whole run, a `deployments.server.Server`; importing it loads Prefect."""
-    from tests.servers import started_server
+    """The Prefect server of the whole run, a `deployments.server.Server`; importing it loads Prefect.
 
-    with started_server(tmp_path_factory.mktemp("prefect")) as server:
+    On PostgreSQL where there is one: under load Prefect 3.8.8 locks its SQLite database for up to a minute.
+    """
+    from tests.servers import server_on_postgresql, started_server
+
+    home, lender = tmp_path_factory.mktemp("prefect"), PostgresqlServer(_postgresql_url())
+    with started_server(home) if lender.problem() else server_on_postgresql(home, lender) as server:
         yield server
 
 

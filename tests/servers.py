@@ -9,9 +9,12 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from unittest.mock import patch
 
+from sqlalchemy import make_url
+
 from campaign.settings import Settings, load_settings
 from deployments.processes import adopt, make_home
 from deployments.server import Server, free_port, running_server, used_by_prefect
+from tests.databases import PostgresqlServer
 
 
 class _Empty:
@@ -58,13 +61,22 @@ def make_fresh_home(home: Path) -> Path:
 
 
 @contextmanager
-def started_server(home: Path) -> Iterator[Server]:
+def server_on_postgresql(home: Path, lender: PostgresqlServer) -> Iterator[Server]:
+    """An empty server of a home whose tables are in a database of PostgreSQL."""
+    with lender.new_database() as database:
+        url = make_url(database.url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+        with started_server(home, PREFECT_SERVER_DATABASE_CONNECTION_URL=url) as server:
+            yield server
+
+
+@contextmanager
+def started_server(home: Path, **more: str) -> Iterator[Server]:
     """An empty server of a home, which this process does not use yet."""
-    is_first = _Empty.file is None
-    if not is_first:
+    is_first = _Empty.file is None and not more
+    if not (is_first or more):
         make_fresh_home(home)
     with ExitStack() as stack:
-        with own_environment(home) as settings:
+        with own_environment(home, **more) as settings:
             os.environ.pop("PREFECT_SERVER_ANALYTICS_ENABLED", None)
             adopt(settings)
             server = stack.enter_context(running_server(settings, free_port()))

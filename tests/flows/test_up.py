@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from deployments.server import Server, free_port
+from deployments.server import free_port
 from tests.command import here
 from tests.servers import make_fresh_home
 
@@ -22,9 +22,8 @@ CAMPAIGN = [sys.executable, "-c", "from campaign.cli.main import main; main()"]
 
 
 @pytest.fixture
-def home(prefect_server: Server, tmp_path: Path) -> Path:
-    """A home in which Prefect's tables are made, as those of the server that was started first."""
-    assert prefect_server
+def home(tmp_path: Path) -> Path:
+    """A home in which Prefect's tables are made already."""
     return make_fresh_home(tmp_path / "home")
 
 

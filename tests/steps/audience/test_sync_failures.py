@@ -196,12 +196,12 @@ def test_page_tokens_that_are_never_accepted_cost_a_few_pages_at_most(x: Simulat
     assert not any(row.ended_at for row in followings(brand.service).values())
 
 
-@pytest.mark.parametrize("version", ["2", "1.1"])
+@pytest.mark.parametrize(("version", "followers"), [("2", 2_500), ("1.1", 5_500)])
 @pytest.mark.parametrize(("kind", "why"), ENDLESS)
 def test_a_list_that_stands_still_ends_and_ends_no_subscription(
-    x: SimulatedX, connect: Connect, version: str, kind: str, why: str
+    x: SimulatedX, connect: Connect, version: str, followers: int, kind: str, why: str
 ) -> None:
-    brand = connect("acme", 12_000, api_version=version)
+    brand = connect("acme", followers, api_version=version)
     assert sync().is_completed
     asked = len(brand.pages_asked())
     brand.lose(count=50)
