@@ -120,9 +120,14 @@ class Window:
 
     def _wait(self, is_there: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _SECONDS
-        while not self._holds(is_there):
+        # What is there of a page that still arrives has not all the places that keys lead to.
+        while not (self._holds(is_there) and self._holds(self._is_loaded)):
             assert time.monotonic() < deadline, f"{self.address}: {self.page[:3000]}"
             time.sleep(0.05)
+
+    def _is_loaded(self) -> bool:
+        state = self._ask("Runtime.evaluate", expression="document.readyState", returnByValue=True)["result"]
+        return bool(state.get("value") == "complete")
 
     @staticmethod
     def _holds(is_there: Callable[[], bool]) -> bool:
