@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import typer
 
@@ -67,9 +68,12 @@ def _home(settings: Settings) -> str:
     from deployments.processes import make_home
 
     make_home(settings)
-    private = [settings.home, *(one for one in settings.home.iterdir() if one.suffix in _PRIVATE)]
+    database = engine().url.database if engine().dialect.name == "sqlite" else None
+    beside = [Path(f"{database}{end}") for end in ("", "-wal", "-shm")] if database else []
+    in_home = [one for one in settings.home.iterdir() if one.suffix in _PRIVATE]
+    private = [settings.home, *dict.fromkeys([*in_home, *(one for one in beside if one.exists())])]
     if readable := [str(one) for one in private if one.stat().st_mode & 0o077]:
-        raise NotPossible(f"Other users can read {', '.join(readable)}; run: chmod -R go= {settings.home}")
+        raise NotPossible(f"Other users can read {', '.join(readable)}; run: chmod -R go= {' '.join(readable)}")
     return f"{settings.home} can be written to, and only its owner can read it."
 
 

@@ -60,18 +60,6 @@ class ServiceSettings(TypedDict, total=False):
         str, typer.Option(help="How known contacts are found: some of x_user_id, email, username; - for none.")
     ]
     client_id: Annotated[str, typer.Option(envvar="CAMPAIGN_CLIENT_ID", help="Of OAuth 2.0; for sharing profiles.")]
-    client_secret: Annotated[str, typer.Option(envvar="CAMPAIGN_CLIENT_SECRET", help="Of OAuth 2.0 too.")]
-
-
-class ServiceKeys(TypedDict, total=False):
-    """The four keys as options."""
-
-    consumer_key: Annotated[str, typer.Option(envvar="CAMPAIGN_CONSUMER_KEY", help="Asked for where missing.")]
-    consumer_secret: Annotated[str, typer.Option(envvar="CAMPAIGN_CONSUMER_SECRET", help="Asked for where missing.")]
-    access_token: Annotated[str, typer.Option(envvar="CAMPAIGN_ACCESS_TOKEN", help="Asked for where missing.")]
-    access_token_secret: Annotated[
-        str, typer.Option(envvar="CAMPAIGN_ACCESS_TOKEN_SECRET", help="Asked for where missing.")
-    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,11 +205,11 @@ def check(handle: Handle, as_json: AsJson = False) -> None:
         raise NotPossible(f"{handle} needs attention.")
 
 
-@with_options(ServiceSettings, ServiceKeys)
+@with_options(ServiceSettings)
 def create(handle: Handle, options: dict[str, Any], as_json: AsJson = False) -> None:
-    """Connect an X account. Keys come from options, from CAMPAIGN_CONSUMER_KEY and so on, or are asked for."""
+    """Connect an X account. Its keys come from CAMPAIGN_CONSUMER_KEY and so on, or are asked for."""
     check_handle(handle)
-    keys = _complete({name: options.get(name) for name in KEYS})
+    keys = _ask_for(KEYS)
     make_ready()
     row = save_new({"label": handle, "internal_name": handle} | _values(options) | keys)
     _show(row.describe(), as_json=as_json)
@@ -242,25 +230,29 @@ def edit(
     values = _values(options) | ({} if internal_name is None else {"internal_name": internal_name})
     check_handle(internal_name or handle)
     if keys:
-        values |= _complete({name: os.environ.get(f"CAMPAIGN_{name.upper()}") for name in KEYS})
+        values |= _ask_for(KEYS)
     make_ready()
     _show(save_changed(handle, values).describe(), as_json=as_json)
 
 
 def _values(options: dict[str, Any]) -> dict[str, Any]:
     amount = {"spend_cap": Decimal(str(options["spend_cap"]))} if "spend_cap" in options else {}
-    return options | amount
+    secret = {}
+    if "client_id" in options:
+        secret = _ask_for(["client_secret"]) if options["client_id"] else {"client_secret": ""}
+    return options | amount | secret
 
 
-def _complete(keys: dict[str, str | None]) -> dict[str, str]:
-    """Asks for the keys that are missing."""
-    complete = {}
-    for name, key in keys.items():
-        label = name.replace("_", " ")
+def _ask_for(names: Sequence[str]) -> dict[str, str]:
+    """Reads keys from the environment, and asks for those that are missing; other users can see arguments."""
+    keys = {}
+    for name in names:
+        label, variable = name.replace("_", " "), f"CAMPAIGN_{name.upper()}"
+        key = os.environ.get(variable)
         if not key and not sys.stdin.isatty():
-            raise WrongUsage(f"The {label} is missing: set CAMPAIGN_{name.upper()} or give --{name.replace('_', '-')}.")
-        complete[name] = key or str(typer.prompt(label.capitalize(), hide_input=True, err=True))
-    return complete
+            raise WrongUsage(f"The {label} is missing: set {variable}, or run this in a terminal, which asks for it.")
+        keys[name] = key or str(typer.prompt(label.capitalize(), hide_input=True, err=True))
+    return keys
 
 
 def _show(description: dict[str, Any], *, as_json: bool) -> None:

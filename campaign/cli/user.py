@@ -76,7 +76,7 @@ def change_roles(name: Name, roles: Roles, as_json: AsJson = False) -> None:
 
 
 def reset(name: Name, as_json: AsJson = False) -> None:
-    """Make a new one-time link. The present password works until the person opens it."""
+    """Make a new one-time link, with which a person chooses a password. Until then the present one works."""
     make_ready()
     with transaction() as session:
         user = users.find_user(session, name)

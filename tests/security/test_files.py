@@ -27,6 +27,25 @@ def test_everything_in_a_new_home_is_for_its_owner_only(tmp_path: Path) -> None:
     assert {name: oct(mode) for name, mode in modes.items() if mode & 0o077} == {}
 
 
+def test_the_doctor_finds_a_database_outside_of_the_home_too(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir(mode=0o700)
+    (tmp_path / "mine.db").touch(mode=0o644)
+    (tmp_path / "mine.db").chmod(0o644)
+    settings = {"CAMPAIGN_HOME": str(tmp_path / "home"), "CAMPAIGN_DATABASE_URL": f"sqlite:///{tmp_path / 'mine.db'}"}
+    found = {one["check"]: one for one in json.loads(here("doctor", "--json", **settings).out)}
+    assert f"run: chmod -R go= {tmp_path / 'mine.db'}" in found["home"]["says"]
+
+
+@pytest.mark.parametrize("command", ["create acme", "edit acme"])
+@pytest.mark.parametrize(
+    "option", ["--consumer-key", "--consumer-secret", "--access-token", "--access-token-secret", "--client-secret"]
+)
+def test_no_option_takes_a_key_which_other_users_could_see(command: str, option: str, tmp_path: Path) -> None:
+    done = here("service", *command.split(), option, "secret", CAMPAIGN_HOME=str(tmp_path))
+    assert (done.status, "secret-" in done.err) == (2, False)
+    assert done.sentence.startswith(f"No such option: {option}")
+
+
 @pytest.mark.parametrize("name", ["campaign.db", "vault.key", "encryption.key", "server.password"])
 def test_the_doctor_names_a_file_that_other_users_can_read(tmp_path: Path, name: str) -> None:
     tmp_path.chmod(0o700)

@@ -40,8 +40,7 @@ def test_a_service_from_its_creation_to_its_removal(x: SimulatedX) -> None:
     assert expected.items() <= done[0].document.items()
     assert x.calls() == []
 
-    options = [word for name in KEYS for word in (f"--{name.replace('_', '-')}", brand.keys[name])]
-    done.append(here("service", "create", "ACME", *options))
+    done.append(here("service", "create", "ACME", **in_environment(brand.keys)))
     assert (done[-1].status, done[-1].out) == (2, "")
     assert done[-1].sentence == "The service acme exists; change it with: campaign service edit acme"
 

@@ -7,6 +7,7 @@ import pytest
 from models import OPT_OUT_LINE, MessagePolicy
 from tests.command import Done, here
 from tests.simulated_x import KEYS, Connect, SimulatedX
+from tests.steps.cli.test_service import in_environment
 
 BY_DEFAULT = {
     "message_policy": "all_followers",
@@ -44,7 +45,7 @@ def messages(done: Done) -> dict[str, Any]:
 def test_a_service_is_created_with_them_and_shows_them(x: SimulatedX) -> None:
     brand = x.make("acme", 10)
 
-    created = here("service", "create", "acme", *options(brand.keys), *options(GIVEN), "--json")
+    created = here("service", "create", "acme", *options(GIVEN), "--json", **in_environment(brand.keys))
 
     assert messages(created) == messages(here("service", "list", "--json")) == GIVEN
     service = brand.service
@@ -54,7 +55,7 @@ def test_a_service_is_created_with_them_and_shows_them(x: SimulatedX) -> None:
 
 def test_left_out_they_are_the_defaults(x: SimulatedX) -> None:
     brand = x.make("acme", 10)
-    assert messages(here("service", "create", "acme", *options(brand.keys), "--json")) == BY_DEFAULT
+    assert messages(here("service", "create", "acme", "--json", **in_environment(brand.keys))) == BY_DEFAULT
 
 
 def test_an_edit_changes_what_is_given_and_empties_what_is_given_empty(connect: Connect) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.command import Done, here
 from tests.simulated_x import Connect, SimulatedX
-from tests.steps.cli.test_service_messages import options
+from tests.steps.cli.test_service import in_environment
 
 PURPOSE = "To greet you by your name."
 
@@ -24,7 +24,7 @@ def test_a_service_is_created_with_the_keys_of_oauth2_and_shows_none_of_them(
     for name in ("client_id", "client_secret"):
         monkeypatch.setenv(f"CAMPAIGN_{name.upper()}", str(brand.made[name]))
     given = ["--join-purpose", PURPOSE, "--asks-email", "--reconciliation", "email,username"]
-    created = here("service", "create", "acme", *options(brand.keys), *given, "--json")
+    created = here("service", "create", "acme", *given, "--json", **in_environment(brand.keys))
     wanted = {"join_purpose": PURPOSE, "asks_email": True, "oauth2": True, "reconciliation": "email, username"}
     assert sharing(created) == sharing(here("service", "list", "--json")) == wanted
     assert brand.made["client_secret"] not in created.out + created.err
@@ -33,8 +33,8 @@ def test_a_service_is_created_with_the_keys_of_oauth2_and_shows_none_of_them(
 def test_an_edit_adds_the_keys_and_keeps_the_others(connect: Connect) -> None:
     brand = connect("acme", 1)
     assert sharing(here("service", "list", "--json"))["oauth2"] is False
-    keys = ["--client-id", brand.made["client_id"], "--client-secret", brand.made["client_secret"]]
-    edited = here("service", "edit", "acme", *keys, "--reconciliation", "-", "--json")
+    given = ["--client-id", brand.made["client_id"], "--reconciliation", "-", "--json"]
+    edited = here("service", "edit", "acme", *given, CAMPAIGN_CLIENT_SECRET=str(brand.made["client_secret"]))
     assert (sharing(edited)["oauth2"], sharing(edited)["reconciliation"]) == (True, "")
     checked = here("service", "check", "acme")
     assert checked.status == 0

@@ -73,7 +73,7 @@ def test_every_group_is_lazy_and_lists_its_table() -> None:
 
 def test_the_folder_is_small() -> None:
     files = [file for file in (ROOT / "campaign" / "cli").glob("*.py") if file.name != "__init__.py"]
-    assert len(files) <= 14
+    assert len(files) <= 16
     assert max(len(file.read_text().splitlines()) for file in files) <= 600
 
 
@@ -147,7 +147,7 @@ def test_the_script_of_a_shell_asks_for_completions(shell: str, tmp_path: Path) 
 
 #: What each command is called with, in a home without anything in it; most of them refuse, after all imports.
 CALLS = {
-    "service create": "acme --consumer-key a --consumer-secret b --access-token c --access-token-secret d",
+    "service create": "acme",
     "service edit": "acme --label Acme",
     "service check": "acme",
     "service remove": "acme --yes",
