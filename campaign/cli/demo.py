@@ -119,7 +119,7 @@ def _tell_story(stack: ExitStack, chapter: Callable[[str], None], *, stay: bool)
     output.say(f"\nThe story took {time.monotonic() - began:.0f} s.")
     if stay:
         output.say(f"The UI is at {server.url}; it asks once for this password: {server.password}")
-        output.say(f"People share their profile at {settings.public_url}/join/{BRAND}")
+        output.say(f"The pages begin at {settings.public_url}; people share their profile at /join/{BRAND} there.")
         output.say(f"The reports are at {settings.public_url}/reports; their key: {os.environ['CAMPAIGN_REPORTS_KEY']}")
         output.say(f"The simulated X is at {settings.x_api_url}. Ctrl-C ends everything.")
         signal.pause()
