@@ -59,4 +59,4 @@ from models.service import (
 from models.statistics import AudienceDay, Click, Link, PastClicks, PostMetrics, ShortLink
 from models.sync_run import SyncMode, SyncPage, SyncRun, SyncState
 from models.user import Role, User, UserRole, UserSession
-from models.visitor import ORIGIN, VISITOR_FOLDER, PastSubscription, Subscription, Visitor
+from models.visitor import ORIGIN, VISITOR_FOLDER, PastSubscription, Segment, Subscription, Visitor

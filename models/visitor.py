@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, Index, Text, UniqueConstraint, text
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlmodel import Field, SQLModel
 
@@ -85,3 +85,14 @@ class PastSubscription(SQLModel, table=True):
     visitor_id: int = Field(foreign_key="visitor.id", sa_type=Id)
     began_at: datetime = Field(sa_type=Moment)
     ended_at: datetime = Field(sa_type=Moment)
+
+
+class Segment(SQLModel, table=True):
+    """A condition that is saved under a name."""
+
+    id: int = Field(default=None, primary_key=True, sa_type=Id)
+    name: str = Field(unique=True, max_length=80)
+    condition: str = Field(sa_type=Text)
+    """In the language of docs/conditions.md."""
+    saved_by: str
+    saved_at: datetime = Field(sa_type=Moment)

@@ -86,6 +86,17 @@ COMMANDS: dict[str, Command | Group] = {
         "The settings from which new deliveries start.",
     ),
     "visitors": Command("people.visitors", "List, filter and export visitors, the newest followers first."),
+    "segment": Group(
+        {
+            "list": Command("people.list_segments", "List the segments by name."),
+            "save": Command("people.save_segment", "Save a condition under a name, or replace a segment."),
+            "rename": Command("people.rename_segment", "Give a segment another name."),
+            "delete": Command(
+                "people.delete_segment", "Delete a segment; broadcasts written with it stay as they are."
+            ),
+        },
+        "Conditions saved under a name, for lists and broadcasts.",
+    ),
     "consent": Group(
         {
             "grant": Command("consent.grant", "Record a person's consent, on an operator's evidence."),

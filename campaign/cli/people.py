@@ -1,6 +1,6 @@
-"""`campaign visitors` and `campaign contact`: followers, and people who shared a profile."""
+"""`campaign visitors`, `campaign segment` and `campaign contact`: followers, and people who shared a profile."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path
@@ -16,9 +16,11 @@ from campaign.cli.output import SHOWN, AsJson, Limit, Yes
 from campaign.db import engine
 from campaign.db.engine import read_session, transaction
 from campaign.errors import WrongUsage
+from campaign.formatting import format_time
 
 if TYPE_CHECKING:
     from campaign.contacts.store import Person
+    from models import Segment
 
 
 def visitors(
@@ -30,6 +32,7 @@ def visitors(
     where: Annotated[
         str | None, typer.Option(help='Only people who match this, such as "followers_count > 50 and verified".')
     ] = None,
+    segment: Annotated[str | None, typer.Option(help="Only people of this segment.")] = None,
     limit: Limit = None,
     count: Annotated[bool, typer.Option("--count", help="Print only the number of visitors.")] = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print all of them, comma separated.")] = False,
@@ -42,15 +45,20 @@ def visitors(
         raise WrongUsage(f"Choose --csv or --{'json' if as_json else 'count'}; both do not fit into one output.")
     if count and limit:
         raise WrongUsage("Choose --count or --limit; all of them are counted.")
-    condition = None
-    if where is not None:
-        from campaign.audience.conditions import parse
+    conditions = []
+    if where is not None or segment is not None:
+        from campaign.audience.conditions import AllOf, parse
 
-        condition = parse(where)
+        conditions += [parse(where)] if where is not None else []
     engine.make_ready()
     with read_session() as session:
         selection = people.selection_of(session, service, new_since, ended=ended)
-        if condition:
+        if segment is not None:
+            from campaign.audience.segments import find_segment
+
+            conditions.append(parse(find_segment(session, segment).condition))
+        if conditions:
+            condition = AllOf(tuple(conditions)) if len(conditions) > 1 else conditions[0]
             selection = people.narrowed(selection, condition, pendulum.now("UTC"))
         if count:
             number = people.count_visitors(session, selection)
@@ -66,6 +74,67 @@ def visitors(
         else:
             found = list(people.select_visitors(session, selection, limit or SHOWN))
             print_some(found, people.count_visitors(session, selection), "visitor")
+
+
+SegmentName = Annotated[str, typer.Argument(metavar="NAME", help="The name of a segment.")]
+
+
+def list_segments(as_json: AsJson = False) -> None:
+    """List the segments by name. `campaign visitors --segment` shows who is in one."""
+    from campaign.audience import segments
+
+    engine.make_ready()
+    with read_session() as session:
+        _show_segments(segments.list_segments(session), as_json=as_json)
+
+
+def save_segment(
+    name: SegmentName,
+    condition: Annotated[str, typer.Argument(metavar="CONDITION", help="As of campaign visitors --where.")],
+    as_json: AsJson = False,
+) -> None:
+    """Save a condition under a name, or replace a segment."""
+    from campaign.audience import segments
+    from campaign.deliveries.approval import current_user
+
+    engine.make_ready()
+    with transaction() as session:
+        saved = segments.save_segment(session, name, condition, current_user(), pendulum.now("UTC"))
+    _show_segments([saved], as_json=as_json)
+
+
+def rename_segment(
+    name: SegmentName, new: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")], as_json: AsJson = False
+) -> None:
+    """Give a segment another name."""
+    from campaign.audience import segments
+    from campaign.deliveries.approval import current_user
+
+    engine.make_ready()
+    with transaction() as session:
+        renamed = segments.rename_segment(session, name, new, current_user(), pendulum.now("UTC"))
+    _show_segments([renamed], as_json=as_json)
+
+
+def delete_segment(name: SegmentName) -> None:
+    """Delete a segment; broadcasts written with it stay as they are."""
+    from campaign.audience import segments
+    from campaign.deliveries.approval import current_user
+
+    engine.make_ready()
+    with transaction() as session:
+        segments.delete_segment(session, name, current_user(), pendulum.now("UTC"))
+    output.say(f"The segment {name} was deleted.")
+
+
+def _show_segments(found: "Sequence[Segment]", *, as_json: bool) -> None:
+    if as_json:
+        output.print_json([one.model_dump(mode="json", exclude={"id"}) for one in found])
+        return
+    rows = [(one.name, one.condition, one.saved_by, format_time(one.saved_at)) for one in found]
+    output.print_table([dict(zip(("Segment", "Condition", "Saved by", "At"), row, strict=True)) for row in rows])
+    if not found:
+        output.say("There is no segment yet; save one: campaign segment save NAME CONDITION")
 
 
 ExternalId = Annotated[str, typer.Option("--external-id", help="The person's X user id.")]
