@@ -213,7 +213,9 @@ class Container:
 
     def processes(self) -> list[psutil.Process]:
         """Lists what runs in it."""
-        return psutil.Process(self.process.pid).children(recursive=True) if self.process else []
+        if self.process is None or self.process.poll() is not None:
+            return []
+        return psutil.Process(self.process.pid).children(recursive=True)
 
     def stop(self) -> None:
         """Ends it as `docker compose stop` does."""
