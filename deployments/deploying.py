@@ -1,9 +1,11 @@
 """Registering the workflows, the form of a service and the automations; settings of people in the UI stay."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -26,15 +28,13 @@ from ruamel.yaml import YAML
 
 from campaign.errors import NotPossible
 from campaign.settings import Settings, shipped
-from deployments.worker import make_pool
+from deployments.worker import POOL, TAG, check_variables, find_pool, make_pool
 from tasks.contact_acquisition import AGREED
 from tasks.services import SLUG, TwitterService
 
 PREFECT_FILE = shipped("prefect.yaml", "deployments")
 
 DEAD_RUNS = "Mark dead runs as crashed"
-#: On every deployment in prefect.yaml: other workflows of the same server may have fewer heartbeats.
-TAG = "campaign"
 #: Seconds between two heartbeats of a run, as in prefect.yaml.
 HEARTBEAT_SECONDS = 30
 #: One heartbeat may be lost and one late before a run counts as dead.
@@ -43,6 +43,7 @@ SILENCE = timedelta(seconds=4 * HEARTBEAT_SECONDS)
 #: Servers have an automation of this name: under another one it would exist twice.
 ON_AGREEMENT = "Recover profiles when somebody agrees"
 ACQUISITION = "contact-acquisition/contact-acquisition"
+_NO_VARIABLES: Mapping[str, Any] = MappingProxyType({})
 #: Agreements within this time after the first one share its run, which begins after it.
 TOGETHER = timedelta(seconds=10)
 #: Longer, as clocks may differ.
@@ -68,9 +69,10 @@ class Workflow:
     definition: dict[str, Any]
     """The fields that each deploying sends: none that people enable, pause or edit."""
 
-    def job_variables(self, known: dict[str, Any]) -> dict[str, Any]:
-        """Adds the environment of its runs to the job variables that people set."""
-        return known | {"env": known.get("env", {}) | self.entry["work_pool"]["job_variables"]["env"]}
+    def job_variables(self, known: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+        """Adds those of this deploying, and the environment of its runs, to the job variables that people set."""
+        ours = self.entry["work_pool"]["job_variables"]["env"]
+        return {**known, **more, "env": {**known.get("env", {}), **more.get("env", {}), **ours}}
 
     @property
     def name(self) -> str:
@@ -101,7 +103,6 @@ def _load(entry: dict[str, Any]) -> Workflow:
         "version": flow.version,
         "description": entry["description"],
         "tags": entry["tags"],
-        "work_pool_name": entry["work_pool"]["name"],
         "pull_steps": [],  # as in prefect.yaml: nothing is fetched before a run
         "concurrency_limit": limit["limit"],
         "concurrency_options": ConcurrencyOptions(collision_strategy=limit["collision_strategy"]),
@@ -111,15 +112,20 @@ def _load(entry: dict[str, Any]) -> Workflow:
     return Workflow(flow.name, entry, definition)
 
 
-def deploy(settings: Settings) -> None:
-    """Registers everything with the server in use: new workflows stopped, known ones as people set them."""
+def deploy(settings: Settings, pool: str | None = POOL, job_variables: Mapping[str, Any] = _NO_VARIABLES) -> None:
+    """Registers everything with the server in use: new workflows stopped, known ones as people set them.
+
+    Their runs go to this work pool, or (None) stay where they are. Raises NotPossible when there is no such pool,
+    WrongUsage when its type does not take these job variables.
+    """
     workflows = load_workflows()
     with get_client(sync_client=True) as client:
         try:
-            make_pool(client)
+            if pool in {None, POOL}:
+                make_pool(client)
             register_forms(client)
             for workflow in workflows:
-                _register(client, workflow, settings)
+                _register(client, workflow, settings, pool, job_variables)
             mark_dead_runs(client)
             recover_on_agreement(client)
         except httpx.HTTPError as error:
@@ -134,23 +140,32 @@ def deployed_workflows() -> list[Deployed]:
         return [_state_of(client, workflow) for workflow in load_workflows()]
 
 
-def _register(client: SyncPrefectClient, workflow: Workflow, settings: Settings) -> None:
+def _register(
+    client: SyncPrefectClient, workflow: Workflow, settings: Settings, pool: str | None, more: Mapping[str, Any]
+) -> None:
     try:
         known = client.read_deployment_by_name(workflow.name)
     except ObjectNotFound:
+        known = None
+    pool = pool or (known and known.work_pool_name) or POOL
+    check_variables(find_pool(client, pool), more)
+    if known is None:
         client.create_deployment(
             client.create_flow_from_name(workflow.flow_name),
             workflow.entry["name"],
             parameters=workflow.entry["parameters"],
             schedules=workflow.schedules(settings.timezone),
-            job_variables=workflow.job_variables({}),
+            job_variables=workflow.job_variables({}, more),
+            work_pool_name=pool,
             **workflow.definition,
         )
         return
     # Fields that are not sent stay as they are: schedules, paused or not.
     parameters = {name: known.parameters.get(name, value) for name, value in workflow.entry["parameters"].items()}
-    job_variables = workflow.job_variables(known.job_variables)
-    change = DeploymentUpdate(parameters=parameters, job_variables=job_variables, **workflow.definition)
+    job_variables = workflow.job_variables(known.job_variables, more)
+    change = DeploymentUpdate(
+        parameters=parameters, job_variables=job_variables, work_pool_name=pool, **workflow.definition
+    )
     client.update_deployment(known.id, change)
 
 

@@ -7,10 +7,11 @@ then waits until the file exists, if one is named.
 import gc
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 #: Modules that each command imports only when it runs.
 _MODULES = {
@@ -25,15 +26,21 @@ def main() -> None:
     if sys.argv[1] == "--after":
         file = Path(sys.argv[2])
         del sys.argv[1:3]
+    app = load_app(sys.argv[1])
+    while file and not file.exists():
+        time.sleep(0.05)
+    app()
+
+
+def load_app(command: str) -> Callable[[], Any]:
+    """Imports Prefect's commands, and the modules that this one needs."""
     with without_garbage_collection():
         _adopt_secret_files()
         import prefect.cli
 
-        for module in _MODULES.get(sys.argv[1], ()):
+        for module in _MODULES.get(command, ()):
             import_module(module)
-    while file and not file.exists():
-        time.sleep(0.05)
-    prefect.cli.app()
+    return prefect.cli.app
 
 
 def _adopt_secret_files() -> None:

@@ -1,17 +1,22 @@
 """The processes of `campaign up` beside the server: the worker, which starts the runs of workflows, and the pages."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.client.schemas.filters import WorkerFilter, WorkerFilterStatus
-from prefect.client.schemas.objects import Worker, WorkerStatus
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterTags,
+    WorkerFilter,
+    WorkerFilterStatus,
+)
+from prefect.client.schemas.objects import Worker, WorkerStatus, WorkPool
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
-from campaign.errors import NotPossible
+from campaign.errors import NotPossible, WrongUsage
 from campaign.settings import Settings
 from deployments.address import Address
 from deployments.processes import Process, child_environment, running
@@ -19,6 +24,8 @@ from deployments.server import address_file
 
 #: The work pool of all workflows, as in prefect.yaml.
 POOL = "campaign"
+#: On every deployment in prefect.yaml: other workflows of the same server may have fewer heartbeats.
+TAG = "campaign"
 _START_SECONDS = 60
 
 
@@ -28,6 +35,46 @@ def make_pool(client: SyncPrefectClient) -> None:
         client.create_work_pool(
             WorkPoolCreate(name=POOL, type="process", description="The workers that run the workflows.")
         )
+
+
+def find_pool(client: SyncPrefectClient, name: str) -> WorkPool:
+    """Finds a work pool of any type; raises NotPossible when there is none of this name."""
+    try:
+        return client.read_work_pool(name)
+    except ObjectNotFound:
+        raise NotPossible(
+            f"There is no work pool {name} at {client.api_url}; create it with: prefect work-pool create {name} --type"
+            " process (or docker, kubernetes, ...), or name another one with --pool."
+        ) from None
+
+
+def check_variables(pool: WorkPool, variables: Collection[str]) -> None:
+    """Raises WrongUsage when the type of a work pool does not take one of these job variables."""
+    known = pool.base_job_template.get("variables", {}).get("properties", {})
+    for name in variables:
+        if name not in known:
+            raise WrongUsage(
+                f"The work pool {pool.name} is of type {pool.type}, which takes no {name}; it takes"
+                f" {', '.join(sorted(known))}."
+            )
+
+
+def check_worker_type(pool: WorkPool) -> None:
+    """Raises NotPossible when no worker of this machine can serve the work pool."""
+    from prefect.plugins import load_prefect_collections
+    from prefect.utilities.dispatch import lookup_type
+    from prefect.workers.base import BaseWorker
+
+    if pool.is_push_pool or pool.is_managed_pool:
+        raise NotPossible(f"The work pool {pool.name} is of type {pool.type}, which needs no worker.")
+    load_prefect_collections()
+    try:
+        lookup_type(BaseWorker, pool.type)
+    except KeyError:
+        raise NotPossible(
+            f"The work pool {pool.name} is of type {pool.type}; install Prefect's package for it beside campaign, such"
+            f" as prefect-{pool.type}."
+        ) from None
 
 
 @contextmanager
@@ -63,11 +110,27 @@ def wait_for_worker(since: datetime, name: str = "worker") -> None:
         time.sleep(0.1)
 
 
-def online_workers() -> list[Worker]:
-    """Lists the workers of the pool with a recent heartbeat."""
+def online_workers(pool: str = POOL) -> list[Worker]:
+    """Lists the workers of a pool with a recent heartbeat."""
     online = WorkerFilter(status=WorkerFilterStatus(any_=[WorkerStatus.ONLINE]))
     with get_client(sync_client=True) as client:
         try:
-            return client.read_workers_for_work_pool(POOL, worker_filter=online)
+            return client.read_workers_for_work_pool(pool, worker_filter=online)
         except ObjectNotFound:
             return []
+
+
+def unattended_pools() -> dict[str, str]:
+    """Finds the work pools of the workflows whose runs no worker starts now, with the command that starts one."""
+    with get_client(sync_client=True) as client:
+        tagged = DeploymentFilter(tags=DeploymentFilterTags(all_=[TAG]))
+        names = {one.work_pool_name or POOL for one in client.read_deployments(deployment_filter=tagged)} or {POOL}
+        needing = [name for name in names if not _needs_no_worker(client, name)]
+    return {name: f"campaign worker --pool {name}" for name in sorted(needing) if not online_workers(name)}
+
+
+def _needs_no_worker(client: SyncPrefectClient, name: str) -> bool:
+    with suppress(ObjectNotFound):
+        pool = client.read_work_pool(name)
+        return pool.is_push_pool or pool.is_managed_pool
+    return False

@@ -92,15 +92,15 @@ def schedule(delivery: Delivery) -> str:
     try:
         with server_in_use() as has_server:
             if has_server:
-                from deployments.worker import POOL, online_workers
+                from deployments.worker import unattended_pools
                 from tasks.continuation import schedule_delivery
 
                 schedule_delivery(delivery)
-                if online_workers():
+                if not (unattended := unattended_pools()):
                     return f"It goes out at {starts}, with a run that is scheduled on the Prefect server."
                 return (
                     f"A run is scheduled on the Prefect server for {starts}, but no worker is online. Start one by"
-                    f" then: `campaign up`, or `prefect worker start --pool {POOL} --type process`. {too_late}"
+                    f" then: `campaign up`, or `{'` and `'.join(unattended.values())}`. {too_late}"
                 )
         problem = "No Prefect server runs, so it does not go out by itself"
     except (CampaignError, HTTPError) as error:

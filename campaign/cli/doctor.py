@@ -149,13 +149,14 @@ def _server(settings: Settings) -> str:
 
 
 def _worker(_settings: Settings) -> str:
-    from deployments.worker import POOL, online_workers
+    from deployments.worker import unattended_pools
 
-    if names := [worker.name for worker in online_workers()]:
-        return f"{len(names)} at work in the pool {POOL}: {', '.join(sorted(names))}."
-    raise NotPossible(
-        f"No worker is online, so no workflow can run; start `campaign up`, or `prefect worker start --pool {POOL}`."
-    )
+    if unattended := unattended_pools():
+        pools, commands = ", ".join(unattended), "` and `".join(unattended.values())
+        raise NotPossible(
+            f"No worker is online for {pools}, so no workflow can run; start `campaign up`, or `{commands}`."
+        )
+    return "Each work pool of the workflows has a worker."
 
 
 def _services() -> Iterator[Finding]:

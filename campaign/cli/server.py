@@ -1,4 +1,4 @@
-"""`campaign up`, `demo`, `deploy`, `web` and `simulator`: the processes of this machine, and flows run by a command."""
+"""`campaign up`, `web` and `simulator`: the processes of this machine, and flows that a command runs."""
 
 import os
 import signal
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 import typer
 
 from campaign.cli import output
-from campaign.cli.output import AsJson
 from campaign.errors import CampaignError, NotPossible, WrongUsage
 from campaign.settings import Settings, load_settings
 
@@ -263,51 +262,6 @@ def password() -> None:
     print(server_password(settings))  # noqa: T201
 
 
-def deploy_command(as_json: AsJson = False) -> None:
-    """Register the workflows, or their new versions. New ones are stopped, known ones keep their state.
-
-    They go to the server that PREFECT_API_URL names, to that of this home while it runs, or to that of the profile of
-    Prefect.
-    """
-    from campaign.db.engine import make_ready
-
-    make_ready()
-    with server_in_use() as has_server:
-        if not has_server:
-            raise NotPossible(
-                "No Prefect server runs for this home; start it with `campaign up`, which deploys the workflows too, or"
-                " name another one with PREFECT_API_URL or `prefect profile use`."
-            )
-        from deployments.deploying import deploy, deployed_workflows
-        from tasks.continuation import schedule_deliveries
-        from tasks.services import take_over
-
-        with output.working("Deploying the workflows…"):
-            deploy(load_settings())
-            workflows = deployed_workflows()
-        take_over()
-        schedule_deliveries()
-    if as_json:
-        output.print_json(
-            [
-                {
-                    "workflow": workflow.name,
-                    "state": "enabled" if workflow.is_enabled else "stopped",
-                    "next_run": workflow.next_run.isoformat() if workflow.next_run else None,
-                }
-                for workflow in workflows
-            ]
-        )
-        return
-    for workflow in workflows:
-        state = "stopped; enable its schedule in the UI"
-        if workflow.is_enabled and workflow.next_run is None:
-            state = "enabled; its next run is planned within a minute while the server runs"
-        elif workflow.is_enabled:
-            state = f"enabled; next run {workflow.next_run:%A %Y-%m-%d %H:%M %Z}"
-        print(f"{workflow.name}: {state}")  # noqa: T201
-
-
 def simulator(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port on this machine; 0 takes a free one.")] = 8085,
 ) -> None:
@@ -327,7 +281,7 @@ def server_in_use() -> Iterator[bool]:
     Prefect is imported only where there is one.
     """
     from deployments.address import check_version
-    from deployments.processes import adopt
+    from deployments.processes import adopt, make_home
     from deployments.server import drain_prefect, server_of, used_by_prefect
 
     settings = load_settings()
@@ -336,6 +290,7 @@ def server_in_use() -> Iterator[bool]:
         yield False
         return
     check_version(address)
+    make_home(settings)
     # Commands report by themselves; Prefect's log lines stay in the UI.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
     adopt(settings)

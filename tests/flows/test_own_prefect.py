@@ -1,0 +1,144 @@
+"""At home on a Prefect that people have already: a bearer in the profile, and work pools of other types."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+
+import httpx
+import pytest
+from prefect.blocks.system import Secret
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.utilities.asyncutils import run_coro_as_sync
+from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
+
+from campaign.settings import load_settings
+from deployments.address import Address
+from deployments.deploying import deploy
+from tests.command import campaign, here
+from tests.flows.house import House
+
+KEY = "pnu_0123456789"
+
+
+@contextmanager
+def behind_a_bearer(address: Address) -> Iterator[str]:
+    """A proxy before a Prefect server that lets in requests with the key only, as Prefect Cloud does."""
+
+    class Proxy(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            passed = {name: value for name, value in self.headers.items() if name.lower() not in {"host", "connection"}}
+            if passed.pop("Authorization", "") == f"Bearer {KEY}":
+                url = address.api_url.removesuffix("/api") + self.path
+                reply = httpx.request(self.command, url, content=body, headers=passed | address.headers, timeout=60)
+                status, content = reply.status_code, reply.content
+            else:
+                status, content = 401, b"{}"
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_POST = do_PATCH = do_DELETE = do_PUT = do_GET  # noqa: N815
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/api"
+        server.shutdown()
+
+
+def test_a_profile_with_a_key_is_used_and_without_it_the_sentence_says_what_to_set(
+    house: House, tmp_path: Path
+) -> None:
+    profiles = tmp_path / "profiles.toml"
+    environment = {"PREFECT_PROFILES_PATH": str(profiles), "PREFECT_API_URL": "", "PREFECT_API_AUTH_STRING": ""}
+    environment |= {"CAMPAIGN_HOME": str(tmp_path / "home"), "CAMPAIGN_DATABASE_URL": load_settings().database_url}
+    with behind_a_bearer(house.server.address) as api_url:
+        profile = f'active = "work"\n[profiles.work]\nPREFECT_API_URL = "{api_url}"\n'
+        profiles.write_text(profile)
+        refused = campaign("deploy", **environment)
+        profiles.write_text(f'{profile}PREFECT_API_KEY = "{KEY}"\n')
+        done = campaign("deploy", "--json", **environment)
+    assert refused.status == 2
+    assert "PREFECT_API_KEY" in refused.sentence
+    assert done.status == 0, done.err
+    assert [one["state"] for one in json.loads(done.out)] == ["stopped"] * 5
+    assert KEY not in done.out + done.err + refused.err
+
+
+CONTAINERS = {
+    "job_configuration": {"image": "{{ image }}", "env": "{{ env }}"},
+    "variables": {"properties": {"image": {"type": "string"}, "env": {"type": "object"}}},
+}
+REFERENCE = "{{ prefect.blocks.secret.campaign-signing-key }}"
+
+
+@pytest.fixture
+def containers(house: House, client: SyncPrefectClient) -> Iterator[str]:
+    """A work pool whose runs are containers."""
+    assert house
+    client.create_work_pool(WorkPoolCreate(name="containers", type="docker", base_job_template=CONTAINERS))
+    yield "containers"
+    deploy(load_settings())
+    client.delete_work_pool("containers")
+
+
+def test_workflows_go_to_a_pool_of_any_type_and_stay_there(client: SyncPrefectClient, containers: str) -> None:
+    variables = ("--image", "campaign:1", "--env", "LANG=C", "--env", f"CAMPAIGN_SIGNING_KEY={REFERENCE}")
+    assert here("deploy", "--pool", containers, *variables).status == 0
+    assert here("deploy").status == 0
+    for deployment in client.read_deployments():
+        assert deployment.work_pool_name == containers
+        assert deployment.job_variables["image"] == "campaign:1"
+        assert deployment.job_variables["env"].items() >= {"LANG": "C", "CAMPAIGN_SIGNING_KEY": REFERENCE}.items()
+        assert deployment.job_variables["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "30"
+    missing = here("worker", "--pool", containers)
+    assert (missing.status, "such as prefect-docker" in missing.sentence) == (1, True)
+
+
+def test_a_reference_to_a_secret_is_resolved_by_the_worker(house: House) -> None:
+    assert house
+    Secret(value="fifty-random-characters").save("campaign-signing-key", overwrite=True)
+    template = ProcessWorker.get_default_base_job_template()
+    values = {"env": {"CAMPAIGN_SIGNING_KEY": REFERENCE}}
+    job = run_coro_as_sync(ProcessJobConfiguration.from_template_and_values(template, values))
+    assert job
+    assert job.env["CAMPAIGN_SIGNING_KEY"] == "fifty-random-characters"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--pool", "none"), "There is no work pool none"),
+        (("--image", "campaign:1"), "is of type process, which takes no image; it takes"),
+    ],
+)
+def test_a_pool_that_does_not_fit_is_one_sentence(house: House, options: tuple[str, ...], words: str) -> None:
+    assert house
+    done = here("deploy", *options)
+    assert done.status in {1, 2}
+    assert words in done.sentence
+
+
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        ("CAMPAIGN_SIGNING_KEY=fifty-random-characters", "{{ prefect.blocks.secret.campaign-signing-key }}"),
+        ("LANG", "Write it like --env NAME=VALUE"),
+    ],
+)
+def test_a_secret_in_clear_and_half_a_variable_are_refused(env: str, words: str) -> None:
+    done = here("deploy", "--env", env)
+    assert done.status == 2
+    assert words in done.sentence
+    assert "fifty" not in done.err
