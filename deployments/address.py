@@ -1,17 +1,21 @@
-"""The address of a Prefect server and what it asks for: from the environment or a profile of Prefect, and its check."""
+"""A Prefect server without importing Prefect: its address by environment or profile, its check, events for it."""
 
+import logging
 import os
 import ssl
 import tomllib
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
+from campaign.db.engine import Announcement
 from campaign.errors import WrongUsage
 
 CLOUD = "https://api.prefect.cloud/api"
@@ -109,6 +113,36 @@ def check_version(address: Address) -> None:
             f"The Prefect server at {api_url} has version {theirs} and this installation {ours};"
             " install the same version on both sides, up to its last number."
         )
+
+
+def post_events(address: Address, announced: Sequence[Announcement]) -> None:
+    """Sends what was announced to a Prefect server as events; where it does not take them, only the log says so."""
+    events = [
+        {
+            "id": str(uuid4()),
+            "event": one.name,
+            "occurred": datetime.now(UTC).isoformat(),
+            "resource": {
+                "prefect.resource.id": one.resource,
+                "prefect.resource.name": one.resource.rpartition(".")[2],
+            },
+            "payload": {"says": one.says},
+        }
+        for one in announced
+    ]
+    session = str(uuid4())
+    try:
+        with httpx.Client(timeout=RESPONSE_SECONDS, verify=_certificates(address), headers=address.headers) as client:
+            # Against requests of pages in a browser; a server without this protection has no such token.
+            reply = client.get(f"{address.api_url}/csrf-token", params={"client": session})
+            if reply.is_success:
+                client.headers["Prefect-Csrf-Client"], client.headers["Prefect-Csrf-Token"] = (
+                    session,
+                    reply.json()["token"],
+                )
+            client.post(f"{address.api_url}/events", json=events).raise_for_status()
+    except (httpx.HTTPError, ValueError) as error:
+        logging.getLogger(__name__).debug("%s events are not sent: %s", len(events), error)
 
 
 def _certificates(address: Address) -> ssl.SSLContext | bool:

@@ -5,6 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -32,6 +33,7 @@ from deployments.worker import POOL, TAG, check_variables, find_pool, make_pool
 from tasks.contact_acquisition import AGREED
 from tasks.services import SLUG, TwitterService
 
+NOTIFICATIONS = Path(__file__).with_name("notifications.yaml")
 PREFECT_FILE = shipped("prefect.yaml", "deployments")
 
 DEAD_RUNS = "Mark dead runs as crashed"
@@ -257,6 +259,27 @@ def recover_on_agreement(client: SyncPrefectClient) -> None:
             ],
         ),
     )
+
+
+def notify(block: str) -> list[str]:
+    """Creates or updates the automations that write to people by a block, named as `slack-webhook/marketing`.
+
+    Returns their names. Raises NotPossible when there is no such block.
+    """
+    slug, _, name = block.partition("/")
+    with get_client(sync_client=True) as client:
+        try:
+            document = client.read_block_document_by_name(name, slug)
+        except ObjectNotFound:
+            raise NotPossible(
+                f"There is no block {block} at {client.api_url}. Save one in the UI under Blocks, and name it by its"
+                " type and name, such as slack-webhook/marketing; `prefect block ls` lists them."
+            ) from None
+        text = NOTIFICATIONS.read_text().replace("block_document_id: BLOCK", f"block_document_id: {document.id}")
+        wanted = [AutomationCore.model_validate(one) for one in YAML(typ="safe").load(text)["automations"]]
+        for automation in wanted:
+            save_automation(client, automation)
+    return [automation.name for automation in wanted]
 
 
 def save_automation(client: SyncPrefectClient, wanted: AutomationCore) -> None:

@@ -24,11 +24,12 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
 from prefect.deployments import run_deployment
+from prefect.events import emit_event
 from prefect.exceptions import FailedRun, ObjectNotFound, PrefectHTTPStatusError
 from prefect.logging import get_run_logger
 from prefect.tasks import exponential_backoff
 
-from campaign.db.engine import read_session
+from campaign.db.engine import Announcement, listen, read_session
 from campaign.deliveries import store as deliveries
 from campaign.errors import CampaignError, NotPossible, is_passing
 from campaign.kinds import kind_for
@@ -232,6 +233,17 @@ def _leave_traceback_out(record: logging.LogRecord) -> bool:
 
 
 def configure_run_logs() -> None:
-    """Leaves tracebacks of errors raised on purpose out of the logs of runs; safe to repeat."""
+    """Leaves tracebacks of errors raised on purpose out of the logs of runs, and sends events; safe to repeat."""
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_leave_traceback_out)
+    listen(send_events)
+
+
+def send_events(announced: Sequence[Announcement]) -> None:
+    """Sends what was announced to Prefect's server, in the background, as events that automations can wait for."""
+    for one in announced:
+        resource = {"prefect.resource.id": one.resource, "prefect.resource.name": one.resource.rpartition(".")[2]}
+        try:
+            emit_event(one.name, resource=resource, payload={"says": one.says})
+        except Exception as error:  # noqa: BLE001  what happened is in the tables; the run goes on
+            logging.getLogger(__name__).debug("The event %s is not sent: %s", one.name, error)

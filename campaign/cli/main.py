@@ -146,6 +146,7 @@ COMMANDS: dict[str, Command | Group] = {
         "The people who work at the desk, and what they may do.",
     ),
     "deploy": Command("prefect.deploy_command", "Register the workflows, or their new versions."),
+    "notify": Command("prefect.notify", "Have people told when something waits for them, or a spend cap is near."),
     "worker": Command("prefect.worker", "Run a worker, which starts the runs of workflows, until Ctrl-C."),
     "doctor": Command("doctor.doctor", "Check the installation, and say what to do."),
     "balance": Command("service.balance", "Show the credits that X has left for each developer app."),
@@ -255,11 +256,25 @@ def main() -> None:
             os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"
         status = app(standalone_mode=False, prog_name="campaign")
         sys.stdout.flush()
+        _post_events()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  no traceback reaches a user
         sentence, status = _explain(error)
         if sentence:
             output.say(" ".join(sentence.splitlines()))
     sys.exit(status)
+
+
+def _post_events() -> None:
+    """Sends what this command changed to the Prefect server in use, as events; imports nothing where it did not."""
+    engine = sys.modules.get("campaign.db.engine")
+    if engine and engine.unheard:
+        from campaign.settings import load_settings
+        from deployments.address import post_events
+        from deployments.server import server_of
+
+        if address := server_of(load_settings()):
+            post_events(address, list(engine.unheard))
+        engine.unheard.clear()
 
 
 def _explain(error: BaseException) -> tuple[str, int]:

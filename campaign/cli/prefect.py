@@ -1,4 +1,4 @@
-"""`campaign deploy` and `worker`: the workflows on a Prefect server of any kind, and what runs them."""
+"""`campaign deploy`, `worker` and `notify`: the workflows on a Prefect server of any kind, and what runs them."""
 
 import os
 import sys
@@ -87,6 +87,22 @@ def _job_variables(image: str, env: list[str]) -> dict[str, Any]:
             )
         values[name] = value
     return ({"image": image} if image else {}) | ({"env": values} if values else {})
+
+
+def notify(
+    block: Annotated[str, typer.Argument(help="Type and name of a block that writes to people: slack-webhook/NAME.")],
+) -> None:
+    """Have people told when something waits for them, a run was refused, or a spend cap is near.
+
+    Creates or updates three automations on the Prefect server in use, which write by this block.
+    """
+    with server_in_use() as has_server:
+        if not has_server:
+            raise NotPossible("No Prefect server runs for this home; start it with `campaign up`, or name one.")
+        from deployments import deploying
+
+        for name in deploying.notify(block):
+            output.say(f"{name}: {block} is told.")
 
 
 def worker(

@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from types import FrameType
@@ -16,6 +16,7 @@ from campaign.errors import CampaignError, NotPossible, WrongUsage
 from campaign.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from campaign.db.engine import Announcement
     from deployments.server import Server
     from models import Agreement
 
@@ -87,11 +88,13 @@ def start_everything(
 
         make_ready()
         with without_garbage_collection():
+            from campaign.db.engine import listen
             from deployments.deploying import deploy, load_workflows
             from deployments.worker import running_web, running_worker, wait_for_worker
-            from tasks.continuation import schedule_deliveries
+            from tasks.continuation import schedule_deliveries, send_events
             from tasks.services import take_over
 
+            listen(send_events)
             load_workflows()
         stack.enter_context(running_worker(settings, server.address))
         server.wait_until_healthy()
@@ -242,6 +245,12 @@ def web(
 
         announce_agreement(agreement)
 
+    def send(announced: Sequence["Announcement"]) -> None:
+        from tasks.continuation import send_events
+
+        send_events(announced)
+
+    schema.listen(send)
     public_url = settings.public_url
     with used_by_prefect(address):
         output.say(

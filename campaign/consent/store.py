@@ -10,6 +10,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from campaign.audience import erased, visitors
 from campaign.consent.agreements import withdraw_of_visitor
+from campaign.db.engine import announce
 from campaign.db.json_rows import among, is_on_postgresql
 from models import (
     EVERY_SERVICE,
@@ -50,6 +51,7 @@ INSERT INTO unclear_message (service_id, visitor_id, event_id, at) VALUES (:serv
 ON CONFLICT (service_id, visitor_id) DO UPDATE SET event_id = excluded.event_id, at = excluded.at, decided_at = NULL
 WHERE excluded.at > unclear_message.at
 """).bindparams(bindparam("at", type_=Moment()))
+_HANDLE = select(Service.internal_name).where(col(Service.id) == bindparam("service"))
 _MESSAGE: Table = SQLModel.metadata.tables["message"]
 _REASONS = {
     ExclusionReason.OPTED_OUT: "The person wants no more messages from this service.",
@@ -145,7 +147,12 @@ def record_unclear(session: Session, service_id: int, visitor_id: int, event_id:
     if is_suppressed(session, service_id, visitor_id):
         return False
     row = {"service_id": service_id, "visitor_id": visitor_id, "event_id": event_id, "at": at}
-    return bool(session.connection().execute(_UNCLEAR, row).rowcount)
+    is_new = bool(session.connection().execute(_UNCLEAR, row).rowcount)
+    if is_new:
+        _announce(
+            session, service_id, "unclear", "A message that may be an opt-out waits for `campaign consent decide`:"
+        )
+    return is_new
 
 
 def is_unclear(session: Session, service_id: int, visitor_id: int) -> bool:
@@ -286,7 +293,15 @@ def agree_all(session: Session, service_id: int, agreements: Iterable[Agreement]
     ]
     statement = _AGREE_ON_POSTGRESQL if is_on_postgresql(session) else _AGREE_ON_SQLITE
     given = {"service_id": service_id, "rows": orjson.dumps(rows).decode()}
-    return session.connection().execute(statement, given).rowcount
+    begun = session.connection().execute(statement, given).rowcount
+    if begun:
+        _announce(session, service_id, "granted", f"{begun:,} agreed to messages of")
+    return begun
+
+
+def _announce(session: Session, service_id: int, happened: str, says: str) -> None:
+    name = session.connection().scalar(_HANDLE, {"service": service_id})
+    announce(session, f"consent.{happened}", f"service.{name}", f"{says} {name}.")
 
 
 def opt_out(session: Session, service_id: int, visitor_id: int, proof: str, at: datetime) -> int:
@@ -300,6 +315,7 @@ def opt_out(session: Session, service_id: int, visitor_id: int, proof: str, at: 
     )
     session.execute(running.values(ended_at=at, ended_because=proof))
     record_suppression(session, service_id, visitor_id, SuppressionReason.OPT_OUT, proof, at)
+    _announce(session, service_id, "withdrawn", "A person wants no more messages of")
     decide(session, service_id, visitor_id, at)
     withdraw_of_visitor(session, service_id, visitor_id, at)
     return cancel_pending(session, [service_id], [visitor_id], ExclusionReason.OPTED_OUT, at)

@@ -2,7 +2,8 @@
 
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from copy import copy
 from enum import Enum
@@ -10,7 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from shutil import disk_usage
 from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy import Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import Connection, ExceptionContext, make_url
@@ -154,6 +155,41 @@ def transaction(*, durable: bool = False) -> Iterator[Session]:
         session.begin(),
     ):
         yield session
+    if _ANNOUNCED in session.info:
+        _pass_on(session.info[_ANNOUNCED])
+
+
+class Announcement(NamedTuple):
+    """Something that happened: `campaign.delivery.confirmed` to `campaign.delivery.NAME`, in one sentence."""
+
+    name: str
+    resource: str
+    says: str
+
+
+_ANNOUNCED = "announced"
+_listeners: list[Callable[[Sequence[Announcement]], None]] = []
+#: What nothing has listened to; a command passes it on at its end.
+unheard: deque[Announcement] = deque(maxlen=100)
+
+
+def announce(session: Session, happened: str, resource: str, says: str) -> None:
+    """Announces that something happened, once the transaction is committed: `delivery.confirmed`, `service.acme`."""
+    one = Announcement(f"campaign.{happened.replace('_', '-')}", f"campaign.{resource}", says)
+    session.info.setdefault(_ANNOUNCED, []).append(one)
+
+
+def listen(listener: Callable[[Sequence[Announcement]], None]) -> None:
+    """Passes all announcements of this process on to a function, which raises no error; safe to repeat."""
+    if listener not in _listeners:
+        _listeners.append(listener)
+
+
+def _pass_on(announced: Sequence[Announcement]) -> None:
+    if not _listeners:
+        unheard.extend(announced)
+    for listener in _listeners:
+        listener(announced)
 
 
 def empty_write_ahead_log() -> None:

@@ -13,7 +13,7 @@ import pendulum
 from sqlmodel import Session, col, select
 
 from campaign.audience import visitors
-from campaign.db.engine import read_session, transaction
+from campaign.db.engine import announce, read_session, transaction
 from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Draft, LoadedFile, RenderedPart, delivery_name
@@ -72,6 +72,8 @@ def ask(session: Session, delivery: Delivery, actor: str, now: datetime) -> None
     if delivery.asked_at is None:
         delivery.asked_at = now
         note(session, delivery, "asked", actor, now)
+        says = f"{delivery.name} waits for a yes or a no: answer its run, or confirm or reject it with a command."
+        announce(session, "delivery.asked", f"delivery.{delivery.name}", says)
 
 
 def confirm(session: Session, delivery: Delivery, fingerprint: str, actor: str, comment: str, now: datetime) -> None:

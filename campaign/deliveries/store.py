@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, delete, exists, or_
 from sqlmodel import Session, col, select
 
+from campaign.db.engine import announce
 from campaign.deliveries.draft import Broadcast, Content, Draft
 from campaign.errors import NotPossible, WrongUsage
 from models import AuditEntry, Delivery, DeliveryKind, DeliveryState, DeliveryTarget, Service
@@ -154,6 +155,8 @@ def move(
     if delivery.is_over:
         delivery.finished_at = now
     note(session, delivery, state.value, actor, now, f"Was {before.value}. {reason}".strip())
+    says = f"{delivery.name} is {state.value.replace('_', ' ')}."
+    announce(session, f"delivery.{state.value}", f"delivery.{delivery.name}", says)
 
 
 def void(session: Session, delivery: Delivery, reason: str, actor: str, now: datetime) -> None:

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Session, SQLModel, col
 
-from campaign.db.engine import read_session, transaction
+from campaign.db.engine import announce, read_session, transaction
 from campaign.db.json_rows import among
 from campaign.errors import ServiceBlocked, Uncertain, XError
 from campaign.formatting import usd
@@ -81,6 +81,7 @@ _CHARGE_OLDER = (
     .values(settled=True, resources=_LOST, amount=_UNIT_PRICE * _LOST)
 )
 _CAP = select(col(Service.spend_cap)).where(col(Service.id) == bindparam("service")).with_for_update()
+_NAME = select(col(Service.internal_name)).where(col(Service.id) == bindparam("service"))
 _SPENT = select(func.sum(Charge.amount)).where(
     col(Charge.service_id) == bindparam("service"), col(Charge.at) >= bindparam("month")
 )
@@ -95,10 +96,14 @@ def spent(session: Session, service_id: int, now: datetime) -> Decimal:
 
 def left(session: Session, service_id: int, now: datetime) -> Decimal:
     """Returns the money that the spend cap of a service still allows this month; never negative."""
+    return _cap_and_left(session, service_id, now)[1]
+
+
+def _cap_and_left(session: Session, service_id: int, now: datetime) -> tuple[Decimal, Decimal]:
     # The lock makes two processes that spend for one service do so one after the other; the sum is a statement of its
     # own, because only then it sees the rows that the other one wrote meanwhile.
-    cap: Decimal | None = session.connection().scalar(_CAP, {"service": service_id})
-    return max(Decimal(0), (cap or Decimal(0)) - spent(session, service_id, now))
+    cap = session.connection().scalar(_CAP, {"service": service_id}) or Decimal(0)
+    return cap, max(Decimal(0), cap - spent(session, service_id, now))
 
 
 def reserved_today(session: Session, service_id: int, purpose: str, now: datetime) -> Decimal:
@@ -119,10 +124,25 @@ def reserve(
     older = {"service": service_id, "purpose": purpose, "today": day_of(now), "kept": at_once or _ALL}
     session.connection().execute(_CHARGE_OLDER, older)
     release(session, service_id, purpose)
-    resources = affordable(left(session, service_id, now), price.usd, wanted)
+    cap, money = _cap_and_left(session, service_id, now)
+    resources = affordable(money, price.usd, wanted)
     if resources:
+        _announce_near_cap(session, service_id, cap, money - price.usd * resources, now)
         _book(session, service_id, purpose, price, resources, now, settled=False)
     return resources
+
+
+#: The part of a cap below which people are told, by service and month: a process tells it once.
+_LITTLE_LEFT = Decimal("0.2")
+_told: set[tuple[int, datetime]] = set()
+
+
+def _announce_near_cap(session: Session, service_id: int, cap: Decimal, money: Decimal, now: datetime) -> None:
+    if money < cap * _LITTLE_LEFT and (key := (service_id, month_of(now))) not in _told:
+        _told.add(key)
+        name = session.connection().scalar(_NAME, {"service": service_id})
+        says = f"{usd(money)} of this month's spend cap of {usd(cap)} is left for {name}."
+        announce(session, "service.cap_near", f"service.{name}", says)
 
 
 def record_cost(

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from campaign.db import vault
-from campaign.db.engine import read_session
+from campaign.db.engine import announce, read_session
 from campaign.errors import WrongUsage
 from campaign.services.check import Problem, is_ok
 from campaign.x.types import Account, check_handle
@@ -58,6 +58,8 @@ def _save(session: Session, service: Service, fields: "ServiceFields", now: date
     except IntegrityError:  # a connected service has this name
         raise taken from None
     vault.save(session, SecretKind.SERVICE_KEYS, service.id, fields.secrets(), now)
+    name = service.internal_name
+    announce(session, "service.saved", f"service.{name}", f"{name} is saved; its keys are checked with the next run.")
     return service
 
 
@@ -72,6 +74,7 @@ def read_values(session: Session, service: Service) -> dict[str, Any]:
 def remove(session: Session, service: Service, now: datetime) -> None:
     """Disconnects an account and deletes its keys; its visitors stay."""
     service.removed_at, service.block_id, service.x_user_id = now, None, None
+    announce(session, "service.removed", f"service.{service.internal_name}", f"{service.internal_name} is removed.")
     service.state = ServiceState.UNCHECKED
     vault.delete(session, SecretKind.SERVICE_KEYS, service.id)
     session.add(service)
@@ -109,8 +112,10 @@ def record_check(
     session: Session, service: Service, account: Account | None, problems: Iterable[Problem], now: datetime
 ) -> None:
     """Records what a check found; the account of a service that is not its own is not saved."""
-    problems = list(problems)
+    problems, before = list(problems), service.state
     service.state = ServiceState.OK if is_ok(problems) else ServiceState.NEEDS_ATTENTION
+    if service.state is not before:
+        _announce_state(session, service)
     service.problems = "\n".join(problem.sentence for problem in problems)
     service.checked_at = now
     service.blocked = any(problem.blocks for problem in problems)
@@ -129,8 +134,17 @@ def record_check(
 
 def mark_blocked(session: Session, service: Service, sentence: str) -> None:
     """Records that X refuses all requests of this service, until a check succeeds again."""
+    before = service.state
     service.state, service.blocked, service.problems = ServiceState.NEEDS_ATTENTION, True, sentence
+    if service.state is not before:
+        _announce_state(session, service)
     session.add(service)
+
+
+def _announce_state(session: Session, service: Service) -> None:
+    name, state = service.internal_name, service.state
+    says = f"X accepts {name}." if state is ServiceState.OK else f"{name} needs attention: campaign service list"
+    announce(session, f"service.{state.value}", f"service.{name}", says)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import httpx
 import pytest
@@ -18,7 +19,7 @@ from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 from campaign.settings import load_settings
 from deployments.address import Address
 from deployments.deploying import deploy
-from tests.command import campaign, here
+from tests.command import campaign, finish, here, start
 from tests.flows.house import House
 
 KEY = "pnu_0123456789"
@@ -28,6 +29,8 @@ KEY = "pnu_0123456789"
 def behind_a_bearer(address: Address) -> Iterator[str]:
     """A proxy before a Prefect server that lets in requests with the key only, as Prefect Cloud does."""
 
+    there = httpx.Client(timeout=60)
+
     class Proxy(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -36,7 +39,7 @@ def behind_a_bearer(address: Address) -> Iterator[str]:
             passed = {name: value for name, value in self.headers.items() if name.lower() not in {"host", "connection"}}
             if passed.pop("Authorization", "") == f"Bearer {KEY}":
                 url = address.api_url.removesuffix("/api") + self.path
-                reply = httpx.request(self.command, url, content=body, headers=passed | address.headers, timeout=60)
+                reply = there.request(self.command, url, content=body, headers=passed | address.headers)
                 status, content = reply.status_code, reply.content
             else:
                 status, content = 401, b"{}"
@@ -68,7 +71,7 @@ def test_a_profile_with_a_key_is_used_and_without_it_the_sentence_says_what_to_s
         profiles.write_text(profile)
         refused = campaign("deploy", **environment)
         profiles.write_text(f'{profile}PREFECT_API_KEY = "{KEY}"\n')
-        done = campaign("deploy", "--json", **environment)
+        done = finish(start("deploy", "--json", environment=environment), 150)
     assert refused.status == 2
     assert "PREFECT_API_KEY" in refused.sentence
     assert done.status == 0, done.err
@@ -111,8 +114,7 @@ def test_a_reference_to_a_secret_is_resolved_by_the_worker(house: House) -> None
     Secret(value="fifty-random-characters").save("campaign-signing-key", overwrite=True)
     template = ProcessWorker.get_default_base_job_template()
     values = {"env": {"CAMPAIGN_SIGNING_KEY": REFERENCE}}
-    job = run_coro_as_sync(ProcessJobConfiguration.from_template_and_values(template, values))
-    assert job
+    job: Any = run_coro_as_sync(ProcessJobConfiguration.from_template_and_values(template, values))
     assert job.env["CAMPAIGN_SIGNING_KEY"] == "fifty-random-characters"
 
 
