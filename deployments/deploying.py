@@ -31,7 +31,7 @@ from campaign.errors import NotPossible
 from campaign.settings import Settings, shipped
 from deployments.worker import POOL, TAG, check_variables, find_pool, make_pool
 from tasks.contact_acquisition import AGREED
-from tasks.services import SLUG, TwitterService
+from tasks.services import SLUG, XAccount
 
 NOTIFICATIONS = Path(__file__).with_name("notifications.yaml")
 PREFECT_FILE = shipped("prefect.yaml", "deployments")
@@ -182,9 +182,9 @@ def _state_of(client: SyncPrefectClient, workflow: Workflow) -> Deployed:
 def register_forms(client: SyncPrefectClient) -> None:
     """Registers the current form; saved ones keep their values and show the new fields."""
     try:
-        TwitterService.register_type_and_schema()
+        XAccount.register_type_and_schema()
     except ObjectAlreadyExists:  # another process did so at the same moment; now it is an update
-        TwitterService.register_type_and_schema()
+        XAccount.register_type_and_schema()
     try:
         _renew_saved_ones(client)
     except PrefectHTTPStatusError as error:

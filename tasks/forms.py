@@ -24,7 +24,7 @@ from campaign.deliveries.draft import (
 from campaign.errors import WrongUsage
 from campaign.x.types import ReplySettings
 from models import ApprovalMode, DeliveryKind, Priority
-from tasks.services import TwitterService
+from tasks.services import XAccount
 
 
 class PostForm(BaseModel):
@@ -33,7 +33,7 @@ class PostForm(BaseModel):
     model_config = ConfigDict(title="New post")
 
     label: str = Field(title="Label", description="The name you read in lists and reports.", min_length=1)
-    services: list[TwitterService] = Field(
+    services: list[XAccount] = Field(
         title="Accounts", description="The services whose accounts publish it.", min_length=1
     )
     text: str = Field(
@@ -72,7 +72,7 @@ class PostForm(BaseModel):
     validity_days: int = Field(
         5, title="Validity in days", description="After the contact date it may go out for so many days.", ge=1, le=60
     )
-    proof: TwitterService | None = Field(
+    proof: XAccount | None = Field(
         None, title="Proof service", description="A private test account that gets it first, exactly as it will be."
     )
     approval: ApprovalMode = Field(
@@ -153,7 +153,7 @@ class BroadcastForm(BaseModel):
     model_config = ConfigDict(title="New broadcast")
 
     label: str = Field(title="Label", description="The name you read in lists and reports.", min_length=1)
-    services: list[TwitterService] = Field(
+    services: list[XAccount] = Field(
         title="Services", description="Whose followers get it, each from the account that is followed.", min_length=1
     )
     text: str = Field(

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 from uuid import UUID
 
 import httpx
@@ -28,6 +28,9 @@ from campaign.services.store import Services
 from models import FormProblem, SecretKind, Service
 from tasks.continuation import RETRIES
 
+if TYPE_CHECKING:
+    from campaign.x.client import PaidClient
+
 SLUG = "twitter-service"
 #: Begins the texts that replace secrets in a form; the secrets themselves are in the vault.
 TAKEN_OVER = "taken over at "
@@ -42,12 +45,19 @@ _LOST_KEY = (
 )
 
 
-class TwitterService(Block, ServiceFields):
-    """One connected X account. Save this form: its keys are taken over within seconds, or by the next run."""
+class XAccount(Block, ServiceFields):
+    """One connected X account. Save this form: its keys are taken over within seconds, or by the next run.
+
+    Workflows of other people load it for a client of X: `XAccount.load("acme").client()`.
+    """
 
     _block_type_name: ClassVar[str] = "Twitter service"
     _block_type_slug: ClassVar[str] = SLUG
     _description: ClassVar[str] = "One connected X account: its followers, its posts and its direct messages."
+
+    def client(self) -> "PaidClient":
+        """Returns a signed `tweepy.Client`, which keeps X's rate limits and the spend cap of the service."""
+        return connection.client_of(store.find_service(self.internal_name))
 
 
 @task(name="choose services", task_run_name="choose services")
@@ -183,7 +193,7 @@ def _remove_or_show(client: SyncPrefectClient, service: Service, type_id: UUID) 
         for number in range(1, len(taken) + 2)
         if (name := first if number == 1 else f"{first}-{number}") not in taken
     )
-    document_id = TwitterService.model_validate(_shown(service)).save(name)
+    document_id = XAccount.model_validate(_shown(service)).save(name)
     _show(client, service, cast("UUID", document_id))
 
 

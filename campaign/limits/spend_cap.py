@@ -198,10 +198,11 @@ def _book(
 T = TypeVar("T")
 
 
-def used_up(service: Service) -> ServiceBlocked:
-    """Returns the error for a call that this month's spend cap of the service does not allow."""
+def used_up(service: Service, cost: Decimal = Decimal(0)) -> ServiceBlocked:
+    """Returns the error for a call that this month's spend cap of the service does not allow, with what it may cost."""
+    wanted = f" for a call that may cost {usd(cost)}" if cost else ""
     return ServiceBlocked(
-        f"This month's spend cap of {usd(service.spend_cap)} is used up.",
+        f"This month's spend cap of {usd(service.spend_cap)} is used up{wanted}.",
         reason="cap",
         remedy="Raise the spend cap of the service, or wait for the next month.",
     )
@@ -244,14 +245,14 @@ def check_sign_in_affordable(service: Service, price: Price, now: datetime) -> N
         )
 
 
-def paid(service: Service, purpose: str, price: Price, call: Callable[[], Answer[T]]) -> T:
-    """Makes a call that reads one resource; raises ServiceBlocked when it costs too much, and the errors of the call.
+def paid(service: Service, purpose: str, price: Price, call: Callable[[], Answer[T]], resources: int = 1) -> T:
+    """Makes a call for so many resources; raises ServiceBlocked when it costs too much, and the errors of the call.
 
     `purpose` is unique to this call: calls that run side by side for one service reserve their money each.
     """
     with transaction() as session:
-        if not reserve(session, service.id, purpose, price, 1, pendulum.now("UTC")):
-            raise used_up(service)
+        if reserve(session, service.id, purpose, price, resources, pendulum.now("UTC")) < resources:
+            raise used_up(service, price.usd * resources if resources > 1 else Decimal(0))
     try:
         answer = call()
     except XError as error:

@@ -1,8 +1,10 @@
 """Connecting to X as a service: its keys from the vault, and the check of them."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
 import pendulum
 from pydantic import SecretStr
@@ -10,17 +12,20 @@ from pydantic import SecretStr
 from campaign.db import vault
 from campaign.db.engine import read_session, transaction
 from campaign.errors import NotPossible, ServiceBlocked, Unsent, WrongUsage, XError
+from campaign.limits.rate_limits import calls_open_at
 from campaign.limits.spend_cap import paid
 from campaign.services import store
 from campaign.services.check import Problem, problems_of
 from campaign.services.fields import SECRETS
 from campaign.settings import load_settings
-from campaign.x.types import Account, Keys
+from campaign.x.types import Account, Answer, Keys, Price
 from models import ApiVersion, SecretKind, Service, ServiceState
 
 if TYPE_CHECKING:
     from campaign.x.billing import Balance
+    from campaign.x.client import PaidClient
     from campaign.x.gateway import Gateway
+    from campaign.x.http import Reply
     from campaign.x.oauth import AppKeys
 
 #: X was seen to reject good keys for two hours: so long must it reject keys that it accepted before.
@@ -37,6 +42,33 @@ def gateway_of(service: Service) -> "Gateway":
     if not service.is_connected:
         raise NotPossible(f"The service {service.internal_name} has been removed.")
     return _connect(service.id, service.saved_at, service.api_version, service.owned)
+
+
+def client_of(service: Service) -> "PaidClient":
+    """Connects as a `tweepy.Client`, for other programs, whose calls are paid from the spend cap of the service.
+
+    Where X allows no more calls to an endpoint, or the cap none, a call raises Unsent or ServiceBlocked unmade.
+    Raises NotPossible when the service was removed, WrongUsage for a lost key.
+    """
+    from campaign.x.client import PaidClient
+
+    if not service.is_connected:
+        raise NotPossible(f"The service {service.internal_name} has been removed.")
+
+    def pay(endpoint: str, price: Price, resources: int, call: Callable[[], Answer["Reply"]]) -> "Reply":
+        with read_session() as session:
+            opens_at = calls_open_at(session, service.id, [endpoint], pendulum.now("UTC"))
+        if opens_at:
+            raise Unsent(
+                f"X allows no more calls to {endpoint} by {service.internal_name} until {opens_at:%H:%M:%S} UTC.",
+                reason="rate_limit",
+                retry_at=opens_at,
+            )
+        return paid(service, f"{endpoint} {uuid4()}", price, call, resources)
+
+    secrets = _secrets_of(service.id)
+    keys = Keys(*(secrets[name] for name in SECRETS[:4]))
+    return PaidClient(keys, load_settings().x_api_url, pay, partial(_judge_rejection, service.id))
 
 
 @lru_cache(maxsize=1000)

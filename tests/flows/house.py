@@ -17,7 +17,7 @@ from deployments.deploying import deploy, deployed_workflows
 from deployments.processes import make_home
 from deployments.server import Server, address_file, free_port, published
 from deployments.worker import running_worker
-from tasks.services import SLUG, TwitterService
+from tasks.services import SLUG, XAccount
 from tests.servers import own_environment, used
 from tests.simulated_x import SimulatedX
 
@@ -55,7 +55,7 @@ class House:
         with get_client(sync_client=True) as client:
             for run in client.read_flow_runs():
                 client.delete_flow_run(run.id)
-            TwitterService.register_type_and_schema()
+            XAccount.register_type_and_schema()
             for document in client.read_block_documents_by_type(SLUG):
                 client.delete_block_document(document.id)
         with transaction() as session:

@@ -9,7 +9,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun
 
 from campaign.services.fields import block_name
-from tasks.services import TwitterService, take_over
+from tasks.services import XAccount, take_over
 from tests.simulated_x import Brand, SimulatedX
 
 
@@ -17,7 +17,7 @@ def form_of(x: SimulatedX, username: str, followers: int = 0, **more: Any) -> tu
     """An account with a saved form, and the reference to the form that the UI's drop-down sends."""
     brand = x.make(username, followers, **more)
     filled_in = brand.form(proof=bool(more), synchronize=followers > 0, spend_cap=1_000)
-    document_id = TwitterService(**filled_in).save(block_name(username))
+    document_id = XAccount(**filled_in).save(block_name(username))
     take_over()
     return brand, {"$ref": {"block_document_id": str(document_id)}}
 

@@ -23,7 +23,7 @@ from flows.contact_acquisition import contact_acquisition
 from models import Contact, Delivery, DeliveryState
 from tasks.contact_acquisition import announce_agreement
 from tasks.forms import MessageInvitationForm, PostInvitationForm
-from tasks.services import TwitterService
+from tasks.services import XAccount
 from tests.flows.house import House as Home
 from tests.flows.marketer import answer, artifacts, form_of, start, wait_for
 from tests.simulated_x import Brand, SimulatedX
@@ -116,7 +116,7 @@ def test_people_are_invited_once_and_a_yes_brings_the_profile_by_itself(
     assert contact.visitor_id is not None
 
     # The next invitation leaves out whoever was asked, and says why; the report tells how far people came.
-    form_again = MessageInvitationForm(label="Once more", services=[TwitterService.load(block_name("acme"))])
+    form_again = MessageInvitationForm(label="Once more", services=[XAccount.load(block_name("acme"))])
     again = analyse_delivery(compose(form_again.draft(), actor="ana").name, "ana").analysis
     assert again.excluded == {"already_contact": 1, "already_invited": len(received) - 1}
     with read_session() as session:
@@ -141,7 +141,7 @@ def test_a_post_invites_everybody_who_reads_it(client: SyncPrefectClient, x: Sim
 
 def test_what_invites_nobody_is_refused_in_one_sentence(x: SimulatedX) -> None:
     form_of(x, "acme")
-    given: dict[str, Any] = {"label": "Silent", "services": [TwitterService.load(block_name("acme"))]}
+    given: dict[str, Any] = {"label": "Silent", "services": [XAccount.load(block_name("acme"))]}
     silent = PostInvitationForm(**given, text="Come!")
     refused = contact_acquisition(post=silent, return_state=True)
     assert refused.is_failed()

@@ -67,7 +67,7 @@ def test_people_are_told_what_waits_for_them_what_was_refused_and_of_a_near_cap(
     assert (done.status, done.err.count("is told")) == (0, 3), done.err
     _, form = form_of(x, "acme")
 
-    run_id = start(client, "post-publication/post-publication", post={"services": [form], "text": "Hello"})
+    run_id = start(client, "post-publication/post-publication", post={"label": "Launch", "services": [form], "text": "Hello"})
     name = wait_for(client, run_id, "Suspended").name.partition(" ")[0]
     wait_for_words(written, "campaign: Something waits for a person", f"{name} waits for a yes or a no")
     answer(client, run_id, answer="Reject", confirm_as="Ann")

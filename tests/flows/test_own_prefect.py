@@ -19,8 +19,11 @@ from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 from campaign.settings import load_settings
 from deployments.address import Address
 from deployments.deploying import deploy
-from tests.command import campaign, finish, here, start
+from tasks.services import XAccount
+from tests.command import finish, here, start
 from tests.flows.house import House
+from tests.flows.marketer import form_of
+from tests.simulated_x import SimulatedX
 
 KEY = "pnu_0123456789"
 
@@ -69,7 +72,7 @@ def test_a_profile_with_a_key_is_used_and_without_it_the_sentence_says_what_to_s
     with behind_a_bearer(house.server.address) as api_url:
         profile = f'active = "work"\n[profiles.work]\nPREFECT_API_URL = "{api_url}"\n'
         profiles.write_text(profile)
-        refused = campaign("deploy", **environment)
+        refused = here("deploy", **environment)
         profiles.write_text(f'{profile}PREFECT_API_KEY = "{KEY}"\n')
         done = finish(start("deploy", "--json", environment=environment), 150)
     assert refused.status == 2
@@ -107,6 +110,13 @@ def test_workflows_go_to_a_pool_of_any_type_and_stay_there(client: SyncPrefectCl
         assert deployment.job_variables["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "30"
     missing = here("worker", "--pool", containers)
     assert (missing.status, "such as prefect-docker" in missing.sentence) == (1, True)
+
+
+def test_other_workflows_get_a_signed_client_of_a_service(x: SimulatedX) -> None:
+    form_of(x, "acme")
+    account = XAccount.load("acme")
+    assert isinstance(account, XAccount)
+    assert account.client().get_me().data.username == "acme"
 
 
 def test_a_reference_to_a_secret_is_resolved_by_the_worker(house: House) -> None:

@@ -32,7 +32,7 @@ from deployments.server import (
     used_by_prefect,
 )
 from models import OPT_OUT_LINE, MessagePolicy, SecretKind, Service
-from tasks.services import SLUG, TAKEN_OVER, TwitterService, take_over
+from tasks.services import SLUG, TAKEN_OVER, XAccount, take_over
 from tests.databases import Database
 from tests.factories import NOW
 from tests.servers import make_fresh_home, own_environment
@@ -253,7 +253,7 @@ def served(settings: Settings) -> Iterator[SyncPrefectClient]:
 def save_as_before(client: SyncPrefectClient) -> BlockDocument:
     """A home as the version without these fields left it."""
     block_type = client.create_block_type(BlockTypeCreate(name="Twitter service", slug=SLUG))
-    fields = TwitterService.model_json_schema()
+    fields = XAccount.model_json_schema()
     fields["properties"] = {name: field for name, field in fields["properties"].items() if name not in NEW}
     schema = client.create_block_schema(BlockSchemaCreate(fields=fields, block_type_id=block_type.id))
     return client.create_block_document(

@@ -26,7 +26,7 @@ from flows.post_publication import post_publication
 from models import ApprovalMode, Budget
 from tasks.continuation import CONTINUATION, NO_WAIT
 from tasks.forms import PostForm
-from tasks.services import TwitterService
+from tasks.services import XAccount
 from tests.command import here
 from tests.engaging import went_out
 from tests.flows.house import House
@@ -213,8 +213,8 @@ def received(brand: Brand) -> dict[str, int]:
 
 def test_a_continuation_leaves_a_form_in_its_parameters_alone(client: SyncPrefectClient, x: SimulatedX) -> None:
     acme, _ = form_of(x, "acme")
-    service = TwitterService.load(block_name("acme"))
-    assert isinstance(service, TwitterService)
+    service = XAccount.load(block_name("acme"))
+    assert isinstance(service, XAccount)
     post = PostForm(label="Default", services=[service], text="Not again", approval=ApprovalMode.AUTOMATIC)
 
     with tags(CONTINUATION):

@@ -23,7 +23,7 @@ from campaign.simulator.faults import FaultKind
 from campaign.simulator.routes import ENDPOINTS
 from deployments.make_secrets import SECRETS
 from models import SyncState
-from tasks.services import TwitterService
+from tasks.services import XAccount
 from tests.compose_file import read_compose
 
 GUIDES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -128,7 +128,7 @@ def test_every_make_target_named_exists() -> None:
     assert {"demo", "test"} <= named <= targets
 
 
-@pytest.mark.parametrize("title", [str(field.title) for field in TwitterService.model_fields.values()])
+@pytest.mark.parametrize("title", [str(field.title) for field in XAccount.model_fields.values()])
 def test_every_field_of_a_service_is_explained(title: str) -> None:
     assert any(line.startswith(f"| {title} |") for line in table_of(shown("services")))
 

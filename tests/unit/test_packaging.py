@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 import tomllib
-from importlib.metadata import PackageNotFoundError, metadata
+from importlib.metadata import EntryPoint, PackageNotFoundError, metadata
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,12 @@ def test_everything_the_product_needs_is_pinned(requirement: str) -> None:
 @pytest.mark.parametrize("requirement", PROJECT["dependency-groups"]["dev"])
 def test_every_tool_is_pinned(requirement: str) -> None:
     assert name_of(requirement) in TOOLS
+
+
+def test_prefect_finds_the_form_of_a_service_among_its_collections() -> None:
+    [(name, value)] = PROJECT["project"]["entry-points"]["prefect.collections"].items()
+    block = EntryPoint(name, value, "prefect.collections").load()
+    assert block.get_block_type_slug() == "twitter-service"
 
 
 def test_the_product_is_pinned_without_the_tools_of_the_tests() -> None:

@@ -9,9 +9,9 @@ from campaign.deliveries.draft import PlannedWave, SameWaves
 from campaign.errors import WrongUsage
 from tasks.deliveries import Answer, AnswerForUnconsented
 from tasks.forms import BroadcastForm
-from tasks.services import TwitterService
+from tasks.services import XAccount
 
-SERVICE = TwitterService(
+SERVICE = XAccount(
     label="Acme",
     internal_name="acme",
     consumer_key=SecretStr("the-consumer-key"),
