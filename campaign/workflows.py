@@ -4,12 +4,7 @@ Also `XAccount`, the form of a service, for workflows of other people and for Pr
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from tasks.services import XAccount
-
-__all__ = ["XAccount"]
+from typing import Any
 
 
 def __getattr__(name: str) -> Any:

@@ -1,21 +1,17 @@
-"""A Prefect server without importing Prefect: its address by environment or profile, its check, events for it."""
+"""The address of a Prefect server and what it asks for: from the environment or a profile of Prefect, and its check."""
 
-import logging
 import os
 import ssl
 import tomllib
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import httpx
 
-from campaign.db.engine import Announcement
 from campaign.errors import WrongUsage
 
 CLOUD = "https://api.prefect.cloud/api"
@@ -91,7 +87,7 @@ def check_version(address: Address) -> None:
     # Prefect Cloud has no version.
     method, route = ("POST", "flows/count") if address.is_cloud else ("GET", "admin/version")
     try:
-        with httpx.Client(timeout=RESPONSE_SECONDS, verify=_certificates(address), headers=address.headers) as client:
+        with httpx.Client(timeout=RESPONSE_SECONDS, verify=certificates_of(address), headers=address.headers) as client:
             theirs = (
                 client.request(method, f"{api_url}/{route}", json={} if address.is_cloud else None)
                 .raise_for_status()
@@ -115,37 +111,8 @@ def check_version(address: Address) -> None:
         )
 
 
-def post_events(address: Address, announced: Sequence[Announcement]) -> None:
-    """Sends what was announced to a Prefect server as events; where it does not take them, only the log says so."""
-    events = [
-        {
-            "id": str(uuid4()),
-            "event": one.name,
-            "occurred": datetime.now(UTC).isoformat(),
-            "resource": {
-                "prefect.resource.id": one.resource,
-                "prefect.resource.name": one.resource.rpartition(".")[2],
-            },
-            "payload": {"says": one.says},
-        }
-        for one in announced
-    ]
-    session = str(uuid4())
-    try:
-        with httpx.Client(timeout=RESPONSE_SECONDS, verify=_certificates(address), headers=address.headers) as client:
-            # Against requests of pages in a browser; a server without this protection has no such token.
-            reply = client.get(f"{address.api_url}/csrf-token", params={"client": session})
-            if reply.is_success:
-                client.headers["Prefect-Csrf-Client"], client.headers["Prefect-Csrf-Token"] = (
-                    session,
-                    reply.json()["token"],
-                )
-            client.post(f"{address.api_url}/events", json=events).raise_for_status()
-    except (httpx.HTTPError, ValueError) as error:
-        logging.getLogger(__name__).debug("%s events are not sent: %s", len(events), error)
-
-
-def _certificates(address: Address) -> ssl.SSLContext | bool:
+def certificates_of(address: Address) -> ssl.SSLContext | bool:
+    """Returns how the certificate of a server is verified, as Prefect's client does it."""
     settings = {**address.more, **os.environ}
     if settings.get("PREFECT_API_TLS_INSECURE_SKIP_VERIFY", "").lower() in {"1", "true", "yes", "on"}:
         return False

@@ -31,7 +31,8 @@ from campaign.errors import NotPossible
 from campaign.settings import Settings, shipped
 from deployments.worker import POOL, TAG, check_variables, find_pool, make_pool
 from tasks.contact_acquisition import AGREED
-from tasks.services import SLUG, XAccount
+from tasks.continuation import schedule_deliveries
+from tasks.services import SLUG, XAccount, take_over
 
 NOTIFICATIONS = Path(__file__).with_name("notifications.yaml")
 PREFECT_FILE = shipped("prefect.yaml", "deployments")
@@ -45,7 +46,7 @@ SILENCE = timedelta(seconds=4 * HEARTBEAT_SECONDS)
 #: Servers have an automation of this name: under another one it would exist twice.
 ON_AGREEMENT = "Recover profiles when somebody agrees"
 ACQUISITION = "contact-acquisition/contact-acquisition"
-_NO_VARIABLES: Mapping[str, Any] = MappingProxyType({})
+_NO: Mapping[str, Any] = MappingProxyType({})
 #: Agreements within this time after the first one share its run, which begins after it.
 TOGETHER = timedelta(seconds=10)
 #: Longer, as clocks may differ.
@@ -114,7 +115,7 @@ def _load(entry: dict[str, Any]) -> Workflow:
     return Workflow(flow.name, entry, definition)
 
 
-def deploy(settings: Settings, pool: str | None = POOL, job_variables: Mapping[str, Any] = _NO_VARIABLES) -> None:
+def deploy(settings: Settings, pool: str | None = POOL, job_variables: Mapping[str, Any] = _NO) -> None:
     """Registers everything with the server in use: new workflows stopped, known ones as people set them.
 
     Their runs go to this work pool, or (None) stay where they are. Raises NotPossible when there is no such pool,
@@ -134,6 +135,13 @@ def deploy(settings: Settings, pool: str | None = POOL, job_variables: Mapping[s
             raise NotPossible(
                 f"Could not deploy the workflows to {client.api_url}: {' '.join(str(error).split())}. Run it again."
             ) from error
+
+
+def deploy_and_begin(settings: Settings, pool: str | None = POOL, job_variables: Mapping[str, Any] = _NO) -> None:
+    """Registers everything as `deploy` does, takes over forms, and schedules confirmed deliveries."""
+    deploy(settings, pool, job_variables)
+    take_over()
+    schedule_deliveries()
 
 
 def deployed_workflows() -> list[Deployed]:

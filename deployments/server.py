@@ -5,17 +5,19 @@
 
 import hashlib
 import json
+import logging
 import os
 import secrets
 import socket
 import sqlite3
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pendulum
@@ -24,13 +26,19 @@ from filelock import FileLock
 from sqlmodel import col, select
 
 from campaign.db import vault
-from campaign.db.engine import transaction
+from campaign.db.engine import Announcement, transaction
 from campaign.db.signing import write_once
 from campaign.errors import NotPossible, WrongUsage
 from campaign.services import store as services
 from campaign.services.fields import read_fields
 from campaign.settings import Settings, load_settings
-from deployments.address import RESPONSE_SECONDS, Address, address_in_environment, address_in_profile
+from deployments.address import (
+    RESPONSE_SECONDS,
+    Address,
+    address_in_environment,
+    address_in_profile,
+    certificates_of,
+)
 from deployments.processes import Process, child_environment, make_home, running
 from models import SecretKind, Service
 
@@ -188,6 +196,38 @@ def is_healthy(api_url: str, client: httpx.Client | None = None) -> bool:
         return get(f"{api_url}/health", timeout=RESPONSE_SECONDS).is_success
     except (httpx.HTTPError, httpx.InvalidURL):
         return False
+
+
+def post_events(announced: Sequence[Announcement]) -> None:
+    """Sends what was announced to the Prefect server in use as events; where none takes them, only the log says so."""
+    if not (address := server_of(load_settings())):
+        return
+    events = [
+        {
+            "id": str(uuid4()),
+            "event": one.name,
+            "occurred": datetime.now(UTC).isoformat(),
+            "resource": {
+                "prefect.resource.id": one.resource,
+                "prefect.resource.name": one.resource.rpartition(".")[2],
+            },
+            "payload": {"says": one.says},
+        }
+        for one in announced
+    ]
+    session = str(uuid4())
+    try:
+        with httpx.Client(timeout=RESPONSE_SECONDS, verify=certificates_of(address), headers=address.headers) as client:
+            # Against requests of pages in a browser; a server without this protection has no such token.
+            reply = client.get(f"{address.api_url}/csrf-token", params={"client": session})
+            if reply.is_success:
+                client.headers["Prefect-Csrf-Client"], client.headers["Prefect-Csrf-Token"] = (
+                    session,
+                    reply.json()["token"],
+                )
+            client.post(f"{address.api_url}/events", json=events).raise_for_status()
+    except (httpx.HTTPError, ValueError) as error:
+        logging.getLogger(__name__).debug("%s events are not sent: %s", len(events), error)
 
 
 @contextmanager

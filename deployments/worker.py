@@ -1,7 +1,9 @@
 """The processes of `campaign up` beside the server: the worker, which starts the runs of workflows, and the pages."""
 
+import os
+import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
@@ -16,11 +18,13 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import Worker, WorkerStatus, WorkPool
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 
+from campaign.db import engine, vault
 from campaign.errors import NotPossible, WrongUsage
 from campaign.settings import Settings
-from deployments.address import Address
+from deployments.address import Address, check_version
+from deployments.launch import load_app
 from deployments.processes import Process, child_environment, running
-from deployments.server import address_file
+from deployments.server import address_file, server_of, used_by_prefect
 
 #: The work pool of all workflows, as in prefect.yaml.
 POOL = "campaign"
@@ -108,6 +112,40 @@ def wait_for_worker(since: datetime, name: str = "worker") -> None:
         if time.monotonic() > deadline:
             raise NotPossible(f"The worker did not start within {_START_SECONDS} s; see logs/{name}.log of the home.")
         time.sleep(0.1)
+
+
+def become_worker(settings: Settings, pool: str, options: Sequence[str]) -> None:
+    """Becomes a worker of a work pool, for the server in use, until it is ended; raises a CampaignError before that."""
+    _check_keys(settings)
+    address = server_of(settings)
+    if address is None:
+        raise NotPossible(
+            "No Prefect server runs for this home; name one with PREFECT_API_URL or `prefect profile use`, or start"
+            " `campaign up`, which has a worker of its own."
+        )
+    check_version(address)
+    # Its runs inherit them: the folder of our packages, and every setting as it is here.
+    os.environ.update(child_environment(settings))
+    with used_by_prefect(address):
+        app = load_app("worker")
+        with get_client(sync_client=True) as client:
+            found = find_pool(client, pool)
+        check_worker_type(found)
+        sys.argv[1:] = ["worker", "start", "--pool", pool, "--type", found.type, *options]
+        app()
+
+
+def _check_keys(settings: Settings) -> None:
+    """Raises WrongUsage unless the tables are those of this version and the keys those of the other machines."""
+    engine.make_ready()
+    with engine.read_session() as session:
+        vault.check_key(session)
+    has_key = settings.signing_key.get_secret_value() or (settings.home / "signing.key").exists()
+    if not has_key and not settings.database_url.startswith("sqlite"):
+        raise WrongUsage(
+            "CAMPAIGN_SIGNING_KEY is not set, and all machines sign links with the same key; set it to that of the"
+            f" others, or put their signing.key into {settings.home}."
+        )
 
 
 def online_workers(pool: str = POOL) -> list[Worker]:

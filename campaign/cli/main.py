@@ -268,12 +268,9 @@ def _post_events() -> None:
     """Sends what this command changed to the Prefect server in use, as events; imports nothing where it did not."""
     engine = sys.modules.get("campaign.db.engine")
     if engine and engine.unheard:
-        from campaign.settings import load_settings
-        from deployments.address import post_events
-        from deployments.server import server_of
+        from deployments.server import post_events
 
-        if address := server_of(load_settings()):
-            post_events(address, list(engine.unheard))
+        post_events(list(engine.unheard))
         engine.unheard.clear()
 
 

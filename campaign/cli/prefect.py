@@ -1,7 +1,5 @@
 """`campaign deploy`, `worker` and `notify`: the workflows on a Prefect server of any kind, and what runs them."""
 
-import os
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -10,7 +8,7 @@ from campaign.cli import output
 from campaign.cli.output import AsJson
 from campaign.cli.server import server_in_use
 from campaign.errors import NotPossible, WrongUsage
-from campaign.settings import Settings, load_settings
+from campaign.settings import load_settings
 
 
 def deploy_command(
@@ -38,15 +36,11 @@ def deploy_command(
                 "No Prefect server runs for this home; start it with `campaign up`, which deploys the workflows too, or"
                 " name another one with PREFECT_API_URL or `prefect profile use`."
             )
-        from deployments.deploying import deploy, deployed_workflows
-        from tasks.continuation import schedule_deliveries
-        from tasks.services import take_over
+        from deployments.deploying import deploy_and_begin, deployed_workflows
 
         with output.working("Deploying the workflows…"):
-            deploy(load_settings(), pool, variables)
+            deploy_and_begin(load_settings(), pool, variables)
             workflows = deployed_workflows()
-        take_over()
-        schedule_deliveries()
     if as_json:
         output.print_json(
             [
@@ -117,49 +111,12 @@ def worker(
 
     It uses the server that PREFECT_API_URL names, that of this home while it runs, or that of the profile of Prefect.
     """
-    from deployments.address import check_version
-    from deployments.processes import adopt, child_environment, make_home
-    from deployments.server import server_of, used_by_prefect
+    from deployments.processes import adopt, make_home
 
     settings = load_settings()
     make_home(settings)
-    _check_keys(settings)
-    address = server_of(settings)
-    if address is None:
-        raise NotPossible(
-            "No Prefect server runs for this home; name one with PREFECT_API_URL or `prefect profile use`, or start"
-            " `campaign up`, which has a worker of its own."
-        )
-    check_version(address)
-    # Its runs inherit them: the folder of our packages, and every setting as it is here.
-    os.environ.update(child_environment(settings))
-    adopt(settings)
-    with used_by_prefect(address):
-        from prefect.client.orchestration import get_client
+    adopt(settings)  # before Prefect is imported
+    from deployments.worker import become_worker
 
-        from deployments.launch import load_app
-        from deployments.worker import check_worker_type, find_pool
-
-        app = load_app("worker")
-        with get_client(sync_client=True) as client:
-            found = find_pool(client, pool)
-        check_worker_type(found)
-        options = [*(["--name", name] if name else []), *(["--limit", str(limit)] if limit else [])]
-        options += ["--with-healthcheck"] if with_healthcheck else []
-        sys.argv[1:] = ["worker", "start", "--pool", pool, "--type", found.type, *options]
-        app()
-
-
-def _check_keys(settings: Settings) -> None:
-    """Raises WrongUsage unless the tables are those of this version and the keys those of the other machines."""
-    from campaign.db import engine, vault
-
-    engine.make_ready()
-    with engine.read_session() as session:
-        vault.check_key(session)
-    has_key = settings.signing_key.get_secret_value() or (settings.home / "signing.key").exists()
-    if not has_key and not settings.database_url.startswith("sqlite"):
-        raise WrongUsage(
-            "CAMPAIGN_SIGNING_KEY is not set, and all machines sign links with the same key; set it to that of the"
-            f" others, or put their signing.key into {settings.home}."
-        )
+    options = [*(["--name", name] if name else []), *(["--limit", str(limit)] if limit else [])]
+    become_worker(settings, pool, [*options, *(["--with-healthcheck"] if with_healthcheck else [])])

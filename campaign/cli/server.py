@@ -89,19 +89,16 @@ def start_everything(
         make_ready()
         with without_garbage_collection():
             from campaign.db.engine import listen
-            from deployments.deploying import deploy, load_workflows
+            from deployments.deploying import deploy_and_begin, load_workflows
             from deployments.worker import running_web, running_worker, wait_for_worker
-            from tasks.continuation import schedule_deliveries, send_events
-            from tasks.services import take_over
+            from tasks.continuation import send_events
 
             listen(send_events)
             load_workflows()
         stack.enter_context(running_worker(settings, server.address))
         server.wait_until_healthy()
     with step("Deploying the workflows"):
-        deploy(settings)
-        take_over()
-        schedule_deliveries()
+        deploy_and_begin(settings)
     with step("Starting the worker"):
         began = datetime.now(UTC)
         stack.enter_context(published(settings, server))

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
 import pendulum
@@ -25,8 +25,9 @@ if TYPE_CHECKING:
     from campaign.x.billing import Balance
     from campaign.x.client import PaidClient
     from campaign.x.gateway import Gateway
-    from campaign.x.http import Reply
     from campaign.x.oauth import AppKeys
+
+T = TypeVar("T")
 
 #: X was seen to reject good keys for two hours: so long must it reject keys that it accepted before.
 REJECTED_FOR = timedelta(hours=3)
@@ -55,7 +56,7 @@ def client_of(service: Service) -> "PaidClient":
     if not service.is_connected:
         raise NotPossible(f"The service {service.internal_name} has been removed.")
 
-    def pay(endpoint: str, price: Price, resources: int, call: Callable[[], Answer["Reply"]]) -> "Reply":
+    def pay(endpoint: str, price: Price, resources: int, call: Callable[[], Answer[T]]) -> T:
         with read_session() as session:
             opens_at = calls_open_at(session, service.id, [endpoint], pendulum.now("UTC"))
         if opens_at:

@@ -16,7 +16,7 @@ from campaign.db.engine import transaction
 from campaign.limits import spend_cap
 from campaign.services.store import find_service
 from campaign.x.types import USER_READ
-from deployments.address import post_events
+from deployments.server import post_events
 from tests.command import here
 from tests.flows.house import House
 from tests.flows.marketer import answer, form_of, start, wait_for
@@ -60,14 +60,16 @@ def wait_for_words(written: list[str], *words: str) -> None:
 
 
 def test_people_are_told_what_waits_for_them_what_was_refused_and_of_a_near_cap(
-    house: House, client: SyncPrefectClient, x: SimulatedX, written: list[str]
+    client: SyncPrefectClient, x: SimulatedX, written: list[str]
 ) -> None:
     assert here("notify", "custom-webhook/people").status == 0
     done = here("notify", "custom-webhook/people")  # again: they exist once
     assert (done.status, done.err.count("is told")) == (0, 3), done.err
     _, form = form_of(x, "acme")
 
-    run_id = start(client, "post-publication/post-publication", post={"label": "Launch", "services": [form], "text": "Hello"})
+    run_id = start(
+        client, "post-publication/post-publication", post={"label": "Launch", "services": [form], "text": "Hello"}
+    )
     name = wait_for(client, run_id, "Suspended").name.partition(" ")[0]
     wait_for_words(written, "campaign: Something waits for a person", f"{name} waits for a yes or a no")
     answer(client, run_id, answer="Reject", confirm_as="Ann")
@@ -78,7 +80,7 @@ def test_people_are_told_what_waits_for_them_what_was_refused_and_of_a_near_cap(
     with transaction() as session:
         wanted = int(service.spend_cap / USER_READ.usd) - 1
         assert spend_cap.reserve(session, service.id, "reading", USER_READ, wanted, now)
-    post_events(house.server.address, list(engine.unheard))
+    post_events(list(engine.unheard))
     wait_for_words(written, "campaign: A spend cap is near", "of this month's spend cap of $1,000", "is left for acme")
     assert all("Hello" not in one for one in written)
 
