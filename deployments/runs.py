@@ -25,8 +25,7 @@ from prefect.exceptions import ObjectNotFound
 
 from campaign.errors import NotPossible
 from campaign.web.desk.runs import Run, Workflow
-from deployments.deploying import TAG
-from deployments.worker import online_workers
+from deployments.worker import TAG, online_workers
 from models import Delivery
 from tasks.continuation import schedule_delivery
 

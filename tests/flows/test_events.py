@@ -76,6 +76,7 @@ def test_people_are_told_what_waits_for_them_what_was_refused_and_of_a_near_cap(
     wait_for(client, run_id, "Failed")
     wait_for_words(written, "campaign: A run was refused or failed", f"{name} was rejected by Ann; nothing went out.")
 
+    spend_cap._told.clear()  # by tests before this one
     service, now = find_service("acme"), pendulum.now("UTC")
     with transaction() as session:
         wanted = int(service.spend_cap / USER_READ.usd) - 1
