@@ -1,6 +1,6 @@
 """Registering the workflows, the form of a service and the automations; settings of people in the UI stay."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,7 +27,8 @@ from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 from ruamel.yaml import YAML
 
-from campaign.errors import NotPossible
+from campaign.db.engine import make_ready
+from campaign.errors import NotPossible, WrongUsage
 from campaign.settings import Settings, shipped
 from deployments.worker import POOL, TAG, check_variables, find_pool, make_pool
 from tasks.contact_acquisition import AGREED
@@ -137,8 +138,30 @@ def deploy(settings: Settings, pool: str | None = POOL, job_variables: Mapping[s
             ) from error
 
 
+#: What people without access to our database must not read on the Prefect server.
+_SECRETS = ("CAMPAIGN_DATABASE_URL", "CAMPAIGN_ENCRYPTION_KEY", "CAMPAIGN_SIGNING_KEY", "CAMPAIGN_REPORTS_KEY")
+
+
+def job_variables_of(image: str, env: Sequence[str]) -> dict[str, Any]:
+    """Builds the job variables of the options; raises WrongUsage for a secret that others could read there."""
+    values = {}
+    for one in env:
+        name, is_given, value = one.partition("=")
+        if not is_given or not name.isidentifier():
+            raise WrongUsage(f"Invalid environment variable {name!r}. Write it like --env NAME=VALUE.")
+        if name in _SECRETS and "{{" not in value:
+            block = name.lower().replace("_", "-")
+            raise WrongUsage(
+                f"The Prefect server would show {name} to all its users. Save it as a block of type Secret, such as"
+                f" {block}, and write: --env '{name}={{{{ prefect.blocks.secret.{block} }}}}'"
+            )
+        values[name] = value
+    return ({"image": image} if image else {}) | ({"env": values} if values else {})
+
+
 def deploy_and_begin(settings: Settings, pool: str | None = POOL, job_variables: Mapping[str, Any] = _NO) -> None:
     """Registers everything as `deploy` does, takes over forms, and schedules confirmed deliveries."""
+    make_ready()
     deploy(settings, pool, job_variables)
     take_over()
     schedule_deliveries()
@@ -269,7 +292,7 @@ def recover_on_agreement(client: SyncPrefectClient) -> None:
     )
 
 
-def notify(block: str) -> list[str]:
+def notify_by(block: str) -> list[str]:
     """Creates or updates the automations that write to people by a block, named as `slack-webhook/marketing`.
 
     Returns their names. Raises NotPossible when there is no such block.

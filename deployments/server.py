@@ -38,6 +38,7 @@ from deployments.address import (
     address_in_environment,
     address_in_profile,
     certificates_of,
+    check_version,
 )
 from deployments.processes import Process, child_environment, make_home, running
 from models import SecretKind, Service
@@ -177,6 +178,24 @@ def server_password(settings: Settings) -> str:
 def server_of(settings: Settings) -> Address | None:
     """Finds the server in use: that of PREFECT_API_URL, this home's while it runs, or that of Prefect's profile."""
     return address_in_environment() or server_of_home(settings) or address_in_profile(settings.prefect_home)
+
+
+def checked_server(settings: Settings) -> Address | None:
+    """Finds the server in use; raises WrongUsage unless it lets us in and has our version."""
+    address = server_of(settings)
+    if address:
+        check_version(address)
+    return address
+
+
+def needed_server(settings: Settings) -> Address:
+    """Finds the server in use as `checked_server` does; raises NotPossible when there is none."""
+    if address := checked_server(settings):
+        return address
+    raise NotPossible(
+        "No Prefect server runs for this home; start it with `campaign up`, or name one with PREFECT_API_URL or"
+        " `prefect profile use`."
+    )
 
 
 def server_of_home(settings: Settings) -> Address | None:

@@ -21,10 +21,10 @@ from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from campaign.db import engine, vault
 from campaign.errors import NotPossible, WrongUsage
 from campaign.settings import Settings
-from deployments.address import Address, check_version
+from deployments.address import Address
 from deployments.launch import load_app
 from deployments.processes import Process, child_environment, running
-from deployments.server import address_file, server_of, used_by_prefect
+from deployments.server import address_file, needed_server, used_by_prefect
 
 #: The work pool of all workflows, as in prefect.yaml.
 POOL = "campaign"
@@ -117,13 +117,7 @@ def wait_for_worker(since: datetime, name: str = "worker") -> None:
 def become_worker(settings: Settings, pool: str, options: Sequence[str]) -> None:
     """Becomes a worker of a work pool, for the server in use, until it is ended; raises a CampaignError before that."""
     _check_keys(settings)
-    address = server_of(settings)
-    if address is None:
-        raise NotPossible(
-            "No Prefect server runs for this home; name one with PREFECT_API_URL or `prefect profile use`, or start"
-            " `campaign up`, which has a worker of its own."
-        )
-    check_version(address)
+    address = needed_server(settings)
     # Its runs inherit them: the folder of our packages, and every setting as it is here.
     os.environ.update(child_environment(settings))
     with used_by_prefect(address):

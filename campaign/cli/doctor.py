@@ -135,16 +135,9 @@ def _prices(settings: Settings) -> str:
 
 
 def _server(settings: Settings) -> str:
-    from deployments.address import check_version
-    from deployments.server import server_of
+    from deployments.server import needed_server
 
-    address = server_of(settings)
-    if address is None:
-        raise NotPossible(
-            "No Prefect server runs for this home; start it with `campaign up`, or name one with PREFECT_API_URL or"
-            " `prefect profile use`."
-        )
-    check_version(address)
+    address = needed_server(settings)
     return f"{address.api_url} answers and has the right version."
 
 

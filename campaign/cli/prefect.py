@@ -1,14 +1,12 @@
 """`campaign deploy`, `worker` and `notify`: the workflows on a Prefect server of any kind, and what runs them."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from campaign.cli import output
 from campaign.cli.output import AsJson
-from campaign.cli.server import server_in_use
-from campaign.errors import NotPossible, WrongUsage
-from campaign.settings import load_settings
+from campaign.cli.server import prepare_prefect, server_needed
 
 
 def deploy_command(
@@ -26,20 +24,12 @@ def deploy_command(
     They go to the server that PREFECT_API_URL names, to that of this home while it runs, or to that of the profile of
     Prefect.
     """
-    from campaign.db.engine import make_ready
+    with server_needed() as settings:
+        from deployments.deploying import deploy_and_begin, deployed_workflows, job_variables_of
 
-    variables = _job_variables(image, env)
-    make_ready()
-    with server_in_use() as has_server:
-        if not has_server:
-            raise NotPossible(
-                "No Prefect server runs for this home; start it with `campaign up`, which deploys the workflows too, or"
-                " name another one with PREFECT_API_URL or `prefect profile use`."
-            )
-        from deployments.deploying import deploy_and_begin, deployed_workflows
-
+        variables = job_variables_of(image, env)
         with output.working("Deploying the workflows…"):
-            deploy_and_begin(load_settings(), pool, variables)
+            deploy_and_begin(settings, pool, variables)
             workflows = deployed_workflows()
     if as_json:
         output.print_json(
@@ -62,27 +52,6 @@ def deploy_command(
         print(f"{workflow.name}: {state}")  # noqa: T201
 
 
-#: What people without access to our database must not read on the Prefect server.
-_SECRETS = ("CAMPAIGN_DATABASE_URL", "CAMPAIGN_ENCRYPTION_KEY", "CAMPAIGN_SIGNING_KEY", "CAMPAIGN_REPORTS_KEY")
-
-
-def _job_variables(image: str, env: list[str]) -> dict[str, Any]:
-    """Builds the job variables of the options; raises WrongUsage for a secret that others could read there."""
-    values = {}
-    for one in env:
-        name, is_given, value = one.partition("=")
-        if not is_given or not name.isidentifier():
-            raise WrongUsage(f"Invalid environment variable {name!r}. Write it like --env NAME=VALUE.")
-        if name in _SECRETS and "{{" not in value:
-            block = name.lower().replace("_", "-")
-            raise WrongUsage(
-                f"The Prefect server would show {name} to all its users. Save it as a block of type Secret, such as"
-                f" {block}, and write: --env '{name}={{{{ prefect.blocks.secret.{block} }}}}'"
-            )
-        values[name] = value
-    return ({"image": image} if image else {}) | ({"env": values} if values else {})
-
-
 def notify(
     block: Annotated[str, typer.Argument(help="Type and name of a block that writes to people: slack-webhook/NAME.")],
 ) -> None:
@@ -90,12 +59,10 @@ def notify(
 
     Creates or updates three automations on the Prefect server in use, which write by this block.
     """
-    with server_in_use() as has_server:
-        if not has_server:
-            raise NotPossible("No Prefect server runs for this home; start it with `campaign up`, or name one.")
-        from deployments import deploying
+    with server_needed():
+        from deployments.deploying import notify_by
 
-        for name in deploying.notify(block):
+        for name in notify_by(block):
             output.say(f"{name}: {block} is told.")
 
 
@@ -111,11 +78,7 @@ def worker(
 
     It uses the server that PREFECT_API_URL names, that of this home while it runs, or that of the profile of Prefect.
     """
-    from deployments.processes import adopt, make_home
-
-    settings = load_settings()
-    make_home(settings)
-    adopt(settings)  # before Prefect is imported
+    settings = prepare_prefect()
     from deployments.worker import become_worker
 
     options = [*(["--name", name] if name else []), *(["--limit", str(limit)] if limit else [])]

@@ -286,16 +286,14 @@ def server_in_use() -> Iterator[bool]:
 
     Prefect is imported only where there is one.
     """
-    from deployments.address import check_version
     from deployments.processes import adopt, make_home
-    from deployments.server import drain_prefect, server_of, used_by_prefect
+    from deployments.server import checked_server, drain_prefect, used_by_prefect
 
     settings = load_settings()
-    address = server_of(settings)
+    address = checked_server(settings)
     if address is None:
         yield False
         return
-    check_version(address)
     make_home(settings)
     # Commands report by themselves; Prefect's log lines stay in the UI.
     os.environ.setdefault("PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL", "CRITICAL")
@@ -305,6 +303,27 @@ def server_in_use() -> Iterator[bool]:
             yield True
         finally:
             drain_prefect()
+
+
+def prepare_prefect() -> Settings:
+    """Makes the home, and puts Prefect's settings into this process before Prefect is imported."""
+    from deployments.processes import adopt, make_home
+
+    settings = load_settings()
+    make_home(settings)
+    adopt(settings)
+    return settings
+
+
+@contextmanager
+def server_needed() -> Iterator[Settings]:
+    """Uses the Prefect server as `server_in_use` does; raises NotPossible when there is none."""
+    from deployments.server import needed_server
+
+    with server_in_use() as has_server:
+        if not has_server:
+            needed_server(load_settings())
+        yield load_settings()
 
 
 def run_flow(flow: Callable[..., Any], *args: Any, no_wait: bool = False, **parameters: Any) -> Any:

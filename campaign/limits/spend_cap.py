@@ -24,7 +24,7 @@ from sqlmodel import Session, SQLModel, col
 
 from campaign.db.engine import announce, read_session, transaction
 from campaign.db.json_rows import among
-from campaign.errors import ServiceBlocked, Uncertain, XError
+from campaign.errors import ServiceBlocked, Uncertain, Unsent, XError
 from campaign.formatting import usd
 from campaign.limits import rate_limits
 from campaign.limits.rate_limits import lock_app, of_same_app
@@ -261,6 +261,18 @@ def paid(service: Service, purpose: str, price: Price, call: Callable[[], Answer
     with transaction() as session:
         record_cost(session, service.id, purpose, answer.receipts, pendulum.now("UTC"))
     return answer.value
+
+
+def check_calls_open(service: Service, endpoint: str, now: datetime) -> None:
+    """Raises Unsent, with the time, while X allows no more calls of a service to this endpoint."""
+    with read_session() as session:
+        opens_at = rate_limits.calls_open_at(session, service.id, [endpoint], now)
+    if opens_at:
+        raise Unsent(
+            f"X allows no more calls to {endpoint} by {service.internal_name} until {opens_at:%H:%M:%S} UTC.",
+            reason="rate_limit",
+            retry_at=opens_at,
+        )
 
 
 def record_failed_call(service_id: int, purpose: str, error: XError) -> Decimal:

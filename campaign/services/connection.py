@@ -12,8 +12,7 @@ from pydantic import SecretStr
 from campaign.db import vault
 from campaign.db.engine import read_session, transaction
 from campaign.errors import NotPossible, ServiceBlocked, Unsent, WrongUsage, XError
-from campaign.limits.rate_limits import calls_open_at
-from campaign.limits.spend_cap import paid
+from campaign.limits.spend_cap import check_calls_open, paid
 from campaign.services import store
 from campaign.services.check import Problem, problems_of
 from campaign.services.fields import SECRETS
@@ -57,14 +56,7 @@ def client_of(service: Service) -> "PaidClient":
         raise NotPossible(f"The service {service.internal_name} has been removed.")
 
     def pay(endpoint: str, price: Price, resources: int, call: Callable[[], Answer[T]]) -> T:
-        with read_session() as session:
-            opens_at = calls_open_at(session, service.id, [endpoint], pendulum.now("UTC"))
-        if opens_at:
-            raise Unsent(
-                f"X allows no more calls to {endpoint} by {service.internal_name} until {opens_at:%H:%M:%S} UTC.",
-                reason="rate_limit",
-                retry_at=opens_at,
-            )
+        check_calls_open(service, endpoint, pendulum.now("UTC"))
         return paid(service, f"{endpoint} {uuid4()}", price, call, resources)
 
     secrets = _secrets_of(service.id)

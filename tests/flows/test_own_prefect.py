@@ -149,7 +149,8 @@ def test_a_pool_that_does_not_fit_is_one_sentence(house: House, options: tuple[s
         ("LANG", "Write it like --env NAME=VALUE"),
     ],
 )
-def test_a_secret_in_clear_and_half_a_variable_are_refused(env: str, words: str) -> None:
+def test_a_secret_in_clear_and_half_a_variable_are_refused(house: House, env: str, words: str) -> None:
+    assert house
     done = here("deploy", "--env", env)
     assert done.status == 2
     assert words in done.sentence
