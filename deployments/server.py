@@ -134,6 +134,21 @@ def address_file(settings: Settings) -> Path:
     return settings.home / "server.url"
 
 
+def moved_file(settings: Settings) -> Path:
+    """Names the file with the address of the server that the workflows of this home were moved to."""
+    return settings.home / "moved.url"
+
+
+def check_not_moved(settings: Settings) -> None:
+    """Raises NotPossible when the workflows of this home were moved to another server."""
+    file = moved_file(settings)
+    if file.exists():
+        raise NotPossible(
+            f"The workflows of this home were moved to {file.read_text()}: use `campaign worker` and `campaign web`"
+            f" with PREFECT_API_URL set to it. To go back, delete {file} and switch the schedules on again."
+        )
+
+
 def drain_prefect() -> None:
     """Lets Prefect send the log lines and events that it sends in the background, before this process ends."""
     for module, worker in (("prefect.logging.handlers", "APILogWorker"), ("prefect.events.worker", "EventsWorker")):

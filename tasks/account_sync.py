@@ -8,7 +8,7 @@ from campaign.audience import sync
 from campaign.audience.sync import Steps, SyncReport
 from campaign.services.fields import block_name
 from models import Service, SyncMode, SyncRun, SyncState
-from tasks.continuation import RETRIES, ProgressBar, publish_table
+from tasks.continuation import RETRIES, ProgressBar, publish_asset, publish_table
 from tasks.services import check_service
 
 
@@ -43,3 +43,6 @@ def publish_report(reports: Sequence[SyncReport]) -> None:
     """Shows the report of a sync as a table, one service a row."""
     description = "What the account sync did. Cost is in US dollars, at the highest price X may ask."
     publish_table("account-sync", [report.as_row() for report in reports], description)
+    new, read = sum(report.new for report in reports), sum(report.followers for report in reports)
+    if read:
+        publish_asset("visitor", "People who follow or followed one of the services.", read=read, new=new)

@@ -12,6 +12,7 @@ from uuid import UUID
 import pendulum
 from prefect import Task, runtime, task
 from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
+from prefect.assets import Asset, AssetProperties, materialize
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     DeploymentFilter,
@@ -193,6 +194,24 @@ def publish_table(key: str, rows: Sequence[Mapping[str, Any]], description: str)
     columns = [name for name in (rows[0] if rows else {}) if any(row[name] for row in rows)]
     table = [{name: row[name] for name in columns} for row in rows]
     create_table_artifact(key=key, table=table, description=description)
+
+
+#: What the asset of that table is, for both kinds of delivery.
+MESSAGES = "Each message, and each part of a post, with its outcome."
+
+
+def publish_asset(table: str, description: str, **figures: int) -> None:
+    """Shows that a table which a warehouse may read has new rows, as an asset with these figures of the run."""
+    asset = Asset(
+        key=f"campaign://tables/{table}", properties=AssetProperties(name=f"campaign: {table}", description=description)
+    )
+
+    @materialize(asset, name="update asset", task_run_name=f"update {table}")
+    def update() -> None:
+        asset.add_metadata(figures)
+
+    if runtime.flow_run.id is not None:
+        update()
 
 
 class ProgressBar:

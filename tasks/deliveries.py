@@ -31,7 +31,7 @@ from campaign.posts.prepare import PostKind, RenderedPost
 from campaign.posts.report import DeliveryReport
 from campaign.services.fields import block_name
 from models import ApprovalMode, Delivery, DeliveryKind, DeliveryState, Service
-from tasks.continuation import RETRIES, ProgressBar, publish_table
+from tasks.continuation import MESSAGES, RETRIES, ProgressBar, publish_asset, publish_table
 from tasks.services import check_service, take_over_forms
 
 #: Shown first when a confirmation lacked the acceptance of recipients without consent.
@@ -177,6 +177,8 @@ def publish_reports(reports: Sequence[DeliveryReport]) -> None:
     """Shows the results of the deliveries of this run, and the links to their first posts."""
     rows = [{"Delivery": report.name, **line.as_row()} for report in reports for line in report.lines]
     publish_table("post-publication", rows, "What was published, part by part.")
+    if reports:
+        publish_asset("message", MESSAGES, deliveries=len(reports))
     for report in reports:
         if report.first_link:
             create_link_artifact(report.first_link, link_text=report.label or report.name, key=f"post-{report.name}")

@@ -28,7 +28,7 @@ from campaign.deliveries import store as deliveries
 from campaign.deliveries.kind import Progress, Rendered
 from campaign.reporting.markdown import as_markdown
 from models import Delivery, MessageState, Service
-from tasks.continuation import RETRIES, publish_table
+from tasks.continuation import MESSAGES, RETRIES, publish_asset, publish_table
 
 _EVERY_SECONDS = 1.0
 
@@ -135,6 +135,8 @@ def publish_reports(reports: Sequence[BroadcastReport]) -> None:
     if runtime.flow_run.id is None:
         return
     rows = [row for report in reports for row in report.as_rows()]
+    if reports:
+        publish_asset("message", MESSAGES, deliveries=len(reports))
     publish_table("dm-broadcast", rows, "What was sent. Cost is in US dollars, of the messages that are out.")
     for report in reports:
         if len(report.waves) > 1:

@@ -18,7 +18,7 @@ from campaign.statistics.counts import CountReport, PostToCount
 from campaign.statistics.measure import Counted, Steps
 from campaign.statistics.reports import list_reports
 from models import Service
-from tasks.continuation import RETRIES, publish_table
+from tasks.continuation import RETRIES, publish_asset, publish_table
 from tasks.services import check_service, take_over_forms
 
 
@@ -66,6 +66,8 @@ def publish_counting(reports: Sequence[CountReport]) -> None:
     """Shows what was read, one service a row."""
     description = "What the engagement statistics read. Cost is in US dollars, at the highest price X may ask."
     publish_table("engagement-statistics", [report.as_row() for report in reports], description)
+    if reports:
+        publish_asset("post_metrics", "The counts of each post, by the time of their reading.", services=len(reports))
 
 
 def publish_statistics(services: Sequence[Service]) -> None:

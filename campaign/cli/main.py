@@ -147,6 +147,7 @@ COMMANDS: dict[str, Command | Group] = {
     ),
     "deploy": Command("prefect.deploy_command", "Register the workflows, or their new versions."),
     "notify": Command("prefect.notify", "Have people told when something waits for them, or a spend cap is near."),
+    "move": Command("prefect.move", "Move the workflows from `campaign up` to another Prefect server."),
     "worker": Command("prefect.worker", "Run a worker, which starts the runs of workflows, until Ctrl-C."),
     "doctor": Command("doctor.doctor", "Check the installation, and say what to do."),
     "balance": Command("service.balance", "Show the credits that X has left for each developer app."),

@@ -1,4 +1,4 @@
-"""`campaign deploy`, `worker` and `notify`: the workflows on a Prefect server of any kind, and what runs them."""
+"""`campaign deploy`, `worker`, `move` and `notify`: the workflows on a Prefect server of any kind."""
 
 from typing import Annotated
 
@@ -64,6 +64,24 @@ def notify(
 
         for name in notify_by(block):
             output.say(f"{name}: {block} is told.")
+
+
+def move() -> None:
+    """Move the workflows from the server of `campaign up` to the one that PREFECT_API_URL names.
+
+    Schedules arrive as people set them, scheduled runs at their times; here they stop. Services, deliveries and all
+    else are in the database, which both use. Run it while `campaign up` runs, and end that afterwards.
+    """
+    settings = prepare_prefect()
+    from deployments.moving import move
+
+    with output.working("Moving the workflows…"):
+        moved = move(settings)
+    output.say(f"The workflows are at {moved.api_url}. Enabled: {', '.join(moved.enabled) or 'none'}.")
+    output.say(f"Runs scheduled there: {', '.join(moved.runs) or 'none'}.")
+    for name in moved.unanswered:
+        output.say(f"{name} waited for a yes or a no: answer with `campaign delivery confirm` or `reject`.")
+    output.say("End `campaign up`, then start `campaign worker` and `campaign web` with the same settings.")
 
 
 def worker(

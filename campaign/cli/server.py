@@ -38,9 +38,11 @@ def up(
     """
     from campaign.services.store import connected_services
     from deployments.processes import adopt, make_home
+    from deployments.server import check_not_moved
 
     settings = load_settings()
     make_home(settings)
+    check_not_moved(settings)
     adopt(settings)
     with ending_in_order(), _only_once(settings):
         try:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 
 import pendulum
 import pytest
@@ -17,6 +18,7 @@ from campaign.limits import spend_cap
 from campaign.services.store import find_service
 from campaign.x.types import USER_READ
 from deployments.server import post_events
+from flows.account_sync import account_sync
 from tests.command import here
 from tests.flows.house import House
 from tests.flows.marketer import answer, form_of, start, wait_for
@@ -84,6 +86,22 @@ def test_people_are_told_what_waits_for_them_what_was_refused_and_of_a_near_cap(
     post_events(list(engine.unheard))
     wait_for_words(written, "campaign: A spend cap is near", "of this month's spend cap of $1,000", "is left for acme")
     assert all("Hello" not in one for one in written)
+
+
+def test_a_table_that_a_warehouse_reads_is_an_asset(client: SyncPrefectClient, x: SimulatedX) -> None:
+    form_of(x, "acme", 30)
+    assert account_sync(["acme"], return_state=True).is_completed()
+
+    def materialized() -> list[dict[str, Any]]:
+        wanted = {"filter": {"event": {"name": ["prefect.asset.materialization.succeeded"]}}}
+        found: list[dict[str, Any]] = client._client.post("/events/filter", json=wanted).json()["events"]
+        return [one for one in found if one["resource"]["prefect.resource.id"] == "campaign://tables/visitor"]
+
+    deadline = time.monotonic() + 30
+    while not (events := materialized()):
+        assert time.monotonic() < deadline
+        time.sleep(0.2)
+    assert events[0]["payload"] == {"read": 30, "new": 30}
 
 
 def test_a_block_that_is_missing_is_one_sentence(house: House) -> None:
