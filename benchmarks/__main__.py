@@ -6,7 +6,7 @@ What is compared takes turns, because machines are noisy, and medians are taken.
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import analysis, commands, install, journeys, messages, redirects, services, start, sync
+from benchmarks import analysis, commands, install, journeys, messages, redirects, services, start, sync, versions
 from benchmarks.stage import Stage, stage
 from benchmarks.table import Line, print_table
 
@@ -33,6 +33,7 @@ PARTS: dict[str, Part] = {
     "commands": commands.measure,
     "install": install.measure,
     "journeys": journeys.measure,
+    "versions": versions.measure,
 }
 
 
