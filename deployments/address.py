@@ -75,7 +75,7 @@ def address_in_profile(own_home: Path) -> Address | None:
         raise WrongUsage(f"Prefect's profiles in {file} are not valid TOML; correct the file.") from None
     name = os.environ.get("PREFECT_PROFILE") or document.get("active")
     profile = {key: str(value) for key, value in document.get("profiles", {}).get(name, {}).items()}
-    values = profile | {key: value for key, value in os.environ.items() if key in {*profile, _PASSWORD, _KEY}}
+    values = profile | {key: value for key, value in os.environ.items() if value and key in {*profile, _PASSWORD, _KEY}}
     if not (api_url := values.pop(_URL, "").rstrip("/")):
         return None
     return Address(api_url, values.pop(_PASSWORD, ""), values.pop(_KEY, ""), values)

@@ -55,12 +55,13 @@ def written(client: SyncPrefectClient) -> Iterator[list[str]]:
 
 
 def wait_for_words(written: list[str], *words: str) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not any(all(word in one for word in words) for one in written):
         assert time.monotonic() < deadline, written
         time.sleep(0.2)
 
 
+@pytest.mark.timeout(600)
 def test_people_are_told_what_waits_for_them_what_was_refused_and_of_a_near_cap(
     client: SyncPrefectClient, x: SimulatedX, written: list[str]
 ) -> None:

@@ -47,6 +47,7 @@ def runs_of(client: SyncPrefectClient, state: str) -> list[FlowRun]:
     return [run for run in client.read_flow_runs() if run.state_name == state and not run.auto_scheduled]
 
 
+@pytest.mark.timeout(600)
 def test_schedules_and_runs_arrive_as_people_set_them_and_stop_where_they_were(
     house: House, old: Server, x: SimulatedX, tmp_path: Path
 ) -> None:

@@ -63,6 +63,7 @@ def behind_a_bearer(address: Address) -> Iterator[str]:
         server.shutdown()
 
 
+@pytest.mark.timeout(600)
 def test_a_profile_with_a_key_is_used_and_without_it_the_sentence_says_what_to_set(
     house: House, tmp_path: Path
 ) -> None:
