@@ -139,7 +139,7 @@ def resume_reading(session: Session, service_id: int, mode: SyncMode, flow_run_i
 
     The caller holds the claim on the service, so a reading that still counts as running has died.
     """
-    last = _last(session, service_id, mode)
+    last = last_run(session, service_id, mode)
     running = select(SyncRun).where(col(SyncRun.service_id) == service_id, col(SyncRun.state) == SyncState.RUNNING)
     for dead in session.scalars(running):
         dead.become(SyncState.INTERRUPTED)
@@ -159,7 +159,7 @@ def resume_reading(session: Session, service_id: int, mode: SyncMode, flow_run_i
 
 def is_unfinished(session: Session, service_id: int, mode: SyncMode) -> bool:
     """Returns whether a reading of this mode can be resumed."""
-    last = _last(session, service_id, mode)
+    last = last_run(session, service_id, mode)
     return last is not None and last.state not in {SyncState.FINISHED, SyncState.REFUSED}
 
 
@@ -244,8 +244,11 @@ def touched_since(session: Session, moment: datetime, service_ids: Sequence[int]
     return list(session.exec(select(SyncRun).where(col(SyncRun.service_id).in_(service_ids), is_recent)))
 
 
-def _last(session: Session, service_id: int, mode: SyncMode) -> SyncRun | None:
-    readings = select(SyncRun).where(col(SyncRun.service_id) == service_id, col(SyncRun.mode) == mode)
+def last_run(session: Session, service_id: int, mode: SyncMode | None = None) -> SyncRun | None:
+    """Returns the newest reading of a service, of one mode or of any."""
+    readings = select(SyncRun).where(col(SyncRun.service_id) == service_id)
+    if mode is not None:
+        readings = readings.where(col(SyncRun.mode) == mode)
     return session.scalar(readings.order_by(col(SyncRun.id).desc()).limit(1))
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 import orjson
-from sqlalchemy import BigInteger, ColumnElement, String, Table, bindparam, delete, exists, text, update
+from sqlalchemy import BigInteger, ColumnElement, String, Table, bindparam, delete, exists, func, text, update
 from sqlmodel import Session, SQLModel, col, select
 
 from campaign.audience import erased, visitors
@@ -158,6 +158,12 @@ def record_unclear(session: Session, service_id: int, visitor_id: int, event_id:
 def is_unclear(session: Session, service_id: int, visitor_id: int) -> bool:
     """Returns whether a message of the person waits for a decision: until then no later one is a consent."""
     return bool(session.scalar(select(exists().where(*_undecided(service_id, visitor_id)))))
+
+
+def count_unclear(session: Session, service_id: int) -> int:
+    """Counts the messages to a service that wait for a decision."""
+    undecided = col(UnclearMessage.service_id) == service_id, col(UnclearMessage.decided_at).is_(None)
+    return session.scalar(select(func.count()).select_from(UnclearMessage).where(*undecided)) or 0
 
 
 def decide(session: Session, service_id: int, visitor_id: int, now: datetime) -> tuple[str, datetime] | None:

@@ -1,0 +1,84 @@
+"""The first page of the desk."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pendulum
+import pytest
+
+from campaign.consent import store as consent
+from campaign.db.engine import transaction
+from campaign.deliveries import store as deliveries
+from campaign.deliveries.approval import compose
+from campaign.deliveries.draft import Content, Draft, Part
+from campaign.web.desk.runs import Run
+from models import Delivery, DeliveryState, Role
+from tests.databases import Database
+from tests.desk_site import Desk, open_desk
+from tests.readings import saved_service
+
+
+@pytest.fixture
+def desk(sqlite_database: Database) -> Iterator[Desk]:  # noqa: ARG001
+    with open_desk() as opened:
+        yield opened
+
+
+def written(label: str, service: str, *states: DeliveryState, in_days: int = 2) -> Delivery:
+    now = pendulum.now("UTC")
+    content = Content(parts=[Part(text="Hello")])
+    date = now + timedelta(days=in_days)
+    made = compose(Draft(label=label, services=[service], content=content, contact_date=date), actor="ann")
+    for state in states:
+        with transaction() as session:
+            deliveries.move(session, deliveries.named(session, made.name), state, "ann", now, "X refused a part.")
+    return made
+
+
+def part(page: str, heading: str) -> str:
+    """The section of a page under this heading."""
+    return page.split(f">{heading}</h2>")[1].split("</section>", maxsplit=1)[0]
+
+
+def test_an_empty_desk_says_what_to_do_first(desk: Desk) -> None:
+    assert 'href="/desk/accounts/new"' in desk.person("boss", Role.OPERATOR).get("/desk").text
+    assert "An operator connects accounts" in desk.person("ann", Role.WRITER).get("/desk").text
+
+
+def test_every_delivery_stands_where_a_person_looks_for_it(desk: Desk) -> None:
+    acme = saved_service()
+    analysed, confirmed, going = DeliveryState.ANALYSED, DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS
+    written("Draft one", "acme")
+    written("Asks", "acme", analysed)
+    written("Planned", "acme", analysed, confirmed)
+    written("Far away", "acme", analysed, confirmed, in_days=30)
+    written("Flying", "acme", analysed, confirmed, going)
+    written("Broken", "acme", analysed, confirmed, going, DeliveryState.FAILED)
+    with transaction() as session:
+        consent.record_unclear(session, acme.id, 7, "1", pendulum.now("UTC"))
+    page = desk.person("ann", Role.APPROVER).get("/desk").text
+    assert "Asks" in part(page, "Waits for you")
+    assert "1 message to @acme may be an opt-out." in part(page, "Waits for you")
+    assert "Planned" in part(page, "Goes out this week")
+    assert "Far away" not in page
+    assert "Flying" in part(page, "Under way")
+    assert "X refused a part." in part(page, "Went wrong or stands still")
+    assert "Draft one" in part(page, "Drafts")
+
+
+def test_a_person_sees_nothing_of_other_accounts(desk: Desk) -> None:
+    acme = saved_service()
+    saved_service(internal_name="other", block_id=None)
+    written("Secret plan", "other", DeliveryState.ANALYSED)
+    page = desk.person("ann", {acme.id: Role.APPROVER}).get("/desk").text
+    assert "Secret plan" not in page
+    assert "@other" not in page
+
+
+def test_runs_and_their_workers_are_shown(desk: Desk) -> None:
+    saved_service()
+    desk.runs.runs.append(Run("1", "what is due", "post-publication", "Running", None, "http://prefect.example/1"))
+    ann = desk.person("ann", Role.VIEWER)
+    assert 'href="http://prefect.example/1"' in part(ann.get("/desk").text, "Under way")
+    desk.runs.workers = 0
+    assert "No worker is online" in ann.get("/desk").text
