@@ -36,8 +36,11 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
         # Its default is inside the installed package, which may be read-only.
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(settings.prefect_home / "ui"),
         "PREFECT_LOGGING_EXTRA_LOGGERS": "campaign",
-        # Runs, their logs and artifacts go 90 days after their end; events after 7, which is Prefect's default.
+        # Runs, their logs and artifacts go 90 days after their end, and events as late. Of the two names of this
+        # setting the last one is the weaker, so that an operator's wins.
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(90 * 24 * 3600),
+        "PREFECT_EVENTS_RETENTION_PERIOD": "P90D",
         # With the default of 10 a run that a person starts begins late.
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         # Prometheus reads them at /api/metrics, with the password.

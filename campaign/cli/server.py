@@ -108,7 +108,7 @@ def start_everything(
     web_port = settings.web_port
     if is_free(web_port):
         stack.enter_context(running_web(settings, server.address, web_port))
-        output.say(f"The web pages are at {pages_address(settings)}")
+        output.say(f"The web pages begin at {pages_address(settings)}")
     else:
         output.say(f"The web pages are not served: port {web_port} is in use. Name another one with CAMPAIGN_WEB_PORT.")
     return server

@@ -1,4 +1,4 @@
-"""The pages on which people agree to share their profile, and the thanks afterwards."""
+"""The start page, the pages on which people agree to share their profile, and the thanks afterwards."""
 
 import logging
 from collections.abc import Callable
@@ -40,10 +40,23 @@ _log = logging.getLogger(__name__)
 def routes() -> list[Route]:
     """Returns the routes of the pages."""
     return [
+        Route("/", start, methods=["GET"]),
         Route("/join/{service}", ask, methods=["GET"]),
         Route("/join/{service}", begin, methods=["POST"]),
         Route("/join/{service}/thanks", thank, methods=["GET"]),
     ]
+
+
+def start(_request: Request) -> Response:
+    """Shows who is here: the services that ask for profiles, and the doors of the team."""
+    settings = load_settings()
+    return page(
+        "start.html.jinja",
+        services=sign_in.open_services(),
+        terms_url=settings.terms_url,
+        privacy_url=settings.privacy_url,
+        has_reports=bool(settings.reports_key.get_secret_value()),
+    )
 
 
 def ask(request: Request) -> Response:

@@ -39,6 +39,17 @@ def test_there_is_no_telemetry(settings: Settings) -> None:
     assert environment["PREFECT_SERVER_ANALYTICS_ENABLED"] == "false"
 
 
+@pytest.mark.parametrize(("given", "days"), [({}, 90), ({"PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P14D"}, 14)])
+def test_runs_and_events_of_prefect_go_after_90_days(settings: Settings, given: dict[str, str], days: int) -> None:
+    code = (
+        "from prefect.settings import get_current_settings as s; v = s().server.services.db_vacuum;"
+        "print(v.retention_period.days, s().server.events.retention_period.days, *sorted(v.enabled_vacuum_types))"
+    )
+    environment = {**os.environ, **prefect_environment(settings), **given}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["90", str(days), "events", "flow_runs", "orphans"]
+
+
 def test_what_the_operator_sets_wins(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "environ", os.environ.copy())
     os.environ["PREFECT_WORKER_QUERY_SECONDS"] = "7"

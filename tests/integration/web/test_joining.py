@@ -1,5 +1,6 @@
 """People share their profile: the real pages before a simulated X, with everything that may go wrong on the way."""
 
+import re
 import time
 from decimal import Decimal
 from typing import Any
@@ -34,6 +35,19 @@ def change(service: Service, **fields: Any) -> None:
         row = session.get_one(Service, service.id)
         for name, value in fields.items():
             setattr(row, name, value)
+
+
+def test_the_start_page_says_who_is_here_and_leads_to_every_page(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    closed = house.browser().get("/")
+    assert closed.status_code == 200
+    assert "Acme" in closed.text
+    assert 'href="/reports"' not in closed.text
+    monkeypatch.setenv("CAMPAIGN_REPORTS_KEY", "a-long-key-of-reports")
+    load_settings.cache_clear()
+    pages = re.findall(r'href="(/[a-z][^"]*)"', house.browser().get("/").text)
+    assert {"/join/acme", "/leave", "/desk", "/reports"} <= set(pages)
+    for page in pages:
+        assert house.browser().get(page).status_code in {200, 303}, page
 
 
 def test_the_page_says_who_asks_for_what_and_why_and_no_box_is_ticked(house: House) -> None:
