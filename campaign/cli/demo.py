@@ -246,7 +246,9 @@ def _join(public_url: str, x: SimulatedX) -> None:
     import httpx
 
     person = x.call("GET", f"accounts/{BRAND}/followers?limit=1")["users"][0]["username"]
-    with httpx.Client(base_url=public_url, headers={"user-agent": _BROWSER}) as browser:
+    # On a busy machine the pages need a while to start: for a minute it connects again.
+    patient = httpx.HTTPTransport(retries=8)
+    with httpx.Client(base_url=public_url, headers={"user-agent": _BROWSER}, transport=patient) as browser:
         page = browser.get(f"/join/{BRAND}")
         fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text)) | {"agree": "yes"}
         to_x = browser.post(f"/join/{BRAND}", data=fields, headers={"origin": public_url})
