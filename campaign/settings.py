@@ -5,7 +5,7 @@ import os
 import re
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -204,6 +204,9 @@ class Settings(BaseSettings):
     """Months after which the clicks on a broadcast are replaced by their counts; 0 keeps them."""
     keep_audit_months: int = Field(default=0, ge=0)
     """Months after which entries of the audit are deleted; 0 keeps them."""
+
+    log_format: Literal["text", "json"] = "text"
+    """How server, worker, runs and pages write their logs: lines for people, or one JSON object a line."""
 
     settle_seconds: int = Field(default=60, ge=0)
     """How long X may take to show a post or a message: after that, its absence proves that it was not sent."""

@@ -1,10 +1,11 @@
 """Runs a command of Prefect, such as `python -m deployments.launch [--after FILE] server|worker start ...`.
 
-It reads the secrets of Prefect that are in files, imports the modules of the command without garbage collection, and
-then waits until the file exists, if one is named.
+It reads the secrets of Prefect that are in files, sets the format of its logs, imports the modules of the command
+without garbage collection, and then waits until the file exists, if one is named.
 """
 
 import gc
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -45,10 +46,12 @@ def load_app(command: str) -> Callable[[], Any]:
 
 def _adopt_secret_files() -> None:
     from campaign.errors import WrongUsage
-    from deployments.processes import adopt_secret_files
+    from campaign.settings import load_settings
+    from deployments.processes import adopt_secret_files, log_environment
 
     try:
         adopt_secret_files()
+        os.environ |= log_environment(load_settings())
     except WrongUsage as error:
         sys.exit(str(error))
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from campaign.errors import unwritable
+from campaign.logs import JSON_FORMATTER
 from campaign.settings import ROOT, Settings, read_secret_file
 from deployments.keeper import GRACE_SECONDS
 
@@ -45,6 +46,20 @@ def prefect_environment(settings: Settings) -> dict[str, str]:
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         # Prometheus reads them at /api/metrics, with the password.
         "PREFECT_SERVER_METRICS_ENABLED": "true",
+        **log_environment(settings),
+    }
+
+
+def log_environment(settings: Settings) -> dict[str, str]:
+    """Builds Prefect's settings for the format of its logs, which every run of a worker inherits."""
+    if settings.log_format != "json":
+        return {}
+    return {
+        "PREFECT_LOGGING_FORMATTERS_JSON_CLASS": JSON_FORMATTER,
+        "PREFECT_LOGGING_HANDLERS_CONSOLE_FORMATTER": "json",
+        "PREFECT_LOGGING_HANDLERS_DEBUG_FORMATTER": "json",
+        # Colours are characters that JSON does not allow.
+        "PREFECT_LOGGING_COLORS": "false",
     }
 
 

@@ -6,9 +6,12 @@ from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.config import LOGGING_CONFIG
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from campaign.errors import WrongUsage
+from campaign.logs import server_logging
+from campaign.settings import load_settings
 from campaign.web.security import MORE_TIME
 
 #: The longest time for the header and body of one request; a phone on a slow line needs two.
@@ -89,6 +92,7 @@ def web_server(site: ASGIApp, host: str, port: int) -> uvicorn.Server:
         port=port,
         http=TimedProtocol,
         access_log=False,
+        log_config=server_logging(load_settings().log_format) or LOGGING_CONFIG,
         log_level="warning",
         server_header=False,
         forwarded_allow_ips=trusted_proxies(),
