@@ -17,8 +17,9 @@ def analyse(brand: Brand) -> list[float]:
     from prefect import flow
 
     from benchmarks.broadcast import composed
-    from campaign.broadcasts.prepare import BroadcastKind, preview_text
+    from campaign.broadcasts.prepare import BroadcastKind, preview_document
     from campaign.deliveries.draft import Audience
+    from campaign.reporting.markdown import as_markdown
     from flows import dm_broadcast  # noqa: F401  # what a run imports takes its memory
     from tasks.deliveries import analyse as analyse_in_a_run
 
@@ -26,7 +27,7 @@ def analyse(brand: Brand) -> list[float]:
 
     @flow
     def analysis() -> str:
-        return preview_text(analyse_in_a_run(name, BroadcastKind()))
+        return as_markdown(preview_document(analyse_in_a_run(name, BroadcastKind())))
 
     began, cpu_before = time.perf_counter(), time.process_time()
     print(analysis())

@@ -27,14 +27,19 @@ def kind_of(name: str) -> Kind:
         return kind_for(deliveries.named(session, name).kind)
 
 
-def confirm(name: str, actor: str, comment: str = "", *, accept_unconsented: bool = False) -> Delivery:
+def confirm(
+    name: str, actor: str, comment: str = "", *, accept_unconsented: bool = False, shown: str | None = None
+) -> Delivery:
     """Confirms a delivery as it was analysed; raises NotPossible when it was not, or has changed since.
 
-    Recipients without consent have to be accepted explicitly.
+    Where two people have to approve it, it stays analysed after the first. Recipients without consent have to be
+    accepted explicitly. `shown` is the fingerprint of what the person saw, where it may have changed meanwhile.
     """
     rendered = kind_of(name).render(name)
     with transaction() as session:
         delivery = deliveries.named(session, name)
+        if shown is not None and shown != delivery.analysed_fingerprint:
+            raise NotPossible(f"{name} was changed or analysed again after it was shown to you; look at it again.")
         analysis = approval.saved_analysis(delivery, has_proof=False)
         if analysis.unconsented and not accept_unconsented and delivery.state is DeliveryState.ANALYSED:
             raise NotPossible(

@@ -236,6 +236,11 @@ class Settings(BaseSettings):
         self.prices_url = self.prices_url or f"{X_CONSOLE_URL if is_own else self.x_api_url}/api/credits/pricing"
 
     @property
+    def pages_url(self) -> str:
+        """Returns the address of the web pages: the public one, or that on this machine."""
+        return self.public_url or f"http://127.0.0.1:{self.web_port}"
+
+    @property
     def prefect_home(self) -> Path:
         """Returns the folder of the database of this home's Prefect server."""
         return self.home / "prefect"

@@ -1,10 +1,11 @@
 """Account sync: the followers of every service into the visitors table."""
 
 import gc
+from datetime import datetime
 
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from campaign.audience.sync import SyncReport, describe_outcome, has_unfinished_reading
@@ -15,6 +16,7 @@ from tasks.account_sync import publish_report, synchronise
 from tasks.continuation import (
     configure_run_logs,
     dated,
+    end_run,
     go_on_later,
     is_continuation,
     name_services,
@@ -55,6 +57,7 @@ def account_sync(
     if isinstance(chosen, WrongUsage):
         return Failed(message=str(chosen))
     by_service: dict[str, SyncReport] = {}
+    until: datetime | None = None
     waiting = [one for one in chosen.services if not is_continuation() or has_unfinished_reading(one, mode)]
     while waiting:
         futures = [synchronise.submit(service, mode, runtime.flow_run.id) for service in waiting]
@@ -65,10 +68,10 @@ def account_sync(
             if not should_wait_here():
                 names = sorted(service.internal_name for service in waiting)
                 name = f"{', '.join(names)} · {mode.value} · continues"
-                go_on_later(name, continues_at, {"services": names, "mode": mode.value})
+                go_on_later(name, until := continues_at, {"services": names, "mode": mode.value})
                 break
             wait_until(continues_at)
     reports = list(by_service.values())
     publish_report(reports)
     is_well, sentence = describe_outcome(reports, chosen.problems)
-    return Completed(message=sentence or None, data=reports) if is_well else Failed(message=sentence, data=reports)
+    return end_run(sentence, reports, is_well=is_well, until=until)

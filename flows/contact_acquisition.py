@@ -6,7 +6,7 @@ from prefect.states import Completed, Failed
 
 from campaign.errors import NotPossible, WrongUsage
 from tasks.contact_acquisition import hand_over, invite, recover, report
-from tasks.continuation import configure_run_logs, dated, go_on_later, is_continuation
+from tasks.continuation import configure_run_logs, dated, end_run, go_on_later, is_continuation
 from tasks.deliveries import make_ready
 from tasks.forms import MessageInvitationForm, PostInvitationForm
 
@@ -50,7 +50,7 @@ def _recover() -> State:
     if recovered.again_at:
         go_on_later("contact-acquisition", recovered.again_at, {})
         sentence = f"{problems} Continues at {recovered.again_at:%Y-%m-%d %H:%M:%S %Z}."
-        return Completed(message=sentence, data=report())
+        return end_run(sentence, report(), until=recovered.again_at)
     if problems:
         return Failed(message=problems, data=report())
     known = f", {recovered.reconciled:,} of known people" if recovered.reconciled else ""

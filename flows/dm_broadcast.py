@@ -5,7 +5,7 @@ from datetime import datetime
 
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from campaign.broadcasts.context import STOPPING
@@ -26,13 +26,14 @@ from campaign.running import SIDE_BY_SIDE, wait_until
 from tasks.continuation import (
     configure_run_logs,
     dated,
+    end_run,
     go_on_later,
     is_continuation,
     safety_net,
     should_wait_here,
     wait_if_early,
 )
-from tasks.deliveries import IN_A_RUN, ask_where_needed, compose_from, make_ready, name_run_after
+from tasks.deliveries import IN_A_RUN, ask_where_needed, compose_from, make_ready, name_run_after, prove
 from tasks.dm_broadcast import (
     BroadcastProgress,
     begin_broadcast,
@@ -40,13 +41,14 @@ from tasks.dm_broadcast import (
     publish_reports,
     work_for,
 )
-from tasks.forms import BroadcastForm
+from tasks.forms import BroadcastAction, BroadcastForm
 
 
 def _name_run() -> str:
     parameters = runtime.flow_run.parameters
+    is_proof = parameters.get("action") == BroadcastAction.PROOF and not is_continuation()
     name = "a new broadcast" if parameters.get("broadcast") else parameters.get("delivery")
-    return name or dated("what is due")
+    return f"{name}{' · proof' if is_proof else ''}" if name else dated("what is due")
 
 
 @flow(
@@ -54,7 +56,12 @@ def _name_run() -> str:
     flow_run_name=_name_run,
     task_runner=ThreadPoolTaskRunner(max_workers=SIDE_BY_SIDE),  # type: ignore[arg-type]  # Prefect's own default
 )
-def dm_broadcast(delivery: str = "", broadcast: BroadcastForm | None = None) -> State:
+def dm_broadcast(
+    delivery: str = "",
+    broadcast: BroadcastForm | None = None,
+    action: BroadcastAction = BroadcastAction.SEND,
+    like: str = "",
+) -> State:
     """Send one personal message to every follower who may be written to, each exactly once, over days if need be.
 
     Leave everything empty to continue every confirmed broadcast that is due. Fill in a new broadcast to see first
@@ -63,11 +70,15 @@ def dm_broadcast(delivery: str = "", broadcast: BroadcastForm | None = None) -> 
     Args:
         delivery: The internal name of one confirmed broadcast to send; a paused one is resumed.
         broadcast: A new broadcast.
+        action: What is done with that one broadcast. send: it goes out. proof: it goes to its proof recipients only.
+        like: For a proof: the handle of the follower as whom the message is written; empty for any of them.
     """
     configure_run_logs()
     STOPPING.clear()
     try:
         make_ready()
+        if action is BroadcastAction.PROOF and not is_continuation():
+            return prove(delivery, "dm-broadcast", like)
         if broadcast and not is_continuation():
             names = [compose_from(broadcast)]
             name_run_after(names)
@@ -113,9 +124,7 @@ def _send(names: Sequence[str]) -> State:
     publish_reports(reports)
     unhappy = [f"{report.name}: {report.sentence}" for report in reports if report.is_unhappy]
     is_well, sentence = describe_outcome(unhappy, ends, problems, until)
-    if not is_well:
-        return Failed(message=sentence, data=reports)
-    return Completed(message=sentence or (None if reports else "Nothing is due."), data=reports)
+    return end_run(sentence or ("" if reports else "Nothing is due."), reports, is_well=is_well, until=until)
 
 
 def _begin(names: Sequence[str], problems: list[str]) -> tuple[list[Rendered], dict[str, datetime]]:

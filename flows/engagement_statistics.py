@@ -6,7 +6,7 @@ from datetime import datetime
 import pendulum
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from campaign.errors import WrongUsage
@@ -16,6 +16,7 @@ from models import Service
 from tasks.continuation import (
     configure_run_logs,
     dated,
+    end_run,
     go_on_later,
     is_continuation,
     name_services,
@@ -53,8 +54,9 @@ def engagement_statistics(
     problems = [f"{report.service}: {report.reason}" for report in reports if report.is_unhappy] + chosen.problems
     if problems:
         return Failed(message=" ".join(problems), data=reports)
+    until = min((one.goes_on_at for one in reports if one.goes_on_at), default=None)
     later = [f"{one.service} continues at {one.goes_on_at:%Y-%m-%d %H:%M:%S %Z}" for one in reports if one.goes_on_at]
-    return Completed(message="; ".join(later) or (None if reports else "There is no service yet."), data=reports)
+    return end_run("; ".join(later) or ("" if reports else "There is no service yet."), reports, until=until)
 
 
 def _count(services: Sequence[Service], since: datetime) -> list[CountReport]:

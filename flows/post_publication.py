@@ -2,18 +2,24 @@
 
 from prefect import flow, runtime
 from prefect.client.schemas.objects import State
-from prefect.states import Completed, Failed
+from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from campaign.db.engine import read_session
-from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import due_deliveries, opens_at, sendable
 from campaign.deliveries.kind import End, Progress
 from campaign.errors import NotPossible, WrongUsage
 from campaign.posts.publish import begin, describe_outcome, targets_left
 from campaign.posts.report import DeliveryReport
 from campaign.running import SIDE_BY_SIDE, wait_until
-from tasks.continuation import configure_run_logs, dated, go_on_later, is_continuation, should_wait_here, wait_if_early
+from tasks.continuation import (
+    configure_run_logs,
+    dated,
+    end_run,
+    go_on_later,
+    is_continuation,
+    should_wait_here,
+    wait_if_early,
+)
 from tasks.deliveries import (
     IN_A_RUN,
     ask_where_needed,
@@ -21,17 +27,21 @@ from tasks.deliveries import (
     conclude,
     make_ready,
     name_run_after,
+    prove,
     publish_reports,
     settle_left_behind,
+    withdraw_posts,
     work_on,
 )
-from tasks.forms import PostForm
+from tasks.forms import PostAction, PostForm
 
 
 def _name_run() -> str:
     parameters = runtime.flow_run.parameters
+    action = PostAction(parameters.get("action") or PostAction.PUBLISH)
+    what = "" if action is PostAction.PUBLISH or is_continuation() else f" · {action.value}"
     name = "a new post" if parameters.get("post") else parameters.get("delivery")
-    return name or dated("what is due")
+    return f"{name}{what}" if name else dated("what is due")
 
 
 @flow(
@@ -39,7 +49,9 @@ def _name_run() -> str:
     flow_run_name=_name_run,
     task_runner=ThreadPoolTaskRunner(max_workers=SIDE_BY_SIDE),  # type: ignore[arg-type]  # Prefect's own default
 )
-def post_publication(delivery: str = "", post: PostForm | None = None) -> State:
+def post_publication(
+    delivery: str = "", post: PostForm | None = None, action: PostAction = PostAction.PUBLISH
+) -> State:
     """Publish posts and threads on your X accounts, each exactly once.
 
     Leave everything empty to publish every confirmed delivery that is due. Fill in a new post to see a preview first:
@@ -48,11 +60,17 @@ def post_publication(delivery: str = "", post: PostForm | None = None) -> State:
     Args:
         delivery: The internal name of one confirmed delivery to publish.
         post: A new post or thread.
+        action: What is done with that one delivery. publish: it goes out. proof: it goes to its proof service only.
+            withdraw: its posts are deleted from X, for good.
     """
     configure_run_logs()
     try:
         make_ready()
         settle_left_behind()
+        if action is PostAction.PROOF and not is_continuation():
+            return prove(delivery, "post-publication")
+        if action is PostAction.WITHDRAW and not is_continuation():
+            return withdraw_posts(delivery)
         if post and not is_continuation():
             names = [compose_from(post)]
             name_run_after(names)
@@ -73,7 +91,8 @@ def post_publication(delivery: str = "", post: PostForm | None = None) -> State:
     reports = [report for report, _ in results]
     publish_reports(reports)
     is_well, sentence = describe_outcome(results, problems)
-    return Completed(message=sentence or None, data=reports) if is_well else Failed(message=sentence, data=reports)
+    until = min((end.until for _, ends in results for end in ends if end.until), default=None)
+    return end_run(sentence, reports, is_well=is_well, until=until)
 
 
 def _publish(name: str) -> tuple[DeliveryReport, list[Progress]]:
@@ -93,17 +112,3 @@ def _publish(name: str) -> tuple[DeliveryReport, list[Progress]]:
     if until is not None:
         go_on_later(name, until, {"delivery": name})
     return conclude(name), ends
-
-
-@flow(name="delivery-proof", flow_run_name="proof of {delivery}")
-def delivery_proof(delivery: str, like: str = "") -> Progress:
-    """Send the next proof of a delivery, to its proof service or its proof recipients only.
-
-    Args:
-        delivery: The internal name of an analysed delivery.
-        like: For a broadcast: the handle of the follower as whom the message is written.
-    """
-    configure_run_logs()
-    with read_session() as session:
-        kind = IN_A_RUN[deliveries.named(session, delivery).kind]
-    return kind.send_proof(delivery, f"the run {runtime.flow_run.name}", like=like)

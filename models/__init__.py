@@ -22,6 +22,7 @@ from models.contact import (
 )
 from models.delivery import (
     OVER,
+    Approval,
     ApprovalMode,
     AuditEntry,
     Delivery,

@@ -146,6 +146,16 @@ class DeliveryTarget(SQLModel, table=True):
     service_id: int = Field(primary_key=True, foreign_key="service.id", sa_type=Id)
 
 
+class Approval(SQLModel, table=True):
+    """A person's yes to exactly what was analysed; a delivery waits until it has as many as its services ask for."""
+
+    delivery_id: int = Field(primary_key=True, foreign_key="delivery.id", sa_type=Id)
+    fingerprint: str = Field(primary_key=True, max_length=64)
+    person: str = Field(primary_key=True, max_length=64)
+    """The name of the person's account at the desk."""
+    at: datetime = Field(sa_type=Moment)
+
+
 class DeliveryTemplate(SQLModel, table=True):
     """The settings that new deliveries start with. Built-in templates can only be duplicated."""
 

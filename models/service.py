@@ -95,6 +95,12 @@ class Service(SQLModel, table=True):
     """Whether its keys include a client id and a client secret."""
     reconciliation: str = Field(default="x_user_id, email", max_length=64)
     """Fields that match a profile to an existing contact, in this order; empty for none."""
+    approval_by_another: bool = False
+    """Whether a delivery is approved by another person than its writer."""
+    two_approvers_recipients: int = 0
+    """Two people approve a broadcast to more recipients; 0 is off."""
+    two_approvers_cost: Decimal = Field(default=Decimal(0), sa_type=UsDollars)
+    """Two people approve a delivery that costs more, in US dollars; 0 is off."""
     saved_at: datetime | None = Field(default=None, sa_type=Moment)
     """When it was last changed, by command or form: keys saved since the last check are checked again."""
     removed_at: datetime | None = Field(default=None, sa_type=Moment)
@@ -121,6 +127,11 @@ class Service(SQLModel, table=True):
     def is_connected(self) -> bool:
         """Whether it was not removed."""
         return self.removed_at is None
+
+    @property
+    def has_approval_rules(self) -> bool:
+        """Whether it matters who approves its deliveries."""
+        return self.approval_by_another or self.two_approvers_recipients > 0 or self.two_approvers_cost > 0
 
 
 class FormProblem(SQLModel, table=True):

@@ -11,7 +11,12 @@ from uuid import UUID
 
 import pendulum
 from prefect import Task, runtime, task
-from prefect.artifacts import create_progress_artifact, create_table_artifact, update_progress_artifact
+from prefect.artifacts import (
+    create_markdown_artifact,
+    create_progress_artifact,
+    create_table_artifact,
+    update_progress_artifact,
+)
 from prefect.assets import Asset, AssetProperties, materialize
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
@@ -28,6 +33,7 @@ from prefect.deployments import run_deployment
 from prefect.events import emit_event
 from prefect.exceptions import FailedRun, ObjectNotFound, PrefectHTTPStatusError
 from prefect.logging import get_run_logger
+from prefect.states import Cancelled, Completed, Failed
 from prefect.tasks import exponential_backoff
 
 from campaign.db.engine import Announcement, listen, read_session
@@ -92,6 +98,23 @@ def go_on_later(name: str, at: datetime, parameters: Mapping[str, Any]) -> None:
         return
     get_run_logger().info("%s continues at %s", name, at)
     schedule_continuation(UUID(str(deployment_id)), name, at, parameters)
+    text = f"**{name} continues at {_clock(at)}**, with a run that is scheduled: see *Upcoming* of this workflow."
+    create_markdown_artifact(text, key="continues", description="This run did what X allows now.")
+
+
+def _clock(at: datetime) -> str:
+    """Writes a time in the zone of this installation, with its day unless that is today."""
+    zone = load_settings().timezone
+    local, now = pendulum.instance(at).in_timezone(zone), pendulum.now(zone)
+    return local.format("HH:mm" if local.date() == now.date() else "ddd D MMM HH:mm")
+
+
+def end_run(sentence: str, data: Any, *, is_well: bool = True, until: datetime | None = None) -> State:
+    """Ends a run; one whose work goes on later is not simply completed: its state says until when it waits."""
+    if not is_well:
+        return Failed(message=sentence, data=data)
+    state: State = Completed(message=sentence or None, data=data)
+    return state.model_copy(update={"name": f"Continues at {_clock(until)}"}) if until else state
 
 
 @task(name="schedule continuation", task_run_name="schedule {name}")
@@ -129,8 +152,9 @@ def schedule_delivery(delivery: Delivery) -> datetime | None:
     """Schedules the run of a confirmed delivery, and deletes waiting runs of other times and of unconfirmed ones.
 
     Returns when the run starts: at the contact date, or at once. A delivery that has begun has its own continuations.
-    Raises NotPossible where the workflow is not deployed.
+    A run that still waits for an answer to it is ended. Raises NotPossible where the workflow is not deployed.
     """
+    end_question(delivery)
     if delivery.state is DeliveryState.IN_PROGRESS:
         return None
     is_confirmed = delivery.state is DeliveryState.CONFIRMED
@@ -158,6 +182,20 @@ def schedule_delivery(delivery: Delivery) -> datetime | None:
     if at:
         _schedule_once(deployment.id, delivery.name, at, {"delivery": delivery.name})
     return at
+
+
+def end_question(delivery: Delivery) -> None:
+    """Ends the run that is suspended until a delivery is answered, where it was answered elsewhere."""
+    if not delivery.flow_run_id or delivery.state is DeliveryState.ANALYSED:
+        return
+    with get_client(sync_client=True) as client, suppress(ObjectNotFound, ValueError):
+        run = client.read_flow_run(UUID(delivery.flow_run_id))
+        if run.state and run.state.is_paused():
+            by = f" by {delivery.confirmed_by}" if delivery.confirmed_by else ""
+            done = f"was approved{by}" if delivery.confirmed_fingerprint else f"is {delivery.state.value}"
+            sentence = f"{delivery.name} {done.replace('_', ' ')}: it was answered elsewhere. {delivery.reason}".strip()
+            client.set_flow_run_state(run.id, Cancelled(name="Answered elsewhere", message=sentence), force=True)
+            client.update_flow_run(run.id, name=f"{delivery.name} · answered elsewhere")
 
 
 def schedule_deliveries() -> None:

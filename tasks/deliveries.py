@@ -2,7 +2,8 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal, Protocol
+from itertools import count
+from typing import Annotated, Final, Literal, Protocol
 from uuid import UUID
 
 import pendulum
@@ -10,16 +11,18 @@ from prefect import runtime, task
 from prefect.artifacts import create_link_artifact, create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import State
 from prefect.context import get_run_context
 from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.logging import get_run_logger
+from prefect.utilities.urls import url_for
 from pydantic import Field
 
 from campaign.broadcasts.prepare import BroadcastKind
 from campaign.db import engine
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import approval
+from campaign.deliveries import approval, approvers
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import ANSWER_WITHIN, compose, refuse_errors, reject
 from campaign.deliveries.draft import Draft
@@ -29,28 +32,42 @@ from campaign.kinds import confirm
 from campaign.posts import publish as publishing
 from campaign.posts.prepare import PostKind, RenderedPost
 from campaign.posts.report import DeliveryReport
+from campaign.reporting.markdown import as_markdown
+from campaign.services import store as services
 from campaign.services.fields import block_name
+from campaign.settings import load_settings
 from models import ApprovalMode, Delivery, DeliveryKind, DeliveryState, Service
-from tasks.continuation import MESSAGES, RETRIES, ProgressBar, publish_asset, publish_table
+from tasks.continuation import MESSAGES, RETRIES, ProgressBar, end_run, publish_asset, publish_table
 from tasks.services import check_service, take_over_forms
 
-#: Shown first when a confirmation lacked the acceptance of recipients without consent.
+#: Shown first when an approval lacked the acceptance of recipients without consent.
 ASKED_AGAIN = (
-    "**Nothing is confirmed yet.** Some recipients never agreed to receive messages: switch on *Write to people who"
-    " never agreed*, or answer Reject."
+    "**Nothing is approved yet.** Some recipients never agreed to receive messages: switch on *Write to people who"
+    " never agreed*, or send it back."
 )
 #: Shown first when a confirmation was for an earlier version.
 CHANGED = "**Please check it again.** It was changed or analysed again after it was shown to you."
 
 
+APPROVE: Final = "Approve: it goes out as shown"
+SEND_BACK: Final = "Send back: nothing goes out, and it can be edited"
+
+
 class Answer(RunInput):
     """Whether the delivery may go out as shown."""
 
-    answer: Literal["Confirm", "Reject"] = Field(
-        title="Answer", description="Confirm: it goes out as shown. Reject: nothing goes out, and it can be edited."
+    answer: Literal["Approve: it goes out as shown", "Send back: nothing goes out, and it can be edited"] = Field(
+        title="Answer", description="Nothing is chosen beforehand: look at the preview above first."
     )
     comment: Annotated[str, Field(title="Comment", description="Saved with your answer.")] = ""
-    confirm_as: Annotated[str, Field(title="Your name", description="Saved with your answer.")] = ""
+    confirm_as: Annotated[
+        str,
+        Field(
+            title="Your name",
+            description="Saved with your answer. Where another or a second person has to approve: the name of your"
+            " account at the desk.",
+        ),
+    ] = ""
 
     @property
     def is_lacking(self) -> bool:
@@ -74,16 +91,17 @@ class AnswerForUnconsented(Answer):
     @property
     def is_lacking(self) -> bool:
         """Tests whether it confirms without accepting those people."""
-        return self.answer == "Confirm" and not self.accept_unconsented
+        return self.answer == APPROVE and not self.accept_unconsented
 
 
 #: A run that suspends itself sooner is marked as crashed: its first heartbeat arrives after that.
 _LIVES_AT_LEAST_SECONDS = 5
+_MOST_NAMED = 5
 
 
 def publish_preview(kind: Kind, analysed: Analysed[Rendered]) -> str:
     """Shows the preview as an artifact of this run, if there is one; returns it."""
-    text, name = kind.preview(analysed), analysed.rendered.delivery.name
+    text, name = as_markdown(kind.preview(analysed)), analysed.rendered.delivery.name
     if runtime.flow_run.id is not None:
         description = f"{name} {kind.shown_as}. Nothing of it is out yet."
         create_markdown_artifact(text, key=f"preview-{name}", description=description)
@@ -112,7 +130,8 @@ def ask_where_needed(name: str, kinds: Mapping[DeliveryKind, Kind]) -> None:
         is_automatic = mode is ApprovalMode.AUTOMATIC or (
             mode is ApprovalMode.SEMI_AUTOMATIC and not analysis.has_warnings
         )
-        if is_automatic and not analysis.unconsented:  # only a person accepts recipients without consent
+        # Only people accept recipients without consent, and are the other or the second person of a rule.
+        if is_automatic and not analysis.unconsented and not _standing(name).rules.is_strict:
             confirm(name, f"{mode.value.replace('_', '-')} approval")
     elif delivery.state is DeliveryState.BEING_EDITED:
         raise NotPossible(f"{name} is being edited again: {delivery.reason or 'its analysis found errors.'}")
@@ -142,35 +161,74 @@ def _ask(name: str, kind: Kind) -> None:
     if runtime.deployment.id is None:
         raise NotPossible(f"{name} is analysed. Confirm with: campaign delivery confirm {name}")
     analysed = kind.last_analysed(name)
-    preview = kind.preview(analysed)
+    preview = as_markdown(kind.preview(analysed))
     with transaction() as session:
         delivery = deliveries.named(session, name)
         approval.ask(session, delivery, f"the run {runtime.flow_run.name}", pendulum.now("UTC"))
-    time.sleep(_LIVES_AT_LEAST_SECONDS)
     form = AnswerForUnconsented if analysed.analysis.unconsented else Answer
     # An answer counts only for the version that was shown: a changed delivery is asked about again. A resumed run has
     # the same count, and finds its answers; a retried one has another.
     version = f"{runtime.flow_run.run_count}-{delivery.analysed_fingerprint}"
     asked = get_run_context().flow_run.empirical_policy.pause_keys or set()  # type: ignore[union-attr]
     is_first = all(key.startswith(version) for key in asked)
-    shown, number = preview if is_first else f"{CHANGED}\n\n{preview}", 1
-    while True:
+    shown = preview if is_first else f"{CHANGED}\n\n{preview}"
+    for number in count(1):
+        key = f"{version}-{number}"
+        if key not in asked:
+            _show_that_it_waits(name)
+            time.sleep(_LIVES_AT_LEAST_SECONDS)
         # Suspends the run until it is answered; a resumed run finds each of its answers again.
-        question = form.with_initial_data(description=shown, answer="Confirm")
-        timeout, key = int(ANSWER_WITHIN.total_seconds()), f"{version}-{number}"
-        answer = suspend_flow_run(wait_for_input=question, timeout=timeout, key=key)
-        if not answer.is_lacking:
+        question = form.with_initial_data(description=shown)
+        answer = suspend_flow_run(wait_for_input=question, timeout=int(ANSWER_WITHIN.total_seconds()), key=key)
+        lacking = ASKED_AGAIN if answer.is_lacking else _take(name, answer)
+        if not lacking:
             break
-        shown, number = f"{ASKED_AGAIN}\n\n{preview}", number + 1
+        shown = f"{lacking}\n\n{preview}"
+    name_run_after([name])
+
+
+def _take(name: str, answer: Answer) -> str:
+    """Takes an answer; returns what is lacking still, as a person reads it. Raises NotPossible after a no."""
     who = answer.confirm_as.strip() or "a person in the Prefect UI"
-    if _delivery(name).state is not DeliveryState.ANALYSED:
+    before = _delivery(name)
+    if before.state is not DeliveryState.ANALYSED:
         get_run_logger().warning("%s was answered elsewhere already; the first answer counts.", name)
-    elif answer.answer == "Reject":
+        return ""
+    if answer.answer == SEND_BACK:
         reject(name, who, answer.comment)
-        raise NotPossible(f"{name} was rejected by {who}; nothing went out.")
-    else:
-        accepted = isinstance(answer, AnswerForUnconsented) and answer.accept_unconsented
-        confirm(name, who, answer.comment, accept_unconsented=accepted)
+        raise NotPossible(f"{name} was sent back by {who}; nothing went out.")
+    accepted = isinstance(answer, AnswerForUnconsented) and answer.accept_unconsented
+    try:
+        delivery = confirm(name, who, answer.comment, accept_unconsented=accepted)
+    except NotPossible as error:
+        if not _standing(name).rules.is_strict:
+            raise
+        return f"**It is not approved yet.** {error}"
+    return "" if delivery.state is DeliveryState.CONFIRMED else f"**{who} approved it.** {approval.SECOND_PERSON}"
+
+
+def _standing(name: str) -> approvers.Standing:
+    with read_session() as session:
+        return approvers.standing_of(session, deliveries.named(session, name))
+
+
+def _show_that_it_waits(name: str) -> None:
+    """Says in the log, in an artifact and in the name of the run that it waits, for whom, and where to answer."""
+    with read_session() as session:
+        people = approvers.may_approve(session, deliveries.named(session, name))
+    names = [one.user.full_name for one in people[:_MOST_NAMED]]
+    others = [f"{len(people) - len(names)} others"] if len(people) > len(names) else []
+    for_whom = " or ".join([*names, *others]) or "a person who may approve it (campaign user add)"
+    desk = f"{load_settings().pages_url}/desk/deliveries/{name}"
+    run = url_for("flow-run", obj_id=runtime.flow_run.id) or ""
+    get_run_logger().info("%s waits for the approval of %s: at %s, or with Resume at %s", name, for_whom, desk, run)
+    text = (
+        f"**{name} waits for the approval of {for_whom}.** Nothing of it is out. Answer [at the desk]({desk}), or here:"
+        f" *Resume* on the page of [this run]({run})."
+    )
+    create_markdown_artifact(text, key=f"waits-{name}", description="Who is asked, and where.")
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(UUID(str(runtime.flow_run.id)), name=f"{name} · waits for approval")
 
 
 def publish_reports(reports: Sequence[DeliveryReport]) -> None:
@@ -188,6 +246,7 @@ class Form(Protocol):
     """A form of a new delivery."""
 
     label: str
+    written_by: str
 
     def draft(self) -> Draft:
         """Returns the delivery that the form describes."""
@@ -237,11 +296,49 @@ def conclude(name: str) -> DeliveryReport:
     return publishing.conclude(name)
 
 
+def prove(name: str, workflow: str, like: str = "") -> State:
+    """Sends the next proof of a delivery; the run fails with the reason when it is not out in full."""
+    kind = _kind_of(name, workflow)
+    progress = kind.send_proof(name, f"the run {runtime.flow_run.name}", like=like)
+    is_out = progress.end is End.OUT
+    sentence = (
+        f"The proof of {name} is out." if is_out else f"The proof of {name} is not out in full: {progress.reason}"
+    )
+    return end_run(sentence, progress, is_well=is_out)
+
+
+def _kind_of(name: str, workflow: str) -> Kind:
+    if not name:
+        raise WrongUsage("The delivery is missing: write its internal name, as in post-2026-11-26-launch.")
+    kind = IN_A_RUN[_delivery(name).kind]
+    if kind.workflow != f"{workflow}/{workflow}":
+        raise WrongUsage(f"{name} belongs to another workflow: run {kind.workflow.partition('/')[0]} for it.")
+    return kind
+
+
+def withdraw_posts(name: str) -> State:
+    """Deletes the posts of a delivery from X."""
+    _kind_of(name, "post-publication")
+    deleted = _delete_posts(name)
+    return end_run(f"{deleted} post{'s' * (deleted != 1)} of {name} deleted from X.", deleted)
+
+
+@task(name="withdraw", task_run_name="withdraw {name}", **RETRIES)
+def _delete_posts(name: str) -> int:
+    """Deletes what is out; what a failed attempt deleted already is left alone."""
+    return publishing.withdraw(name, f"the run {runtime.flow_run.name}", proofs=False)
+
+
 @task(name="compose", task_run_name="compose {form.label}")
 def compose_from(form: Form) -> str:
     """Creates the delivery that the form describes, once for each run."""
-    actor = f"the run {runtime.flow_run.name}"
-    return compose(form.draft(), actor=actor, flow_run_id=str(runtime.flow_run.id)).name
+    draft, writer = form.draft(), form.written_by.strip()
+    with read_session() as session:
+        chosen = [services.find(session, name) for name in draft.services]
+    if not writer and any(one and one.approval_by_another for one in chosen):
+        raise WrongUsage("Your name is missing: another person than the writer has to approve it. Fill it in as well.")
+    actor = writer or f"{approvers.RUN}{runtime.flow_run.name}"
+    return compose(draft, actor=actor, flow_run_id=str(runtime.flow_run.id)).name
 
 
 def name_run_after(names: Sequence[str]) -> None:
@@ -250,8 +347,8 @@ def name_run_after(names: Sequence[str]) -> None:
         return
     with read_session() as session:
         targets = [deliveries.targets_of(session, deliveries.named(session, name)) for name in names]
-    count = len({service.id for services in targets for service in services})
-    accounts = f"{count} account{'s' if count != 1 else ''}"
+    number = len({service.id for of_one in targets for service in of_one})
+    accounts = f"{number} account{'s' if number != 1 else ''}"
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     with get_client(sync_client=True) as client:
         client.update_flow_run(UUID(runtime.flow_run.id), name=f"{names[0]}{more} · {accounts}")

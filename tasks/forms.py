@@ -1,6 +1,7 @@
 """The forms of new deliveries in the Prefect UI."""
 
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from typing import Annotated, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
@@ -27,18 +28,52 @@ from models import ApprovalMode, DeliveryKind, Priority
 from tasks.services import XAccount
 
 
+class PostAction(StrEnum):
+    """What a run does with one post."""
+
+    PUBLISH = "publish"
+    PROOF = "proof"
+    WITHDRAW = "withdraw"
+
+
+class BroadcastAction(StrEnum):
+    """What a run does with one broadcast."""
+
+    SEND = "send"
+    PROOF = "proof"
+
+
+_WRITER = Field(
+    "",
+    title="Your name",
+    description="Needed where a service asks for approval by another person: the name of your account at the desk.",
+)
+
+
+def _check_filled(form: BaseModel) -> None:
+    """Raises WrongUsage with each needed field that is empty: Prefect would refuse them in words of its own."""
+    empty = [name for name in ("label", "services", "text") if not getattr(form, name)]
+    if empty:
+        titles = [str(type(form).model_fields[name].title) for name in empty]
+        raise WrongUsage(
+            f"{' and '.join(titles)} {'is' if len(titles) == 1 else 'are'} empty. Fill in what is missing."
+        )
+
+
 class PostForm(BaseModel):
     """Nothing goes out before you have seen the preview and confirmed it."""
 
     model_config = ConfigDict(title="New post")
 
-    label: str = Field(title="Label", description="The name you read in lists and reports.", min_length=1)
+    label: str = Field("", title="Label", description="Needed: the name you read in lists and reports.")
     services: list[XAccount] = Field(
-        title="Accounts", description="The services whose accounts publish it.", min_length=1
+        [], title="Accounts", description="Needed: the services whose accounts publish it."
     )
     text: str = Field(
+        "",
         title="Text",
-        description="At most 280 characters as X counts. {{ service.label }} becomes the label of each service.",
+        description="Needed: at most 280 characters as X counts. {{ service.label }} becomes the label of each"
+        " service.",
         json_schema_extra={"format": "textarea"},
     )
     more_parts: list[str] = Field(
@@ -78,11 +113,14 @@ class PostForm(BaseModel):
     approval: ApprovalMode = Field(
         ApprovalMode.MANUAL,
         title="Approval",
-        description="manual: you are always asked. semi_automatic: only when something was found. automatic: never.",
+        description="manual: you are always asked. semi_automatic: only when something was found. automatic: never,"
+        " unless a service has rules for it.",
     )
+    written_by: str = _WRITER
 
     def draft(self) -> Draft:
-        """Returns the delivery that the form describes."""
+        """Returns the delivery that the form describes; raises WrongUsage where a needed field is empty."""
+        _check_filled(self)
         first = Part(text=self.text, media=self.media, poll=self.poll)
         parts = [first, *(Part(text=text) for text in self.more_parts)]
         return Draft(
@@ -152,15 +190,16 @@ class BroadcastForm(BaseModel):
 
     model_config = ConfigDict(title="New broadcast")
 
-    label: str = Field(title="Label", description="The name you read in lists and reports.", min_length=1)
+    label: str = Field("", title="Label", description="Needed: the name you read in lists and reports.")
     services: list[XAccount] = Field(
-        title="Services", description="Whose followers get it, each from the account that is followed.", min_length=1
+        [], title="Services", description="Needed: whose followers get it, each from the account that is followed."
     )
     text: str = Field(
+        "",
         title="Text",
-        description="{{ visitor.full_name }} becomes each person's name; {{ visitor.full_name | default('there') }}"
-        " also writes to people without one. Likewise visitor.username, visitor.location, service.label. The opt-out"
-        " line of the service is added.",
+        description="Needed. {{ visitor.full_name }} becomes each person's name;"
+        " {{ visitor.full_name | default('there') }} also writes to people without one. Likewise visitor.username,"
+        " visitor.location, service.label. The opt-out line of the service is added.",
         json_schema_extra={"format": "textarea"},
     )
     media: MediaItem | None = Field(None, title="Picture, GIF or video", description="One file for all recipients.")
@@ -227,11 +266,13 @@ class BroadcastForm(BaseModel):
         ApprovalMode.MANUAL,
         title="Approval",
         description="manual: you are always asked. semi_automatic: only when something was found. automatic: never,"
-        " unless some recipients never agreed to receive messages.",
+        " unless some recipients never agreed to receive messages, or a service has rules for it.",
     )
+    written_by: str = _WRITER
 
     def draft(self) -> Draft:
         """Returns the delivery that the form describes; raises WrongUsage for an invalid condition, handle or id."""
+        _check_filled(self)
         for field in ("where", "except_where"):
             if condition := getattr(self, field).strip():
                 self._read(field, parse, condition)

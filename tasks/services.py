@@ -36,6 +36,8 @@ SLUG = "twitter-service"
 TAKEN_OVER = "taken over at "
 #: Stored tokens of people who agreed before there was a vault.
 _GRANT_SLUG = "contact-grant"
+#: What a form of an earlier version lacks keeps its value: an emptied rule would be off.
+_ADDED_LATER = ("wrote_first_counts", "approval_by_another", "two_approvers_recipients", "two_approvers_cost")
 #: The longest list of Prefect's server.
 _PAGE = 200
 _LOST_KEY = (
@@ -173,8 +175,9 @@ def _save(document: BlockDocument, service: Service | None) -> Service:
         for name in SECRETS:
             if str(values.get(name)).startswith(TAKEN_OVER):
                 values[name] = known.get(name, "")
-        if service:  # a form of an earlier version does not have it
-            values.setdefault("wrote_first_counts", service.wrote_first_counts)
+        if service:  # a form of an earlier version does not have them
+            for name in _ADDED_LATER:
+                values.setdefault(name, getattr(service, name))
         fields, now = read_fields(values), pendulum.now("UTC")
         if service is None:
             return services.create(session, fields, now)
@@ -218,6 +221,7 @@ def _shown(service: Service) -> dict[str, Any]:
     return values | {
         "service_type": "Twitter",
         "spend_cap": float(service.spend_cap),
+        "two_approvers_cost": float(service.two_approvers_cost),
         "opt_out_line": service.opt_out_line or "-",
         "reconciliation": service.reconciliation or "-",
     }

@@ -15,7 +15,7 @@ from campaign.db.engine import transaction
 from campaign.users import store as users
 from campaign.web.app import make_app
 from campaign.web.desk import site
-from campaign.web.desk.runs import Run, Workflow
+from campaign.web.desk.runs import NoRuns, Run, Workflow
 from deployments.server import free_port
 from models import EVERY_SERVICE, Delivery, Role
 from tests.factories import NOW
@@ -35,12 +35,19 @@ class RecordedRuns:
     runs: list[Run] = field(default_factory=list)
     schedules: dict[str, bool] = field(default_factory=lambda: dict.fromkeys(_WORKFLOWS, False))
     workers: int = 1
+    is_away: bool = False
 
     def schedule(self, delivery: Delivery) -> datetime | None:
+        self._refuse_if_away()
         self.scheduled.append(delivery.name)
         return delivery.contact_date
 
+    def _refuse_if_away(self) -> None:
+        if self.is_away:
+            NoRuns().start()
+
     def start(self, workflow: str, name: str, parameters: Mapping[str, Any]) -> str:
+        self._refuse_if_away()
         self.started.append((workflow, name, dict(parameters)))
         return f"http://prefect.example/runs/flow-run/{len(self.started)}"
 

@@ -1,7 +1,7 @@
 """The log of a broadcast: each message with its recipient, its wave and its outcome."""
 
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import chain
@@ -41,6 +41,8 @@ class MessageLine:
     x_id: str | None
     at: datetime | None
     reason: str
+    id: int = 0
+    """Its place in the log of the delivery."""
 
     def as_json(self) -> dict[str, object]:
         """Returns the line for scripts."""
@@ -69,8 +71,15 @@ class MessageLine:
         }
 
 
-def lines(session: Session, delivery: Delivery, *, failed: bool = False) -> Iterator[MessageLine]:
-    """Reads the log in the order of the messages; with `failed` only those that did not arrive, or may not have.
+def lines(
+    session: Session,
+    delivery: Delivery,
+    *,
+    states: Collection[MessageState] = (),
+    after: int = 0,
+    limit: int | None = None,
+) -> Iterator[MessageLine]:
+    """Reads the log in the order of the messages, from behind a line on; with `states` only messages in one of them.
 
     Reads some rows at a time, so that a million lines take no more memory than a thousand.
     """
@@ -91,13 +100,14 @@ def lines(session: Session, delivery: Delivery, *, failed: bool = False) -> Iter
     # Plus nothing: they are read as they lie there, not found by an index and then sorted, which takes memory.
     is_of_it = col(Message.delivery_id) + 0 == delivery.id
     first = min((ids[0] for ids in begins.values() if ids), default=0)
-    rows = chosen.where(is_of_it, col(Message.proof_number) == MAIN, col(Message.id) >= first)
-    if failed:
-        rows = rows.where(col(Message.state).in_(_NOT_REACHED))
-    for row in session.execute(rows.order_by(col(Message.id)), execution_options={"yield_per": _AT_A_TIME}):
+    rows = chosen.where(is_of_it, col(Message.proof_number) == MAIN, col(Message.id) >= max(first, after + 1))
+    if states:
+        rows = rows.where(col(Message.state).in_(states))
+    rows = rows.order_by(col(Message.id)).limit(limit)
+    for row in session.execute(rows, execution_options={"yield_per": _AT_A_TIME}):
         person = names.get(row.service_id), row.external_id, row.username, row.full_name
         wave = bisect_right(begins.get(row.service_id, []), row.id) or None
-        yield _line(row.state.value, person, row.x_id, row.settled_at, row.reason, wave)
+        yield _line(row.state.value, person, row.x_id, row.settled_at, row.reason, wave, row.id)
 
 
 def not_reached(session: Session, delivery: Delivery) -> Iterator[MessageLine]:
@@ -114,7 +124,7 @@ def not_reached(session: Session, delivery: Delivery) -> Iterator[MessageLine]:
     )
     rows = session.execute(excluded.execution_options(yield_per=_AT_A_TIME))
     known = (_left_out(reason, *person) for reason, *person in rows)
-    return chain(lines(session, delivery, failed=True), known, _unknown(session, delivery))
+    return chain(lines(session, delivery, states=_NOT_REACHED), known, _unknown(session, delivery))
 
 
 def _unknown(session: Session, delivery: Delivery) -> Iterator[MessageLine]:
@@ -176,9 +186,10 @@ def _line(
     at: datetime | None = None,
     reason: str = "",
     wave: int | None = None,
+    message_id: int = 0,
 ) -> MessageLine:
     service, external_id, username, full_name = (text or "" for text in person)
-    return MessageLine(state, service, external_id, username, full_name, wave, x_id, at, reason)
+    return MessageLine(state, service, external_id, username, full_name, wave, x_id, at, reason, message_id)
 
 
 def service_of(session: Session, delivery: Delivery, visitor_id: int) -> int | None:

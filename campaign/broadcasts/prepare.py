@@ -33,8 +33,7 @@ from campaign.errors import CampaignError, NotPossible
 from campaign.limits import rate_limits, spend_cap
 from campaign.limits.rate_limits import allowance_of
 from campaign.posts.preview import attachment
-from campaign.reporting.document import Attachment
-from campaign.reporting.markdown import as_markdown
+from campaign.reporting.document import Attachment, Document
 from campaign.services.connection import read_balance
 from campaign.settings import load_settings
 from campaign.x.billing import current_price_warning
@@ -326,11 +325,11 @@ def _read_balances(services: Sequence[Service]) -> dict[str, Decimal]:
     return found
 
 
-def preview_text(analysed: Analysed[Rendered]) -> str:
-    """Writes the preview as Markdown, with the files of the messages."""
+def preview_document(analysed: Analysed[Rendered]) -> Document:
+    """Makes the preview, with the files of the messages."""
     rendered = analysed.rendered
     files = [attachment(file, media.thumbnail(file)) for file in rendered.usable_files]
-    return as_markdown(preview_of(rendered.delivery.name, rendered.draft, analysed.analysis, files))
+    return preview_of(rendered.delivery.name, rendered.draft, analysed.analysis, files)
 
 
 def attachments_of(draft: Draft) -> list[Attachment]:
@@ -355,8 +354,8 @@ class BroadcastKind:
     def last_analysed(self, name: str) -> Analysed[Rendered]:
         return last_analysed(name)
 
-    def preview(self, analysed: Analysed[Rendered]) -> str:
-        return preview_text(analysed)
+    def preview(self, analysed: Analysed[Rendered]) -> Document:
+        return preview_document(analysed)
 
     def can_be_proved(self, draft: Draft) -> bool:
         return bool(draft.broadcast.proof_recipients)

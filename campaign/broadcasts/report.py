@@ -90,6 +90,11 @@ class Numbers:
         return f"{counts}, pending {self.pending:,} of {self.total:,}"
 
 
+def numbers_of(session: Session, delivery: Delivery) -> Numbers:
+    """Counts the messages of a broadcast, or the parts of a post, by state."""
+    return Numbers(waves.count_by_state(session, delivery.id))
+
+
 def progress_line(
     numbers: Numbers, standing: Standing, *, started_at: datetime | None, goes_on_at: datetime | None, now: datetime
 ) -> str:

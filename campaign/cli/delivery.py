@@ -85,6 +85,7 @@ def schedule(delivery: Delivery) -> str:
     send = f"campaign delivery send {delivery.name}"
     ends_at = deliveries.expires_at(delivery)
     if delivery.contact_date is None or ends_at is None:
+        _end_question(delivery)
         return f"Send it with: {send}"
     starts, too_late = format_time(delivery.contact_date), f"After {format_time(ends_at)} it is too late."
     from httpx import HTTPError
@@ -112,8 +113,11 @@ def schedule(delivery: Delivery) -> str:
 
 
 def unschedule(before: Delivery) -> None:
-    """Deletes the scheduled run of a delivery that was confirmed before this command, where a server runs."""
-    if before.state is not DeliveryState.CONFIRMED:
+    """Deletes the scheduled run of a delivery that was confirmed before this command, where a server runs.
+
+    Also ends the run that composed it, where that still waits for an answer.
+    """
+    if before.state is not DeliveryState.CONFIRMED and not before.flow_run_id:
         return
     from httpx import HTTPError
 
@@ -123,6 +127,19 @@ def unschedule(before: Delivery) -> None:
 
             with read_session() as session:
                 schedule_delivery(deliveries.named(session, before.name))
+
+
+def _end_question(delivery: Delivery) -> None:
+    """Ends the run that still waits for an answer to this delivery, where a server runs."""
+    if not delivery.flow_run_id:
+        return
+    from httpx import HTTPError
+
+    with suppress(CampaignError, HTTPError), server_in_use() as has_server:
+        if has_server:
+            from tasks.continuation import end_question
+
+            end_question(delivery)
 
 
 @with_options(DeliverySettings)

@@ -22,9 +22,8 @@ from campaign.cli.delivery_view import (
 from campaign.cli.output import AsJson, Yes
 from campaign.cli.server import run_flow, server_in_use
 from campaign.db.engine import read_session
-from campaign.deliveries import log as messages
 from campaign.errors import NotPossible, WrongUsage
-from models import Delivery, DeliveryKind, DeliveryState, MessageState
+from models import Delivery, DeliveryKind, DeliveryState
 
 if TYPE_CHECKING:
     from campaign.deliveries.kind import Analysed
@@ -154,17 +153,13 @@ def proof(
     if kind is DeliveryKind.POST:
         _refuse_like(name, like)
     if withdraw:
-        _check_deletable(name, kind)
         _delete(name, proofs=True, as_json=as_json)
         return
     sent: Any
     with server_in_use() as has_server:
         if has_server:
-            from flows.post_publication import delivery_proof
-
-            sent = run_flow(delivery_proof, name, like or "").result(raise_on_failure=False)
-            if isinstance(sent, Exception):
-                raise sent
+            more = {"like": like or ""} if kind is DeliveryKind.DM else {}
+            sent = _run(kind, delivery=name, action="proof", **more)
         else:
             from campaign.deliveries.approval import current_user
             from campaign.kinds import kind_of
@@ -196,7 +191,10 @@ def confirm(
 
     delivery = confirm_delivery(name, who or current_user(), comment, accept_unconsented=accept_unconsented)
     _show(delivery, as_json=as_json)
-    output.say(f"Confirmed by {delivery.confirmed_by}. {schedule(delivery)}")
+    if delivery.state is DeliveryState.CONFIRMED:
+        output.say(f"Confirmed by {delivery.confirmed_by}. {schedule(delivery)}")
+    else:
+        output.say(f"Approved. A second person has to approve it too: campaign delivery confirm {name} --as NAME")
 
 
 def reject(name: Name, comment: Comment = "", who: Actor = None, as_json: AsJson = False) -> None:
@@ -204,7 +202,9 @@ def reject(name: Name, comment: Comment = "", who: Actor = None, as_json: AsJson
     find(name)
     from campaign.deliveries import approval as steps
 
-    _show(steps.reject(name, who or steps.current_user(), comment), as_json=as_json)
+    rejected = steps.reject(name, who or steps.current_user(), comment)
+    unschedule(rejected)
+    _show(rejected, as_json=as_json)
 
 
 def pause(name: Name, as_json: AsJson = False) -> None:
@@ -277,17 +277,27 @@ def _send_here(delivery: Delivery, *, no_wait: bool) -> tuple[list[Any], str, bo
     return [sent.report], sent.sentence, sent.is_well
 
 
-def _send_by_flow(delivery: Delivery, *, no_wait: bool) -> tuple[list[Any], str, bool]:
-    flow: Any
-    if delivery.kind is DeliveryKind.DM:
+def _flow_for(kind: DeliveryKind) -> Any:
+    if kind is DeliveryKind.DM:
         from flows.dm_broadcast import dm_broadcast
 
-        flow = dm_broadcast
-    else:
-        from flows.post_publication import post_publication
+        return dm_broadcast
+    from flows.post_publication import post_publication
 
-        flow = post_publication
-    state = run_flow(flow, delivery=delivery.name, no_wait=no_wait)
+    return post_publication
+
+
+def _run(kind: DeliveryKind, **parameters: Any) -> Any:
+    """Runs the workflow for one act on a delivery; returns its result, or raises NotPossible with its sentence."""
+    state = run_flow(_flow_for(kind), **parameters)
+    result = state.result(raise_on_failure=False)
+    if result is None or isinstance(result, Exception):
+        raise NotPossible(state.message or f"{parameters['delivery']}: the run did not end well.")
+    return result
+
+
+def _send_by_flow(delivery: Delivery, *, no_wait: bool) -> tuple[list[Any], str, bool]:
+    state = run_flow(_flow_for(delivery.kind), delivery=delivery.name, no_wait=no_wait)
     reports = state.result(raise_on_failure=False)
     is_done = state.is_completed()
     message = state.message or ("" if is_done else f"{delivery.name} was not sent.")
@@ -298,29 +308,24 @@ def withdraw(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
     """Delete the posts of a delivery from X, for good."""
     check_x()
     delivery = find(name)
-    _check_deletable(name, delivery.kind)
-    if delivery.state is DeliveryState.IN_PROGRESS:
-        raise NotPossible(f"{name} is in progress; pause or stop it first, then withdraw it.")
+    from campaign.posts.publish import withdrawable
+
     with read_session() as session:
-        log = messages.of_delivery(session, delivery)
-        count = sum(one.state is MessageState.SENT and not one.withdrawn_at for one in log)
-    if not count:
-        raise NotPossible(f"Nothing of {name} is out.")
+        count = len(withdrawable(session, delivery))
     if not yes and not output.confirm(f"Delete {_posts(count)} of {name} from X, for good?"):
         raise NotPossible("Nothing was changed.")
     _delete(name, proofs=False, as_json=as_json)
-
-
-def _check_deletable(name: str, kind: DeliveryKind) -> None:
-    if kind is DeliveryKind.DM:
-        raise NotPossible(f"{name} is a broadcast; X cannot delete a direct message that was sent.")
 
 
 def _delete(name: str, *, proofs: bool, as_json: bool) -> None:
     from campaign.deliveries.approval import current_user
     from campaign.posts.publish import withdraw as delete_posts
 
-    count = delete_posts(name, current_user(), proofs=proofs)
+    with server_in_use() as has_server:
+        if has_server and not proofs:
+            count = _run(DeliveryKind.POST, delivery=name, action="withdraw")
+        else:
+            count = delete_posts(name, current_user(), proofs=proofs)
     if as_json:
         output.print_json({"withdrawn": count})
     else:

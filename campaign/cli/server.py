@@ -116,7 +116,7 @@ def start_everything(
 
 def pages_address(settings: Settings) -> str:
     """Returns the address of the web pages: the public one, or that on this machine."""
-    return settings.public_url or f"http://127.0.0.1:{settings.web_port}"
+    return settings.pages_url
 
 
 def first_link() -> str:

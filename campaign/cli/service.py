@@ -54,6 +54,18 @@ class ServiceSettings(TypedDict, total=False):
     quiet_hours: Annotated[str, typer.Option(help="Hours without messages, as in 22:00-08:00; empty for none.")]
     timezone: Annotated[str, typer.Option(help="Of the quiet hours; empty for CAMPAIGN_TIMEZONE.")]
     daily_limit: Annotated[int, typer.Option(min=0, help="Direct messages in 24 hours; 0 for X's limit.")]
+    approval_by_another: Annotated[
+        bool,
+        typer.Option(
+            "--approval-by-another/--approval-by-writer-too", help="Whether writers may not approve their own."
+        ),
+    ]
+    two_approvers_recipients: Annotated[
+        int, typer.Option(min=0, help="Two people approve a broadcast to more people; 0 for never.")
+    ]
+    two_approvers_cost: Annotated[
+        float, typer.Option(min=0, help="Two people approve what costs more US dollars; 0 for never.")
+    ]
     join_purpose: Annotated[str, typer.Option(help="Why people are asked to share their profile; empty: not asked.")]
     asks_email: Annotated[bool, typer.Option("--asks-email/--no-asks-email", help="Ask for the email address too.")]
     reconciliation: Annotated[
@@ -91,6 +103,9 @@ class ServiceRow:
             "quiet_hours": service.quiet_hours,
             "timezone": service.timezone,
             "daily_limit": service.daily_limit,
+            "approval_by_another": service.approval_by_another,
+            "two_approvers_recipients": service.two_approvers_recipients,
+            "two_approvers_cost_usd": f"{service.two_approvers_cost:.2f}",
             "join_purpose": service.join_purpose,
             "asks_email": service.asks_email,
             "oauth2": service.has_oauth2,
@@ -236,11 +251,11 @@ def edit(
 
 
 def _values(options: dict[str, Any]) -> dict[str, Any]:
-    amount = {"spend_cap": Decimal(str(options["spend_cap"]))} if "spend_cap" in options else {}
     secret = {}
     if "client_id" in options:
         secret = _ask_for(["client_secret"]) if options["client_id"] else {"client_secret": ""}
-    return options | amount | secret
+    amounts = (name for name in ("spend_cap", "two_approvers_cost") if name in options)
+    return options | {name: Decimal(str(options[name])) for name in amounts} | secret
 
 
 def _ask_for(names: Sequence[str]) -> dict[str, str]:

@@ -28,6 +28,7 @@ from models import NO_VISITOR, Delivery, DeliveryState, Message, MessageState, S
 
 #: The finding that is no longer true once a proof is out.
 NO_PROOF_SENT = "no_proof_sent"
+SECOND_PERSON = "A second person has to approve it too."
 #: A question without an answer for so long is withdrawn.
 ANSWER_WITHIN = timedelta(days=3)
 
@@ -77,7 +78,11 @@ def ask(session: Session, delivery: Delivery, actor: str, now: datetime) -> None
 
 
 def confirm(session: Session, delivery: Delivery, fingerprint: str, actor: str, comment: str, now: datetime) -> None:
-    """Records a confirmation of exactly what was analysed; raises NotPossible when that is not so."""
+    """Records the approval of exactly what was analysed; raises NotPossible when that is not so, or by the rules.
+
+    Where the rules of its services ask for a second person, it stays analysed after the first.
+    """
+    session.refresh(delivery, with_for_update=True)  # two people may answer at the same moment
     if delivery.state is DeliveryState.CONFIRMED:
         raise NotPossible(f"{delivery.name} was confirmed by {delivery.confirmed_by} already.")
     if delivery.state is not DeliveryState.ANALYSED:
@@ -86,9 +91,21 @@ def confirm(session: Session, delivery: Delivery, fingerprint: str, actor: str, 
         )
     if fingerprint != delivery.analysed_fingerprint:
         raise NotPossible(f"{delivery.name} has changed since its analysis; analyse it again, then confirm it.")
-    move(session, delivery, DeliveryState.CONFIRMED, actor, now)
-    delivery.confirmed_fingerprint, delivery.confirmed_at, delivery.confirmed_by = fingerprint, now, actor
-    delivery.asked_at = None
+    people: Sequence[str] = (actor,)
+    is_enough = True
+    if any(one.has_approval_rules for one in deliveries.targets_of(session, delivery)):
+        from campaign.deliveries.approvers import add_approval  # the accounts are read only where they matter
+
+        standing = add_approval(session, delivery, actor, now)
+        people, actor, is_enough = standing.given, standing.given[-1], standing.is_enough
+    if is_enough:
+        move(session, delivery, DeliveryState.CONFIRMED, actor, now)
+        delivery.confirmed_fingerprint, delivery.confirmed_at = fingerprint, now
+        delivery.confirmed_by = " and ".join(people)
+        delivery.asked_at = None
+    else:
+        delivery.asked_at = delivery.asked_at or now
+        note(session, delivery, "approved", actor, now, SECOND_PERSON)
     if comment:
         note(session, delivery, "comment", actor, now, comment)
 

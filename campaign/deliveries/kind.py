@@ -8,6 +8,7 @@ from typing import Any, Generic, Protocol, TypeVar
 
 from campaign.deliveries.draft import Draft, FileProblem, LoadedFile
 from campaign.deliveries.findings import Analysis
+from campaign.reporting.document import Document
 from models import Delivery, Service
 
 Clock = Callable[[], datetime]
@@ -109,8 +110,8 @@ class Kind(Protocol):
         """Returns a delivery with its last analysis."""
         ...
 
-    def preview(self, analysed: Analysed[Any]) -> str:
-        """Returns the preview of a delivery as Markdown."""
+    def preview(self, analysed: Analysed[Any]) -> Document:
+        """Makes the preview of a delivery."""
         ...
 
     def can_be_proved(self, draft: Draft) -> bool:

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from campaign.db.engine import announce
 from campaign.deliveries.draft import Broadcast, Content, Draft
 from campaign.errors import NotPossible, WrongUsage
-from models import AuditEntry, Delivery, DeliveryKind, DeliveryState, DeliveryTarget, Service
+from models import Approval, AuditEntry, Delivery, DeliveryKind, DeliveryState, DeliveryTarget, Service
 
 _TARGET_IDS = (
     select(col(DeliveryTarget.service_id))
@@ -160,9 +160,10 @@ def move(
 
 
 def void(session: Session, delivery: Delivery, reason: str, actor: str, now: datetime) -> None:
-    """Returns a delivery to editing: its analysis and its confirmation no longer count."""
+    """Returns a delivery to editing: its analysis, its approvals and its confirmation no longer count."""
     delivery.analysed_fingerprint = delivery.confirmed_fingerprint = None
     delivery.asked_at = None
+    session.execute(delete(Approval).where(col(Approval.delivery_id) == delivery.id))
     if delivery.state is not DeliveryState.BEING_EDITED:
         move(session, delivery, DeliveryState.BEING_EDITED, actor, now, reason)
     delivery.reason = reason

@@ -24,7 +24,6 @@ from campaign.limits import rate_limits, spend_cap
 from campaign.posts.analysis import analyse
 from campaign.posts.preview import post_of, preview_of
 from campaign.reporting.document import Document
-from campaign.reporting.markdown import as_markdown
 from campaign.services.connection import check_if_due
 from campaign.settings import load_settings
 from campaign.x import types
@@ -262,8 +261,8 @@ class PostKind:
     def last_analysed(self, name: str) -> Analysed[RenderedPost]:
         return as_analysed(name)
 
-    def preview(self, analysed: Analysed[RenderedPost]) -> str:
-        return as_markdown(preview_document(analysed))
+    def preview(self, analysed: Analysed[RenderedPost]) -> Document:
+        return preview_document(analysed)
 
     def can_be_proved(self, draft: Draft) -> bool:
         return bool(draft.proof_service)

@@ -323,12 +323,25 @@ def send_proof(name: str, actor: str, steps: Steps = DIRECT) -> Progress:
     return steps.publish(steps.check(service), post, number)
 
 
+def withdrawable(session: Session, delivery: Delivery, *, proofs: bool = False) -> list[Message]:
+    """Returns the posts of a delivery, or of its proofs, that can be deleted from X; raises NotPossible without any."""
+    name = delivery.name
+    if delivery.kind is DeliveryKind.DM:
+        raise NotPossible(f"{name} is a broadcast; X cannot delete a direct message that was sent.")
+    if delivery.state is DeliveryState.IN_PROGRESS and not proofs:
+        raise NotPossible(f"{name} is in progress; pause or stop it first, then withdraw it.")
+    log = [one for one in messages.of_delivery(session, delivery, None) if bool(one.proof_number) is proofs]
+    out = [one for one in log if one.state is MessageState.SENT and not one.withdrawn_at]
+    if not out and not proofs:
+        raise NotPossible(f"Nothing of {name} is out.")
+    return out
+
+
 def withdraw(name: str, actor: str, *, proofs: bool) -> int:
     """Deletes from X what is out of a delivery, or of its proofs; the last part first. Returns how many posts."""
     with read_session() as session:
         delivery = deliveries.named(session, name)
-        log = [one for one in messages.of_delivery(session, delivery, None) if bool(one.proof_number) is proofs]
-        out = [one for one in log if one.state is MessageState.SENT and not one.withdrawn_at]
+        out = withdrawable(session, delivery, proofs=proofs)
         by_id = {service.id: service for service in services.list_known(session)}
     for message in reversed(out):
         _delete(by_id[message.service_id], delivery, message, actor)

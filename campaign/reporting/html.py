@@ -56,18 +56,22 @@ environment.globals |= {"NO_ALT_TEXT": NO_ALT_TEXT}
 
 def as_page(document: Document) -> str:
     """Writes a document as one file: its findings, and the posts of one account after the other, or the messages."""
+    return environment.get_template("page.html.jinja").render(document=document, **preview_facts(document))
+
+
+def preview_facts(document: Document) -> dict[str, Any]:
+    """Returns the values with which a template shows a preview: figures, findings, posts or messages, tables."""
     album = _Album()
     posts = [block for block in document.blocks if isinstance(block, Post)]
     sections = document.sections
-    return environment.get_template("page.html.jinja").render(
-        document=document,
-        figures=[section for section in sections if not section.title],
-        findings=[block for block in document.blocks if isinstance(block, Findings)],
-        accounts=[[album.post(post) for post in each] for _, each in groupby(posts, key=lambda post: post.handle)],
-        messages=[album.message(block) for block in document.blocks if isinstance(block, Message)],
-        tables=[table(section) for section in sections if section.title],
-        count=len(posts),
-    )
+    return {
+        "figures": [section for section in sections if not section.title],
+        "findings": [block for block in document.blocks if isinstance(block, Findings)],
+        "accounts": [[album.post(post) for post in each] for _, each in groupby(posts, key=lambda post: post.handle)],
+        "messages": [album.message(block) for block in document.blocks if isinstance(block, Message)],
+        "tables": [table(section) for section in sections if section.title],
+        "count": len(posts),
+    }
 
 
 def table(section: Section, under: str = "") -> dict[str, Any]:

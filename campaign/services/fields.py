@@ -161,6 +161,37 @@ DailyLimit = Annotated[
     ),
     _NUMBER,
 ]
+ApprovalByAnother = Annotated[
+    bool,
+    Field(
+        title="Approval by another person",
+        description="Whether the writer of a post or a broadcast may not approve it. Approvers need an account at the"
+        " desk.",
+    ),
+    BeforeValidator(bool),
+]
+TwoApproversRecipients = Annotated[
+    int,
+    Field(
+        title="Two approvers above … recipients",
+        description="A broadcast to more recipients needs the approval of two people. 0 for never.",
+        ge=0,
+        le=1_000_000_000,
+    ),
+    _NUMBER,
+]
+TwoApproversCost = Annotated[
+    Decimal,
+    Field(
+        title="Two approvers above … dollars",
+        description="A post or a broadcast that costs more US dollars needs the approval of two people. 0 for never.",
+        ge=0,
+        max_digits=12,
+        json_schema_extra={"default": 0},
+    ),
+    WithJsonSchema({"type": "number", "minimum": 0}),
+    _NUMBER,
+]
 # Only for asking people to share their profile.
 JoinPurpose = Annotated[
     str,
@@ -233,6 +264,9 @@ class ServiceFields(BaseModel):
     quiet_hours: QuietHours = ""
     timezone: TimeZone = ""
     daily_limit: DailyLimit = 0
+    approval_by_another: ApprovalByAnother = False
+    two_approvers_recipients: TwoApproversRecipients = 0
+    two_approvers_cost: TwoApproversCost = Decimal(0)
     join_purpose: JoinPurpose = ""
     asks_email: AsksEmail = False
     reconciliation: Reconciliation = RECONCILIATION

@@ -22,6 +22,7 @@ from deployments.deploying import ACQUISITION
 from flows.contact_acquisition import contact_acquisition
 from models import Contact, Delivery, DeliveryState
 from tasks.contact_acquisition import announce_agreement
+from tasks.deliveries import APPROVE
 from tasks.forms import MessageInvitationForm, PostInvitationForm
 from tasks.services import XAccount
 from tests.flows.house import House as Home
@@ -47,7 +48,7 @@ def invitation(form: dict[str, Any], label: str, **more: Any) -> dict[str, Any]:
 
 def confirmed(client: SyncPrefectClient, run_id: UUID, **more: bool) -> None:
     wait_for(client, run_id, "Suspended")
-    answer(client, run_id, answer="Confirm", confirm_as="Ana", **more)
+    answer(client, run_id, answer=APPROVE, confirm_as="Ana", **more)
     wait_for(client, run_id, "Completed", seconds=150)
 
 

@@ -12,6 +12,7 @@ from campaign.broadcasts import waves
 from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from models import Delivery, DeliveryState, MessageState
+from tasks.deliveries import APPROVE
 from tests.flows.marketer import answer, artifacts, form_of, start, wait_for
 from tests.simulated_x import Brand, SimulatedX
 from tests.steps.running import sync
@@ -83,11 +84,11 @@ def test_a_broadcast_goes_out_over_several_windows_after_proof_and_yes_and_stop_
     assert proof["recipient"] == _proof_recipient(wanted)["id"]
     assert f"{len(wanted):,}" in artifacts(client, run_id)["markdown"]
 
-    answer(client, run_id, answer="Confirm", confirm_as="Ana")
+    answer(client, run_id, answer=APPROVE, confirm_as="Ana")
     wait_for(client, run_id, "Suspended")
     assert len(messages_of(acme)) == 1
 
-    answer(client, run_id, answer="Confirm", confirm_as="Ana", accept_unconsented=True)
+    answer(client, run_id, answer=APPROVE, confirm_as="Ana", accept_unconsented=True)
     wait_for(client, run_id, "Completed")
     name = the_delivery().name
     already = {one["recipient"] for one in messages_of(acme)}

@@ -12,11 +12,12 @@ from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import recompose
 from campaign.deliveries.draft import Content, Part
 from models import Delivery, DeliveryState
+from tasks.deliveries import APPROVE
 from tests.flows.marketer import answer, form_of, start, wait_for
 from tests.simulated_x import SimulatedX
 from tests.steps.running import sync
 
-YES: dict[str, Any] = {"answer": "Confirm", "confirm_as": "Ana", "accept_unconsented": True}
+YES: dict[str, Any] = {"answer": APPROVE, "confirm_as": "Ana", "accept_unconsented": True}
 
 
 def shown(client: SyncPrefectClient, run_id: UUID) -> str:

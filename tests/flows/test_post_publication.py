@@ -12,6 +12,7 @@ from campaign.db.engine import read_session, transaction
 from campaign.deliveries import library
 from campaign.deliveries import store as deliveries
 from models import DeliveryState
+from tasks.deliveries import APPROVE, SEND_BACK
 from tests.flows.marketer import answer, artifacts, form_of, wait_for
 from tests.flows.marketer import start as start_run
 from tests.pictures import picture
@@ -60,7 +61,7 @@ def test_a_thread_with_a_picture_goes_out_on_two_accounts_after_proof_and_yes(
     other = start(client)
     assert wait_for(client, other, "Completed").state.message == "Nothing is due."  # type: ignore[union-attr]
 
-    answer(client, run_id, answer="Confirm", comment="Go", confirm_as="Ana")
+    answer(client, run_id, answer=APPROVE, comment="Go", confirm_as="Ana")
     done = wait_for(client, run_id, "Completed")
     assert done.name.endswith("-launch · 2 accounts")
 
@@ -82,10 +83,10 @@ def test_after_a_no_nothing_goes_out_and_the_run_says_so(client: SyncPrefectClie
     run_id = start(client, post={"label": "Rejected", "services": [form], "text": "Not this."})
     wait_for(client, run_id, "Suspended")
 
-    answer(client, run_id, answer="Reject", comment="Too short", confirm_as="Bo")
+    answer(client, run_id, answer=SEND_BACK, comment="Too short", confirm_as="Bo")
 
     failed = wait_for(client, run_id, "Failed")
-    assert "was rejected by Bo; nothing went out." in str(failed.state and failed.state.message)
+    assert "was sent back by Bo; nothing went out." in str(failed.state and failed.state.message)
     assert posts_of(acme) == []
 
 

@@ -2,7 +2,19 @@
 
 from starlette.routing import Route
 
-from campaign.web.desk import accounts, compose, deliveries, layout, library, reports, sign_in, today, users
+from campaign.web.desk import (
+    accounts,
+    compose,
+    deliveries,
+    delivery,
+    delivery_log,
+    layout,
+    library,
+    reports,
+    sign_in,
+    today,
+    users,
+)
 
 
 def routes() -> list[Route]:
@@ -17,4 +29,6 @@ def routes() -> list[Route]:
         *deliveries.routes(),
         *compose.routes(),
         *library.routes(),
+        *delivery.routes(),
+        *delivery_log.routes(),
     ]

@@ -2,9 +2,10 @@
 
 import pytest
 
-from campaign.broadcasts.prepare import last_analysed, preview_text
+from campaign.broadcasts.prepare import last_analysed, preview_document
 from campaign.db.engine import transaction
 from campaign.deliveries.findings import Analysis, warning
+from campaign.reporting.markdown import as_markdown
 from models import Delivery, DeliveryState, MessageState
 from tests.crowds import add, people
 from tests.databases import Database
@@ -28,4 +29,4 @@ def test_only_a_proof_that_is_out_is_no_longer_missing(
     with transaction() as session:
         session.get_one(Delivery, made.id).analysis = Analysis(findings=[NO_PROOF]).model_dump_json()
     message_to(made, acme, ann, state, proof_number=1)
-    assert ("No proof was sent yet" in preview_text(last_analysed(made.name))) is is_still_missing
+    assert ("No proof was sent yet" in as_markdown(preview_document(last_analysed(made.name)))) is is_still_missing

@@ -7,7 +7,7 @@ from pydantic import SecretStr
 
 from campaign.deliveries.draft import PlannedWave, SameWaves
 from campaign.errors import WrongUsage
-from tasks.deliveries import Answer, AnswerForUnconsented
+from tasks.deliveries import APPROVE, SEND_BACK, Answer, AnswerForUnconsented
 from tasks.forms import BroadcastForm
 from tasks.services import XAccount
 
@@ -73,7 +73,7 @@ def test_every_field_has_a_title_and_says_what_it_is(field: str) -> None:
 
 
 def test_only_a_yes_that_leaves_out_people_without_consent_is_lacking() -> None:
-    assert AnswerForUnconsented(answer="Confirm").is_lacking
-    assert not AnswerForUnconsented(answer="Confirm", accept_unconsented=True).is_lacking
-    assert not AnswerForUnconsented(answer="Reject").is_lacking
-    assert not Answer(answer="Confirm").is_lacking
+    assert AnswerForUnconsented(answer=APPROVE).is_lacking
+    assert not AnswerForUnconsented(answer=APPROVE, accept_unconsented=True).is_lacking
+    assert not AnswerForUnconsented(answer=SEND_BACK).is_lacking
+    assert not Answer(answer=APPROVE).is_lacking
