@@ -59,6 +59,7 @@ class Window:
     def __init__(self, socket: Connection) -> None:
         self._socket = socket
         self._number = 0
+        self.clicks = 0
         for domain in ("Page", "DOM", "Runtime"):
             self._ask(f"{domain}.enable")
 
@@ -80,6 +81,9 @@ class Window:
     def forbid_scripts(self) -> None:
         self._ask("Emulation.setScriptExecutionDisabled", value=True)
 
+    def allow_scripts(self) -> None:
+        self._ask("Emulation.setScriptExecutionDisabled", value=False)
+
     def press(self, *keys: str) -> None:
         for key in keys:
             code, text = _KEYS[key]
@@ -89,6 +93,38 @@ class Window:
 
     def write(self, text: str) -> None:
         self._ask("Input.insertText", text=text)
+
+    def click(self, selector: str) -> None:
+        """Click with the mouse on the first element that a CSS selector finds, as soon as it is there."""
+        self._wait(lambda: self._found(selector) != 0)
+        node = self._found(selector)
+        self._ask("DOM.scrollIntoViewIfNeeded", nodeId=node)
+        edges = self._ask("DOM.getContentQuads", nodeId=node)["quads"][0]
+        where = {"x": sum(edges[::2]) / 4, "y": sum(edges[1::2]) / 4, "button": "left", "clickCount": 1}
+        self.clicks += 1
+        for kind in ("mousePressed", "mouseReleased"):
+            self._ask("Input.dispatchMouseEvent", type=kind, **where)
+
+    def choose_files(self, selector: str, *files: Path) -> None:
+        """Choose files of this machine, which takes a click on the field."""
+        self.clicks += 1
+        self._ask("DOM.setFileInputFiles", nodeId=self._found(selector), files=[str(file) for file in files])
+
+    def tab_to(self, selector: str) -> None:
+        """Press Tab until an element has the focus."""
+        for _ in range(150):
+            self.press("Tab")
+            if self.evaluate(f"document.activeElement.matches({selector!r})"):
+                return
+        raise AssertionError(f"No Tab leads to {selector}: {self.page[:3000]}")
+
+    def evaluate(self, expression: str) -> Any:
+        """What an expression says of the page."""
+        return self._ask("Runtime.evaluate", expression=expression, returnByValue=True)["result"].get("value")
+
+    def _found(self, selector: str) -> int:
+        root = self._ask("DOM.getDocument")["root"]["nodeId"]
+        return int(self._ask("DOM.querySelector", nodeId=root, selector=selector)["nodeId"])
 
     def see(self, text: str) -> None:
         """Wait until the page says this."""

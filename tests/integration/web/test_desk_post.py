@@ -61,10 +61,9 @@ def saved() -> Draft:
 def test_a_post_is_saved_as_it_was_typed(desk: Desk, acme: Service) -> None:
     assert acme
     ann = desk.person("ann", Role.WRITER)
-    poll = {"answer-2": ["Tea", "", "Coffee", ""], "poll-minutes-2": "30"}
-    answer = press(
-        ann, "save", **{"text-1": "Two\r\nlines ", "text-2": "More", "reply": "following", "ai": "on"} | poll
-    )
+    fields: dict[str, Any] = {"text-1": "Two\r\nlines ", "text-2": "More", "reply": "following", "ai": "on"}
+    fields |= {"answer-2": ["Tea", "", "Coffee", ""], "poll-minutes-2": "30"}
+    answer = press(ann, "save", **fields)
     draft = saved()
     assert [part.text for part in draft.content.parts] == ["Two\nlines ", "More"]
     assert draft.content.parts[1].poll
@@ -164,9 +163,9 @@ def test_a_part_that_is_no_number_changes_nothing(desk: Desk, acme: Service) -> 
 def test_links_are_named_and_excepted_from_counting(desk: Desk, acme: Service) -> None:
     assert acme
     ann = desk.person("ann", Role.WRITER)
-    text = {"text-1": "https://acme.com/a https://acme.com/b"}
-    links = {"link": ["https://acme.com/a", "https://acme.com/b"], "link-label-1": "A", "link-tracked-1": "on"}
-    location = press(ann, "save", **text | links).headers["location"]
+    fields: dict[str, Any] = {"text-1": "https://acme.com/a https://acme.com/b"}
+    fields |= {"link": ["https://acme.com/a", "https://acme.com/b"], "link-label-1": "A", "link-tracked-1": "on"}
+    location = press(ann, "save", **fields).headers["location"]
     found = {one.url[-1]: (one.label, one.tracked) for one in saved().content.links}
     assert found == {"a": ("A", True), "b": ("", False)}
     assert 'value="A"' in ann.get(location).text
