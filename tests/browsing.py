@@ -130,6 +130,10 @@ class Window:
         """Wait until the page says this."""
         self._wait(lambda: text in self.page)
 
+    def arrive(self, part: str) -> None:
+        """Wait until this is in the address of the page."""
+        self._wait(lambda: part in self.address)
+
     @property
     def address(self) -> str:
         history = self._ask("Page.getNavigationHistory")
