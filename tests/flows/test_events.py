@@ -85,7 +85,9 @@ def test_people_are_told_what_waits_for_them_what_was_refused_and_of_a_near_cap(
         wanted = int(service.spend_cap / USER_READ.usd) - 1
         assert spend_cap.reserve(session, service.id, "reading", USER_READ, wanted, now)
     post_events(list(engine.unheard))
-    wait_for_words(written, "campaign: A spend cap is near", "of this month's spend cap of $1,000", "is left for acme")
+    wait_for_words(
+        written, "campaign: A spend cap is near", "of this month's spend cap of $1000.00", "is left for acme"
+    )
     assert all("Hello" not in one for one in written)
 
 

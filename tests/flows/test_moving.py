@@ -35,8 +35,8 @@ def old(house: House, tmp_path: Path) -> Iterator[Server]:
 
 
 def confirmed_for(days: int) -> str:
-    at = pendulum.now("UTC").add(days=days).format("YYYY-MM-DD HH:mm")
-    options = ("--kind", "post", "--service", "acme", "--text", "Hello", "--contact-date", at)
+    at = pendulum.now("UTC").add(days=days).to_iso8601_string()
+    options = ("--kind", "post", "--service", "acme", "--text", "Hello", "--at", at)
     name = str(here("delivery", "create", *options, "--json").document["name"])
     assert here("delivery", "analyse", name).status == 0
     assert here("delivery", "confirm", name).status == 0
