@@ -152,6 +152,19 @@ def _none_or_a_year(months: int) -> int:
     return months
 
 
+def _mail_server(url: SecretStr) -> SecretStr:
+    try:
+        parts = urlsplit(url.get_secret_value())
+        is_usable = not url.get_secret_value() or (parts.scheme in {"smtp", "smtps"} and parts.hostname)
+        _ = parts.port
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        msg = "it is not the URL of a mail server; write it like smtp://user:password@mail.example.com:587"
+        raise ValueError(msg)
+    return url
+
+
 class Settings(BaseSettings):
     """The settings of this process; see docs/operating.md."""
 
@@ -197,6 +210,10 @@ class Settings(BaseSettings):
 
     metrics_key: Annotated[SecretStr, AfterValidator(_long_enough)] = SecretStr("")
     """Opens the metrics for a monitoring system; empty: there are none."""
+    smtp_url: Annotated[SecretStr, AfterValidator(_mail_server)] = SecretStr("")
+    """The mail server for notifications, such as smtp://user:password@mail.example.com:587; empty: none are sent."""
+    smtp_from: str = ""
+    """Who they come from, as in `Campaign <campaign@example.com>`."""
 
     keep_texts_months: int = Field(default=0, ge=0)
     """Months after the end of a broadcast in which the texts of its messages are kept; 0 keeps them."""

@@ -42,6 +42,7 @@ from campaign.errors import CampaignError, NotPossible, is_passing
 from campaign.kinds import kind_for
 from campaign.running import wait_until
 from campaign.settings import load_settings
+from campaign.users.email import send_emails
 from models import Delivery, DeliveryState
 
 #: Tags a run that only continues the unfinished work of an earlier one.
@@ -294,6 +295,7 @@ def configure_run_logs() -> None:
     for name in ("prefect.flow_runs", "prefect.task_runs"):
         logging.getLogger(name).addFilter(_leave_traceback_out)
     listen(send_events)
+    listen(send_emails)
 
 
 def send_events(announced: Sequence[Announcement]) -> None:

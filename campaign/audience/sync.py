@@ -13,7 +13,7 @@ from sqlalchemy import Table, delete, or_, update
 from sqlmodel import Session, SQLModel, col, select
 
 from campaign.audience.followers import count_followers, end_unseen, save_page
-from campaign.db.engine import claim, read_session, transaction
+from campaign.db.engine import announce, claim, read_session, transaction
 from campaign.errors import AlreadyRunning, NotPossible, ServiceBlocked, Unsent, WrongUsage, XError, is_passing
 from campaign.formatting import usd
 from campaign.limits import rate_limits, spend_cap
@@ -222,6 +222,9 @@ def close(session: Session, run: SyncRun, state: SyncState, reason: str, now: da
     run.reason = reason
     run.finished_at = now
     run.followers = count_followers(session, run.service_id)
+    if state is SyncState.FAILED:
+        name = services.get(session, run.service_id).internal_name
+        announce(session, "service.sync_failed", f"service.{name}", f"The sync of {name} failed. {reason}")
 
 
 def start_over(session: Session, run: SyncRun, now: datetime) -> None:

@@ -219,6 +219,7 @@ def web(
     The public reaches them at CAMPAIGN_PUBLIC_URL, through a proxy of yours that adds HTTPS.
     """
     from campaign.db import engine as schema
+    from campaign.users.email import send_emails
     from campaign.web.app import make_site
     from campaign.web.serve import web_server
     from deployments.address import Address
@@ -250,6 +251,7 @@ def web(
         send_events(announced)
 
     schema.listen(send)
+    schema.listen(send_emails)
     public_url = settings.public_url
     with used_by_prefect(address):
         output.say(

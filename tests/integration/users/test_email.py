@@ -1,0 +1,97 @@
+"""E-mails to the people of the desk, through a real conversation with a mail server."""
+
+import socketserver
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from campaign.db.engine import Announcement, transaction
+from campaign.settings import load_settings
+from campaign.users import email
+from campaign.users import store as users
+from models import EVERY_SERVICE, Role
+from tests.databases import Database
+from tests.factories import NOW
+from tests.readings import saved_service
+
+
+class MailServer(socketserver.ThreadingTCPServer):
+    """Takes every letter, as one that asks for no password does."""
+
+    allow_reuse_address = daemon_threads = True
+
+    def __init__(self) -> None:
+        self.letters: list[str] = []
+        super().__init__(("127.0.0.1", 0), _Conversation)
+
+
+class _Conversation(socketserver.StreamRequestHandler):
+    server: MailServer
+
+    def handle(self) -> None:
+        self._say("220 ready")
+        while line := self.rfile.readline().decode().strip():
+            if line.upper() == "DATA":
+                self._say("354 go on")
+                lines = iter(lambda: self.rfile.readline().decode(), ".\r\n")
+                self.server.letters.append("".join(lines))
+            self._say("221 bye" if line.upper() == "QUIT" else "250 ok")
+
+    def _say(self, line: str) -> None:
+        self.wfile.write(f"{line}\r\n".encode())
+
+
+@pytest.fixture
+def mail(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> Iterator[MailServer]:  # noqa: ARG001
+    with MailServer() as server:
+        threading.Thread(target=server.serve_forever).start()
+        monkeypatch.setenv("CAMPAIGN_SMTP_URL", f"smtp://127.0.0.1:{server.server_address[1]}")
+        monkeypatch.setenv("CAMPAIGN_PUBLIC_URL", "https://social.example")
+        load_settings.cache_clear()
+        yield server
+        server.shutdown()
+    load_settings.cache_clear()
+
+
+def person(name: str, role: Role, service_id: int = EVERY_SERVICE) -> None:
+    with transaction() as session:
+        users.add_user(session, name, name, {service_id: role}, NOW, email=f"{name}@example.com")
+
+
+def announce(name: str, resource: str, says: str) -> None:
+    email.send_emails([Announcement(f"campaign.{name}", f"campaign.{resource}", says)])
+    email._outbox.submit(lambda: None).result(timeout=20)
+
+
+def test_only_people_with_the_role_for_the_account_get_it_with_a_link(mail: MailServer) -> None:
+    acme = saved_service()
+    person("boss", Role.OPERATOR)
+    person("ann", Role.APPROVER, acme.id)
+    person("ben", Role.WRITER)
+    person("other", Role.OPERATOR, acme.id + 1)
+    announce("consent.unclear", "service.acme", "A message to acme may be an opt-out.")
+    assert sorted(letter.split("To: ")[1].split("\r\n")[0] for letter in mail.letters) == [
+        "ann@example.com",
+        "boss@example.com",
+    ]
+    assert "Subject: campaign: A message to acme may be an opt-out." in mail.letters[0]
+    assert "https://social.example/desk/people/unclear" in mail.letters[0]
+
+
+def test_nothing_is_sent_about_what_concerns_no_role(mail: MailServer) -> None:
+    person("boss", Role.OPERATOR)
+    announce("delivery.finished", "delivery.launch", "launch is out.")
+    assert mail.letters == []
+
+
+def test_a_mail_server_that_is_away_raises_nothing_and_shows_no_password(
+    mail: MailServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    person("boss", Role.OPERATOR)
+    mail.shutdown()
+    monkeypatch.setenv("CAMPAIGN_SMTP_URL", "smtp://me:a-secret-word@127.0.0.1:1")
+    load_settings.cache_clear()
+    announce("service.cap-near", "service.acme", "$1 is left.")
+    assert "were not sent" in caplog.text
+    assert "a-secret-word" not in caplog.text
