@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from starlette.routing import Route
 
 from campaign import kinds
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import approval, library, templates
+from campaign.deliveries import approval, library, slots, templates
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import LIBRARY, MOST_PARTS, Draft, MediaItem
 from campaign.deliveries.findings import Analysis, Level
@@ -99,7 +100,7 @@ def show_saved(desk: DeskRequest) -> Response:
 def change_post(desk: DeskRequest) -> Response:
     """Does what the pressed button says: changes the form, shows the preview, saves, analyses, asks for approval."""
     services = desk.services(Role.WRITER)
-    form, added = _take_uploads(desk, read_form(desk.form, _base(desk), services))
+    form, added = _take_uploads(desk, _with_slot(desk, read_form(desk.form, _base(desk), services), services))
     do, _, rest = desk.text("do", "update").partition(":")
     place, _, what = rest.partition(":")
     number = int(place) if place.isdecimal() else 0
@@ -123,6 +124,22 @@ def change_post(desk: DeskRequest) -> Response:
         case _:
             return _save(desk, form, services, do)
     return _respond(desk, form, services, part, **more)
+
+
+def _with_slot(desk: DeskRequest, form: PostForm, services: Sequence[Service]) -> PostForm:
+    """Returns the form with the next free slot of its accounts as its date, where that was chosen."""
+    if form.typed["when"] != "slot":
+        return form
+    found = _next_slot(desk, [one for one in services if one.internal_name in form.draft.services])
+    if found is None:
+        sentence = N_("These accounts have no weekly slots; add them under Calendar, or choose a date.")
+        return form.with_problem("when", sentence)
+    return replace(form, draft=form.draft.model_copy(update={"contact_date": found}))
+
+
+def _next_slot(desk: DeskRequest, chosen: Sequence[Service]) -> datetime | None:
+    with read_session() as session:
+        return slots.next_free(session, chosen, desk.now)
 
 
 def _item(blob: MediaBlob) -> MediaItem:
@@ -257,6 +274,7 @@ def _facts(desk: DeskRequest, form: PostForm, services: Sequence[Service]) -> di
         "delivery": delivery,
         "revision": revision,
         "zone": form.typed["zone"],
+        "next_slot": _next_slot(desk, chosen),
         "files": files,
         "file_name": file_name,
         "picker": 0,
