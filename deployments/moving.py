@@ -122,7 +122,11 @@ def _arrive(client: SyncPrefectClient, deployment: DeploymentResponse, known: _K
     client.update_deployment(deployment.id, DeploymentUpdate(parameters=parameters))
     if before.paused:
         client.pause_deployment(deployment.id)
+    # Those of confirmed deliveries were scheduled by the deploying.
+    there = {(run.name, run.expected_start_time) for run in _runs_of(client, deployment)}
     for run in known.scheduled:
+        if (run.name, run.expected_start_time) in there:
+            continue
         run_deployment(
             deployment.id,
             flow_run_name=run.name,
