@@ -146,7 +146,9 @@ async def _answer(request: Request, *, handler: Handler, role: Role, everywhere:
         to = request.url.path if request.method == "GET" else HOME
         if request.headers.get("hx-request") == "true":
             # htmx would put the page for signing in where a part belongs.
-            return Response(status_code=401, headers={"HX-Redirect": f"{SIGN_IN}?to={HOME}"})
+            # What is typed in a form stays where it is; the page says so.
+            headers = {"HX-Redirect": f"{SIGN_IN}?to={HOME}"} if request.method == "GET" else {}
+            return Response(status_code=401, headers=headers)
         return RedirectResponse(f"{SIGN_IN}?to={to}", 303)
     try:
         desk = await run_in_threadpool(_admit, request, person, token, role, everywhere=everywhere)

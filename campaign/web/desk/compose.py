@@ -26,6 +26,7 @@ from campaign.posts import prepare
 from campaign.posts.preview import file_name, post_of
 from campaign.reporting.html import show_posts
 from campaign.users import audit
+from campaign.users import store as users
 from campaign.web.desk.access import DeskRequest, desk_route
 from campaign.web.desk.layout import N_, gettext
 from campaign.web.desk.post_form import (
@@ -81,7 +82,10 @@ def show_new(desk: DeskRequest) -> Response:
     names = {service.internal_name for service in services}
     chosen = [name for name in draft.services if name in names] or [one.internal_name for one in services[:1]]
     draft = draft.model_copy(update={"services": chosen})
-    return _show(desk, form_of(draft, _zone(services, draft)), services)
+    form = form_of(draft, _zone(services, draft))
+    if desk.text("date"):  # chosen in the calendar
+        form = replace(form, typed={**form.typed, "when": "date", "date": desk.text("date"), "time": desk.text("time")})
+    return _show(desk, form, services)
 
 
 def show_saved(desk: DeskRequest) -> Response:
@@ -217,7 +221,10 @@ def _show_both(desk: DeskRequest, form: PostForm, services: Sequence[Service]) -
         delivery = deliveries.get(session, _delivery(desk).id)
         theirs = deliveries.draft_of(session, delivery)
         entry = deliveries.audit_of(session, delivery)[-1]
-    conflict = {"by": entry.actor, "at": entry.at, "theirs": theirs, "rows": differences(form.to_save(), theirs)}
+        by = entry.actor
+        with suppress(WrongUsage):  # a command, or a run
+            by = users.find_user(session, by).full_name
+    conflict = {"by": by, "at": entry.at, "theirs": theirs, "rows": differences(form.to_save(), theirs)}
     return _show(desk, form, services, 409, conflict=conflict)
 
 
@@ -289,7 +296,7 @@ def _facts(desk: DeskRequest, form: PostForm, services: Sequence[Service]) -> di
         "poll_minutes": POLL_MINUTES,
         "span": lambda minutes: _span(minutes, desk.language),
         "most_parts": MOST_PARTS,
-        "proofs": [one for one in services if one.proof],
+        "proofs": sorted({*(one.internal_name for one in services if one.proof), draft.proof_service or ""} - {""}),
         "conflict": None,
         "analysis": analysis,
         "found": by_field([one for one in analysis.findings if one.level is not Level.INFO], draft) if analysis else {},

@@ -109,7 +109,7 @@ def read_form(form: FormData, base: Draft, services: Sequence[Service]) -> PostF
         "code": _text(form, "code"),
         "description": _text(form, "description"),
         "services": names,
-        "proof_service": proof if proof in known else None,
+        "proof_service": proof if proof in {*known, base.proof_service} else None,
         "content": content,
         "contact_date": contact_date,
         "validity_days": validity,

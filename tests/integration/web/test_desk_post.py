@@ -89,6 +89,22 @@ def test_each_account_may_have_a_text_of_its_own(desk: Desk, acme: Service) -> N
     assert acme.id
 
 
+def test_a_post_begins_with_the_date_that_was_chosen_in_the_calendar(desk: Desk, acme: Service) -> None:
+    assert acme
+    page = desk.person("ann", Role.WRITER).get(f"{NEW}?date=2026-12-24&time=09:30").text
+    assert 'value="2026-12-24"' in page
+    assert 'value="date" checked' in page
+
+
+def test_a_session_that_ended_takes_nothing_typed_away(desk: Desk, acme: Service) -> None:
+    assert acme
+    ann = desk.person("ann", Role.WRITER)
+    ann.post("/desk/sign-out")
+    answer = ann.client.post(NEW, data={"do": "preview", "text-1": "Long work"}, headers=PARTIAL)
+    assert answer.status_code == 401
+    assert "hx-redirect" not in answer.headers
+
+
 def test_a_date_counts_in_the_zone_of_the_account(desk: Desk, acme: Service) -> None:
     with transaction() as session:
         session.get_one(Service, acme.id).timezone = "Europe/Brussels"
@@ -224,7 +240,7 @@ def test_the_second_of_two_people_sees_both_texts_and_loses_none(desk: Desk, acm
     assert press(ann, "save", location, **{"text-1": "By Ann", "label": "Menu", "code": "A1"}).status_code == 303
     answer = bob.send(of_bob, action=location, **opened, **{"text-1": "By Bob"})
     assert answer.status_code == 409
-    for words in ("ann changed this post", "By Ann", "By Bob", "A1"):
+    for words in ("Ann changed this post", "By Ann", "By Bob", "A1"):
         assert words in answer.text
     assert saved().content.parts[0].text == "By Ann"
     # Having seen the other text, Bob saves on purpose.
