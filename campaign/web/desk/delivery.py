@@ -50,6 +50,11 @@ _WHAT: Mapping[str, str] = {
     "withdrawal_asked": N_("asked to delete it from X"),
     "settled": N_("decided an unknown outcome"),
 }
+_BY_ITSELF = {
+    "campaign": N_("The program"),
+    "dm-broadcast": N_("The workflow dm-broadcast"),
+    "post-publication": N_("The workflow post-publication"),
+}
 #: How an entry of a change of state begins; the page shows the states themselves.
 _BEFORE = re.compile(r"^Was \w+\.\s*")
 
@@ -223,7 +228,7 @@ def _history(session: Session, delivery: Delivery) -> list[dict[str, Any]]:
     return [
         {
             "at": entry.at,
-            "who": known.get(entry.actor, entry.actor),
+            "who": known.get(entry.actor) or _BY_ITSELF.get(entry.actor, entry.actor),
             "what": _WHAT.get(entry.action, entry.action.replace("_", " ")),
             "detail": _BEFORE.sub("", entry.detail),
         }
