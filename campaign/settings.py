@@ -210,6 +210,11 @@ class Settings(BaseSettings):
 
     metrics_key: Annotated[SecretStr, AfterValidator(_long_enough)] = SecretStr("")
     """Opens the metrics for a monitoring system; empty: there are none."""
+    oidc_issuer: Annotated[str, AfterValidator(_no_or_web_address)] = ""
+    """The OpenID provider with which people sign in at the desk, such as https://login.example.com; empty: none."""
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr = SecretStr("")
+    """As the provider registered the desk, whose callback is /desk/sign-in/oidc/callback."""
     smtp_url: Annotated[SecretStr, AfterValidator(_mail_server)] = SecretStr("")
     """The mail server for notifications, such as smtp://user:password@mail.example.com:587; empty: none are sent."""
     smtp_from: str = ""

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlmodel import Session, col, delete, func, select
+from sqlmodel import Session, col, delete, func, or_, select
 
 from campaign.db.signing import sign_for_a_while, signed_within
 from campaign.errors import NotPossible, WrongUsage
@@ -113,6 +113,23 @@ def find_user(session: Session, name: str) -> User:
     if user := session.exec(named).first():
         return user
     raise WrongUsage(f"There is no account {name!r}; `campaign user list` shows them.")
+
+
+def find_by_subject(session: Session, subject: str, email: str) -> User | None:
+    """Finds the person whom an OpenID provider names; at the first time by the verified email address, if there is one.
+
+    The address has to be what the person signs in with, or where notifications go.
+    """
+    is_open = col(User.removed_at).is_(None)
+    user = session.exec(select(User).where(User.subject == subject, is_open)).first()
+    if user is None and email:
+        known = or_(User.name == email.lower(), func.lower(User.email) == email.lower())
+        found = session.exec(select(User).where(known, is_open, col(User.subject).is_(None))).all()
+        if len(found) == 1:
+            user = found[0]
+            user.subject = subject
+            session.add(user)
+    return user
 
 
 def roles_of(session: Session, user: User) -> dict[int, Role]:

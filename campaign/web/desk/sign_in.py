@@ -12,7 +12,7 @@ from campaign.db.engine import read_session, transaction
 from campaign.errors import WrongUsage
 from campaign.users import audit
 from campaign.users import store as users
-from campaign.web.desk import access, layout
+from campaign.web.desk import access, layout, oidc
 from campaign.web.desk.access import SIGN_IN, DeskRequest, desk_route
 from campaign.web.desk.layout import N_
 from campaign.web.security import form_token, read_form, visit_of, visitor_of, with_form
@@ -27,6 +27,7 @@ _WELCOME = "/desk/welcome/{link}"
 def routes() -> list[Route]:
     """Returns the routes that need no session, and those of the own account."""
     return [
+        *oidc.routes(),
         Route(SIGN_IN, _ask, methods=["GET"]),
         Route(SIGN_IN, _sign_in, methods=["POST"]),
         Route("/desk/sign-out", _sign_out, methods=["POST"]),
@@ -70,7 +71,9 @@ async def _sign_out(request: Request) -> Response:
 
 
 def _form(request: Request, to: str, problem: str = "", status: int = 200) -> Response:
-    return _page(request, "sign_in.html.jinja", status, to=access.own_page(to), problem=problem)
+    return _page(
+        request, "sign_in.html.jinja", status, to=access.own_page(to), problem=problem, has_provider=oidc.is_set_up()
+    )
 
 
 def _page(request: Request, template: str, status: int = 200, **facts: object) -> Response:

@@ -18,6 +18,7 @@ from tests.factories import NOW
 from tests.readings import saved_service
 
 PUBLIC = {"/desk/static/{name}", "/desk/sign-in", "/desk/sign-out", "/desk/welcome/{link}"}
+PUBLIC |= {"/desk/sign-in/oidc", "/desk/sign-in/oidc/callback"}
 
 
 @pytest.fixture
