@@ -105,16 +105,23 @@ def _write(arriving: Arriving, content: IO[bytes]) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def save(session: Session, name: str, data: bytes | BinaryIO, by: str, now: datetime, alt_text: str = "") -> MediaBlob:
-    """Takes a file into the library, once however often it is given; `alt_text` is its first description.
-
-    Raises WrongUsage for a file that X would not take, NotPossible when it cannot be kept.
-    """
-    content = BytesIO(data) if isinstance(data, bytes) else data
+def take(name: str, content: BinaryIO) -> FileCopy:
+    """Copies a given file into the home and checks it; raises WrongUsage for one that X would not take."""
     try:
-        copy = save_copy(Arriving(None, _pieces(content)))
+        return save_copy(Arriving(None, _pieces(content)))
     except Unusable as problem:
         raise WrongUsage(f"{printable(PurePath(name).name) or 'The file'} {problem}") from None
+
+
+def save(
+    session: Session, name: str, data: bytes | BinaryIO | FileCopy, by: str, now: datetime, alt_text: str = ""
+) -> MediaBlob:
+    """Takes a file into the library, once however often it is given; `alt_text` is its first description.
+
+    Raises WrongUsage for a file that X would not take, NotPossible when it cannot be kept. A large file is copied by
+    `take` before the transaction, for which others would wait.
+    """
+    copy = data if isinstance(data, FileCopy) else take(name, BytesIO(data) if isinstance(data, bytes) else data)
     if known := session.get(MediaBlob, copy.sha256):
         known.alt_text = known.alt_text or alt_text
         return known

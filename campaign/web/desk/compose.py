@@ -236,8 +236,9 @@ def _take_uploads(desk: DeskRequest, form: PostForm) -> tuple[PostForm, list[Med
             if not isinstance(file, UploadFile) or not file.filename:
                 continue
             try:
+                copy = library.take(file.filename, file.file)
                 with transaction() as session:
-                    blob = library.save(session, file.filename, file.file, desk.actor, desk.now)
+                    blob = library.save(session, file.filename, copy, desk.actor, desk.now)
                     item = _item(blob)
             except CampaignError as error:
                 form = form.with_problem(f"files-{number}", str(error))

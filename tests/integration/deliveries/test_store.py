@@ -1,6 +1,8 @@
 """Deliveries on both databases: every change through one door, into the audit, and only what was confirmed goes out."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from threading import Barrier
 
 import pytest
 from sqlalchemy import text
@@ -211,3 +213,23 @@ def test_one_post_on_x_is_one_message(acme: Service) -> None:
     with pytest.raises(IntegrityError), transaction() as session:
         claim_the_same(session)
     assert [state for _, _, state in log(delivery)] == [MessageState.PENDING] * 2
+
+
+def test_of_two_writers_at_once_only_one_changes_what_both_read(acme: Service) -> None:
+    delivery = made(acme)
+    with read_session() as session:
+        known = deliveries.revision_of(session, deliveries.get(session, delivery.id))
+    starts = Barrier(4)
+
+    def change(label: str) -> bool:
+        starts.wait()
+        try:
+            approval.recompose(delivery.name, DRAFT.model_copy(update={"label": label}), actor=label, known=known)
+        except approval.ChangedMeanwhile:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        saved = list(pool.map(change, ["a", "b", "c", "d"]))
+    assert saved.count(True) == 1
+    assert history(delivery)[-1] == ("abcd"[saved.index(True)], "changed")

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time, timedelta
 from html import unescape
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx
 import pendulum
@@ -12,8 +13,8 @@ import pytest
 from sqlmodel import select
 
 from campaign.db.engine import read_session, transaction
+from campaign.deliveries import slots, templates
 from campaign.deliveries import store as deliveries
-from campaign.deliveries import templates
 from campaign.deliveries.draft import Draft
 from models import AuditEntry, Delivery, DeliveryState, Role, Service, ServiceState
 from tests.databases import Database
@@ -94,6 +95,24 @@ def test_a_post_begins_with_the_date_that_was_chosen_in_the_calendar(desk: Desk,
     page = desk.person("ann", Role.WRITER).get(f"{NEW}?date=2026-12-24&time=09:30").text
     assert 'value="2026-12-24"' in page
     assert 'value="date" checked' in page
+
+
+def test_the_next_free_slot_becomes_the_date(desk: Desk, acme: Service) -> None:
+    ann = desk.person("ann", Role.WRITER)
+    answer = press(ann, "save", when="slot")
+    assert answer.status_code == 400
+    assert "no weekly slots" in answer.text
+    with transaction() as session:
+        slots.add(session, acme, 3, time(9, 30), "Europe/Brussels")
+    assert "In the next free slot" in ann.get(NEW).text
+    first = press(ann, "save", when="slot").headers["location"].split("/")[3]
+    second = press(ann, "save", when="slot").headers["location"].split("/")[3]
+    with read_session() as session:
+        dates = [deliveries.named(session, name).contact_date for name in (first, second)]
+    assert dates[0]
+    assert dates[1]
+    assert dates[0].astimezone(ZoneInfo("Europe/Brussels")).strftime("%A %H:%M") == "Thursday 09:30"
+    assert dates[1] - dates[0] >= timedelta(days=6)
 
 
 def test_a_session_that_ended_takes_nothing_typed_away(desk: Desk, acme: Service) -> None:
