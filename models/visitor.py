@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from sqlalchemy import BigInteger, Index, Text, UniqueConstraint, text
+from sqlalchemy import BigInteger, Index, Text, UniqueConstraint, func, text
 from sqlalchemy.engine.default import DefaultExecutionContext
-from sqlmodel import Field, SQLModel
+from sqlmodel import Field, SQLModel, col
 
 from campaign.formatting import fold
 from models.base import Id, Moment
@@ -48,6 +48,13 @@ class Visitor(SQLModel, table=True):
     """The visitor folder of the service that found this person first."""
     created_at: datetime = Field(sa_type=Moment)
     updated_at: datetime = Field(sa_type=Moment)
+
+
+# For people who search by the beginning of a handle or a name: PostgreSQL compares by bytes, whatever its collation.
+Index("ix_visitor_handle", func.lower(Visitor.username).label("handle"), postgresql_ops={"handle": "text_pattern_ops"})
+Index("ix_visitor_folded_name", col(Visitor.folded_name), postgresql_ops={"folded_name": "text_pattern_ops"})
+# For the list of followers in this order; an unknown number comes last.
+Index("ix_visitor_known_followers", func.coalesce(Visitor.followers_count, -1), col(Visitor.id))
 
 
 class Subscription(SQLModel, table=True):

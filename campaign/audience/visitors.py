@@ -118,6 +118,11 @@ class VisitorRow(Row):
     }
 
 
+def all_of(conditions: Sequence["Condition"]) -> "Condition":
+    """Returns the condition that holds where all of these do, one at least."""
+    return AllOf(tuple(conditions)) if len(conditions) > 1 else conditions[0]
+
+
 def selection_of(session: Session, service: str | None, new_since: datetime | None, *, ended: bool) -> Selection:
     """Reads a selection; raises WrongUsage for an unknown service."""
     row = services.find(session, service) if service else None

@@ -14,8 +14,8 @@ from campaign.cli import output
 from campaign.cli.output import SHOWN, AsJson, Limit
 from campaign.db import engine
 from campaign.db.engine import read_session, transaction
-from campaign.errors import NotPossible, WrongUsage
-from models import EVERY_SERVICE, VISITOR_FOLDER, ConsentSource, Service
+from campaign.errors import WrongUsage
+from models import Service
 
 ServiceName = Annotated[str, typer.Argument(metavar="SERVICE", help="The handle of the X account, without the @.")]
 Person = Annotated[str, typer.Argument(metavar="VISITOR", help="A handle, an X user id, or the address of a profile.")]
@@ -23,12 +23,6 @@ Note = Annotated[str, typer.Option(help="The evidence, in your words; never a te
 OneService = Annotated[str | None, typer.Option("--service", help="The service; all services when left out.")]
 #: The people named to a person after an import; scripts get all.
 _NAMED = 20
-
-
-def _read_note(text: str) -> str:
-    if not text.strip():
-        raise WrongUsage("The note is empty; give the evidence with --note.")
-    return text.strip()
 
 
 def service_named(session: Session, name: str) -> Service:
@@ -74,20 +68,14 @@ def _print_change(external_id: str, username: str | None, change: dict[str, obje
 def grant(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = False) -> None:
     """Record a person's consent, on an operator's evidence."""
     from campaign.audience import visitors
-    from campaign.consent import store as consents
+    from campaign.consent import decisions
 
-    proof = _read_note(note)
+    decisions.check_note(note)
     engine.make_ready()
     with transaction(durable=True) as session:
         account, person = service_named(session, service), visitors.named(session, visitor)
-        if consents.is_suppressed(session, account.id, person.id):
-            raise NotPossible(
-                f"{visitor} is on the denylist of {account.internal_name} (campaign denylist list); remove the person"
-                " with campaign denylist remove if the person asks for it."
-            )
-        now = pendulum.now("UTC")
-        begun = consents.agree(session, account.id, person.id, ConsentSource.OPERATOR, proof, now)
-    state = "given" if begun else "given before"
+        has_begun = decisions.grant_consent(session, account, person, note, output.actor(), pendulum.now("UTC"))
+    state = "given" if has_begun else "given before"
     _print_change(
         person.external_id, person.username, {"service": account.internal_name, "consent": state}, as_json=as_json
     )
@@ -96,13 +84,13 @@ def grant(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = F
 def withdraw(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = False) -> None:
     """Record that a person wants no more messages. Waiting ones are cancelled."""
     from campaign.audience import visitors
-    from campaign.consent import store as consents
+    from campaign.consent import decisions
 
-    proof = _read_note(note)
+    decisions.check_note(note)
     engine.make_ready()
     with transaction(durable=True) as session:
         account, person = service_named(session, service), visitors.named(session, visitor)
-        cancelled = consents.opt_out(session, account.id, person.id, proof, pendulum.now("UTC"))
+        cancelled = decisions.withdraw_consent(session, account, person, note, output.actor(), pendulum.now("UTC"))
     change = {"service": account.internal_name, "consent": "withdrawn", "cancelled_messages": cancelled}
     _print_change(person.external_id, person.username, change, as_json=as_json)
 
@@ -114,15 +102,14 @@ def import_list(
     as_json: AsJson = False,
 ) -> None:
     """Import consents from a CSV file. Nothing is changed when a row of it cannot be used."""
-    from campaign.audience.people_files import PERSON_COLUMNS, read_rows
-    from campaign.consent.lists import COLUMNS, import_consents, read_row
+    from campaign.consent import decisions
 
-    proof, now = _read_note(note), pendulum.now("UTC")
-    rows = read_rows(file, COLUMNS, PERSON_COLUMNS, lambda cells: read_row(cells, proof, now))
+    now = pendulum.now("UTC")
+    rows = decisions.read_consents(file, note, now)
     engine.make_ready()
     with transaction(durable=True) as session:
         account = service_named(session, service)
-        imported = import_consents(session, account.id, [row for _, row in rows])
+        imported = decisions.import_consents(session, account, rows, output.actor(), now)
     if as_json:
         output.print_json({"service": account.internal_name, **asdict(imported)})
         return
@@ -185,22 +172,18 @@ def decide(
 ) -> None:
     """Decide whether an unclear message is an opt-out, or an ordinary message of a person who wrote first."""
     from campaign.audience import visitors
-    from campaign.consent import store as consents
+    from campaign.consent import decisions
 
+    is_opt_out = decision is Decision.OPT_OUT
     engine.make_ready()
     with transaction(durable=True) as session:
         account, person = service_named(session, service), visitors.named(session, visitor)
-        message = consents.decide(session, account.id, person.id, pendulum.now("UTC"))
-        if message is None:
-            raise NotPossible(
-                f"{visitor} has no unclear message to {account.internal_name}; see campaign consent unclear."
-            )
-        event_id, at = message
-        result: dict[str, object] = {"service": account.internal_name, "message": event_id, "decision": decision.value}
-        if decision is Decision.OPT_OUT:
-            result["cancelled_messages"] = consents.opt_out(session, account.id, person.id, event_id, at)
-        else:
-            consents.agree(session, account.id, person.id, ConsentSource.WROTE_FIRST, event_id, at)
+        event_id, cancelled = decisions.decide_unclear(
+            session, account, person, output.actor(), pendulum.now("UTC"), is_opt_out=is_opt_out
+        )
+    result: dict[str, object] = {"service": account.internal_name, "message": event_id, "decision": decision.value}
+    if is_opt_out:
+        result["cancelled_messages"] = cancelled
     _print_change(person.external_id, person.username, result, as_json=as_json)
 
 
@@ -211,31 +194,15 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add a person to the denylist; waiting messages are cancelled."""
-    from campaign.audience import visitors
-    from campaign.audience.people_files import without_address
-    from campaign.consent import store as consents
-    from campaign.consent.lists import read_row
+    from campaign.consent import decisions
 
-    proof = _read_note(note)
+    decisions.check_note(note)
     engine.make_ready()
-    now = pendulum.now("UTC")
     with transaction(durable=True) as session:
-        by, person = _by(session, service), visitors.find(session, visitor)
-        if person is None:
-            name = without_address(visitor)
-            row = read_row({"external_id" if name.isdigit() else "username": name}, proof, now)
-            external_id, username = row.external_id or "", row.username or None
-            found = consents.visitor_of(session, external_id, VISITOR_FOLDER, now) if external_id else None
-            if external_id and found is None:
-                raise NotPossible(f"{visitor} was erased: nothing is saved of the person, who gets no messages.")
-            person_id = found
-            if username:
-                consents.suppress_handles(session, {username: proof}, now, by)
-        else:
-            external_id, username, person_id = person.external_id, person.username, person.id
-        cancelled = consents.suppress(session, person_id, proof, now, by) if person_id else 0
-    change = {"service": service or "all", "denylist": "added", "cancelled_messages": cancelled}
-    _print_change(external_id, username, change, as_json=as_json)
+        by, now = _by(session, service), pendulum.now("UTC")
+        denied = decisions.add_to_denylist(session, visitor, note, by, output.actor(), now)
+    change = {"service": service or "all", "denylist": "added", "cancelled_messages": denied.cancelled_messages}
+    _print_change(denied.external_id, denied.username, change, as_json=as_json)
 
 
 def import_denylist(
@@ -245,15 +212,13 @@ def import_denylist(
     as_json: AsJson = False,
 ) -> None:
     """Add the people of a CSV file to the denylist. Nothing is changed when a row of it cannot be used."""
-    from campaign.audience.people_files import PERSON_COLUMNS, read_rows
-    from campaign.consent.lists import import_suppressions, read_row
+    from campaign.consent import decisions
 
-    proof, now = _read_note(note), pendulum.now("UTC")
-    rows = read_rows(file, (*PERSON_COLUMNS, "proof"), PERSON_COLUMNS, lambda cells: read_row(cells, proof, now))
+    now = pendulum.now("UTC")
+    rows = decisions.read_denylist(file, note, now)
     engine.make_ready()
     with transaction(durable=True) as session:
-        by = _by(session, service)
-        imported = import_suppressions(session, by, [row for _, row in rows], VISITOR_FOLDER, now)
+        imported = decisions.import_denylist(session, _by(session, service), rows, output.actor(), now)
     if as_json:
         output.print_json({"service": service or "all", **asdict(imported)})
         return
@@ -264,21 +229,14 @@ def import_denylist(
 
 def remove(visitor: Person, service: OneService = None, as_json: AsJson = False) -> None:
     """Remove a person from the denylist. With --service, the person's own opt-out is removed too."""
-    from campaign.audience import visitors
-    from campaign.audience.people_files import without_address
-    from campaign.consent import store as consents
+    from campaign.consent import decisions
 
-    handle = without_address(visitor).removeprefix("@")
     engine.make_ready()
     with transaction(durable=True) as session:
-        by, person = _by(session, service), visitors.find(session, visitor)
-        is_lifted = consents.lift_suppression(session, person.id, by) if person else False
-        if not (consents.delete_handle(session, handle, by) or is_lifted):
-            raise NotPossible(
-                f"{visitor} is not on the denylist of {service or 'all services'}; see campaign denylist list."
-            )
-    external_id, username = (person.external_id, person.username) if person else ("", handle)
-    _print_change(external_id, username, {"service": service or "all", "denylist": "removed"}, as_json=as_json)
+        by = _by(session, service)
+        removed = decisions.remove_from_denylist(session, visitor, by, output.actor(), pendulum.now("UTC"))
+    change: dict[str, object] = {"service": service or "all", "denylist": "removed"}
+    _print_change(removed.external_id, removed.username, change, as_json=as_json)
 
 
 def list_suppressed(limit: Limit = None, as_json: AsJson = False) -> None:
@@ -294,5 +252,5 @@ def list_suppressed(limit: Limit = None, as_json: AsJson = False) -> None:
             print_some(list(rows), lists.count_suppressions(session), "suppression")
 
 
-def _by(session: Session, service: str | None) -> int:
-    return service_named(session, service).id if service else EVERY_SERVICE
+def _by(session: Session, service: str | None) -> Service | None:
+    return service_named(session, service) if service else None

@@ -331,7 +331,7 @@ def duplicate(
 ) -> None:
     """Copy a template under another name."""
     engine.make_ready()
-    _show_template(templates.duplicate_template(name, new, label), as_json=as_json)
+    _show_template(templates.duplicate_template(name, new, label, output.actor()), as_json=as_json)
 
 
 def save(
@@ -342,13 +342,13 @@ def save(
 ) -> None:
     """Save the settings of a delivery as a template. A saved template of that name is replaced."""
     engine.make_ready()
-    _show_template(templates.save_template(delivery, name, with_content=with_content), as_json=as_json)
+    _show_template(templates.save_template(delivery, name, output.actor(), with_content=with_content), as_json=as_json)
 
 
 def delete(name: TemplateName, as_json: AsJson = False) -> None:
     """Delete a saved template; deliveries made from it stay."""
     engine.make_ready()
-    templates.delete_template(name)
+    templates.delete_template(name, output.actor())
     if as_json:
         output.print_json({"name": name, "state": "deleted"})
     else:

@@ -71,6 +71,13 @@ def say(sentence: str) -> None:
     print(printable(sentence), file=sys.stderr)  # noqa: T201
 
 
+def actor() -> str:
+    """Returns the user of this session, as the audit names it."""
+    from campaign.deliveries.approval import current_user
+
+    return current_user()
+
+
 def confirm(question: str) -> bool:
     """Asks a question on standard error; returns whether the answer was yes."""
     return typer.confirm(printable(question), err=True)

@@ -47,7 +47,7 @@ def visitors(
         raise WrongUsage("Choose --count or --limit; all of them are counted.")
     conditions = []
     if where is not None or segment is not None:
-        from campaign.audience.conditions import AllOf, parse
+        from campaign.audience.conditions import parse
 
         conditions += [parse(where)] if where is not None else []
     engine.make_ready()
@@ -58,8 +58,7 @@ def visitors(
 
             conditions.append(parse(find_segment(session, segment).condition))
         if conditions:
-            condition = AllOf(tuple(conditions)) if len(conditions) > 1 else conditions[0]
-            selection = people.narrowed(selection, condition, pendulum.now("UTC"))
+            selection = people.narrowed(selection, people.all_of(conditions), pendulum.now("UTC"))
         if count:
             number = people.count_visitors(session, selection)
             if as_json:
@@ -67,6 +66,7 @@ def visitors(
             else:
                 print(number)  # noqa: T201
         elif as_csv:
+            _record_export(service)
             rows = people.select_visitors(session, selection, limit)
             output.print_csv([*people.VisitorRow.LABELS.values()], (row.as_row().values() for row in rows))
         elif as_json:
@@ -74,6 +74,14 @@ def visitors(
         else:
             found = list(people.select_visitors(session, selection, limit or SHOWN))
             print_some(found, people.count_visitors(session, selection), "visitor")
+
+
+def _record_export(service: str | None) -> None:
+    from campaign.users import audit
+
+    with transaction() as session:
+        subject = f"service {service.removeprefix('@')}" if service else "all services"
+        audit.record(session, output.actor(), subject, "followers exported", pendulum.now("UTC"))
 
 
 SegmentName = Annotated[str, typer.Argument(metavar="NAME", help="The name of a segment.")]
@@ -95,11 +103,10 @@ def save_segment(
 ) -> None:
     """Save a condition under a name, or replace a segment."""
     from campaign.audience import segments
-    from campaign.deliveries.approval import current_user
 
     engine.make_ready()
     with transaction() as session:
-        saved = segments.save_segment(session, name, condition, current_user(), pendulum.now("UTC"))
+        saved = segments.save_segment(session, name, condition, output.actor(), pendulum.now("UTC"))
     _show_segments([saved], as_json=as_json)
 
 
@@ -108,22 +115,20 @@ def rename_segment(
 ) -> None:
     """Give a segment another name."""
     from campaign.audience import segments
-    from campaign.deliveries.approval import current_user
 
     engine.make_ready()
     with transaction() as session:
-        renamed = segments.rename_segment(session, name, new, current_user(), pendulum.now("UTC"))
+        renamed = segments.rename_segment(session, name, new, output.actor(), pendulum.now("UTC"))
     _show_segments([renamed], as_json=as_json)
 
 
 def delete_segment(name: SegmentName) -> None:
     """Delete a segment; broadcasts written with it stay as they are."""
     from campaign.audience import segments
-    from campaign.deliveries.approval import current_user
 
     engine.make_ready()
     with transaction() as session:
-        segments.delete_segment(session, name, current_user(), pendulum.now("UTC"))
+        segments.delete_segment(session, name, output.actor(), pendulum.now("UTC"))
     output.say(f"The segment {name} was deleted.")
 
 
@@ -163,11 +168,9 @@ def erase(
         output.say("Messages stay in the log as counts, without text and person.")
         if not output.confirm("Erase?"):
             raise typer.Abort
-    with transaction(durable=True) as session:
-        erasure.lock(session)
-        person = _find_person(session, external_id, username, email)
-        erased = erasure.erase(session, person, pendulum.now("UTC"))
-    engine.empty_write_ahead_log()
+    erased = erasure.erase_person(
+        lambda session: _find_person(session, external_id, username, email), output.actor(), pendulum.now("UTC")
+    )
     if as_json:
         output.print_json({"erased": erased.counts, "still_named_in": erased.still_named_in})
         return
@@ -255,11 +258,14 @@ def show(external_id: ExternalId = "", username: Username = "", email: Email = "
 
 def export(external_id: ExternalId = "", username: Username = "", email: Email = "") -> None:
     """Print all data held of one person as one JSON document."""
-    from campaign.contacts import store as contacts
+    from campaign.contacts import erasure
 
     engine.make_ready()
-    with read_session() as session:
-        output.print_json(contacts.as_document(session, _find_person(session, external_id, username, email)))
+    output.print_json(
+        erasure.export_person(
+            lambda session: _find_person(session, external_id, username, email), output.actor(), pendulum.now("UTC")
+        )
+    )
 
 
 def import_list(
@@ -267,17 +273,10 @@ def import_list(
     as_json: AsJson = False,
 ) -> None:
     """Import contacts from a CSV file. Nothing is changed when a row of it cannot be used."""
-    from campaign.audience.people_files import read_rows, refuse
-    from campaign.contacts.importing import COLUMNS, NAMING, Imported, place, read_row, write
+    from campaign.contacts.importing import import_contacts
 
-    now = pendulum.now("UTC")
-    rows = read_rows(file, COLUMNS, NAMING, lambda cells: read_row(cells, now))
     engine.make_ready()
-    imported = Imported(len(rows))
-    with transaction(durable=True) as session:
-        placed, problems = place(session, rows, imported)
-        refuse(file, problems)
-        write(session, placed, imported, now)
+    imported = import_contacts(file, output.actor(), pendulum.now("UTC"))
     if as_json:
         output.print_json(asdict(imported))
         return

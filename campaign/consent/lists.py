@@ -41,6 +41,8 @@ class ListedConsent(visitors.Row):
     ended_at: datetime | None
     ended_because: str
     suppressed: bool
+    id: int = 0
+    visitor_id: int = 0
 
     LABELS: ClassVar[dict[str, str]] = {
         "external_id": "External ID",
@@ -88,6 +90,7 @@ class ListedUnclear(visitors.Row):
     """X's id of it."""
     at: datetime
     conversation: str
+    visitor_id: int = 0
 
     LABELS: ClassVar[dict[str, str]] = {
         "service": "Service",
@@ -103,7 +106,12 @@ def unclear_messages(
     session: Session, service_id: int | None = None, limit: int | None = None
 ) -> Iterator[ListedUnclear]:
     """Yields the messages that may be opt-outs and wait for a decision, the oldest first."""
-    columns: tuple[Any, ...] = (UnclearMessage.event_id, UnclearMessage.at, Service.x_user_id)
+    columns: tuple[Any, ...] = (
+        UnclearMessage.event_id,
+        UnclearMessage.at,
+        Service.x_user_id,
+        UnclearMessage.visitor_id,
+    )
     rows = (
         sa_select(col(Service.internal_name), *_PERSON, *columns)
         .join(Visitor, col(Visitor.id) == col(UnclearMessage.visitor_id))
@@ -112,10 +120,10 @@ def unclear_messages(
         .order_by(col(UnclearMessage.at), col(UnclearMessage.visitor_id))
         .limit(limit)
     )
-    for service, external_id, username, event_id, at, account in session.execute(rows):
+    for service, external_id, username, event_id, at, account, visitor_id in session.execute(rows):
         both = sorted([external_id, account or ""], key=lambda x_id: (len(x_id), x_id))
         address = f"https://x.com/messages/{'-'.join(both)}"
-        yield ListedUnclear(service, external_id, username, event_id, at, address)
+        yield ListedUnclear(service, external_id, username, event_id, at, address, visitor_id)
 
 
 def count_unclear(session: Session, service_id: int | None = None) -> int:
@@ -129,17 +137,22 @@ def _undecided(service_id: int | None) -> list[ColumnElement[bool]]:
     return [undecided] if service_id is None else [undecided, col(UnclearMessage.service_id) == service_id]
 
 
-def consents_of(session: Session, service_id: int, *, ended: bool, limit: int | None = None) -> Iterator[ListedConsent]:
+def consents_of(
+    session: Session, service_id: int, *, ended: bool, limit: int | None = None, before_id: int | None = None
+) -> Iterator[ListedConsent]:
     """Yields the running consents of a service, with those that ended if wanted, the newest first."""
     suppressed = exists().where(
         col(Suppression.service_id).in_([service_id, EVERY_SERVICE]),
         col(Suppression.visitor_id) == col(Consent.visitor_id),
     )
     names = ("source", "proof", "given_at", "ended_at", "ended_because")
+    older = [] if before_id is None else [col(Consent.id) < before_id]
     rows = (
-        sa_select(*_PERSON, *(getattr(Consent, name) for name in names), suppressed)
+        sa_select(
+            *_PERSON, *(getattr(Consent, name) for name in names), suppressed, col(Consent.id), col(Consent.visitor_id)
+        )
         .join(Visitor, col(Visitor.id) == col(Consent.visitor_id))
-        .where(*_chosen(service_id, ended=ended))
+        .where(*_chosen(service_id, ended=ended), *older)
         .order_by(col(Consent.id).desc())
         .limit(limit)
     )
@@ -177,6 +190,44 @@ def suppressions(session: Session, limit: int | None = None) -> Iterator[ListedS
     newest = sa_select(*list(rows.c)[:-1]).order_by(rows.c.at.desc(), rows.c.visitor_id.desc()).limit(limit)
     for row in session.execute(newest.execution_options(yield_per=1000)):
         yield ListedSuppression(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class SuppressedPerson:
+    """A person on the suppression list of a service, or of all."""
+
+    visitor_id: int
+    external_id: str
+    username: str | None
+    full_name: str | None
+    reason: SuppressionReason
+    proof: str
+    at: datetime
+
+
+def suppressed_people(
+    session: Session, service_id: int, *, limit: int, before: int | None = None
+) -> list[SuppressedPerson]:
+    """Lists the people on one suppression list, those who were met last first."""
+    columns = (Suppression.visitor_id, *_PERSON, Visitor.full_name)
+    kept: tuple[Any, ...] = (Suppression.reason, Suppression.proof, Suppression.at)
+    rows = (
+        sa_select(*columns, *kept)
+        .join(Visitor, col(Visitor.id) == col(Suppression.visitor_id))
+        .where(col(Suppression.service_id) == service_id)
+        .order_by(col(Suppression.visitor_id).desc())
+        .limit(limit)
+    )
+    rows = rows if before is None else rows.where(col(Suppression.visitor_id) < before)
+    return [SuppressedPerson(*row) for row in session.execute(rows)]
+
+
+def suppressed_handles(session: Session, service_id: int, *, limit: int) -> list[SuppressedHandle]:
+    """Lists the handles on one suppression list that no visitor has yet, the newest first."""
+    listed = select(SuppressedHandle).where(col(SuppressedHandle.service_id) == service_id)
+    return list(
+        session.exec(listed.order_by(col(SuppressedHandle.at).desc(), col(SuppressedHandle.handle)).limit(limit))
+    )
 
 
 def count_suppressions(session: Session) -> int:

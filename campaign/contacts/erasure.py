@@ -1,5 +1,6 @@
 """Erasing a person: all data held about one person is removed or made anonymous."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,10 +9,12 @@ from sqlalchemy import case, delete, func, literal, update
 from sqlmodel import Session, col, select
 
 from campaign.audience import erased as erasures
-from campaign.contacts.store import SECTIONS, Person, is_about
+from campaign.contacts.store import SECTIONS, Person, as_document, is_about
+from campaign.db.engine import empty_write_ahead_log, transaction
 from campaign.deliveries.draft import Broadcast, Draft
 from campaign.deliveries.findings import Analysis
 from campaign.errors import NotPossible
+from campaign.users import audit
 from models import OVER, Agreement, AgreementState, AuditEntry, Delivery, DeliveryTemplate, Message, MessageState
 from models.base import Moment
 
@@ -90,6 +93,26 @@ def count_held(session: Session, person: Person) -> dict[str, int]:
         for name, table in SECTIONS.items()
     )
     return {name: count for name, count in counted if count}
+
+
+def export_person(find: Callable[[Session], Person], actor: str, now: datetime) -> dict[str, Any]:
+    """Returns all data held of one person as one JSON document, which the audit records."""
+    with transaction() as session:
+        person = find(session)
+        document = as_document(session, person)
+        subject = f"person {person.visitor_id}" if person.visitor_id else "a contact"
+        audit.record(session, actor, subject, "exported", now)
+    return document
+
+
+def erase_person(find: Callable[[Session], Person], actor: str, now: datetime) -> Erased:
+    """Erases one person for good, in a transaction of its own; the audit records that, and not who it was."""
+    with transaction(durable=True) as session:
+        lock(session)
+        erased = erase(session, find(session), now)
+        audit.record(session, actor, ERASED_PERSON, "erased", now)
+    empty_write_ahead_log()
+    return erased
 
 
 def lock(session: Session) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from urllib.parse import unquote
 
 from sqlalchemy import String, func, or_
@@ -12,12 +13,15 @@ from sqlmodel import Session, col, select
 
 from campaign.audience import erased as erasures
 from campaign.audience import visitors
+from campaign.audience.people_files import read_rows, refuse
 from campaign.consent.lists import read_moment, suppressed_by
 from campaign.consent.lists import read_row as read_consent
 from campaign.consent.store import Agreement, agree_all, suppress_profiles, visitor_of
+from campaign.db.engine import transaction
 from campaign.db.json_rows import among
 from campaign.errors import NotPossible, WrongUsage
 from campaign.services import store as services
+from campaign.users import audit
 from models import VISITOR_FOLDER, ConsentSource, Contact
 
 NAMING = ("external_id", "username", "email")
@@ -104,6 +108,18 @@ def _consent(cells: Mapping[str, str], now: datetime) -> ConsentGiven | None:
     if not cells.get("consented_at"):
         raise WrongUsage("consented_at is empty; write when the person agreed")
     return ConsentGiven(service, source.replace("\x00", ""), read_moment(cells["consented_at"], now))
+
+
+def import_contacts(file: Path, actor: str, now: datetime) -> "Imported":
+    """Imports a CSV file of contacts; raises WrongUsage that names every row that cannot be used."""
+    rows = read_rows(file, COLUMNS, NAMING, lambda cells: read_row(cells, now))
+    imported = Imported(len(rows))
+    with transaction(durable=True) as session:
+        placed, problems = place(session, rows, imported)
+        refuse(file, problems)
+        write(session, placed, imported, now)
+        audit.record(session, actor, "contacts", "imported", now, f"{imported.rows:,} rows.")
+    return imported
 
 
 class KnownContacts:

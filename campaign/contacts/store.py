@@ -177,6 +177,29 @@ def contacts_of(session: Session, service_id: int | None = None, limit: int | No
         )
 
 
+def search_contacts(
+    session: Session, text: str, service_ids: Sequence[int] | None, *, limit: int, before_id: int | None = None
+) -> list[Contact]:
+    """Lists contacts with a text in their handle, name or email address, the newest first.
+
+    With services, only people whose agreement with one of them runs.
+    """
+    found = select(Contact).order_by(col(Contact.id).desc()).limit(limit)
+    if service_ids is not None:
+        agreed = exists().where(
+            col(Agreement.external_id) == col(Contact.external_id),
+            col(Agreement.service_id).in_(service_ids),
+            col(Agreement.state).in_(_RUNS),
+        )
+        found = found.where(agreed)
+    if wanted := text.strip().removeprefix("@").replace("\x00", "").lower():
+        columns = (col(Contact.username), col(Contact.full_name), col(Contact.email))
+        found = found.where(or_(*(func.lower(one).contains(wanted, autoescape=True) for one in columns)))
+    if before_id is not None:
+        found = found.where(col(Contact.id) < before_id)
+    return list(session.exec(found))
+
+
 def count_contacts(session: Session, service_id: int | None = None) -> int:
     """Counts the contacts (of a service)."""
     return session.scalar(_chosen(sa_select(func.count()).select_from(Contact), service_id)) or 0
@@ -216,8 +239,9 @@ class Person:
     @property
     def called(self) -> str:
         """Returns a name of the person for a sentence."""
-        names = [f"@{handle}" for handle in sorted(self.handles)]
-        return next(iter([*names, self.external_id or "", *(contact.email or "" for contact in self.contacts)]), "")
+        names: list[str | None] = [f"@{handle}" for handle in sorted(self.handles)]
+        names += [self.external_id, *(contact.email for contact in self.contacts)]
+        return next(filter(None, names), "")
 
 
 def find(session: Session, *, external_id: str = "", username: str = "", email: str = "") -> Person:

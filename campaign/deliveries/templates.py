@@ -2,6 +2,7 @@
 
 import re
 
+import pendulum
 from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
@@ -10,6 +11,7 @@ from campaign.db.engine import read_session, transaction
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Content, Draft
 from campaign.errors import NotPossible, WrongUsage
+from campaign.users import audit
 from models import DeliveryKind, DeliveryTemplate
 
 #: The templates of a new delivery when none is named.
@@ -74,23 +76,27 @@ def template_for(kind: DeliveryKind | None, name: str | None) -> DeliveryTemplat
     return template
 
 
-def save_template(delivery_name: str, name: str, *, with_content: bool) -> DeliveryTemplate:
+def save_template(delivery_name: str, name: str, actor: str, *, with_content: bool) -> DeliveryTemplate:
     """Saves the settings of a delivery as a template, or replaces one; raises WrongUsage, NotPossible."""
     with transaction() as session:
         delivery = deliveries.named(session, delivery_name)
         draft: Draft = deliveries.draft_of(session, delivery)
-        return save(session, name, delivery.label or name, draft, with_content=with_content)
+        template = save(session, name, delivery.label or name, draft, with_content=with_content)
+        audit.record(session, actor, f"template {name}", "saved", pendulum.now("UTC"), f"From {delivery.name}.")
+    return template
 
 
-def duplicate_template(name: str, new_name: str, label: str | None) -> DeliveryTemplate:
+def duplicate_template(name: str, new_name: str, label: str | None, actor: str) -> DeliveryTemplate:
     """Copies a template to a name that is not taken; raises WrongUsage, NotPossible."""
     with transaction() as session:
         original = named(session, name)
         draft = draft_of(original)
-        return save(session, new_name, label or original.label, draft, with_content=True, may_replace=False)
+        copy = save(session, new_name, label or original.label, draft, with_content=True, may_replace=False)
+        audit.record(session, actor, f"template {new_name}", "saved", pendulum.now("UTC"), f"A copy of {name}.")
+    return copy
 
 
-def delete_template(name: str) -> None:
+def delete_template(name: str, actor: str) -> None:
     """Deletes a template; raises WrongUsage when there is none, NotPossible when it is built in.
 
     Deliveries that were made from it stay as they are.
@@ -99,6 +105,7 @@ def delete_template(name: str) -> None:
         named(session, name)
         _check_not_built_in(name)
         session.execute(delete(DeliveryTemplate).where(col(DeliveryTemplate.name) == name))
+        audit.record(session, actor, f"template {name}", "deleted", pendulum.now("UTC"))
 
 
 def _built_in(name: str) -> DeliveryTemplate:

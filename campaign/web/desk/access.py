@@ -124,6 +124,13 @@ class NotAllowed(NotPossible):
     """The person's role does not allow it."""
 
 
+class NotThere(NotPossible):
+    """There is no such thing, or only where the person may not see it."""
+
+    def __init__(self) -> None:
+        super().__init__(layout.UNKNOWN)
+
+
 Handler = Callable[[DeskRequest], Response]
 
 
@@ -157,7 +164,8 @@ async def _answer(request: Request, *, handler: Handler, role: Role, everywhere:
         answer = _answer_form(desk, handler, token) if request.method == "POST" else run_in_threadpool(handler, desk)
         return await answer
     except CampaignError as error:
-        status = 403 if isinstance(error, NotAllowed) else 400 if isinstance(error, WrongUsage) else 409
+        statuses = {NotAllowed: 403, NotThere: 404, WrongUsage: 400}
+        status = next((status for kind, status in statuses.items() if isinstance(error, kind)), 409)
         return _problem(request, person, status, str(error))
 
 

@@ -5,11 +5,14 @@ from starlette.routing import Route
 from campaign.web.desk import (
     accounts,
     compose,
+    consents,
     deliveries,
     delivery,
     delivery_log,
     layout,
     library,
+    people,
+    person,
     reports,
     sign_in,
     today,
@@ -31,4 +34,7 @@ def routes() -> list[Route]:
         *library.routes(),
         *delivery.routes(),
         *delivery_log.routes(),
+        *people.routes(),
+        *person.routes(),
+        *consents.routes(),
     ]

@@ -82,7 +82,7 @@ def test_a_consent_that_was_given_before_is_reported() -> None:
         (("consent", "grant", "acme", "99", *NOTE), "There is no visitor '99'"),
         (("consent", "grant", "acme", "@", *NOTE), "There is no visitor '@'"),
         (("consent", "grant", "other", "ana", *NOTE), "There is no service other"),
-        (("consent", "grant", "acme", "ana", "--note", " "), "The note is empty; give the evidence with --note."),
+        (("consent", "grant", "acme", "ana", "--note", " "), "The note is empty; give the evidence"),
         (("consent", "grant", "acme", "ana"), "--note"),
         (("consent", "withdraw", "acme", "dee", *NOTE), "There is no visitor 'dee'"),
         (("consent", "list", "other"), "There is no service other"),

@@ -74,27 +74,31 @@ def test_a_saved_template_is_replaced_by_a_new_one_of_its_name() -> None:
 
 @pytest.mark.parametrize("name", ["twitter", "twitterDM"])
 def test_a_built_in_template_is_only_duplicated(name: str) -> None:
-    for change in (lambda: save(name), lambda: delete_template(name), lambda: duplicate_template(name, name, None)):
+    for change in (
+        lambda: save(name),
+        lambda: delete_template(name, "ann"),
+        lambda: duplicate_template(name, name, None, "ann"),
+    ):
         with pytest.raises(NotPossible, match="duplicate it instead"):
             change()
-    assert duplicate_template(name, "mine", "Mine").label == "Mine"
+    assert duplicate_template(name, "mine", "Mine", "ann").label == "Mine"
     assert started("mine") == started(name)
-    delete_template("mine")
+    delete_template("mine", "ann")
     assert names() == ["twitter", "twitterDM"]
 
 
 def test_a_copy_takes_no_name_that_is_taken() -> None:
     save(with_content=True)
-    copy = duplicate_template("weekly", "daily", None)
+    copy = duplicate_template("weekly", "daily", None, "ann")
     assert (copy.label, started("daily").content) == ("Weekly post", DRAFT.content)
     with pytest.raises(NotPossible, match="The template daily exists; take another name"):
-        duplicate_template("weekly", "daily", None)
+        duplicate_template("weekly", "daily", None, "ann")
 
 
 def test_of_two_copies_at_once_to_one_name_one_is_made() -> None:
     def copy(label: str) -> str:
         try:
-            return duplicate_template("twitter", "mine", label).label
+            return duplicate_template("twitter", "mine", label, "ann").label
         except NotPossible as error:
             return str(error)
 
@@ -116,4 +120,4 @@ def test_what_is_not_there_is_told() -> None:
     with pytest.raises(WrongUsage, match="There is no template 'none'"):
         started("none")
     with pytest.raises(WrongUsage, match="There is no template 'none'"):
-        delete_template("none")
+        delete_template("none", "ann")

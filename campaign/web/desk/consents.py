@@ -1,0 +1,228 @@
+"""Consents, the suppression list and contacts at the desk: listed, changed, imported from and sent as CSV files."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
+
+from starlette.datastructures import UploadFile
+from starlette.responses import Response
+from starlette.routing import Route
+
+from campaign.consent import decisions, lists
+from campaign.contacts import store as contacts
+from campaign.contacts.importing import import_contacts
+from campaign.db.engine import read_session, transaction
+from campaign.errors import CampaignError, WrongUsage
+from campaign.formatting import csv_lines
+from campaign.settings import load_settings
+from campaign.users import audit
+from campaign.web.desk.access import DeskRequest, NotAllowed, desk_route
+from campaign.web.desk.layout import N_, forbidden
+from models import EVERY_SERVICE, Role, Service
+
+_CONSENTS, _DENYLIST, _CONTACTS = "/desk/consents", "/desk/denylist", "/desk/contacts"
+_ROWS = 100
+_ALL = "all"
+_Result = TypeVar("_Result")
+
+
+def routes() -> list[Route]:
+    """Returns the routes of the pages."""
+    return [
+        desk_route(_CONSENTS, _show_consents, Role.VIEWER),
+        desk_route(f"{_CONSENTS}.csv", _consents_as_file, Role.OPERATOR),
+        desk_route(f"{_CONSENTS}/import", _import_consents, Role.OPERATOR, method="POST"),
+        desk_route(_DENYLIST, _show_denylist, Role.VIEWER),
+        desk_route(_DENYLIST, _change_denylist, Role.OPERATOR, method="POST"),
+        desk_route(f"{_DENYLIST}.csv", _denylist_as_file, Role.OPERATOR, everywhere=True),
+        desk_route(f"{_DENYLIST}/import", _import_denylist, Role.OPERATOR, method="POST"),
+        desk_route(_CONTACTS, _show_contacts, Role.VIEWER),
+        desk_route(_CONTACTS, _import_contacts, Role.OPERATOR, method="POST", everywhere=True),
+    ]
+
+
+def _chosen(desk: DeskRequest, role: Role = Role.VIEWER) -> Service:
+    """Returns the account that is named, else the first one; raises WrongUsage where there is none."""
+    named, found = desk.text("service"), desk.services()
+    chosen = [one for one in found if one.internal_name == named] if named else found[:1]
+    if not chosen:
+        raise WrongUsage(N_("Choose one of the accounts."))
+    desk.require(role, chosen)
+    return chosen[0]
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) < len(str(2**62)) else None
+
+
+def _show_consents(desk: DeskRequest, status: int = 200, problem: str = "", report: Any = None) -> Response:
+    known, rows, unclear, total = desk.services(), list[lists.ListedConsent](), list[lists.ListedUnclear](), 0
+    service = next((one for one in known if one.internal_name == desk.text("service")), known[0] if known else None)
+    has_ended, before = desk.text("ended") == "yes", _number(desk.text("before"))
+    with read_session() as session:
+        if service:
+            found = lists.consents_of(session, service.id, ended=has_ended, limit=_ROWS + 1, before_id=before)
+            rows, total = list(found), lists.count_consents(session, service.id, ended=has_ended)
+        for one in known:
+            unclear += lists.unclear_messages(session, one.id, _ROWS)
+    return desk.page(
+        "consents.html.jinja",
+        status,
+        services=known,
+        service=service,
+        rows=rows[:_ROWS],
+        more=rows[_ROWS - 1].id if len(rows) > _ROWS else None,
+        total=total,
+        has_ended=has_ended,
+        unclear=unclear,
+        operated={one.internal_name for one in desk.services(Role.OPERATOR)},
+        problem=problem,
+        report=report,
+        typed={"note": desk.text("note")},
+        zone=(service.timezone if service else "") or load_settings().timezone,
+    )
+
+
+def _consents_as_file(desk: DeskRequest) -> Response:
+    service = _chosen(desk, Role.OPERATOR)
+    with transaction() as session:
+        audit.record(session, desk.actor, f"service {service.internal_name}", "consents exported", desk.now)
+
+    def rows() -> Iterator[list[object]]:
+        with read_session() as session:
+            for row in lists.consents_of(session, service.id, ended=True):
+                yield list(row.as_json().values())
+
+    return desk.file("consents.csv", csv_lines(list(lists.ListedConsent.LABELS), rows()))
+
+
+def _import_consents(desk: DeskRequest) -> Response:
+    """Begins the consents of a CSV file, as `campaign consent import` does."""
+    service, note, now = _chosen(desk, Role.OPERATOR), desk.text("note"), desk.now
+    try:
+        rows = _read(desk, lambda file: decisions.read_consents(file, note, now))
+        with transaction(durable=True) as session:
+            imported = decisions.import_consents(session, service, rows, desk.actor, now)
+    except CampaignError as error:
+        return _show_consents(desk, 400, str(error))
+    return _show_consents(desk, report=imported)
+
+
+def _read(desk: DeskRequest, read: Callable[[Path], _Result]) -> _Result:
+    """Reads the file of a form with one of the strict readers; raises WrongUsage that names it as it was sent."""
+    sent = desk.form.get("file")
+    if not isinstance(sent, UploadFile) or not sent.filename:
+        raise WrongUsage(N_("Choose a CSV file."))
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "list.csv")
+        with path.open("wb") as file:
+            while part := sent.file.read(1 << 20):
+                file.write(part)
+        try:
+            return read(path)
+        except WrongUsage as error:
+            raise WrongUsage(str(error).replace(str(path), sent.filename)) from None
+
+
+def _listed(desk: DeskRequest) -> Service | None:
+    """Returns the account whose suppression list is meant; None for that of all accounts."""
+    named = desk.text("service")
+    return None if named in {"", _ALL} else _chosen(desk)
+
+
+def _show_denylist(desk: DeskRequest, status: int = 200, problem: str = "", report: Any = None) -> Response:
+    service, before = _listed(desk), _number(desk.text("before"))
+    number = service.id if service else EVERY_SERVICE
+    with read_session() as session:
+        rows = lists.suppressed_people(session, number, limit=_ROWS + 1, before=before)
+        handles = lists.suppressed_handles(session, number, limit=_ROWS)
+    may_change = desk.person.may(Role.OPERATOR, number)
+    return desk.page(
+        "denylist.html.jinja",
+        status,
+        services=desk.services(),
+        service=service,
+        rows=rows[:_ROWS],
+        more=rows[_ROWS - 1].visitor_id if len(rows) > _ROWS else None,
+        handles=handles,
+        may_change=may_change,
+        problem=problem,
+        report=report,
+        typed={name: desk.text(name) for name in ("person", "note")},
+        zone=load_settings().timezone,
+    )
+
+
+def _operated(desk: DeskRequest) -> Service | None:
+    """Returns the account of a form, None for all of them; the desk's person must be its operator, or that of all."""
+    service = _listed(desk)
+    if service:
+        desk.require(Role.OPERATOR, [service])
+    elif not desk.person.may(Role.OPERATOR):
+        raise NotAllowed(forbidden(Role.OPERATOR))
+    return service
+
+
+def _change_denylist(desk: DeskRequest) -> Response:
+    service, person = _operated(desk), desk.text("person")
+    try:
+        with transaction(durable=True) as session:
+            if desk.text("do") == "remove":
+                decisions.remove_from_denylist(session, person, service, desk.actor, desk.now)
+            else:
+                decisions.add_to_denylist(session, person, desk.text("note"), service, desk.actor, desk.now)
+    except CampaignError as error:
+        return _show_denylist(desk, 400, str(error))
+    return desk.redirect(f"{_DENYLIST}?service={service.internal_name if service else _ALL}", N_("Saved."))
+
+
+def _denylist_as_file(desk: DeskRequest) -> Response:
+    with transaction() as session:
+        audit.record(session, desk.actor, "all services", "denylist exported", desk.now)
+
+    def rows() -> Iterator[list[object]]:
+        with read_session() as session:
+            for row in lists.suppressions(session):
+                yield list(row.as_json().values())
+
+    return desk.file("denylist.csv", csv_lines(list(lists.ListedSuppression.LABELS), rows()))
+
+
+def _import_denylist(desk: DeskRequest) -> Response:
+    service, note, now = _operated(desk), desk.text("note"), desk.now
+    try:
+        rows = _read(desk, lambda file: decisions.read_denylist(file, note, now))
+        with transaction(durable=True) as session:
+            imported = decisions.import_denylist(session, service, rows, desk.actor, now)
+    except CampaignError as error:
+        return _show_denylist(desk, 400, str(error))
+    return _show_denylist(desk, report=imported)
+
+
+def _show_contacts(desk: DeskRequest, status: int = 200, problem: str = "", report: Any = None) -> Response:
+    service = _chosen(desk) if desk.text("service") not in {"", _ALL} else None
+    sees_all, before = desk.person.may(Role.VIEWER), _number(desk.text("before"))
+    numbers = None if sees_all and service is None else [one.id for one in ([service] if service else desk.services())]
+    with read_session() as session:
+        rows = contacts.search_contacts(session, desk.text("search"), numbers, limit=_ROWS + 1, before_id=before)
+    return desk.page(
+        "contacts.html.jinja",
+        status,
+        services=desk.services(),
+        service=service,
+        search=desk.text("search"),
+        rows=rows[:_ROWS],
+        more=rows[_ROWS - 1].id if len(rows) > _ROWS else None,
+        problem=problem,
+        report=report,
+        zone=load_settings().timezone,
+    )
+
+
+def _import_contacts(desk: DeskRequest) -> Response:
+    try:
+        imported = _read(desk, lambda file: import_contacts(file, desk.actor, desk.now))
+    except CampaignError as error:
+        return _show_contacts(desk, 400, str(error))
+    return _show_contacts(desk, report=imported)

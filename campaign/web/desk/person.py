@@ -1,0 +1,178 @@
+"""One person at the desk: profile, followings, consents, messages and clicks; and what operators may do about it."""
+
+from typing import Any
+
+import orjson
+from sqlmodel import Session
+from starlette.responses import Response
+from starlette.routing import Route
+
+from campaign.consent import decisions
+from campaign.contacts import erasure
+from campaign.contacts import store as contacts
+from campaign.contacts.history import is_known_to, profile_of, read_history
+from campaign.contacts.store import Person
+from campaign.db.engine import read_session, transaction
+from campaign.errors import CampaignError, NotPossible, WrongUsage
+from campaign.services import store as services
+from campaign.settings import load_settings
+from campaign.web.desk import layout
+from campaign.web.desk.access import DeskRequest, NotAllowed, NotThere, desk_route
+from campaign.web.desk.layout import N_
+from models import EVERY_SERVICE, Contact, Role, Service, Visitor
+
+_PERSON, _CONTACT = "/desk/people/{person}", "/desk/contacts/{contact}"
+_LONGEST_ID = 18
+
+
+def routes() -> list[Route]:
+    """Returns the routes of the pages: of a person who was met on X, or of a contact who was not."""
+    found = []
+    for one in (_PERSON, _CONTACT):
+        found += [
+            desk_route(one, _show_person, Role.VIEWER),
+            desk_route(f"{one}/data.json", _export, Role.OPERATOR, everywhere=True),
+            desk_route(f"{one}/erase", _erase, Role.OPERATOR, method="POST", everywhere=True),
+        ]
+    return [
+        *found,
+        desk_route(f"{_PERSON}/consent", _change_consent, Role.OPERATOR, method="POST"),
+        desk_route(f"{_PERSON}/denylist", _change_denylist, Role.OPERATOR, method="POST"),
+    ]
+
+
+def _find(desk: DeskRequest, session: Session) -> Person:
+    """Finds the person in the address; raises NotThere where there is none that may be seen."""
+    path, person = desk.request.path_params, None
+    number = str(path.get("person") or path.get("contact"))
+    row: Any = None
+    if number.isdecimal() and len(number) <= _LONGEST_ID:
+        row = session.get(Visitor if "person" in path else Contact, int(number))
+    if row is not None:
+        person = contacts.find(session, external_id=row.external_id) if row.external_id else Person(None, None, [row])
+    visible = [one.id for one in _visible(desk, session)]
+    if person is None or not (desk.person.may(Role.VIEWER) or is_known_to(session, person, visible)):
+        raise NotThere
+    return person
+
+
+def _visible(desk: DeskRequest, session: Session, role: Role = Role.VIEWER) -> list[Service]:
+    """Returns the accounts, disconnected ones too, for which the desk's person has a role."""
+    return [one for one in services.list_known(session) if desk.person.may(role, one.id)]
+
+
+def _show_person(desk: DeskRequest, status: int = 200, problem: str = "") -> Response:
+    with read_session() as session:
+        person, visible = _find(desk, session), _visible(desk, session)
+        history = read_history(session, person, [one.id for one in visible])
+        held = erasure.count_held(session, person) if desk.person.may(Role.OPERATOR) else {}
+    return desk.page(
+        "person.html.jinja",
+        status,
+        problem=problem,
+        person=person,
+        profile=profile_of(person),
+        history=history,
+        of={one.id: one for one in visible},
+        operated=[one for one in visible if one.is_connected and desk.person.may(Role.OPERATOR, one.id)],
+        held_list=", ".join(f"{name.replace('_', ' ')} ({count:,})" for name, count in held.items()),
+        address=_address(desk),
+        to_type=_to_type(person),
+        typed={name: desk.text(name) for name in ("note", "handle")},
+        zone=load_settings().timezone,
+        EVERY_SERVICE=EVERY_SERVICE,
+    )
+
+
+def _address(desk: DeskRequest) -> str:
+    path = desk.request.path_params
+    return f"/desk/people/{path['person']}" if "person" in path else f"/desk/contacts/{path['contact']}"
+
+
+def _to_type(person: Person) -> str:
+    """Returns what an operator types to erase the person: the handle, else what else the person is called."""
+    return person.called.removeprefix("@")
+
+
+def _change_consent(desk: DeskRequest) -> Response:
+    """Grants or withdraws the person's consent, or decides an unclear message of the person."""
+    try:
+        with transaction(durable=True) as session:
+            visitor, service = _visitor(desk, session), _chosen(desk, session)
+            match desk.text("do"):
+                case "grant":
+                    decisions.grant_consent(session, service, visitor, desk.text("note"), desk.actor, desk.now)
+                case "withdraw":
+                    decisions.withdraw_consent(session, service, visitor, desk.text("note"), desk.actor, desk.now)
+                case given:
+                    is_opt_out = given == "opt-out"
+                    decisions.decide_unclear(session, service, visitor, desk.actor, desk.now, is_opt_out=is_opt_out)
+    except NotAllowed:
+        raise
+    except CampaignError as error:
+        return _show_person(desk, 400, str(error))
+    return desk.redirect(desk.text("back") if desk.text("back") == "/desk/consents" else _address(desk), N_("Saved."))
+
+
+def _change_denylist(desk: DeskRequest) -> Response:
+    """Adds the person to the suppression list of an account or of all, or removes the person from it."""
+    try:
+        with transaction(durable=True) as session:
+            visitor = _visitor(desk, session)
+            service = _chosen_or_all(desk, session)
+            if desk.text("do") == "remove":
+                decisions.remove_from_denylist(session, visitor.external_id, service, desk.actor, desk.now)
+            else:
+                note = desk.text("note")
+                decisions.add_to_denylist(session, visitor.external_id, note, service, desk.actor, desk.now)
+    except NotAllowed:
+        raise
+    except CampaignError as error:
+        return _show_person(desk, 400, str(error))
+    return desk.redirect(_address(desk), N_("Saved."))
+
+
+def _visitor(desk: DeskRequest, session: Session) -> Visitor:
+    found = _find(desk, session).visitor
+    if found is None:
+        raise NotThere
+    return found
+
+
+def _chosen(desk: DeskRequest, session: Session) -> Service:
+    """Returns the account of a form, for which the desk's person must be an operator."""
+    named = [one for one in _visible(desk, session) if one.internal_name == desk.text("service")]
+    if not named:
+        raise WrongUsage(N_("Choose one of the accounts."))
+    desk.require(Role.OPERATOR, named)
+    return named[0]
+
+
+def _chosen_or_all(desk: DeskRequest, session: Session) -> Service | None:
+    if desk.text("service") != "all":
+        return _chosen(desk, session)
+    if not desk.person.may(Role.OPERATOR):
+        raise NotAllowed(layout.forbidden(Role.OPERATOR))
+    return None
+
+
+def _export(desk: DeskRequest) -> Response:
+    document = erasure.export_person(lambda session: _find(desk, session), desk.actor, desk.now)
+    content = orjson.dumps(document, option=orjson.OPT_INDENT_2)
+    headers = {"Content-Disposition": 'attachment; filename="person.json"'}
+    return Response(content, media_type="application/json", headers=headers)
+
+
+def _erase(desk: DeskRequest) -> Response:
+    """Erases the person, after a tick and the handle that the operator typed."""
+    with read_session() as session:
+        wanted = _to_type(_find(desk, session))
+    if desk.text("sure") != "yes" or desk.text("handle").removeprefix("@").lower() != wanted.lower():
+        return _show_person(desk, 400, N_("Tick the box and type the name as it is shown; nothing was erased."))
+    try:
+        erased = erasure.erase_person(lambda session: _find(desk, session), desk.actor, desk.now)
+    except NotPossible as error:
+        return _show_person(desk, 400, str(error))
+    if erased.still_named_in:
+        return desk.page("person_erased.html.jinja", places=erased.still_named_in)
+    return desk.redirect("/desk/people", N_("The person is erased for good."))
