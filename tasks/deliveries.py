@@ -45,6 +45,8 @@ ASKED_AGAIN = (
     "**Nothing is approved yet.** Some recipients never agreed to receive messages: switch on *Write to people who"
     " never agreed*, or send it back."
 )
+#: Shown first when no answer was chosen: Prefect would refuse that in words of its own.
+NO_ANSWER = "**Nothing is decided yet.** Choose an answer: approve it, or send it back."
 #: Shown first when a confirmation was for an earlier version.
 CHANGED = "**Please check it again.** It was changed or analysed again after it was shown to you."
 
@@ -56,8 +58,8 @@ SEND_BACK: Final = "Send back: nothing goes out, and it can be edited"
 class Answer(RunInput):
     """Whether the delivery may go out as shown."""
 
-    answer: Literal["Approve: it goes out as shown", "Send back: nothing goes out, and it can be edited"] = Field(
-        title="Answer", description="Nothing is chosen beforehand: look at the preview above first."
+    answer: Literal["", "Approve: it goes out as shown", "Send back: nothing goes out, and it can be edited"] = Field(
+        "", title="Answer", description="Nothing is chosen beforehand: look at the preview above first."
     )
     comment: Annotated[str, Field(title="Comment", description="Saved with your answer.")] = ""
     confirm_as: Annotated[
@@ -70,9 +72,9 @@ class Answer(RunInput):
     ] = ""
 
     @property
-    def is_lacking(self) -> bool:
-        """Tests whether the question has to be asked again."""
-        return False
+    def lacking(self) -> str:
+        """Returns why the question has to be asked again; empty for a whole answer."""
+        return "" if self.answer else NO_ANSWER
 
 
 class AnswerForUnconsented(Answer):
@@ -89,9 +91,9 @@ class AnswerForUnconsented(Answer):
     ] = False
 
     @property
-    def is_lacking(self) -> bool:
-        """Tests whether it confirms without accepting those people."""
-        return self.answer == APPROVE and not self.accept_unconsented
+    def lacking(self) -> str:
+        """Returns why the question has to be asked again, as when those people are not accepted."""
+        return ASKED_AGAIN if self.answer == APPROVE and not self.accept_unconsented else super().lacking
 
 
 #: A run that suspends itself sooner is marked as crashed: its first heartbeat arrives after that.
@@ -180,14 +182,14 @@ def _ask(name: str, kind: Kind) -> None:
         # Suspends the run until it is answered; a resumed run finds each of its answers again.
         question = form.with_initial_data(description=shown)
         answer = suspend_flow_run(wait_for_input=question, timeout=int(ANSWER_WITHIN.total_seconds()), key=key)
-        lacking = ASKED_AGAIN if answer.is_lacking else _take(name, answer)
+        lacking = answer.lacking or take_answer(name, answer)
         if not lacking:
             break
         shown = f"{lacking}\n\n{preview}"
     name_run_after([name])
 
 
-def _take(name: str, answer: Answer) -> str:
+def take_answer(name: str, answer: Answer) -> str:
     """Takes an answer; returns what is lacking still, as a person reads it. Raises NotPossible after a no."""
     who = answer.confirm_as.strip() or "a person in the Prefect UI"
     before = _delivery(name)

@@ -52,12 +52,11 @@ _WRITER = Field(
 
 def _check_filled(form: BaseModel) -> None:
     """Raises WrongUsage with each needed field that is empty: Prefect would refuse them in words of its own."""
-    empty = [name for name in ("label", "services", "text") if not getattr(form, name)]
+    values = {name: getattr(form, name) for name in ("label", "services", "text")}
+    empty = [name for name, value in values.items() if not (value.strip() if isinstance(value, str) else value)]
     if empty:
-        titles = [str(type(form).model_fields[name].title) for name in empty]
-        raise WrongUsage(
-            f"{' and '.join(titles)} {'is' if len(titles) == 1 else 'are'} empty. Fill in what is missing."
-        )
+        titles = ", ".join(str(type(form).model_fields[name].title) for name in empty)
+        raise WrongUsage(f"Empty in the form: {titles}. Fill in what is missing, and run it again.")
 
 
 class PostForm(BaseModel):

@@ -7,8 +7,8 @@ from pydantic import SecretStr
 
 from campaign.deliveries.draft import PlannedWave, SameWaves
 from campaign.errors import WrongUsage
-from tasks.deliveries import APPROVE, SEND_BACK, Answer, AnswerForUnconsented
-from tasks.forms import BroadcastForm
+from tasks.deliveries import APPROVE, ASKED_AGAIN, NO_ANSWER, SEND_BACK, Answer, AnswerForUnconsented
+from tasks.forms import BroadcastForm, PostForm
 from tasks.services import XAccount
 
 SERVICE = XAccount(
@@ -72,8 +72,20 @@ def test_every_field_has_a_title_and_says_what_it_is(field: str) -> None:
     assert said.description
 
 
-def test_only_a_yes_that_leaves_out_people_without_consent_is_lacking() -> None:
-    assert AnswerForUnconsented(answer=APPROVE).is_lacking
-    assert not AnswerForUnconsented(answer=APPROVE, accept_unconsented=True).is_lacking
-    assert not AnswerForUnconsented(answer=SEND_BACK).is_lacking
-    assert not Answer(answer=APPROVE).is_lacking
+def test_an_answer_is_chosen_by_a_person_and_accepts_people_without_consent_apart() -> None:
+    assert Answer().lacking == NO_ANSWER
+    assert Answer.model_json_schema()["properties"]["answer"]["enum"] == ["", APPROVE, SEND_BACK]
+    assert AnswerForUnconsented(answer=APPROVE).lacking == ASKED_AGAIN
+    assert AnswerForUnconsented(accept_unconsented=True).lacking == NO_ANSWER
+    assert not AnswerForUnconsented(answer=APPROVE, accept_unconsented=True).lacking
+    assert not AnswerForUnconsented(answer=SEND_BACK).lacking
+    assert not Answer(answer=APPROVE).lacking
+
+
+def test_empty_needed_fields_are_named_in_one_sentence() -> None:
+    with pytest.raises(WrongUsage, match=r"^Empty in the form: Label, Services, Text\."):
+        BroadcastForm().draft()
+    with pytest.raises(WrongUsage, match=r"^Empty in the form: Accounts\."):
+        PostForm(label="Sale", text="Hello").draft()
+    with pytest.raises(WrongUsage, match=r"^Empty in the form: Text\."):
+        form(text=" ").draft()
