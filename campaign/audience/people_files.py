@@ -8,6 +8,7 @@ from contextlib import suppress
 from io import TextIOWrapper
 from itertools import chain
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 
@@ -99,6 +100,17 @@ def read_people(file: Path, most: int) -> list[str]:
     if not people:
         raise WrongUsage(f"{file} is empty; write a handle or an X user id on each line.")
     return people
+
+
+def read_pasted_people(content: bytes, name: str, most: int) -> list[str]:
+    """Returns the people of a list that was pasted or uploaded, like `read_people`; errors call it `name`."""
+    with TemporaryDirectory(prefix="campaign-") as folder:
+        file = Path(folder) / "list"
+        file.write_bytes(content)
+        try:
+            return read_people(file, most)
+        except WrongUsage as error:
+            raise WrongUsage(str(error).replace(str(file), name)) from None
 
 
 def _person_of(row: Mapping[str, str]) -> str:

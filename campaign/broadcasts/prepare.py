@@ -39,7 +39,7 @@ from campaign.settings import load_settings
 from campaign.x.billing import current_price_warning
 from campaign.x.gateway import message_terms
 from campaign.x.types import MEDIA_FINALIZE, MEDIA_METADATA, NO_MESSAGES
-from models import Delivery, DeliveryState, Service
+from models import Delivery, DeliveryState, Service, Visitor
 
 
 def samples_of(
@@ -71,14 +71,17 @@ def _sample_of(why: str, service: Service, person: Mapping[str, str | None], tex
 
 
 def figures_of(
-    session: Session, delivery: Delivery, selected: Selected, shares: Sequence[WaveShare], now: datetime
+    session: Session, now: datetime, selected: Selected, shares: Sequence[WaveShare], consents: tuple[int, int]
 ) -> BroadcastTarget:
-    """Returns the recipients on a service, what X and the service allow, and what prevents sending."""
+    """Returns the recipients on a service, what X and the service allow, and what prevents sending.
+
+    `consents` are how many of the recipients agreed, and how many only wrote first.
+    """
     service = selected.service
     terms, quiet = message_terms(service.api_version.value), quiet_hours_of(service)
     latest = {window.name: window.limit for window in rate_limits.windows_of(session, service, terms.message_endpoint)}
     removed = "" if service.is_connected else f"The service {service.internal_name} has been removed."
-    agreed, wrote_first = waves.count_consents(session, delivery.id, service.id)
+    agreed, wrote_first = consents
     return BroadcastTarget(
         service_id=service.id,
         internal_name=service.internal_name,
@@ -225,7 +228,6 @@ def as_person(name: str, handle: str) -> Seen:
         delivery = deliveries.named(session, name)
         draft, targets = deliveries.draft_of(session, delivery), deliveries.targets_of(session, delivery)
         visitor = visitors.named(session, handle)
-        person = visitors.example_of(visitors.person_of(session, visitor.id))
         sender = log.service_of(session, delivery, visitor.id)
         is_known = bool(delivery.analysis) and not _is_changed(delivery) and not sender
         excluded = log.exclusion_of(session, delivery, visitor.id) if is_known else None
@@ -234,14 +236,24 @@ def as_person(name: str, handle: str) -> Seen:
     if service is None or not draft.content.parts:
         raise NotPossible(f"{name} has no text or no service; write it with: campaign delivery edit {name}")
     analysis = Analysis.model_validate_json(delivery.analysis) if delivery.analysis else Analysis()
+    sample = sample_for(draft, service, visitor, delivery.id)
+    left_out = EXCLUSION_SENTENCES[excluded[1]] if excluded else ""
+    return Seen(draft, analysis.model_copy(update={"samples": [sample]}), is_of_one=True, left_out=left_out)
+
+
+def sample_for(draft: Draft, service: Service, visitor: Visitor, delivery_id: int) -> Sample:
+    """Returns the message of a draft to one person; raises NotPossible when it cannot be personalised for the person.
+
+    `delivery_id` is 0 for a broadcast that is not saved.
+    """
+    with read_session() as session:
+        person = visitors.example_of(visitors.person_of(session, visitor.id))
     try:
-        text = text_for(draft, service, delivery.id).render(person)
+        text = text_for(draft, service, delivery_id).render(person)
     except NotPossible as error:
         called = f"@{visitor.username}" if visitor.username else visitor.external_id
         raise NotPossible(f"The text cannot be personalised for {called}: {error}") from None
-    sample = _sample_of("chosen", service, person, text)
-    left_out = EXCLUSION_SENTENCES[excluded[1]] if excluded else ""
-    return Seen(draft, analysis.model_copy(update={"samples": [sample]}), is_of_one=True, left_out=left_out)
+    return _sample_of("chosen", service, person, text)
 
 
 def analyse_delivery(name: str, actor: str) -> Analysed[Rendered]:
@@ -281,19 +293,18 @@ def _analyse(name: str, actor: str) -> Analysed[Rendered]:
     selected = write_recipients(delivery, services, draft.broadcast.audience, texts, now)
     shares = split(draft.broadcast.waves, [one.recipients for one in selected])
     files = media.load_all(item for part in draft.content.parts for item in part.media)
-    described = [bool(item.alt_text) for part in draft.content.parts for item in part.media]
-    file_price = len(described) * MEDIA_FINALIZE.usd + sum(described) * MEDIA_METADATA.usd
     changed_prices = current_price_warning()
     balances = _read_balances(services) if sum(one.recipients for one in selected) >= _WORTH_ASKING else {}
     with transaction() as session:
         expect_many(session)
         for one, share in zip(selected, shares, strict=True):
             waves.write(session, delivery.id, one.service.id, share)
-        figures = (figures_of(session, delivery, one, share, now) for one, share in zip(selected, shares, strict=True))
+        consents = [waves.count_consents(session, delivery.id, service.id) for service in services]
+        figures = map(partial(figures_of, session, now), selected, shares, consents)
         analysis = analyse_broadcast(
             draft,
             [
-                replace(each, file_price=file_price, balance=balances.get(each.app or each.internal_name))
+                replace(each, file_price=file_price_of(draft), balance=balances.get(each.app or each.internal_name))
                 for each in figures
             ],
             problem,
@@ -309,6 +320,12 @@ def _analyse(name: str, actor: str) -> Analysed[Rendered]:
         analysed = Analysed(rendered, analysis)
         approval.save_analysis(session, analysed, actor, now)
         return analysed
+
+
+def file_price_of(draft: Draft) -> Decimal:
+    """Returns US dollars for uploading the file of a draft and its description."""
+    described = [bool(item.alt_text) for part in draft.content.parts for item in part.media]
+    return len(described) * MEDIA_FINALIZE.usd + sum(described) * MEDIA_METADATA.usd
 
 
 #: Messages; fewer cost less than a dollar.

@@ -285,7 +285,7 @@ def write_recipients(
     with transaction() as session:
         delete_analysis(session, delivery.id)
     with read_session() as session:
-        targets = [_target(session, delivery, service, audience, now, many=len(services) > 1) for service in services]
+        targets = targets_of(session, delivery.id, services, audience, now, is_invitation=delivery.is_invitation)
         ranges = list(visitor_ranges(session))
     room = audience.limit
     selected = []
@@ -308,51 +308,77 @@ def write_recipients(
     with read_session() as session:
         for one in selected:
             one.excluded.update(excluded(session, delivery.id, one.service.id))
-        if audience.people and selected:
-            # Of a list, those who are no visitors or are named twice: counted once, with the first service.
-            named = {person.strip().removeprefix("@").lower() for person in audience.people}
-            counts = {
-                ExclusionReason.DUPLICATE.value: len(audience.people) - len(named),
-                ExclusionReason.UNKNOWN.value: visitors.count_unknown(session, audience.people),
-            }
-            selected[0].excluded.update({reason: count for reason, count in counts.items() if count})
+        if selected:
+            selected[0].excluded.update(count_unusable(session, audience))
     return selected
 
 
+def count_unusable(session: Session, audience: Audience) -> dict[str, int]:
+    """Counts those of a list who are no visitors or are named twice: once, with the first service."""
+    if not audience.people:
+        return {}
+    named = {person.strip().removeprefix("@").lower() for person in audience.people}
+    counts = {
+        ExclusionReason.DUPLICATE.value: len(audience.people) - len(named),
+        ExclusionReason.UNKNOWN.value: visitors.count_unknown(session, audience.people),
+    }
+    return {reason: count for reason, count in counts.items() if count}
+
+
 def _select_range(target: Target, message_text: BroadcastText | None, within: Range, room: int | None = None) -> int:
-    """Writes the recipients of a range; only people who lack a field of the text are tried with it."""
-    unrenderable = []
+    """Writes the recipients of a range."""
     with read_session() as session:
-        if message_text and message_text.visitor_fields:
-            for visitor_id, *person in lacking(session, target, within, message_text.visitor_fields):
-                try:
-                    message_text.render(values_of(person))
-                except NotPossible:
-                    unrenderable.append(visitor_id)
-        judged = judge(session, target, within, unrenderable)
+        judged = judge(session, target, within, unrenderable(session, target, within, message_text))
     with transaction() as session:
         return write(session, target, judged, room)
 
 
-def _target(
-    session: Session, delivery: Delivery, service: Service, audience: Audience, now: datetime, *, many: bool
-) -> Target:
-    agreed = permission.consented(service)
-    conditions = [
-        where(parse(condition), now, consented=agreed) if condition else None
-        for condition in (audience.where, audience.except_where)
-    ]
-    return Target(
-        delivery_id=delivery.id,
-        service=service,
-        audience=audience,
-        now=now,
-        where=conditions[0],
-        except_where=conditions[1],
-        recipients_of=deliveries.named(session, audience.recipients_of).id if audience.recipients_of else None,
-        not_if_received=[deliveries.named(session, name).id for name in audience.not_if_received],
-        open_deliveries=waves.others_open(session, delivery.id),
-        other_services=many,
-        is_begun=is_begun(session, delivery.id),
-        is_invitation=delivery.is_invitation,
-    )
+def unrenderable(session: Session, target: Target, within: Range, message_text: BroadcastText | None) -> list[int]:
+    """Returns the visitors of a range whom a text cannot be written to; only people who lack a field are tried."""
+    found: list[int] = []
+    if message_text and message_text.visitor_fields:
+        for visitor_id, *person in lacking(session, target, within, message_text.visitor_fields):
+            try:
+                message_text.render(values_of(person))
+            except NotPossible:
+                found.append(visitor_id)
+    return found
+
+
+def targets_of(
+    session: Session,
+    delivery_id: int,
+    services: Sequence[Service],
+    audience: Audience,
+    now: datetime,
+    *,
+    is_invitation: bool,
+) -> list[Target]:
+    """Returns the audience on each service, with the names and conditions looked up; raises WrongUsage.
+
+    `delivery_id` is 0 for a broadcast that is not saved.
+    """
+    conditions = [parse(condition) if condition else None for condition in (audience.where, audience.except_where)]
+
+    def target(service: Service) -> Target:
+        agreed = permission.consented(service)
+        chosen, left_out = (where(one, now, consented=agreed) if one else None for one in conditions)
+        return Target(
+            delivery_id=delivery_id,
+            service=service,
+            audience=audience,
+            now=now,
+            where=chosen,
+            except_where=left_out,
+            recipients_of=recipients_of,
+            not_if_received=not_if_received,
+            open_deliveries=open_deliveries,
+            other_services=len(services) > 1,
+            is_begun=begun,
+            is_invitation=is_invitation,
+        )
+
+    recipients_of = deliveries.named(session, audience.recipients_of).id if audience.recipients_of else None
+    not_if_received = [deliveries.named(session, name).id for name in audience.not_if_received]
+    open_deliveries, begun = waves.others_open(session, delivery_id), is_begun(session, delivery_id)
+    return [target(service) for service in services]

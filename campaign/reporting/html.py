@@ -104,6 +104,12 @@ def show_posts(posts: Sequence[Post], address: Callable[[Attachment], str]) -> l
     return [album.post(post) for post in posts]
 
 
+def show_messages(messages: Sequence[Message], address: Callable[[Attachment], str]) -> list[dict[str, Any]]:
+    """Returns the values with which `message.html.jinja` shows messages, like `show_posts`."""
+    album = _Album(address)
+    return [album.message(message) for message in messages]
+
+
 def _uri(media_type: str, content: bytes) -> str:
     return f"data:{media_type};base64,{b64encode(content).decode()}" if content else ""
 

@@ -34,6 +34,8 @@ _SECONDS = int(users.SESSION_LENGTH.total_seconds())
 _FORM = "desk form"
 #: Fields of one form: a post of 25 parts with its files, and a text for each account.
 _MOST_FIELDS = 2_000
+#: Bytes of one field: a list of 100,000 handles, as it was pasted.
+_LARGEST_FIELD = 4_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ async def _answer_form(desk: DeskRequest, handler: Handler, token: str) -> Respo
     if not is_from_here(request):
         return _problem(request, desk.person, 403, layout.FOREIGN_FORM)
     allow_more_time(request)
-    async with request.form(max_fields=_MOST_FIELDS, max_files=_MOST_FIELDS) as form:
+    async with request.form(max_fields=_MOST_FIELDS, max_files=_MOST_FIELDS, max_part_size=_LARGEST_FIELD) as form:
         if signed(_FORM, str(form.get("token", request.headers.get("x-token", "")))) != token:
             return _problem(request, desk.person, 403, layout.FOREIGN_FORM)
         return await run_in_threadpool(handler, replace(desk, form=form))

@@ -86,6 +86,8 @@ def _environment(language: str) -> Environment:
     ours.filters |= {
         "local": lambda moment, zone: local_time(moment, zone, language),
         "usd": usd,
+        # A sentence from elsewhere may have a per cent sign, which `_` would take for a field.
+        "translate": catalogue.gettext,
         "state": lambda state: catalogue.gettext(LABELS[state]),
     }
     ours.globals |= {

@@ -74,14 +74,14 @@ def read_form(form: FormData, base: Draft, services: Sequence[Service]) -> PostF
     """Reads the form; what it does not show stays as in `base`. `services` are those that may be chosen."""
     problems: dict[str, str] = {}
     known = {service.internal_name for service in services}
-    names = [name for name in _texts(form, "account") if name in known]
+    names = [name for name in texts_in(form, "account") if name in known]
     numbers = sorted(int(found[1]) for name in form if (found := re.fullmatch(r"text-(\d{1,3})", name)))
     sources = {item.source for part in base.content.parts for item in part.media}
     parts = [_read_part(form, number, known, sources) for number in numbers[:MOST_PARTS]] or [Part()]
     for number, part in enumerate(parts, start=1):
         if any(len(item.alt_text) > LONGEST_ALT_TEXT for item in part.media):
             problems[f"files-{number}"] = N_("A description has more than 1,000 characters, the most that X takes.")
-    typed = {name: _text(form, name) for name in ("when", "date", "time", "zone", "validity", "shown")}
+    typed = {name: text_in(form, name) for name in ("when", "date", "time", "zone", "validity", "shown")}
     if typed["zone"] not in {zone_of(service) for service in services}:
         typed["zone"] = zone_of(*services[:1])
     contact_date = None
@@ -94,7 +94,7 @@ def read_form(form: FormData, base: Draft, services: Sequence[Service]) -> PostF
     if not 1 <= validity <= LONGEST_VALIDITY:
         problems["validity"] = N_("Write a number of days from 1 to 60.")
         validity = base.validity_days
-    who, mode, proof = _text(form, "reply"), _text(form, "approval"), _text(form, "proof")
+    who, mode, proof = text_in(form, "reply"), text_in(form, "approval"), text_in(form, "proof")
     content = base.content.model_copy(
         update={
             "parts": parts,
@@ -105,9 +105,9 @@ def read_form(form: FormData, base: Draft, services: Sequence[Service]) -> PostF
         }
     )
     changes = {
-        "label": _text(form, "label"),
-        "code": _text(form, "code"),
-        "description": _text(form, "description"),
+        "label": text_in(form, "label"),
+        "code": text_in(form, "code"),
+        "description": text_in(form, "description"),
         "services": names,
         "proof_service": proof if proof in {*known, base.proof_service} else None,
         "content": content,
@@ -121,19 +121,19 @@ def read_form(form: FormData, base: Draft, services: Sequence[Service]) -> PostF
 
 def _read_part(form: FormData, number: int, accounts: set[str], known_sources: set[str]) -> Part:
     own = {name.lower(): _raw(form, f"own-{number}-{name}") for name in accounts}
-    described = zip(_texts(form, f"source-{number}"), _texts(form, f"alt-{number}"), strict=False)
+    described = zip(texts_in(form, f"source-{number}"), texts_in(form, f"alt-{number}"), strict=False)
     # A long description stays in the form; only what is saved is checked.
     media = [
         MediaItem.model_construct(source=source, alt_text=alt)
         for source, alt in described
         if source in known_sources or MediaItem(source=source).is_in_library
     ]
-    answers = _texts(form, f"answer-{number}")[:_ANSWERS]
+    answers = texts_in(form, f"answer-{number}")[:_ANSWERS]
     while answers and not answers[-1]:
         answers.pop()
     poll = None
     if answers:
-        minutes = _text(form, f"poll-minutes-{number}")
+        minutes = text_in(form, f"poll-minutes-{number}")
         open_for = min(max(int(minutes), _SHORTEST_POLL), _LONGEST_POLL) if minutes.isdecimal() else 1440
         poll = PollContent(options=[*answers, ""][: max(2, len(answers))], minutes=open_for)
     texts = {name: text for name, text in own.items() if text}
@@ -143,8 +143,8 @@ def _read_part(form: FormData, number: int, accounts: set[str], known_sources: s
 def _read_links(form: FormData) -> list[NamedLink]:
     """Returns the links that got a name, or are not to be tracked."""
     found = []
-    for number, url in enumerate(_texts(form, "link"), start=1):
-        label, category = _text(form, f"link-label-{number}"), _text(form, f"link-category-{number}")
+    for number, url in enumerate(texts_in(form, "link"), start=1):
+        label, category = text_in(form, f"link-label-{number}"), text_in(form, f"link-category-{number}")
         tracked = f"link-tracked-{number}" in form
         if url and (label or category or not tracked):
             found.append(NamedLink(url=url, label=label, category=category, tracked=tracked))
@@ -163,11 +163,13 @@ def _raw(form: FormData, name: str) -> str:
     return found.replace("\r\n", "\n").replace("\0", "") if isinstance(found, str) else ""
 
 
-def _text(form: FormData, name: str) -> str:
+def text_in(form: FormData, name: str) -> str:
+    """Returns a field without the spaces around it."""
     return _raw(form, name).strip()
 
 
-def _texts(form: FormData, name: str) -> list[str]:
+def texts_in(form: FormData, name: str) -> list[str]:
+    """Returns all fields of a name."""
     return [one.replace("\0", "").strip() for one in form.getlist(name) if isinstance(one, str)]
 
 
@@ -209,6 +211,23 @@ _FIELDS = (
     ("paid_", "reply"),
     ("made_with", "reply"),
     ("same_text_to_several", "text-1"),
+    ("no_text", "text-1"),
+    ("text_broken", "text-1"),
+    ("too_long", "text-1"),
+    ("not_personal", "text-1"),
+    ("no_opt_out_line", "accounts"),
+    ("balance", "accounts"),
+    ("no_message_permission", "accounts"),
+    ("nobody", "audience"),
+    ("limit", "audience"),
+    ("list_", "audience"),
+    ("unconsented", "audience"),
+    ("too_many_waves", "waves"),
+    ("two_kinds", "waves"),
+    ("wave", "waves"),
+    ("calendar_", "waves"),
+    ("takes_long", "waves"),
+    ("quiet_hours", "waves"),
     ("no_parts", "text-1"),
 )
 _OF_FILES = ("file_", "too_many_media", "no_alt_text", "video_", "large_video")

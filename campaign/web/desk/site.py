@@ -4,6 +4,7 @@ from starlette.routing import Route
 
 from campaign.web.desk import (
     accounts,
+    broadcast,
     compose,
     consents,
     deliveries,
@@ -31,6 +32,7 @@ def routes() -> list[Route]:
         *accounts.routes(),
         *deliveries.routes(),
         *compose.routes(),
+        *broadcast.routes(),
         *library.routes(),
         *delivery.routes(),
         *delivery_log.routes(),
