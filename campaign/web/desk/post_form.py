@@ -18,7 +18,7 @@ from campaign.formatting import read_time
 from campaign.settings import load_settings
 from campaign.web.desk.layout import N_
 from campaign.x.types import ReplySettings
-from models import ApprovalMode, Service
+from models import ApprovalMode, DeliveryKind, Service
 
 #: How long a poll may be open, in minutes, as the form offers it.
 POLL_MINUTES = (5, 30, 60, 180, 360, 720, 1440, 2880, 4320, 10_080)
@@ -211,6 +211,9 @@ _FIELDS = (
     ("paid_", "reply"),
     ("made_with", "reply"),
     ("same_text_to_several", "text-1"),
+)
+#: Of broadcasts, before the others.
+_OF_BROADCASTS = (
     ("no_text", "text-1"),
     ("text_broken", "text-1"),
     ("too_long", "text-1"),
@@ -244,7 +247,8 @@ def field_of(finding: Finding, draft: Draft) -> str:
             (place for place, part in parts for item in part.media if item.source in finding.sentence), 0
         )
         return f"files-{number}" if number else ""
-    known = next((name for beginning, name in _FIELDS if finding.code.startswith(beginning)), "")
+    fields = (*_OF_BROADCASTS, *_FIELDS) if draft.kind is DeliveryKind.DM else _FIELDS
+    known = next((name for beginning, name in fields if finding.code.startswith(beginning)), "")
     return known or (f"text-{number}" if number else "")
 
 
