@@ -17,7 +17,7 @@ from prefect.flow_runs import suspend_flow_run
 from prefect.input import RunInput
 from prefect.logging import get_run_logger
 from prefect.utilities.urls import url_for
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from campaign.broadcasts.prepare import BroadcastKind
 from campaign.db import engine
@@ -57,6 +57,9 @@ SEND_BACK: Final = "Send back: nothing goes out, and it can be edited"
 
 class Answer(RunInput):
     """Whether the delivery may go out as shown."""
+
+    # Needed, so that Prefect does not call it optional; an empty one is sent, and answered by our sentence.
+    model_config = ConfigDict(json_schema_extra={"required": ["answer"]})
 
     answer: Literal["", "Approve: it goes out as shown", "Send back: nothing goes out, and it can be edited"] = Field(
         "", title="Answer", description="Nothing is chosen beforehand: look at the preview above first."
