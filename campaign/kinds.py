@@ -3,11 +3,11 @@
 import pendulum
 
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import approval
+from campaign.deliveries import approval, approvers
 from campaign.deliveries import store as deliveries
-from campaign.deliveries.kind import Kind
+from campaign.deliveries.kind import Analysed, Kind, Rendered
 from campaign.errors import NotPossible
-from models import Delivery, DeliveryKind, DeliveryState
+from models import ApprovalMode, Delivery, DeliveryKind, DeliveryState
 
 
 def kind_for(kind: DeliveryKind) -> Kind:
@@ -54,3 +54,15 @@ def confirm(
             detail = f"{analysis.consent_sentence} were accepted."
             deliveries.note(session, delivery, "accepted", actor, pendulum.now("UTC"), detail)
         return delivery
+
+
+def needs_no_person(analysed: Analysed[Rendered]) -> bool:
+    """Returns whether a run may confirm a delivery: by its mode, what was found, and the rules of its services."""
+    analysis, mode = analysed.analysis, analysed.rendered.draft.approval
+    is_automatic = mode is ApprovalMode.AUTOMATIC or (mode is ApprovalMode.SEMI_AUTOMATIC and not analysis.has_warnings)
+    # Only people accept recipients without consent, and are the other or the second person of a rule.
+    if not is_automatic or not analysis.is_ok or analysis.unconsented:
+        return False
+    with read_session() as session:
+        delivery = deliveries.get(session, analysed.rendered.delivery.id)
+        return not approvers.standing_of(session, delivery).rules.is_strict

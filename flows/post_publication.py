@@ -29,6 +29,7 @@ from tasks.deliveries import (
     name_run_after,
     prove,
     publish_reports,
+    repeat_series,
     settle_left_behind,
     withdraw_posts,
     work_on,
@@ -71,6 +72,8 @@ def post_publication(
             return prove(delivery, "post-publication")
         if action is PostAction.WITHDRAW and not is_continuation():
             return withdraw_posts(delivery)
+        if not is_continuation():
+            repeat_series()
         if post and not is_continuation():
             names = [compose_from(post)]
             name_run_after(names)

@@ -1,6 +1,6 @@
 """The tables. Importing this package fills `SQLModel.metadata`."""
 
-from models.calendar import Every, Series, SeriesOccurrence, Slot
+from models.calendar import WEEKDAYS, Every, Series, SeriesOccurrence, Slot
 from models.consent import (
     EVERY_SERVICE,
     Consent,

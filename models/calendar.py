@@ -8,6 +8,8 @@ from sqlmodel import Field, SQLModel
 
 from models.base import Id, Moment, stored_as_text
 
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
 
 class Slot(SQLModel, table=True):
     """A time of the week at which a service likes to post."""
@@ -21,6 +23,10 @@ class Slot(SQLModel, table=True):
     clock: str = Field(max_length=5)
     """09:30, by the clock of its time zone."""
     timezone: str = Field(max_length=64)
+
+    def __str__(self) -> str:
+        """Returns it as a person reads it: Monday 09:30 (Europe/Brussels)."""
+        return f"{WEEKDAYS[self.weekday]} {self.clock} ({self.timezone})"
 
 
 class Every(StrEnum):

@@ -22,13 +22,13 @@ from pydantic import ConfigDict, Field
 from campaign.broadcasts.prepare import BroadcastKind
 from campaign.db import engine
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import approval, approvers
+from campaign.deliveries import approval, approvers, series
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import ANSWER_WITHIN, compose, refuse_errors, reject
 from campaign.deliveries.draft import Draft
 from campaign.deliveries.kind import Analysed, End, Kind, Progress, Rendered
 from campaign.errors import NotPossible, WrongUsage
-from campaign.kinds import confirm
+from campaign.kinds import confirm, needs_no_person
 from campaign.posts import publish as publishing
 from campaign.posts.prepare import PostKind, RenderedPost
 from campaign.posts.report import DeliveryReport
@@ -36,8 +36,16 @@ from campaign.reporting.markdown import as_markdown
 from campaign.services import store as services
 from campaign.services.fields import block_name
 from campaign.settings import load_settings
-from models import ApprovalMode, Delivery, DeliveryKind, DeliveryState, Service
-from tasks.continuation import MESSAGES, RETRIES, ProgressBar, end_run, publish_asset, publish_table
+from models import Delivery, DeliveryKind, DeliveryState, Service
+from tasks.continuation import (
+    MESSAGES,
+    RETRIES,
+    ProgressBar,
+    end_run,
+    publish_asset,
+    publish_table,
+    schedule_delivery,
+)
 from tasks.services import check_service, take_over_forms
 
 #: Shown first when an approval lacked the acceptance of recipients without consent.
@@ -131,17 +139,38 @@ def ask_where_needed(name: str, kinds: Mapping[DeliveryKind, Kind]) -> None:
     kind = kinds[delivery.kind]
     if delivery.state is DeliveryState.BEING_EDITED and delivery.analysed_at is None:
         analysed = _analyse_and_prove(name, kind)
-        analysis, mode = analysed.analysis, analysed.rendered.draft.approval
-        is_automatic = mode is ApprovalMode.AUTOMATIC or (
-            mode is ApprovalMode.SEMI_AUTOMATIC and not analysis.has_warnings
-        )
-        # Only people accept recipients without consent, and are the other or the second person of a rule.
-        if is_automatic and not analysis.unconsented and not _standing(name).rules.is_strict:
-            confirm(name, f"{mode.value.replace('_', '-')} approval")
+        if needs_no_person(analysed):
+            confirm(name, _mode_of(analysed))
     elif delivery.state is DeliveryState.BEING_EDITED:
         raise NotPossible(f"{name} is being edited again: {delivery.reason or 'its analysis found errors.'}")
     if _delivery(name).state is DeliveryState.ANALYSED:
         _ask(name, kind)
+
+
+def _mode_of(analysed: Analysed[Rendered]) -> str:
+    return f"{analysed.rendered.draft.approval.value.replace('_', '-')} approval"
+
+
+def repeat_series() -> None:
+    """Makes the posts of series that are due within eight weeks, and confirms those that need no person's approval."""
+    series.extend(pendulum.now("UTC"))
+    with read_session() as session:
+        waiting = series.waiting_for_a_run(session)
+    actor = f"{approvers.RUN}{runtime.flow_run.name}"
+    for delivery in waiting:
+        try:
+            analysed = IN_A_RUN[delivery.kind].analyse(delivery.name, actor)
+            if needs_no_person(analysed):
+                confirmed = confirm(delivery.name, _mode_of(analysed))
+                if runtime.deployment.id is not None:
+                    schedule_delivery(confirmed)
+        except (NotPossible, WrongUsage) as error:
+            get_run_logger().warning("%s of a series could not be approved: %s", delivery.name, error)
+            continue
+        with transaction() as session:
+            fresh = deliveries.get(session, delivery.id)
+            if fresh.state is DeliveryState.ANALYSED:
+                approval.ask(session, fresh, actor, pendulum.now("UTC"))
 
 
 def _delivery(name: str) -> Delivery:

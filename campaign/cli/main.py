@@ -64,8 +64,25 @@ COMMANDS: dict[str, Command | Group] = {
             "list": Command("delivery.list_deliveries", "List the newest deliveries and their states."),
             "show": Command("delivery.show", "Show a delivery: settings, state, analysis, history, log."),
             "log": Command("delivery.log", "Show the outcome of every part or message."),
+            "import": Command("calendar.import_posts", "Import posts from a CSV file as drafts, and analyse all."),
         },
         "Posts, threads and broadcasts of direct messages, from draft to X.",
+    ),
+    "slot": Group(
+        {
+            "list": Command("calendar.list_slots", "List the weekly slots of services, and the next one that is free."),
+            "add": Command("calendar.add_slot", "Add a weekly slot, which the form of a post at the desk offers."),
+            "remove": Command("calendar.remove_slot", "Remove a weekly slot; what was planned with it stays."),
+        },
+        "The times of the week at which services like to post.",
+    ),
+    "series": Group(
+        {
+            "list": Command("calendar.list_series", "List the series of posts, the newest first."),
+            "create": Command("calendar.create_series", "Repeat a post at the same local time."),
+            "stop": Command("calendar.stop_series", "Stop a series, with its posts of which nothing has gone out."),
+        },
+        "Posts that are repeated every week or month.",
     ),
     "media": Group(
         {

@@ -266,18 +266,41 @@ def current_user() -> str:
 
 def compose(draft: Draft, *, actor: str, flow_run_id: str | None = None, template: str | None = None) -> Delivery:
     """Creates a delivery; raises WrongUsage when a service is unknown. A run started again finds the one it created."""
-    services, proof = _services_of(draft)
-    now = pendulum.now("UTC")
+    services, proof = services_of(draft)
     with transaction() as session:
         if flow_run_id and (known := deliveries.composed_by(session, flow_run_id)):
             return known
-        day = (draft.contact_date or now).date()
-        taken = deliveries.names_like(session, f"{draft.kind.value}-{day.isoformat()}")
-        name = delivery_name(draft.label, draft.kind, day, taken)
-        draft = _described(session, draft)
-        return deliveries.create(
-            session, draft, name, services, proof, actor=actor, now=now, template=template, flow_run_id=flow_run_id
+        return compose_in(
+            session,
+            draft,
+            services,
+            proof,
+            actor=actor,
+            now=pendulum.now("UTC"),
+            template=template,
+            flow_run_id=flow_run_id,
         )
+
+
+def compose_in(
+    session: Session,
+    draft: Draft,
+    services: Sequence[Service],
+    proof: Service | None,
+    *,
+    actor: str,
+    now: datetime,
+    template: str | None = None,
+    flow_run_id: str | None = None,
+) -> Delivery:
+    """Creates a delivery, named after its label and date, in the caller's transaction."""
+    day = (draft.contact_date or now).date()
+    taken = deliveries.names_like(session, f"{draft.kind.value}-{day.isoformat()}")
+    name = delivery_name(draft.label, draft.kind, day, taken)
+    draft = _described(session, draft)
+    return deliveries.create(
+        session, draft, name, services, proof, actor=actor, now=now, template=template, flow_run_id=flow_run_id
+    )
 
 
 class ChangedMeanwhile(NotPossible):
@@ -289,7 +312,7 @@ def recompose(name: str, draft: Draft, *, actor: str, known: str | None = None) 
 
     Raises ChangedMeanwhile, and changes nothing, unless its revision is the `known` one, where that is given.
     """
-    services, proof = _services_of(draft)
+    services, proof = services_of(draft)
     with transaction() as session:
         delivery = deliveries.named(session, name, lock=True)
         if known is not None and deliveries.revision_of(session, delivery) != known:
@@ -307,7 +330,8 @@ def _described(session: Session, draft: Draft) -> Draft:
     return library.describe(session, draft)
 
 
-def _services_of(draft: Draft) -> tuple[list[Service], Service | None]:
+def services_of(draft: Draft) -> tuple[list[Service], Service | None]:
+    """Returns the services of a draft and that of its proofs; raises WrongUsage when one is unknown."""
     names = [*draft.services, *([draft.proof_service] if draft.proof_service else [])]
     saved = {service.internal_name.lower(): service for service in (choose_services(names).services if names else [])}
     named = {name.lower(): saved[name.lower()] for name in draft.services}

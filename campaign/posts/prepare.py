@@ -28,7 +28,8 @@ from campaign.services.connection import check_if_due
 from campaign.settings import load_settings
 from campaign.x import types
 from campaign.x.billing import current_price_warning
-from models import NO_VISITOR, ApiVersion, Delivery, Message, MessageState, Service
+from campaign.x.gateway import message_terms
+from models import NO_VISITOR, ApiVersion, Delivery, Message, MessageState, Service, WindowName
 
 if TYPE_CHECKING:
     from campaign.posts.publish import Steps
@@ -47,6 +48,16 @@ def recent_texts(session: Session, service_id: int, since: datetime, but: Delive
         col(Message.delivery_id) != but.id,
     )
     return tuple(links.as_written(session, list(session.exec(sent))))
+
+
+def daily_limits(session: Session, service: Service) -> tuple[int | None, int]:
+    """Returns how many posts (None: X has not reported it) and messages may go out on a service in 24 hours."""
+    days = {WindowName.USER_DAY, WindowName.APP_DAY}
+    reported = rate_limits.windows_of(session, service, _POST_ENDPOINTS[service.api_version])
+    by_x = message_terms(service.api_version).message_limits
+    own = [service.daily_limit] if service.daily_limit else []
+    posts = min((one.limit for one in reported if one.name in days), default=None)
+    return posts, min([*own, *(limit for name, limit in by_x.items() if name in days)])
 
 
 @dataclass(frozen=True, slots=True)

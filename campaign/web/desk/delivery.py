@@ -48,6 +48,8 @@ _WHAT: Mapping[str, str] = {
     "proof_asked": N_("asked for a proof"),
     "withdrawn": N_("deleted a post from X"),
     "withdrawal_asked": N_("asked to delete it from X"),
+    "repeated": N_("repeats it"),
+    "of a series": N_("repeats it as a series"),
     "settled": N_("decided an unknown outcome"),
 }
 _BY_ITSELF = {

@@ -5,6 +5,7 @@ from starlette.routing import Route
 from campaign.web.desk import (
     accounts,
     broadcast,
+    calendar,
     compose,
     consents,
     deliveries,
@@ -14,6 +15,7 @@ from campaign.web.desk import (
     library,
     people,
     person,
+    planning,
     reports,
     sign_in,
     today,
@@ -39,4 +41,6 @@ def routes() -> list[Route]:
         *people.routes(),
         *person.routes(),
         *consents.routes(),
+        *calendar.routes(),
+        *planning.routes(),
     ]
