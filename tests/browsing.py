@@ -130,6 +130,10 @@ class Window:
         """Wait until the page says this."""
         self._wait(lambda: text in self.page)
 
+    def await_focus(self, selector: str) -> None:
+        """Wait until an element has the focus."""
+        self._wait(lambda: self.evaluate(f"document.activeElement.matches({selector!r})") is True)
+
     def arrive(self, part: str) -> None:
         """Wait until this is in the address of the page."""
         self._wait(lambda: part in self.address)

@@ -116,8 +116,8 @@ class Writing:
         if saved.model_dump() == draft.model_dump():
             return name
         approval.recompose(name, draft, actor=desk.actor, known=desk.text("revision"))
-        if desk.delivery.state is DeliveryState.CONFIRMED:
-            # Without a server there is no run to delete.
+        if desk.delivery.state is DeliveryState.CONFIRMED or desk.delivery.flow_run_id:
+            # Its run, or the run of its form that waits for an answer, ends; without a server there is none.
             with suppress(NotPossible), read_session() as session:
                 desk.runs.schedule(deliveries.named(session, name))
         return name

@@ -102,7 +102,7 @@ def test_the_preview_follows_the_typing_and_nothing_typed_is_lost(window: Window
     window.see("Cost: $0.08")
     assert window.evaluate("document.querySelector('[name=alt-1]').value") == "A fox"
     window.click('[value="add-part:1"]')
-    window.see('name="text-2"')
+    window.await_focus("#text-2")
     window.write("Second part")  # the new part has the focus
     window.see("Second part</p>")
     window.click("#shown-2")
@@ -139,7 +139,7 @@ def test_a_post_is_written_with_keys_only(window: Window, desk: Desk) -> None:
     window.write("One")
     window.tab_to('[value="add-part:1"]')
     window.press("Enter")
-    window.see('name="text-2"')
+    window.await_focus("#text-2")
     window.write("Two")
     window.tab_to("[value=analyse]")
     window.press("Enter")
