@@ -6,7 +6,7 @@ What is compared takes turns, because machines are noisy, and medians are taken.
 import sys
 from collections.abc import Callable, Sequence
 
-from benchmarks import analysis, commands, install, journeys, messages, redirects, services, start, sync, versions
+from benchmarks import analysis, commands, desk, install, journeys, messages, redirects, services, start, sync, versions
 from benchmarks.stage import Stage, stage
 from benchmarks.table import Line, print_table
 
@@ -27,6 +27,7 @@ PARTS: dict[str, Part] = {
     "sync": on_stage(sync.measure),
     "messages": on_stage(messages.measure),
     "analysis": on_stage(analysis.measure),
+    "desk": on_stage(desk.measure),
     "services": on_stage(services.measure),
     "redirects": on_stage(redirects.measure),
     "start": start.measure,

@@ -20,7 +20,7 @@ def measure(scene: Stage) -> list[Line]:
 def _on(scene: Stage, where: str) -> list[Line]:
     """Each database on its own: a run on the tables that another process filled."""
     brand = scene.open_account(f"of_{where.lower()}", 0)
-    with database() if where == "PostgreSQL" else _file(scene) as url:
+    with database() if where == "PostgreSQL" else file(scene) as url:
         scene.run("crowd", brand, url)
         result = scene.run("analyse", brand, url)
     seconds, cpu = result.seconds
@@ -32,6 +32,7 @@ def _on(scene: Stage, where: str) -> list[Line]:
 
 
 @contextmanager
-def _file(scene: Stage) -> Iterator[str]:
+def file(scene: Stage) -> Iterator[str]:
+    """A new SQLite file."""
     with TemporaryDirectory(dir=scene.settings.home) as folder:
         yield f"sqlite:///{Path(folder, 'campaign.db')}"

@@ -5,7 +5,7 @@ import resource
 import sys
 from collections.abc import Callable
 
-from benchmarks import analysing, following, sending, syncing
+from benchmarks import analysing, browsing, following, sending, syncing
 from benchmarks.brand import Brand
 from campaign.db import engine
 
@@ -34,6 +34,7 @@ JOBS: dict[str, Job] = {
         sending.task_for_each,
         crowd,
         analysing.analyse,
+        browsing.browse,
         following.follow,
     )
 }

@@ -17,12 +17,14 @@ from models.base import Moment
 
 # In words that both databases know; ids come in no order, as on X.
 _VISITORS = """
-INSERT INTO visitor (origin, external_id, username, full_name, followers_count, verified, location, folder,
-                     created_at, updated_at)
+INSERT INTO visitor (origin, external_id, username, full_name, followers_count, verified, location, folded_name,
+                     folded_location, folder, created_at, updated_at)
 WITH RECURSIVE number(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM number WHERE i < :people)
 SELECT 'Twitter', CAST(1000000000 + i * 2654435761 % 4294967296 AS text), 'person_' || i,
        CASE WHEN i % 100 > 0 THEN 'Person ' || i END, i % 5000, i % 3 = 0,
-       CASE i % 4 WHEN 0 THEN 'Gent, Belgium' WHEN 1 THEN 'Antwerpen' WHEN 2 THEN 'Paris' END, 'Visitors', :now, :now
+       CASE i % 4 WHEN 0 THEN 'Gent, Belgium' WHEN 1 THEN 'Antwerpen' WHEN 2 THEN 'Paris' END,
+       CASE WHEN i % 100 > 0 THEN 'person ' || i END,
+       CASE i % 4 WHEN 0 THEN 'gent, belgium' WHEN 1 THEN 'antwerpen' WHEN 2 THEN 'paris' END, 'Visitors', :now, :now
 FROM number
 """
 # In the order of the visitors, as a sync writes both page by page.

@@ -11,7 +11,20 @@ from enum import StrEnum
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, and_, exists, func, literal, or_, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Select,
+    and_,
+    exists,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    union_all,
+)
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from campaign.audience import visitors
@@ -20,16 +33,16 @@ from campaign.audience.people_files import without_address
 from campaign.db.json_rows import among, is_on_postgresql
 from campaign.errors import WrongUsage
 from campaign.formatting import fold
-from models import Consent, ConsentSource, Service, Subscription, Visitor
+from models import ORIGIN, Consent, ConsentSource, Service, Subscription, Visitor
 
 ROWS = 50
 """People on one page."""
 _SECONDS = 0.2
 """After which a page ends, or a count is told as far as it is."""
 #: People who are looked at by one statement, and people few enough to be sorted at once.
-_AT_ONCE, _FEW = 20_000, 2_000
+_AT_ONCE, _FEW = 20_000, 10_000
 _LAST = 2**62
-_KNOWN_FOLLOWERS: ColumnElement[Any] = func.coalesce(col(Visitor.followers_count), -1)
+_KNOWN_FOLLOWERS: ColumnElement[Any] = func.coalesce(col(Visitor.followers_count), literal_column("-1"))
 _NAME: Any = col(Visitor.folded_name)
 _HANDLE: ColumnElement[Any] = func.lower(col(Visitor.username))
 
@@ -114,15 +127,16 @@ def list_followers(session: Session, wanted: Wanted, after: Place) -> FollowerPa
     """Lists followers from a place on, in one order; raises WrongUsage for several accounts without a search."""
     found = _find(session, wanted)
     if isinstance(found, list):
-        within = among(session, col(Visitor.id), found, BigInteger())
-        rows = _rows(session, wanted, [within, _behind(wanted.order, after)], ROWS + 1)
+        within = among(session, col(Subscription.visitor_id), found, BigInteger())
+        rows = _rows(session, wanted, [within, _behind(wanted.order, after, by_index=False)])
         return _page(wanted, rows)
     if len(wanted.services) > 1:
         raise WrongUsage("Choose one account, or write how the handle or the name begins.")
     conditions = [] if found is None else [found]
-    if wanted.order is Order.FOLLOWERS and _has_few(session, wanted.services[0]):
-        rows = _rows(session, wanted, [*conditions, _behind(wanted.order, after)], ROWS + 1)
-        return _page(wanted, rows)
+    if wanted.condition is None and not conditions and wanted.order is Order.NEWEST and not wanted.has_ended:
+        return _page(wanted, _rows(session, wanted, [_behind(wanted.order, after)], by_index=True))
+    if wanted.has_ended or (wanted.order is Order.FOLLOWERS and _has_few(session, wanted.services[0])):
+        return _page(wanted, _rows(session, wanted, [*conditions, _behind(wanted.order, after, by_index=False)]))
     return _scan(session, wanted, after, conditions)
 
 
@@ -130,18 +144,16 @@ def count_followers(session: Session, wanted: Wanted, before: int | None = None,
     """Counts followers, from a place on, until the time is over."""
     found, conditions = _find(session, wanted), list[ColumnElement[bool]]()
     if isinstance(found, list):
-        conditions.append(among(session, col(Visitor.id), found, BigInteger()))
+        conditions.append(among(session, col(Subscription.visitor_id), found, BigInteger()))
         return Count(session.scalar(_chosen(select(func.count()), wanted, conditions)) or 0)
     conditions += [] if found is None else [found]
-    high = before or (session.scalar(select(func.max(col(Visitor.id)))) or 0) + 1
+    high = before or _highest(session) + 1
     people, ends, step = so_far, monotonic() + _SECONDS, _AT_ONCE
     while high > 1:
         began, low = monotonic(), max(1, high - step)
-        person = col(Subscription.visitor_id)
-        part = _chosen(select(func.count()), wanted, [*conditions, person >= low, person < high])
+        part = _chosen(select(func.count()), wanted, [*conditions, _in_range(low, high)])
         people, high = people + (session.scalar(part) or 0), low
-        # Twice as much at once as long as it is quick: fewer statements.
-        step = min(step * 2, 8 * _AT_ONCE) if monotonic() - began < _SECONDS / 8 else step
+        step = _next_step(step, began)
         if monotonic() > ends:
             break
     return Count(people, high if high > 1 else None)
@@ -153,7 +165,8 @@ def _find(session: Session, wanted: Wanted) -> list[int] | ColumnElement[bool] |
     if not text:
         return None
     handle, is_on_server = fold(text.removeprefix("@")), is_on_postgresql(session)
-    parts = [col(Visitor.external_id) == text, _begins(_HANDLE, handle, on_postgresql=is_on_server)]
+    is_id = and_(col(Visitor.origin) == ORIGIN, col(Visitor.external_id) == text)
+    parts = [is_id, _begins(_HANDLE, handle, on_postgresql=is_on_server)]
     if not text.startswith("@"):
         parts.append(_begins(_NAME, fold(text), on_postgresql=is_on_server))
     some = [select(select(col(Visitor.id)).where(part).limit(_FEW + 1).subquery().c.id) for part in parts]
@@ -176,79 +189,104 @@ def _begins(column: ColumnElement[Any], text: str, *, on_postgresql: bool) -> Co
 
 def _scan(session: Session, wanted: Wanted, after: Place, conditions: list[ColumnElement[bool]]) -> FollowerPage:
     """Looks through the followers in their order, a range at a time, until the page is full or its time is over."""
-    rows, ends, place = list[Any](), monotonic() + _SECONDS, after
-    while len(rows) <= ROWS:
-        end = _end_of_range(session, wanted, place)
+    rows, ends, step = list[Any](), monotonic() + _SECONDS, _AT_ONCE
+    place: Place | None = after
+    while place and len(rows) <= ROWS:
+        began, end = monotonic(), _end_of_range(session, wanted, place, step)
         within = [_behind(wanted.order, place), *([] if end is None else [_not_behind(wanted.order, end)])]
-        rows += _rows(session, wanted, [*within, *conditions], ROWS + 1 - len(rows), is_scan=True)
-        if end is None:
+        rows += _rows(session, wanted, [*within, *conditions], ROWS + 1 - len(rows), by_index=True)
+        place, step = end, _next_step(step, began)
+        if monotonic() > ends:
             break
-        place = end
-        if monotonic() > ends and len(rows) <= ROWS:
-            return replace(_page(wanted, rows), next=place, is_cut=True)
+    if place and len(rows) <= ROWS:
+        return replace(_page(wanted, rows), next=place, is_cut=True)
     return _page(wanted, rows)
 
 
-def _end_of_range(session: Session, wanted: Wanted, place: Place) -> Place | None:
-    """Returns the place so many people further; None where fewer are left."""
-    if wanted.order is Order.FOLLOWERS:
-        columns = (_KNOWN_FOLLOWERS, col(Visitor.id))
-        people = select(*columns).where(_behind(wanted.order, place)).order_by(*(one.desc() for one in columns))
-    else:
-        person = col(Subscription.visitor_id)
-        people = (
-            select(person, person)
-            .where(col(Subscription.service_id) == wanted.services[0].id, _behind(wanted.order, place))
-            .order_by(person.desc())
-        )
-    found = session.execute(people.offset(_AT_ONCE).limit(1)).first()
+def _next_step(step: int, began: float) -> int:
+    """Returns how many people to look at next: more as long as it is quick, for fewer statements."""
+    return min(step * 2, 8 * _AT_ONCE) if monotonic() - began < _SECONDS / 8 else step
+
+
+def _end_of_range(session: Session, wanted: Wanted, place: Place, step: int) -> Place | None:
+    """Returns the place about so many people further; None where fewer are left."""
+    if wanted.order is Order.NEWEST:
+        last = min(place.visitor_id, _highest(session) + 1) - step
+        return Place(last, last) if last > 1 else None
+    columns = (_KNOWN_FOLLOWERS, col(Visitor.id))
+    people = select(*columns).where(_behind(wanted.order, place)).order_by(*(one.desc() for one in columns))
+    found = session.execute(people.offset(step).limit(1)).first()
     return Place(*found) if found else None
 
 
-def _behind(order: Order, place: Place) -> ColumnElement[bool]:
+def _highest(session: Session) -> int:
+    return session.scalar(select(func.max(col(Visitor.id)))) or 0
+
+
+def _behind(order: Order, place: Place, *, by_index: bool = True) -> ColumnElement[bool]:
+    """Returns whether a person comes behind a place; SQLite does not use the index of an expression such as `x + 0`."""
     if order is Order.NEWEST:
-        return col(Subscription.visitor_id) < place.visitor_id
-    key = literal(place.key, BigInteger())
+        person = col(Subscription.visitor_id)
+        return _in_range(None, place.visitor_id) if by_index else (person + 0) < place.visitor_id
+    known, key = _KNOWN_FOLLOWERS if by_index else _KNOWN_FOLLOWERS + 0, literal(place.key, BigInteger())
     # The first part follows from the second: by it, databases find the beginning in the index.
-    is_later = or_(key > _KNOWN_FOLLOWERS, col(Visitor.id) < place.visitor_id)
-    return and_(key >= _KNOWN_FOLLOWERS, is_later)
+    return and_(key >= known, or_(key > known, col(Visitor.id) < place.visitor_id))
+
+
+def _in_range(first: int | None, beyond: int | None) -> ColumnElement[bool]:
+    """Returns whether a person is of a range, for both tables: PostgreSQL does not conclude one from the other."""
+    columns = (col(Subscription.visitor_id), col(Visitor.id))
+    return and_(
+        *(one >= first for one in columns if first is not None),
+        *(one < beyond for one in columns if beyond is not None),
+    )
 
 
 def _not_behind(order: Order, place: Place) -> ColumnElement[bool]:
     if order is Order.NEWEST:
-        return col(Subscription.visitor_id) >= place.visitor_id
+        return _in_range(place.visitor_id, None)
     key = literal(place.key, BigInteger())
     return and_(key <= _KNOWN_FOLLOWERS, or_(key < _KNOWN_FOLLOWERS, col(Visitor.id) >= place.visitor_id))
 
 
 def _rows(
-    session: Session, wanted: Wanted, conditions: Sequence[ColumnElement[bool]], limit: int, *, is_scan: bool = False
+    session: Session,
+    wanted: Wanted,
+    conditions: Sequence[ColumnElement[bool]],
+    limit: int = ROWS + 1,
+    *,
+    by_index: bool = False,
 ) -> list[Any]:
     names = ("external_id", "username", "full_name", "followers_count", "verified", "location")
     columns: list[Any] = [col(Visitor.id), col(Subscription.service_id), *(getattr(Visitor, name) for name in names)]
     columns += [col(Subscription.began_at), col(Subscription.ended_at)]
-    query = _chosen(select(*columns), wanted, conditions).limit(limit)
+    by_followers = by_index and wanted.order is Order.FOLLOWERS
+    query = _chosen(select(*columns), wanted, conditions, by_followers=by_followers).limit(limit)
+    person = col(Subscription.visitor_id)
     if wanted.order is Order.NEWEST:
-        query = query.order_by(col(Subscription.visitor_id).desc(), col(Subscription.service_id))
-    elif is_scan:
-        # Without statistics SQLite would rather sort all followers.
-        query = query.with_hint(Visitor, "INDEXED BY ix_visitor_known_followers", "sqlite")
-        query = query.order_by(_KNOWN_FOLLOWERS.desc(), col(Visitor.id).desc())
+        order = [(person if by_index else person + 0).desc()]
     else:
-        query = query.order_by((_KNOWN_FOLLOWERS + 0).desc(), col(Visitor.id).desc(), col(Subscription.service_id))
+        known = _KNOWN_FOLLOWERS if by_index else _KNOWN_FOLLOWERS + 0
+        order = [known.desc(), col(Visitor.id).desc()]
+    query = query.order_by(*order, *([] if len(wanted.services) == 1 else [col(Subscription.service_id)]))
     return list(session.execute(query))
 
 
-def _chosen(query: Select[Any], wanted: Wanted, conditions: Sequence[ColumnElement[bool]]) -> Select[Any]:
-    services = [service.id for service in wanted.services]
-    of_service = (
-        col(Subscription.service_id) == services[0]
-        if len(services) == 1
-        else col(Subscription.service_id).in_(services)
-    )
-    ended = col(Subscription.ended_at)
-    query = query.select_from(Subscription).join(Visitor, col(Visitor.id) == col(Subscription.visitor_id))
-    query = query.where(of_service, ended.is_not(None) if wanted.has_ended else ended.is_(None), *conditions)
+def _chosen(
+    query: Select[Any], wanted: Wanted, conditions: Sequence[ColumnElement[bool]], *, by_followers: bool = False
+) -> Select[Any]:
+    ended, services = col(Subscription.ended_at), [service.id for service in wanted.services]
+    if by_followers:
+        # Each person is looked up in the order of the index: SQLite would rather sort all followers of the account.
+        same = aliased(Subscription)
+        of_person = col(same.service_id) == services[0], col(same.visitor_id) == col(Visitor.id)
+        found = select(col(same.id)).where(*of_person).correlate(Visitor).scalar_subquery()
+        query = query.select_from(Visitor).join(Subscription, col(Subscription.id) == found)
+    else:
+        query = query.select_from(Subscription).join(Visitor, col(Visitor.id) == col(Subscription.visitor_id))
+        service = col(Subscription.service_id)
+        query = query.where(service == services[0] if len(services) == 1 else service.in_(services))
+    query = query.where(ended.is_not(None) if wanted.has_ended else ended.is_(None), *conditions)
     if wanted.condition is None:
         return query
     return query.where(visitors.where(wanted.condition, wanted.now, consented=_consented(wanted.services)))

@@ -21,7 +21,7 @@ from campaign.web.desk.access import DeskRequest, NotAllowed, desk_route
 from campaign.web.desk.layout import N_, forbidden
 from models import EVERY_SERVICE, Role, Service
 
-_CONSENTS, _DENYLIST, _CONTACTS = "/desk/consents", "/desk/denylist", "/desk/contacts"
+_CONSENTS, _DENYLIST, _CONTACTS = "/desk/people/consents", "/desk/people/denylist", "/desk/people/contacts"
 _ROWS = 100
 _ALL = "all"
 _Result = TypeVar("_Result")

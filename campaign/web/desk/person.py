@@ -21,7 +21,7 @@ from campaign.web.desk.access import DeskRequest, NotAllowed, NotThere, desk_rou
 from campaign.web.desk.layout import N_
 from models import EVERY_SERVICE, Contact, Role, Service, Visitor
 
-_PERSON, _CONTACT = "/desk/people/{person}", "/desk/contacts/{contact}"
+_PERSON, _CONTACT = "/desk/people/{person}", "/desk/people/contacts/{contact}"
 _LONGEST_ID = 18
 
 
@@ -86,7 +86,7 @@ def _show_person(desk: DeskRequest, status: int = 200, problem: str = "") -> Res
 
 def _address(desk: DeskRequest) -> str:
     path = desk.request.path_params
-    return f"/desk/people/{path['person']}" if "person" in path else f"/desk/contacts/{path['contact']}"
+    return f"/desk/people/{path['person']}" if "person" in path else f"/desk/people/contacts/{path['contact']}"
 
 
 def _to_type(person: Person) -> str:
@@ -111,7 +111,9 @@ def _change_consent(desk: DeskRequest) -> Response:
         raise
     except CampaignError as error:
         return _show_person(desk, 400, str(error))
-    return desk.redirect(desk.text("back") if desk.text("back") == "/desk/consents" else _address(desk), N_("Saved."))
+    return desk.redirect(
+        desk.text("back") if desk.text("back") == "/desk/people/consents" else _address(desk), N_("Saved.")
+    )
 
 
 def _change_denylist(desk: DeskRequest) -> Response:

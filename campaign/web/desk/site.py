@@ -39,8 +39,9 @@ def routes() -> list[Route]:
         *delivery.routes(),
         *delivery_log.routes(),
         *people.routes(),
-        *person.routes(),
         *consents.routes(),
         *calendar.routes(),
         *planning.routes(),
+        # After the others, whose addresses it would match.
+        *person.routes(),
     ]

@@ -163,12 +163,12 @@ def test_an_unclear_answer_is_decided(desk: Desk, acme: Service) -> None:
         consents.record_unclear(session, acme.id, one, "77", NOW)
         consents.record_unclear(session, acme.id, two, "78", NOW)
     boss = desk.person("boss", Role.OPERATOR)
-    page = boss.get("/desk/consents")
+    page = boss.get("/desk/people/consents")
     answer = boss.send(page, action=f"/people/{one}/consent", do="opt-out")
-    assert answer.headers["location"] == "/desk/consents"
+    assert answer.headers["location"] == "/desk/people/consents"
     assert "may be an opt-out" in boss.get(f"/desk/people/{two}").text
     boss.send(page, action=f"/people/{two}/consent", do="wrote-first")
-    assert "Unclear answers" not in boss.get("/desk/consents").text
+    assert "Unclear answers" not in boss.get("/desk/people/consents").text
     with read_session() as session:
         assert session.exec(select(Suppression.visitor_id)).all() == [one]
         assert session.exec(select(Consent.source)).all() == [ConsentSource.WROTE_FIRST]
@@ -177,7 +177,7 @@ def test_an_unclear_answer_is_decided(desk: Desk, acme: Service) -> None:
 def test_consents_are_imported_strictly_and_sent_as_a_file(desk: Desk, acme: Service) -> None:
     people(2, acme)
     boss = desk.person("boss", Role.OPERATOR)
-    page = boss.get("/desk/consents")
+    page = boss.get("/desk/people/consents")
     wrong = {"file": ("my list.csv", b"external_id,given_at\n1001,2026-11-01\nx,2026-11-01\n")}
     answer = boss.send(page, action="/import", files=wrong, note="fair")
     assert answer.status_code == 400
@@ -186,26 +186,26 @@ def test_consents_are_imported_strictly_and_sent_as_a_file(desk: Desk, acme: Ser
     answer = boss.send(page, action="/import", files=right, note="fair")
     assert "2 rows: 1 consents began" in answer.text
     assert 'Unknown, left out: <span dir="auto">99' in answer.text
-    assert "fair" in boss.get("/desk/consents").text
-    assert "fair" in boss.get("/desk/consents.csv?service=acme").text
+    assert "fair" in boss.get("/desk/people/consents").text
+    assert "fair" in boss.get("/desk/people/consents.csv?service=acme").text
     assert [action for _, _, action in audited()] == ["consents imported", "consents exported"]
 
 
 def test_the_suppression_list_is_kept_at_the_desk(desk: Desk, acme: Service) -> None:
     person(acme, username="Jane")
     boss = desk.person("boss", Role.OPERATOR)
-    page = boss.get("/desk/denylist")
+    page = boss.get("/desk/people/denylist")
     assert boss.send(page, action="/denylist", person="jane", note="press", do="add").status_code == 303
     assert boss.send(page, action="/denylist", person="@nobody_yet", note="press", do="add").status_code == 303
     assert "is not the address" in boss.send(page, action="/denylist", person="x.com/i/x", note="p", do="add").text
     boss.send(page, action="/denylist/import", files={"file": ("a.csv", b"username\nbea\n")}, note="list")
-    page = boss.get("/desk/denylist")
+    page = boss.get("/desk/people/denylist")
     assert ["press" in page.text, "@nobody_yet" in page.text, "@bea" in page.text] == [True] * 3
-    assert "bea" in boss.get("/desk/denylist.csv").text
-    assert boss.post("/desk/denylist", token=token_of(page), person="bea", do="remove").status_code == 303
-    assert "@bea" not in boss.get("/desk/denylist").text
+    assert "bea" in boss.get("/desk/people/denylist.csv").text
+    assert boss.post("/desk/people/denylist", token=token_of(page), person="bea", do="remove").status_code == 303
+    assert "@bea" not in boss.get("/desk/people/denylist").text
     viewer = desk.person("viewer", Role.VIEWER)
-    assert "Remove" not in viewer.get("/desk/denylist").text
+    assert "Remove" not in viewer.get("/desk/people/denylist").text
 
 
 def token_of(page: object) -> str:
@@ -215,20 +215,20 @@ def token_of(page: object) -> str:
 def test_contacts_are_found_and_imported(desk: Desk, acme: Service) -> None:
     add(Contact(email="ana@example.com", full_name="Ana", created_at=NOW, updated_at=NOW + timedelta(days=1)))
     boss = desk.person("boss", Role.OPERATOR)
-    page = boss.get("/desk/contacts")
+    page = boss.get("/desk/people/contacts")
     assert "ana@example.com" in page.text
     boss.send(page, action="/contacts", files={"file": ("c.csv", b"email,full_name\nbob@example.com,Bob\n")})
-    assert "bob@example.com" in boss.get("/desk/contacts?search=BOB").text
-    assert "ana@example.com" not in boss.get("/desk/contacts?search=BOB").text
+    assert "bob@example.com" in boss.get("/desk/people/contacts?search=BOB").text
+    assert "ana@example.com" not in boss.get("/desk/people/contacts?search=BOB").text
     with read_session() as session:
         number = session.exec(select(Contact.id).where(Contact.email == "ana@example.com")).one()
-    page = boss.get(f"/desk/contacts/{number}")
+    page = boss.get(f"/desk/people/contacts/{number}")
     assert "ana@example.com" in page.text
     answer = boss.send(page, action="/erase", sure="yes", handle="ana@example.com")
     assert answer.status_code == 303, answer.text
-    assert boss.get(f"/desk/contacts/{number}").status_code == 404
+    assert boss.get(f"/desk/people/contacts/{number}").status_code == 404
     ann = desk.person("ann", {acme.id: Role.VIEWER})
-    assert "bob@example.com" not in ann.get("/desk/contacts").text
+    assert "bob@example.com" not in ann.get("/desk/people/contacts").text
     assert [action for _, _, action in audited()] == ["imported", "erased"]
 
 

@@ -1,0 +1,42 @@
+"""The desk on very many followers: list, search, condition and count, on both databases."""
+
+from benchmarks.analysing import PEOPLE
+from benchmarks.analysis import file
+from benchmarks.measuring import database, has_postgresql, say
+from benchmarks.stage import Stage
+from benchmarks.table import Line
+
+_NAMES = (
+    "the list of followers",
+    "sorted by their followers",
+    "a search",
+    "a condition that a sixth fulfils",
+    "a condition that no follower fulfils, until it asks to look further",
+    "the first step of a count",
+)
+
+
+def measure(scene: Stage) -> list[Line]:
+    """Its lines of the table."""
+    lines = _on(scene, "SQLite")
+    return [*lines, *_on(scene, "PostgreSQL")] if has_postgresql() else lines
+
+
+def _on(scene: Stage, where: str) -> list[Line]:
+    brand = scene.open_account(f"desk_{where.lower()}", 0)
+    with database() if where == "PostgreSQL" else file(scene) as url:
+        scene.run("crowd", brand, url)
+        result = scene.run("browse", brand, url)
+    *pages, count, cpu = result.seconds
+    say(f"the desk on {where}: {', '.join(f'{one:.0f} ms' for one in pages)}; a count {count:.1f} s, {cpu:.0f} ms CPU")
+    lines = [
+        Line(f"{name}, {PEOPLE:,} of them on {where}" if name is _NAMES[0] else name, page, most=300, unit="ms")
+        for name, page in zip(_NAMES, pages, strict=True)
+    ]
+    if where == "PostgreSQL":  # SQLite works in our own process
+        lines.append(Line("CPU of our own for a page", cpu, most=100, unit="ms"))
+    return [
+        *lines,
+        Line("the whole of that count", 1000 * count, most=5000, unit="ms"),
+        Line("peak memory", result.peak, most=200, unit="MB"),
+    ]
