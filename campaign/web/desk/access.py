@@ -81,7 +81,7 @@ class DeskRequest:
     def require(self, role: Role, chosen: Sequence[Service]) -> None:
         """Raises NotAllowed unless the person has at least this role for each of the services of a form."""
         if lacking := [one.internal_name for one in chosen if not self.person.may(role, one.id)]:
-            raise NotAllowed(f"{layout.forbidden(role)} ({listed(lacking)})")
+            raise NotAllowed(f"{layout.forbidden(role, self.language)} ({listed(lacking)})")
 
     def page(self, template: str, /, status: int = 200, **facts: Any) -> Response:
         """Renders a page of the desk in the person's language."""
@@ -119,7 +119,7 @@ class DeskRequest:
     @property
     def language(self) -> str:
         """Returns the language of the pages: the person's choice, else the browser's."""
-        return layout.choose_language(self.person.user.language, self.request.headers.get("accept-language", ""))
+        return _language(self.request, self.person)
 
 
 class NotAllowed(NotPossible):
@@ -199,7 +199,7 @@ def _admit(request: Request, person: Person, token: str, role: Role, *, everywhe
     if not can_see:
         return _problem(request, person, 404, layout.UNKNOWN)
     if not may:
-        return _problem(request, person, 403, layout.forbidden(role))
+        return _problem(request, person, 403, layout.forbidden(role, _language(request, person)))
     runs = request.app.state.runs
     return DeskRequest(request, person, runs, sign(_FORM, token), FormData(), service, delivery)
 
@@ -231,12 +231,16 @@ def _person_of(token: str) -> Person | None:
 
 
 def _problem(request: Request, person: Person, status: int, sentence: str) -> Response:
-    language = layout.choose_language(person.user.language, request.headers.get("accept-language", ""))
+    language = _language(request, person)
     token = sign(_FORM, str(read_cookie(request, _COOKIE, _SECONDS) or ""))
     if request.headers.get("hx-request") == "true":
         return layout.page("problem_part.html.jinja", language, status, sentence=sentence)
     facts = {"me": person, "token": token, "notice": None, "path": request.url.path}
     return layout.page("problem.html.jinja", language, status, sentence=sentence, **facts)
+
+
+def _language(request: Request, person: Person) -> str:
+    return layout.choose_language(person.user.language, request.headers.get("accept-language", ""))
 
 
 def begin(session_token: str, to: str) -> Response:

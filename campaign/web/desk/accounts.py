@@ -211,6 +211,14 @@ def _kind_of(name: str, field: FieldInfo, choices: tuple[str, ...]) -> str:
     return "number" if field.annotation in {int, Decimal} else "text"
 
 
+def find_texts(*_: object, **__: object) -> Iterator[tuple[int, str, str, list[str]]]:
+    """Yields the titles, helps and choices of the fields, which are marked nowhere, for Babel (`make languages`)."""
+    for name in ServiceFields.model_fields:
+        field = _Field.of(name)
+        texts = filter(None, [field.title, field.help, *(one.replace("_", " ") for one in field.choices if "_" in one)])
+        yield from ((0, "_", text, []) for text in texts)
+
+
 def _policy() -> Iterator[str]:
     return (name for name in ServiceFields.model_fields if name not in _NOT_POLICY)
 

@@ -13,6 +13,7 @@ from babel import Locale, negotiate_locale
 from babel.dates import format_datetime
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -31,13 +32,6 @@ _FOLDER = files("campaign.web.desk")
 _POLICY = policy(more="; script-src 'self'; connect-src 'self'; media-src 'self'")
 _A_YEAR = "public, max-age=31536000, immutable"
 _TYPES = {"css": "text/css", "js": "text/javascript"}
-FOREIGN_FORM = "The form came from another page, or from a session that has ended. Open the page again and repeat it."
-UNKNOWN = "There is no such page, or it belongs to an account that you may not see."
-
-
-def forbidden(role: Role) -> str:
-    """Returns the sentence for a person whose role is too low."""
-    return f"This needs the role {role.value}; an operator can give it to you under People with access."
 
 
 @cache
@@ -89,6 +83,8 @@ def _environment(language: str) -> Environment:
         # A sentence from elsewhere may have a per cent sign, which `_` would take for a field.
         "translate": catalogue.gettext,
         "state": lambda state: catalogue.gettext(LABELS[state]),
+        "translated": lambda text: gettext(language, text),
+        "number": lambda number: format_decimal(number, locale=language),
     }
     ours.globals |= {
         "static": _address,
@@ -118,6 +114,18 @@ LABELS: dict[DeliveryState, str] = {
     DeliveryState.EXPIRED: N_("Expired"),
 }
 """What the desk calls the states of a delivery."""
+ROLES: dict[Role, str] = {
+    Role.VIEWER: N_("viewer"),
+    Role.WRITER: N_("writer"),
+    Role.APPROVER: N_("approver"),
+    Role.OPERATOR: N_("operator"),
+}
+"""What the desk calls the roles."""
+FOREIGN_FORM = N_(
+    "The form came from another page, or from a session that has ended. Open the page again and repeat it."
+)
+UNKNOWN = N_("There is no such page, or it belongs to an account that you may not see.")
+_FORBIDDEN = N_("This needs the role %(role)s; an operator can give it to you under Users.")
 
 
 def page(template: str, language: str, status: int = 200, **facts: Any) -> HTMLResponse:
@@ -127,8 +135,17 @@ def page(template: str, language: str, status: int = 200, **facts: Any) -> HTMLR
 
 
 def gettext(language: str, text: str) -> str:
-    """Translates a text that was marked with `N_`."""
-    return translations(language).gettext(text)
+    """Translates a text that was marked with `N_`; another one stays as it is.
+
+    In a template this is the filter `translated`: `_()` is for its own texts only, and takes them for HTML.
+    """
+    # What belongs to no text is the head of a catalogue.
+    return translations(language).gettext(text) if text else ""
+
+
+def forbidden(role: Role, language: str) -> str:
+    """Returns the sentence for a person whose role is too low."""
+    return gettext(language, _FORBIDDEN) % {"role": gettext(language, ROLES[role])}
 
 
 @cache

@@ -18,6 +18,7 @@ from campaign.errors import NotPossible
 from campaign.settings import load_settings
 from campaign.web.desk.access import HOME, DeskRequest, desk_route
 from campaign.web.desk.accounts import card_of
+from campaign.web.desk.layout import N_
 from campaign.web.desk.post_form import zone_of
 from campaign.web.desk.runs import Run, Workflow
 from models import Delivery, DeliveryState, Message, MessageState, Role, Service, SyncState
@@ -75,6 +76,7 @@ def show_today(desk: DeskRequest) -> Response:
         wrong=wrong,
         unclear=unclear,
         syncs=syncs,
+        sync_states=_UNHAPPY,
         troubled=[one for one in services if one.problems],
         cards=[card_of(desk, one) for one in services],
         workflows=workflows,
@@ -85,7 +87,8 @@ def show_today(desk: DeskRequest) -> Response:
     )
 
 
-_UNHAPPY = {SyncState.FAILED, SyncState.WAITING}
+#: Syncs that a person should know of, in the words of the page.
+_UNHAPPY = {SyncState.FAILED: N_("failed"), SyncState.WAITING: N_("waits for X")}
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from campaign.formatting import csv_lines
 from campaign.settings import load_settings
 from campaign.users import audit
 from campaign.users import store as users
+from campaign.web.desk import layout
 from campaign.web.desk.access import DeskRequest, desk_route
 from campaign.web.desk.layout import N_
 from models import EVERY_SERVICE, Role, User
@@ -38,7 +39,7 @@ def _show_users(desk: DeskRequest, status: int = 200, **facts: Any) -> Response:
         people = [(user, users.roles_of(session, user)) for user in users.list_users(session)]
     typed = dict.fromkeys(_TYPED, "")
     known = {"problem": "", "link": "", "added": None, "typed": typed} | facts
-    return desk.page("users.html.jinja", status, people=people, services=desk.services(), roles=list(Role), **known)
+    return desk.page("users.html.jinja", status, people=people, services=desk.services(), roles=layout.ROLES, **known)
 
 
 def _add_user(desk: DeskRequest) -> Response:
