@@ -160,7 +160,7 @@ def _operated(desk: DeskRequest) -> Service | None:
     if service:
         desk.require(Role.OPERATOR, [service])
     elif not desk.person.may(Role.OPERATOR):
-        raise NotAllowed(forbidden(Role.OPERATOR))
+        raise NotAllowed(forbidden(Role.OPERATOR, desk.language))
     return service
 
 

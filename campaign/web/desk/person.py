@@ -154,7 +154,7 @@ def _chosen_or_all(desk: DeskRequest, session: Session) -> Service | None:
     if desk.text("service") != "all":
         return _chosen(desk, session)
     if not desk.person.may(Role.OPERATOR):
-        raise NotAllowed(layout.forbidden(Role.OPERATOR))
+        raise NotAllowed(layout.forbidden(Role.OPERATOR, desk.language))
     return None
 
 
