@@ -51,7 +51,7 @@ OPERATOR_LABELS: Mapping[str, str] = {
     "does not contain": N_("does not contain"),
     "starts with": N_("starts with"),
     "does not start with": N_("does not start with"),
-    "like": N_("looks like, with %% for any text"),
+    "like": N_("looks like, with % for any text"),
     "not like": N_("does not look like"),
     "is included in": N_("is one of"),
     "is not included in": N_("is none of"),
@@ -70,7 +70,7 @@ _EXAMPLES = {
     FieldKind.MOMENT: "2026-11-01, 30 days ago",
     FieldKind.TEXT: "Gent",
 }
-TIME_UNITS = {"minutes": 60, "hours": 3_600, "days": 86_400}
+TIME_UNITS = {N_("minutes"): 60, N_("hours"): 3_600, N_("days"): 86_400}
 _ALL, _MOST_ROWS, _MOST_PROOFS = 100, 20, 100
 _LARGEST_LIST = 10_000_000
 """Bytes of a file with people."""

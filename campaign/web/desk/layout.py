@@ -10,7 +10,7 @@ from io import BytesIO
 from typing import Any
 
 from babel import Locale, negotiate_locale
-from babel.dates import format_datetime
+from babel.dates import format_datetime, get_day_names
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -84,6 +84,7 @@ def _environment(language: str) -> Environment:
         "translate": catalogue.gettext,
         "state": lambda state: catalogue.gettext(LABELS[state]),
         "translated": lambda text: gettext(language, text),
+        "weekday": lambda number: get_day_names("wide", "stand-alone", Locale.parse(language))[number],
         "number": lambda number: format_decimal(number, locale=language),
     }
     ours.globals |= {

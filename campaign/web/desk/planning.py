@@ -136,7 +136,7 @@ def _require(desk: DeskRequest, targets: Sequence[Service]) -> None:
     """Raises NotAllowed unless the person may write for all of these services; without any, for all there are."""
     desk.require(Role.WRITER, targets)
     if not targets and not desk.person.may(Role.WRITER):
-        raise NotAllowed(forbidden(Role.WRITER))
+        raise NotAllowed(forbidden(Role.WRITER, desk.language))
 
 
 def _targets_of(session: Session, found: Series) -> list[Service]:
