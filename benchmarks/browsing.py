@@ -1,6 +1,7 @@
 """Looking through very many followers at the desk: the median milliseconds of its pages, as a browser asks for them."""
 
 import re
+import resource
 import statistics
 import sys
 import time
@@ -23,8 +24,13 @@ PAGES: tuple[tuple[str, dict[str, str]], ...] = (
 
 
 def browse(brand: Brand) -> list[float]:
-    """Each page several times; then the whole of the count in seconds, and the median CPU of our own for a page."""
+    """Each page several times; then the whole count in seconds, the median CPU of our own for a page, memory in MB.
+
+    The memory is what the process held at most beyond that of its first page.
+    """
     pages = _sign_in()
+    _get(pages, "/desk/people", {"service": brand.username})
+    held = _peak()
     figures, cpu = list[float](), list[float]()
     for path, query in PAGES:
         took = []
@@ -39,7 +45,12 @@ def browse(brand: Brand) -> list[float]:
         answer = pages.get(address, headers={"hx-request": "true"}).text
         found = re.search(r'hx-get="([^"]+)"', answer)
         address = found[1].replace("&amp;", "&") if found else ""
-    return [*figures, time.perf_counter() - began, statistics.median(cpu)]
+    return [*figures, time.perf_counter() - began, statistics.median(cpu), _peak() - held]
+
+
+def _peak() -> float:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6
 
 
 def _sign_in() -> Any:
