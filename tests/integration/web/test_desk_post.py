@@ -259,7 +259,7 @@ def test_the_second_of_two_people_sees_both_texts_and_loses_none(desk: Desk, acm
     assert press(ann, "save", location, **{"text-1": "By Ann", "label": "Menu", "code": "A1"}).status_code == 303
     answer = bob.send(of_bob, action=location, **opened, **{"text-1": "By Bob"})
     assert answer.status_code == 409
-    for words in ("Ann changed this post", "By Ann", "By Bob", "A1"):
+    for words in ("Ann changed it while you were writing", "By Ann", "By Bob", "A1"):
         assert words in answer.text
     assert saved().content.parts[0].text == "By Ann"
     # Having seen the other text, Bob saves on purpose.
