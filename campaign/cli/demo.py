@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from campaign.cli import output
-from campaign.cli.server import ending_in_order, start_everything, step
+from campaign.cli.server import ending_in_order, first_link, start_everything, step
 from campaign.errors import NotPossible, WrongUsage
 from campaign.settings import Settings, load_settings
 
@@ -22,6 +22,8 @@ BRAND, PROOF, FOLLOWERS = "acme", "acme_proof", 12_000
 _KEYS = ("consumer_key", "consumer_secret", "access_token", "access_token_secret")
 #: X allows so many messages in a window, which the simulated X makes this short.
 _MESSAGES, _WINDOW_SECONDS = 15, 5
+#: A busy machine needs a while to start the pages.
+_PAGES_SECONDS = 60
 _BROWSER = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
@@ -112,12 +114,16 @@ def _tell_story(stack: ExitStack, chapter: Callable[[str], None], *, stay: bool)
     chapter("A direct message to some followers; one of them writes STOP before it is their turn")
     broadcast = _broadcast(x)
     chapter("A follower agrees to share a profile, and people click on the links")
+    _wait_for_pages(settings)
     _join(settings.public_url, x)
     _click(settings.public_url, x)
     chapter("The report")
     _report(x, post, broadcast)
+    chapter("The desk: a person with a link that works once, and a post that waits for approval there")
+    link = _open_desk()
     output.say(f"\nThe story took {time.monotonic() - began:.0f} s.")
     if stay:
+        output.say(f"The desk opens with this link, which works once: {settings.public_url}{link}")
         output.say(f"The UI is at {server.url}; it asks once for this password: {server.password}")
         output.say(f"The pages begin at {settings.public_url}; people share their profile at /join/{BRAND} there.")
         output.say(f"The reports are at {settings.public_url}/reports; their key: {os.environ['CAMPAIGN_REPORTS_KEY']}")
@@ -174,6 +180,15 @@ def _report(x: SimulatedX, *deliveries: str) -> None:
     _run_flow("engagement_statistics")
     for name in deliveries:
         run("report", "delivery", name)
+
+
+def _open_desk() -> str:
+    """Adds an operator of the desk and lets a post wait for approval; returns the operator's one-time link."""
+    text, file = "The last days of our summer collection.", str(load_settings().home / "summer.png")
+    content = ["--service", BRAND, "--text", text, "--media", file, "--alt", "A sun over the sea"]
+    run("delivery", "analyse", _create("--kind", "post", "--label", "Last days", *content, "--proof", PROOF))
+    run("user", "add", "ann", "--full-name", "Ann Smith", "--role", "operator")
+    return first_link()
 
 
 def _free_port_near(port: int) -> int:
@@ -241,14 +256,30 @@ def _write_stop(x: SimulatedX, delivery: str) -> None:
         output.say(f"@{waiting[-1]}, whose message is not out yet, writes STOP.")
 
 
+def _wait_for_pages(settings: Settings) -> None:
+    """Waits until the pages answer, which started beside the chapters before; raises NotPossible after a minute."""
+    import httpx
+
+    deadline = time.monotonic() + _PAGES_SECONDS
+    with httpx.Client(base_url=settings.public_url) as client:
+        while True:
+            try:
+                client.get("/health").raise_for_status()
+            except httpx.HTTPError as error:
+                if time.monotonic() > deadline:
+                    log = settings.home / "logs" / "web.log"
+                    raise NotPossible(f"The pages do not answer ({type(error).__name__}); see {log}.") from None
+                time.sleep(0.2)
+            else:
+                return
+
+
 def _join(public_url: str, x: SimulatedX) -> None:
     """Does what a person does in a browser: opens the page, agrees, signs in on X, comes back."""
     import httpx
 
     person = x.call("GET", f"accounts/{BRAND}/followers?limit=1")["users"][0]["username"]
-    # On a busy machine the pages need a while to start: for a minute it connects again.
-    patient = httpx.HTTPTransport(retries=8)
-    with httpx.Client(base_url=public_url, headers={"user-agent": _BROWSER}, transport=patient) as browser:
+    with httpx.Client(base_url=public_url, headers={"user-agent": _BROWSER}) as browser:
         page = browser.get(f"/join/{BRAND}")
         fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', page.text)) | {"agree": "yes"}
         to_x = browser.post(f"/join/{BRAND}", data=fields, headers={"origin": public_url})
