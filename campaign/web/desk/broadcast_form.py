@@ -88,6 +88,8 @@ class ConditionForm:
     """The character, from 1, at which the problem is."""
     is_typed: bool = False
     """Whether its text was changed by hand: else the rows were."""
+    is_shown: bool = False
+    """Whether the page shows this text already: what is typed into it meanwhile then stays."""
 
 
 @dataclass(frozen=True)
@@ -209,7 +211,8 @@ def read_condition(form: FormData, prefix: str) -> ConditionForm:
         ConditionRow(*(text_in(form, f"{prefix}-{part}-{number}") for part in ("field", "operator", "value")))
         for number in numbers
     ]
-    return condition_of(ConditionRows(tuple(map(_fitting, rows)), text_in(form, f"{prefix}-join") == "or"), text)
+    condition = condition_of(ConditionRows(tuple(map(_fitting, rows)), text_in(form, f"{prefix}-join") == "or"), text)
+    return replace(condition, is_shown=condition.text == text)
 
 
 def condition_of(rows: ConditionRows, text: str = "") -> ConditionForm:
