@@ -235,7 +235,7 @@ def _problem(request: Request, person: Person, status: int, sentence: str) -> Re
     token = sign(_FORM, str(read_cookie(request, _COOKIE, _SECONDS) or ""))
     if request.headers.get("hx-request") == "true":
         return layout.page("problem_part.html.jinja", language, status, sentence=sentence)
-    facts = {"me": person, "token": token, "notice": None, "path": request.url.path}
+    facts: dict[str, Any] = {"me": person, "token": token, "notice": None, "path": request.url.path}
     return layout.page("problem.html.jinja", language, status, sentence=sentence, **facts)
 
 

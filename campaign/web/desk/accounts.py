@@ -21,6 +21,7 @@ from campaign.settings import load_settings
 from campaign.users import audit
 from campaign.web.desk.access import DeskRequest, desk_route
 from campaign.web.desk.layout import N_
+from campaign.web.sign_in import x_origins
 from campaign.x.oauth import AppKeys, SignIn, sign_in_of_brand
 from models import Role, SecretKind, Service
 
@@ -93,6 +94,8 @@ def _show_new(desk: DeskRequest, status: int = 200, problem: str = "") -> Respon
     return desk.page(
         "account_new.html.jinja",
         status,
+        # Signing in leads from the form to X.
+        posts_to=x_origins(),
         problem=problem,
         typed=typed,
         keys=[_Field.of(name) for name in _KEYS],

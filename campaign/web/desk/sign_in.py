@@ -1,5 +1,7 @@
 """Signing in at the desk: with name and password, or by the one-time link of a new account; and the own account."""
 
+from typing import Any
+
 import pendulum
 from limits import RateLimitItemPerMinute
 from starlette.concurrency import run_in_threadpool
@@ -76,7 +78,7 @@ def _form(request: Request, to: str, problem: str = "", status: int = 200) -> Re
     )
 
 
-def _page(request: Request, template: str, status: int = 200, **facts: object) -> Response:
+def _page(request: Request, template: str, status: int = 200, **facts: Any) -> Response:
     visit = visit_of(request)
     language = layout.choose_language("", request.headers.get("accept-language", ""))
     return with_form(layout.page(template, language, status, token=form_token(visit), **facts), visit)
