@@ -51,7 +51,7 @@ OPERATOR_LABELS: Mapping[str, str] = {
     "does not contain": N_("does not contain"),
     "starts with": N_("starts with"),
     "does not start with": N_("does not start with"),
-    "like": N_("looks like, with % for any text"),
+    "like": N_("looks like ('%' is any text)"),
     "not like": N_("does not look like"),
     "is included in": N_("is one of"),
     "is not included in": N_("is none of"),
