@@ -39,15 +39,21 @@ def acme(desk: Desk) -> Service:  # noqa: ARG001
 def texts() -> tuple[re.Pattern[str], re.Pattern[str]]:
     """The texts that are other ones in Dutch: in English, and in Dutch; with any word where they have a placeholder."""
     with (ROOT / "campaign/web/desk/locales/nl/desk.po").open("rb") as file:
-        pairs = [(message.id, message.string) for message in read_po(file, locale="nl") if message.id]
+        pairs = [
+            (forms(message.id), forms(message.string or "")) for message in read_po(file, locale="nl") if message.id
+        ]
     # Previews are in English, and have "0 of 280" too.
-    english = [text for text, dutch in pairs if text != dutch and not str(text).endswith(" of %(limit)s")]
+    english = [ids for ids, dutch in pairs if ids != dutch and not ids[0].endswith(" of %(limit)s")]
     return pattern(english), pattern([dutch for _, dutch in pairs])
 
 
-def pattern(found: Iterable[str | tuple[str, ...]]) -> re.Pattern[str]:
-    forms = (one for forms in found for one in ([forms] if isinstance(forms, str) else forms))
-    return re.compile("|".join(re.sub(r"%\\\(\w+\\\)[sd]|%%", r"\\S+", re.escape(one)) for one in forms))
+def forms(text: str | Iterable[str]) -> list[str]:
+    return [text] if isinstance(text, str) else [*text]
+
+
+def pattern(found: Iterable[list[str]]) -> re.Pattern[str]:
+    written = (re.escape(one) for ones in found for one in ones)
+    return re.compile("|".join(re.sub(r"%\\\(\w+\\\)[sd]|%%", r"\\S+", one) for one in written))
 
 
 def left_in_english(page: str) -> list[str]:

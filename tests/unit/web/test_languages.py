@@ -42,7 +42,7 @@ def texts(found: Catalog) -> dict[object, Message]:
 
 
 def strings(message: Message) -> list[str]:
-    return list(message.string) if isinstance(message.string, tuple | list) else [message.string]
+    return [message.string or ""] if message.string is None or isinstance(message.string, str) else [*message.string]
 
 
 @pytest.mark.parametrize("language", OTHERS)
