@@ -103,7 +103,7 @@ def _tally(
         if room is not None and free > room:
             excluded[ExclusionReason.LIMIT.value] += free - room
             cut = got.subquery()
-            free, agreed, wrote_first = session.execute(select(*_consents(cut, target.service))).one()
+            free, agreed, wrote_first = session.execute(select(*_consents(cut, target.service)).select_from(cut)).one()
         return _Tally(free, excluded, agreed, wrote_first, session.scalars(got).all() if needs_ids else [])
 
 

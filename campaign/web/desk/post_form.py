@@ -211,6 +211,7 @@ _FIELDS = (
     ("paid_", "reply"),
     ("made_with", "reply"),
     ("same_text_to_several", "text-1"),
+    ("no_parts", "text-1"),
 )
 #: Of broadcasts, before the others.
 _OF_BROADCASTS = (
@@ -231,7 +232,6 @@ _OF_BROADCASTS = (
     ("calendar_", "waves"),
     ("takes_long", "waves"),
     ("quiet_hours", "waves"),
-    ("no_parts", "text-1"),
 )
 _OF_FILES = ("file_", "too_many_media", "no_alt_text", "video_", "large_video")
 
