@@ -122,6 +122,8 @@ def change_broadcast(desk: DeskRequest) -> Response:
     pressed = _Pressed(desk, form, services, do, rest, added)
     name, act = _BUTTONS.get(do, ("broadcast_audience", _change_audience))
     form, more = act(pressed)
+    # The rows stay in their order: what is typed in one while its operator is on the way stays too.
+    more["kept"] = do == "rows"
     if do in _WITH_MESSAGE:
         more["message"] = _message(desk, form, services)
     if not desk.is_partial:
@@ -165,6 +167,7 @@ def _facts(desk: DeskRequest, form: BroadcastForm) -> dict[str, Any]:
         "preview_part": "broadcast_preview.html.jinja",
         "placeholder": _placeholder,
         "message": Shown(),
+        "kept": False,
         "counted": None,
         "listed": None,
         "quiet": {one.internal_name: quiet_hours_of(one) for one in desk.services(Role.WRITER)},
