@@ -23,10 +23,15 @@ from campaign.web.desk.access import DeskRequest, desk_route
 from campaign.web.desk.layout import N_
 from campaign.web.sign_in import x_origins
 from campaign.x.oauth import AppKeys, SignIn, sign_in_of_brand
-from models import Role, SecretKind, Service
+from models import Role, SecretKind, Service, WindowName
 
 _HOME, _CALLBACK = "/desk/accounts", "/desk/accounts/callback"
 _KEYS = SECRETS[:4]
+_WINDOWS = {
+    WindowName.QUARTER_HOUR: N_("15 minutes"),
+    WindowName.USER_DAY: N_("24 hours of the account"),
+    WindowName.APP_DAY: N_("24 hours of the app"),
+}
 #: Set with the keys, or by the check; the other fields of a service are its policy.
 _NOT_POLICY = {*SECRETS, "service_type", "internal_name"}
 
@@ -73,7 +78,7 @@ def card_of(desk: DeskRequest, service: Service) -> Card:
         for endpoint in rate_limits.known_endpoints(session, service.id):
             for window in rate_limits.windows_of(session, service, endpoint):
                 left = window.limit if window.reset_at <= desk.now else window.remaining
-                windows.append((endpoint, window.name.value.replace("_", " "), left, window.limit))
+                windows.append((endpoint, _WINDOWS[window.name], left, window.limit))
     return Card(service, spent, windows)
 
 

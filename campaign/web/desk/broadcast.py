@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ from campaign.deliveries.draft import Draft, MediaItem
 from campaign.deliveries.findings import Analysis
 from campaign.deliveries.templating import JOIN_LINK
 from campaign.errors import CampaignError, NotPossible, WrongUsage
-from campaign.formatting import format_duration
 from campaign.reporting.html import show_messages
 from campaign.settings import load_settings
 from campaign.web.desk import broadcast_form
@@ -297,7 +297,7 @@ class Counted:
     analysis: Analysis | None = None
     problem: str = ""
     excluded: Sequence[tuple[str, int]] = ()
-    duration: str = ""
+    duration: timedelta | None = None
     findings: Sequence[Any] = ()
 
 
@@ -324,7 +324,7 @@ def _count(desk: DeskRequest, form: BroadcastForm, services: Sequence[Service]) 
     return Counted(
         found,
         excluded=[(labels[reason], count) for reason, count in found.excluded.items()],
-        duration=format_duration(found.ends_at - begins) if begins and found.ends_at else "",
+        duration=found.ends_at - begins if begins and found.ends_at else None,
         findings=[one for one in found.findings if one.code in _SHOWN],
     )
 

@@ -1,7 +1,7 @@
 """The pages of the desk as HTML: templates in the person's language, local times, the style sheet and htmx."""
 
 from collections.abc import Sequence
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from hashlib import sha256
@@ -11,9 +11,11 @@ from typing import Any
 
 from babel import Locale, negotiate_locale
 from babel.dates import format_datetime, get_day_names
+from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
+from babel.units import format_unit
 from jinja2 import ChoiceLoader, Environment, PackageLoader
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -69,6 +71,16 @@ def local_time(moment: datetime, zone: tzinfo | str, language: str = SOURCE) -> 
     return f"{written} ({local.timezone_name})"
 
 
+def _duration(length: timedelta, language: str) -> str:
+    """Writes a length of time in its two largest units: 1 day, 3 hours."""
+    minutes, seconds = divmod(round(length.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    counts = {"day": days, "hour": hours, "minute": minutes, "second": seconds}
+    units = [format_unit(count, f"duration-{name}", locale=language) for name, count in counts.items() if count]
+    return format_list(units[:2] or [format_unit(0, "duration-second", locale=language)], "unit", locale=language)
+
+
 @cache
 def _environment(language: str) -> Environment:
     loader = ChoiceLoader([PackageLoader("campaign.web.desk"), PackageLoader("campaign.reporting")])
@@ -85,6 +97,7 @@ def _environment(language: str) -> Environment:
         "state": lambda state: catalogue.gettext(LABELS[state]),
         "translated": lambda text: gettext(language, text),
         "weekday": lambda number: get_day_names("wide", "stand-alone", Locale.parse(language))[number],
+        "duration": lambda length: _duration(length, language),
         "number": lambda number: format_decimal(number, locale=language),
     }
     ours.globals |= {
