@@ -50,6 +50,12 @@ def _open(url: str) -> Engine:
     return create_engine(make_url(url).set(drivername="postgresql+psycopg"), pool_pre_ping=True)
 
 
+def close_connections(database: Database) -> None:
+    """Closes the connection that stays, for what needs a database that nothing else uses."""
+    if not database.is_sqlite:
+        _open(database.url).dispose()
+
+
 class PostgresqlServer:
     """Makes databases with names of their own, and drops them."""
 

@@ -38,7 +38,7 @@ from models import ORIGIN, Consent, ConsentSource, Service, Subscription, Visito
 ROWS = 50
 """People on one page."""
 _SECONDS = 0.15
-"""After which a page ends, or a count is told as far as it is."""
+"""After which a page ends, or a count is shown as far as it is."""
 #: People who are looked at by one statement, and people few enough to be sorted at once.
 _AT_ONCE, _FEW = 20_000, 10_000
 _LAST = 2**62

@@ -55,7 +55,7 @@ def deploy_command(
 def notify(
     block: Annotated[str, typer.Argument(help="Type and name of a block that writes to people: slack-webhook/NAME.")],
 ) -> None:
-    """Have people told when something waits for them, a run was refused, or a spend cap is near.
+    """Notify people when something waits for them, or a spend cap is near; or when a run was refused.
 
     Creates or updates three automations on the Prefect server in use, which write by this block.
     """
@@ -63,11 +63,11 @@ def notify(
         from deployments.deploying import notify_by
 
         for name in notify_by(block):
-            output.say(f"{name}: {block} is told.")
+            output.say(f"{name}: written to {block}.")
 
 
 def move() -> None:
-    """Move the workflows from the server of `campaign up` to the one that PREFECT_API_URL names.
+    """Move the workflows to the Prefect server that PREFECT_API_URL names, from that of `campaign up`.
 
     Schedules arrive as people set them, scheduled runs at their times; here they stop. Services, deliveries and all
     else are in the database, which both use. Run it while `campaign up` runs, and end that afterwards.

@@ -132,14 +132,14 @@ def reserve(
     return resources
 
 
-#: The part of a cap below which people are told, by service and month: a process tells it once.
+#: The part of a cap below which it is announced, by service and month: a process announces it once.
 _LITTLE_LEFT = Decimal("0.2")
-_told: set[tuple[int, datetime]] = set()
+_announced: set[tuple[int, datetime]] = set()
 
 
 def _announce_near_cap(session: Session, service_id: int, cap: Decimal, money: Decimal, now: datetime) -> None:
-    if money < cap * _LITTLE_LEFT and (key := (service_id, month_of(now))) not in _told:
-        _told.add(key)
+    if money < cap * _LITTLE_LEFT and (key := (service_id, month_of(now))) not in _announced:
+        _announced.add(key)
         name = session.connection().scalar(_NAME, {"service": service_id})
         says = f"{usd(money)} of this month's spend cap of {usd(cap)} is left for {name}."
         announce(session, "service.cap_near", f"service.{name}", says)

@@ -1,4 +1,4 @@
-"""For people who want to be told: events of transitions, and automations that write when somebody has to act."""
+"""Events of transitions, and automations that write when a person has to act."""
 
 import json
 import time
@@ -62,12 +62,12 @@ def wait_for_words(written: list[str], *words: str) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_people_are_told_what_waits_for_them_what_was_refused_and_of_a_near_cap(
+def test_people_are_notified_of_what_waits_what_was_refused_and_of_a_near_cap(
     client: SyncPrefectClient, x: SimulatedX, written: list[str]
 ) -> None:
     assert here("notify", "custom-webhook/people").status == 0
     done = here("notify", "custom-webhook/people")  # again: they exist once
-    assert (done.status, done.err.count("is told")) == (0, 3), done.err
+    assert (done.status, done.err.count("written to")) == (0, 3), done.err
     _, form = form_of(x, "acme")
 
     run_id = start(
@@ -79,7 +79,7 @@ def test_people_are_told_what_waits_for_them_what_was_refused_and_of_a_near_cap(
     wait_for(client, run_id, "Failed")
     wait_for_words(written, "campaign: A run was refused or failed", f"{name} was rejected by Ann; nothing went out.")
 
-    spend_cap._told.clear()  # by tests before this one
+    spend_cap._announced.clear()  # by tests before this one
     service, now = find_service("acme"), pendulum.now("UTC")
     with transaction() as session:
         wanted = int(service.spend_cap / USER_READ.usd) - 1

@@ -148,7 +148,7 @@ def _show(desk: DeskRequest, status: int = 200, problems: Mapping[str, str] | No
         preview=preview,
         no_preview=sentence,
         runs=_runs_of(desk, delivery),
-        typed={name: desk.text(name) for name in ("comment", "said")} if problems else {},
+        typed={name: desk.text(name) for name in ("comment", "change")} if problems else {},
     )
 
 
@@ -328,10 +328,10 @@ def approve(desk: DeskRequest) -> Response:
 
 def send_back(desk: DeskRequest) -> Response:
     """Sends a delivery back to its writer, with what should change."""
-    said = desk.text("said")
-    if not said:
-        return _show(desk, 400, {"said": N_("Write what should change.")})
-    return _scheduled(desk, approval.reject(named(desk).name, desk.actor, said), N_("Sent back to its writer."))
+    change = desk.text("change")
+    if not change:
+        return _show(desk, 400, {"change": N_("Write what should change.")})
+    return _scheduled(desk, approval.reject(named(desk).name, desk.actor, change), N_("Sent back to its writer."))
 
 
 def pause(desk: DeskRequest) -> Response:

@@ -148,7 +148,7 @@ def test_sent_back_it_says_why_and_can_be_edited(desk: Desk) -> None:
     name, ann = post(), desk.person("ann", Role.APPROVER)
     press(ann, name, "ask")
     assert "Write what should change." in press(ann, name, "send-back")
-    shown = press(ann, name, "send-back", said="Too short")
+    shown = press(ann, name, "send-back", change="Too short")
     assert "Rejected by ann. Too short" in shown
     assert f"/desk/posts/{name}/edit" in shown
     assert of(name).state is DeliveryState.BEING_EDITED

@@ -72,7 +72,7 @@ def test_a_post_is_sent_back_edited_and_approved_by_another_person(window: Windo
 
     sign_in(window, desk, "ann", page)
     window.see("We open toady")
-    window.click("#said")
+    window.click("#change")
     window.write("today, not toady")
     window.click(f'form[action="{page}/send-back"] button')
     window.see("Rejected by ann. today, not toady")

@@ -18,11 +18,17 @@ from campaign.posts.publish import publish_delivery
 from campaign.settings import load_settings
 from models import DeliveryKind, DeliveryState, Message, MessageState, Suppression
 from tests.command import Done, here
+from tests.databases import Database, close_connections
 from tests.simulated_x import Brand, Connect, SimulatedX
 from tests.steps.broadcasts.test_refused import ALL_DAY, MANY, confirmed, numbers_of, recipients_of, send, state_of
 from tests.steps.running import both_databases, sync
 
 PASSPHRASE = "correct horse battery staple"
+
+
+@pytest.fixture(autouse=True)
+def _alone(database: Database) -> None:
+    close_connections(database)
 
 
 @pytest.fixture(autouse=True)

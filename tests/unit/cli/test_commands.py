@@ -19,8 +19,8 @@ from campaign.settings import ROOT
 
 TREE: Any = get_command(app)
 HEAVY = ("sqlalchemy", "sqlmodel", "prefect", "tweepy", "requests", "rich.console", "pendulum", "jinja2", "models")
-#: The commands that start a Prefect server, or register workflows with one.
-WITH_SERVER = {"up", "demo", "deploy"}
+#: The commands that start a Prefect server, or register workflows with one or two.
+WITH_SERVER = {"up", "demo", "deploy", "move"}
 
 
 def every_command() -> Iterator[tuple[str, Command]]:
@@ -73,7 +73,7 @@ def test_every_group_is_lazy_and_lists_its_table() -> None:
 
 def test_the_folder_is_small() -> None:
     files = [file for file in (ROOT / "campaign" / "cli").glob("*.py") if file.name != "__init__.py"]
-    assert len(files) <= 16
+    assert len(files) <= 18
     assert max(len(file.read_text().splitlines()) for file in files) <= 600
 
 
