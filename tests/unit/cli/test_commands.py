@@ -19,8 +19,8 @@ from campaign.settings import ROOT
 
 TREE: Any = get_command(app)
 HEAVY = ("sqlalchemy", "sqlmodel", "prefect", "tweepy", "requests", "rich.console", "pendulum", "jinja2", "models")
-#: The commands that start a Prefect server, or register workflows with one or two.
-WITH_SERVER = {"up", "demo", "deploy", "move"}
+#: The commands that start a Prefect server or a worker, or register workflows with a server.
+WITH_SERVER = {"up", "demo", "deploy", "move", "worker"}
 
 
 def every_command() -> Iterator[tuple[str, Command]]:
