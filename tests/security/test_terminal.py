@@ -58,6 +58,7 @@ def names(connect: Connect) -> tuple[str, str]:
 SHOWN = [
     *("visitors", "visitors --csv", "visitors --json", "service list", "consent list acme", "consent unclear acme"),
     *("denylist list", "contact list", "contact show --username ana", "media list"),
+    *("slot list", "series list", "segment list"),
     *(
         "contact export --username ana",
         "delivery list",

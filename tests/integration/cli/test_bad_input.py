@@ -47,7 +47,9 @@ NO_VALUES: list[Case] = [
     (["visitors", "--where", "follwers_count > 5"], {}, "Invalid field 'follwers_count' at character 1"),
 ]
 NO_KEYS: list[Case] = [
-    (["service", "create", "acme"], {**KEYS, name: ""}, f"is missing: set {name} or give --") for name in KEYS
+    (["service", "create", "acme"], {**KEYS, name: ""}, f"is missing: set {name}, or run this in a terminal")
+    for name in KEYS
+    for name in KEYS
 ]
 NO_DATABASES: list[Case] = [
     (["sync"], {"CAMPAIGN_DATABASE_URL": NO_DATABASE}, "cannot be reached (connection failed"),

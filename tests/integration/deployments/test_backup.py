@@ -21,7 +21,7 @@ from deployments.processes import make_home
 from deployments.server import server_key, server_password
 from models import SecretKind, Service
 from tests.command import Done, here
-from tests.databases import Database, PostgresqlServer, in_use
+from tests.databases import Database, PostgresqlServer, close_connections, in_use
 from tests.readings import saved_service
 
 PASSPHRASE = "correct horse battery staple"
@@ -36,6 +36,7 @@ def file(tmp_path: Path) -> Path:
 @pytest.fixture
 def backed_up(database: Database, file: Path) -> Database:
     """A database with a service and its secret, a Prefect database, and the backup of both."""
+    close_connections(database)
     settings = load_settings()
     make_home(settings)
     server_key(settings), server_password(settings)

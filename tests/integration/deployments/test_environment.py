@@ -87,7 +87,7 @@ def test_the_key_is_made_once_by_many_processes_for_its_owner_only(settings: Set
     assert keys == {key_file(settings).read_text()}
     for file in (key_file(settings), fingerprint_file(settings)):
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
-    assert sorted(path.name for path in settings.home.iterdir()) == ["encryption.key", "logs", "prefect"]
+    assert sorted(path.name for path in settings.home.iterdir()) == ["encryption.key", "logs", "media", "prefect"]
 
 
 @pytest.mark.parametrize("loss", ["missing", "changed", "malformed"])
