@@ -96,14 +96,18 @@ class Window:
 
     def click(self, selector: str) -> None:
         """Click with the mouse on the first element that a CSS selector finds, as soon as it is there."""
-        self._wait(lambda: self._found(selector) != 0)
-        node = self._found(selector)
-        self._ask("DOM.scrollIntoViewIfNeeded", nodeId=node)
-        edges = self._ask("DOM.getContentQuads", nodeId=node)["quads"][0]
-        where = {"x": sum(edges[::2]) / 4, "y": sum(edges[1::2]) / 4, "button": "left", "clickCount": 1}
+        # A part of the page may take the place of another one between two questions.
+        self._wait(lambda: self._pressed(selector))
         self.clicks += 1
-        for kind in ("mousePressed", "mouseReleased"):
-            self._ask("Input.dispatchMouseEvent", type=kind, **where)
+
+    def _pressed(self, selector: str) -> bool:
+        if node := self._found(selector):
+            self._ask("DOM.scrollIntoViewIfNeeded", nodeId=node)
+            edges = self._ask("DOM.getContentQuads", nodeId=node)["quads"][0]
+            where = {"x": sum(edges[::2]) / 4, "y": sum(edges[1::2]) / 4, "button": "left", "clickCount": 1}
+            for kind in ("mousePressed", "mouseReleased"):
+                self._ask("Input.dispatchMouseEvent", type=kind, **where)
+        return node != 0
 
     def choose_files(self, selector: str, *files: Path) -> None:
         """Choose files of this machine, which takes a click on the field."""
