@@ -78,7 +78,7 @@ def test_people_are_notified_of_what_waits_what_was_refused_and_of_a_near_cap(
     wait_for_words(written, "campaign: Something waits for a person", f"{name} waits for a yes or a no")
     answer(client, run_id, answer=SEND_BACK, confirm_as="Ann")
     wait_for(client, run_id, "Failed")
-    wait_for_words(written, "campaign: A run was refused or failed", f"{name} was rejected by Ann; nothing went out.")
+    wait_for_words(written, "campaign: A run was refused or failed", f"{name} was sent back by Ann; nothing went out.")
 
     spend_cap._announced.clear()  # by tests before this one
     service, now = find_service("acme"), pendulum.now("UTC")
