@@ -96,17 +96,18 @@ class Window:
 
     def click(self, selector: str) -> None:
         """Click with the mouse on the first element that a CSS selector finds, as soon as it is there."""
-        # A part of the page may take the place of another one between two questions.
-        self._wait(lambda: self._pressed(selector))
+        middle: dict[str, float] = {}
+        # A part of the page may take the place of another one between two questions: then both are asked again.
+        self._wait(lambda: self._find_middle(selector, middle))
         self.clicks += 1
+        for kind in ("mousePressed", "mouseReleased"):
+            self._ask("Input.dispatchMouseEvent", type=kind, button="left", clickCount=1, **middle)
 
-    def _pressed(self, selector: str) -> bool:
+    def _find_middle(self, selector: str, middle: dict[str, float]) -> bool:
         if node := self._found(selector):
             self._ask("DOM.scrollIntoViewIfNeeded", nodeId=node)
             edges = self._ask("DOM.getContentQuads", nodeId=node)["quads"][0]
-            where = {"x": sum(edges[::2]) / 4, "y": sum(edges[1::2]) / 4, "button": "left", "clickCount": 1}
-            for kind in ("mousePressed", "mouseReleased"):
-                self._ask("Input.dispatchMouseEvent", type=kind, **where)
+            middle.update(x=sum(edges[::2]) / 4, y=sum(edges[1::2]) / 4)
         return node != 0
 
     def choose_files(self, selector: str, *files: Path) -> None:
