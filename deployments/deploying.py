@@ -226,11 +226,11 @@ def register_forms(client: SyncPrefectClient) -> None:
 
 def _renew_saved_ones(client: SyncPrefectClient) -> None:
     """Updates saved forms to the current fields: the UI shows a form with the fields that it was saved with."""
-    current = client.get_most_recent_block_schema_for_block_type(client.read_block_type_by_slug(SLUG).id)
+    current = XAccount._block_schema_id  # noqa: SLF001 - the newest one on the server can be of another version
     for document in client.read_block_documents_by_type(SLUG, include_secrets=False):
-        if current and document.block_schema_id != current.id:
+        if document.block_schema_id != current:
             # Without new data the server keeps the saved values, keys included.
-            change = BlockDocumentUpdate(block_schema_id=current.id, data={}, merge_existing_data=True)
+            change = BlockDocumentUpdate(block_schema_id=current, data={}, merge_existing_data=True)
             with suppress(ObjectNotFound):  # removed at this moment
                 client.update_block_document(document.id, change)
 

@@ -51,8 +51,12 @@ def _open(url: str) -> Engine:
 
 
 def close_connections(database: Database) -> None:
-    """Closes the connection that stays, for what needs a database that nothing else uses."""
+    """Closes the connections that earlier tests left open, for what needs a database that nothing else uses."""
     if not database.is_sqlite:
+        engine().dispose()
+        with _open(database.url).connect() as connection:
+            others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            connection.execute(text(f"SELECT pg_terminate_backend(pid, 5000) FROM ({others}) AS others"))
         _open(database.url).dispose()
 
 

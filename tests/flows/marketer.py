@@ -56,9 +56,14 @@ def pressed(client: SyncPrefectClient, method: str, path: str, given: dict[str, 
 
 
 def answer(client: SyncPrefectClient, run_id: UUID, **given: Any) -> None:
-    """The button Resume, with the form filled in."""
-    reply = pressed(client, "POST", f"/flow_runs/{run_id}/resume", {"run_input": given})
-    assert reply.json()["status"] == "ACCEPT", reply.text
+    """The button Resume, with the form filled in: Prefect saves the form a moment after the run is suspended."""
+    deadline = time.monotonic() + 30
+    while (reply := pressed(client, "POST", f"/flow_runs/{run_id}/resume", {"run_input": given}).json())[
+        "status"
+    ] != "ACCEPT":
+        assert "schema not found" in reply["details"]["reason"], reply
+        assert time.monotonic() < deadline, reply
+        time.sleep(0.2)
 
 
 def artifacts(client: SyncPrefectClient, run_id: UUID) -> dict[str, Any]:
