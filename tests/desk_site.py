@@ -18,6 +18,7 @@ from campaign.web.desk import site
 from campaign.web.desk.runs import NoRuns, Run, Workflow
 from deployments.server import free_port
 from models import EVERY_SERVICE, Delivery, Role
+from tests.browsing import Window
 from tests.factories import NOW
 from tests.web_visits import FIREFOX, a_client, serving
 
@@ -134,3 +135,15 @@ class DeskBrowser:
 
     def sign_in(self, name: str, password: str) -> httpx.Response:
         return self.send(self.get("/desk/sign-in"), name=name, password=password)
+
+
+def sign_in(window: Window, desk: Desk, name: str, page: str) -> None:
+    """Another person sits down at the browser and opens a page."""
+    window._ask("Network.clearBrowserCookies")
+    window.go(f"{desk.url}/desk/sign-in?to={page}")
+    window.see("Password")
+    window.write(name)
+    window.press("Tab")
+    window.write(PASSWORD)
+    window.press("Enter")
+    window.arrive(page)

@@ -16,7 +16,6 @@ from sqlalchemy import (
     ColumnElement,
     Select,
     and_,
-    exists,
     func,
     literal,
     literal_column,
@@ -33,7 +32,7 @@ from campaign.audience.people_files import without_address
 from campaign.db.json_rows import among, is_on_postgresql
 from campaign.errors import WrongUsage
 from campaign.formatting import fold
-from models import ORIGIN, Consent, ConsentSource, Service, Subscription, Visitor
+from models import ORIGIN, Service, Subscription, Visitor
 
 ROWS = 50
 """People on one page."""
@@ -289,17 +288,8 @@ def _chosen(
     query = query.where(ended.is_not(None) if wanted.has_ended else ended.is_(None), *conditions)
     if wanted.condition is None:
         return query
-    return query.where(visitors.where(wanted.condition, wanted.now, consented=_consented(wanted.services)))
-
-
-def _consented(services: Sequence[Service]) -> ColumnElement[bool]:
-    counting = [service.id for service in services if service.wrote_first_counts]
-    return exists().where(
-        col(Consent.service_id) == col(Subscription.service_id),
-        col(Consent.visitor_id) == col(Visitor.id),
-        col(Consent.ended_at).is_(None),
-        or_(col(Subscription.service_id).in_(counting), col(Consent.source) != ConsentSource.WROTE_FIRST),
-    )
+    counting = col(Subscription.service_id).in_([one.id for one in wanted.services if one.wrote_first_counts])
+    return query.where(visitors.where(wanted.condition, wanted.now, consented=visitors.has_agreed(counting)))
 
 
 def _page(wanted: Wanted, rows: Sequence[Any]) -> FollowerPage:

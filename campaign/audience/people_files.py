@@ -5,11 +5,12 @@ import csv
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from io import TextIOWrapper
+from io import BytesIO, TextIOWrapper
 from itertools import chain
 from pathlib import Path
+from shutil import copyfileobj
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 from campaign.errors import WrongUsage
@@ -17,6 +18,7 @@ from campaign.formatting import from_spreadsheet
 from campaign.x.types import check_handle
 
 _ROW = TypeVar("_ROW")
+_Result = TypeVar("_Result")
 #: The problems named in one message; a person corrects no more at a time.
 _MOST_NAMED = 10
 _LONGEST_PROBLEM = 300
@@ -102,15 +104,21 @@ def read_people(file: Path, most: int) -> list[str]:
     return people
 
 
+def read_sent(name: str, content: BinaryIO, read: Callable[[Path], _Result]) -> _Result:
+    """Reads a file that was sent with a form by a reader of files; raises WrongUsage that names it as it was sent."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "list.csv")
+        with path.open("wb") as file:
+            copyfileobj(content, file)
+        try:
+            return read(path)
+        except WrongUsage as error:
+            raise WrongUsage(str(error).replace(str(path), name)) from None
+
+
 def read_pasted_people(content: bytes, name: str, most: int) -> list[str]:
     """Returns the people of a list that was pasted or uploaded, like `read_people`; errors call it `name`."""
-    with TemporaryDirectory(prefix="campaign-") as folder:
-        file = Path(folder) / "list"
-        file.write_bytes(content)
-        try:
-            return read_people(file, most)
-        except WrongUsage as error:
-            raise WrongUsage(str(error).replace(str(file), name)) from None
+    return read_sent(name, BytesIO(content), lambda file: read_people(file, most))
 
 
 def _person_of(row: Mapping[str, str]) -> str:

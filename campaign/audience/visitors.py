@@ -134,7 +134,7 @@ def selection_of(session: Session, service: str | None, new_since: datetime | No
 
 def narrowed(selection: Selection, condition: "Condition", now: datetime) -> Selection:
     """Narrows a selection to those who fulfil a condition."""
-    return replace(selection, fulfilling=where(condition, now, consented=_CONSENTED))
+    return replace(selection, fulfilling=where(condition, now, consented=has_agreed(col(Service.wrote_first_counts))))
 
 
 def select_visitors(session: Session, selection: Selection, limit: int | None = None) -> Iterator[VisitorRow]:
@@ -155,12 +155,16 @@ def count_visitors(session: Session, selection: Selection) -> int:
 
 
 _BEGAN, _ENDED = col(Subscription.began_at), col(Subscription.ended_at)
-_CONSENTED = exists().where(
-    col(Consent.service_id) == col(Subscription.service_id),
-    col(Consent.visitor_id) == col(Visitor.id),
-    col(Consent.ended_at).is_(None),
-    or_(col(Service.wrote_first_counts), col(Consent.source) != ConsentSource.WROTE_FIRST),
-)
+
+
+def has_agreed(wrote_first_counts: Any) -> ColumnElement[bool]:
+    """Returns whether a follower agreed with the account; the argument says whether writing first counts there."""
+    return exists().where(
+        col(Consent.service_id) == col(Subscription.service_id),
+        col(Consent.visitor_id) == col(Visitor.id),
+        col(Consent.ended_at).is_(None),
+        or_(wrote_first_counts, col(Consent.source) != ConsentSource.WROTE_FIRST),
+    )
 
 
 def _chosen(query: Select[Any], selection: Selection) -> Select[Any]:

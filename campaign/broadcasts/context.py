@@ -173,7 +173,7 @@ def moved(before: MessageState, *after: MessageState) -> Counter[MessageState]:
 
 def quiet_hours_of(service: Service) -> QuietHours | None:
     """Returns the quiet hours of a service."""
-    return parse_quiet_hours(service.quiet_hours, service.timezone or load_settings().timezone)
+    return parse_quiet_hours(service.quiet_hours, services.zone_of(service))
 
 
 def sender_for(

@@ -17,7 +17,6 @@ from campaign.deliveries.approval import current_user
 from campaign.errors import WrongUsage
 from campaign.formatting import format_time
 from campaign.services import store as services
-from campaign.settings import load_settings
 from models import Every, Service, Slot
 
 ServiceName = Annotated[str, typer.Argument(metavar="SERVICE", help="The internal name of a service.")]
@@ -39,7 +38,7 @@ def list_slots(as_json: AsJson = False) -> None:
     output.print_table([{"Service": by_id[one.service_id].internal_name, "Slot": str(one)} for one in found])
     for service_id, moment in free.items():
         if moment:
-            zone = by_id[service_id].timezone or load_settings().timezone
+            zone = services.zone_of(by_id[service_id])
             local = format_time(pendulum.instance(moment).in_timezone(zone))
             output.say(f"The next free slot of {by_id[service_id].internal_name} is {local}.")
     if not found:
@@ -51,7 +50,7 @@ def add_slot(service: ServiceName, day: Weekday, clock: Clock, zone: Zone = "", 
     make_ready()
     chosen = services.find_service(service)
     weekday, time = slots.read_weekday(day), slots.read_clock(clock)
-    named = slots.read_zone(zone or chosen.timezone or load_settings().timezone)
+    named = slots.read_zone(zone or services.zone_of(chosen))
     with transaction() as session:
         now = pendulum.now("UTC")
         slot = slots.add(session, chosen, weekday, time, named, actor=current_user(), now=now)
@@ -129,7 +128,7 @@ def create_series(
         raise WrongUsage(f"{until!r} is not a day; write it like 2027-06-30.") from None
     with read_session() as session:
         targets = deliveries.targets_of(session, deliveries.named(session, delivery))
-    zone = next((one.timezone for one in targets if one.timezone), load_settings().timezone)
+    zone = services.zone_of(*targets)
     made = series.create(delivery, every, zone, current_user(), until=last, times=times)
     with read_session() as session:
         found = series.get(session, made.id)

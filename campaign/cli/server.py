@@ -58,9 +58,9 @@ def up(
                     )
                 output.say(f"The UI asks once for this password: {server.password}")
                 if link := first_link():
-                    output.say(f"Open the desk with this link, which works once: {pages_address(settings)}{link}")
+                    output.say(f"Open the desk with this link, which works once: {settings.pages_url}{link}")
                 else:
-                    output.say(f"The desk is at {pages_address(settings)}/desk")
+                    output.say(f"The desk is at {settings.pages_url}/desk")
                 output.say(f"The UI is at {server.url} - Ctrl-C ends everything that was started here.")
                 _take_over_forms_until_end(server)
         except KeyboardInterrupt:
@@ -108,15 +108,10 @@ def start_everything(
     web_port = settings.web_port
     if is_free(web_port):
         stack.enter_context(running_web(settings, server.address, web_port))
-        output.say(f"The web pages begin at {pages_address(settings)}")
+        output.say(f"The web pages begin at {settings.pages_url}")
     else:
         output.say(f"The web pages are not served: port {web_port} is in use. Name another one with CAMPAIGN_WEB_PORT.")
     return server
-
-
-def pages_address(settings: Settings) -> str:
-    """Returns the address of the web pages: the public one, or that on this machine."""
-    return settings.pages_url
 
 
 def first_link() -> str:

@@ -8,7 +8,6 @@ from sqlmodel import Session
 
 from campaign.cli import output
 from campaign.cli.output import AsJson, Yes
-from campaign.cli.server import pages_address
 from campaign.db.engine import make_ready, read_session, transaction
 from campaign.deliveries.approval import current_user
 from campaign.errors import NotPossible, WrongUsage
@@ -118,7 +117,7 @@ def _written(names: dict[int, str], session: Session, user: User) -> list[str]:
 
 
 def _show_link(user: User, *, as_json: bool) -> None:
-    link = pages_address(load_settings()) + users.one_time_link(user)
+    link = load_settings().pages_url + users.one_time_link(user)
     if as_json:
         output.print_json({"name": user.name, "link": link})
     else:

@@ -13,6 +13,7 @@ from campaign.db import vault
 from campaign.db.engine import announce, read_session
 from campaign.errors import WrongUsage
 from campaign.services.check import Problem, is_ok
+from campaign.settings import load_settings
 from campaign.x.types import Account, check_handle
 from models import FormProblem, SecretKind, Service, ServiceState
 
@@ -145,6 +146,11 @@ def _announce_state(session: Session, service: Service) -> None:
     name, state = service.internal_name, service.state
     says = f"X accepts {name}." if state is ServiceState.OK else f"{name} needs attention: campaign service list"
     announce(session, f"service.{state.value}", f"service.{name}", says)
+
+
+def zone_of(*services: Service) -> str:
+    """Returns the time zone of the first of the services that has one, else that of the installation."""
+    return next((one.timezone for one in services if one.timezone), load_settings().timezone)
 
 
 @dataclass(frozen=True, slots=True)

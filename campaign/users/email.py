@@ -63,7 +63,6 @@ def _emails(session: Session, one: Announcement) -> list[EmailMessage]:
     service_ids = list(session.exec(services)) or [EVERY_SERVICE]
     people = [Person(user, roles_of(session, user)) for user in list_users(session) if user.email]
     role, settings = _CONCERNS[one.name], load_settings()
-    address = settings.public_url or f"http://127.0.0.1:{settings.web_port}"
     found = []
     for person in people:
         if all(person.may(role, service_id) for service_id in service_ids):
@@ -71,7 +70,7 @@ def _emails(session: Session, one: Announcement) -> list[EmailMessage]:
             letter["From"], letter["To"] = settings.smtp_from or "campaign@localhost", person.user.email
             letter["Subject"] = f"campaign: {one.says}"
             letter["Auto-Submitted"] = "auto-generated"
-            letter.set_content(f"{one.says}\n\n{address}{path}\n")
+            letter.set_content(f"{one.says}\n\n{settings.pages_url}{path}\n")
             found.append(letter)
     return found
 

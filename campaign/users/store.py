@@ -109,10 +109,14 @@ def list_users(session: Session) -> list[User]:
 
 def find_user(session: Session, name: str) -> User:
     """Finds an open account; raises WrongUsage when there is none."""
-    named = select(User).where(User.name == name.strip().lower(), col(User.removed_at).is_(None))
-    if user := session.exec(named).first():
+    if user := _open_account(session, name):
         return user
     raise WrongUsage(f"There is no account {name!r}; `campaign user list` shows them.")
+
+
+def _open_account(session: Session, name: str) -> User | None:
+    named = select(User).where(User.name == name.strip().lower(), col(User.removed_at).is_(None))
+    return session.exec(named).first()
 
 
 def find_by_subject(session: Session, subject: str, email: str) -> User | None:
@@ -148,8 +152,7 @@ def set_password(session: Session, user: User, password: str) -> None:
 
 def check_password(session: Session, name: str, password: str) -> User | None:
     """Returns the person with this name and password; None when there is none, after the same time."""
-    named = select(User).where(User.name == name.strip().lower(), col(User.removed_at).is_(None))
-    user = session.exec(named).first()
+    user = _open_account(session, name)
     try:
         _hasher.verify((user and user.password_hash) or _unknown_hash(), password)
     except (VerificationError, InvalidHashError):

@@ -21,6 +21,7 @@ from campaign.deliveries import store as deliveries
 from campaign.errors import CampaignError, NotPossible, WrongUsage
 from campaign.formatting import listed
 from campaign.services import store as services
+from campaign.settings import load_settings
 from campaign.users import store as users
 from campaign.users.store import Person
 from campaign.web.desk import layout
@@ -36,6 +37,9 @@ _FORM = "desk form"
 _MOST_FIELDS = 2_000
 #: Bytes of one field: a list of 100,000 handles, as it was pasted.
 _LARGEST_FIELD = 4_000_000
+
+#: Of a number in a form: more do not fit into a column.
+_MOST_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,11 @@ class DeskRequest:
         found = self.form.get(name, self.request.query_params.get(name, default))
         return found.strip() if isinstance(found, str) else default
 
+    def number(self, name: str) -> int | None:
+        """Returns a field that is a whole number which a database can hold; None for anything else."""
+        text = self.text(name)
+        return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
+
     def services(self, role: Role = Role.VIEWER) -> list[Service]:
         """Returns the connected services for which the person has at least this role, by name."""
         with read_session() as session:
@@ -82,6 +91,11 @@ class DeskRequest:
         """Raises NotAllowed unless the person has at least this role for each of the services of a form."""
         if lacking := [one.internal_name for one in chosen if not self.person.may(role, one.id)]:
             raise NotAllowed(f"{layout.forbidden(role, self.language)} ({listed(lacking)})")
+
+    def require_everywhere(self, role: Role) -> None:
+        """Raises NotAllowed unless the person has at least this role for all services."""
+        if not self.person.may(role):
+            raise NotAllowed(layout.forbidden(role, self.language))
 
     def page(self, template: str, /, status: int = 200, **facts: Any) -> Response:
         """Renders a page of the desk in the person's language."""
@@ -161,10 +175,9 @@ async def _answer(request: Request, *, handler: Handler, role: Role, everywhere:
         return RedirectResponse(f"{SIGN_IN}?to={to}", 303)
     try:
         desk = await run_in_threadpool(_admit, request, person, token, role, everywhere=everywhere)
-        if isinstance(desk, Response):
-            return desk
-        answer = _answer_form(desk, handler, token) if request.method == "POST" else run_in_threadpool(handler, desk)
-        return await answer
+        if request.method != "POST":
+            return await run_in_threadpool(handler, desk)
+        return await _answer_form(desk, handler, token)
     except CampaignError as error:
         statuses = {NotAllowed: 403, NotThere: 404, WrongUsage: 400}
         status = next((status for kind, status in statuses.items() if isinstance(error, kind)), 409)
@@ -175,54 +188,46 @@ async def _answer_form(desk: DeskRequest, handler: Handler, token: str) -> Respo
     """Reads a form, which may be long, only for a person who may send it."""
     request = desk.request
     if not is_from_here(request):
-        return _problem(request, desk.person, 403, layout.FOREIGN_FORM)
+        raise NotAllowed(layout.FOREIGN_FORM)
     allow_more_time(request)
     async with request.form(max_fields=_MOST_FIELDS, max_files=_MOST_FIELDS, max_part_size=_LARGEST_FIELD) as form:
         if signed(_FORM, str(form.get("token", request.headers.get("x-token", "")))) != token:
-            return _problem(request, desk.person, 403, layout.FOREIGN_FORM)
+            raise NotAllowed(layout.FOREIGN_FORM)
         return await run_in_threadpool(handler, replace(desk, form=form))
 
 
-def _admit(request: Request, person: Person, token: str, role: Role, *, everywhere: bool) -> DeskRequest | Response:
-    """Returns the request of a person whose role allows it, without its form; else the page that says why not."""
-    service, delivery = _named_in(request)
-    path = request.path_params
-    if ("service" in path and service is None) or ("delivery" in path and delivery is None):
-        return _problem(request, person, 404, layout.UNKNOWN)
-    concerned = _concerned(service, delivery)
+def _admit(request: Request, person: Person, token: str, role: Role, *, everywhere: bool) -> DeskRequest:
+    """Returns the request of a person whose role allows it, without its form; raises NotThere and NotAllowed."""
+    service, delivery, concerned = _named_in(request)
     if concerned:
-        can_see = any(person.may(Role.VIEWER, one) for one in concerned)
-        may = can_see if role is Role.VIEWER else all(person.may(role, one) for one in concerned)
+        if not any(person.may(Role.VIEWER, one) for one in concerned):
+            raise NotThere
+        may = role is Role.VIEWER or all(person.may(role, one) for one in concerned)
     else:
-        can_see = True
         may = person.may(role) if everywhere else person.may_somewhere(role)
-    if not can_see:
-        return _problem(request, person, 404, layout.UNKNOWN)
     if not may:
-        return _problem(request, person, 403, layout.forbidden(role, _language(request, person)))
+        raise NotAllowed(layout.forbidden(role, _language(request, person)))
     runs = request.app.state.runs
     return DeskRequest(request, person, runs, sign(_FORM, token), FormData(), service, delivery)
 
 
-def _named_in(request: Request) -> tuple[Service | None, Delivery | None]:
-    name, delivery_name = request.path_params.get("service"), request.path_params.get("delivery")
+def _named_in(request: Request) -> tuple[Service | None, Delivery | None, Sequence[int]]:
+    """Returns the service or the delivery in the address, and the services that it concerns; raises NotThere."""
+    path = request.path_params
     with read_session() as session:
-        service = services.find(session, name) if name else None
+        if "service" in path:
+            service = services.find(session, path["service"])
+            if service is None:
+                raise NotThere
+            return service, None, [service.id]
+        if "delivery" not in path:
+            return None, None, []
         try:
-            delivery = deliveries.named(session, delivery_name) if delivery_name else None
+            delivery = deliveries.named(session, path["delivery"])
         except WrongUsage:
-            delivery = None
-    return service, delivery
-
-
-def _concerned(service: Service | None, delivery: Delivery | None) -> Sequence[int]:
-    if service:
-        return [service.id]
-    if delivery is None:
-        return []
-    with read_session() as session:
+            raise NotThere from None
         # A draft without an account concerns all of them.
-        return [one.id for one in deliveries.targets_of(session, delivery)] or [EVERY_SERVICE]
+        return None, delivery, [one.id for one in deliveries.targets_of(session, delivery)] or [EVERY_SERVICE]
 
 
 def _person_of(token: str) -> Person | None:
@@ -241,6 +246,11 @@ def _problem(request: Request, person: Person, status: int, sentence: str) -> Re
 
 def _language(request: Request, person: Person) -> str:
     return layout.choose_language(person.user.language, request.headers.get("accept-language", ""))
+
+
+def own_address(request: Request, path: str) -> str:
+    """Returns the address of a page of ours for other programs: the public one, or that by which it was asked for."""
+    return (load_settings().public_url or str(request.base_url).rstrip("/")) + path
 
 
 def begin(session_token: str, to: str) -> Response:

@@ -19,7 +19,7 @@ from campaign.services.connection import app_keys_of, check_keys, gateway_of
 from campaign.services.fields import SECRETS, ServiceFields, read_fields
 from campaign.settings import load_settings
 from campaign.users import audit
-from campaign.web.desk.access import DeskRequest, desk_route
+from campaign.web.desk.access import DeskRequest, desk_route, own_address
 from campaign.web.desk.layout import N_
 from campaign.web.sign_in import x_origins
 from campaign.x.oauth import AppKeys, SignIn, sign_in_of_brand
@@ -187,7 +187,7 @@ def _finish_sign_in(desk: DeskRequest) -> Response:
 
 
 def _callback_of(desk: DeskRequest) -> str:
-    return (load_settings().public_url or str(desk.request.base_url).rstrip("/")) + _CALLBACK
+    return own_address(desk.request, _CALLBACK)
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +250,7 @@ def _show_account(desk: DeskRequest, status: int = 200, problem: str = "") -> Re
         fields=fields,
         keys=[_Field.of(name) for name in SECRETS],
         problem=problem,
-        zone=service.timezone or load_settings().timezone,
+        zone=store.zone_of(service),
         may_change=desk.person.may(Role.OPERATOR, service.id),
     )
 

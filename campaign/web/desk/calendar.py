@@ -22,9 +22,9 @@ from campaign.deliveries import store as deliveries
 from campaign.errors import NotPossible, WrongUsage
 from campaign.formatting import read_time
 from campaign.posts.prepare import daily_limits
+from campaign.services.store import zone_of
 from campaign.web.desk.access import DeskRequest, desk_route
 from campaign.web.desk.layout import N_
-from campaign.web.desk.post_form import zone_of
 from models import Delivery, DeliveryKind, DeliveryState, Role, Service
 
 PAGE = "/desk/calendar"

@@ -2,23 +2,24 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 from starlette.datastructures import UploadFile
 from starlette.responses import Response
 from starlette.routing import Route
 
+from campaign.audience.people_files import read_sent
 from campaign.consent import decisions, lists
 from campaign.contacts import store as contacts
 from campaign.contacts.importing import import_contacts
 from campaign.db.engine import read_session, transaction
 from campaign.errors import CampaignError, WrongUsage
 from campaign.formatting import csv_lines
+from campaign.services.store import zone_of
 from campaign.settings import load_settings
 from campaign.users import audit
-from campaign.web.desk.access import DeskRequest, NotAllowed, desk_route
-from campaign.web.desk.layout import N_, forbidden
+from campaign.web.desk.access import DeskRequest, desk_route
+from campaign.web.desk.layout import N_
 from models import EVERY_SERVICE, Role, Service
 
 _CONSENTS, _DENYLIST, _CONTACTS = "/desk/people/consents", "/desk/people/denylist", "/desk/people/contacts"
@@ -52,14 +53,10 @@ def _chosen(desk: DeskRequest, role: Role = Role.VIEWER) -> Service:
     return chosen[0]
 
 
-def _number(text: str) -> int | None:
-    return int(text) if text.isdecimal() and len(text) < len(str(2**62)) else None
-
-
 def _show_consents(desk: DeskRequest, status: int = 200, problem: str = "", report: Any = None) -> Response:
     known, rows, unclear, total = desk.services(), list[lists.ListedConsent](), list[lists.ListedUnclear](), 0
     service = next((one for one in known if one.internal_name == desk.text("service")), known[0] if known else None)
-    has_ended, before = desk.text("ended") == "yes", _number(desk.text("before"))
+    has_ended, before = desk.text("ended") == "yes", desk.number("before")
     with read_session() as session:
         if service:
             found = lists.consents_of(session, service.id, ended=has_ended, limit=_ROWS + 1, before_id=before)
@@ -80,7 +77,7 @@ def _show_consents(desk: DeskRequest, status: int = 200, problem: str = "", repo
         problem=problem,
         report=report,
         typed={"note": desk.text("note")},
-        zone=(service.timezone if service else "") or load_settings().timezone,
+        zone=zone_of(*([service] if service else [])),
     )
 
 
@@ -110,19 +107,10 @@ def _import_consents(desk: DeskRequest) -> Response:
 
 
 def _read(desk: DeskRequest, read: Callable[[Path], _Result]) -> _Result:
-    """Reads the file of a form with one of the strict readers; raises WrongUsage that names it as it was sent."""
     sent = desk.form.get("file")
     if not isinstance(sent, UploadFile) or not sent.filename:
         raise WrongUsage(N_("Choose a CSV file."))
-    with TemporaryDirectory() as folder:
-        path = Path(folder, "list.csv")
-        with path.open("wb") as file:
-            while part := sent.file.read(1 << 20):
-                file.write(part)
-        try:
-            return read(path)
-        except WrongUsage as error:
-            raise WrongUsage(str(error).replace(str(path), sent.filename)) from None
+    return read_sent(sent.filename, sent.file, read)
 
 
 def _listed(desk: DeskRequest) -> Service | None:
@@ -132,7 +120,7 @@ def _listed(desk: DeskRequest) -> Service | None:
 
 
 def _show_denylist(desk: DeskRequest, status: int = 200, problem: str = "", report: Any = None) -> Response:
-    service, before = _listed(desk), _number(desk.text("before"))
+    service, before = _listed(desk), desk.number("before")
     number = service.id if service else EVERY_SERVICE
     with read_session() as session:
         rows = lists.suppressed_people(session, number, limit=_ROWS + 1, before=before)
@@ -159,8 +147,8 @@ def _operated(desk: DeskRequest) -> Service | None:
     service = _listed(desk)
     if service:
         desk.require(Role.OPERATOR, [service])
-    elif not desk.person.may(Role.OPERATOR):
-        raise NotAllowed(forbidden(Role.OPERATOR, desk.language))
+    else:
+        desk.require_everywhere(Role.OPERATOR)
     return service
 
 
@@ -202,7 +190,7 @@ def _import_denylist(desk: DeskRequest) -> Response:
 
 def _show_contacts(desk: DeskRequest, status: int = 200, problem: str = "", report: Any = None) -> Response:
     service = _chosen(desk) if desk.text("service") not in {"", _ALL} else None
-    sees_all, before = desk.person.may(Role.VIEWER), _number(desk.text("before"))
+    sees_all, before = desk.person.may(Role.VIEWER), desk.number("before")
     numbers = None if sees_all and service is None else [one.id for one in ([service] if service else desk.services())]
     with read_session() as session:
         rows = contacts.search_contacts(session, desk.text("search"), numbers, limit=_ROWS + 1, before_id=before)

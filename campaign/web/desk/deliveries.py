@@ -7,9 +7,9 @@ from starlette.routing import Route
 
 from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
+from campaign.services.store import zone_of
 from campaign.web.desk import layout
 from campaign.web.desk.access import DeskRequest, desk_route
-from campaign.web.desk.post_form import zone_of
 from models import DeliveryKind, DeliveryState, Role
 
 #: Deliveries on one page.
@@ -26,7 +26,6 @@ def show_deliveries(desk: DeskRequest) -> Response:
     services = {service.internal_name: service for service in desk.services()}
     account, state, kind = desk.text("account"), desk.text("state"), desk.text("kind")
     chosen = services.get(account)
-    before = desk.text("before")
     with read_session() as session:
         found = deliveries.listed(
             session,
@@ -36,7 +35,7 @@ def show_deliveries(desk: DeskRequest) -> Response:
             search=desk.text("text"),
             # A draft without an account concerns all of them, see access.
             among=None if desk.person.may(Role.VIEWER) else [service.id for service in services.values()],
-            before_id=int(before) if before.isdecimal() else None,
+            before_id=desk.number("before"),
             limit=_A_PAGE + 1,
         )
         rows = [(one, deliveries.targets_of(session, one)) for one in found[:_A_PAGE]]

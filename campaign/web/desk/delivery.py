@@ -18,7 +18,7 @@ from campaign.deliveries import store as deliveries
 from campaign.errors import CampaignError, NotPossible
 from campaign.posts.publish import withdrawable
 from campaign.reporting.html import preview_facts
-from campaign.settings import load_settings
+from campaign.services.store import zone_of
 from campaign.web.desk import layout
 from campaign.web.desk.access import DeskRequest, desk_route
 from campaign.web.desk.layout import N_
@@ -122,7 +122,7 @@ def show_progress(desk: DeskRequest) -> Response:
         return desk.redirect(path_of(delivery))
     with read_session() as session:
         progress = progress_of(session, delivery, desk.now)
-        zone = zone_of(deliveries.targets_of(session, delivery))
+        zone = zone_of(*deliveries.targets_of(session, delivery))
     is_live = delivery.state in _LIVE
     response = desk.part(
         "delivery_progress.html.jinja", delivery=delivery, progress=progress, is_live=is_live, zone=zone
@@ -176,7 +176,7 @@ def _facts(session: Session, desk: DeskRequest, delivery: Delivery, services: Se
         "delivery": delivery,
         "services": services,
         "draft": draft,
-        "zone": zone_of(services),
+        "zone": zone_of(*services),
         "analysis": approval.saved_analysis(delivery, has_proof=False),
         "standing": standing,
         "acts": _acts(session, desk, delivery, standing),
@@ -249,11 +249,6 @@ def _runs_of(desk: DeskRequest, delivery: Delivery) -> Sequence[Any]:
         return [run for run in desk.runs.active() if run.name.startswith(delivery.name)]
     except NotPossible:
         return []
-
-
-def zone_of(services: Sequence[Service]) -> str:
-    """Returns the zone in which the times of a delivery are shown: that of its services, else ours."""
-    return next((one.timezone for one in services if one.timezone), load_settings().timezone)
 
 
 def path_of(delivery: Delivery) -> str:

@@ -20,8 +20,9 @@ from campaign.deliveries.approval import record_all_not_sent, record_by_hand
 from campaign.errors import CampaignError
 from campaign.formatting import write_csv
 from campaign.posts.publish import report_on
+from campaign.services.store import zone_of
 from campaign.web.desk.access import DeskRequest, desk_route
-from campaign.web.desk.delivery import named, path_of, run_again, zone_of
+from campaign.web.desk.delivery import named, path_of, run_again
 from campaign.web.desk.layout import N_
 from models import Delivery, DeliveryKind, Message, MessageState, Role, Visitor
 
@@ -83,7 +84,7 @@ def _show(desk: DeskRequest, status: int = 200, problem: str = "") -> Response:
         state=state,
         states=[one for one in STATES.items() if delivery.kind is DeliveryKind.POST or one[0] != "withdrawn"],
         columns=COLUMNS,
-        zone=zone_of(services),
+        zone=zone_of(*services),
         unknown=unknown,
         may_settle=all(desk.person.may(Role.APPROVER, one.id) for one in services),
         problem=problem,

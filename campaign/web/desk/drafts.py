@@ -19,11 +19,12 @@ from campaign.deliveries.draft import LIBRARY, Draft, MediaItem
 from campaign.deliveries.findings import Analysis, Level
 from campaign.errors import CampaignError, NotPossible, WrongUsage
 from campaign.posts.preview import file_name
+from campaign.services.store import zone_of
 from campaign.users import audit
 from campaign.users import store as users
 from campaign.web.desk.access import DeskRequest
 from campaign.web.desk.layout import N_, gettext
-from campaign.web.desk.post_form import PostForm, add_file, by_field, links_of, zone_of
+from campaign.web.desk.post_form import PostForm, add_file, by_field, links_of
 from models import ApprovalMode, Delivery, DeliveryKind, DeliveryState, DeliveryTemplate, MediaBlob, Role, Service
 
 FormT = TypeVar("FormT", bound=PostForm)

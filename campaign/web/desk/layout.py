@@ -92,8 +92,6 @@ def _environment(language: str) -> Environment:
     ours.filters |= {
         "local": lambda moment, zone: local_time(moment, zone, language),
         "usd": usd,
-        # A sentence from elsewhere may have a per cent sign, which `_` would take for a field.
-        "translate": catalogue.gettext,
         "state": lambda state: catalogue.gettext(LABELS[state]),
         "translated": lambda text: gettext(language, text),
         "weekday": lambda number: get_day_names("wide", "stand-alone", Locale.parse(language))[number],
@@ -154,7 +152,8 @@ def page(
 def gettext(language: str, text: str) -> str:
     """Translates a text that was marked with `N_`; another one stays as it is.
 
-    In a template this is the filter `translated`: `_()` is for its own texts only, and takes them for HTML.
+    In a template this is the filter `translated`: `_()` is for its own texts only, which it takes for HTML with fields
+    at per cent signs.
     """
     # What belongs to no text is the head of a catalogue.
     return translations(language).gettext(text) if text else ""

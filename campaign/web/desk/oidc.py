@@ -56,7 +56,7 @@ def _client(request: Request) -> OAuth2Session:
         settings.oidc_client_id,
         settings.oidc_client_secret.get_secret_value(),
         scope="openid email profile",
-        redirect_uri=(settings.public_url or str(request.base_url).rstrip("/")) + _CALLBACK,
+        redirect_uri=access.own_address(request, _CALLBACK),
         code_challenge_method="S256",
     )
 

@@ -16,7 +16,6 @@ from campaign.db.engine import read_session, transaction
 from campaign.errors import CampaignError, NotPossible, WrongUsage
 from campaign.services import store as services
 from campaign.settings import load_settings
-from campaign.web.desk import layout
 from campaign.web.desk.access import DeskRequest, NotAllowed, NotThere, desk_route
 from campaign.web.desk.layout import N_
 from models import EVERY_SERVICE, Contact, Role, Service, Visitor
@@ -153,8 +152,7 @@ def _chosen(desk: DeskRequest, session: Session) -> Service:
 def _chosen_or_all(desk: DeskRequest, session: Session) -> Service | None:
     if desk.text("service") != "all":
         return _chosen(desk, session)
-    if not desk.person.may(Role.OPERATOR):
-        raise NotAllowed(layout.forbidden(Role.OPERATOR, desk.language))
+    desk.require_everywhere(Role.OPERATOR)
     return None
 
 

@@ -1,11 +1,10 @@
 """Planning ahead: weekly slots, series, and a month of posts from one file."""
 
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import date
+from io import BytesIO
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from sqlmodel import Session
@@ -13,6 +12,7 @@ from starlette.datastructures import UploadFile
 from starlette.responses import Response
 from starlette.routing import Route
 
+from campaign.audience.people_files import read_sent
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import series, slots
 from campaign.deliveries import store as deliveries
@@ -20,15 +20,14 @@ from campaign.errors import CampaignError, NotPossible, WrongUsage
 from campaign.posts.importing import (
     COLUMNS,
     MOST_ROWS,
-    ImportedPost,
     analyse_posts,
     analyse_saved,
     read_posts,
     save_posts,
 )
+from campaign.services.store import zone_of
 from campaign.web.desk.access import DeskRequest, NotAllowed, desk_route
-from campaign.web.desk.layout import N_, forbidden, gettext
-from campaign.web.desk.post_form import zone_of
+from campaign.web.desk.layout import N_, gettext
 from models import WEEKDAYS, Delivery, DeliveryKind, DeliveryState, Every, Role, Series, Service
 
 PAGE = "/desk/calendar"
@@ -77,7 +76,7 @@ def remove_slot(desk: DeskRequest) -> Response:
     """Removes a weekly slot; what was planned with it stays."""
     by_id = {one.id: one for one in desk.services()}
     with transaction() as session:
-        slot = slots.find(session, _number(desk, "slot"))
+        slot = slots.find(session, desk.number("slot") or 0)
         if slot is None or slot.service_id not in by_id:
             return desk.redirect(SLOTS, N_("It was removed already."))
         service = by_id[slot.service_id]
@@ -94,7 +93,7 @@ def create_series(desk: DeskRequest) -> Response:
             targets = deliveries.targets_of(session, delivery)
         _require(desk, targets)
         until = date.fromisoformat(desk.text("until")) if desk.text("until") else None
-        times = _number(desk, "times") if desk.text("times") else None
+        times = (desk.number("times") or 0) if desk.text("times") else None
         every = Every(desk.text("every"))
         made = series.create(delivery.name, every, zone_of(*targets), desk.actor, until=until, times=times)
     except NotAllowed:
@@ -113,7 +112,7 @@ def create_series(desk: DeskRequest) -> Response:
 def ask_for_series(desk: DeskRequest) -> Response:
     """Analyses the drafts of a series, and asks for approval of those without errors."""
     with read_session() as session:
-        found = series.get(session, _number(desk, "series"))
+        found = series.get(session, desk.number("series") or 0)
         _require(desk, _targets_of(session, found))
         names = [one.name for one in series.deliveries_of(session, found) if one.state is DeliveryState.BEING_EDITED]
     ready = analyse_saved(names, desk.actor, desk.now, ask=True)
@@ -123,7 +122,7 @@ def ask_for_series(desk: DeskRequest) -> Response:
 def stop_series(desk: DeskRequest) -> Response:
     """Stops a series, with its posts that have not gone out."""
     with read_session() as session:
-        found = series.get(session, _number(desk, "series"))
+        found = series.get(session, desk.number("series") or 0)
         _require(desk, _targets_of(session, found))
     for delivery in series.stop(found.id, desk.actor):
         if delivery.state is DeliveryState.CONFIRMED:
@@ -135,19 +134,14 @@ def stop_series(desk: DeskRequest) -> Response:
 def _require(desk: DeskRequest, targets: Sequence[Service]) -> None:
     """Raises NotAllowed unless the person may write for all of these services; without any, for all there are."""
     desk.require(Role.WRITER, targets)
-    if not targets and not desk.person.may(Role.WRITER):
-        raise NotAllowed(forbidden(Role.WRITER, desk.language))
+    if not targets:
+        desk.require_everywhere(Role.WRITER)
 
 
 def _targets_of(session: Session, found: Series) -> list[Service]:
     """Returns the services of all posts of a series."""
     made = series.deliveries_of(session, found)
     return list({one.id: one for delivery in made for one in deliveries.targets_of(session, delivery)}.values())
-
-
-def _number(desk: DeskRequest, name: str) -> int:
-    text = desk.text(name)
-    return int(text) if re.fullmatch(r"[0-9]{1,9}", text) else 0
 
 
 def _outcome(desk: DeskRequest, ready: int, of: int) -> str:
@@ -214,7 +208,7 @@ def import_posts(desk: DeskRequest) -> Response:
     """Shows what was found in a file, or saves its posts as drafts."""
     try:
         data, name = _content(desk)
-        posts = _read(desk, data, name)
+        posts = read_sent(name, BytesIO(data), lambda file: read_posts(file, desk.services(Role.WRITER)))
     except WrongUsage as error:
         return _show_import(desk, 400, problem=str(error))
     do = desk.text("do")
@@ -237,16 +231,6 @@ def _content(desk: DeskRequest) -> tuple[bytes, str]:
     if len(data) > _LARGEST_FILE:
         raise WrongUsage(N_("The file is larger than 500 kB; import fewer posts at once."))
     return data, name
-
-
-def _read(desk: DeskRequest, data: bytes, name: str) -> list[ImportedPost]:
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "posts.csv"
-        file.write_bytes(data)
-        try:
-            return read_posts(file, desk.services(Role.WRITER))
-        except WrongUsage as error:
-            raise WrongUsage(str(error).replace(str(file), name)) from None
 
 
 def _as_text(data: bytes) -> str:

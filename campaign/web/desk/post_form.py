@@ -15,6 +15,7 @@ from campaign.deliveries.findings import Finding
 from campaign.deliveries.links import countable
 from campaign.errors import WrongUsage
 from campaign.formatting import read_time
+from campaign.services.store import zone_of
 from campaign.settings import load_settings
 from campaign.web.desk.layout import N_
 from campaign.x.types import ReplySettings
@@ -171,11 +172,6 @@ def text_in(form: FormData, name: str) -> str:
 def texts_in(form: FormData, name: str) -> list[str]:
     """Returns all fields of a name."""
     return [one.replace("\0", "").strip() for one in form.getlist(name) if isinstance(one, str)]
-
-
-def zone_of(*services: Service) -> str:
-    """Returns the time zone of a service, or that of the installation."""
-    return next((one.timezone for one in services if one.timezone), load_settings().timezone)
 
 
 def links_of(draft: Draft) -> list[tuple[NamedLink, bool]]:

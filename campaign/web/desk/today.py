@@ -15,11 +15,11 @@ from campaign.db.engine import read_session
 from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
 from campaign.errors import NotPossible
+from campaign.services.store import zone_of
 from campaign.settings import load_settings
 from campaign.web.desk.access import HOME, DeskRequest, desk_route
 from campaign.web.desk.accounts import card_of
 from campaign.web.desk.layout import N_
-from campaign.web.desk.post_form import zone_of
 from campaign.web.desk.runs import Run, Workflow
 from models import Delivery, DeliveryState, Message, MessageState, Role, Service, SyncState
 

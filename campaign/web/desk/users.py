@@ -14,7 +14,7 @@ from campaign.settings import load_settings
 from campaign.users import audit
 from campaign.users import store as users
 from campaign.web.desk import layout
-from campaign.web.desk.access import DeskRequest, desk_route
+from campaign.web.desk.access import DeskRequest, desk_route, own_address
 from campaign.web.desk.layout import N_
 from models import EVERY_SERVICE, Role, User
 
@@ -53,7 +53,7 @@ def _add_user(desk: DeskRequest) -> Response:
             link = users.one_time_link(user)
     except WrongUsage as error:
         return _show_users(desk, 400, problem=str(error), typed=typed)
-    return _show_users(desk, link=_address(desk, link), added=user)
+    return _show_users(desk, link=own_address(desk.request, link), added=user)
 
 
 def _change_user(desk: DeskRequest) -> Response:
@@ -66,7 +66,7 @@ def _change_user(desk: DeskRequest) -> Response:
                 _record(session, desk, user, "removed")
             case "link":
                 _record(session, desk, user, "link made")
-                return _show_users(desk, link=_address(desk, users.one_time_link(user)), added=user)
+                return _show_users(desk, link=own_address(desk.request, users.one_time_link(user)), added=user)
             case _:
                 roles = _roles_in(desk)
                 users.set_roles(session, user, roles)
@@ -85,15 +85,12 @@ def _record(session: Session, desk: DeskRequest, user: User, action: str, roles:
     audit.record(session, desk.actor, f"user {user.name}", action, desk.now, f"Roles: {written}." if written else "")
 
 
-def _address(desk: DeskRequest, link: str) -> str:
-    return (load_settings().public_url or str(desk.request.base_url).rstrip("/")) + link
-
-
 def _show_audit(desk: DeskRequest) -> Response:
-    actor, search, before = desk.text("who"), desk.text("search"), desk.text("before")
-    before_id = int(before) if before.isdecimal() else None
+    actor, search = desk.text("who"), desk.text("search")
     with read_session() as session:
-        found = audit.list_entries(session, actor=actor, search=search, before_id=before_id, limit=_ROWS + 1)
+        found = audit.list_entries(
+            session, actor=actor, search=search, before_id=desk.number("before"), limit=_ROWS + 1
+        )
         rows, actors = list(found), audit.list_actors(session)
     more, zone = rows[_ROWS - 1].id if len(rows) > _ROWS else None, load_settings().timezone
     return desk.page(

@@ -1,7 +1,6 @@
 """Who gets into the desk, and to which pages."""
 
 import re
-from collections.abc import Iterator
 from itertools import product
 
 import pytest
@@ -12,19 +11,12 @@ from campaign.db.engine import read_session, transaction
 from campaign.users import store as users
 from campaign.web.desk import site
 from models import EVERY_SERVICE, AuditEntry, Role, UserSession
-from tests.databases import Database
-from tests.desk_site import PASSWORD, Desk, DeskBrowser, make_person, open_desk
+from tests.desk_site import PASSWORD, Desk, DeskBrowser, make_person
 from tests.factories import NOW
 from tests.readings import saved_service
 
 PUBLIC = {"/desk/static/{name}", "/desk/sign-in", "/desk/sign-out", "/desk/welcome/{link}"}
 PUBLIC |= {"/desk/sign-in/oidc", "/desk/sign-in/oidc/callback"}
-
-
-@pytest.fixture
-def desk(sqlite_database: Database) -> Iterator[Desk]:  # noqa: ARG001
-    with open_desk() as opened:
-        yield opened
 
 
 def pages() -> list[Route]:

@@ -10,20 +10,15 @@ from sqlmodel import select
 from campaign.db import vault
 from campaign.db.engine import read_session
 from campaign.services.store import find_service
-from campaign.settings import load_settings
 from models import AuditEntry, Role, SecretKind, Service
+from tests.databases import Database
 from tests.desk_site import Desk, open_desk
 from tests.simulated_x import KEYS, SimulatedX
 
 
 @pytest.fixture
-def x(simulator_url: str, sqlite_database: object, monkeypatch: pytest.MonkeyPatch) -> SimulatedX:
-    assert sqlite_database
-    monkeypatch.setenv("CAMPAIGN_X_API_URL", simulator_url)
-    load_settings.cache_clear()
-    simulated = SimulatedX(simulator_url)
-    simulated.command("POST", "reset")
-    return simulated
+def database(sqlite_database: Database) -> Database:
+    return sqlite_database
 
 
 @pytest.fixture

@@ -13,11 +13,10 @@ from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Draft
 from campaign.services.store import find_service
 from models import Delivery, DeliveryState, Role, SyncMode
-from tests.browsing import NEEDS_CHROMIUM, Window, open_browser
+from tests.browsing import NEEDS_CHROMIUM, Window
 from tests.databases import Database
-from tests.desk_site import Desk, make_person, open_desk
+from tests.desk_site import Desk, make_person, open_desk, sign_in
 from tests.integration.web.test_browser import looks_good
-from tests.integration.web.test_desk_delivery_browser import sign_in
 from tests.simulated_x import Connect
 
 pytestmark = NEEDS_CHROMIUM
@@ -27,12 +26,6 @@ NEW = "/desk/broadcasts/new"
 @pytest.fixture
 def database(sqlite_database: Database) -> Database:
     return sqlite_database
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
-    with open_browser(tmp_path_factory.mktemp("browser")) as found:
-        yield found
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from campaign.kinds import kind_of
 from models import DeliveryState, Role
-from tests.browsing import NEEDS_CHROMIUM, Window, open_browser
+from tests.browsing import NEEDS_CHROMIUM, Window
 from tests.databases import Database
-from tests.desk_site import PASSWORD, Desk, make_person, open_desk
+from tests.desk_site import Desk, make_person, open_desk, sign_in
 from tests.integration.web.test_browser import looks_good
 from tests.integration.web.test_desk_delivery import broadcast, change_rules, of, post
 from tests.simulated_x import Connect
@@ -21,12 +21,6 @@ pytestmark = NEEDS_CHROMIUM
 @pytest.fixture
 def database(sqlite_database: Database) -> Database:
     return sqlite_database
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
-    with open_browser(tmp_path_factory.mktemp("browser")) as found:
-        yield found
 
 
 @pytest.fixture
@@ -43,18 +37,6 @@ def window(chromium: Window) -> Window:
     chromium.allow_scripts()
     chromium.resize(1_400)
     return chromium
-
-
-def sign_in(window: Window, desk: Desk, name: str, page: str) -> None:
-    """Another person sits down at the browser and opens a page."""
-    window._ask("Network.clearBrowserCookies")
-    window.go(f"{desk.url}/desk/sign-in?to={page}")
-    window.see("Password")
-    window.write(name)
-    window.press("Tab")
-    window.write(PASSWORD)
-    window.press("Enter")
-    window.arrive(page)
 
 
 def history(name: str) -> list[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """The desk in another language than that of its templates: nothing of them is left in English."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import cache
 from html import unescape
 
@@ -10,8 +10,7 @@ from babel.messages.pofile import read_po
 
 from campaign.settings import ROOT
 from models import Role, Service, ServiceState
-from tests.databases import Database
-from tests.desk_site import Desk, DeskBrowser, open_desk
+from tests.desk_site import Desk, DeskBrowser
 from tests.factories import NOW
 from tests.readings import saved_service
 
@@ -22,12 +21,6 @@ _PAGES = (
     *("/accounts", "/accounts/new", "/users", "/audit", "/me"),
 )
 _SHOWN = re.compile(r'>([^<>]+)<|(?:title|placeholder|aria-label)="([^"]+)"')
-
-
-@pytest.fixture
-def desk(sqlite_database: Database) -> Iterator[Desk]:  # noqa: ARG001
-    with open_desk() as opened:
-        yield opened
 
 
 @pytest.fixture

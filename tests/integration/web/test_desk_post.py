@@ -1,7 +1,6 @@
 """The page on which a post is written: saved, analysed, shown while it is typed, changed by two people."""
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, time, timedelta
 from html import unescape
 from typing import Any
@@ -17,18 +16,11 @@ from campaign.deliveries import slots, templates
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Draft
 from models import AuditEntry, Delivery, DeliveryState, Role, Service, ServiceState
-from tests.databases import Database
-from tests.desk_site import Desk, DeskBrowser, open_desk
+from tests.desk_site import Desk, DeskBrowser
 from tests.readings import saved_service
 
 NEW = "/desk/posts/new"
 PARTIAL = {"hx-request": "true"}
-
-
-@pytest.fixture
-def desk(sqlite_database: Database) -> Iterator[Desk]:  # noqa: ARG001
-    with open_desk() as opened:
-        yield opened
 
 
 @pytest.fixture

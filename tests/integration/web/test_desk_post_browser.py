@@ -11,20 +11,14 @@ from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Draft
 from models import Delivery, DeliveryState, Role, ServiceState
-from tests.browsing import NEEDS_CHROMIUM, Window, open_browser
+from tests.browsing import NEEDS_CHROMIUM, Window
 from tests.databases import Database
-from tests.desk_site import PASSWORD, Desk, make_person, open_desk
+from tests.desk_site import Desk, make_person, open_desk, sign_in
 from tests.integration.web.test_browser import looks_good
 from tests.pictures import picture
 from tests.readings import saved_service
 
 pytestmark = NEEDS_CHROMIUM
-
-
-@pytest.fixture(scope="module")
-def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Window]:
-    with open_browser(tmp_path_factory.mktemp("browser")) as found:
-        yield found
 
 
 @pytest.fixture
@@ -43,12 +37,7 @@ def window(chromium: Window, desk: Desk) -> Window:
     """A window in which Ann is signed in and sees the empty desk."""
     chromium.allow_scripts()
     chromium.resize(1_400)
-    chromium.go(f"{desk.url}/desk/sign-in")
-    chromium.see("Password")
-    chromium.write("ann")
-    chromium.press("Tab")
-    chromium.write(PASSWORD)
-    chromium.press("Enter")
+    sign_in(chromium, desk, "ann", "/desk")
     chromium.see("Today")
     chromium.clicks = 0
     return chromium

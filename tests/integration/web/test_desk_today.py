@@ -1,10 +1,8 @@
 """The first page of the desk."""
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import pendulum
-import pytest
 
 from campaign.consent import store as consent
 from campaign.db.engine import transaction
@@ -13,15 +11,8 @@ from campaign.deliveries.approval import compose
 from campaign.deliveries.draft import Content, Draft, Part
 from campaign.web.desk.runs import Run
 from models import Delivery, DeliveryState, Role
-from tests.databases import Database
-from tests.desk_site import Desk, open_desk
+from tests.desk_site import Desk
 from tests.readings import saved_service
-
-
-@pytest.fixture
-def desk(sqlite_database: Database) -> Iterator[Desk]:  # noqa: ARG001
-    with open_desk() as opened:
-        yield opened
 
 
 def written(label: str, service: str, *states: DeliveryState, in_days: int = 2) -> Delivery:

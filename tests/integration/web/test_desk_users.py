@@ -1,24 +1,14 @@
 """The pages of an operator: people with access, the audit; and the reports at the desk."""
 
 import re
-from collections.abc import Iterator
-
-import pytest
 
 from campaign.db.engine import transaction
 from campaign.users import audit
 from models import Role
-from tests.databases import Database
-from tests.desk_site import PASSWORD, Desk, open_desk
+from tests.desk_site import PASSWORD, Desk
 from tests.engaging import went_out
 from tests.factories import NOW
 from tests.readings import saved_service
-
-
-@pytest.fixture
-def desk(sqlite_database: Database) -> Iterator[Desk]:  # noqa: ARG001
-    with open_desk() as opened:
-        yield opened
 
 
 def test_a_person_gets_access_by_a_link_and_loses_it(desk: Desk) -> None:
