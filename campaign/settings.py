@@ -103,12 +103,12 @@ WordLists = Annotated[
 ]
 
 
-_LEAST_LENGTH, _YEAR = 16, 12
+LEAST_KEY_LENGTH, _YEAR = 16, 12
 
 
 def _long_enough(key: SecretStr) -> SecretStr:
-    if 0 < len(key.get_secret_value()) < _LEAST_LENGTH:
-        msg = f"it is shorter than {_LEAST_LENGTH} characters and could be guessed; use a longer one, best a random one"
+    if 0 < len(key.get_secret_value()) < LEAST_KEY_LENGTH:
+        msg = f"it is shorter than {LEAST_KEY_LENGTH} characters and could be guessed; use a longer one, best a random one"
         raise ValueError(msg)
     return key
 

@@ -1,5 +1,6 @@
 """Backups of a home: both databases as they are at one moment, and its keys, encrypted with a passphrase."""
 
+import gzip
 import json
 import os
 import tarfile
@@ -81,9 +82,8 @@ def restore(
     """
     make_home(settings)
     with _alone(settings), _folder_beside(settings.home / "restored") as folder:
-        contents = _unpack(file, folder)
-        keys = _decrypt((folder / _ENCRYPTED_KEYS).read_text(), passphrase)
-        copy, taken_at = DatabaseCopy(**contents["database"]), datetime.fromisoformat(contents["taken_at"])
+        copy, taken_at, encrypted = _unpack(file, folder)
+        keys = _decrypt(encrypted, passphrase)
         databases.check_fits(copy)
         if not overwrite and (databases.has_data() or _has_data(settings)):
             raise WrongUsage(
@@ -133,20 +133,27 @@ def _has_data(settings: Settings) -> bool:
     return _prefect_file(settings).exists() or any((settings.home / name).exists() for name in _KEYS)
 
 
-def _unpack(file: Path, folder: Path) -> dict[str, Any]:
+def _unpack(file: Path, folder: Path) -> tuple[DatabaseCopy, datetime, str]:
+    """Unpacks a backup; returns its copy of the database, its moment and its encrypted keys."""
     try:
-        with tarfile.open(file, "r:gz") as archive:
-            archive.extractall(folder, filter="data")
-        contents: dict[str, Any] = json.loads((folder / _CONTENTS).read_text())
-    except FileNotFoundError:
-        raise WrongUsage(f"There is no backup {file}.") from None
-    except (tarfile.TarError, EOFError, zlib.error, ValueError):
-        raise WrongUsage(f"{file} is not a backup of campaign, or it is damaged; use another one.") from None
+        opened = file.open("rb")
     except OSError as error:
-        raise WrongUsage(f"{file} cannot be read ({error.strerror}).") from None
-    if contents["format"] != _FORMAT:
-        raise WrongUsage(f"{file} was made by campaign {contents['version']}; install that version.")
-    return contents
+        raise WrongUsage(f"The backup {file} cannot be read ({error.strerror}); name another file.") from None
+    try:
+        with opened, gzip.open(opened) as stream:
+            with tarfile.open(fileobj=stream, mode="r|") as archive:
+                archive.extractall(folder, filter="data")
+            while stream.read(1 << 20):  # the rest of it, which ends with the checksum of all
+                pass
+        contents: dict[str, Any] = json.loads((folder / _CONTENTS).read_text())
+        if contents["format"] != _FORMAT:
+            raise WrongUsage(f"{file} was made by campaign {contents['version']}; install that version.")
+        copy, taken_at = DatabaseCopy(**contents["database"]), datetime.fromisoformat(contents["taken_at"])
+        return copy, taken_at, (folder / _ENCRYPTED_KEYS).read_text()
+    except (tarfile.TarError, EOFError, zlib.error, ValueError, LookupError, TypeError, OSError) as error:
+        if isinstance(error, OSError) and is_full(error):
+            raise NoRoom(folder.parent) from None
+        raise WrongUsage(f"{file} is not a backup of campaign, or it is damaged; use another one.") from None
 
 
 def _keys_of(settings: Settings) -> dict[str, str]:

@@ -187,7 +187,10 @@ def server_password(settings: Settings) -> str:
     """Returns `user:password` of this home's server: the operator's own, or the home's, made at the first start."""
     if given := os.environ.get(PASSWORD_VARIABLE):
         return given
-    return write_once(settings.home / "server.password", f"campaign:{secrets.token_urlsafe(18)}")
+    file = settings.home / "server.password"
+    if password := write_once(file, f"campaign:{secrets.token_urlsafe(18)}"):
+        return password
+    raise WrongUsage(f"{file} is empty; delete it, and start again with a new password.")
 
 
 def server_of(settings: Settings) -> Address | None:

@@ -65,7 +65,7 @@ def restore(
 
 
 def _passphrase(*, confirm: bool) -> str:
-    passphrase = os.environ.get(PASSPHRASE) or read_secret_file(PASSPHRASE)
+    passphrase = read_secret_file(PASSPHRASE) or os.environ.get(PASSPHRASE, "")
     if not passphrase and not sys.stdin.isatty():
         raise WrongUsage(f"There is no passphrase for the keys: set {PASSPHRASE}, or run this in a terminal.")
     if not passphrase:

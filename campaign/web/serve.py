@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from ipaddress import ip_network
 from typing import Any, cast
 
 import uvicorn
@@ -75,10 +76,14 @@ class TimedProtocol(H11Protocol):
 def trusted_proxies() -> str:
     """Returns the addresses whose X-Forwarded-For counts; raises WrongUsage where everybody's would."""
     addresses = os.environ.get("FORWARDED_ALLOW_IPS") or "127.0.0.1"
-    if "*" in addresses:
+    advice = "Name the address of your proxy, or its network, such as 172.16.0.0/12."
+    try:
+        networks = [ip_network("::/0" if one.strip() == "*" else one.strip()) for one in addresses.split(",")]
+    except ValueError as error:  # uvicorn would take it for a name, and trust no proxy
+        raise WrongUsage(f"Invalid FORWARDED_ALLOW_IPS ({error}). {advice}") from None
+    if any(one.prefixlen == 0 for one in networks):
         raise WrongUsage(
-            "FORWARDED_ALLOW_IPS is *: every visitor could name an address as its own. Name that of your proxy, or its"
-            " network, such as 172.16.0.0/12."
+            f"FORWARDED_ALLOW_IPS is {addresses}: every visitor could name an address as its own. {advice}"
         )
     return addresses
 

@@ -55,3 +55,20 @@ def test_the_doctor_names_a_file_that_other_users_can_read(tmp_path: Path, name:
     assert not found["home"]["ok"]
     assert str(tmp_path / name) in found["home"]["says"]
     assert "chmod -R go=" in found["home"]["says"]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "command"),
+    [
+        ("server.password", "", "password"),
+        ("signing.key", "", "user add ana --role operator"),
+        ("signing.key", "guess-me", "user add ana --role operator"),
+    ],
+)
+def test_a_key_file_that_lost_its_key_is_one_sentence(tmp_path: Path, name: str, text: str, command: str) -> None:
+    (tmp_path / name).write_text(text)
+    done = here(*command.split(), CAMPAIGN_HOME=str(tmp_path))
+    assert (done.status, done.out) == (2, "")
+    assert str(tmp_path / name) in done.sentence
+    assert "delete it" in done.sentence
+    assert (tmp_path / name).read_text() == text

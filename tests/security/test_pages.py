@@ -62,8 +62,10 @@ def test_a_slow_second_request_of_a_connection_has_the_same_time(port: int) -> N
         assert time.monotonic() - began > REQUEST_SECONDS - 1
 
 
-@pytest.mark.parametrize("addresses", ["*", "127.0.0.1,*"])
-def test_to_trust_every_address_is_refused(monkeypatch: pytest.MonkeyPatch, addresses: str) -> None:
+@pytest.mark.parametrize(
+    "addresses", ["*", "127.0.0.1,*", "0.0.0.0/0", "10.0.0.1, ::/0", "proxy", "172.16.0.1/12", ","]
+)
+def test_to_trust_every_address_or_none_that_exists_is_refused(monkeypatch: pytest.MonkeyPatch, addresses: str) -> None:
     monkeypatch.setenv("FORWARDED_ALLOW_IPS", addresses)
     with pytest.raises(WrongUsage, match="FORWARDED_ALLOW_IPS"):
         trusted_proxies()

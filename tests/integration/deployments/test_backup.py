@@ -132,7 +132,7 @@ def test_a_wrong_passphrase_changes_nothing(file: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("backed_up")
-@pytest.mark.parametrize("length", [0, 100, -100])
+@pytest.mark.parametrize("length", [0, 100, -100, -8, -1])
 def test_a_damaged_file_is_one_sentence(file: Path, length: int) -> None:
     file.write_bytes(file.read_bytes()[:length])
     refused = command("restore", file, "--overwrite")
@@ -141,10 +141,32 @@ def test_a_damaged_file_is_one_sentence(file: Path, length: int) -> None:
 
 
 @pytest.mark.usefixtures("backed_up")
+@pytest.mark.parametrize("part", [1, 3, 5])
+def test_a_file_with_a_bad_block_is_damaged(file: Path, part: int) -> None:
+    damaged = bytearray(file.read_bytes())
+    place = len(damaged) * part // 6
+    damaged[place : place + 50] = bytes(50)
+    file.write_bytes(damaged)
+    assert "is not a backup of campaign, or it is damaged" in command("restore", file, "--overwrite").sentence
+
+
+@pytest.mark.usefixtures("backed_up")
+@pytest.mark.parametrize("contents", [None, "[]", '{"format": 1}'])
+def test_an_archive_of_other_files_is_no_backup(file: Path, tmp_path: Path, contents: str | None) -> None:
+    (tmp_path / "inside").write_text(contents or "")
+    with tarfile.open(file, "w:gz") as archive:
+        archive.add(tmp_path / "inside", "contents.json" if contents else "readme.txt")
+    assert "is not a backup of campaign" in command("restore", file, "--overwrite").sentence
+
+
+@pytest.mark.usefixtures("backed_up")
 def test_a_backup_overwrites_no_file_and_needs_a_good_passphrase(file: Path, tmp_path: Path) -> None:
     assert "exists already" in command("backup", file).sentence
     assert "fewer than 12 characters" in command("backup", tmp_path / "other", passphrase="short").sentence
     assert "set CAMPAIGN_BACKUP_PASSPHRASE" in here("backup", str(tmp_path / "other")).sentence
+    (tmp_path / "passphrase").write_text(PASSPHRASE)
+    both = {"CAMPAIGN_BACKUP_PASSPHRASE": PASSPHRASE, "CAMPAIGN_BACKUP_PASSPHRASE_FILE": str(tmp_path / "passphrase")}
+    assert "are both set" in here("backup", str(tmp_path / "other"), **both).sentence
 
 
 def test_a_backup_of_the_other_kind_of_database_is_refused(
