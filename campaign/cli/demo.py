@@ -90,7 +90,7 @@ def demo(
     with ending_in_order(), ExitStack() as stack:
         try:
             _tell_story(stack, chapter, stay=not leave)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, typer.Abort):  # the second at the end of the input of --step
             output.say("Stopped; every process of the demo has ended.")
 
 

@@ -249,12 +249,13 @@ def web(
     schema.listen(send_emails)
     public_url = settings.public_url
     with used_by_prefect(address):
+        from deployments.runs import PrefectRuns
+
+        server = web_server(make_site(announce, PrefectRuns(address.api_url.removesuffix("/api"))), host, port)
         output.say(
             f"The pages are at http://{host}:{port}" + (f", for the public at {public_url}" if public_url else "")
         )
-        from deployments.runs import PrefectRuns
-
-        web_server(make_site(announce, PrefectRuns(address.api_url.removesuffix("/api"))), host, port).run()
+        server.run()
 
 
 def password() -> None:

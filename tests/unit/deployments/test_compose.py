@@ -1,7 +1,11 @@
 """What must be true of the compose file is read from it; `python -m tests.rehearsal` runs it."""
 
 import re
+import shutil
 import stat
+import subprocess
+import sys
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -126,6 +130,23 @@ def test_the_image_has_the_same_settings_as_campaign_up() -> None:
     assert "--require-hashes" in (FOLDER / "Dockerfile").read_text()
     for name in OURS:
         assert SERVICES[name]["tmpfs"][1] == f"/home/campaign/data:mode=0700,uid={user},gid={user}"
+
+
+def test_the_image_is_built_from_what_docker_hands_over(tmp_path: Path) -> None:
+    dockerfile, lines = (FOLDER / "Dockerfile").read_text(), (FOLDER / "Dockerfile.dockerignore").read_text().split()
+    for name in (line[1:] for line in lines if line.startswith("!")):
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__", "secrets"))
+        else:
+            shutil.copy(ROOT / name, tmp_path / name)
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", dockerfile, re.MULTILINE)
+    assert [name for names in copied for name in names.split() if not (tmp_path / name).exists()] == []
+    build = re.search(r"-m (hatchling build --target wheel)", dockerfile)
+    assert build
+    subprocess.run([sys.executable, "-m", *build[1].split()], cwd=tmp_path, check=True, capture_output=True)
+    [wheel] = (tmp_path / "dist").iterdir()
+    inside = {name.partition(".dist-info/")[2] or name for name in zipfile.ZipFile(wheel).namelist()}
+    assert {"licenses/LICENSE", "deployments/prefect.yaml", "campaign/db/migrations/env.py"} <= inside
 
 
 def test_secrets_reach_neither_the_image_nor_the_repository() -> None:
