@@ -103,12 +103,12 @@ WordLists = Annotated[
 ]
 
 
-LEAST_KEY_LENGTH, _YEAR = 16, 12
+LEAST_LENGTH, _YEAR = 16, 12
 
 
 def _long_enough(key: SecretStr) -> SecretStr:
-    if 0 < len(key.get_secret_value()) < LEAST_KEY_LENGTH:
-        msg = f"it is shorter than {LEAST_KEY_LENGTH} characters and could be guessed; use a longer one, best a random one"
+    if 0 < len(key.get_secret_value()) < LEAST_LENGTH:
+        msg = f"it is shorter than {LEAST_LENGTH} characters and could be guessed; use a longer one, best a random one"
         raise ValueError(msg)
     return key
 

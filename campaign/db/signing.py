@@ -11,7 +11,7 @@ from typing import Any
 from itsdangerous import BadData, URLSafeSerializer, URLSafeTimedSerializer
 
 from campaign.errors import WrongUsage, unwritable
-from campaign.settings import LEAST_KEY_LENGTH, load_settings
+from campaign.settings import LEAST_LENGTH, load_settings
 
 
 def write_once(path: Path, text: str) -> str:
@@ -77,9 +77,9 @@ def _key_in(home: Path) -> str:
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     file = home / "signing.key"
     key = write_once(file, secrets.token_urlsafe(48))
-    if len(key) < LEAST_KEY_LENGTH:
+    if len(key) < LEAST_LENGTH:
         raise WrongUsage(
-            f"The key in {file} is shorter than {LEAST_KEY_LENGTH} characters: anyone could guess it. Restore the file"
+            f"The key in {file} is shorter than {LEAST_LENGTH} characters: anyone could guess it. Restore the file"
             " from your backup, or delete it for a new key; personal links that are out then lead nowhere."
         )
     return key
