@@ -150,32 +150,93 @@ REFUSALS = (
     "解約", "受け取りたくない", "配信不要", "もういい", "取消推送", "删除我", "刪除我", "退定", "탈퇴", "그만해",
     "보내지 말", "하지 마세요",
 )
+#: Beginnings of words that end something or push away: alone an opt-out, in a short message a doubt.
+BEGINNINGS = (
+    "cancel", "unsub", "discontinu", "desist", "withdraw", "revok", "uninterest", "unsolicit", "beend", "kündig",
+    "gekündig", "widerruf", "widerrief", "widersprech", "widerspruch", "verpiss", "verschwind", "unterlass",
+    "stopp", "aufhör", "abbestell", "abmeld", "austrag", "ausgetrag", "résili", "annul", "supprim", "enlev",
+    "dégag", "désabonn", "désinscri", "desuscri", "borrar", "borren", "bórrame", "elimin", "detene", "deténg",
+    "anular", "anulati", "anulez", "anuluj", "anulow", "disiscri", "disdir", "disdic", "disdett", "smett",
+    "descadastr", "exclua", "excluir", "verwijder", "ophoud", "opzeg", "afmeld", "uitschrij", "intrek", "wypis",
+    "rezygn", "zrezygn", "usuń", "usuw", "odczep", "odwal", "spadaj", "przesta", "отпис", "отпиш", "удали", "удаля",
+    "прекрат", "прекращ", "перестан", "отстан", "отвал", "отвяж", "отказ", "откаж", "отмена", "отмену", "отмени",
+    "отменя", "надоел", "відпис", "відпиш", "видали", "видаля", "припин", "відстаньт", "відмов", "відмініт",
+    "відмінит", "скасу", "σταματ", "διαγρα", "διέγρα", "απεγγραφ", "ακυρω", "durdur", "ilgilenmi", "istemi",
+    "silin", "avanmäl", "avregistr", "avprenum", "avslut", "avbryt", "frameld", "opsig", "afbestil", "slett",
+    "poista", "poistu", "lopet", "peruut", "kiinnostunu", "zruš", "odhla", "vymaž", "smaž", "neotrav", "neobtěž",
+    "obtěž", "odmít", "leiratkoz", "iratkoz", "töröl", "törlés", "hagyj", "abbahagy", "dezabon", "opriți",
+    "oprește", "opresc", "înceta", "șterge", "odjav", "obriš", "izbriš", "prekin", "prestan", "nemoj", "одјав",
+    "обриш", "избриш", "прекин", "престан", "немој", "премахн", "изтри", "отписв", "توقف", "اوقف", "الغاء", "الغي",
+    "الغو", "احذف", "ازعاج", "اترك", "سيبون", "תסיר", "הסיר", "תוריד", "הפסיק", "תפסיק", "תעזב", "תמחק", "תבטל",
+    "berhenti", "henti", "hapus", "nyahlanggan", "tigil", "itigil", "tühista", "loobu", "atsisak", "nutrauk",
+    "nustok", "atrakst", "pārtrauc", "preneha", "peidiw", "dayandır",
+)
 #: Opt-outs if the whole message, apart from courtesies, says no more than this; elsewhere a doubt.
 ALONE = (
     "end", "cancel", "quit", "revoke", "remove", "delete", "enough", "exit", "leave", "off", "arret", "fin", "fini",
     "annuler", "ende", "schluss", "raus", "löschen", "weg", "einde", "alto", "cancelar", "salir", "para", "paren",
-    "annulla", "esci", "chega", "koniec", "slut", "sluta", "slutt", "seis", "konec", "dost", "dosť", "kraj",
-    "ret", "çık", "dur", "yeter", "τέλος", "конец", "кінець", "досить", "довольно", "край", "סוף", "די", "كفاية",
-    "إلغاء", "بس", "বন্ধ", "batal", "dừng", "hủy", "tigil", "หยุด", "พอ", "td", "t", "退", "停", "不要",
-    "終了", "やめ", "いらない", "結構です", "取消", "滚", "滾", "거절", "취소", "no more", "end this", "i'm done",
-    "cease", "withdraw", "no más", "assez", "elég", "φτάνει", "prekini",
+    "annulla", "esci", "chega", "koniec", "slut", "sluta", "slutt", "seis", "konec", "dost", "dosť", "kraj", "ret",
+    "çık", "dur", "yeter", "τέλος", "конец", "кінець", "досить", "довольно", "край", "סוף", "די", "كفاية", "إلغاء",
+    "بس", "বন্ধ", "batal", "dừng", "hủy", "tigil", "หยุด", "พอ", "td", "t", "退", "停", "不要", "終了", "やめ",
+    "いらない", "結構です", "取消", "滚", "滾", "거절", "취소", "no more", "end this", "i'm done", "cease",
+    "no más", "assez", "elég", "φτάνει", "αρκετά", "halt", "mute", "genug", "reicht", "es reicht", "genoeg",
+    "kappen", "basta", "suficiente", "fuera", "fermati", "fermatevi", "dość", "dosyć", "nok", "räcker", "riittää",
+    "állj", "destul", "gata", "dosta", "доста", "стига", "prou", "mjaft", "durun", "yeter artık", "خلاص", "بسه",
+    "מספיק", "ביטול", "לבטל", "הפסק", "मत", "बंद", "बन्द", "बस", "बस करो", "roko", "cukup", "sudah cukup", "keluar",
+    "ngừng", "ngưng", "thôi", "thôi đi", "ayoko", "ayoko na", "เลิก", "พอเถอะ", "ลบ", "滚开", "滾開", "回复t",
+    "回复td", "注销", "註銷", "削除", "拒否", "중단", "거부", "삭제", "스톱", "khalas", "stad", "kifaya", "udah",
+    "padam", "acha", "acheni", "hapana", "moenie", "utzi", "geldi", "ndal",
 )
 #: With these in a short message it may be an opt-out.
 DOUBTS = (
     "spam", "scam", "harass", "harassment", "harassing", "annoying", "block", "blocked", "blocking", "report",
-    "reported", "reporting", "stops", "stopped", "stopping", "cease", "quit", "cancel", "revoke", "remove", "delete",
-    "enough", "gdpr", "rgpd", "dsgvo", "illegal", "lawyer", "belästigung", "blockiere", "blockieren", "harcèlement",
-    "signaler", "bloquer", "acoso", "molestar", "molesten", "bloquear", "denunciar", "segnalare", "bloccare",
-    "спам", "заблокирую", "жалоба",
-    "スパム", "ブロック", "通報", "스팸", "차단", "신고", "骚扰", "騷擾", "举报", "檢舉",
+    "reported", "reporting", "stops", "stopped", "stopping", "cease", "quit", "cancel", "revoke", "remove",
+    "delete", "enough", "gdpr", "rgpd", "dsgvo", "illegal", "lawyer", "belästigung", "blockiere", "blockieren",
+    "harcèlement", "signaler", "bloquer", "acoso", "molestar", "molesten", "bloquear", "denunciar", "segnalare",
+    "bloccare", "спам", "заблокирую", "жалоба", "スパム", "ブロック", "通報", "스팸", "차단", "신고", "骚扰",
+    "騷擾", "举报", "檢舉", "halt", "mute", "object", "forget me", "be forgotten", "erase", "want out",
+    "let me out", "lose this", "had enough", "fed up", "f off", "ck off", "sod off", "bog off",
+    "gave you permission", "gave you my", "get my contact", "got my contact", "get my number", "messaging me",
+    "texting me", "contacting me", "writing me", "writing to me", "dming me", "ask for this", "asked for this",
+    "msg me", "dnt", "naw", "nuh", "in peace", "in ruhe", "lass mich", "lasst mich", "hau ab", "haut ab", "genug",
+    "reicht", "reichts", "en paix", "oubliez-moi", "oublie-moi", "marre", "foutez le camp", "casse-toi",
+    "cassez-vous", "me retirer", "stopper", "stoppez", "en paz", "em paz", "deixem-me", "me deixem", "me deixa",
+    "tranquilo", "tranquila", "para de", "para ya", "parad", "dejad de", "quiten mi", "quita mi", "suficiente",
+    "sem interesse", "me exclui", "in pace", "lasciatemi", "lasciami", "vattene", "andatevene", "recedo", "recesso",
+    "remova meu", "váyanse", "váyase", "mijn toestemming", "met rust", "schrijf mij", "meld mij", "houd op",
+    "hou hiermee op", "kap ermee", "kappen", "rot op", "donder op", "flikker op", "genoeg", "ik zeg op", "spokój",
+    "spokoju", "zostaw mnie", "zostawcie mnie", "brak zainteresowania", "dość", "dosyć", "в покое", "оставь меня",
+    "оставьте меня", "из рассылки", "достали", "нахуй", "нафиг", "отвянь", "закончите", "prekid", "terminați",
+    "toxtat", "istəmirəm", "çıkar", "xoá", "залиште мене", "в спокої", "αφήστε με", "άσε με", "παρατήστε",
+    "bana yazma", "mesaj gönderme", "listeden", "yeter", "kesin artık", "sluta", "inga fler", "inget mer",
+    "ta bort", "ej intresserad", "inget intresse", "lämna mig", "i fred", "lägg av", "säg upp", "säga upp",
+    "det räcker", "helvete", "hold op", "fjern mig", "slet mig", "slet mine", "nok nu", "er nok", "slutt",
+    "fjern meg", "rauhaan", "riittää", "peru tilaus", "pokoj", "na pokoji", "dost", "békén", "elég", "ne írj",
+    "ne írjanak", "ne írjatok", "ne keressenek", "ne keress", "nu doresc", "nu mai", "nu sunt interesat",
+    "scoateți-mă", "destul", "ne zanima", "nisam zainteresiran", "nisam zainteresirana", "na miru", "ostavi me",
+    "ostavite me", "dosta", "на мира", "на миру", "оставете ме", "стига", "доста", "en pau", "deixa de", "deixeu",
+    "déixame", "nuk dua", "sitaki", "usiniandikie", "los my", "ما ابي", "ما ابغى", "ما بدي", "مش عايز", "مش عاوز",
+    "بطل", "بطلوا", "لست مهتم", "غير مهتم", "مش مهتم", "شيلوني", "سيبني", "خلاص", "ندهید", "ندید", "نده", "نکنید",
+    "نکن", "نفرست", "نفرستید", "مزاحم", "بسه", "بس کنید", "بس کن", "قطع کن", "قطع کنید", "حذف", "حذفم",
+    "علاقه ندارم", "مت", "نہ کریں", "ہٹا", "تنگ", "מספיק", "עזבו", "עזוב", "ביטול", "לבטל", "בטלו", "בטל", "מחקו",
+    "מחק", "नहीं चाहिये", "हटाओ", "हटा दो", "हटाइए", "रद्द", "बन्द करो", "बस करो", "roko", "bandh karo", "mat bhejna",
+    "nhi chahiye", "nahin chahiye", "hata do", "ruk jao", "থামুন", "থামো", "বাতিল", "bondho", "ga minat",
+    "gak minat", "nggak minat", "tak minat", "tak berminat", "tak mahu", "cukup", "batalkan", "ngừng", "ngưng",
+    "xóa tôi", "bỏ đăng ký", "ayoko", "ayaw ko", "wag na", "wag mo", "wag kayo", "hindi interesado",
+    "hindi ako interesado", "alisin mo", "tanggalin", "หยุด", "รำคาญ", "เลิก", "ลบฉัน", "พอได้แล้ว", "别联系", "別聯絡",
+    "别给我", "別給我", "别烦", "別煩", "烦死", "煩死", "拒绝", "拒絕", "唔好", "唔要", "滚", "やめろ",
+    "必要ありません", "うざい", "しつこい", "消えろ", "削除", "断り", "断る", "拒否", "중단", "거부", "삭제",
+    "취소", "구독취소", "구독해지", "받고 싶지", "됐어요", "됐습니다", "귀찮", "꺼져", "안받을", "받기 싫",
+    "말아주세요", "hætta", "hafa samband", "stopiwch", "rhoi'r gorau",
 )
 #: Words for no: a message of a few words with one may be an opt-out, a longer one with one of `MESSAGES` too.
 NO = (
-    "no", "nope", "nah", "not", "dont", "never", "non", "pas", "jamais", "nein", "nicht", "kein",
-    "keine", "keinen", "nie", "niemals", "nee", "niet", "geen", "nunca", "jamás", "niente", "não",
-    "nem", "nej", "nei", "inte", "ikke", "ei", "älä", "nechci", "hayır", "yok", "değil", "όχι", "δεν",
-    "нет", "не", "ні", "никогда", "לא", "אל", "لا", "ليس", "نه", "नहीं", "मत", "না", "tidak", "jangan", "không", "đừng",
-    "huwag", "ไม่", "อย่า", "いいえ", "いや", "ない", "아니", "안", "마세요", "不要", "不用", "不行", "勿",
+    "no", "nope", "nah", "naw", "not", "nichts", "nix", "niets", "niks", "rien", "nada", "μη", "μην", "δε", "dont",
+    "never", "non", "pas", "jamais", "nein", "nicht", "kein", "keine", "keinen", "nie", "niemals", "nee", "niet",
+    "geen", "nunca", "jamás", "niente", "não", "nem", "nej", "nei", "inte", "ikke", "ei", "älä", "nechci", "hayır",
+    "yok", "değil", "όχι", "δεν", "нет", "не", "ні", "никогда", "לא", "אל", "لا", "ليس", "نه", "नहीं", "मत", "না",
+    "tidak", "jangan", "không", "đừng", "huwag", "ไม่", "อย่า", "いいえ", "いや", "ない", "아니", "안", "마세요",
+    "不要", "不用", "不行", "勿",
 )
 #: With a word for no, and no doubt.
 NOT_NO = (
@@ -187,7 +248,7 @@ NOT_NO = (
     "問題ない", "没问题", "沒問題", "不错", "不錯", "괜찮",
 )
 #: Words for no in some languages that are ordinary ones in others: a doubt if the message says no more.
-NO_ALONE = ("ne", "en", "nu", "nah", "na")
+NO_ALONE = ("ne", "en", "nu", "na", "n", "nty", "red", "sil", "kes", "la2", "ty no")
 MESSAGES = (
     "message", "messages", "messaging", "msg", "msgs", "text", "texts", "texting", "write", "writing", "contact",
     "contacting", "contacted", "dm", "dms", "email", "emails", "mail", "sms", "ads", "promo",
@@ -202,20 +263,28 @@ MESSAGES = (
     "メッセージ", "送信", "送ら", "連絡", "配信",
     "메시지", "문자", "연락", "보내", "消息", "信息", "短信", "私信", "联系", "聯繫",
 )
+#: In a short message with a word for no: not again, no more.
+AGAIN = (
+    "again", "anymore", "any more", "any longer", "mehr", "plus", "jamais", "más", "nunca", "più", "mais", "meer",
+    "mer", "fler", "mere", "flere", "więcej", "znowu", "už", "viac", "többet", "többé", "mai", "više", "enää",
+    "больше", "більше", "повече", "више", "πια", "άλλο", "artık", "daha", "עוד", "יותר", "بعد", "تاني", "دیگه",
+    "दोबारा", "फिर", "lagi", "nữa", "ulit", "อีก", "もう", "再", "더", "다시",
+)
 #: Skipped before the first word that counts.
 COURTESIES = (
     "hi", "hello", "hey", "dear", "please", "pls", "plz", "kindly", "sorry", "thanks", "thank", "you", "thx", "ok",
-    "okay", "good", "morning", "day", "evening", "sir", "madam", "team", "just", "and", "now", "can", "could", "would",
-    "i", "want", "to", "wish", "id", "like", "hallo", "guten", "tag", "bitte", "danke", "liebe", "lieber", "moin",
-    "ich", "möchte", "will", "mich", "bonjour", "salut", "bonsoir", "svp", "stp", "merci", "je", "veux", "voudrais",
-    "hola", "buenos", "días", "buenas", "por", "favor", "gracias", "quiero", "ciao", "buongiorno", "salve", "per",
-    "favore", "grazie", "voglio", "vorrei", "olá", "oi", "bom", "dia", "obrigado", "obrigada", "quero", "goedendag",
-    "alstublieft", "aub", "graag", "bedankt", "dzień", "dobry", "proszę", "cześć", "hej", "tack", "snälla", "tak",
-    "venligst", "takk", "hei", "kiitos", "prosím", "ahoj", "díky", "merhaba", "lütfen", "teşekkürler", "γεια",
-    "παρακαλώ", "здравствуйте", "привет", "пожалуйста", "прошу", "спасибо", "привіт", "будь", "ласка", "שלום",
-    "בבקשה", "مرحبا", "السلام", "عليكم", "من", "فضلك", "رجاء", "नमस्ते", "कृपया", "halo", "tolong", "mohon",
-    "xin", "chào", "vui", "lòng", "สวัสดี", "กรุณา", "你好", "您好", "请", "請", "こんにちは", "すみません", "안녕하세요",
-    "제발",
+    "okay", "good", "morning", "day", "evening", "sir", "madam", "team", "just", "and", "now", "can", "could",
+    "would", "i", "want", "to", "wish", "id", "like", "hallo", "guten", "tag", "bitte", "danke", "liebe", "lieber",
+    "moin", "ich", "möchte", "will", "mich", "bonjour", "salut", "bonsoir", "svp", "stp", "merci", "je", "veux",
+    "voudrais", "hola", "buenos", "días", "buenas", "por", "favor", "gracias", "quiero", "ciao", "buongiorno",
+    "salve", "per", "favore", "grazie", "voglio", "vorrei", "olá", "oi", "bom", "dia", "obrigado", "obrigada",
+    "quero", "goedendag", "alstublieft", "aub", "graag", "bedankt", "dzień", "dobry", "proszę", "cześć", "hej",
+    "tack", "snälla", "tak", "venligst", "takk", "hei", "kiitos", "prosím", "ahoj", "díky", "merhaba", "lütfen",
+    "teşekkürler", "γεια", "παρακαλώ", "здравствуйте", "привет", "пожалуйста", "прошу", "спасибо", "привіт", "будь",
+    "ласка", "שלום", "בבקשה", "مرحبا", "السلام", "عليكم", "من", "فضلك", "رجاء", "नमस्ते", "कृपया", "halo", "tolong",
+    "mohon", "xin", "chào", "vui", "lòng", "สวัสดี", "กรุณา", "你好", "您好", "请", "請", "こんにちは", "すみません",
+    "안녕하세요", "제발", "děkuji", "ďakujem", "köszönöm", "köszi", "mulțumesc", "hvala", "хвала", "благодаря",
+    "ευχαριστώ", "дякую", "شكرا", "مرسی", "תודה", "धन्यवाद", "terima", "kasih", "salamat", "cảm", "ơn",
 )
 # fmt: on
 

@@ -6,18 +6,39 @@ from enum import StrEnum
 from functools import lru_cache
 from unicodedata import category, name, normalize
 
-from campaign.opt_out_words import ALONE, COURTESIES, DOUBTS, MESSAGES, NO, NO_ALONE, NOT_NO, REFUSALS
+from campaign.opt_out_words import (
+    AGAIN,
+    ALONE,
+    ALWAYS,
+    BEGINNINGS,
+    COURTESIES,
+    DOUBTS,
+    MESSAGES,
+    NO,
+    NO_ALONE,
+    NOT_NO,
+    REFUSALS,
+)
 from campaign.settings import load_settings
 from models import PLAIN_OPT_OUT_LINE
 
 # Letters that Unicode does not take apart, as they are typed without the right keyboard.
 _LETTERS = str.maketrans({"ı": "i", "ł": "l", "ø": "o", "đ": "d", "æ": "ae", "œ": "oe"})  # noqa: RUF001
+# Letters and signs that look like Latin letters.
+_LOOKALIKES = str.maketrans("асеікморѕтухвнαεικορτυχν$5†7310", "aceikmopstyxbhaeikoptuxvsstteio")
+_LATIN_LETTER = re.compile(r"LATIN .*\b([A-Z])$")
+"""The name of a letter in a box, or of a small capital."""
+_FLAGS = re.compile("(?:[\U0001f1e6-\U0001f1ff] ?){4,}")
+"""Letters that make flags two by two."""
+_FLAG_LETTERS = {0x1F1E6 + place: chr(ord("a") + place) for place in range(26)}
+_WITH_LETTER = re.compile(r"\S*[^\W\d_]\S*")
 _INSIDE = re.compile(r"(?<=\w)['’ʼ`\-\u2010](?=\w)")  # noqa: RUF001
 """What joins two halves of one word: don't, opt-out."""
 _HYPHEN = re.compile(r"[\-\u2010]")
 _WORD = re.compile(r"[^\W_]+")
-_MENTION = re.compile(r"(?<!\w)@\w+")
+_MENTION = re.compile(rf"(?<!\w)@(?!{ALWAYS}\b)\w+")
 _REPEATED = re.compile(r"(\w)\1{2,}")
+_TWICE = re.compile(r"^(.{3,}?)\1+$")
 _DIGITS = re.compile(r"\d+|\D+")
 #: Scripts that put no space between words, or one anywhere: a word is looked for inside of the text.
 _UNSPACED = re.compile(
@@ -25,7 +46,7 @@ _UNSPACED = re.compile(
 )
 _HANGUL = re.compile("[\uac00-\ud7af]")
 _STOP_SIGNS = frozenset("🛑⛔🚫🔕📵🙅🖕")
-_DOUBT_SIGNS = frozenset("👎😡🤬😠❌✋🤚🖐⏹⏸🤮💩🙄😤")
+_DOUBT_SIGNS = frozenset("👎😡🤬😠❌❎✖✋🤚🖐⏹⏸🤮💩🙄😤🤐🤫🔇📴🗑🚷🚯💤")
 _QUOTES = "\"'`*«»‹›“”„‚‘’「」『』"  # noqa: RUF001
 _SHORT = 12
 """Words of a short message: a listed word anywhere in it is an opt-out, in a longer one a doubt."""
@@ -40,7 +61,7 @@ _LONGEST = 4
 #: Endings are attached to words of so many letters, up to so many letters: unsubscribed, durdurun, odhlaste.
 _STEM, _ENDING = 6, 3
 _ATTACHED = frozenset(("it", "now", "pls", "plz", "please", "me", "this", "all", "dm", "dms", "sms", "thx", "thanks"))
-_KOREAN_ENDINGS = tuple("해하합할햇했요을를이가좀바부처신원시됩돼되두둬주보")
+_KOREAN_ENDINGS = tuple("아어해하합할햇했요을를이가좀바부처신원시됩돼되두둬주보")
 #: Before an opt-out word they turn it around, as in "don't stop": a doubt. "No" alone does not: "no, stop".
 _TURN_AROUND = frozenset(("dont", "not", "never", "cant", "wont", "nicht", "nie", "ne", "nao", "inte", "ikke", "niet"))
 # fmt: off
@@ -89,6 +110,9 @@ def _meaning_of(tokens: _Phrase, text: str, words: Collection[str]) -> Meaning:
     start = next((place for place, word in enumerate(tokens) if word not in _fixed(COURTESIES).words), len(tokens))
     rest = tuple(word for word in tokens if word not in _fixed(COURTESIES).words)
     alone = _fixed(ALONE).phrases
+    ends_something = any(word.startswith(_beginnings()) for word in tokens)
+    if ends_something and len(rest) == 1:
+        return Meaning.OPT_OUT
     if _begins(tokens[start:], phrases) or (joined,) in phrases or rest in alone or ("".join(rest),) in alone:
         return Meaning.OPT_OUT
     found = [*_found(tokens, _index(frozenset(words))), *_found(tokens, _fixed(REFUSALS))]
@@ -105,7 +129,8 @@ def _meaning_of(tokens: _Phrase, text: str, words: Collection[str]) -> Meaning:
         or (says_no and len(rest) <= _FEW and unspaced <= _SHORT)
         or rest in _fixed(NO_ALONE).phrases
         or (says_no and _has(tokens, MESSAGES))
-        or (is_short and _has(tokens, DOUBTS))
+        or (is_short and _has(tokens, AGAIN) and _has(tokens, (*NO, "ne", "nu")))
+        or (is_short and (ends_something or _has(tokens, DOUBTS)))
         or (is_short and _is_in_unlisted_script(joined, frozenset(words)))
     )
     return Meaning.UNCLEAR if is_doubtful else Meaning.OTHER
@@ -115,17 +140,27 @@ def _readings(text: str) -> set[_Phrase]:
     """Returns the words of a text in each of the ways in which a person may have meant them."""
     bare = _MENTION.sub(" ", _fold(text))
     spaced = _MENTION.sub(" ", _fold("".join(" " if category(sign) == "Cf" else sign for sign in text)))
-    found = {_words_of(bare), _words_of(spaced), _words_of(_HYPHEN.sub(" ", bare))}
+    alike = _WITH_LETTER.sub(lambda piece: piece[0].translate(_LOOKALIKES), _MENTION.sub(" ", _fold(_in_latin(text))))
+    found = {_words_of(bare), _words_of(spaced), _words_of(_HYPHEN.sub(" ", bare)), _words_of(alike)}
     for tokens in tuple(found):
         found |= {
             _spelled_out(tokens),
             tuple(_REPEATED.sub(r"\1", word) for word in tokens),
             tuple(_REPEATED.sub(r"\1\1", word) for word in tokens),
             tuple(part for word in tokens for part in _DIGITS.findall(word)),
-            tuple(word.replace("0", "o") if not word.isdigit() else word for word in tokens),
+            tuple(_TWICE.sub(r"\1", word) for word in tokens),
             tuple(_without_article(word) for word in tokens),
         }
     return found
+
+
+def _in_latin(text: str) -> str:
+    """Returns a text with the letters in boxes, small capitals and flags as plain letters."""
+    flat = _FLAGS.sub(
+        lambda flags: "".join(chr(ord(sign) - 0x1F1E6 + ord("a")) for sign in flags[0].replace(" ", "")), text
+    )
+    named = ((sign, sign.isascii() or _LATIN_LETTER.search(name(sign, ""))) for sign in flat)
+    return "".join(letter[1] if isinstance(letter, re.Match) else sign for sign, letter in named)
 
 
 def _spelled_out(tokens: _Phrase) -> _Phrase:
@@ -198,6 +233,11 @@ def _script_of(letter: str) -> str:
 @lru_cache(64)
 def _listed_scripts(words: frozenset[str]) -> frozenset[str]:
     return frozenset(_script_of(sign) for word in (*words, *REFUSALS, *NO, *MESSAGES) for sign in _fold(word))
+
+
+@lru_cache
+def _beginnings() -> tuple[str, ...]:
+    return tuple(map(_fold, BEGINNINGS))
 
 
 @lru_cache(64)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign.consent.opt_out import Meaning, meaning_of, with_leave_link, with_opt_out_line
-from campaign.opt_out_words import ALONE, DEFAULT, REFUSALS
+from campaign.opt_out_words import ALONE, BEGINNINGS, DEFAULT, REFUSALS
 
 WORDS = ["stop", "arrêt", "opt out", "unsubscribe", "unsubscribe me", "abonelikten çık", "停止"]
 ALL = frozenset(word for words in DEFAULT.values() for word in words)
@@ -38,6 +38,17 @@ LINE = "Reply STOP to get no more messages."
         "s t o p it please",
         "stoooop",
         "ST0P",
+        "5top",
+        "$TOP it",
+        "STOPSTOP",
+        "ѕtop",
+        "ЅТОР",
+        "ꜱᴛᴏᴘ",
+        "🅂🅃🄾🄿",
+        "🆂🆃🅾🅿",
+        "🇸🇹🇴🇵",
+        "🇸 🇹 🇴 🇵",
+        "@STOP",
         "STOP2END",
         "stopplease",
         "opt out",
@@ -316,11 +327,55 @@ def test_what_may_be_a_no_is_for_a_person_to_decide(text: str) -> None:
     assert meaning_of(text, ALL) is Meaning.UNCLEAR
 
 
+MAY_BE_A_NO = """
+don't ever stop|never stop|could you not|why are you messaging me|who gave you permission to write
+I didn't ask for this|I object|forget me|f*** off|Please discontinue these messages|withdraw my permission
+unsubscrib|I want out|naw|nty|dnt msg me|schickt mir nichts mehr|hiermit widerrufe ich meine Einwilligung
+Kündigung|Abo beenden|es reicht|Ich will nix mehr von euch|je ne veux plus de vos messages|ne me contactez plus
+résilier|supprimez mon numéro|j'en ai marre|enlevez-moi|dégagez|no pares|no me vuelvan a escribir
+anular suscripción|eliminar|borren mi número|dejadme en paz|para de escribirme|non contattatemi più|disdire
+lasciatemi stare|fermatevi|annullare|cancellare|me deixem em paz|exclua meu contato|excluir|stuur niets meer
+laat mij met rust|annuleren|verwijder mijn gegevens|kap ermee|genoeg|ik trek mijn toestemming in|dajcie mi spokój
+rezygnacja|proszę mnie wypisać|anuluj|brak zainteresowania|перестаньте|удалите|отказываюсь|отмена
+оставьте меня в покое|надоели|відстаньте|скасувати|залиште мене|διαγράψτε με|ακύρωση|μην μου στέλνετε|αφήστε με
+ilgilenmiyorum|durun|bana yazma|sil|beni silin|avanmäl mig|lägg av|skicka inget mer|det räcker|hold op|fjern mig
+slet mig|slutt med dette|fjern meg|peru tilaus|jättäkää minut rauhaan|en ole kiinnostunut|zrušte odběr|neotravujte
+vymažte ma|töröljenek|ne írjanak|hagyj békén|vreau să mă dezabonez|nu mai vreau|opriți|ștergeți-mă
+nemojte mi slati|obrišite me|ne zanima me|одјава|немојте|премахнете ме|стига|توقفوا|احذفني|مش عايز|غير مهتم|اتركني
+پیام ندهید|بس کنید|حذفم کنید|مت بھیجو|ہٹا دیں|תורידו אותי|עזבו אותי|ביטול|हटा दो|रद्द करें|nhi chahiye|থামুন|বাতিল
+hapus saya|batalkan|tak minat|ngừng|bỏ đăng ký|ayoko na|alisin mo ako|หยุดเถอะ|รำคาญ|别给我发消息|拒绝|唔好再搵我
+拒否|削除してください|お断りします|必要ありません|중단해주세요|거부합니다|구독취소|받고 싶지 않아요|귀찮아요
+loobun|nutraukite|peidiwch|mjaft|sitaki|prou|deixeu-me en pau|🔇|🗑️|❎
+"""
+
+
+@pytest.mark.parametrize("text", [text for line in MAY_BE_A_NO.split("\n") for text in line.split("|") if text])
+def test_what_may_be_a_no_is_never_a_consent(text: str) -> None:
+    assert meaning_of(text, ALL) is not Meaning.OTHER
+
+
+@pytest.mark.parametrize("beginning", BEGINNINGS)
+def test_a_word_that_ends_something_opts_out_alone_and_is_a_doubt_among_others(beginning: str) -> None:
+    assert meaning_of(f"Hello, {beginning}, please!", ["stop"]) is Meaning.OPT_OUT
+    assert meaning_of(f"my order {beginning}", ["stop"]) is not Meaning.OTHER
+
+
 @pytest.mark.parametrize(
     "text",
     [
         "",
         " ",
+        "🇳🇴 love from Norway",
+        "$5 off?",
+        "Where is the 7th branch?",
+        "exclusive offers please",
+        "Прекрасно!",
+        "Відмінно!",
+        "Bonjour, j'aimerais en savoir plus",
+        "Quiero más información",
+        "Jag vill veta mer",
+        "Chtěl bych více informací",
+        "Daha fazla bilgi alabilir miyim?",
         "!",
         "❤️",
         "stopwatch",
