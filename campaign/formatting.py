@@ -39,14 +39,19 @@ def fold(text: str) -> str:
     return "".join(character for character in folded if category(character) != "Cf")
 
 
-_BEFORE_SIGN = r"[\s'\"\u2018\u2019\u201c\u201d]*"
-_SIGN = r"[=+\-@\uff1d\uff0b\uff0d\u2212\uff20]"
+_BEFORE_SIGN = r"[\s'\"\u2018\u2019\u201c\u201d\u200b-\u200f\u2060\ufeff]*"
+_SIGN = r"[=+\-@\uff1d\uff0b\uff0d\u2212\uff20\ufe62\ufe63\ufe66\ufe6b]"
+_BREAK = r"[;,|\t\r\n\uff0c\uff1b]"
 #: Where a spreadsheet may begin a cell that it takes for a formula: at the beginning, and behind all that may separate.
-_FORMULA = re.compile(rf"^(?={_BEFORE_SIGN}(?:{_SIGN}|[\t\r]))|(?<=[;,|\t\r\n])(?={_BEFORE_SIGN}{_SIGN})")
-_STOPPED = re.compile(rf"^'(?={_BEFORE_SIGN}(?:{_SIGN}|[\t\r]))|(?<=[;,|\t\r\n])'(?={_BEFORE_SIGN}{_SIGN})")
-#: Text that a spreadsheet takes for a number, and saves as another one: it rounds the ids of X to 15 digits, drops the
-#: zeros at the beginning, and reads the handle 1e5 as 100000.
-_CONVERTED = re.compile(r"[0-9]{16,}|0[0-9]+|[0-9]+e[0-9]+", re.IGNORECASE)
+_FORMULA = re.compile(rf"^(?={_BEFORE_SIGN}(?:{_SIGN}|[\t\r]))|(?<={_BREAK})(?={_BEFORE_SIGN}{_SIGN})")
+_STOPPED = re.compile(rf"^'(?={_BEFORE_SIGN}(?:{_SIGN}|[\t\r]))|(?<={_BREAK})'(?={_BEFORE_SIGN}{_SIGN})")
+#: Text that a spreadsheet takes for a number or a date, and saves as another one: it rounds the ids of X to 15 digits,
+#: drops the zeros at the beginning, and reads the handle 1e5 as 100000, the handle march8 as the eighth of March.
+_MONTH = (
+    "(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?"
+    "|nov(?:ember)?|dec(?:ember)?)"
+)
+_CONVERTED = re.compile(rf"[0-9]{{16,}}|0[0-9]+|[0-9]+e[0-9]+|{_MONTH}[0-9]{{1,4}}|[0-9]{{1,2}}{_MONTH}", re.IGNORECASE)
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 
 

@@ -47,7 +47,7 @@ def read_rows(
     rows, problems = list[tuple[int, _ROW]](), list[tuple[int, str]]()
     headings: list[str] = []
     listed = " nor ".join(f"a column {name}" for name in naming)
-    for line, cells in _records(file, problems, has_comments=False):
+    for line, cells in _records(file, problems, lambda: False):
         if not headings:
             headings = _headings(file, cells, columns)
             if not set(naming) & set(headings):
@@ -75,11 +75,12 @@ def refuse(file: Path, problems: Sequence[tuple[int, str]]) -> None:
 def read_people(file: Path, most: int) -> list[str]:
     """Returns the handles and X user ids of a file: one a line with comments behind #, or CSV.
 
-    Without headings, the first cell of a row names the person. Raises WrongUsage that names every wrong line.
+    Without headings, the first cell of a row names the person; with headings there are no comments. Raises WrongUsage
+    that names every wrong line.
     """
     people, problems = list[str](), list[tuple[int, str]]()
     headings: list[str] | None = None
-    for line, cells in _records(file, problems, has_comments=True):
+    for line, cells in _records(file, problems, lambda: not headings):
         if headings is None:
             headings = _headings(file, cells, PERSON_COLUMNS)
             if set(PERSON_COLUMNS) & set(headings):
@@ -139,6 +140,8 @@ def _first_person(cells: Sequence[str]) -> str:
     for cell in cells[1:]:
         if not comment and (cell.startswith("@") or _ADDRESS.match(cell)):
             raise WrongUsage(f"{cells[0]!r} and {cell!r} in one line; write one person a line")
+    if cells[1:] and re.fullmatch(r"[0-9]+E\+[0-9]+", cells[1]):
+        raise WrongUsage(f"a spreadsheet has rounded the X user id {cells[0]},{cells[1]}; save the column as text")
     return check_person(person.strip())
 
 
@@ -246,7 +249,9 @@ def _of_width(cells: list[str], width: int) -> list[str]:
     return row
 
 
-def _records(file: Path, problems: list[tuple[int, str]], *, has_comments: bool) -> Iterator[tuple[int, list[str]]]:
+def _records(
+    file: Path, problems: list[tuple[int, str]], has_comments: Callable[[], bool]
+) -> Iterator[tuple[int, list[str]]]:
     """Yields the records that are not blank, each with the number of its first line.
 
     A quote in a wrong place is added to the problems, and ends the records.
@@ -256,7 +261,7 @@ def _records(file: Path, problems: list[tuple[int, str]], *, has_comments: bool)
             start = opened.peek(4)
             encoding = next((name for mark, name in _BYTE_ORDER_MARKS.items() if start.startswith(mark)), "utf-8")
             with TextIOWrapper(opened, encoding=encoding, newline="") as lines:
-                yield from _split(lines, problems, has_comments=has_comments)
+                yield from _split(lines, problems, has_comments)
     except OSError as error:
         raise WrongUsage(f"{file} cannot be read ({error.strerror}).") from None
     except UnicodeError:
@@ -264,7 +269,7 @@ def _records(file: Path, problems: list[tuple[int, str]], *, has_comments: bool)
 
 
 def _split(
-    lines: Iterable[str], problems: list[tuple[int, str]], *, has_comments: bool
+    lines: Iterable[str], problems: list[tuple[int, str]], has_comments: Callable[[], bool]
 ) -> Iterator[tuple[int, list[str]]]:
     first, is_inside = 0, False
 
@@ -273,7 +278,7 @@ def _split(
         nonlocal first, is_inside
         for number, line in enumerate(lines, start=1):
             text = line.strip(_BLANKS)
-            if is_inside or (text and not (has_comments and text.startswith("#"))):
+            if is_inside or (text and not (has_comments() and text.startswith("#"))):
                 first, is_inside = first if is_inside else number, True
                 yield line
 

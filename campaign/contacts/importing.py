@@ -30,7 +30,8 @@ PROFILE = ("full_name", "description", "location", "website", "language")
 COLUMNS = (*NAMING, *PROFILE, "consent_service", "consent_source", "consented_at")
 #: Without the signs that stand around an address or between two.
 _EMAIL_PART = r"[^@\s.<>()\[\],;:\\\"\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060\ufeff]"
-_EMAIL = re.compile(rf"(?:\.|{_EMAIL_PART})+@{_EMAIL_PART}+(?:\.{_EMAIL_PART}+)+")
+_HOST_PART = rf"(?!-)(?:(?![!#$%&'*+/=?^_`{{|}}~]){_EMAIL_PART})+(?<!-)"
+_EMAIL = re.compile(rf"(?:\.|{_EMAIL_PART})+@{_HOST_PART}(?:\.{_HOST_PART})*\.(?![0-9]+$){_HOST_PART}")
 #: As long as the columns are.
 _LONGEST = {"email": 320, "language": 16}
 

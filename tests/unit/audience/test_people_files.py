@@ -40,6 +40,7 @@ def refused(file: Path) -> tuple[str, str]:
         ("\ufeffann\r\nbob\r\n", ["ann", "bob"]),
         ('Service,External ID,Full name\nacme,42,"Ann\nLee"\nacme,43,Bob\n', ["42", "43"]),
         ("Username\tName\nann\tAnn\n", ["ann"]),
+        ("# friends\nnotes,username\n#1 fan,ann\n2,bob\n", ["ann", "bob"]),
     ],
 )
 def test_people_are_read_from_lines_and_columns(tmp_path: Path, text: str, people: list[str]) -> None:
@@ -57,6 +58,8 @@ def test_people_are_read_from_lines_and_columns(tmp_path: Path, text: str, peopl
         (b"\xfc", "is not written in UTF-8"),
         (b"1\n" * 100_001, "names more than 100,000 people"),
         (b"1" * 21, "21 characters long"),
+        (b"username\nann\n#bob\n", "line 3: '#bob' is not a handle on X"),
+        (b"ann\n1,23E+18\n", "line 2: a spreadsheet has rounded the X user id 1,23E+18"),
     ],
 )
 def test_a_file_without_a_readable_person_is_refused(tmp_path: Path, content: bytes, sentence: str) -> None:

@@ -118,6 +118,10 @@ def test_an_email_cell_is_cleaned(cell: str, email: str) -> None:
             "a b@example.com",
             "mailto:",
             "ana@example.com(home)",
+            "ana@example.com/",
+            "ana@example.com?subject=Hi",
+            "ana@-example.com",
+            "ana@10.1",
         ),
     ],
 )

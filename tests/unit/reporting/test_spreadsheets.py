@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from campaign.formatting import for_spreadsheet, from_spreadsheet, write_csv
 
-SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20"
+SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20\u2212\ufe62\ufe63\ufe66\ufe6b"
 TEXTS = st.one_of(st.text(), st.text(alphabet=f"{SIGNS};,|\t\r\n'\" a1e0"))
 
 
@@ -27,6 +27,9 @@ TEXTS = st.one_of(st.text(), st.text(alphabet=f"{SIGNS};,|\t\r\n'\" a1e0"))
         ("Ana\t=1+1", "Ana\t'=1+1"),
         ("Ana\n=1+1", "Ana\n'=1+1"),
         ("Ana|=1+1", "Ana|'=1+1"),
+        ("\ufeff=1+1", "'\ufeff=1+1"),
+        ("Ana;\u200b=1+1", "Ana;'\u200b=1+1"),
+        ("Ana\uff1b=1+1", "Ana\uff1b'=1+1"),
     ],
 )
 def test_a_formula_is_stopped_wherever_a_cell_may_begin(text: str, cell: str, sign: str) -> None:
@@ -34,13 +37,30 @@ def test_a_formula_is_stopped_wherever_a_cell_may_begin(text: str, cell: str, si
 
 
 @pytest.mark.parametrize(
-    "text", ["Ana", "a-b", "a=b", "12", "-5", "-12.50", "2026-11-30 10:00", "Smith, Ana", "x; y", ""]
+    "text",
+    [
+        "Ana",
+        "a-b",
+        "a=b",
+        "12",
+        "-5",
+        "-12.50",
+        "2026-11-30 10:00",
+        "Smith, Ana",
+        "x; y",
+        "",
+        "may",
+        "octopus8",
+        "dec_1",
+    ],
 )
 def test_harmless_text_stays_as_it_is(text: str) -> None:
     assert for_spreadsheet(text) == text
 
 
-@pytest.mark.parametrize("text", ["1257683100473814718", "1234567890123456", "007", "1e5", "12E34"])
+@pytest.mark.parametrize(
+    "text", ["1257683100473814718", "1234567890123456", "007", "1e5", "12E34", "march8", "Sept2026", "1jan"]
+)
 def test_a_number_that_a_spreadsheet_changes_is_text(text: str) -> None:
     assert for_spreadsheet(text) == f"'{text}"
     assert from_spreadsheet(f"'{text}") == text
