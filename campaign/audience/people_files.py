@@ -79,13 +79,13 @@ def read_people(file: Path, most: int) -> list[str]:
     that names every wrong line.
     """
     people, problems = list[str](), list[tuple[int, str]]()
-    headings: list[str] | None = None
+    headings, is_first = list[str](), True
     for line, cells in _records(file, problems, lambda: not headings):
-        if headings is None:
-            headings = _headings(file, cells, PERSON_COLUMNS)
-            if set(PERSON_COLUMNS) & set(headings):
+        if is_first:
+            is_first, names = False, _headings(file, cells, PERSON_COLUMNS)
+            if set(PERSON_COLUMNS) & set(names):
+                headings.extend(names)
                 continue
-            headings = []
         if len(people) + len(problems) >= most:
             raise WrongUsage(f"{file} names more than {most:,} people; choose them with --where instead.")
         try:

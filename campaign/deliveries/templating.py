@@ -209,15 +209,13 @@ def _check_comparisons(node: nodes.Compare, types: list[_Type | None]) -> None:
             if is_number and types[beside] is _Type.NUMBER:
                 sides[place].expr, types[place] = nodes.Const(int(written.value)), _Type.NUMBER  # type: ignore[attr-defined]
         left, right, operator = types[first], types[second], node.ops[first].op
-        if left is None or right is None:
-            continue
         is_text_needed = operator in {"in", "notin"} and {left, right} != {_Type.TEXT}
         has_no_order = left is _Type.FLAG and operator not in {"eq", "ne"}
-        if left is not right or is_text_needed or has_no_order:
+        if left is not right or left is None or is_text_needed or has_no_order:
             raise BrokenTemplate(_wrong_comparison((sides[first].expr, sides[second].expr), node.lineno, {left, right}))
 
 
-def _wrong_comparison(sides: Iterable[nodes.Node], line: int, types: Collection[_Type]) -> str:
+def _wrong_comparison(sides: Iterable[nodes.Node], line: int, types: Collection[_Type | None]) -> str:
     fields = [
         name
         for side in sides
@@ -291,7 +289,7 @@ def _letting_pass(apply: Callable[..., Any]) -> Callable[..., Any]:
 
 
 class _Missing(str):
-    """The name of a field without a value: false, equal to nothing, neither smaller nor larger, in nothing.
+    """The name of a field without a value: false, equal to a blank text only, neither smaller nor larger than any.
 
     A text only so that it may be looked for in one; it begins with a character that no text has.
     """
@@ -309,10 +307,16 @@ class _Missing(str):
     def __bool__(self) -> bool:
         return False
 
-    def __eq__(self, _: object) -> bool:
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, str) and is_blank(other)
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    def __lt__(self, _: object) -> bool:
         return False
 
-    __lt__ = __gt__ = __le__ = __ge__ = __contains__ = __eq__
+    __gt__ = __le__ = __ge__ = __contains__ = __lt__
     __hash__ = str.__hash__
 
 

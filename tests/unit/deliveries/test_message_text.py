@@ -50,7 +50,7 @@ def test_the_fields_of_service_and_person_are_filled_in(text: str, rendered: str
         "visitor.verified",
         "visitor.followers_count",
         "visitor.location == 'Paris'",
-        "visitor.location == ''",
+        "visitor.location != ''",
         "visitor.verified == true",
         "visitor.verified != false",
         "visitor.followers_count > 100",
@@ -89,6 +89,12 @@ def test_a_missing_field_cannot_be_printed(text: str, value: str | None) -> None
     assert str(told.value) == (
         "visitor.location is not known: write {{ visitor.location | default('something else') }}."
     )
+
+
+@pytest.mark.parametrize("condition", ["visitor.location == ''", "'' == visitor.location", "visitor.location == ' '"])
+def test_a_missing_field_equals_a_blank_text(condition: str) -> None:
+    assert message("{% if " + condition + " %}yes{% else %}no{% endif %}") == "yes"
+    assert message("{% if " + condition + " %}yes{% else %}no{% endif %}", location="Paris") == "no"
 
 
 def test_what_nobody_gave_is_missing_too() -> None:
@@ -169,6 +175,8 @@ TEXT = "visitor.location is text: compare it with text in quotes, such as visito
         ("visitor.followers_count == true", NUMBER),
         ("visitor.followers_count > visitor.location", NUMBER),
         ("'5' in visitor.followers_count", NUMBER),
+        ("visitor.followers_count | default('0') > 100", NUMBER),
+        ("visitor.verified | default('no') == 'no'", FLAG),
         ("visitor.location | default(visitor.full_name) == visitor.followers_count", NUMBER),
         ("visitor.verified == 'true'", FLAG),
         ("visitor.verified == 1", FLAG),
