@@ -38,8 +38,10 @@ TOKEN_LENGTH = 12
 """71 bits: to meet one of a billion tokens by trying, a thousand times a second, takes tens of thousands of years."""
 _LETTERS = string.ascii_letters + string.digits
 _PATH = re.compile(r"(?<![:/])[/?#]")
-#: A link ends before a letter of another script, or before signs of an address that lead to one.
-_CUT = re.compile(r"[-_.~+=&%/]*([^\W\x00-\x7f])")
+#: A link ends before a letter of another script, a picture or a bracket, or before signs of an address that lead to one.
+_CUT = re.compile(
+    r"[-_.~+=&%/]*([^\W\x00-\x7f]|[\u2600-\u27bf\U0001f000-\U0001fbff]|\{(?![{%#])|[\\^`|](?=[^\W_]))"
+)
 _SHORT = re.compile(rf"https?://(?:(?!https?://)\S)+?/r/([A-Za-z0-9]{{{TOKEN_LENGTH}}})(?![A-Za-z0-9])")
 
 Named = Mapping[str, NamedLink]
@@ -68,8 +70,8 @@ def personal(text: str, public_url: str) -> list[str]:
 
 
 def cut_links(text: str) -> list[tuple[str, str]]:
-    """Returns the links with a path or a query that end at a letter of another script, with that letter."""
-    if text.isascii() or not _MAYBE.search(text):
+    """Returns the links with a path or a query that end at a sign that is not of an address, with that sign."""
+    if not _MAYBE.search(text):
         return []
     written = normalize("NFC", text)
     found = ((span.text, _CUT.match(written, span.end)) for span in links(written))

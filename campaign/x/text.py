@@ -138,9 +138,9 @@ _LINK = re.compile(
 _PATH_AND_END = re.compile(r"(.*\w)?(\W*)", re.DOTALL)
 _NEEDLESS_SLASH = re.compile(r"^/(?=[?#]|[^\x00-\x7f])")
 _BREAK = re.compile(r"\r\n?|\n")
-# X escapes `&`, `<` and `>`, in links too.
-_ESCAPED = re.compile(r"&(?:amp;)*(?:(lt|gt);)?", re.IGNORECASE)
-_UNESCAPED = {"lt": "<", "gt": ">"}
+# X escapes `&`, `<` and `>`, in links too; others that show its answers also escape quotes.
+_ESCAPED = re.compile(r"&(?:amp;)*(?:(lt|gt|quot|apos|#0?39|#x27);)?", re.IGNORECASE)
+_UNESCAPED = {"lt": "<", "gt": ">", "quot": '"'}
 
 
 def is_same_text(written: str, shown: str) -> bool:
@@ -153,7 +153,7 @@ def is_same_text(written: str, shown: str) -> bool:
 
 def comparable(text: str) -> str:
     """Returns one form for all texts that are the same in this sense, to look one up among many."""
-    unescaped = _ESCAPED.sub(lambda found: _UNESCAPED.get((found[1] or "").lower(), "&"), text)
+    unescaped = _ESCAPED.sub(lambda found: _UNESCAPED.get(found[1].lower(), "'") if found[1] else "&", text)
     lines = "\n".join(line.rstrip() for line in _BREAK.split(normalize("NFC", unescaped)))
     return _LINK.sub(_plain_link, _SCHEME.sub("", lines.strip()))
 

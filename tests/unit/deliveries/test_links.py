@@ -149,6 +149,9 @@ def test_the_analysis_says_when_clicks_are_not_counted_and_only_then() -> None:
         ("Now https://example.com/?a=x~é.", "https://example.com/?a=x", "é", "%C3%A9"),
         ("https://example.com/a日本", "https://example.com/a", "日", "%E6%97%A5"),
         ("example.com/?q=привет", "example.com/?q=", "п", "%D0%BF"),
+        ("https://example.com/?q=🎉x", "https://example.com/?q=", "🎉", "%F0%9F%8E%89"),
+        ("https://example.com/?q={x}", "https://example.com/?q=", "{", "%7B"),
+        ("https://example.com/a^b", "https://example.com/a", "^", "%5E"),
     ],
 )
 def test_a_link_that_ends_early_is_warned_of(text: str, url: str, letter: str, instead: str) -> None:
@@ -168,6 +171,8 @@ def test_a_link_that_ends_early_is_warned_of(text: str, url: str, letter: str, i
         "https://example.com/a, über",
         "https://example.com/a“ und",
         "{# https://example.com/?a=ü #}Hello",
+        "https://example.com/a 🎉",
+        "`https://example.com/a`",
     ],
 )
 def test_a_whole_link_is_not_warned_of(text: str) -> None:
