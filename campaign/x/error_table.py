@@ -58,19 +58,22 @@ def facts_of(status: int, body: bytes) -> Facts:
         with suppress(KeyError, TypeError, ValueError):
             reset_at = datetime.fromisoformat(problem["reset_date"])
             reset_at = reset_at if reset_at.tzinfo else reset_at.replace(tzinfo=UTC)
+    # Gateways in front of an API write no more than a message; X's API names the problem.
+    bare = {text.lower() for text in _texts(problems[0], "message", "error")} if problems else set[str]()
     content, kind = body.strip(), Body.JSON
     if not content:
         kind = Body.EMPTY
     elif not problems:
         content = content.removeprefix(BOM_UTF8).lstrip()
-        kind = Body.HTML if content.startswith(b"<") and not content.startswith(b"<?xml") else Body.TEXT
+        is_page = content.startswith(b"<") and (not content.startswith(b"<?xml") or b"<html" in content[:999].lower())
+        kind = Body.HTML if is_page else Body.TEXT
     return Facts(
         status=status,
         kinds=frozenset(kinds),
         codes=frozenset(codes),
         details=frozenset(details),
         text=" ".join([*sorted(details), *(name.lower() for name in names)]),
-        body=None if codes or details or names or kinds - {""} else kind,
+        body=None if codes or details - bare or names or kinds - {""} else kind,
         reset_at=reset_at,
     )
 
@@ -187,6 +190,8 @@ FAILURES = (
             Sign(family=2, body=Body.HTML),
             Sign(family=4, body=Body.HTML),
             *(Sign(status=status, body=Body.TEXT) for status in (400, 403, 404, 405, 407, 410, 451)),
+            Sign(status=403, body=Body.EMPTY),
+            Sign(status=403, body=Body.JSON),
         ),
         wait=_LATER,
     ),

@@ -32,6 +32,7 @@ from campaign.x.types import Receipt
 _SUCCESS = 2
 # After the day that X named it may take a while until it serves the account.
 _SPEND_CAP_AGAIN = timedelta(hours=1)
+_LONGEST_CYCLE = timedelta(days=62)
 # The first row that fits counts. Recipients come before blocks: their sentences contain some of the blocks'.
 _ROWS = (*FAILURES, *POSTS, *RESOURCES, *READS, *RECIPIENTS, *BLOCKS, *REST)
 _SENDING = (*FAILURES, *REPEATED_MESSAGES, *POSTS, *RESOURCES, *RECIPIENTS, *BLOCKS, *MESSAGES, *REST)
@@ -49,7 +50,7 @@ def translate(status: int, headers: Mapping[str, str], body: bytes, *, endpoint:
     facts = facts_of(status, body)
     row = _find_row(facts, endpoint)
     again_at = retry_at(headers, now, row.wait) if row.wait else None
-    if row.reason == SPEND_CAP and facts.reset_at:
+    if row.reason == SPEND_CAP and facts.reset_at and facts.reset_at < now + _LONGEST_CYCLE:
         again_at = max(facts.reset_at, now + _SPEND_CAP_AGAIN)
     detail = short_detail(body)
     message = row.message.format(

@@ -294,6 +294,10 @@ CASES: list[tuple[str, int, Any, type[XError], str]] = [
     ("wall 402", 402, b"<html>", Unsent, "not_the_api"),
     ("wall 429", 429, b"<html>error code: 1015</html>", Unsent, "not_the_api"),
     ("wall after a mark", 403, b"\xef\xbb\xbf<html>", Unsent, "not_the_api"),
+    ("wall of XHTML", 401, b'<?xml version="1.0"?><!DOCTYPE html><html>', Unsent, "not_the_api"),
+    ("empty 403", 403, b"", Unsent, "not_the_api"),
+    ("gateway", 403, {"message": "Forbidden"}, Unsent, "not_the_api"),
+    ("gateway without a route", 404, {"message": "no Route matched with those values"}, Unsent, "not_routed"),
     ("portal", 200, b"<html>Welcome to the hotel</html>", Unsent, "not_the_api"),
     ("proxy in text", 403, b"Blocked by the network's policy", Unsent, "not_the_api"),
     ("spending limit", 403, SPEND_CAP, Unsent, "x_spend_cap"),
@@ -409,6 +413,8 @@ OF_THE_ACCOUNT: list[tuple[int, Any, type[XError], str]] = [
     (404, b"<html>Not found</html>", Unsent, "not_the_api"),
     (403, b"<html>Just a moment...</html>", Unsent, "not_the_api"),
     (404, b"[]", Unsent, "not_the_api"),
+    (404, {"message": "no Route matched with those values"}, Unsent, "not_routed"),
+    (403, {"message": "Forbidden"}, Unsent, "not_the_api"),
     (302, b"", Unsent, "redirected"),
     (503, problem(503, DM_CLOSED), Uncertain, "unavailable"),
     (201, legacy(349, "You cannot send messages to this user."), Uncertain, "bad_answer"),
@@ -529,9 +535,7 @@ def test_no_answer_is_beyond_words(status: int, body: bytes) -> None:
 def test_codes_may_be_text_and_errors_may_be_one() -> None:
     assert answer(403, {"errors": {"code": "187"}}).reason == "duplicate"
     assert answer(403, [{"code": 187}]).reason == "duplicate"
-    assert (
-        answer(403, {"errors": [{"code": None, "message": 5, "type": [], "parameters": []}]}).reason == "not_permitted"
-    )
+    assert answer(403, {"errors": [{"code": None, "message": 5, "type": [], "parameters": []}]}).reason == "not_the_api"
 
 
 @pytest.mark.parametrize(
@@ -542,6 +546,7 @@ def test_codes_may_be_text_and_errors_may_be_one() -> None:
         ("2026-11-19", NOW + timedelta(hours=1)),
         ("soon", NOW + timedelta(hours=24)),
         (7, NOW + timedelta(hours=24)),
+        ("9999-12-31", NOW + timedelta(hours=24)),
     ],
 )
 def test_a_spending_limit_says_when_x_serves_the_account_again(reset_date: object, again_at: datetime) -> None:
