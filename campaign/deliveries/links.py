@@ -38,7 +38,7 @@ TOKEN_LENGTH = 12
 """71 bits: to meet one of a billion tokens by trying, a thousand times a second, takes tens of thousands of years."""
 _LETTERS = string.ascii_letters + string.digits
 _PATH = re.compile(r"(?<![:/])[/?#]")
-#: A link ends before a letter of another script, a picture or a bracket, or before signs of an address that lead to one.
+#: A link ends before a letter of another script, a picture or a bracket, or before signs that lead to one.
 _CUT = re.compile(r"[-_.~+=&%/]*([^\W\x00-\x7f]|[\u2600-\u27bf\U0001f000-\U0001fbff]|\{(?![{%#])|[\\^`|](?=[^\W_]))")
 _SHORT = re.compile(rf"https?://(?:(?!https?://)\S)+?/r/([A-Za-z0-9]{{{TOKEN_LENGTH}}})(?![A-Za-z0-9])")
 
