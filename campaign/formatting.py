@@ -145,6 +145,15 @@ def _exists(local: datetime) -> bool:
 _MOST_NAMES = 5
 
 
+#: More digits do not fit into a column.
+_MOST_DIGITS = 18
+
+
+def whole_number(text: str) -> int | None:
+    """Reads a whole number that a database can hold; None for any other text."""
+    return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
+
+
 def listed(names: Sequence[str]) -> str:
     """Writes accounts in a sentence: @a, @b and @c, or the first of them and how many others."""
     handles = [f"@{name}" for name in names]

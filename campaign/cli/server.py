@@ -128,6 +128,7 @@ def first_link() -> str:
         if any(one.password_hash or one.subject for one in known):
             return ""
         name = current_user().lower()
+        name = name if users.is_name(name) else "operator"
         user = (
             known[0]
             if known

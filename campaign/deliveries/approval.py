@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
@@ -404,7 +405,7 @@ def record_by_hand(name: str, actor: str, sent_id: str | None, to: str = "") -> 
             spend_cap.release(session, message.service_id, purpose_of(message.id))
             log.record_outcome(session, message, MessageState.PENDING, now)
         else:
-            if not sent_id.isdigit():
+            if not re.fullmatch(r"[0-9]{1,20}", sent_id):
                 raise WrongUsage(
                     f"Invalid id {sent_id!r} of a post or a message. Write the number at the end of its address."
                 )

@@ -70,9 +70,10 @@ def standing_of(session: Session, delivery: Delivery) -> Standing:
     services = deliveries.targets_of(session, delivery)
     analysis = Analysis.model_validate_json(delivery.analysis) if delivery.analysis else Analysis()
     recipients = analysis.messages if delivery.kind is DeliveryKind.DM else 0
-    return Standing(
-        rules_for(services, recipients, analysis.cost), _writer(session, delivery), _given(session, delivery)
-    )
+    rules, given = rules_for(services, recipients, analysis.cost), _given(session, delivery)
+    if rules.is_strict:  # the approval of a person who lost the role since does not count
+        given = tuple(one for one in given if (found := _account(session, one)) and _has_role(found, services))
+    return Standing(rules, _writer(session, delivery), given)
 
 
 def _writer(session: Session, delivery: Delivery) -> str:

@@ -22,7 +22,9 @@ SESSION_LENGTH = timedelta(hours=12)
 LINK_LENGTH = timedelta(days=2)
 LEAST_PASSWORD = 12
 _LINK = "desk link"
-_NAME = re.compile(r"[a-z0-9][a-z0-9._+-]*(@[a-z0-9.-]+)?")
+_NAME = re.compile(r"(?=.{1,64}$)[a-z0-9][a-z0-9._+-]*(@[a-z0-9.-]+)?")
+_EMAIL = re.compile(r"(?=.{3,254}$)[!-?A-~]+@[!-?A-~]+")
+_LONGEST_NAME = 120
 #: argon2-cffi's own parameters, those of RFC 9106 for little memory.
 _hasher = PasswordHasher()
 
@@ -61,19 +63,34 @@ def add_user(
 ) -> User:
     """Opens an account; the person chooses a password with `one_time_link`. Raises WrongUsage."""
     name = name.strip().lower()
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise WrongUsage(f"Invalid name {name!r}. Use letters, digits and . _ + -, or an email address.")
     known = session.exec(select(User).where(User.name == name)).first()
     if known and known.removed_at is None:
         raise WrongUsage(f"There is an account {name} already; change its roles, or choose another name.")
     # A person who comes back keeps the account, and with it the name in the audit.
     user = known or User(name=name, full_name="", created_at=now)
-    user.full_name, user.email, user.subject = full_name.strip() or name, email.strip(), subject
-    user.removed_at, user.password_hash = None, ""
+    describe(user, full_name, email)
+    user.removed_at, user.password_hash, user.subject, user.created_at = None, "", subject, now
     session.add(user)
     session.flush()
     set_roles(session, user, roles)
     return user
+
+
+def is_name(name: str) -> bool:
+    """Tests whether an account can have this name."""
+    return bool(_NAME.fullmatch(name))
+
+
+def describe(user: User, full_name: str, email: str) -> None:
+    """Sets the name that is shown, and the address for notifications; raises WrongUsage for invalid ones."""
+    full_name, email = full_name.strip() or user.name, email.strip()
+    if len(full_name) > _LONGEST_NAME or not full_name.isprintable():
+        raise WrongUsage(f"Invalid full name. Write it in one line of {_LONGEST_NAME} characters at most.")
+    if email and not _EMAIL.fullmatch(email):
+        raise WrongUsage(f"Invalid email address {email!r}. Write one address, as in ann@example.com, or none.")
+    user.full_name, user.email = full_name, email
 
 
 def set_roles(session: Session, user: User, roles: Mapping[int, Role]) -> None:
@@ -181,8 +198,8 @@ def user_of_link(session: Session, token: str) -> User | None:
 
 
 def _state_of(user: User) -> str:
-    """Returns what changes with the password: a link made before it opens nothing any more."""
-    return sha256(f"{user.id} {user.password_hash}".encode()).hexdigest()[:16]
+    """Returns what changes with the password, and when the account is opened again: older links lead nowhere."""
+    return sha256(f"{user.id} {user.password_hash} {user.created_at.timestamp()}".encode()).hexdigest()[:16]
 
 
 def begin_session(session: Session, user: User, now: datetime) -> str:

@@ -82,7 +82,12 @@ async def read_form(request: Request) -> FormData | None:
     visit = request.cookies.get(_cookie(_VISIT), "")
     token = signed_within(_FORM, str(form.get("token", "")), _FORM_SECONDS)
     is_ours = bool(visit) and isinstance(token, str) and secrets.compare_digest(token.encode(), visit.encode())
-    return form if is_ours else None
+    return form if is_ours and is_text(form) else None
+
+
+def is_text(form: FormData) -> bool:
+    """Tests whether no field has the character NUL, which no text has and PostgreSQL refuses with an error."""
+    return not any("\0" in value for _, value in form.multi_items() if isinstance(value, str))
 
 
 def _set_cookie(response: Response, name: str, value: str, seconds: int, same_site: SameSite = "lax") -> None:
@@ -226,7 +231,7 @@ class Guard:
         length = Headers(scope=scope).get("content-length", "0")
         if not length.isdecimal() or int(length) > _longest_body(scope):
             return self._problem_page(413, "")
-        if not scope["path"].isprintable():
+        if not scope["path"].isprintable() or b"%00" in scope["query_string"]:
             # No address of ours has a control character, and PostgreSQL refuses the NUL with an error.
             return self._problem_page(404, "")
         kind = scope["path"].split("/")[1]

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pendulum
+from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -19,14 +20,14 @@ from campaign.db.engine import read_session, transaction
 from campaign.db.signing import sign, signed
 from campaign.deliveries import store as deliveries
 from campaign.errors import CampaignError, NotPossible, WrongUsage
-from campaign.formatting import listed
+from campaign.formatting import listed, whole_number
 from campaign.services import store as services
 from campaign.settings import load_settings
 from campaign.users import store as users
 from campaign.users.store import Person
 from campaign.web.desk import layout
 from campaign.web.desk.runs import Runs
-from campaign.web.security import allow_more_time, delete_cookie, is_from_here, read_cookie, save_cookie
+from campaign.web.security import allow_more_time, delete_cookie, is_from_here, is_text, read_cookie, save_cookie
 from models import EVERY_SERVICE, Delivery, Role, Service
 
 HOME, SIGN_IN = "/desk", "/desk/sign-in"
@@ -37,9 +38,6 @@ _FORM = "desk form"
 _MOST_FIELDS = 2_000
 #: Bytes of one field: a list of 100,000 handles, as it was pasted.
 _LARGEST_FIELD = 4_000_000
-
-#: Of a number in a form: more do not fit into a column.
-_MOST_DIGITS = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +77,7 @@ class DeskRequest:
 
     def number(self, name: str) -> int | None:
         """Returns a field that is a whole number which a database can hold; None for anything else."""
-        text = self.text(name)
-        return int(text) if text.isdecimal() and len(text) <= _MOST_DIGITS else None
+        return whole_number(self.text(name))
 
     def services(self, role: Role = Role.VIEWER) -> list[Service]:
         """Returns the connected services for which the person has at least this role, by name."""
@@ -88,9 +85,15 @@ class DeskRequest:
             return [one for one in services.list_connected(session) if self.person.may(role, one.id)]
 
     def require(self, role: Role, chosen: Sequence[Service]) -> None:
-        """Raises NotAllowed unless the person has at least this role for each of the services of a form."""
-        if lacking := [one.internal_name for one in chosen if not self.person.may(role, one.id)]:
-            raise NotAllowed(f"{layout.forbidden(role, self.language)} ({listed(lacking)})")
+        """Raises NotAllowed unless the person has at least this role for each of the services of a form.
+
+        Where the person may see none of them, it raises NotThere, as where there is no such thing.
+        """
+        if lacking := [one for one in chosen if not self.person.may(role, one.id)]:
+            if not any(self.person.may(Role.VIEWER, one.id) for one in chosen):
+                raise NotThere
+            seen = [one.internal_name for one in lacking if self.person.may(Role.VIEWER, one.id)]
+            raise NotAllowed(f"{layout.forbidden(role, self.language)} {f'({listed(seen)})' if seen else ''}".strip())
 
     def require_everywhere(self, role: Role) -> None:
         """Raises NotAllowed unless the person has at least this role for all services."""
@@ -193,6 +196,8 @@ async def _answer_form(desk: DeskRequest, handler: Handler, token: str) -> Respo
     async with request.form(max_fields=_MOST_FIELDS, max_files=_MOST_FIELDS, max_part_size=_LARGEST_FIELD) as form:
         if signed(_FORM, str(form.get("token", request.headers.get("x-token", "")))) != token:
             raise NotAllowed(layout.FOREIGN_FORM)
+        if not is_text(form):
+            raise WrongUsage(layout.NO_TEXT)
         return await run_in_threadpool(handler, replace(desk, form=form))
 
 
@@ -222,12 +227,17 @@ def _named_in(request: Request) -> tuple[Service | None, Delivery | None, Sequen
             return service, None, [service.id]
         if "delivery" not in path:
             return None, None, []
-        try:
-            delivery = deliveries.named(session, path["delivery"])
-        except WrongUsage:
-            raise NotThere from None
+        delivery = find_delivery(session, path["delivery"])
         # A draft without an account concerns all of them.
         return None, delivery, [one.id for one in deliveries.targets_of(session, delivery)] or [EVERY_SERVICE]
+
+
+def find_delivery(session: Session, name: str) -> Delivery:
+    """Finds a delivery; raises NotThere where there is none."""
+    try:
+        return deliveries.named(session, name)
+    except WrongUsage:
+        raise NotThere from None
 
 
 def _person_of(token: str) -> Person | None:
@@ -261,12 +271,13 @@ def begin(session_token: str, to: str) -> Response:
 
 
 def end(request: Request) -> Response:
-    """Signs this browser out."""
-    token = str(read_cookie(request, _COOKIE, _SECONDS) or "")
-    with transaction() as session:
-        users.end_session(session, token)
+    """Signs this browser out; another site cannot do so."""
     response = RedirectResponse(SIGN_IN, 303)
-    delete_cookie(response, _COOKIE)
+    if is_from_here(request):
+        token = str(read_cookie(request, _COOKIE, _SECONDS) or "")
+        with transaction() as session:
+            users.end_session(session, token)
+        delete_cookie(response, _COOKIE)
     return response
 
 

@@ -141,8 +141,8 @@ def _checked(desk: DeskRequest, service: Service) -> Response:
 def _begin_sign_in(desk: DeskRequest) -> Response:
     """Sends the operator to X's consent screen, with the keys of the app; they wait in the vault."""
     other = desk.text("app_of")
-    app = _app_in(desk) if not other else _app_of(desk, other)
     try:
+        app = app_keys_of(store.find_service(other)) if other else _app_in(desk)
         begun = _sign_in(app).begin(_callback_of(desk))
     except CampaignError as error:
         return _show_new(desk, 400, str(error))
@@ -155,10 +155,6 @@ def _begin_sign_in(desk: DeskRequest) -> Response:
 
 def _app_in(desk: DeskRequest) -> AppKeys:
     return AppKeys(SecretStr(desk.text("consumer_key")), SecretStr(desk.text("consumer_secret")))
-
-
-def _app_of(desk: DeskRequest, name: str) -> AppKeys:
-    return app_keys_of(next(one for one in desk.services(Role.OPERATOR) if one.internal_name == name))
 
 
 def _sign_in(app: AppKeys) -> SignIn:

@@ -25,6 +25,7 @@ from campaign.deliveries.draft import Draft, MediaItem
 from campaign.deliveries.findings import Analysis
 from campaign.deliveries.templating import JOIN_LINK
 from campaign.errors import CampaignError, NotPossible, WrongUsage
+from campaign.formatting import whole_number
 from campaign.reporting.html import show_messages
 from campaign.settings import load_settings
 from campaign.web.desk import broadcast_form
@@ -219,7 +220,7 @@ class _Pressed:
     @property
     def number(self) -> int:
         place = self.rest.partition(":")[0]
-        return int(place) if place.isdecimal() else 0
+        return whole_number(place) or 0
 
 
 _Changed = tuple[BroadcastForm, dict[str, Any]]
@@ -230,7 +231,7 @@ def _change_audience(pressed: _Pressed) -> _Changed:
     if pressed.do in {"add-row", "remove-row"}:
         number = pressed.rest.partition(":")[2]
         before = form.where if prefix == "where" else form.except_where
-        changed = change_rows(before, pressed.do, int(number) if number.isdecimal() else 0)
+        changed = change_rows(before, pressed.do, whole_number(number) or 0)
         return form.with_condition(prefix, changed), {}
     if pressed.do == "segment":
         return form.with_condition("where", condition_form(_condition_of(pressed.desk.text("segment")))), {}

@@ -12,7 +12,7 @@ from starlette.routing import Route
 from campaign.db.engine import read_session
 from campaign.deliveries import library
 from campaign.deliveries.draft import MOST_PARTS
-from campaign.formatting import format_duration
+from campaign.formatting import format_duration, whole_number
 from campaign.posts import prepare
 from campaign.posts.preview import post_of
 from campaign.reporting.html import show_posts
@@ -69,7 +69,7 @@ def change_post(desk: DeskRequest) -> Response:
     form, added = take_uploads(desk, form)
     do, _, rest = desk.text("do", "update").partition(":")
     place, _, what = rest.partition(":")
-    number = int(place) if place.isdecimal() else 0
+    number = whole_number(place) or 0
     part, more = "post_parts_part.html.jinja", dict[str, Any]()
     match do:
         case "preview":

@@ -70,9 +70,9 @@ def show_log(desk: DeskRequest) -> Response:
 
 
 def _show(desk: DeskRequest, status: int = 200, problem: str = "") -> Response:
-    delivery, state, after = named(desk), desk.text("state"), desk.text("after")
+    delivery, state, after = named(desk), desk.text("state"), desk.number("after") or 0
     with read_session() as session:
-        found = list(_lines(session, delivery, state, int(after) if after.isdigit() else 0, _AT_A_TIME + 1))
+        found = list(_lines(session, delivery, state, after, _AT_A_TIME + 1))
         services = deliveries.targets_of(session, delivery)
         unknown = _unknown(session, delivery)
     return desk.page(

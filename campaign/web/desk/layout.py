@@ -136,6 +136,7 @@ ROLES: dict[Role, str] = {
 FOREIGN_FORM = N_(
     "The form came from another page, or from a session that has ended. Open the page again and repeat it."
 )
+NO_TEXT = N_("A field holds a character that no text has. Type it again.")
 UNKNOWN = N_("There is no such page, or it belongs to an account that you may not see.")
 _FORBIDDEN = N_("This needs the role %(role)s; an operator can give it to you under Users.")
 

@@ -14,7 +14,7 @@ from campaign.audience.conditions import WrongCondition, parse
 from campaign.audience.follower_pages import FollowerPage, Order, Place, Wanted, count_followers, list_followers
 from campaign.db.engine import read_session, transaction
 from campaign.errors import CampaignError, NotPossible, WrongUsage
-from campaign.formatting import csv_lines
+from campaign.formatting import csv_lines, whole_number
 from campaign.settings import load_settings
 from campaign.users import audit
 from campaign.web.desk.access import DeskRequest, desk_route
@@ -94,8 +94,8 @@ def _marked(condition: str, position: int) -> tuple[str, str, str] | None:
 def _show_count(desk: DeskRequest) -> Response:
     """Counts for a moment; the page goes on by itself, or by a link, until all are counted."""
     typed = {name: desk.text(name) for name in _FILTERS}
-    before, so_far = desk.text("before"), desk.text("so_far")
-    known = (int(before), int(so_far)) if before.isdecimal() and so_far.isdecimal() else (None, 0)
+    before, so_far = desk.number("before"), desk.number("so_far")
+    known = (None, 0) if before is None or so_far is None else (before, so_far)
     with read_session() as session:
         count = count_followers(session, _wanted(desk, session, typed), *known)
     query = urlencode({name: value for name, value in typed.items() if value})
@@ -167,9 +167,9 @@ def _address(segment: Segment) -> str:
 
 def _change_segment(desk: DeskRequest) -> Response:
     """Renames a segment and replaces its condition, or deletes it."""
-    number = desk.request.path_params["segment"]
+    number = whole_number(desk.request.path_params["segment"])
     with transaction() as session:
-        segment = session.get(Segment, int(number)) if number.isdecimal() else None
+        segment = session.get(Segment, number) if number else None
         if segment is None:
             raise NotPossible(N_("This segment was deleted meanwhile."))
         if desk.text("do") == "delete":

@@ -14,6 +14,7 @@ from campaign.contacts.history import is_known_to, profile_of, read_history
 from campaign.contacts.store import Person
 from campaign.db.engine import read_session, transaction
 from campaign.errors import CampaignError, NotPossible, WrongUsage
+from campaign.formatting import whole_number
 from campaign.services import store as services
 from campaign.settings import load_settings
 from campaign.web.desk.access import DeskRequest, NotAllowed, NotThere, desk_route
@@ -21,7 +22,6 @@ from campaign.web.desk.layout import N_
 from models import EVERY_SERVICE, Contact, Role, Service, Visitor
 
 _PERSON, _CONTACT = "/desk/people/{person}", "/desk/people/contacts/{contact}"
-_LONGEST_ID = 18
 
 
 def routes() -> list[Route]:
@@ -43,10 +43,9 @@ def routes() -> list[Route]:
 def _find(desk: DeskRequest, session: Session) -> Person:
     """Finds the person in the address; raises NotThere where there is none that may be seen."""
     path, person = desk.request.path_params, None
-    number = str(path.get("person") or path.get("contact"))
-    row: Any = None
-    if number.isdecimal() and len(number) <= _LONGEST_ID:
-        row = session.get(Visitor if "person" in path else Contact, int(number))
+    number, row = whole_number(str(path.get("person") or path.get("contact"))), None
+    if number:
+        row: Any = session.get(Visitor if "person" in path else Contact, number)
     if row is not None:
         person = contacts.find(session, external_id=row.external_id) if row.external_id else Person(None, None, [row])
     visible = [one.id for one in _visible(desk, session)]

@@ -26,7 +26,7 @@ from campaign.posts.importing import (
     save_posts,
 )
 from campaign.services.store import zone_of
-from campaign.web.desk.access import DeskRequest, NotAllowed, desk_route
+from campaign.web.desk.access import DeskRequest, NotAllowed, NotThere, desk_route, find_delivery
 from campaign.web.desk.layout import N_, gettext
 from models import WEEKDAYS, Delivery, DeliveryKind, DeliveryState, Every, Role, Series, Service
 
@@ -89,14 +89,14 @@ def create_series(desk: DeskRequest) -> Response:
     """Repeats a post."""
     try:
         with read_session() as session:
-            delivery = deliveries.named(session, desk.text("delivery"))
+            delivery = find_delivery(session, desk.text("delivery"))
             targets = deliveries.targets_of(session, delivery)
         _require(desk, targets)
         until = date.fromisoformat(desk.text("until")) if desk.text("until") else None
         times = (desk.number("times") or 0) if desk.text("times") else None
         every = Every(desk.text("every"))
         made = series.create(delivery.name, every, zone_of(*targets), desk.actor, until=until, times=times)
-    except NotAllowed:
+    except (NotAllowed, NotThere):
         raise
     except ValueError:
         return _show(desk, 400, {"series": N_("Choose how often it is repeated, and a last day or none.")})
@@ -112,8 +112,7 @@ def create_series(desk: DeskRequest) -> Response:
 def ask_for_series(desk: DeskRequest) -> Response:
     """Analyses the drafts of a series, and asks for approval of those without errors."""
     with read_session() as session:
-        found = series.get(session, desk.number("series") or 0)
-        _require(desk, _targets_of(session, found))
+        found = _series_in(desk, session)
         names = [one.name for one in series.deliveries_of(session, found) if one.state is DeliveryState.BEING_EDITED]
     ready = analyse_saved(names, desk.actor, desk.now, ask=True)
     return desk.redirect(SLOTS, _outcome(desk, ready, len(names)))
@@ -122,13 +121,21 @@ def ask_for_series(desk: DeskRequest) -> Response:
 def stop_series(desk: DeskRequest) -> Response:
     """Stops a series, with its posts that have not gone out."""
     with read_session() as session:
-        found = series.get(session, desk.number("series") or 0)
-        _require(desk, _targets_of(session, found))
+        found = _series_in(desk, session)
     for delivery in series.stop(found.id, desk.actor):
         if delivery.state is DeliveryState.CONFIRMED:
             with suppress(NotPossible), read_session() as session:  # without a server there is no run to delete
                 desk.runs.schedule(deliveries.get(session, delivery.id))
     return desk.redirect(SLOTS, N_("The series was stopped, with its posts that had not gone out."))
+
+
+def _series_in(desk: DeskRequest, session: Session) -> Series:
+    """Returns the series of a form, for all of whose accounts the person may write."""
+    found = session.get(Series, desk.number("series") or 0)
+    if found is None:
+        raise NotThere
+    _require(desk, _targets_of(session, found))
+    return found
 
 
 def _require(desk: DeskRequest, targets: Sequence[Service]) -> None:

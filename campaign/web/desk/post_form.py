@@ -14,7 +14,7 @@ from campaign.deliveries.draft import MOST_PARTS, Draft, MediaItem, NamedLink, P
 from campaign.deliveries.findings import Finding
 from campaign.deliveries.links import countable
 from campaign.errors import WrongUsage
-from campaign.formatting import read_time
+from campaign.formatting import read_time, whole_number
 from campaign.services.store import zone_of
 from campaign.settings import load_settings
 from campaign.web.desk.layout import N_
@@ -91,7 +91,7 @@ def read_form(form: FormData, base: Draft, services: Sequence[Service]) -> PostF
             contact_date = _read_date(typed)
         except WrongUsage as error:
             problems["when"] = str(error)
-    validity = int(typed["validity"]) if typed["validity"].isdecimal() else 0
+    validity = whole_number(typed["validity"]) or 0
     if not 1 <= validity <= LONGEST_VALIDITY:
         problems["validity"] = N_("Write a number of days from 1 to 60.")
         validity = base.validity_days
@@ -134,8 +134,8 @@ def _read_part(form: FormData, number: int, accounts: set[str], known_sources: s
         answers.pop()
     poll = None
     if answers:
-        minutes = text_in(form, f"poll-minutes-{number}")
-        open_for = min(max(int(minutes), _SHORTEST_POLL), _LONGEST_POLL) if minutes.isdecimal() else 1440
+        minutes = whole_number(text_in(form, f"poll-minutes-{number}"))
+        open_for = 1440 if minutes is None else min(max(minutes, _SHORTEST_POLL), _LONGEST_POLL)
         poll = PollContent(options=[*answers, ""][: max(2, len(answers))], minutes=open_for)
     texts = {name: text for name, text in own.items() if text}
     return Part(text=_raw(form, f"text-{number}"), media=media, poll=poll, own_texts=texts)

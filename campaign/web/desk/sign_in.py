@@ -1,5 +1,6 @@
 """Signing in at the desk: with name and password, or by the one-time link of a new account; and the own account."""
 
+from threading import Lock
 from typing import Any
 
 import pendulum
@@ -11,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from campaign.db.engine import read_session, transaction
-from campaign.errors import WrongUsage
+from campaign.errors import NotPossible, WrongUsage
 from campaign.users import audit
 from campaign.users import store as users
 from campaign.web.desk import access, layout, oidc
@@ -23,6 +24,8 @@ from models import Role, User
 #: Wrong passwords of one visitor, and for one name from wherever: centuries for a machine that guesses.
 _OF_VISITOR = RateLimitItemPerMinute(10, 15, namespace="desk visitor")
 _FOR_NAME = RateLimitItemPerMinute(20, 15, namespace="desk name")
+#: Guesses at the same moment count one after the other, and need the memory of one.
+_one_at_a_time = Lock()
 _WELCOME = "/desk/welcome/{link}"
 
 
@@ -53,19 +56,33 @@ async def _sign_in(request: Request) -> Response:
 
 def _check(request: Request, form: FormData) -> Response:
     to, name, password = (str(form.get(field, "")) for field in ("to", "name", "password"))
-    limiter, visitor, named = request.app.state.limiter, visitor_of(request.scope), name.strip().lower()[:64]
-    if not (limiter.test(_OF_VISITOR, visitor) and limiter.test(_FOR_NAME, named)):
-        return _form(request, to, N_("There were too many wrong passwords. Try again in a quarter of an hour."), 429)
-    now = pendulum.now("UTC")
+    now, named = pendulum.now("UTC"), _counted(name)
+    try:
+        user = _check_password(request, name, password)
+    except NotPossible as error:
+        return _form(request, to, str(error), 429)
     with transaction() as session:
-        user = users.check_password(session, name, password)
         audit.record(session, named, f"user {named}", "signed in" if user else "wrong password", now)
         token = users.begin_session(session, user, now) if user else ""
-    if not token:
-        limiter.hit(_OF_VISITOR, visitor)
-        limiter.hit(_FOR_NAME, named)
-        return _form(request, to, N_("The name or the password is wrong."), 403)
-    return access.begin(token, to)
+    return access.begin(token, to) if token else _form(request, to, N_("The name or the password is wrong."), 403)
+
+
+def _counted(name: str) -> str:
+    return name.strip().lower()[:64]
+
+
+def _check_password(request: Request, name: str, password: str) -> User | None:
+    """Returns the person with this name and password, if there is one; raises NotPossible after too many guesses."""
+    limiter, visitor, named = request.app.state.limiter, visitor_of(request.scope), _counted(name)
+    with _one_at_a_time:
+        if not (limiter.test(_OF_VISITOR, visitor) and limiter.test(_FOR_NAME, named)):
+            raise NotPossible(N_("There were too many wrong passwords. Try again in a quarter of an hour."))
+        with read_session() as session:
+            user = users.check_password(session, name, password)
+        if user is None:
+            limiter.hit(_OF_VISITOR, visitor)
+            limiter.hit(_FOR_NAME, named)
+    return user
 
 
 async def _sign_out(request: Request) -> Response:
@@ -126,15 +143,17 @@ def _show_me(desk: DeskRequest) -> Response:
 
 def _change_me(desk: DeskRequest) -> Response:
     """Changes the language, and the password where a new one was typed; a new password ends all sessions."""
-    password = str(desk.form.get("password", ""))
+    password, old = str(desk.form.get("password", "")), str(desk.form.get("old", ""))
+    if password and not _check_password(desk.request, desk.actor, old):
+        raise WrongUsage(N_("The present password is wrong; nothing was changed."))
     with transaction() as session:
-        user = users.find_user(session, desk.person.user.name)
+        user = users.find_user(session, desk.actor)
         user.language = desk.text("language") if desk.text("language") in layout.languages() else ""
-        user.email = desk.text("email")
+        if desk.text("email") != user.email:
+            users.describe(user, user.full_name, desk.text("email"))
+            audit.record(session, desk.actor, f"user {user.name}", "email changed", desk.now)
         session.add(user)
         if password:
-            if not users.check_password(session, user.name, str(desk.form.get("old", ""))):
-                raise WrongUsage(N_("The present password is wrong; nothing was changed."))
             users.set_password(session, user, password)
             audit.record(session, desk.actor, f"user {user.name}", "password changed", desk.now)
     return desk.redirect("/desk/me", N_("Saved."))

@@ -99,6 +99,16 @@ def test_an_approval_counts_for_one_analysis_only(acme: Service) -> None:
     assert approve("cy").state is DeliveryState.ANALYSED
 
 
+def test_the_approval_of_a_person_who_lost_the_role_does_not_count(acme: Service) -> None:
+    analysed(acme)
+    approve("bo")
+    with transaction() as session:
+        users.remove_user(session, users.find_user(session, "bo"), NOW)
+    assert approve("cy").state is DeliveryState.ANALYSED
+    confirmed = approve("op")
+    assert (confirmed.state, confirmed.confirmed_by) == (DeliveryState.CONFIRMED, "cy and op")
+
+
 def test_a_delivery_without_a_known_writer_is_approved_by_nobody(acme: Service) -> None:
     analysed(acme, writer="the run wild-cat")
     with pytest.raises(NotPossible, match="not known who wrote it"):

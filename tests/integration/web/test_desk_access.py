@@ -1,20 +1,28 @@
 """Who gets into the desk, and to which pages."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from itertools import product
 
+import pendulum
 import pytest
 from sqlmodel import select
 from starlette.routing import Route
 
 from campaign.db.engine import read_session, transaction
+from campaign.deliveries import approval, series, slots
+from campaign.deliveries.draft import Content, Draft, Part
+from campaign.settings import load_settings
 from campaign.users import store as users
 from campaign.web.desk import site
-from models import EVERY_SERVICE, AuditEntry, Role, UserSession
+from models import EVERY_SERVICE, AuditEntry, Every, Role, UserSession
+from tests.crowds import people
 from tests.desk_site import PASSWORD, Desk, DeskBrowser, make_person
 from tests.factories import NOW
 from tests.readings import saved_service
 
+TOMORROW = pendulum.now("UTC").add(days=1)
 PUBLIC = {"/desk/static/{name}", "/desk/sign-in", "/desk/sign-out", "/desk/welcome/{link}"}
 PUBLIC |= {"/desk/sign-in/oidc", "/desk/sign-in/oidc/callback"}
 
@@ -23,8 +31,19 @@ def pages() -> list[Route]:
     return [route for route in site.routes() if route.path not in PUBLIC]
 
 
-def address(route: Route, service: str = "acme") -> str:
-    return re.sub(r"\{[^}]+\}", "1", route.path.replace("{service}", service))
+def address(route: Route, **names: str) -> str:
+    return re.sub(r"\{([^}]+)\}", lambda found: names.get(found[1], "1"), route.path)
+
+
+def a_post(service: str) -> str:
+    content = Content(parts=[Part(text=f"News of {service}")])
+    draft = Draft(label=f"Label of {service}", services=[service], content=content, contact_date=TOMORROW)
+    return approval.compose(draft, actor="wim").name
+
+
+def token_of(browser: DeskBrowser) -> str:
+    found = re.search(r'name="token" value="([^"]+)"', browser.get("/desk/me").text)
+    return found[1] if found else ""
 
 
 def test_every_page_sends_strangers_to_the_sign_in(desk: Desk) -> None:
@@ -36,30 +55,87 @@ def test_every_page_sends_strangers_to_the_sign_in(desk: Desk) -> None:
             assert answer.headers["location"].startswith("/desk/sign-in?to=/desk"), route.path
 
 
-def test_every_page_needs_its_role_and_the_token_of_the_session(desk: Desk) -> None:
-    saved_service()
-    people = {role: desk.person(role.value, role) for role in Role}
-    nobody = desk.person("none", {})
-    for route, (role, browser) in product(pages(), [*people.items(), (None, nobody)]):
+def test_every_page_needs_its_role_and_the_token_of_the_session(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CAMPAIGN_X_API_URL", "http://127.0.0.1:9")
+    load_settings.cache_clear()
+    people(1, saved_service())
+    name = a_post("acme")
+    browsers = {role: desk.person(role.value, role) for role in Role} | {None: desk.person("none", {})}
+    tokens = {role: token_of(browser) for role, browser in browsers.items()}
+    for route, (role, browser) in product(pages(), browsers.items()):
         needed: Role = route.endpoint.role  # type: ignore[attr-defined]
+        may = role is not None and role.includes(needed)
+        where = address(route, service="acme", delivery=name)
         for method in (route.methods or set()) - {"HEAD"}:
-            answer = browser.client.request(method, address(route))
-            if method == "POST" and answer.status_code == 404:
-                assert "{" in route.path, route.path  # there is no delivery of that name
-            elif method == "POST":  # without the token of a form of ours
-                assert answer.status_code == 403, (route.path, role)
-            elif role is None or not role.includes(needed):
-                assert answer.status_code in {403, 404}, (route.path, role)
+            if method == "POST":
+                assert browser.client.post(where).status_code in ({403} if role else {403, 404}), (route.path, role)
+                answer = browser.post(where, token=tokens[role])
             else:
-                assert answer.status_code != 403, (route.path, role)
+                answer = browser.get(where)
+            # There is no file 1 and no contact 1.
+            is_refused = answer.status_code == 403 or (not may and answer.status_code == 404)
+            assert is_refused is not may, (method, route.path, role, answer.status_code)
+            assert answer.status_code < 500, (method, route.path, role)
 
 
 def test_a_role_for_one_service_opens_no_page_of_another(desk: Desk) -> None:
     acme, other = saved_service(), saved_service(internal_name="other", block_id=None)
-    ann = desk.person("ann", {acme.id: Role.OPERATOR})
+    [person] = people(1, other)
+    ann, name = desk.person("ann", {acme.id: Role.OPERATOR}), a_post("other")
+    token = token_of(ann)
     for route in pages():
-        if "{service}" in route.path and "GET" in (route.methods or ()):
-            assert ann.get(address(route, other.internal_name)).status_code == 404, route.path
+        where = address(route, service="other", delivery=name, person=str(person))
+        for method in (route.methods or set()) - {"HEAD"}:
+            answer = ann.post(where, token=token) if method == "POST" else ann.get(where)
+            if re.search(r"\{(service|delivery|person)\}", route.path):
+                assert answer.status_code in {403, 404}, (method, route.path)
+            assert not re.search("(News|Label) of other|>@other", answer.text), (method, route.path)
+
+
+def test_what_a_form_names_of_another_service_is_not_there(desk: Desk) -> None:
+    acme, other = saved_service(), saved_service(internal_name="other", block_id=None)
+    ann = desk.person("ann", {acme.id: Role.OPERATOR})
+    token, name = token_of(ann), a_post("other")
+    made = series.create(a_post("other"), Every.WEEK, "UTC", "wim")
+    with transaction() as session:
+        slots.add(session, other, 0, slots.read_clock("09:00"), "UTC", actor="wim", now=NOW)
+    calendar = "/desk/calendar"
+    unknown = [
+        ann.post(f"{calendar}/series/create", token=token, delivery="no-such", every="week"),
+        ann.post(f"{calendar}/series/stop", token=token, series="77"),
+    ]
+    of_other = [
+        ann.post(f"{calendar}/series/create", token=token, delivery=name, every="week"),
+        ann.post(f"{calendar}/series/stop", token=token, series=str(made.id)),
+        ann.post(f"{calendar}/series/ask", token=token, series=str(made.id)),
+    ]
+    assert {(one.status_code, one.text) for one in [*unknown, *of_other]} == {(404, unknown[0].text)}
+    ann.post(f"{calendar}/slots/remove", token=token, slot="1")
+    added = ann.post(f"{calendar}/slots/add", token=token, service="other", weekday="Monday", time="10:00")
+    assert added.status_code == 400
+    with read_session() as session:
+        assert len(slots.listed(session, [other.id])) == 1
+        assert series.get(session, made.id).stopped_at is None
+
+
+def test_a_number_that_is_none_or_does_not_fit_is_no_error_of_the_program(desk: Desk) -> None:
+    saved_service()
+    boss, name = desk.person("boss", Role.OPERATOR), a_post("acme")
+    token = token_of(boss)
+    for odd in ("-1", "9" * 19, "1" * 5_000, "²", "[]"):
+        answers = [
+            boss.post(f"/desk/people/segments/{odd}", token=token),
+            boss.get(f"/desk/people/{odd}"),
+            boss.client.get(f"/desk/deliveries/{name}/log", params={"after": odd}),
+            boss.client.get("/desk/people/count", params={"before": odd, "so_far": odd, "service": "acme"}),
+            boss.client.get("/desk/people", params={"ended": odd}),
+            boss.post("/desk/posts/new", token=token, do=f"remove-part:{odd}", validity=odd, **{"text-1": "Hello"}),
+            boss.post("/desk/broadcasts/new", token=token, do=f"remove-row:where:{odd}", account="acme"),
+            boss.post("/desk/broadcasts/new", token=token, do=f"people:{odd}", account="acme"),
+            boss.post("/desk/accounts/sign-in", token=token, app_of=odd),
+            boss.post(f"/desk/deliveries/{name}/settle", token=token, outcome="sent", sent=odd),
+        ]
+        assert [one.status_code for one in answers if one.status_code >= 500] == [], odd
 
 
 def test_wrong_passwords_open_nothing_and_are_limited(desk: Desk) -> None:
@@ -71,6 +147,46 @@ def test_wrong_passwords_open_nothing_and_are_limited(desk: Desk) -> None:
     with read_session() as session:
         entries = session.exec(select(AuditEntry.action).where(AuditEntry.subject == "user ann")).all()
     assert list(entries) == ["wrong password"] * 10
+
+
+def test_guesses_at_the_same_moment_are_limited_too(desk: Desk) -> None:
+    make_person("ann", Role.WRITER)
+    browser = desk.browser()
+    page = browser.get("/desk/sign-in")
+    with ThreadPoolExecutor(16) as threads:
+        answers = list(threads.map(lambda n: browser.send(page, name="ann", password=f"guess {n}"), range(24)))
+    assert sorted(one.status_code for one in answers) == [403] * 10 + [429] * 14
+
+
+def test_an_open_session_guesses_no_password(desk: Desk) -> None:
+    ann = desk.person("ann", Role.VIEWER)
+    page = ann.get("/desk/me")
+    answers = [ann.send(page, old=f"guess {n}", password="another password").status_code for n in range(11)]
+    assert answers == [400] * 10 + [409]
+
+
+def test_another_site_signs_nobody_out(desk: Desk) -> None:
+    ann = desk.person("ann", Role.VIEWER)
+    answer = ann.client.post("/desk/sign-out", headers={"origin": "https://evil.example"})
+    assert "set-cookie" not in answer.headers
+    assert ann.get("/desk").status_code == 200
+
+
+def test_a_session_ends_after_twelve_hours(desk: Desk) -> None:
+    ann = desk.person("ann", Role.VIEWER)
+    assert ann.get("/desk").status_code == 200
+    with transaction() as session:
+        found = session.exec(select(UserSession)).one()
+        assert found.ends_at - found.created_at == timedelta(hours=12)
+        found.ends_at = found.created_at
+    assert ann.get("/desk").status_code == 303
+
+
+def test_a_session_is_a_new_one_after_each_sign_in(desk: Desk) -> None:
+    ann = desk.person("ann", Role.VIEWER)
+    before = ann.client.cookies["desk"]
+    ann.sign_in("ann", PASSWORD)
+    assert ann.client.cookies["desk"] != before
 
 
 def test_a_copied_cookie_opens_nothing_after_signing_out(desk: Desk) -> None:
@@ -105,6 +221,30 @@ def test_a_one_time_link_works_once(desk: Desk) -> None:
     assert browser.send(page, password=PASSWORD, again=PASSWORD).headers["location"] == "/desk"
     assert browser.get("/desk").status_code == 200
     assert desk.browser().get(link).status_code == 410
+
+
+def test_a_link_from_before_an_account_was_removed_leads_nowhere(desk: Desk) -> None:
+    make_person("boss", Role.OPERATOR)
+    links = []
+    for day in range(2):
+        with transaction() as session:
+            user = users.add_user(session, "ann", "Ann", {EVERY_SERVICE: Role.OPERATOR}, NOW + timedelta(days=day))
+            links.append(users.one_time_link(user))
+        if not day:
+            with transaction() as session:
+                users.remove_user(session, users.find_user(session, "ann"), NOW)
+    assert [desk.browser().get(link).status_code for link in links] == [410, 200]
+
+
+def test_an_address_for_notifications_is_one_address_and_its_change_stands_in_the_audit(desk: Desk) -> None:
+    ann = desk.person("ann", Role.VIEWER)
+    page = ann.get("/desk/me")
+    for odd in ("ann", "ann@example.com\nBcc: all@example.com", "ann@example.com, bob@example.com", "é@example.com"):
+        assert ann.send(page, email=odd).status_code == 400, odd
+    assert ann.send(page, email="ann@example.com").status_code == 303
+    with read_session() as session:
+        assert users.find_user(session, "ann").email == "ann@example.com"
+        assert "email changed" in session.exec(select(AuditEntry.action)).all()
 
 
 def test_a_new_password_ends_all_sessions(desk: Desk) -> None:
