@@ -43,9 +43,8 @@ def routes() -> list[Route]:
 def _find(desk: DeskRequest, session: Session) -> Person:
     """Finds the person in the address; raises NotThere where there is none that may be seen."""
     path, person = desk.request.path_params, None
-    number, row = whole_number(str(path.get("person") or path.get("contact"))), None
-    if number:
-        row: Any = session.get(Visitor if "person" in path else Contact, number)
+    number = whole_number(str(path.get("person") or path.get("contact")))
+    row: Any = session.get(Visitor if "person" in path else Contact, number) if number else None
     if row is not None:
         person = contacts.find(session, external_id=row.external_id) if row.external_id else Person(None, None, [row])
     visible = [one.id for one in _visible(desk, session)]
