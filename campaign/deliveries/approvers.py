@@ -1,6 +1,6 @@
 """Who approves a delivery: what its services ask for, who approved it already, who may do so next."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -104,10 +104,10 @@ def _account(session: Session, name: str) -> Person | None:
     return Person(found[0], users.roles_of(session, found[0])) if len(found) == 1 else None
 
 
-def may_approve(session: Session, delivery: Delivery) -> list[Person]:
-    """Lists the people who may give the next approval, by name."""
+def may_approve(session: Session, delivery: Delivery, among: Iterable[Person] | None = None) -> list[Person]:
+    """Lists the people who may give the next approval, by name; by default of all."""
     standing, services = standing_of(session, delivery), deliveries.targets_of(session, delivery)
-    people = (Person(one, users.roles_of(session, one)) for one in users.list_users(session))
+    people = among or (Person(one, users.roles_of(session, one)) for one in users.list_users(session))
     return [one for one in people if _has_role(one, services) and not standing.why_not(one.user.name)]
 
 

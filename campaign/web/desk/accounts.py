@@ -22,7 +22,10 @@ from campaign.users import audit
 from campaign.web.desk.access import DeskRequest, desk_route, own_address
 from campaign.web.desk.layout import N_
 from campaign.web.sign_in import x_origins
+from campaign.x.error_table import SENDING_V1, SENDING_V2
 from campaign.x.oauth import AppKeys, SignIn, sign_in_of_brand
+from campaign.x.v1 import GatewayV1
+from campaign.x.v2 import GatewayV2
 from models import Role, SecretKind, Service, WindowName
 
 _HOME, _CALLBACK = "/desk/accounts", "/desk/accounts/callback"
@@ -32,6 +35,21 @@ _WINDOWS = {
     WindowName.USER_DAY: N_("24 hours of the account"),
     WindowName.APP_DAY: N_("24 hours of the app"),
 }
+#: Calls that publish, in the words of a marketer.
+_SENDING = {
+    GatewayV2.post_endpoint: N_("Posts left"),
+    GatewayV1.post_endpoint: N_("Posts left"),
+    SENDING_V2: N_("Messages left"),
+    SENDING_V1: N_("Messages left"),
+}
+WORKS = {
+    "account-sync": N_("Reads who follows the accounts"),
+    "contact-acquisition": N_("Invites people, reads answers and the profiles of those who agreed"),
+    "dm-broadcast": N_("Sends broadcasts that are approved and due"),
+    "engagement-statistics": N_("Counts reactions and clicks"),
+    "post-publication": N_("Publishes posts that are approved and due"),
+}
+"""What the workflows do."""
 #: Set with the keys, or by the check; the other fields of a service are its policy.
 _NOT_POLICY = {*SECRETS, "service_type", "internal_name"}
 
@@ -70,6 +88,15 @@ class Card:
         """Returns the share of the month's cap that is spent, in per cent."""
         return min(100, int(100 * self.spent / self.service.spend_cap)) if self.service.spend_cap else 100
 
+    @property
+    def narrowest(self) -> dict[str, tuple[str, str, int, int]]:
+        """Returns for posts and for messages the window with the fewest calls left."""
+        found = {}
+        for window in sorted(self.windows, key=lambda one: one[2], reverse=True):
+            if words := _SENDING.get(window[0]):
+                found[words] = window
+        return found
+
 
 def card_of(desk: DeskRequest, service: Service) -> Card:
     """Reads what the account spent this month, and the windows of its messages and posts."""
@@ -91,6 +118,7 @@ def _show_accounts(desk: DeskRequest) -> Response:
             problem = str(error)
     cards = [card_of(desk, service) for service in desk.services()]
     facts = {"workflows": workflows, "workers": workers, "problem": problem, "zone": load_settings().timezone}
+    facts["works"] = WORKS
     return desk.page("accounts.html.jinja", 200, cards=cards, **facts)
 
 

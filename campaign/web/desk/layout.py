@@ -25,7 +25,7 @@ from starlette.routing import Route
 from campaign.formatting import usd
 from campaign.reporting.html import environment
 from campaign.web.security import policy
-from models import DeliveryKind, DeliveryState, Role
+from models import Delivery, DeliveryKind, DeliveryState, Role
 
 SOURCE = "en"
 """The language in which templates are written."""
@@ -92,7 +92,7 @@ def _environment(language: str) -> Environment:
     ours.filters |= {
         "local": lambda moment, zone: local_time(moment, zone, language),
         "usd": usd,
-        "state": lambda state: catalogue.gettext(LABELS[state]),
+        "state": lambda delivery: catalogue.gettext(label_of(delivery)),
         "translated": lambda text: gettext(language, text),
         "weekday": lambda number: get_day_names("wide", "stand-alone", Locale.parse(language))[number],
         "duration": lambda length: _duration(length, language),
@@ -126,6 +126,15 @@ LABELS: dict[DeliveryState, str] = {
     DeliveryState.EXPIRED: N_("Expired"),
 }
 """What the desk calls the states of a delivery."""
+
+
+def label_of(delivery: Delivery) -> str:
+    """Returns what the desk calls the state of a delivery: it waits for approval once a person has asked for that."""
+    if delivery.state is DeliveryState.ANALYSED and delivery.asked_at is None:
+        return N_("Ready for approval")
+    return LABELS[delivery.state]
+
+
 ROLES: dict[Role, str] = {
     Role.VIEWER: N_("viewer"),
     Role.WRITER: N_("writer"),

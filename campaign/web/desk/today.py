@@ -12,13 +12,13 @@ from campaign.audience import sync
 from campaign.broadcasts import waves
 from campaign.consent import store as consent
 from campaign.db.engine import read_session
-from campaign.deliveries import log
+from campaign.deliveries import approvers, log
 from campaign.deliveries import store as deliveries
 from campaign.errors import NotPossible
 from campaign.services.store import zone_of
 from campaign.settings import load_settings
 from campaign.web.desk.access import HOME, DeskRequest, desk_route
-from campaign.web.desk.accounts import card_of
+from campaign.web.desk.accounts import WORKS, card_of
 from campaign.web.desk.layout import N_
 from campaign.web.desk.runs import Run, Workflow
 from models import Delivery, DeliveryState, Message, MessageState, Role, Service, SyncState
@@ -43,6 +43,10 @@ class Entry:
         """Returns the time zone in which its times are shown."""
         return zone_of(*self.services)
 
+    def may(self, desk: DeskRequest, role: Role) -> bool:
+        """Tests whether the person has at least this role for all its accounts."""
+        return all(desk.person.may(role, one.id) for one in self.services)
+
 
 def routes() -> list[Route]:
     """Returns the route of the page."""
@@ -54,24 +58,30 @@ def show_today(desk: DeskRequest) -> Response:
     services = desk.services()
     by_state = _Deliveries(desk, services)
     with read_session() as session:
-        waiting = by_state.of(session, DeliveryState.ANALYSED)
+        analysed = by_state.of(session, DeliveryState.ANALYSED)
+        answers = [one for one in analysed if approvers.may_approve(session, one.delivery, [desk.person])]
         begun = by_state.of(session, DeliveryState.BEING_EDITED)
         under_way = by_state.of(session, DeliveryState.IN_PROGRESS)
         confirmed = by_state.of(session, DeliveryState.CONFIRMED)
         wrong = [*by_state.of(session, DeliveryState.FAILED), *by_state.of(session, DeliveryState.PAUSED)]
         wrong += [one for one in by_state.of(session, DeliveryState.EXPIRED) if _is_recent(desk, one)]
-        unclear = {one.internal_name: count for one in services if (count := consent.count_unclear(session, one.id))}
+        decided = [one for one in services if desk.person.may(Role.OPERATOR, one.id)]
+        unclear = {one.internal_name: count for one in decided if (count := consent.count_unclear(session, one.id))}
         syncs = [(one, run) for one in services if (run := sync.last_run(session, one.id)) and run.state in _UNHAPPY]
+    others = [one for one in analysed if one not in answers]
+    sent_back = [one for one in begun if one.delivery.reason.startswith("Rejected by") and one.may(desk, Role.WRITER)]
     within = [one for one in confirmed if (one.delivery.contact_date or desk.now) <= desk.now + _A_WEEK]
     workflows, runs, workers, problem = _ask_prefect(desk)
     return desk.page(
         "today.html.jinja",
         services=services,
-        waiting=waiting,
-        sent_back=[one for one in begun if one.delivery.reason.startswith("Rejected by")],
-        drafts=[one for one in begun if not one.delivery.reason.startswith("Rejected by")],
+        waiting=answers,
+        to_ask=[one for one in others if not one.delivery.asked_at and one.may(desk, Role.WRITER)],
+        others=[one for one in others if one.delivery.asked_at or not one.may(desk, Role.WRITER)],
+        sent_back=sent_back,
+        drafts=[one for one in begun if one not in sent_back],
         under_way=under_way,
-        unknown=[one for one in [*under_way, *wrong] if one.unknown],
+        unknown=[one for one in [*under_way, *wrong] if one.unknown and one.may(desk, Role.APPROVER)],
         this_week=sorted(within, key=lambda one: one.delivery.contact_date or desk.now),
         wrong=wrong,
         unclear=unclear,
@@ -82,6 +92,7 @@ def show_today(desk: DeskRequest) -> Response:
         workflows=workflows,
         runs=runs,
         workers=workers,
+        works=WORKS,
         zone=load_settings().timezone,
         problem=problem,
     )

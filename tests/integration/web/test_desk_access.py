@@ -3,6 +3,7 @@
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from html import unescape
 from itertools import product
 
 import pendulum
@@ -10,13 +11,14 @@ import pytest
 from sqlmodel import select
 from starlette.routing import Route
 
+from campaign.consent import store as consent
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import approval, series, slots
 from campaign.deliveries.draft import Content, Draft, Part
 from campaign.settings import load_settings
 from campaign.users import store as users
 from campaign.web.desk import site
-from models import EVERY_SERVICE, AuditEntry, Every, Role, UserSession
+from models import EVERY_SERVICE, AuditEntry, DeliveryKind, Every, Role, UserSession
 from tests.crowds import people
 from tests.desk_site import PASSWORD, Desk, DeskBrowser, make_person
 from tests.factories import NOW
@@ -76,6 +78,25 @@ def test_every_page_needs_its_role_and_the_token_of_the_session(desk: Desk, monk
             is_refused = answer.status_code == 403 or (not may and answer.status_code == 404)
             assert is_refused is not may, (method, route.path, role, answer.status_code)
             assert answer.status_code < 500, (method, route.path, role)
+
+
+def test_every_link_of_a_page_leads_to_a_page(desk: Desk) -> None:
+    acme, boss = saved_service(), desk.person("boss", Role.OPERATOR)
+    for kind in (DeliveryKind.POST, DeliveryKind.DM):
+        approval.compose(Draft(kind=kind, services=["acme"], content=Content(parts=[Part(text="Hello")])), actor="boss")
+    [visitor_id] = people(1, acme)
+    with transaction() as session:
+        consent.record_unclear(session, acme.id, visitor_id, "1", pendulum.now("UTC"))
+    seen, open_ones = set[str](), ["/desk"]
+    while open_ones:
+        seen.add(page := open_ones.pop())
+        answer = boss.get(page)
+        assert answer.status_code in {200, 303}, page
+        if answer.headers.get("content-type", "").startswith("text/html"):
+            links = {unescape(one).split("#")[0] for one in re.findall(r'href="(/desk[^"]*)"', answer.text)}
+            # One day and one form stand for all others.
+            open_ones += {one for one in links if "?" not in one} - seen - {*open_ones}
+    assert any(one.startswith("/desk/broadcasts/dm-") for one in seen)
 
 
 def test_a_role_for_one_service_opens_no_page_of_another(desk: Desk) -> None:

@@ -6,6 +6,7 @@ import pendulum
 
 from campaign.consent import store as consent
 from campaign.db.engine import transaction
+from campaign.deliveries import approval
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import compose
 from campaign.deliveries.draft import Content, Draft, Part
@@ -47,7 +48,7 @@ def test_every_delivery_stands_where_a_person_looks_for_it(desk: Desk) -> None:
     written("Broken", "acme", analysed, confirmed, going, DeliveryState.FAILED)
     with transaction() as session:
         consent.record_unclear(session, acme.id, 7, "1", pendulum.now("UTC"))
-    page = desk.person("ann", Role.APPROVER).get("/desk").text
+    page = desk.person("ann", Role.OPERATOR).get("/desk").text
     assert "Asks" in part(page, "Waits for you")
     assert "1 message to @acme may be an opt-out." in part(page, "Waits for you")
     assert "Planned" in part(page, "Goes out this week")
@@ -55,6 +56,26 @@ def test_every_delivery_stands_where_a_person_looks_for_it(desk: Desk) -> None:
     assert "Flying" in part(page, "Under way")
     assert "X refused a part." in part(page, "Went wrong or stands still")
     assert "Draft one" in part(page, "Drafts")
+
+
+def test_what_waits_for_a_person_is_what_the_person_can_do(desk: Desk) -> None:
+    acme = saved_service()
+    ready = written("Ready", "acme", DeliveryState.ANALYSED)
+    with transaction() as session:
+        consent.record_unclear(session, acme.id, 7, "1", pendulum.now("UTC"))
+    wim, ann = desk.person("wim", Role.WRITER), desk.person("ann", Role.APPROVER)
+    viewer = desk.person("vic", Role.VIEWER)
+    assert "Ask for approval" in part(wim.get("/desk").text, "Waits for you")
+    assert "Look and decide" in part(ann.get("/desk").text, "Waits for you")
+    assert "Ready for approval" in wim.get(f"/desk/deliveries/{ready.name}").text
+    with transaction() as session:
+        approval.ask(session, deliveries.named(session, ready.name), "wim", pendulum.now("UTC"))
+    assert "Waits for approval" in wim.get(f"/desk/deliveries/{ready.name}").text
+    for one in (wim, viewer):
+        waiting = part(one.get("/desk").text, "Waits for you")
+        assert "button" not in waiting
+        assert "Ready" in waiting.split("Waits for other people")[1]
+        assert "may be an opt-out" not in waiting
 
 
 def test_a_person_sees_nothing_of_other_accounts(desk: Desk) -> None:
@@ -70,6 +91,9 @@ def test_runs_and_their_workers_are_shown(desk: Desk) -> None:
     saved_service()
     desk.runs.runs.append(Run("1", "what is due", "post-publication", "Running", None, "http://prefect.example/1"))
     ann = desk.person("ann", Role.VIEWER)
-    assert 'href="http://prefect.example/1"' in part(ann.get("/desk").text, "Under way")
+    page = ann.get("/desk").text
+    assert 'href="http://prefect.example/1"' in part(page, "Under way")
+    assert "1 worker is online." in part(page, "Worker and schedules")
+    assert "Reads who follows the accounts" in part(page, "Worker and schedules")
     desk.runs.workers = 0
     assert "No worker is online" in ann.get("/desk").text
