@@ -95,7 +95,7 @@ class Window:
         self._ask("Input.insertText", text=text)
 
     def click(self, selector: str) -> None:
-        """Click with the mouse on the first element that a CSS selector finds, as soon as it is there."""
+        """Click with the mouse on the first element that a CSS selector finds, as soon as nothing covers it."""
         middle: dict[str, float] = {}
         # A part of the page may take the place of another one between two questions: then both are asked again.
         self._wait(lambda: self._find_middle(selector, middle))
@@ -105,10 +105,12 @@ class Window:
 
     def _find_middle(self, selector: str, middle: dict[str, float]) -> bool:
         if node := self._found(selector):
-            self._ask("DOM.scrollIntoViewIfNeeded", nodeId=node)
+            self.evaluate(f"document.querySelector({selector!r}).scrollIntoView({{block: 'center'}})")
             edges = self._ask("DOM.getContentQuads", nodeId=node)["quads"][0]
             middle.update(x=sum(edges[::2]) / 4, y=sum(edges[1::2]) / 4)
-        return node != 0
+            at = "document.elementFromPoint({x}, {y})".format(**middle)
+            return bool(self.evaluate(f"document.querySelector({selector!r}).contains({at})"))
+        return False
 
     def choose_files(self, selector: str, *files: Path) -> None:
         """Choose files of this machine, which takes a click on the field."""
