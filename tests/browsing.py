@@ -161,6 +161,12 @@ class Window:
         metrics = self._ask("Page.getLayoutMetrics")
         return bool(metrics["cssContentSize"]["width"] > metrics["cssLayoutViewport"]["clientWidth"])
 
+    @property
+    def has_cut_table(self) -> bool:
+        """Whether a table is wider than its place, so that a part of it is hidden."""
+        wider = "[...document.querySelectorAll('.scroll')].some(one => one.scrollWidth > one.clientWidth + 1)"
+        return bool(self.evaluate(wider))
+
     def least_contrast(self) -> tuple[float, str]:
         ratio, text = self._ask("Runtime.evaluate", expression=_CONTRAST, returnByValue=True)["result"]["value"]
         return float(ratio), str(text)

@@ -111,8 +111,16 @@ _KINDS = {DeliveryKind.POST: "post", DeliveryKind.DM: "messages"}
 
 def service_report_of(numbers: ServiceStatistics) -> Document:
     """Makes the report of a service: its audience, the reactions to its posts by hour, and its best posts."""
-    about = f"@{numbers.name} · the last {numbers.deliveries:,} deliveries with posts"
-    return Document(numbers.label or f"@{numbers.name}", about, tuple(_service_sections(numbers)))
+    match numbers.deliveries:
+        case 0:
+            about = "nothing was posted yet"
+        case 1:
+            about = "its only delivery with posts"
+        case many:
+            about = f"its last {many:,} deliveries with posts"
+    return Document(
+        numbers.label or f"@{numbers.name}", f"@{numbers.name} · {about}", tuple(_service_sections(numbers))
+    )
 
 
 def _service_sections(numbers: ServiceStatistics) -> Iterator[Section]:
@@ -139,7 +147,9 @@ def _audience(days: Sequence[Day]) -> Iterator[Section]:
     growth = Chart(title, labels, (("Followers", followers),), is_line=is_line)
     changed = tuple((day.day, day.followers, day.gained, day.lost) for day in reversed(days) if day.gained or day.lost)
     first, last = days[0], days[-1]
-    text = f"{last.followers:,} followers on {last.day}; {first.followers:,} on {first.day}, when they were first read."
+    now = f"{last.followers:,} follower{'s' * (last.followers != 1)} on {last.day}"
+    begun = f"; {first.followers:,} on {first.day}" if last.day != first.day else ""
+    text = f"{now}{begun}, when they were first read."
     yield Section("Audience", chart=growth, text=text)
     if changed:
         pair = ("Gained", gained), ("Lost", lost)

@@ -25,7 +25,8 @@ _A_YEAR = "public, max-age=31536000, immutable"
 @cache
 def _sheets() -> dict[str, bytes]:
     folder = files("campaign.web") / "templates"
-    return {file.name: file.read_bytes() for file in folder.iterdir() if file.name.endswith(".css")}
+    wide = files("campaign.reporting") / "templates" / "wide.css"
+    return {file.name: file.read_bytes() for file in [*folder.iterdir(), wide] if file.name.endswith(".css")}
 
 
 def _style(name: str) -> str:

@@ -1,7 +1,7 @@
 """The log of a delivery, line by line: filtered, as a spreadsheet, and outcomes that only a person can decide."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from tempfile import mkstemp
@@ -53,6 +53,7 @@ class Line:
     link: str
     reason: str
     id: int = 0
+    external_id: str = ""
 
 
 def routes() -> list[Route]:
@@ -75,11 +76,14 @@ def _show(desk: DeskRequest, status: int = 200, problem: str = "") -> Response:
         found = list(_lines(session, delivery, state, after, _AT_A_TIME + 1))
         services = deliveries.targets_of(session, delivery)
         unknown = _unknown(session, delivery)
+        ids = [line.external_id for line in found]
+        known = select(Visitor.external_id, Visitor.id).where(col(Visitor.external_id).in_(ids))
+        people = dict(session.exec(known).all())
     return desk.page(
         "delivery_log.html.jinja",
         status,
         delivery=delivery,
-        rows=[_worded(line) for line in found[:_AT_A_TIME]],
+        rows=[_worded(line, people) for line in found[:_AT_A_TIME]],
         after=found[_AT_A_TIME - 1].id if len(found) > _AT_A_TIME else 0,
         state=state,
         states=[one for one in STATES.items() if delivery.kind is DeliveryKind.POST or one[0] != "withdrawn"],
@@ -91,9 +95,9 @@ def _show(desk: DeskRequest, status: int = 200, problem: str = "") -> Response:
     )
 
 
-def _worded(line: Line) -> dict[str, Any]:
+def _worded(line: Line, people: Mapping[str, int]) -> dict[str, Any]:
     words = {"who": line.who, "at": line.at, "link": line.link, "reason": line.reason}
-    return words | {"state": STATES.get(line.state, line.state)}
+    return words | {"state": STATES.get(line.state, line.state), "person": people.get(line.external_id)}
 
 
 def _lines(
@@ -103,7 +107,7 @@ def _lines(
         states = [one for one in MessageState if one.value == state]
         for one in messages.lines(session, delivery, states=states, after=after, limit=limit):
             who = " ".join(filter(None, [one.full_name, f"@{one.username}" if one.username else one.external_id]))
-            yield Line(who, one.state, one.at, "", one.reason, one.id)
+            yield Line(who, one.state, one.at, "", one.reason, one.id, one.external_id)
         return
     for part in report_on(session, delivery).lines:
         if state in {"", part.state}:

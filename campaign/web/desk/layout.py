@@ -177,8 +177,10 @@ def forbidden(role: Role, language: str) -> str:
 @cache
 def _static() -> dict[str, bytes]:
     ours = {file.name: file.read_bytes() for file in (_FOLDER / "static").iterdir()}
+    templates = files("campaign.reporting") / "templates"
+    ours["desk.css"] += (templates / "wide.css").read_bytes()
     # Inside another rule (CSS nesting) the style of previews counts only there: the page around it keeps its own.
-    preview = (files("campaign.reporting") / "templates" / "preview.css").read_text().replace(":root", "&")
+    preview = (templates / "preview.css").read_text().replace(":root", "&")
     return ours | {"preview.css": f".preview {{\n{preview}}}\n".encode()}
 
 

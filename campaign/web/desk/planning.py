@@ -153,9 +153,10 @@ def _targets_of(session: Session, found: Series) -> list[Service]:
 
 def _outcome(desk: DeskRequest, ready: int, of: int) -> str:
     if ready == of:
-        return N_("They wait for approval now.")
+        return N_("All of it waits for approval now.")
     words = gettext(
-        desk.language, N_("%(ready)s of %(all)s wait for approval; the others have errors and stay drafts.")
+        desk.language,
+        N_("Ready and waiting for approval: %(ready)s of %(all)s. The others have errors and stay drafts."),
     )
     return words % {"ready": ready, "all": of}
 

@@ -36,6 +36,7 @@ def looks_good(window: Window) -> bool:
             contrast, text = window.least_contrast()
             assert contrast >= READABLE, f"{text}: {contrast:.1f}, {dark=}"
             assert not window.is_scrolled_sideways, f"{width} is too narrow for {window.address}"
+            assert not window.has_cut_table, f"{width} is too narrow for a table of {window.address}"
     return True
 
 

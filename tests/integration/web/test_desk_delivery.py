@@ -221,7 +221,11 @@ def test_the_log_is_filtered_and_a_spreadsheet(desk: Desk) -> None:
     name, ann = broadcast(), desk.person("ann", Role.APPROVER)
     press(ann, name, "approve", count="3", unconsented="3")
     kind_of(name).send(name, "a test", wait=True)
-    assert page(ann, name, "/log?state=sent").count("<tr>") == 4
+    log = page(ann, name, "/log?state=sent")
+    assert log.count("<tr>") == 4
+    leads_to = re.search(r'href="(/desk/people/\d+)">[^<]*@', log)
+    assert leads_to
+    assert "News" in ann.get(leads_to[1]).text
     assert "Nothing of it is in that state." in page(ann, name, "/log?state=refused")
     file = ann.get(f"/desk/deliveries/{name}/log.csv")
     assert file.headers["content-disposition"].endswith(f'filename="{name}.csv"')

@@ -7,11 +7,15 @@ from typing import Any
 import pytest
 from starlette.routing import Route
 
+from campaign.consent import decisions
+from campaign.db.engine import transaction
 from campaign.web.desk import site
-from models import DeliveryState, Role
+from models import DeliveryState, Role, Visitor
 from tests.browsing import NEEDS_CHROMIUM, Window, open_browser
+from tests.crowds import people
 from tests.databases import Database
 from tests.desk_site import Desk, open_desk
+from tests.factories import NOW
 from tests.integration.web.test_desk_today import written
 from tests.readings import saved_service
 
@@ -26,7 +30,11 @@ axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]})
 
 @pytest.fixture
 def desk(sqlite_database: Database) -> Iterator[Desk]:  # noqa: ARG001
-    saved_service(label="Acme")
+    acme = saved_service(label="Acme")
+    one, *_ = people(2, acme, full_name="Freya-Bauer-Freya-Bauer-Freya-Bauer", location="Amsterdam, the Netherlands")
+    with transaction() as session:
+        visitor = session.get_one(Visitor, one)
+        decisions.grant_consent(session, acme, visitor, "She asked for it at the fair in Ghent.", "boss", NOW)
     written("Draft", "acme")
     written("Asks", "acme", DeliveryState.ANALYSED)
     with open_desk() as opened:
@@ -55,7 +63,7 @@ def problems(window: Window) -> list[str]:
 def test_every_page_is_accessible_and_fits_its_window(desk: Desk, window: Window) -> None:
     boss = desk.person("boss", Role.OPERATOR)
     window._ask("Network.setCookie", name="desk", value=boss.client.cookies["desk"], url=desk.url)
-    pages = [*addresses(), "/desk/accounts/acme"]
+    pages = [*addresses(), "/desk/accounts/acme", "/desk/people/1", "/desk/reports/service/acme"]
     assert len(pages) > 5
     wrong = {}
     for number, path in enumerate(pages):
@@ -66,6 +74,8 @@ def test_every_page_is_accessible_and_fits_its_window(desk: Desk, window: Window
             found = problems(window)
             if window.is_scrolled_sideways:
                 found.append("wider than its window")
+            if window.has_cut_table:
+                found.append("a table is cut")
             if found:
                 wrong[path] = found
     assert wrong == {}

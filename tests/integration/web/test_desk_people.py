@@ -184,7 +184,7 @@ def test_consents_are_imported_strictly_and_sent_as_a_file(desk: Desk, acme: Ser
     assert "Nothing was imported from my list.csv: line 3" in answer.text
     right = {"file": ("a.csv", b"external_id,given_at\n1001,2026-11-01\n99,2026-11-01\n")}
     answer = boss.send(page, action="/import", files=right, note="fair")
-    assert "2 rows: 1 consents began" in answer.text
+    assert "Rows: 2. New consents: 1. Known before: " in answer.text
     assert 'Unknown, left out: <span dir="auto">99' in answer.text
     assert "fair" in boss.get("/desk/people/consents").text
     assert "fair" in boss.get("/desk/people/consents.csv?service=acme").text

@@ -115,6 +115,13 @@ def test_everything_empty_is_a_report_too() -> None:
     nothing = DeliveryNumbers("dm", "", DeliveryKind.DM, DeliveryState.IN_PROGRESS)
     assert "| People targeted | 0 |  |" in as_markdown(reports.delivery_report_of(nothing))
     assert "No account sync" in as_markdown(reports.service_report_of(ServiceStatistics("acme", "", "UTC")))
+    for count, words in [
+        (0, "nothing was posted yet"),
+        (1, "its only delivery"),
+        (2, "its last 2 deliveries with posts"),
+    ]:
+        numbers = ServiceStatistics("acme", "", "UTC", deliveries=count)
+        assert words in reports.service_report_of(numbers).lead
     assert "no service yet" in as_markdown(reports.overview_of(Overview()))
 
 
