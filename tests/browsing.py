@@ -167,6 +167,20 @@ class Window:
         wider = "[...document.querySelectorAll('.scroll')].some(one => one.scrollWidth > one.clientWidth + 1)"
         return bool(self.evaluate(wider))
 
+    @property
+    def has_cut_choice(self) -> bool:
+        """Whether a list of choices is too narrow for one of them; 40 pixels are its edges and its arrow."""
+        return bool(
+            self.evaluate("""
+            [...document.querySelectorAll("select")].some(one => {
+              const paper = document.createElement("canvas").getContext("2d");
+              paper.font = getComputedStyle(one).font;
+              const widths = [...one.options].map(option => paper.measureText(option.text).width);
+              return one.clientWidth > 0 && Math.max(...widths) + 40 > one.clientWidth;
+            })
+            """)
+        )
+
     def least_contrast(self) -> tuple[float, str]:
         ratio, text = self._ask("Runtime.evaluate", expression=_CONTRAST, returnByValue=True)["result"]["value"]
         return float(ratio), str(text)

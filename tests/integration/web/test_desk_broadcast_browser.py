@@ -70,6 +70,7 @@ def test_a_broadcast_to_a_segment_is_counted_analysed_and_waits_for_approval(win
     window.see("where-2-field")
     choose(window, "where-2-field", "followers_count")
     window.see("such as 1000")
+    assert not window.has_cut_choice
     choose(window, "where-2-operator", ">")
     window.click("#where-2-value")
     window.write("999999999")

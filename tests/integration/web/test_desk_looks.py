@@ -76,6 +76,8 @@ def test_every_page_is_accessible_and_fits_its_window(desk: Desk, window: Window
                 found.append("wider than its window")
             if window.has_cut_table:
                 found.append("a table is cut")
+            if number % 2 == 0 and window.has_cut_choice:
+                found.append("a choice is cut")
             if found:
                 wrong[path] = found
     assert wrong == {}
