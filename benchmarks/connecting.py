@@ -15,4 +15,4 @@ def connect(brand: Brand, **more: Any) -> None:
     keys = dict(zip(SECRETS, brand.keys, strict=False))
     values = {"label": brand.username, "internal_name": brand.username, "spend_cap": 1_000_000} | keys | more
     with transaction() as session:
-        services.create(session, read_fields(values), pendulum.now("UTC"))
+        services.create(session, read_fields(values), pendulum.now("UTC"), "a benchmark")

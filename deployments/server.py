@@ -239,6 +239,8 @@ def post_events(announced: Sequence[Announcement]) -> None:
     """Sends what was announced to the Prefect server in use as events; where none takes them, only the log says so."""
     if not (address := server_of(load_settings())):
         return
+    from campaign.users.email import page_of  # hashing passwords takes time to import, which most commands do not need
+
     events = [
         {
             "id": str(uuid4()),
@@ -248,7 +250,7 @@ def post_events(announced: Sequence[Announcement]) -> None:
                 "prefect.resource.id": one.resource,
                 "prefect.resource.name": one.resource.rpartition(".")[2],
             },
-            "payload": {"says": one.says},
+            "payload": {"says": one.says, "link": page_of(one)},
         }
         for one in announced
     ]
@@ -364,7 +366,7 @@ def take_over_resting_forms(settings: Settings) -> int:
                 continue
             with suppress(WrongUsage):
                 fields = read_fields(json.loads(fernet.decrypt(json.loads(data))))
-                services.change(session, service, fields, pendulum.now("UTC"))
+                services.change(session, service, fields, pendulum.now("UTC"), "the form in Prefect")
                 service.form_type_id, service.form_seen_at = str(UUID(type_id)), pendulum.parse(updated)
                 count += 1
     return count

@@ -42,7 +42,7 @@ from campaign.errors import CampaignError, NotPossible, is_passing
 from campaign.kinds import kind_for
 from campaign.running import wait_until
 from campaign.settings import load_settings
-from campaign.users.email import send_emails
+from campaign.users.email import page_of, send_emails
 from models import Delivery, DeliveryState
 
 #: Tags a run that only continues the unfinished work of an earlier one.
@@ -303,6 +303,6 @@ def send_events(announced: Sequence[Announcement]) -> None:
     for one in announced:
         resource = {"prefect.resource.id": one.resource, "prefect.resource.name": one.resource.rpartition(".")[2]}
         try:
-            emit_event(one.name, resource=resource, payload={"says": one.says})
+            emit_event(one.name, resource=resource, payload={"says": one.says, "link": page_of(one)})
         except Exception as error:  # noqa: BLE001  what happened is in the tables; the run goes on
             logging.getLogger(__name__).debug("The event %s is not sent: %s", one.name, error)

@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 SLUG = "twitter-service"
 #: Begins the texts that replace secrets in a form; the secrets themselves are in the vault.
 TAKEN_OVER = "taken over at "
+#: What the audit names where Prefect knows no person.
+_FORM = "the form in Prefect"
 #: Stored tokens of people who agreed before there was a vault.
 _GRANT_SLUG = "contact-grant"
 #: What a form of an earlier version lacks keeps its value: an emptied rule would be off.
@@ -180,15 +182,15 @@ def _save(document: BlockDocument, service: Service | None) -> Service:
                 values.setdefault(name, getattr(service, name))
         fields, now = read_fields(values), pendulum.now("UTC")
         if service is None:
-            return services.create(session, fields, now)
-        return services.change(session, services.get(session, service.id), fields, now)
+            return services.create(session, fields, now, _FORM)
+        return services.change(session, services.get(session, service.id), fields, now, _FORM)
 
 
 def _remove_or_show(client: SyncPrefectClient, service: Service, type_id: UUID) -> None:
     """Removes a service whose form was removed on this server; creates a form where there was none."""
     if service.form_type_id == str(type_id):
         with transaction() as session:
-            services.remove(session, services.get(session, service.id), pendulum.now("UTC"))
+            services.remove(session, services.get(session, service.id), pendulum.now("UTC"), _FORM)
         return
     first, taken = block_name(service.internal_name), {str(one.name) for one in _list_documents(client, SLUG)}
     name = next(

@@ -106,9 +106,9 @@ class Brand:
         with transaction() as session:
             known = services.find(session, fields.internal_name)
             if known and known.is_connected:
-                services.change(session, known, fields, now)
+                services.change(session, known, fields, now, "a test")
             else:
-                services.create(session, fields, now)
+                services.create(session, fields, now, "a test")
 
     # What X knows.
 

@@ -283,11 +283,16 @@ def main() -> None:
 
 
 def _post_events() -> None:
-    """Sends what this command changed to the Prefect server in use, as events; imports nothing where it did not."""
+    """Sends what this command changed to the Prefect server in use, as events, and to people by e-mail.
+
+    Imports nothing where it changed nothing.
+    """
     engine = sys.modules.get("campaign.db.engine")
     if engine and engine.unheard:
+        from campaign.users.email import send_emails
         from deployments.server import post_events
 
+        send_emails(list(engine.unheard))
         post_events(list(engine.unheard))
         engine.unheard.clear()
 

@@ -20,7 +20,6 @@ from campaign.limits import spend_cap as ledgers
 from campaign.services import store as services
 from campaign.services.store import choose_services, connected_services, find_service
 from campaign.settings import load_settings
-from campaign.users import audit
 from campaign.x.types import check_handle
 from models import ApiVersion, MessagePolicy, Service, SyncMode
 
@@ -146,8 +145,7 @@ def save_new(values: dict[str, Any]) -> ServiceRow:
 
     fields = read_fields(values)
     with transaction() as session:
-        service = services.create(session, fields, now := pendulum.now("UTC"))
-        audit.record(session, output.actor(), f"service {service.internal_name}", "connected", now)
+        service = services.create(session, fields, pendulum.now("UTC"), output.actor())
     return _with_spending(service)
 
 
@@ -159,9 +157,7 @@ def save_changed(handle: str, changes: dict[str, Any]) -> ServiceRow:
     with transaction() as session:
         row = services.get(session, service.id)
         fields = read_fields(services.read_values(session, row) | changes)
-        services.change(session, row, fields, now := pendulum.now("UTC"))
-        detail = f"Changed: {', '.join(changes)}."
-        audit.record(session, output.actor(), f"service {row.internal_name}", "changed", now, detail)
+        services.change(session, row, fields, pendulum.now("UTC"), output.actor())
     return _with_spending(row)
 
 
@@ -289,8 +285,7 @@ def remove(handle: Handle, yes: Yes = False, as_json: AsJson = False) -> None:
     if not yes and not output.confirm(f"Disconnect {row.service.internal_name}? Its visitors stay."):
         raise NotPossible("Nothing was changed.")
     with transaction() as session:
-        services.remove(session, services.get(session, row.service.id), now := pendulum.now("UTC"))
-        audit.record(session, output.actor(), f"service {row.service.internal_name}", "disconnected", now)
+        services.remove(session, services.get(session, row.service.id), pendulum.now("UTC"), output.actor())
     _show(row.describe() | {"state": "removed"}, as_json=as_json)
 
 

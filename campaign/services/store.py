@@ -14,6 +14,7 @@ from campaign.db.engine import announce, read_session
 from campaign.errors import WrongUsage
 from campaign.services.check import Problem, is_ok
 from campaign.settings import load_settings
+from campaign.users import audit
 from campaign.x.types import Account, check_handle
 from models import FormProblem, SecretKind, Service, ServiceState
 
@@ -21,8 +22,8 @@ if TYPE_CHECKING:
     from campaign.services.fields import ServiceFields
 
 
-def create(session: Session, fields: "ServiceFields", now: datetime) -> Service:
-    """Connects an account; raises WrongUsage when a connected one has its internal name.
+def create(session: Session, fields: "ServiceFields", now: datetime, actor: str) -> Service:
+    """Connects an account, which the audit records; raises WrongUsage when a connected one has its internal name.
 
     A service that was removed and is made again gets its row back, and with it its visitors.
     """
@@ -33,18 +34,23 @@ def create(session: Session, fields: "ServiceFields", now: datetime) -> Service:
         raise exists
     service = known or Service(**fields.columns())
     service.removed_at = None
+    audit.record(session, actor, f"service {name}", "connected", now)
     return _save(session, service, fields, now, exists)
 
 
-def change(session: Session, service: Service, fields: "ServiceFields", now: datetime) -> Service:
+def change(session: Session, service: Service, fields: "ServiceFields", now: datetime, actor: str) -> Service:
     """Changes a service; raises WrongUsage when another connected one has its internal name.
 
+    The audit records the names of the fields that changed.
     Its row stays through a change of the internal name: the account was renamed, its followers are the same. Equal
     values are no change, after which X would be asked about the keys again.
     """
-    secrets = vault.read(session, SecretKind.SERVICE_KEYS, service.id)
-    if secrets == fields.secrets() and all(getattr(service, name) == value for name, value in fields.columns().items()):
+    before = vault.read(session, SecretKind.SERVICE_KEYS, service.id) or {}
+    changed = [name for name, value in fields.columns().items() if getattr(service, name) != value]
+    changed += [name for name, value in fields.secrets().items() if before.get(name) != value]
+    if not changed and before == fields.secrets():
         return service
+    audit.record(session, actor, f"service {service.internal_name}", "changed", now, f"Changed: {', '.join(changed)}.")
     taken = WrongUsage(f"Two services have the internal name {fields.internal_name}; remove one of them.")
     return _save(session, service, fields, now, taken)
 
@@ -72,8 +78,9 @@ def read_values(session: Session, service: Service) -> dict[str, Any]:
     return values | (vault.read(session, SecretKind.SERVICE_KEYS, service.id) or {})
 
 
-def remove(session: Session, service: Service, now: datetime) -> None:
-    """Disconnects an account and deletes its keys; its visitors stay."""
+def remove(session: Session, service: Service, now: datetime, actor: str) -> None:
+    """Disconnects an account and deletes its keys, which the audit records; its visitors stay."""
+    audit.record(session, actor, f"service {service.internal_name}", "disconnected", now)
     service.removed_at, service.block_id, service.x_user_id = now, None, None
     announce(session, "service.removed", f"service.{service.internal_name}", f"{service.internal_name} is removed.")
     service.state = ServiceState.UNCHECKED

@@ -46,7 +46,10 @@ def _send(announced: Sequence[Announcement]) -> None:
         if letters:
             with _connected() as server:
                 for letter in letters:
-                    server.send_message(letter)
+                    try:
+                        server.send_message(letter)
+                    except smtplib.SMTPException as error:  # the others get theirs
+                        _log.warning("An e-mail about %s was refused: %s", announced[0].name, type(error).__name__)
     except Exception as error:  # noqa: BLE001  what happened is in the tables; an error may hold an address
         _log.warning("E-mails about %s were not sent: %s", announced[0].name, type(error).__name__)
 
@@ -56,10 +59,8 @@ def _emails(session: Session, one: Announcement) -> list[EmailMessage]:
     if kind == "delivery":
         delivery_id = select(Delivery.id).where(Delivery.name == name).scalar_subquery()
         services = select(DeliveryTarget.service_id).where(col(DeliveryTarget.delivery_id) == delivery_id)
-        path = f"/desk/deliveries/{name}"
     else:
         services = select(Service.id).where(func.lower(Service.internal_name) == name.lower())
-        path = "/desk/people/unclear" if one.name.endswith("unclear") else f"/desk/accounts/{name}"
     service_ids = list(session.exec(services)) or [EVERY_SERVICE]
     people = [Person(user, roles_of(session, user)) for user in list_users(session) if user.email]
     role, settings = _CONCERNS[one.name], load_settings()
@@ -68,11 +69,19 @@ def _emails(session: Session, one: Announcement) -> list[EmailMessage]:
         if all(person.may(role, service_id) for service_id in service_ids):
             letter = EmailMessage()
             letter["From"], letter["To"] = settings.smtp_from or "campaign@localhost", person.user.email
-            letter["Subject"] = f"campaign: {one.says}"
+            letter["Subject"] = f"campaign: {' '.join(one.says.split())}"
             letter["Auto-Submitted"] = "auto-generated"
-            letter.set_content(f"{one.says}\n\n{settings.pages_url}{path}\n")
+            letter.set_content(f"{one.says}\n\n{page_of(one)}\n")
             found.append(letter)
     return found
+
+
+def page_of(one: Announcement) -> str:
+    """Returns the address of the page of the desk that shows what happened."""
+    _, kind, name = one.resource.split(".", 2)
+    places = {"delivery": f"deliveries/{name}", "service": f"accounts/{name}"}
+    path = "people/consents" if one.name.endswith("unclear") else places.get(kind, "people/contacts")
+    return f"{load_settings().pages_url}/desk/{path}"
 
 
 def _connected() -> smtplib.SMTP:

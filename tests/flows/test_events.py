@@ -75,10 +75,14 @@ def test_people_are_notified_of_what_waits_what_was_refused_and_of_a_near_cap(
         client, "post-publication/post-publication", post={"label": "Launch", "services": [form], "text": "Hello"}
     )
     name = wait_for(client, run_id, "Suspended").name.partition(" ")[0]
-    wait_for_words(written, "campaign: Something waits for a person", f"{name} waits for a yes or a no")
+    wait_for_words(
+        written, "campaign: Something waits for a person", f"{name} waits for a yes or a no", f"/desk/deliveries/{name}"
+    )
     answer(client, run_id, answer=SEND_BACK, confirm_as="Ann")
     wait_for(client, run_id, "Failed")
-    wait_for_words(written, "campaign: A run was refused or failed", f"{name} was sent back by Ann; nothing went out.")
+    wait_for_words(
+        written, "campaign: A run was refused or failed", f"{name} was sent back by Ann; nothing went out.", str(run_id)
+    )
 
     spend_cap._announced.clear()  # by tests before this one
     service, now = find_service("acme"), pendulum.now("UTC")
@@ -87,7 +91,11 @@ def test_people_are_notified_of_what_waits_what_was_refused_and_of_a_near_cap(
         assert spend_cap.reserve(session, service.id, "reading", USER_READ, wanted, now)
     post_events(list(engine.unheard))
     wait_for_words(
-        written, "campaign: A spend cap is near", "of this month's spend cap of $1000.00", "is left for acme"
+        written,
+        "campaign: A spend cap is near",
+        "of this month's spend cap of $1000.00",
+        "is left for acme",
+        "/accounts/acme",
     )
     assert all("Hello" not in one for one in written)
 

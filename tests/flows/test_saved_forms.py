@@ -13,6 +13,7 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import BlockDocumentCreate, BlockDocumentUpdate, BlockSchemaCreate, BlockTypeCreate
 from prefect.client.schemas.objects import BlockDocument
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from sqlmodel import select
 
 from campaign.db import engine, vault
 from campaign.db.engine import read_session, transaction
@@ -31,7 +32,7 @@ from deployments.server import (
     take_over_resting_forms,
     used_by_prefect,
 )
-from models import OPT_OUT_LINE, MessagePolicy, SecretKind, Service
+from models import OPT_OUT_LINE, AuditEntry, MessagePolicy, SecretKind, Service
 from tasks.services import SLUG, TAKEN_OVER, XAccount, take_over
 from tests.databases import Database
 from tests.factories import NOW
@@ -94,10 +95,10 @@ def by_command(**fields: Any) -> None:
     with transaction() as session:
         known = services.find(session, "acme")
         if known is None:
-            services.create(session, read_fields(DATA | fields), NOW)
+            services.create(session, read_fields(DATA | fields), NOW, "ann")
         else:
             values = services.read_values(session, known)
-            services.change(session, known, read_fields(values | fields), NOW + timedelta(days=1))
+            services.change(session, known, read_fields(values | fields), NOW + timedelta(days=1), "ann")
 
 
 def test_a_saved_form_becomes_a_service_and_keeps_no_secret(client: SyncPrefectClient) -> None:
@@ -184,11 +185,25 @@ def test_a_form_removed_by_a_person_removes_the_service_and_its_keys(client: Syn
         assert vault.read(session, SecretKind.SERVICE_KEYS, service_id) is None
 
 
+def test_what_is_done_by_a_form_stands_in_the_audit(client: SyncPrefectClient) -> None:
+    form = fill_in(client)
+    take_over()
+    edit(client, form, label="Acme Ltd")
+    take_over()
+    take_over()
+    client.delete_block_document(form)
+    take_over()
+    with read_session() as session:
+        entries = [(one.actor, one.action, one.detail) for one in session.exec(select(AuditEntry))]
+    actor = "the form in Prefect"
+    assert entries == [(actor, "connected", ""), (actor, "changed", "Changed: label."), (actor, "disconnected", "")]
+
+
 def test_a_service_removed_by_command_takes_its_form_along(client: SyncPrefectClient) -> None:
     fill_in(client)
     take_over()
     with transaction() as session:
-        services.remove(session, services.get(session, service().id), NOW)
+        services.remove(session, services.get(session, service().id), NOW, "ann")
 
     take_over()
 

@@ -150,9 +150,7 @@ def _connect(desk: DeskRequest) -> Response:
 def _create(desk: DeskRequest, handle: str, keys: dict[str, str]) -> Service:
     values = {"internal_name": handle, "label": desk.text("label") or handle, "owned": desk.text("owned") != "no"}
     with transaction() as session:
-        service = store.create(session, read_fields(values | keys), desk.now)
-        audit.record(session, desk.actor, f"service {service.internal_name}", "connected", desk.now)
-    return service
+        return store.create(session, read_fields(values | keys), desk.now, desk.actor)
 
 
 def _checked(desk: DeskRequest, service: Service) -> Response:
@@ -206,7 +204,7 @@ def _finish_sign_in(desk: DeskRequest) -> Response:
     with read_session() as session:
         known = store.find(session, grant.person.username)
     if known and known.is_connected:
-        return _checked(desk, _change(desk, known, keys, "keys replaced"))
+        return _checked(desk, _change(desk, known, keys))
     return _checked(desk, _create(desk, grant.person.username, keys))
 
 
@@ -294,29 +292,23 @@ def _read(desk: DeskRequest, name: str) -> Any:
 def _change_policy(desk: DeskRequest) -> Response:
     service = _service_in(desk)
     try:
-        _change(desk, service, {name: _read(desk, name) for name in _policy()}, "changed")
+        _change(desk, service, {name: _read(desk, name) for name in _policy()})
     except WrongUsage as error:
         return _show_account(desk, 400, str(error))
     return desk.redirect(f"{_HOME}/{service.internal_name}", N_("Saved."))
 
 
-def _change(desk: DeskRequest, service: Service, values: dict[str, Any], action: str) -> Service:
+def _change(desk: DeskRequest, service: Service, values: dict[str, Any]) -> Service:
     with transaction() as session:
         row = store.get(session, service.id)
-        before = store.read_values(session, row)
-        fields = read_fields(before | values)
-        store.change(session, row, fields, desk.now)
-        changed = [name for name, value in fields.columns().items() if before.get(name, value) != value]
-        detail = f"Changed: {', '.join(changed)}." if changed else ""
-        audit.record(session, desk.actor, f"service {row.internal_name}", action, desk.now, detail)
-    return row
+        return store.change(session, row, read_fields(store.read_values(session, row) | values), desk.now, desk.actor)
 
 
 def _replace_keys(desk: DeskRequest) -> Response:
     service = _service_in(desk)
     try:
         # What is left empty stays as it is.
-        changed = _change(desk, service, {name: key for name in SECRETS if (key := desk.text(name))}, "keys replaced")
+        changed = _change(desk, service, {name: key for name in SECRETS if (key := desk.text(name))})
     except WrongUsage as error:
         return _show_account(desk, 400, str(error))
     return _checked(desk, changed)
@@ -342,8 +334,7 @@ def _remove(desk: DeskRequest) -> Response:
     if desk.text("sure") != "yes":
         raise WrongUsage(N_("Tick that the account is to be disconnected; nothing was changed."))
     with transaction() as session:
-        store.remove(session, store.get(session, service.id), desk.now)
-        audit.record(session, desk.actor, f"service {service.internal_name}", "disconnected", desk.now)
+        store.remove(session, store.get(session, service.id), desk.now, desk.actor)
     return desk.redirect(_HOME, N_("The account is disconnected and its keys are deleted; its visitors stay."))
 
 

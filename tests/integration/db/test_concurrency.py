@@ -207,7 +207,7 @@ def test_two_who_connect_a_service_at_once_make_one(database: Database) -> None:
     def connect(fields: ServiceFields) -> bool:
         try:
             with transaction() as session:
-                services.create(session, fields, NOW)
+                services.create(session, fields, NOW, "ann")
         except WrongUsage:
             return False
         return True

@@ -14,7 +14,7 @@ from campaign.services import store as services
 from campaign.services.check import Problem
 from campaign.services.fields import ServiceFields, read_fields
 from campaign.x.types import Account
-from models import OPT_OUT_LINE, ApiVersion, MessagePolicy, SecretKind, Service, ServiceState
+from models import OPT_OUT_LINE, ApiVersion, AuditEntry, MessagePolicy, SecretKind, Service, ServiceState
 from tests.factories import NOW, account, form
 
 pytestmark = pytest.mark.usefixtures("database")
@@ -22,18 +22,18 @@ pytestmark = pytest.mark.usefixtures("database")
 
 def connect(fields: ServiceFields | None = None) -> Service:
     with transaction() as session:
-        return services.create(session, fields or form(), NOW)
+        return services.create(session, fields or form(), NOW, "ann")
 
 
 def change(service: Service, **changes: Any) -> Service:
     with transaction() as session:
         row = services.get(session, service.id)
-        return services.change(session, row, read_fields(services.read_values(session, row) | changes), NOW)
+        return services.change(session, row, read_fields(services.read_values(session, row) | changes), NOW, "ann")
 
 
 def remove(service: Service) -> None:
     with transaction() as session:
-        services.remove(session, services.get(session, service.id), NOW)
+        services.remove(session, services.get(session, service.id), NOW, "ann")
 
 
 def secrets_of(service: Service) -> dict[str, str] | None:
@@ -50,6 +50,20 @@ def check(service: Service, found: Account | None, problems: Iterable[Problem] =
     with transaction() as session:
         services.record_check(session, services.get(session, service.id), found, problems, NOW)
     return rows()[service.internal_name]
+
+
+def test_each_act_on_a_service_stands_in_the_audit_without_a_key() -> None:
+    made = connect()
+    change(made)
+    changed = change(made, label="Acme Ltd", consumer_key="another-consumer-key")
+    remove(changed)
+    with read_session() as session:
+        entries = [(one.actor, one.subject, one.action, one.detail) for one in session.exec(select(AuditEntry))]
+    assert entries == [
+        ("ann", "service acme", "connected", ""),
+        ("ann", "service acme", "changed", "Changed: label, consumer_key."),
+        ("ann", "service acme", "disconnected", ""),
+    ]
 
 
 def test_a_new_service_is_unchecked() -> None:

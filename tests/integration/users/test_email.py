@@ -7,11 +7,14 @@ from collections.abc import Iterator
 import pytest
 
 from campaign.db.engine import Announcement, transaction
+from campaign.deliveries import approval
+from campaign.deliveries.draft import Content, Draft, Part
 from campaign.settings import load_settings
 from campaign.users import email
 from campaign.users import store as users
 from models import EVERY_SERVICE, Role
 from tests.databases import Database
+from tests.desk_site import open_desk
 from tests.factories import NOW
 from tests.readings import saved_service
 
@@ -32,6 +35,9 @@ class _Conversation(socketserver.StreamRequestHandler):
     def handle(self) -> None:
         self._say("220 ready")
         while line := self.rfile.readline().decode().strip():
+            if line.startswith("rcpt TO:<refused"):
+                self._say("550 no such address")
+                continue
             if line.upper() == "DATA":
                 self._say("354 go on")
                 lines = iter(lambda: self.rfile.readline().decode(), ".\r\n")
@@ -76,7 +82,30 @@ def test_only_people_with_the_role_for_the_account_get_it_with_a_link(mail: Mail
         "boss@example.com",
     ]
     assert "Subject: campaign: A message to acme may be an opt-out." in mail.letters[0]
-    assert "https://social.example/desk/people/unclear" in mail.letters[0]
+    assert "https://social.example/desk/people/consents" in mail.letters[0]
+
+
+def test_each_link_leads_to_a_page(sqlite_database: Database) -> None:
+    assert sqlite_database
+    saved_service()
+    content = Content(parts=[Part(text="Hello")])
+    name = approval.compose(Draft(label="Launch", services=["acme"], content=content), actor="wim").name
+    with open_desk() as desk:
+        boss = desk.person("boss", Role.OPERATOR)
+        for happened in (*email._CONCERNS, "campaign.contact.agreed"):
+            of = {"delivery": f"delivery.{name}", "contact": "agreement.1"}.get(happened.split(".")[1], "service.acme")
+            page = email.page_of(Announcement(happened, f"campaign.{of}", "."))
+            assert boss.get(page.removeprefix(load_settings().pages_url)).status_code == 200, page
+
+
+def test_one_address_that_is_refused_keeps_no_other_from_its_e_mail(mail: MailServer) -> None:
+    saved_service()
+    person("first", Role.OPERATOR)
+    person("refused", Role.OPERATOR)
+    person("third", Role.OPERATOR)
+    announce("service.sync-failed", "service.acme", "The sync of acme failed.\nTwo lines.")
+    assert len(mail.letters) == 2
+    assert "Subject: campaign: The sync of acme failed. Two lines." in mail.letters[0]
 
 
 def test_nothing_is_sent_about_what_concerns_no_role(mail: MailServer) -> None:
