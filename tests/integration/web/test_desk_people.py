@@ -60,7 +60,7 @@ def test_followers_are_searched_filtered_and_sorted(desk: Desk, acme: Service) -
     assert "@gone" in ann.get("/desk/people?ended=yes").text
     assert "@zed" in ann.get("/desk/people?where=verified").text
     assert "1 person" in ann.get("/desk/people/count?service=acme&where=verified").text
-    assert "Nobody is found" in ann.get("/desk/people?search=xyz").text
+    assert "No people are found" in ann.get("/desk/people?search=xyz").text
 
 
 def test_a_wrong_condition_is_shown_at_its_place(desk: Desk, acme: Service) -> None:
