@@ -36,10 +36,11 @@ KINDS = ["sqlite", "postgresql"]
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What a file prepares for its tests is prepared in one process, and the Prefect server for all of them in one."""
+    """What a file prepares for its tests is prepared in one process; two have a Prefect server, for half of its tests."""
     for item in items:
         if "prefect_server" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("prefect"))
+            half = "first" if item.path.name < "test_p" else "second"
+            item.add_marker(pytest.mark.xdist_group(f"prefect, {half} half"))
         elif not item.get_closest_marker("apart"):
             item.add_marker(pytest.mark.xdist_group(str(item.path)))
 

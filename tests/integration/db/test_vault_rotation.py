@@ -70,7 +70,7 @@ while True:
 ROTATED_OFTEN = """
 from campaign.db import vault
 from tests.factories import NOW
-for _ in range(15):
+for _ in range(5):
     vault.rotate_key(NOW)
 """
 
