@@ -36,7 +36,7 @@ KINDS = ["sqlite", "postgresql"]
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What a file prepares for its tests is prepared in one process; two have a Prefect server, for half of its tests."""
+    """What a file prepares for its tests is prepared in one process; half of Prefect's tests share a server in one."""
     for item in items:
         if "prefect_server" in getattr(item, "fixturenames", ()):
             half = "first" if item.path.name < "test_p" else "second"

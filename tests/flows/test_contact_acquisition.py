@@ -20,7 +20,7 @@ from campaign.services.fields import block_name
 from campaign.web.app import make_site
 from deployments.deploying import ACQUISITION
 from flows.contact_acquisition import contact_acquisition
-from models import Contact, Delivery, DeliveryState
+from models import ApprovalMode, Contact, Delivery, DeliveryState
 from tasks.contact_acquisition import announce_agreement
 from tasks.deliveries import APPROVE
 from tasks.forms import MessageInvitationForm, PostInvitationForm
@@ -130,11 +130,13 @@ def test_people_are_invited_once_and_a_yes_brings_the_profile_by_itself(
     assert [one.contacts for one in reports] == [1]
 
 
+@pytest.mark.usefixtures("client")
 @pytest.mark.timeout(200)
-def test_a_post_invites_everybody_who_reads_it(client: SyncPrefectClient, x: SimulatedX, house: Home) -> None:
-    _, form = form_of(x, "acme")
-    run_id = start(client, ACQUISITION, post=invitation(form, "Public") | {"approval": "automatic"})
-    wait_for(client, run_id, "Completed")
+def test_a_post_invites_everybody_who_reads_it(x: SimulatedX, house: Home) -> None:
+    form_of(x, "acme")
+    acme = XAccount.load(block_name("acme"))
+    public = PostInvitationForm(label="Public", services=[acme], approval=ApprovalMode.AUTOMATIC)
+    assert contact_acquisition(post=public, return_state=True).is_completed()
     wait_until(lambda: finished("Public"))
     (post,) = x.command("GET", "accounts/acme/posts")["posts"]
     assert f"{house.pages_url}/join/acme?i=" in post["text"]

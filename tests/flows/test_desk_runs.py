@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import pendulum
+import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
 
@@ -12,7 +13,9 @@ from campaign.deliveries import store as deliveries
 from campaign.kinds import confirm
 from campaign.users import store as users
 from deployments.runs import PrefectRuns
+from flows.post_publication import post_publication
 from models import EVERY_SERVICE, Delivery, DeliveryState, Role
+from tasks.forms import PostAction
 from tests.factories import NOW
 from tests.flows.house import House
 from tests.flows.marketer import artifacts, form_of, start, wait_for
@@ -68,14 +71,13 @@ def test_a_waiting_run_says_so_and_ends_when_it_is_answered_at_the_desk(
     assert [one["deleted"] for one in posts_of(acme)] == [True]
 
 
-def test_a_proof_is_a_run_that_fails_in_one_sentence_without_a_recipient(
-    house: House, client: SyncPrefectClient, x: SimulatedX
-) -> None:
+@pytest.mark.usefixtures("client")
+def test_a_proof_is_a_run_that_fails_in_one_sentence_without_a_recipient(x: SimulatedX) -> None:
     form_of(x, "acme")
     name = confirmed("--kind", "post", "--service", "acme", "--text", "Hello")
-    url = runs_of(house).start(POSTS, f"{name} · proof", ACT | {"delivery": name, "action": "proof"})
-    failed = wait_for(client, UUID(url.rpartition("/")[2]), "Failed")
-    assert "has no proof service" in str(failed.state and failed.state.message)
+    failed = post_publication(name, action=PostAction.PROOF, return_state=True)
+    assert failed.is_failed()
+    assert "has no proof service" in str(failed.message)
     assert of(name).state is DeliveryState.CONFIRMED
 
 

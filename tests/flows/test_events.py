@@ -23,6 +23,7 @@ from tasks.deliveries import SEND_BACK
 from tests.command import here
 from tests.flows.house import House
 from tests.flows.marketer import answer, form_of, start, wait_for
+from tests.flows.test_post_publication import posts_of
 from tests.simulated_x import SimulatedX
 
 
@@ -69,7 +70,7 @@ def test_people_are_notified_of_what_waits_what_was_refused_and_of_a_near_cap(
     assert here("notify", "custom-webhook/people").status == 0
     done = here("notify", "custom-webhook/people")  # again: they exist once
     assert (done.status, done.err.count("written to")) == (0, 3), done.err
-    _, form = form_of(x, "acme")
+    acme, form = form_of(x, "acme")
 
     run_id = start(
         client, "post-publication/post-publication", post={"label": "Launch", "services": [form], "text": "Hello"}
@@ -79,7 +80,9 @@ def test_people_are_notified_of_what_waits_what_was_refused_and_of_a_near_cap(
         written, "campaign: Something waits for a person", f"{name} waits for a yes or a no", f"/desk/deliveries/{name}"
     )
     answer(client, run_id, answer=SEND_BACK, confirm_as="Ann")
-    wait_for(client, run_id, "Failed")
+    failed = wait_for(client, run_id, "Failed")
+    assert f"{name} was sent back by Ann; nothing went out." in str(failed.state and failed.state.message)
+    assert posts_of(acme) == []
     wait_for_words(
         written, "campaign: A run was refused or failed", f"{name} was sent back by Ann; nothing went out.", str(run_id)
     )

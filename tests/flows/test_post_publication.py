@@ -15,7 +15,7 @@ from campaign.deliveries import store as deliveries
 from campaign.services.fields import block_name
 from flows.post_publication import post_publication
 from models import ApprovalMode, DeliveryState
-from tasks.deliveries import APPROVE, SEND_BACK
+from tasks.deliveries import APPROVE
 from tasks.forms import PostForm
 from tasks.services import XAccount
 from tests.flows.marketer import answer, artifacts, form_of, wait_for
@@ -86,18 +86,6 @@ def test_a_thread_with_a_picture_goes_out_on_two_accounts_after_proof_and_yes(
     shown = artifacts(client, run_id)
     assert "x.com/acme/status" in str(shown["table"])
     assert "Launch" in shown["markdown"]
-
-
-def test_after_a_no_nothing_goes_out_and_the_run_says_so(client: SyncPrefectClient, x: SimulatedX) -> None:
-    acme, form = connect(x, "acme")
-    run_id = start(client, post={"label": "Rejected", "services": [form], "text": "Not this."})
-    wait_for(client, run_id, "Suspended")
-
-    answer(client, run_id, answer=SEND_BACK, comment="Too short", confirm_as="Bo")
-
-    failed = wait_for(client, run_id, "Failed")
-    assert "was sent back by Bo; nothing went out." in str(failed.state and failed.state.message)
-    assert posts_of(acme) == []
 
 
 @pytest.mark.usefixtures("client")
