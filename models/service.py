@@ -117,6 +117,7 @@ class Service(SQLModel, table=True):
     x_user_id: str | None = Field(default=None, unique=True, max_length=20)
     x_username: str | None = Field(default=None, max_length=50)
     x_name: str | None = None
+    picture_url: str | None = Field(default=None, sa_type=Text)
     followers_count: int | None = Field(default=None, sa_type=BigInteger)
     protected: bool | None = None
     access_level: str | None = None

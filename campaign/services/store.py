@@ -133,6 +133,7 @@ def record_check(
         service.x_user_id = account.user_id
         service.x_username = account.username
         service.x_name = account.name
+        service.picture_url = account.picture_url
         service.followers_count = account.followers_count
         service.protected = account.protected
         service.access_level = account.access_level

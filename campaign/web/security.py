@@ -133,14 +133,15 @@ def visitor_of(scope: Scope) -> str:
     return str(ip_network((address, _IPV6_NETWORK), strict=False)) if isinstance(address, IPv6Address) else host
 
 
-def policy(posts_to: Sequence[str] = (), *, more: str = "") -> str:
+def policy(posts_to: Sequence[str] = (), *, shows_from: Sequence[str] = (), more: str = "") -> str:
     """Returns the Content-Security-Policy of a page: no scripts, nothing from elsewhere, forms that end with us.
 
-    `posts_to` are more origins at which forms may end; `more` are directives that only some pages need.
+    `posts_to` are more origins at which forms may end, `shows_from` those of pictures; `more` are directives that only
+    some pages need.
     """
-    places = " ".join(["'self'", *posts_to])
+    places, pictures = " ".join(["'self'", *posts_to]), " ".join(["'self' data:", *shows_from])
     return (
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; base-uri 'none'; frame-ancestors 'none';"
+        f"default-src 'none'; style-src 'self'; img-src {pictures}; base-uri 'none'; frame-ancestors 'none';"
         f" form-action {places}{more}"
     )
 

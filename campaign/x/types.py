@@ -31,6 +31,7 @@ class Account:
     protected: bool
     access_level: str | None = None
     subscription: str | None = None
+    picture_url: str | None = None
 
     @property
     def longest_post(self) -> int:

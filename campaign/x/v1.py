@@ -284,6 +284,7 @@ def _account(reply: Reply) -> Account:
         followers_count=count_in(user, "followers_count") or 0,
         protected=bool(user.get("protected")),
         access_level=reply.access_level,
+        picture_url=typed(user.get("profile_image_url_https"), str),
     )
 
 

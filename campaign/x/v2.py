@@ -52,6 +52,7 @@ T = TypeVar("T")
 _WITHHELD = frozenset({"not-authorized-for-field", "field-unauthorized"})
 """The kinds of problem of posts whose figures X shows to other people, or to no one any more."""
 _PUBLIC, _COUNTS = "public_metrics", "public_metrics,non_public_metrics"
+_ACCOUNT_FIELDS = ["public_metrics", "protected", "subscription_type", "profile_image_url"]
 _SHOWN = "attachments,created_at,entities,in_reply_to_user_id,note_tweet,referenced_tweets"
 _UPLOADS = "/2/media/upload"
 
@@ -89,7 +90,7 @@ class GatewayV2(Uploads):
 
     def me(self) -> Answer[Account]:
         """Reads the account of the keys; one call."""
-        reply: Reply = self._client.get_me(user_fields=["public_metrics", "protected", "subscription_type"])
+        reply: Reply = self._client.get_me(user_fields=_ACCOUNT_FIELDS)
         account = reply.read(_account)
         return Answer(account, (reply.receipt(self.account_price, 1),))
 
@@ -359,6 +360,7 @@ def _account(reply: Reply) -> Account:
         protected=bool(user.get("protected")),
         access_level=reply.access_level,
         subscription=None if subscription == "None" else typed(subscription, str),
+        picture_url=typed(user.get("profile_image_url"), str),
     )
 
 

@@ -32,6 +32,8 @@ SOURCE = "en"
 _FOLDER = files("campaign.web.desk")
 #: htmx and what it asks for come from us alone; it adds no style and evaluates no text.
 _OWN = "; script-src 'self'; connect-src 'self'; media-src 'self'"
+PICTURES = "https://pbs.twimg.com"
+"""Where X keeps the pictures of accounts."""
 _A_YEAR = "public, max-age=31536000, immutable"
 _TYPES = {"css": "text/css", "js": "text/javascript"}
 
@@ -105,6 +107,7 @@ def _environment(language: str) -> Environment:
         "language_name": lambda code: Locale.parse(code).get_display_name(code),
         "Role": Role,
         "DeliveryKind": DeliveryKind,
+        "PICTURES": PICTURES,
     }
     return ours
 
@@ -155,7 +158,7 @@ def page(
 ) -> HTMLResponse:
     """Renders a page, which extends `desk.html.jinja`; its forms may end at the origins `posts_to` too."""
     text = _environment(language).get_template(template).render(**facts)
-    headers = {"Content-Security-Policy": policy(posts_to, more=_OWN), "Vary": "HX-Request"}
+    headers = {"Content-Security-Policy": policy(posts_to, shows_from=[PICTURES], more=_OWN), "Vary": "HX-Request"}
     return HTMLResponse(text, status, headers)
 
 

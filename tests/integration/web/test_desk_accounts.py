@@ -8,7 +8,7 @@ import pytest
 from sqlmodel import select
 
 from campaign.db import vault
-from campaign.db.engine import read_session
+from campaign.db.engine import read_session, transaction
 from campaign.services.store import find_service
 from models import AuditEntry, Role, SecretKind, Service
 from tests.databases import Database
@@ -53,6 +53,17 @@ def test_an_account_is_connected_with_a_wrong_key_and_then_a_right_one(x: Simula
     assert "X accepts the keys." in page.text
     assert "Acme Corp" in page.text
     assert find_service("Acme").state == "ok"
+
+
+def test_an_account_has_the_picture_that_x_shows_and_none_from_elsewhere(x: SimulatedX, desk: Desk) -> None:
+    boss = connected(x, desk)
+    for url, is_shown in [("https://pbs.twimg.com/a.jpg", True), ("https://pbs.twimg.com.evil.example/a.jpg", False)]:
+        with transaction() as session:
+            session.merge(find_service("Acme")).picture_url = url
+        for path in ("/desk/accounts", "/desk/accounts/Acme", "/desk/posts/new"):
+            page = boss.get(path)
+            assert (f'<img class="initial" src="{url}"' in page.text) is is_shown
+            assert "img-src 'self' data: https://pbs.twimg.com;" in page.headers["content-security-policy"]
 
 
 def test_all_problems_are_named_beside_what_was_typed_but_no_key(x: SimulatedX, desk: Desk) -> None:

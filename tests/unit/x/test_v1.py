@@ -29,6 +29,8 @@ def test_me_is_the_account_of_the_keys(v1: Gateway, little_x: Any) -> None:
     little_x.answers(ANA, headers={"x-access-level": "read"})
     answer = v1.me()
     assert answer.value == Account("2244994945", "ana", "Ana 🦊", 583_423, False, "read")
+    little_x.answers(ANA | {"profile_image_url_https": "https://pbs.twimg.com/a.jpg"})
+    assert v1.me().value.picture_url == "https://pbs.twimg.com/a.jpg"
     assert answer.receipts[0].endpoint == "GET /1.1/account/verify_credentials"
     assert "v1.1" in answer.receipts[0].price.source
 

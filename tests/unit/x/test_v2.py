@@ -19,6 +19,7 @@ ANA = {
     "receives_your_dm": False,
     "public_metrics": {"followers_count": 583_423, "following_count": 2048, "tweet_count": 14052, "listed_count": 1672},
 }
+PICTURE = "https://pbs.twimg.com/profile_images/1/a_normal.jpg"
 LIMITS = {"x-rate-limit-limit": "300", "x-rate-limit-remaining": "299", "x-rate-limit-reset": "1794830400"}
 
 
@@ -35,7 +36,7 @@ def test_me_says_what_the_account_pays_for(v2: Gateway, little_x: Any) -> None:
     little_x.answers({"data": {**ANA, "subscription_type": "None"}})
     assert [v2.me().value.subscription for _ in range(2)] == ["PremiumPlus", None]
     assert parse_qs(urlsplit(little_x.requests[0].path).query)["user.fields"] == [
-        "public_metrics,protected,subscription_type"
+        "public_metrics,protected,subscription_type,profile_image_url"
     ]
 
 
@@ -44,6 +45,12 @@ def test_me_says_what_the_account_pays_for(v2: Gateway, little_x: Any) -> None:
 )
 def test_subscribers_may_write_long_posts(subscription: str | None, longest: int) -> None:
     assert Account("7", "bo", "bo", 0, False, None, subscription).longest_post == longest
+
+
+def test_me_says_where_the_picture_is(v2: Gateway, little_x: Any) -> None:
+    little_x.answers({"data": {**ANA, "profile_image_url": PICTURE}})
+    little_x.answers({"data": {**ANA, "profile_image_url": 7}})
+    assert [v2.me().value.picture_url for _ in range(2)] == [PICTURE, None]
 
 
 def test_me_needs_no_more_than_id_and_handle(v2: Gateway, little_x: Any) -> None:
