@@ -67,7 +67,7 @@ def post_of(
         pieces=tuple(pieces(part.text)),
         weight=weigh(part.text),
         limit=target.longest_post,
-        time=f"{at:%A %d %B %Y, %H:%M %Z}" if at else "As soon as it is confirmed",
+        at=at,
         who_may_reply=_WHO_MAY_REPLY[part.reply_settings].format(target.internal_name) if says_who_may_reply else "",
         everyone_may_reply=part.reply_settings is None,
         files=tuple(map(attachment, part.files, (*thumbnails, *missing))),

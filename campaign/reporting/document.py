@@ -164,7 +164,8 @@ class Post:
     pieces: tuple[Piece, ...]
     weight: int
     limit: int
-    time: str
+    at: datetime | None = None
+    """When it goes out; None for as soon as it is confirmed."""
     who_may_reply: str = ""
     everyone_may_reply: bool = True
     files: tuple[Attachment, ...] = ()
@@ -173,6 +174,11 @@ class Post:
     poll_ends: str = ""
     disclosures: tuple[str, ...] = ()
     """How X labels it: paid partnership, made with AI."""
+
+    @property
+    def time(self) -> str:
+        """Returns when it goes out: Thursday 26 November 2026, 07:30 UTC."""
+        return f"{self.at:%A %d %B %Y, %H:%M %Z}" if self.at else "As soon as it is confirmed"
 
     @property
     def length(self) -> str:

@@ -21,6 +21,7 @@ from campaign.reporting.html import preview_facts
 from campaign.services.store import zone_of
 from campaign.web.desk import layout
 from campaign.web.desk.access import DeskRequest, desk_route
+from campaign.web.desk.documents import localised
 from campaign.web.desk.layout import N_
 from models import AuditEntry, Delivery, DeliveryKind, DeliveryState, MessageState, Role, Service, User
 
@@ -139,7 +140,7 @@ def _show(desk: DeskRequest, status: int = 200, problems: Mapping[str, str] | No
         delivery = deliveries.get(session, delivery.id)
         services = deliveries.targets_of(session, delivery)
         facts = _facts(session, desk, delivery, services)
-    preview, sentence = _preview(delivery)
+    preview, sentence = _preview(desk, delivery, facts["zone"])
     return desk.page(
         "delivery.html.jinja",
         status,
@@ -211,14 +212,15 @@ def _acts(session: Session, desk: DeskRequest, delivery: Delivery, standing: app
     return acts
 
 
-def _preview(delivery: Delivery) -> tuple[dict[str, Any] | None, str]:
+def _preview(desk: DeskRequest, delivery: Delivery, zone: str) -> tuple[dict[str, Any] | None, str]:
     """Returns what a template shows of the preview, or in one sentence why there is none."""
     is_changed = delivery.state is DeliveryState.BEING_EDITED and bool(delivery.reason)
     if delivery.kind is DeliveryKind.DM and (is_changed or not delivery.analysis):
         return None, N_("It is not analysed as it is now. Ask for approval: that selects the people and checks it.")
     kind = kinds.kind_for(delivery.kind)
     try:
-        return preview_facts(kind.preview(kind.last_analysed(delivery.name))), ""
+        preview = localised(kind.preview(kind.last_analysed(delivery.name)), desk.language, zone)
+        return preview_facts(preview), ""
     except CampaignError as error:
         return None, str(error)
 

@@ -1,13 +1,15 @@
 """The pages of the desk as HTML: templates in the person's language, local times, the style sheet and htmx."""
 
+import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
 from hashlib import sha256
 from importlib.resources import files
 from io import BytesIO
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from babel import Locale, negotiate_locale
 from babel.dates import format_datetime, get_day_names
@@ -34,6 +36,7 @@ _FOLDER = files("campaign.web.desk")
 _OWN = "; script-src 'self'; connect-src 'self'; media-src 'self'"
 PICTURES = "https://pbs.twimg.com"
 """Where X keeps the pictures of accounts."""
+_MOMENT = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d)(:\d\d)? UTC\b")
 _A_YEAR = "public, max-age=31536000, immutable"
 _TYPES = {"css": "text/css", "js": "text/javascript"}
 
@@ -73,6 +76,16 @@ def local_time(moment: datetime, zone: tzinfo | str, language: str = SOURCE) -> 
     return f"{written} ({local.timezone_name})"
 
 
+def with_local_times(text: str, zone: str) -> str:
+    """Writes the moments of a sentence of the program in a zone: 2026-11-26 07:30 UTC becomes 2026-11-26 08:30 CET."""
+
+    def local(found: re.Match[str]) -> str:
+        moment = datetime.fromisoformat(found[1]).replace(tzinfo=UTC).astimezone(ZoneInfo(zone))
+        return f"{moment:%Y-%m-%d %H:%M}{found[2] or ''} {moment:%Z}"
+
+    return _MOMENT.sub(local, text)
+
+
 def _duration(length: timedelta, language: str) -> str:
     """Writes a length of time in its two largest units: 1 day, 3 hours."""
     minutes, seconds = divmod(round(length.total_seconds()), 60)
@@ -96,6 +109,7 @@ def _environment(language: str) -> Environment:
         "usd": usd,
         "state": lambda delivery: catalogue.gettext(label_of(delivery)),
         "translated": lambda text: gettext(language, text),
+        "program": lambda text, zone: with_local_times(gettext(language, text), zone),
         "weekday": lambda number: get_day_names("wide", "stand-alone", Locale.parse(language))[number],
         "duration": lambda length: _duration(length, language),
         "number": lambda number: format_decimal(number, locale=language),

@@ -7,6 +7,7 @@ from sqlmodel import Session
 from starlette.responses import Response
 from starlette.routing import Route
 
+from campaign.broadcasts.analysis import EXCLUSION_SENTENCES
 from campaign.consent import decisions
 from campaign.contacts import erasure
 from campaign.contacts import store as contacts
@@ -78,6 +79,7 @@ def _show_person(desk: DeskRequest, status: int = 200, problem: str = "") -> Res
         typed={name: desk.text(name) for name in ("note", "handle")},
         zone=load_settings().timezone,
         EVERY_SERVICE=EVERY_SERVICE,
+        left_out_because=EXCLUSION_SENTENCES,
     )
 
 

@@ -3,11 +3,15 @@
 from starlette.responses import Response
 from starlette.routing import Route
 
+from campaign.db.engine import read_session
+from campaign.deliveries import store as deliveries
 from campaign.errors import NotPossible
 from campaign.reporting.document import Document
 from campaign.reporting.html import table
+from campaign.services.store import zone_of
 from campaign.web.desk import layout
 from campaign.web.desk.access import DeskRequest, desk_route
+from campaign.web.desk.documents import localised
 from campaign.web.reports import find_report, report_file
 from models import Role
 
@@ -49,6 +53,10 @@ def _report_of(desk: DeskRequest) -> Document | None:
 
 
 def _page(desk: DeskRequest, document: Document | None) -> Response:
+    if document:
+        with read_session() as session:
+            targets = deliveries.targets_of(session, desk.delivery) if desk.delivery else []
+        document = localised(document, desk.language, zone_of(*filter(None, [desk.service, *targets])))
     sections = [table(section, "/desk") for section in document.sections] if document else []
     return desk.page("reports.html.jinja", document=document, sections=sections, services=desk.services())
 

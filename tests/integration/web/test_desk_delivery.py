@@ -154,6 +154,17 @@ def test_sent_back_it_says_why_and_can_be_edited(desk: Desk) -> None:
     assert of(name).state is DeliveryState.BEING_EDITED
 
 
+def test_what_the_analysis_found_has_the_times_of_the_account(desk: Desk) -> None:
+    change_rules(timezone="Europe/Amsterdam")
+    at = pendulum.datetime(pendulum.now().year + 1, 1, 7, 8, 30, tz="UTC")
+    name, wim = post(contact_date=at), desk.person("wim", Role.WRITER)
+    press(wim, name, "ask")
+    shown = page(wim, name)
+    assert f"the first post goes out at {at:%Y-%m-%d} 09:30:00 CET" in shown
+    assert "09:30 CET</span>" in shown
+    assert "UTC" not in shown
+
+
 def test_errors_are_named_and_nothing_is_asked(desk: Desk) -> None:
     name, wim = post("x" * 281), desk.person("wim", Role.WRITER)
     shown = press(wim, name, "ask")

@@ -9,8 +9,10 @@ import pytest
 from babel.messages.pofile import read_po
 
 from campaign.settings import ROOT
+from campaign.statistics.counts import Engagement
 from models import Role, Service, ServiceState
 from tests.desk_site import Desk, DeskBrowser
+from tests.engaging import counted, went_out
 from tests.factories import NOW
 from tests.readings import saved_service
 
@@ -18,7 +20,7 @@ DUTCH = {"accept-language": "nl-BE,nl;q=0.9,en;q=0.5"}
 _PAGES = (
     *("/deliveries", "/posts/new", "/broadcasts/new", "/calendar", "/calendar/slots", "/calendar/import"),
     *("/people", "/people/segments", "/people/consents", "/people/denylist", "/people/contacts"),
-    *("/accounts", "/accounts/new", "/users", "/audit", "/me"),
+    *("/accounts", "/accounts/new", "/users", "/audit", "/me", "/reports", "/reports/service/acme"),
 )
 _SHOWN = re.compile(r'>([^<>]+)<|(?:title|placeholder|aria-label)="([^"]+)"')
 
@@ -72,6 +74,17 @@ def test_each_page_is_in_dutch(desk: Desk, acme: Service) -> None:
         answer = boss.get(f"/desk{path}", **DUTCH)
         assert answer.status_code == 200, path
         assert left_in_english(answer.text) == [], path
+
+
+def test_what_the_program_wrote_has_dutch_headings_and_local_times(desk: Desk) -> None:
+    acme = saved_service(timezone="Europe/Amsterdam")
+    delivery = went_out(acme, "launch", ("One", "Two"))
+    counted(delivery, NOW, Engagement(likes=5, impressions=100), Engagement(likes=1, impressions=20))
+    ann = desk.person("ann", Role.VIEWER)
+    report = ann.get("/desk/reports/delivery/launch", **DUTCH).text
+    for words in ("Trechter", "Geplande posts", "Betrokkenheid", "2026-11-26 08:30 CET"):
+        assert words in report
+    assert "UTC" not in ann.get("/desk/reports/service/acme").text.split("Best posts")[1]
 
 
 def test_a_person_without_an_account_reads_dutch(desk: Desk) -> None:

@@ -40,7 +40,7 @@ def test_a_part_is_seen_as_its_account_will_show_it() -> None:
         pieces=(Piece("See "), Piece("example.com/autumn", Mark.LINK, "https://example.com/autumn")),
         weight=27,
         limit=280,
-        time="Thursday 26 November 2026, 07:30 UTC",
+        at=NOW,
         who_may_reply="Only accounts that @acme follows or mentions can reply",
         everyone_may_reply=False,
         files=(attachment(loaded(), b"jpeg"),),
