@@ -98,7 +98,8 @@ def check_version(address: Address) -> None:
         if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
             raise WrongUsage(_refusal_of(address, status)) from None
         raise WrongUsage(
-            f"No Prefect server is at {api_url} (status {status}); correct or unset PREFECT_API_URL."
+            f"No Prefect server is at {api_url} (status {status}); correct PREFECT_API_URL, which ends with /api, or"
+            " unset it."
         ) from None
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         raise WrongUsage(

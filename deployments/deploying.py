@@ -1,5 +1,6 @@
 """Registering the workflows, the form of a service and the automations; settings of people in the UI stay."""
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from prefect.automations import (
 )
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import BlockDocumentUpdate, DeploymentScheduleCreate, DeploymentUpdate
-from prefect.client.schemas.objects import ConcurrencyOptions, StateType
+from prefect.client.schemas.objects import BlockDocument, ConcurrencyOptions, StateType
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.events.schemas.automations import AutomationCore
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound, PrefectHTTPStatusError
@@ -74,9 +75,13 @@ class Workflow:
     """The fields that each deploying sends: none that people enable, pause or edit."""
 
     def job_variables(self, known: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-        """Adds those of this deploying, and the environment of its runs, to the job variables that people set."""
+        """Adds those of this deploying, and the environment of its runs, to the job variables that people set.
+
+        An empty variable takes one away.
+        """
         ours = self.entry["work_pool"]["job_variables"]["env"]
-        return {**known, **more, "env": {**known.get("env", {}), **more.get("env", {}), **ours}}
+        env = {**known.get("env", {}), **more.get("env", {}), **ours}
+        return {**known, **more, "env": {name: value for name, value in env.items() if value != ""}}
 
     @property
     def name(self) -> str:
@@ -119,12 +124,14 @@ def _load(entry: dict[str, Any]) -> Workflow:
 def deploy(settings: Settings, pool: str | None = POOL, job_variables: Mapping[str, Any] = _NO) -> None:
     """Registers everything with the server in use: new workflows stopped, known ones as people set them.
 
-    Their runs go to this work pool, or (None) stay where they are. Raises NotPossible when there is no such pool,
-    WrongUsage when its type does not take these job variables.
+    Their runs go to this work pool, or (None) stay where they are. Raises NotPossible when there is no such pool, or no
+    block that a job variable refers to, WrongUsage when the type of the pool does not take these job variables.
     """
     workflows = load_workflows()
     with get_client(sync_client=True) as client:
         try:
+            for block in _REFERENCE.findall(str(dict(job_variables))):
+                find_block(client, block.replace(".", "/"))
             if pool in {None, POOL}:
                 make_pool(client)
             register_forms(client)
@@ -138,8 +145,12 @@ def deploy(settings: Settings, pool: str | None = POOL, job_variables: Mapping[s
             ) from error
 
 
-#: What people without access to our database must not read on the Prefect server.
-_SECRETS = ("CAMPAIGN_DATABASE_URL", "CAMPAIGN_ENCRYPTION_KEY", "CAMPAIGN_SIGNING_KEY", "CAMPAIGN_REPORTS_KEY")
+#: Names and values of what other users of the Prefect server must not read.
+_SECRET_NAME = re.compile(
+    r"(KEY|SECRET|PASSWORD|PASSPHRASE|TOKEN|AUTH_STRING)$|^CAMPAIGN_(DATABASE|SMTP)_URL$", re.IGNORECASE
+)
+_WITH_PASSWORD = re.compile(r"://[^/@\s]*:[^/@\s{]+@")
+_REFERENCE = re.compile(r"\{\{\s*prefect\.blocks\.([\w-]+\.[\w-]+)")
 
 
 def job_variables_of(image: str, env: Sequence[str]) -> dict[str, Any]:
@@ -149,7 +160,7 @@ def job_variables_of(image: str, env: Sequence[str]) -> dict[str, Any]:
         name, is_given, value = one.partition("=")
         if not is_given or not name.isidentifier():
             raise WrongUsage(f"Invalid environment variable {name!r}. Write it like --env NAME=VALUE.")
-        if name in _SECRETS and "{{" not in value:
+        if _WITH_PASSWORD.search(value) or (value and "{{" not in value and _SECRET_NAME.search(name)):
             block = name.lower().replace("_", "-")
             raise WrongUsage(
                 f"The Prefect server would show {name} to all its users. Save it as a block of type Secret, such as"
@@ -297,20 +308,25 @@ def notify_by(block: str) -> list[str]:
 
     Returns their names. Raises NotPossible when there is no such block.
     """
-    slug, _, name = block.partition("/")
     with get_client(sync_client=True) as client:
-        try:
-            document = client.read_block_document_by_name(name, slug)
-        except ObjectNotFound:
-            raise NotPossible(
-                f"There is no block {block} at {client.api_url}. Save one in the UI under Blocks, and name it by its"
-                " type and name, such as slack-webhook/marketing; `prefect block ls` lists them."
-            ) from None
+        document = find_block(client, block)
         text = NOTIFICATIONS.read_text().replace("block_document_id: BLOCK", f"block_document_id: {document.id}")
         wanted = [AutomationCore.model_validate(one) for one in YAML(typ="safe").load(text)["automations"]]
         for automation in wanted:
             save_automation(client, automation)
     return [automation.name for automation in wanted]
+
+
+def find_block(client: SyncPrefectClient, block: str) -> BlockDocument:
+    """Finds a block by its type and name, such as `secret/campaign-database-url`; raises NotPossible without one."""
+    slug, _, name = block.partition("/")
+    try:
+        return client.read_block_document_by_name(name, slug)
+    except ObjectNotFound:
+        raise NotPossible(
+            f"There is no block {block} at {client.api_url}. Save one in the UI under Blocks, and name it by its"
+            " type and name, such as slack-webhook/marketing; `prefect block ls` lists them."
+        ) from None
 
 
 def save_automation(client: SyncPrefectClient, wanted: AutomationCore) -> None:

@@ -23,6 +23,8 @@ _MODULES = {
 
 def main() -> None:
     """Imports the modules of the command and becomes it."""
+    # As the command does: what server, worker and runs write holds personal data.
+    os.umask(0o077)
     file = None
     if sys.argv[1] == "--after":
         file = Path(sys.argv[2])

@@ -35,9 +35,17 @@ _START_SECONDS = 60
 
 def make_pool(client: SyncPrefectClient) -> None:
     """Creates the work pool; an existing one stays as it is."""
+    with suppress(ObjectNotFound):
+        client.read_work_pool(POOL)
+        return
+    from prefect.workers.process import ProcessWorker
+
+    # Without a template the pool takes no job variables until its first worker has come.
+    template = ProcessWorker.get_default_base_job_template()
+    about = "The workers that run the workflows."
     with suppress(ObjectAlreadyExists):
         client.create_work_pool(
-            WorkPoolCreate(name=POOL, type="process", description="The workers that run the workflows.")
+            WorkPoolCreate(name=POOL, type="process", description=about, base_job_template=template)
         )
 
 

@@ -95,6 +95,7 @@ def containers(house: House, client: SyncPrefectClient) -> Iterator[str]:
     """A work pool whose runs are containers."""
     assert house
     client.create_work_pool(WorkPoolCreate(name="containers", type="docker", base_job_template=CONTAINERS))
+    Secret(value="fifty-random-characters").save("campaign-signing-key", overwrite=True)
     yield "containers"
     deploy(load_settings())
     client.delete_work_pool("containers")
@@ -109,6 +110,8 @@ def test_workflows_go_to_a_pool_of_any_type_and_stay_there(client: SyncPrefectCl
         assert deployment.job_variables["image"] == "campaign:1"
         assert deployment.job_variables["env"].items() >= {"LANG": "C", "CAMPAIGN_SIGNING_KEY": REFERENCE}.items()
         assert deployment.job_variables["env"]["PREFECT_FLOWS_HEARTBEAT_FREQUENCY"] == "30"
+    assert here("deploy", "--env", "CAMPAIGN_SIGNING_KEY=", "--env", "LANG=").status == 0
+    assert {"LANG", "CAMPAIGN_SIGNING_KEY"}.isdisjoint(client.read_deployments()[0].job_variables["env"])
     missing = here("worker", "--pool", containers)
     assert (missing.status, "such as prefect-docker" in missing.sentence) == (1, True)
 
@@ -133,7 +136,8 @@ def test_a_reference_to_a_secret_is_resolved_by_the_worker(house: House) -> None
     ("options", "words"),
     [
         (("--pool", "none"), "There is no work pool none"),
-        (("--image", "campaign:1"), "is of type process, which takes no image; it takes"),
+        (("--env", "A={{ prefect.blocks.secret.none }}"), "There is no block secret/none"),
+        (("--image", "campaign:1"), "is of type process, which takes no image; it takes command, env, labels, name"),
     ],
 )
 def test_a_pool_that_does_not_fit_is_one_sentence(house: House, options: tuple[str, ...], words: str) -> None:
@@ -147,6 +151,9 @@ def test_a_pool_that_does_not_fit_is_one_sentence(house: House, options: tuple[s
     ("env", "words"),
     [
         ("CAMPAIGN_SIGNING_KEY=fifty-random-characters", "{{ prefect.blocks.secret.campaign-signing-key }}"),
+        ("CAMPAIGN_SMTP_URL=smtp://mail.example.com", "prefect.blocks.secret.campaign-smtp-url"),
+        ("AWS_SECRET_ACCESS_KEY=fifty", "prefect.blocks.secret.aws-secret-access-key"),
+        ("HTTPS_PROXY=http://user:fifty@proxy:3128", "prefect.blocks.secret.https-proxy"),
         ("LANG", "Write it like --env NAME=VALUE"),
     ],
 )
