@@ -1,6 +1,7 @@
 """The processes of `campaign up` beside the server: the worker, which starts the runs of workflows, and the pages."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -133,6 +134,8 @@ def become_worker(settings: Settings, pool: str, options: Sequence[str]) -> None
         with get_client(sync_client=True) as client:
             found = find_pool(client, pool)
         check_worker_type(found)
+        # Prefect passes SIGTERM on to this handler; a shell that starts a command with & takes it away.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.argv[1:] = ["worker", "start", "--pool", pool, "--type", found.type, *options]
         app()
 

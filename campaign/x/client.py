@@ -36,6 +36,10 @@ class PaidClient(_Client, tweepy.Client):  # type: ignore[misc]
         super().__init__()
         self._connect(keys, base_url, on_rejected)
         self._pay = pay
+        self._user_id = keys.access_token.get_secret_value().partition("-")[0]  # a token begins with its account
+
+    def _get_authenticating_user_id(self, *, oauth_1: bool = False) -> str:  # noqa: ARG002
+        return self._user_id
 
     def request(
         self,

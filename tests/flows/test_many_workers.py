@@ -60,7 +60,14 @@ def shell(lines: str, home: Path) -> "subprocess.Popen[bytes]":
     environment |= {"CAMPAIGN_X_API_URL": load_settings().x_api_url}
     log = home.with_suffix(".log").open("wb")
     command = ["bash", "-ec", lines]
-    return subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
+    return subprocess.Popen(  # noqa: PLW1509  one thread: as a shell with & does, which ignores the interrupt
+        command,
+        env=environment,
+        stdout=log,
+        stderr=log,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import pytest
 from sqlmodel import select
 
 from campaign.db.engine import read_session
-from campaign.errors import ServiceBlocked, Unsent, WrongUsage
+from campaign.errors import CampaignError, ServiceBlocked, Unsent, WrongUsage
 from campaign.limits import spend_cap
 from campaign.services.connection import client_of
 from campaign.services.store import find_service
@@ -61,3 +61,12 @@ def test_messages_go_out_by_broadcasts_only(connect: Connect, x: SimulatedX) -> 
     with pytest.raises(WrongUsage, match="by broadcasts only"):
         client_of(find_service("acme")).create_direct_message(participant_id="1", text="Hello")
     assert x.calls() == []
+
+
+@pytest.mark.parametrize("verb", ["like", "retweet", "bookmark", "follow_user", "mute"])
+def test_verbs_that_need_the_id_of_the_account_know_it(connect: Connect, x: SimulatedX, verb: str) -> None:
+    brand = connect("acme")
+    # The simulator does not offer what is not needed for posts and messages.
+    with pytest.raises(CampaignError):
+        getattr(client_of(find_service("acme")), verb)("12")
+    assert [call["path"].split("/")[3] for call in x.calls()] == [brand.made["user_id"]]
