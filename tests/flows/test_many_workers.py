@@ -59,15 +59,9 @@ def shell(lines: str, home: Path) -> "subprocess.Popen[bytes]":
     environment = ours | {"PATH": path, "PYTHONPATH": str(ROOT), "CAMPAIGN_HOME": str(home)}
     environment |= {"CAMPAIGN_X_API_URL": load_settings().x_api_url}
     log = home.with_suffix(".log").open("wb")
-    command = ["bash", "-ec", lines]
-    return subprocess.Popen(  # noqa: PLW1509  one thread: as a shell with & does, which ignores the interrupt
-        command,
-        env=environment,
-        stdout=log,
-        stderr=log,
-        start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
-    )
+    # Without interrupts, as where a script starts it with `&`.
+    command = ["bash", "-ec", f"trap '' INT\n{lines}"]
+    return subprocess.Popen(command, env=environment, stdout=log, stderr=log, start_new_session=True)
 
 
 @dataclass(frozen=True)
