@@ -104,8 +104,8 @@ def check_fits(copy: DatabaseCopy) -> None:
         )
     if kind != "sqlite" and (others := _other_sessions()):
         raise WrongUsage(
-            f"The database is in use by {others} other sessions of its user; stop the workers, `campaign web` and every"
-            " other command, then try again."
+            f"The database is in use by {others} other session{'s' * (others != 1)} of its user; stop the workers,"
+            " `campaign web` and every other command, then try again."
         )
 
 

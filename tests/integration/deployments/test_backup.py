@@ -186,7 +186,7 @@ def test_a_backup_of_the_other_kind_of_database_is_refused(
 def test_a_database_with_other_sessions_or_tables_stays_as_it_is(backed_up: Database, file: Path) -> None:
     with schema.open_database(f"{backed_up.url}?application_name=other") as other:
         with other.connect():
-            assert "in use by 1 other sessions" in command("restore", file, "--overwrite").sentence
+            assert "in use by 1 other session of its user" in command("restore", file, "--overwrite").sentence
         with other.begin() as connection:
             connection.exec_driver_sql("CREATE TABLE of_another_program (id int)")
         other.dispose()
