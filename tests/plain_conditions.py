@@ -23,6 +23,7 @@ from campaign.audience.conditions import (
     WrongCondition,
 )
 from campaign.formatting import fold
+from campaign.x.text import is_blank
 from tests.factories import NOW
 
 Person = dict[str, Any]
@@ -40,7 +41,18 @@ TEXTS += [
     "ﬁn",
     "Ge\u200bnt",
 ]
-TEXTS += ["100%", "a_b%c", "a/b", "a\\b", "it's", 'say "it"', "a\nb", "🦊", "x'; drop table visitor; --"]
+TEXTS += [
+    "100%",
+    "a_b%c",
+    "a/b",
+    "a\\b",
+    "it's",
+    'say "it"',
+    "a\nb",
+    "🦊",
+    "\u3164\u200b",
+    "x'; drop table visitor; --",
+]
 COUNTS = [None, 0, 49, 50, 51, 2**40, -1]
 TIMES = [NOW + timedelta(days=days, seconds=seconds) for days in (-400, -30, -1, 0, 1) for seconds in (-1, 0, 1)]
 TIMES += [datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 11, 1, 23, 59, 59, 999_999, tzinfo=UTC)]
@@ -76,7 +88,8 @@ def fulfils(person: Person, condition: Condition) -> bool:
         case Not():
             return not fulfils(person, condition.part)
         case Empty():
-            return person[condition.field] in {None, ""}
+            known = person[condition.field]
+            return is_blank(known) if isinstance(known, str) else known is None
         case Compare():
             known = person[condition.field]
             return known is not None and compared(known, condition.operator, condition.value)

@@ -389,10 +389,9 @@ class _Translation:
         return and_(column >= first, column < beyond)
 
     def _empty(self, field: str) -> ColumnElement[bool]:
-        column = self._column(field)
         if BY_NAME[field].kind != FieldKind.TEXT:
-            return column.is_(None)
-        return or_(column.is_(None), column == literal("", Text())).self_group()
+            return self._column(field).is_(None)
+        return is_missing(field)
 
     def _column(self, field: str) -> ColumnElement[Any]:
         if field != "consented":
