@@ -50,9 +50,10 @@ def read_balance(consumer_key: SecretStr, consumer_secret: SecretStr, base_url: 
 
 def _balance(reply: Reply) -> Balance:
     data = reply.document()["data"]
-    total, free = _usd(data["total_balance"]), _usd(data.get("free_balance") or 0)
-    prepaid = data.get("prepaid_balance")
-    return Balance(free, total - free if prepaid is None else _usd(prepaid), total)
+    shown = {name: _usd(amount) for name, amount in data.items() if name.endswith("_balance") and amount is not None}
+    free, prepaid = shown.get("free_balance", Decimal(0)), shown.get("prepaid_balance")
+    total = shown["total_balance"] if prepaid is None else shown.get("total_balance", free + prepaid)
+    return Balance(free, total - free if prepaid is None else prepaid, total)
 
 
 def read_prices(url: str) -> dict[str, Decimal]:
@@ -62,12 +63,10 @@ def read_prices(url: str) -> dict[str, Decimal]:
 
 
 def _prices(reply: Reply) -> dict[str, Decimal]:
-    document = reply.document()
-    live = {
-        price.item: _usd(document[table][name])
-        for price, table, name in types.LIVE_NAMES
-        if name in (document.get(table) or {})
-    }
+    document, live = reply.document(), dict[str, Decimal]()
+    for price, table, name in types.LIVE_NAMES:
+        with suppress(KeyError, TypeError, ValueError):  # an odd price spoils no other
+            live[price.item] = _usd(document[table][name])
     if not live:
         raise KeyError("prices")
     return live

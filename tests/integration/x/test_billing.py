@@ -88,3 +88,27 @@ def test_a_list_without_prices_is_no_list(base_url: str, body: object) -> None:
     requests.post(f"{base_url}/control/faults", json=fault, timeout=5)
     with pytest.raises(XError):
         read_prices(f"{base_url}/api/credits/pricing")
+
+
+def test_an_odd_price_spoils_no_other(base_url: str) -> None:
+    body = {"requestTypePricing": {"ContentCreate": None}, "eventTypePricing": {"Post": 0.005, "User": "free"}}
+    fault = {"path": "/api/credits/pricing", "kind": "literal", "status": 200, "body": body}
+    requests.post(f"{base_url}/control/faults", json=fault, timeout=5)
+    live = read_prices(f"{base_url}/api/credits/pricing")
+    assert live == {"Post: Read": Decimal("0.005")}
+
+
+@pytest.mark.parametrize(
+    ("data", "shown"),
+    [
+        ({"free_balance": 1, "prepaid_balance": 2.5}, Balance(Decimal(1), Decimal("2.5"), Decimal("3.5"))),
+        ({"free_balance": None, "total_balance": -0.5}, Balance(Decimal(0), Decimal("-0.5"), Decimal("-0.5"))),
+        ({"free_balance": 0, "prepaid_balance": 0, "total_balance": 0}, Balance(Decimal(0), Decimal(0), Decimal(0))),
+    ],
+)
+def test_a_balance_that_is_left_out_is_calculated(
+    app: dict[str, str], base_url: str, data: object, shown: Balance
+) -> None:
+    fault = {"path": "/2/usage/credits", "kind": "literal", "status": 200, "body": {"data": data}}
+    requests.post(f"{base_url}/control/faults", json=fault, timeout=5)
+    assert balance(app, base_url) == shown
