@@ -32,7 +32,8 @@ from campaign.x.types import Receipt
 _SUCCESS = 2
 # After the day that X named it may take a while until it serves the account.
 _SPEND_CAP_AGAIN = timedelta(hours=1)
-_LONGEST_CYCLE = timedelta(days=62)
+# A date of another age is none.
+_LONGEST_CYCLE = timedelta(days=36_500)
 # The first row that fits counts. Recipients come before blocks: their sentences contain some of the blocks'.
 _ROWS = (*FAILURES, *POSTS, *RESOURCES, *READS, *RECIPIENTS, *BLOCKS, *REST)
 _SENDING = (*FAILURES, *REPEATED_MESSAGES, *POSTS, *RESOURCES, *RECIPIENTS, *BLOCKS, *MESSAGES, *REST)
