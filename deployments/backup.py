@@ -23,6 +23,7 @@ from sqlmodel import Session
 
 from campaign.db import backup as databases
 from campaign.db.backup import DatabaseCopy
+from campaign.db.engine import room_for
 from campaign.db.signing import write_once
 from campaign.deliveries.restored import Doubts, mark_unknown
 from campaign.errors import NoRoom, WrongUsage, is_full, unwritable
@@ -45,7 +46,7 @@ def back_up(settings: Settings, file: Path, passphrase: str) -> datetime:
     # Everything that goes out after this moment is unknown to the backup.
     taken_at = pendulum.now("UTC")
     try:
-        with _folder_beside(file) as folder:
+        with room_for(file), _folder_beside(file) as folder:
             (folder / _OURS).mkdir()
             if _prefect_file(settings).exists():
                 databases.copy_sqlite(_prefect_file(settings), folder / _PREFECT)
@@ -81,7 +82,8 @@ def restore(
     `campaign up` runs, and for a wrong passphrase or a damaged file.
     """
     make_home(settings)
-    with _alone(settings), _folder_beside(settings.home / "restored") as folder:
+    restored = settings.home / "restored"
+    with _alone(settings), room_for(restored), _folder_beside(restored) as folder:
         copy, taken_at, encrypted = _unpack(file, folder)
         keys = _decrypt(encrypted, passphrase)
         databases.check_fits(copy)

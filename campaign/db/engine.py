@@ -220,13 +220,26 @@ def _full_disk_of(error: DBAPIError) -> str:
     if getattr(error.orig, "sqlstate", None) == _DISK_FULL:
         return "the PostgreSQL server"
     database = make_url(load_settings().database_url).database
+    return database if database and _is_out_of_room(error.orig, Path(database).parent) else ""
+
+
+def _is_out_of_room(error: BaseException | None, folder: Path) -> bool:
     # The lowest byte is the kind of error, the others say more.
-    kind = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-    if kind not in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN} or not database:
-        return ""
+    kind = getattr(error, "sqlite_errorcode", 0) & 0xFF
     # SQLite names a full disk in some of its steps only.
-    is_full_disk = kind == sqlite3.SQLITE_FULL or disk_usage(Path(database).parent).free < _LITTLE_ROOM
-    return database if is_full_disk else ""
+    is_perhaps_full = kind in {sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN}
+    return kind == sqlite3.SQLITE_FULL or (is_perhaps_full and disk_usage(folder).free < _LITTLE_ROOM)
+
+
+@contextmanager
+def room_for(file: Path) -> Iterator[None]:
+    """Raises NoRoom when SQLite finds the disk of a file full, such as that of a copy."""
+    try:
+        yield
+    except (OperationalError, sqlite3.OperationalError) as error:
+        if _is_out_of_room(getattr(error, "orig", error), file.absolute().parent):
+            raise NoRoom(file) from None
+        raise
 
 
 def _reason(error: DBAPIError) -> str:

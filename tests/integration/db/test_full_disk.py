@@ -95,6 +95,21 @@ def test_a_copy_of_a_file_on_a_full_disk(
     assert not list(small_disk.glob("home/copies/*"))
 
 
+@pytest.mark.parametrize("left", [0, 16, 64, 256])
+def test_a_backup_onto_a_full_disk(
+    small_disk: Path, tmp_path: Path, left: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CAMPAIGN_BACKUP_PASSPHRASE", "a passphrase of words")
+    home, backup = tmp_path / "home", str(small_disk / "b.backup")
+    database = {"CAMPAIGN_HOME": str(home), "CAMPAIGN_DATABASE_URL": f"sqlite:///{home}/campaign.db"}
+    assert here("delivery", "list", **database).status == 0
+    fill(small_disk, left * KILOBYTE)
+    done = here("backup", backup, **database)
+    assert done.status == 1
+    assert done.sentence == f"No room is left on the disk of {backup}; make room, then run the command again."
+    assert [file.name for file in small_disk.iterdir()] == ["fill"]
+
+
 def test_a_full_disk_of_the_postgresql_server(postgresql_database: Database) -> None:  # noqa: ARG001
     full = "DO $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$"
     with pytest.raises(NoRoom, match=r"^No room is left on the disk of the PostgreSQL server; make room"):  # noqa: SIM117
