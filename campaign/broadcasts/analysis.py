@@ -284,6 +284,13 @@ def consent_findings(targets: Sequence[BroadcastTarget]) -> Iterator[Finding]:
             " lets an app send automated messages only to people who wrote first or agreed: leave them out, or accept"
             f" exactly {unconsented:,} when you confirm.",
         )
+    if undecided := [target for target in targets if target.unclear]:
+        unclear = sum(target.unclear for target in undecided)
+        yield warning(
+            "unclear_messages",
+            f"{unclear:,} messages to {listed([target.internal_name for target in undecided])} may be opt-outs: their"
+            " senders may be among the recipients until you decide, see campaign consent unclear.",
+        )
 
 
 _MANY = 100

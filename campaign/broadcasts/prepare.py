@@ -20,6 +20,7 @@ from campaign.broadcasts.recipients import Selected, write_recipients
 from campaign.broadcasts.schedule import BroadcastTarget, WaveShare, split
 from campaign.consent import agreements
 from campaign.consent.opt_out import opt_out_line_of, opt_out_words, with_leave_link
+from campaign.consent.store import count_unclear
 from campaign.db.engine import Claim, claim, read_session, transaction
 from campaign.db.json_rows import expect_many
 from campaign.deliveries import approval, media
@@ -96,6 +97,7 @@ def figures_of(
         agreed=agreed,
         wrote_first=wrote_first,
         wrote_first_counts=service.wrote_first_counts,
+        unclear=count_unclear(session, service.id),
         policy=service.message_policy,
         blocked_because=service.problems if service.blocked else removed,
         can_send_messages=service.access_level not in NO_MESSAGES,

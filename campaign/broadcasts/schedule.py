@@ -222,6 +222,8 @@ class BroadcastTarget:
     """How many of the recipients only wrote first, which is no consent to marketing."""
     wrote_first_counts: bool = False
     """Whether the service counts that as a consent."""
+    unclear: int = 0
+    """How many messages to the service may be opt-outs and wait for a decision."""
     policy: MessagePolicy = MessagePolicy.ALL_FOLLOWERS
     blocked_because: str = ""
     """Empty when it is not."""

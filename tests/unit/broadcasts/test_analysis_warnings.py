@@ -44,6 +44,11 @@ def test_recipients_who_only_wrote_first_are_counted_apart() -> None:
     assert "never agreed to be written to, and X" in sentences(counted)["unconsented"]
 
 
+def test_messages_that_may_be_opt_outs_are_told_while_they_wait() -> None:
+    said = sentences(analysed(broadcast(), receiver(unclear=2), receiver("beta", 2), samples=[ONE, OTHER]))
+    assert said["unclear_messages"].startswith("2 messages to @acme may be opt-outs")
+
+
 def test_a_service_that_writes_only_to_those_who_agreed_says_so() -> None:
     strict = receiver(policy=MessagePolicy.CONSENTED_ONLY)
     assert "On @acme only people get it whose consent is recorded." in facts(analysed(broadcast(), strict))
