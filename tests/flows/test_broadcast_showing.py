@@ -73,7 +73,7 @@ def test_what_several_threads_send_is_shown_together(going: Delivery) -> None:
     assert str(artifact.description).startswith("sent 400, refused 0, uncertain 0, pending 600 of 1,000 · $6.00 of $50")
 
 
-def test_it_is_shown_when_sending_goes_on_and_in_the_end_what_the_database_says(going: Delivery) -> None:
+def test_progress_shows_when_sending_goes_on_and_ends_with_the_database(going: Delivery) -> None:
     def act() -> None:
         progress = BroadcastProgress([going.name])
         progress.change(going.id, ONE_SENT)

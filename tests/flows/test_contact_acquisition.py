@@ -132,7 +132,7 @@ def test_people_are_invited_once_and_a_yes_brings_the_profile_by_itself(
 
 @pytest.mark.usefixtures("client")
 @pytest.mark.timeout(200)
-def test_a_post_invites_everybody_who_reads_it(x: SimulatedX, house: Home) -> None:
+def test_a_post_invites_all_people_who_reads_it(x: SimulatedX, house: Home) -> None:
     form_of(x, "acme")
     acme = XAccount.load(block_name("acme"))
     public = PostInvitationForm(label="Public", services=[acme], approval=ApprovalMode.AUTOMATIC)
@@ -142,7 +142,7 @@ def test_a_post_invites_everybody_who_reads_it(x: SimulatedX, house: Home) -> No
     assert f"{house.pages_url}/join/acme?i=" in post["text"]
 
 
-def test_what_invites_nobody_is_refused_in_one_sentence(x: SimulatedX) -> None:
+def test_what_invites_no_person_is_refused_in_one_sentence(x: SimulatedX) -> None:
     form_of(x, "acme")
     given: dict[str, Any] = {"label": "Silent", "services": [XAccount.load(block_name("acme"))]}
     silent = PostInvitationForm(**given, text="Come!")

@@ -58,9 +58,7 @@ def wait_until_nothing_is_scheduled(client: SyncPrefectClient) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_a_broadcast_goes_out_over_several_windows_after_proof_and_yes_and_stop_is_honoured(
-    client: SyncPrefectClient, x: SimulatedX
-) -> None:
+def test_an_approved_broadcast_goes_out_over_windows_and_obeys_a_stop(client: SyncPrefectClient, x: SimulatedX) -> None:
     acme, form = form_of(x, "acme", FOLLOWERS)
     assert sync("acme").is_completed
     truth = acme.truth()

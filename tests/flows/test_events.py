@@ -64,7 +64,7 @@ def wait_for_words(written: list[str], *words: str) -> None:
 
 
 @pytest.mark.timeout(600)
-def test_people_are_notified_of_what_waits_what_was_refused_and_of_a_near_cap(
+def test_people_are_notified_of_waits_refusals_and_a_near_cap(
     client: SyncPrefectClient, x: SimulatedX, written: list[str]
 ) -> None:
     assert here("notify", "custom-webhook/people").status == 0

@@ -241,7 +241,7 @@ def kill_run(run: UUID) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_a_healthy_run_of_the_documented_worker_goes_on_and_a_killed_one_is_crashed(machines: Machines) -> None:
+def test_a_healthy_run_goes_on_and_a_killed_one_is_crashed(machines: Machines) -> None:
     shorten_silence()
     x = SimulatedX(load_settings().x_api_url)
     for brand in ("acme", "bolt"):

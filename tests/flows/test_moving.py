@@ -48,9 +48,7 @@ def runs_of(client: SyncPrefectClient, state: str) -> list[FlowRun]:
 
 
 @pytest.mark.timeout(600)
-def test_schedules_and_runs_arrive_as_people_set_them_and_stop_where_they_were(
-    house: House, old: Server, x: SimulatedX, tmp_path: Path
-) -> None:
+def test_schedules_and_runs_move_as_people_set_them(house: House, old: Server, x: SimulatedX, tmp_path: Path) -> None:
     form_of(x, "acme")
     environment = {"CAMPAIGN_HOME": str(tmp_path / "up"), "CAMPAIGN_DATABASE_URL": load_settings().database_url}
     there = {**environment, **house.server.address.environment}

@@ -64,9 +64,7 @@ def behind_a_bearer(address: Address) -> Iterator[str]:
 
 
 @pytest.mark.timeout(600)
-def test_a_profile_with_a_key_is_used_and_without_it_the_sentence_says_what_to_set(
-    house: House, tmp_path: Path
-) -> None:
+def test_a_profile_without_a_key_is_one_sentence_with_what_to_set(house: House, tmp_path: Path) -> None:
     profiles = tmp_path / "profiles.toml"
     environment = {"PREFECT_PROFILES_PATH": str(profiles), "PREFECT_API_URL": "", "PREFECT_API_AUTH_STRING": ""}
     environment |= {"CAMPAIGN_HOME": str(tmp_path / "home"), "CAMPAIGN_DATABASE_URL": load_settings().database_url}

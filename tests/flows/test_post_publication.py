@@ -45,9 +45,7 @@ def posts_of(brand: Brand) -> list[dict[str, Any]]:
     return list(brand.x.command("GET", f"accounts/{brand.name}/posts")["posts"])
 
 
-def test_a_thread_with_a_picture_goes_out_on_two_accounts_after_proof_and_yes(
-    client: SyncPrefectClient, x: SimulatedX
-) -> None:
+def test_an_approved_thread_with_a_picture_goes_out_on_two_accounts(client: SyncPrefectClient, x: SimulatedX) -> None:
     (acme, acme_form), (bolt, bolt_form) = connect(x, "acme"), connect(x, "bolt")
     proof, proof_form = connect(x, "acme_test", protected=True)
     with transaction() as session:

@@ -148,7 +148,7 @@ def let_a_profile_wait(x: SimulatedX) -> dict[str, Any]:
         (engagement_statistics, let_statistics_wait),
     ],
 )
-def test_a_promised_continuation_is_scheduled_whatever_became_of_the_last_one(
+def test_a_promised_continuation_is_scheduled_despite_the_last_one(
     client: SyncPrefectClient,
     x: SimulatedX,
     workflow: Flow[..., State],
@@ -175,9 +175,7 @@ def test_a_promised_continuation_is_scheduled_whatever_became_of_the_last_one(
 
 
 @pytest.mark.timeout(400)
-def test_a_broadcast_whose_continuation_was_cancelled_reaches_all_forty_people(
-    client: SyncPrefectClient, x: SimulatedX
-) -> None:
+def test_a_broadcast_with_a_cancelled_continuation_reaches_all_people(client: SyncPrefectClient, x: SimulatedX) -> None:
     acme, _ = form_of(x, "acme", followers=40)
     assert here("sync", "acme").status == 0
     x.command("PUT", "limits", window_seconds=WINDOW, limits={"messages": 15})

@@ -37,7 +37,7 @@ def test_a_form_that_cannot_be_used_does_not_stop_the_others(client: SyncPrefect
     assert sync("well").is_completed()
 
 
-def test_two_forms_for_one_handle_are_told(client: SyncPrefectClient, x: SimulatedX) -> None:
+def test_two_forms_for_one_handle_are_reported(client: SyncPrefectClient, x: SimulatedX) -> None:
     brand, _ = form_of(x, "acme", 10)
     other, _ = form_of(x, "acme_b", 10)
     change_form(client, other, internal_name="ACME")

@@ -36,3 +36,13 @@ def imported(file: Path, known: set[str]) -> set[str]:
         for name in node.names
         if f"{node.module}.{name.name}" in known or node.module in known
     }
+
+
+def test_names_of_tests_are_short_sentences() -> None:
+    names = [
+        node.name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.parse(file.read_text()).body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    ]
+    assert [name for name in names if len(name) >= 72] == []

@@ -92,7 +92,7 @@ def test_a_bad_value_is_one_sentence_naming_its_variable(setting: Setter, name: 
     assert str(caught.value) == f"CAMPAIGN_{name} cannot be used: {why}."
 
 
-def test_the_home_of_a_user_nobody_knows_is_one_sentence(setting: Setter) -> None:
+def test_the_home_of_a_user_no_person_knows_is_one_sentence(setting: Setter) -> None:
     setting("HOME", "~nobody_knows_this_user/campaign")
     with pytest.raises(WrongUsage, match=r"^CAMPAIGN_HOME cannot be used: .+\.$"):
         load_settings()

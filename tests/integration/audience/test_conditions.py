@@ -89,7 +89,7 @@ WRITTEN = [
 ]
 
 
-def test_what_is_typed_chooses_somebody_and_not_everybody(people: list[Person]) -> None:
+def test_a_typed_condition_chooses_some_people(people: list[Person]) -> None:
     for text in WRITTEN:
         condition = parse(text)
         found = chosen(condition)
@@ -97,7 +97,7 @@ def test_what_is_typed_chooses_somebody_and_not_everybody(people: list[Person]) 
         assert 0 < len(found) < len(people), text
 
 
-def test_a_condition_and_its_opposite_are_everybody(people: list[Person]) -> None:
+def test_a_condition_and_its_opposite_are_all_people(people: list[Person]) -> None:
     for text in WRITTEN:
         assert len(chosen(parse(text))) + len(chosen(parse(f"not ({text})"))) == len(people), text
 

@@ -193,7 +193,7 @@ def test_a_whole_page_of_erased_people_is_read_without_them(acme: Service) -> No
     assert set(everybody()) == {"3"}
 
 
-def test_nobody_reads_from_the_mark_who_it_was(acme: Service, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_person_reads_from_the_mark_who_it_was(acme: Service, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     everything_of(acme, "1")
     erase(external_id="1")
@@ -253,7 +253,7 @@ def named_in(service: Service, state: DeliveryState) -> Delivery:
         return row
 
 
-def test_lists_samples_and_notes_that_name_the_person_are_put_right_or_told(acme: Service) -> None:
+def test_lists_samples_and_notes_with_the_person_are_changed_or_listed(acme: Service) -> None:
     over, going = named_in(acme, DeliveryState.FINISHED), named_in(acme, DeliveryState.PAUSED)
 
     erased = erase(external_id="1")
@@ -303,7 +303,7 @@ def test_a_person_is_found_by_any_of_the_three(acme: Service) -> None:
         ({"email": "twice@example.com"}, "several people"),
     ],
 )
-def test_nobody_and_several_are_refused(named: dict[str, str], sentence: str) -> None:
+def test_no_person_and_several_are_refused(named: dict[str, str], sentence: str) -> None:
     twice: dict[str, Any] = {"email": "twice@example.com", "created_at": NOW, "updated_at": NOW}
     add(Contact(external_id="8", **twice), Contact(external_id="9", **twice))
     with pytest.raises(WrongUsage, match=sentence):

@@ -139,7 +139,7 @@ def test_the_longest_id_on_x_is_kept(acme: Service) -> None:
     assert followers_of(acme) == {longest}
 
 
-def test_a_person_twice_in_a_page_is_one_visitor_as_told_last(acme: Service) -> None:
+def test_a_person_twice_in_a_page_is_one_visitor_as_the_last_record(acme: Service) -> None:
     run = read_all(acme, [page([1, 2, follower(1, username="later")])])
     assert followers_of(acme) == {"1", "2"}
     assert everybody()["1"].username == "later"
@@ -163,7 +163,7 @@ def test_an_account_without_followers_is_read_to_its_end(acme: Service) -> None:
     assert (run.state, run.followers, counts(run)) == (SyncState.FINISHED, 0, (0, 0, 0))
 
 
-def test_a_list_that_became_empty_ends_everybody(acme: Service) -> None:
+def test_a_list_that_became_empty_ends_all_people(acme: Service) -> None:
     read_all(acme, [page([1, 2])])
     run = read_all(acme, [page([])], now=NOW + A_DAY)
     assert followers_of(acme) == set()
@@ -218,14 +218,14 @@ def test_who_comes_back_begins_again_and_the_earlier_following_is_kept(acme: Ser
     assert counts(run) == (1, 0, 0)
 
 
-def test_a_partial_reading_ends_nobody(acme: Service) -> None:
+def test_a_partial_reading_ends_no_person(acme: Service) -> None:
     read_all(acme, [page([1, 2])])
     run = read_all(acme, [page([1], "t1")], now=NOW + A_DAY)
     assert run.state is SyncState.RUNNING
     assert followers_of(acme) == {"1", "2"}
 
 
-def test_an_incremental_reading_ends_nobody(acme: Service) -> None:
+def test_an_incremental_reading_ends_no_person(acme: Service) -> None:
     read_all(acme, [page([1, 2])])
     run = read_all(acme, [page([3])], SyncMode.INCREMENTAL)
     assert run.state is SyncState.FINISHED
@@ -233,7 +233,7 @@ def test_an_incremental_reading_ends_nobody(acme: Service) -> None:
     assert counts(run) == (1, 0, 0)
 
 
-def test_an_incremental_reading_stops_at_the_first_page_with_nobody_new(acme: Service) -> None:
+def test_an_incremental_reading_stops_at_the_first_page_with_no_person_new(acme: Service) -> None:
     read_all(acme, [page([1, 2])])
     run = read_all(acme, [page([4, 3], "t1"), page([2, 1], "t2")], SyncMode.INCREMENTAL, NOW + A_DAY)
     assert (run.state, run.pages) == (SyncState.FINISHED, 2)
@@ -283,7 +283,7 @@ def test_a_reading_that_starts_over_forgets_whom_it_saw(acme: Service) -> None:
     assert counts(finished) == (1, 0, 2)
 
 
-def test_an_incremental_reading_that_starts_over_reads_on_to_whom_it_has_not_met(acme: Service) -> None:
+def test_an_incremental_sync_that_starts_over_reads_the_people_it_missed(acme: Service) -> None:
     read_all(acme, [page([1])])
     run = read_all(acme, [page([5, 4], "t1")], SyncMode.INCREMENTAL, NOW + A_DAY)
     with transaction() as session:
@@ -294,7 +294,7 @@ def test_an_incremental_reading_that_starts_over_reads_on_to_whom_it_has_not_met
     assert followers_of(acme) == set("12345")
 
 
-def test_whom_an_incremental_reading_met_survives_the_end_of_an_older_full_one(acme: Service) -> None:
+def test_people_of_an_incremental_sync_survive_an_older_full_one(acme: Service) -> None:
     full = read_all(acme, [page([1], "t1")])
     read_all(acme, [page([9], "n1"), page([1], "n2")], SyncMode.INCREMENTAL, NOW + A_DAY)
     resumed = open_run(acme, now=NOW + 2 * A_DAY)
@@ -361,7 +361,7 @@ def touched(moment: datetime, *services: Service) -> set[int]:
         return {run.id for run in sync.touched_since(session, moment, [one.id for one in services])}
 
 
-def test_readings_touched_since_a_moment_are_those_running_and_those_left_after_it(acme: Service) -> None:
+def test_syncs_since_a_moment_are_running_or_ended_after_it(acme: Service) -> None:
     other = saved_service(internal_name="other", block_id="block-other")
     old = read_all(acme, [page([1])], now=NOW)
     recent = read_all(acme, [page([1])], now=NOW + A_DAY)

@@ -74,7 +74,7 @@ def start_over(run: SyncRun, now: datetime) -> SyncRun:
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(readings, min_size=1, max_size=4))
-def test_after_any_readings_the_table_is_the_truth_and_history_never_overlaps(
+def test_after_any_syncs_the_table_is_true_and_history_never_overlaps(
     sqlite_database: Database,  # noqa: ARG001
     happened: list[tuple[list[Follower], int, list[str]]],
 ) -> None:

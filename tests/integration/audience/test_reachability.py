@@ -93,13 +93,13 @@ def test_one_service_may_be_closed_to_a_person_and_another_open(acme: Service) -
     assert unreachable() == {(acme.id, "1", "closed")}
 
 
-def test_a_page_of_which_nobody_takes_messages_and_then_everybody_does(acme: Service) -> None:
+def test_a_page_of_which_no_person_takes_messages_and_then_all_people_does(acme: Service) -> None:
     read_all(acme, [page([told(number, receives=False) for number in range(1_000)])])
     assert len(unreachable()) == 1_000
     read_all(acme, [page([told(number, receives=True) for number in range(1_000)])])
     assert unreachable() == set()
 
 
-def test_a_person_twice_in_a_page_is_as_told_last(acme: Service) -> None:
+def test_a_person_twice_in_a_page_is_as_the_last_record(acme: Service) -> None:
     read_all(acme, [page([told(1, receives=False), told(1, receives=True)])])
     assert unreachable() == set()

@@ -119,6 +119,6 @@ def test_what_is_not_known_is_an_empty_cell() -> None:
 
 
 @pytest.mark.usefixtures("acme")
-def test_a_service_nobody_knows_is_one_sentence() -> None:
+def test_a_service_no_person_knows_is_one_sentence() -> None:
     with pytest.raises(WrongUsage, match=r"^There is no service nobody, or it has not been synchronised yet\.$"):
         listed("nobody")

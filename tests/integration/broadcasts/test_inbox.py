@@ -238,9 +238,7 @@ def test_a_lost_message_is_left_to_a_person_where_x_left_something_out(acme: Ser
     assert waits_until(desk(acme, x)) is None
 
 
-def test_a_lost_message_in_a_conversation_that_went_quiet_is_left_to_a_person(
-    acme: Service, x: VirtualMessages
-) -> None:
+def test_a_lost_message_in_a_quiet_conversation_is_left_to_a_person(acme: Service, x: VirtualMessages) -> None:
     (person,) = people(1, acme)
     before = planned.message_to(planned.broadcast(acme), acme, person)
     lost = planned.message_to(planned.broadcast(acme), acme, person)
@@ -311,7 +309,7 @@ def test_a_look_need_not_reach_further_back_than_what_it_is_for(acme: Service, x
     assert row(lost).state is MessageState.PENDING
 
 
-def test_what_was_said_before_is_not_taken_for_news(acme: Service, x: VirtualMessages) -> None:
+def test_an_earlier_message_is_not_new(acme: Service, x: VirtualMessages) -> None:
     x.say("1", "2001", "1", "STOP")
     for _ in range(2):
         x.now += 5 * SETTLE
@@ -323,7 +321,7 @@ def test_what_was_said_before_is_not_taken_for_news(acme: Service, x: VirtualMes
     assert opted_out() == 0
 
 
-def test_nothing_is_kept_of_what_somebody_writes_who_was_erased(acme: Service, x: VirtualMessages) -> None:
+def test_nothing_is_kept_of_messages_of_an_erased_person(acme: Service, x: VirtualMessages) -> None:
     with transaction() as session:
         erased.record(session, ["2001"], NOW)
     x.say("1", "2001", "1", "STOP")
@@ -346,7 +344,7 @@ def armed_for(acme: Service, news: Delivery, at: BroadcastSender) -> Armed:
     return found
 
 
-def test_no_call_begins_when_nobody_can_note_what_came_of_it(acme: Service, x: VirtualMessages) -> None:
+def test_no_call_begins_when_no_person_can_note_what_came_of_it(acme: Service, x: VirtualMessages) -> None:
     news = planned.broadcast(acme)
     for person in people(100, acme):
         planned.message_to(news, acme, person)
@@ -420,9 +418,7 @@ def test_a_message_that_may_be_an_opt_out_is_no_consent_nor_is_a_later_one(acme:
     assert (waiting.external_id, waiting.conversation) == ("2001", "https://x.com/messages/1-2001")
 
 
-def test_an_unclear_message_that_was_decided_does_not_come_back_and_a_new_one_does(
-    acme: Service, x: VirtualMessages
-) -> None:
+def test_a_decided_unclear_message_does_not_come_back(acme: Service, x: VirtualMessages) -> None:
     x.say("1", "2001", "1", "no")
     x.now += A_SECOND
     read_inbox(desk(acme, x))

@@ -88,7 +88,7 @@ def test_what_is_armed_has_its_text_and_its_moment(acme: Service, news: Delivery
     assert row(second).armed_at == row(second).first_armed_at == NOW
 
 
-def test_nobody_is_armed_who_may_not_be_written_to_any_more(acme: Service, news: Delivery) -> None:
+def test_no_person_is_armed_who_may_not_be_written_to_any_more(acme: Service, news: Delivery) -> None:
     ok, opted_out, denied, gone, shut, unasked, full = visitors = willing(acme, 7)
     ids = dict(zip(visitors, messages_to(news, acme, visitors), strict=True))
     other = planned.broadcast(acme)
@@ -224,7 +224,7 @@ def test_what_a_process_left_behind_is_uncertain_from_then_on(acme: Service, new
     assert [found.armed_at, found.called_by] == [NOW, NOW + A_MINUTE]
 
 
-def test_who_is_left_out_at_the_last_moment_is_told_why(acme: Service, news: Delivery) -> None:
+def test_who_is_left_out_at_the_last_moment_is_reported_why(acme: Service, news: Delivery) -> None:
     first, second, third = ids = messages_to(news, acme, willing(acme, 3))
     armed(acme, [third])
     with transaction() as session:

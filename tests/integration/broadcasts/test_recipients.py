@@ -60,14 +60,14 @@ def condition(text: str, service: Service) -> Any:
     return where(parse(text), NOW, consented=permission.consented(service))
 
 
-def test_everybody_who_follows_gets_it(acme: Service, beta: Service, news: Delivery) -> None:
+def test_all_people_who_follows_gets_it(acme: Service, beta: Service, news: Delivery) -> None:
     mine, gone = people(2, acme)
     people(1, beta)
     unfollow(acme, gone)
     assert write(aimed(news, acme)) == {mine: "pending"}
 
 
-def test_whoever_may_not_be_written_to_is_left_out_and_why(acme: Service, news: Delivery) -> None:
+def test_people_who_may_not_be_written_to_are_left_out_with_the_reason(acme: Service, news: Delivery) -> None:
     ok, opted_out, denied, everywhere, shut = people(5, acme)
     do(partial(consent.opt_out, service_id=acme.id, visitor_id=opted_out, proof="9", at=NOW))
     do(partial(consent.suppress, visitor_id=denied, proof="a note", at=NOW, service_id=acme.id))
@@ -143,7 +143,7 @@ def test_who_got_an_earlier_broadcast_from_whichever_service_is_left_out(
     assert found == {one: "not_if_received", two: "not_if_received", three: "pending"}
 
 
-def test_what_went_out_lately_and_what_is_planned_elsewhere_count_for_the_cap(database: Database) -> None:  # noqa: ARG001
+def test_recent_and_planned_messages_count_for_the_frequency_cap(database: Database) -> None:  # noqa: ARG001
     acme = saved_service(frequency_cap=2, frequency_days=7)
     news = planned.broadcast(acme, DeliveryState.BEING_EDITED)
     two_lately, one_lately, long_ago, one_and_one, proofs = people(5, acme)
@@ -164,7 +164,7 @@ def test_what_went_out_lately_and_what_is_planned_elsewhere_count_for_the_cap(da
     }
 
 
-def test_nobody_gets_it_from_two_services(acme: Service, beta: Service, news: Delivery) -> None:
+def test_no_person_gets_it_from_two_services(acme: Service, beta: Service, news: Delivery) -> None:
     (both,) = people(1, acme, beta)
     (only,) = people(1, beta)
     refused, *_ = people(1, acme, beta)
@@ -174,7 +174,7 @@ def test_nobody_gets_it_from_two_services(acme: Service, beta: Service, news: De
     assert found == {both: "duplicate", only: "pending", refused: "pending"}
 
 
-def test_who_cannot_be_called_by_name_is_told_apart(acme: Service, news: Delivery) -> None:
+def test_people_without_a_name_are_reported_apart(acme: Service, news: Delivery) -> None:
     (named,) = people(1, acme)
     (nameless,) = people(1, acme, full_name=None)
     (blank,) = people(1, acme, full_name="  ")
@@ -196,7 +196,7 @@ def test_a_limit_takes_the_first_who_may_be_written_to(acme: Service, news: Deli
     assert found == wanted | {opted_out: "opted_out"}
 
 
-def test_the_first_reason_in_order_is_told(acme: Service, news: Delivery) -> None:
+def test_the_first_reason_in_order_is_reported(acme: Service, news: Delivery) -> None:
     (one,) = people(1, acme)
     unfollow(acme, one)
     add(Unreachable(service_id=acme.id, visitor_id=one, reason="closed", at=NOW))

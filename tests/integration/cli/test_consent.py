@@ -232,9 +232,7 @@ def test_an_old_list_gives_nothing_that_was_taken_back(acme: Service, tmp_path: 
 @pytest.mark.parametrize(
     ("address", "named"), [("https://x.com/not_met", ("", "not_met")), ("x.com/i/user/99", ("99", None))]
 )
-def test_the_address_of_a_person_who_is_no_visitor_is_denied_and_allowed_again(
-    address: str, named: tuple[str, str | None]
-) -> None:
+def test_an_unknown_profile_address_is_denied_and_allowed_again(address: str, named: tuple[str, str | None]) -> None:
     added = done("denylist", "add", address, *NOTE)
     assert (added["external_id"], added["username"]) == named
     assert done("denylist", "remove", address)["denylist"] == "removed"

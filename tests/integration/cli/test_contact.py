@@ -212,7 +212,7 @@ def test_another_address_names_no_person(text: str) -> None:
 
 
 @pytest.mark.usefixtures("acme")
-def test_a_handle_on_the_denylist_is_suppressed_when_a_list_brings_its_person(tmp_path: Path) -> None:
+def test_a_denied_handle_is_suppressed_when_a_list_brings_its_person(tmp_path: Path) -> None:
     assert here("denylist", "add", "@New_Person", "--note", "asked by letter").status == 0
     text = "external_id,username,consent_service,consent_source,consented_at\n900,new_person,acme,card,2026-11-01\n"
     result = imported(tmp_path, text)

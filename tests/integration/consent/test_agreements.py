@@ -151,7 +151,7 @@ def test_a_known_contact_is_found_by_the_keys_of_the_service(
     assert contact.full_name == ("Ana" if told_by is ReconciledBy.NOTHING else "Mrs A.")
 
 
-def test_nobody_is_linked_to_anything_outside_x_without_the_separate_tick(acme: Service) -> None:  # noqa: ARG001
+def test_no_person_is_linked_outside_x_without_the_separate_tick(acme: Service) -> None:  # noqa: ARG001
     known = write(email="ana@example.org")
     assert learn(may_link=False) is ReconciledBy.NOTHING
     assert [contact.id == known for contact in all_contacts()] == [True, False]

@@ -75,7 +75,7 @@ def suppression_of(service_id: int, person: int) -> Suppression | None:
         return session.get(Suppression, (service_id, person))
 
 
-def test_who_wrote_without_following_is_a_visitor_of_whom_only_the_id_is_known(acme: Service) -> None:
+def test_a_writer_who_does_not_follow_is_a_visitor_with_an_id_only(acme: Service) -> None:
     assert met(acme, "77") == met(acme, "77")
     row = everybody()["77"]
     assert (row.origin, row.username, row.folder, row.created_at) == ("Twitter", None, "Visitors", NOW)
@@ -211,7 +211,7 @@ def test_what_an_operator_lifts_is_gone_and_nothing_else(acme: Service, ana: int
         assert not consents.is_suppressed(session, acme.id, ana)
 
 
-def test_the_last_reason_for_which_somebody_is_unreachable_counts(acme: Service, ana: int) -> None:
+def test_the_last_reason_for_which_a_person_is_unreachable_counts(acme: Service, ana: int) -> None:
     with transaction() as session:
         consents.record_unreachable(session, acme.id, ana, "dm_closed", NOW)
         consents.record_unreachable(session, acme.id, ana, "blocked", NOW + A_DAY)
@@ -271,7 +271,7 @@ happenings = st.lists(st.tuples(st.sampled_from(words), st.integers(min_value=0,
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(happenings, happenings)
-def test_after_an_opt_out_nothing_that_was_pending_goes_on_and_the_suppression_stays(
+def test_after_an_opt_out_nothing_pending_goes_on(
     database: Database,  # noqa: ARG001
     before: list[tuple[str, int]],
     after: list[tuple[str, int]],
@@ -298,9 +298,7 @@ def agreed_by(person: int, source: ConsentSource, service: Service, after: timed
         return consents.agree(session, service.id, person, source, source.value, NOW + after)
 
 
-def test_a_marketing_consent_takes_the_place_of_a_first_message_and_never_the_other_way(
-    acme: Service, ana: int
-) -> None:
+def test_a_marketing_consent_replaces_a_first_message_never_the_reverse(acme: Service, ana: int) -> None:
     assert agreed_by(ana, ConsentSource.WROTE_FIRST, acme)
     assert agreed_by(ana, FORM, acme, A_DAY)
     assert not agreed_by(ana, ConsentSource.WROTE_FIRST, acme, 2 * A_DAY)

@@ -151,9 +151,7 @@ def test_without_a_public_address_there_is_no_link(acme: Service) -> None:
     assert not agreements.leave_link(acme, "1")
 
 
-def test_a_link_to_leave_is_that_of_one_person_and_a_samples_is_that_of_no_person(
-    acme: Service, public_url: str
-) -> None:
+def test_a_link_to_leave_is_of_one_person_and_a_samples_of_none(acme: Service, public_url: str) -> None:
     address, _, link = agreements.leave_link(acme, "1").partition("?p=")
     assert (address, signed("leave", link)) == (f"{public_url}/leave", [acme.id, "1"])
     assert agreements.leave_link(acme, None) == f"{public_url}/leave/acme"
@@ -192,7 +190,7 @@ def test_the_funnel_of_each_invitation_and_the_rate_of_the_service(acme: Service
     assert report.funnel == Funnel(invited=6, opened=4, agreed=6, recovered=4, reconciled=1)
 
 
-def test_a_service_that_invited_nobody_has_an_empty_report(acme: Service) -> None:
+def test_a_service_that_invited_no_person_has_an_empty_report(acme: Service) -> None:
     with read_session() as session:
         report = acquisitions.acquisition_of(session, acme)
     assert (report.contacts, report.rate, list(report.invitations)) == (0, None, [])

@@ -95,7 +95,7 @@ def can_be_claimed_within(seconds: float, service: Service) -> bool:
             time.sleep(0.01)
 
 
-def test_a_claim_held_by_another_process_is_refused_and_free_at_once_after_kill_9(acme: Service) -> None:
+def test_a_held_claim_is_refused_and_free_at_once_after_kill_9(acme: Service) -> None:
     with process(HOLDER, acme.id) as holder:
         with pytest.raises(AlreadyRunning, match=r"^acme is being synchronised by another run; .+\.$"):
             claim(acme.id, "acme").__enter__()
@@ -129,7 +129,7 @@ def cut_all_other_connections() -> None:
 
 
 @pytest.mark.usefixtures("postgresql_database")
-def test_a_claim_whose_connection_was_cut_ends_without_hiding_what_went_wrong() -> None:
+def test_a_claim_whose_connection_was_cut_hides_no_other_error() -> None:
     acme = saved_service()
 
     def lose_the_database() -> None:
@@ -142,7 +142,7 @@ def test_a_claim_whose_connection_was_cut_ends_without_hiding_what_went_wrong() 
     assert can_be_claimed_within(2, acme)
 
 
-def test_a_process_killed_before_its_page_was_committed_leaves_nothing_of_it(acme: Service) -> None:
+def test_a_process_killed_before_its_commit_leaves_nothing_of_the_page(acme: Service) -> None:
     run = write_page(acme, open_run(acme), page([1], "t1"))
     with process(WRITER_THAT_NEVER_COMMITS, run.id) as writer:
         writer.kill()

@@ -87,7 +87,7 @@ def test_a_database_of_a_newer_version_is_refused_and_left_alone() -> None:
     assert revision() == "9999"
 
 
-def test_services_that_are_there_keep_counting_first_messages_and_texts_are_folded() -> None:
+def test_existing_services_keep_counting_first_messages() -> None:
     schema.upgrade()
     read_all(saved_service(), [page([follower(1, full_name="U\u0308NÏ", location=None)])])
     schema.downgrade(engine(), "0006")

@@ -109,7 +109,7 @@ def test_the_approval_of_a_person_who_lost_the_role_does_not_count(acme: Service
     assert (confirmed.state, confirmed.confirmed_by) == (DeliveryState.CONFIRMED, "cy and op")
 
 
-def test_a_delivery_without_a_known_writer_is_approved_by_nobody(acme: Service) -> None:
+def test_a_delivery_without_a_known_writer_is_approved_by_no_person(acme: Service) -> None:
     analysed(acme, writer="the run wild-cat")
     with pytest.raises(NotPossible, match="not known who wrote it"):
         approve("bo")

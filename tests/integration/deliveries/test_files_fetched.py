@@ -169,7 +169,7 @@ def test_an_address_that_does_not_answer_makes_way_for_the_next(server: HttpsSer
     loaded(source, Fetcher(allow=lambda _: True, resolve=lambda _host, _port: both, verify=server.authority))
 
 
-def test_a_certificate_of_nobody_known_is_refused(server: HttpsServer, home: Path) -> None:
+def test_a_certificate_of_no_person_known_is_refused(server: HttpsServer, home: Path) -> None:
     local = [ip_address("127.0.0.1")]
     found = problem(server.url("/"), Fetcher(allow=lambda _: True, resolve=lambda *_: local), home)
     assert (found.code, "certificate" in found.sentence) == ("address_unreachable", True)
@@ -180,7 +180,7 @@ def test_a_certificate_of_another_host_is_refused(server: HttpsServer, home: Pat
     assert (found.code, "certificate" in found.sentence) == ("address_unreachable", True)
 
 
-def test_a_host_that_nobody_knows_or_where_nobody_answers(server: HttpsServer, home: Path) -> None:
+def test_a_host_that_no_person_knows_or_where_no_person_answers(server: HttpsServer, home: Path) -> None:
     def unknown(_host: str, _port: int) -> list[IPv4Address | IPv6Address]:
         raise OSError
 

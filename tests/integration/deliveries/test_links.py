@@ -126,9 +126,7 @@ def test_without_tracking_or_an_address_for_the_world_links_stay(
     assert short_links() == []
 
 
-def test_on_a_machine_of_its_own_a_full_post_keeps_its_links_rather_than_become_too_long(
-    acme: Service, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_post_keeps_its_links_when_short_ones_are_longer(acme: Service, monkeypatch: pytest.MonkeyPatch) -> None:
     reachable_at("http://127.0.0.1:4280", monkeypatch)
     full = f"{'a' * 256} {SHOP}"
     short, kept = texts_of(planned(acme, f"See {SHOP}", full))
@@ -136,7 +134,7 @@ def test_on_a_machine_of_its_own_a_full_post_keeps_its_links_rather_than_become_
     assert kept == full
 
 
-def test_everybody_has_links_of_their_own_and_only_for_what_is_armed_one_is_kept(acme: Service) -> None:
+def test_each_person_has_own_links_kept_only_for_armed_messages(acme: Service) -> None:
     delivery = broadcast(acme)
     ids = [message_to(delivery, acme, person) for person in (1, 2, 3)]
     short = shorten_messages(dict.fromkeys(ids, TEXT), NAMED)

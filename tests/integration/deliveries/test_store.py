@@ -121,7 +121,7 @@ def test_the_first_answer_is_final(acme: Service) -> None:
 
 
 @pytest.mark.parametrize(("after", "state"), [(3, DeliveryState.BEING_EDITED), (2, DeliveryState.ANALYSED)])
-def test_a_question_nobody_answered_for_three_days_is_taken_back(
+def test_a_question_no_person_answered_for_three_days_is_taken_back(
     acme: Service, after: int, state: DeliveryState
 ) -> None:
     delivery = analysed(acme)
@@ -169,7 +169,7 @@ def test_a_state_that_is_not_next_is_refused(acme: Service) -> None:
         deliveries.move(session, deliveries.get(session, delivery.id), DeliveryState.IN_PROGRESS, "ana", NOW)
 
 
-def test_an_unknown_name_is_told_in_one_sentence(acme: Service) -> None:  # noqa: ARG001
+def test_an_unknown_name_is_reported_in_one_sentence(acme: Service) -> None:  # noqa: ARG001
     with read_session() as session, pytest.raises(WrongUsage, match="There is no delivery 'nothing'"):
         deliveries.named(session, "nothing")
 

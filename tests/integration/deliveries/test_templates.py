@@ -59,7 +59,7 @@ def test_a_delivery_starts_from_its_kinds_own_when_none_is_named() -> None:
 
 
 @pytest.mark.parametrize("with_content", [True, False])
-def test_a_template_keeps_everything_but_the_moment_and_the_content_unless_wanted(with_content: bool) -> None:
+def test_a_template_keeps_all_but_the_moment_and_unwanted_content(with_content: bool) -> None:
     save(with_content=with_content)
     kept = {"contact_date": None} | ({} if with_content else {"content": Content()})
     assert started("weekly") == DRAFT.model_copy(update=kept)
@@ -111,12 +111,12 @@ def test_of_two_copies_at_once_to_one_name_one_is_made() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "two words", "-x", "x" * 81, "ä", "a/b"])
-def test_what_cannot_be_a_name_is_told(name: str) -> None:
+def test_what_cannot_be_a_name_is_reported(name: str) -> None:
     with pytest.raises(WrongUsage, match="cannot be the name of a template"):
         save(name)
 
 
-def test_what_is_not_there_is_told() -> None:
+def test_what_is_not_there_is_reported() -> None:
     with pytest.raises(WrongUsage, match="There is no template 'none'"):
         started("none")
     with pytest.raises(WrongUsage, match="There is no template 'none'"):

@@ -233,7 +233,7 @@ def note(service: Service, *windows: Window, endpoint: str = FOLLOWERS) -> None:
         rate_limits.note(session, service.id, receipt(endpoint=endpoint, windows=windows))
 
 
-def test_calls_are_open_while_x_has_said_nothing(acme: Service) -> None:
+def test_calls_are_open_before_any_answer(acme: Service) -> None:
     assert open_at(acme, FOLLOWERS) is None
 
 
@@ -252,7 +252,7 @@ def test_calls_open_when_the_last_closed_window_does(acme: Service) -> None:
     assert open_at(acme, FOLLOWERS, now=NOW + 60 * A_MINUTE) is None
 
 
-def test_what_x_said_last_of_a_window_counts(acme: Service) -> None:
+def test_the_last_answer_about_a_window_counts(acme: Service) -> None:
     note(acme, window(remaining=0, reset_at=NOW + A_MINUTE))
     note(acme, window(remaining=15, reset_at=NOW + 16 * A_MINUTE))
     assert open_at(acme, FOLLOWERS) is None

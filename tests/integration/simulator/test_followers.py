@@ -76,7 +76,7 @@ def x(server: str) -> X:
     return X(server)
 
 
-def test_the_right_keys_are_let_in_and_told_their_permission(x: X) -> None:
+def test_the_right_keys_are_let_in_and_get_their_permission(x: X) -> None:
     answer = x.create("ana", access_level="read").get("/2/users/me")
     assert answer.json()["data"]["username"] == "ana"
     assert answer.headers["x-access-level"] == "read"
@@ -109,7 +109,7 @@ def test_a_wrong_signature_is_refused(x: X, wrong: dict[str, Any], code: int) ->
 
 
 @pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer x"}, {"Authorization": "OAuth nonsense"}])
-def test_without_a_signature_nobody_is_let_in(x: X, header: dict[str, str]) -> None:
+def test_without_a_signature_no_person_is_let_in(x: X, header: dict[str, str]) -> None:
     assert x.get("/2/users/me", headers=header).json() == UNAUTHORIZED
 
 
@@ -141,7 +141,7 @@ def test_an_empty_list_has_no_data(x: X) -> None:
     assert x.create("ana").page() == {"meta": {"result_count": 0}}
 
 
-def test_nobody_there_throughout_is_skipped_or_doubled_while_the_list_changes(x: X) -> None:
+def test_a_changing_list_skips_and_doubles_no_person_on_it(x: X) -> None:
     brand = x.create("ana", followers=200)
     before, seen, token = brand.true_ids("ana"), [], None
     for _ in range(100):
@@ -234,7 +234,7 @@ def test_users_are_looked_up_and_the_missing_are_named_beside_them(x: X) -> None
     assert brand.page()["meta"]["result_count"] == 1  # a suspended follower is missing from a page
 
 
-def test_another_accounts_followers_are_not_owned_and_a_protected_ones_are_not_shown(x: X) -> None:
+def test_followers_of_others_are_not_owned_or_shown_if_protected(x: X) -> None:
     ana, bo = x.create("ana"), x.create("bo", followers=3)
     path = f"/2/users/{bo.user_id}/followers"
     assert len(ids(ana.get(path).json())) == 3
@@ -245,7 +245,7 @@ def test_another_accounts_followers_are_not_owned_and_a_protected_ones_are_not_s
     assert len(ids(bo.page())) == 3
 
 
-def test_limits_are_told_and_kept_and_end(x: X) -> None:
+def test_limits_are_reported_and_kept_and_end(x: X) -> None:
     brand = x.create("ana")
     x.control("PUT", "/limits", window_seconds=1, limits={"users/me": 2})
     answers = [brand.get("/2/users/me") for _ in range(3)]

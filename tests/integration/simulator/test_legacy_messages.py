@@ -51,7 +51,7 @@ def upload(brand: X, **given: str) -> str:
     return str(answer.json()["media_id_string"])
 
 
-def test_a_message_is_sent_and_told_and_true(x: X) -> None:
+def test_a_message_is_sent_and_shown(x: X) -> None:
     bo = x.true_ids("ana")[0]
     reply = {"type": "options", "options": [{"label": "Stop"}]}
     buttons = [{"type": "web_url", "label": "Look", "url": "https://example.com/a"}]
@@ -120,7 +120,7 @@ def test_whom_messages_do_not_reach(x: X, state: str, code: int | None) -> None:
     assert len(truth(x)) == (code is None)
 
 
-def test_a_closed_door_is_told_otherwise_to_strangers(x: X) -> None:
+def test_a_closed_inbox_has_another_error_for_strangers(x: X) -> None:
     bo = x.true_ids("ana")[0]
     x.control("PUT", "/recipients", state="closed", users=[bo])
     assert told(send(x.create("cy"), bo)) == (403, 150)

@@ -105,7 +105,7 @@ def test_a_timeline_is_bounded_by_ids(x: X) -> None:
     assert told(x.get("/1.1/statuses/user_timeline.json?count=x")) == (400, 44)
 
 
-def test_the_limits_of_reading_are_told(x: X) -> None:
+def test_the_limits_of_reading_are_reported(x: X) -> None:
     timeline(x)
     resources = x.get("/1.1/application/rate_limit_status.json").json()["resources"]
     assert resources["statuses"]["/statuses/user_timeline"]["remaining"] == 899

@@ -81,7 +81,7 @@ def test_a_sixteenth_message_in_a_quarter_of_an_hour_is_too_many(x: X) -> None:
     assert len(truth(x)) == 15
 
 
-def test_the_truth_of_many_messages_is_told_at_once() -> None:
+def test_the_truth_of_many_messages_is_reported_at_once() -> None:
     world = World()
     ana = world.create_account("ana")
     followers = world.follow_new(ana, 15_000)

@@ -44,7 +44,7 @@ def events(brand: X, path: str = "/2/dm_events", **given: Any) -> dict[str, Any]
     return body
 
 
-def test_a_message_is_sent_and_told_and_true(x: X) -> None:
+def test_a_message_is_sent_and_shown(x: X) -> None:
     bo = x.true_ids("ana")[0]
     answer = send(x, bo, "  Hello, cafe\u0301!\r\nNew  ")
     assert answer.status_code == 201
@@ -184,7 +184,7 @@ def test_whom_messages_do_not_reach(x: X, state: str, status: int, detail: str) 
     assert send(x, bo).status_code == 201
 
 
-def test_an_id_that_is_none_and_one_that_nobody_has(x: X) -> None:
+def test_an_id_that_is_none_and_one_that_no_person_has(x: X) -> None:
     malformed = send(x, "bo")
     assert told(malformed) == (400, "invalid-request")
     assert malformed.json()["errors"][0]["parameters"] == {"participant_id": ["bo"]}

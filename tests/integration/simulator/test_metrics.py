@@ -53,7 +53,7 @@ def look_up(x: X, *posts: str, fields: str = "public_metrics,non_public_metrics"
     return found
 
 
-def test_posts_are_told_with_what_people_did_with_them(x: X) -> None:
+def test_posts_are_reported_with_what_people_did_with_them(x: X) -> None:
     read, other = by_hand(x, "See https://example.com/", "Nothing to click")
     assert count(x, read, **COUNTS)["counts"] == COUNTS
     first, second = look_up(x, read, other)["data"]
@@ -95,7 +95,7 @@ def test_a_deleted_post_is_named_among_the_errors(x: X) -> None:
     assert (error["resource_id"], error["type"].rpartition("/")[2]) == (deleted, "resource-not-found")
 
 
-def test_only_the_author_is_told_all_and_only_for_thirty_days(x: X) -> None:
+def test_only_the_author_sees_all_and_only_for_thirty_days(x: X) -> None:
     (old,) = by_hand(x, "Old", ago_seconds=31 * DAY)
     (new,) = by_hand(x, "New", ago_seconds=29 * DAY)
     bo = x.create("bo")

@@ -47,7 +47,7 @@ def told(answer: requests.Response) -> tuple[int, Any]:
     return answer.status_code, kind if kind == "invalid-request" else body["detail"]
 
 
-def test_a_post_is_made_and_told_and_true(x: X) -> None:
+def test_a_post_is_made_and_shown(x: X) -> None:
     answer = post(x, "  Hello, cafe\u0301!\r\nNew  ", reply_settings="following", paid_partnership=True)
     assert answer.status_code == 201
     data = answer.json()["data"]

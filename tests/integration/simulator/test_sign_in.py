@@ -119,14 +119,14 @@ def test_a_no_goes_back_as_one(app: App) -> None:
     assert app.control("GET", "sign_ins") == {"sign_ins": []}
 
 
-def test_whoever_signed_in_before_is_suggested(app: App) -> None:
+def test_the_last_person_who_signed_in_is_suggested(app: App) -> None:
     assert 'value=""' in app.browser.get(app.screen()).text
     app.answer(app.screen(), username="@ANA")
     assert 'value="ana"' in app.browser.get(app.screen()).text
     assert f'value="{app.bo["username"]}"' in app.browser.get(f"{app.screen()}&as={app.bo['username']}").text
 
 
-def test_somebody_who_is_not_on_x_is_asked_again(app: App) -> None:
+def test_a_person_who_is_not_on_x_is_asked_again(app: App) -> None:
     app.control("PUT", "recipients", state="suspended", users=[app.bo["id"]])
     for name in ("", "<nobody>", app.bo["username"]):
         page = app.browser.post(app.screen(), data={"answer": "authorize", "username": name}, allow_redirects=False)
@@ -149,7 +149,7 @@ def test_somebody_who_is_not_on_x_is_asked_again(app: App) -> None:
         {"code_challenge_method": "plain"},
     ],
 )
-def test_a_wrong_question_is_shown_to_nobody(app: App, changed: dict[str, str]) -> None:
+def test_a_wrong_question_is_shown_to_no_person(app: App, changed: dict[str, str]) -> None:
     for page in (
         app.browser.get(app.screen(**changed), allow_redirects=False),
         app.browser.post(app.screen(**changed), data={"answer": "authorize", "username": "ana"}, allow_redirects=False),
@@ -207,7 +207,7 @@ def test_a_token_is_good_until_it_is_revoked_or_over(app: App) -> None:
     assert app.get("/2/users/me", tokens[1]).status_code == 401
 
 
-def test_the_address_is_told_only_to_whom_it_was_granted(app: App) -> None:
+def test_the_address_is_reported_only_to_whom_it_was_granted(app: App) -> None:
     plain, granted = app.token(), app.token(scope="users.read tweet.read users.email")
     fields = {"user_fields": "confirmed_email"}
     assert "confirmed_email" not in app.get("/2/users/me", plain, **fields).json()["data"]

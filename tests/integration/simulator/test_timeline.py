@@ -144,7 +144,7 @@ def test_deleted_posts_are_not_shown(x: X) -> None:
     assert (ids(answer), answer["errors"][0]["resource_type"]) == ([second], "tweet")
 
 
-def test_own_posts_are_cheaper_in_a_timeline_and_protected_ones_are_not_shown(x: X) -> None:
+def test_own_posts_are_cheaper_in_a_timeline_and_protected_ones_hidden(x: X) -> None:
     bo = x.create("bo")
     foreign = post_id(bo, "Hello")
     post_id(x, "Mine")

@@ -89,7 +89,7 @@ def test_a_fault_may_strike_one_method_only(x: X) -> None:
     assert "one of GET, POST, DELETE" in answer.json()["error"]
 
 
-def test_somebody_posts_by_hand(x: X) -> None:
+def test_a_person_posts_by_hand(x: X) -> None:
     old = x.control("POST", "/accounts/ana/posts", text=" Old  ", ago_seconds=3_600)
     new = x.control("POST", "/accounts/ana/posts", text="Old", reply_to=old["id"])
     again = x.control("POST", "/accounts/ana/posts", text="Old")
@@ -100,7 +100,7 @@ def test_somebody_posts_by_hand(x: X) -> None:
     assert x.control("GET", "/accounts/ana")["posts_made"] == {"with_link": 0, "without_link": 0}
 
 
-def test_how_x_treats_posts_is_told_and_forgotten(x: X) -> None:
+def test_how_x_treats_posts_is_reported_and_forgotten(x: X) -> None:
     treated = {
         "show_after_seconds": 2,
         "media_expires_after_seconds": 3,

@@ -41,7 +41,7 @@ def report(delivery: Delivery) -> Any:
         return numbers.delivery_numbers(session, delivery).as_json()
 
 
-def test_posts_of_the_last_days_are_counted_but_no_proof_and_nothing_that_is_not_out(acme: Service) -> None:
+def test_posts_of_the_last_days_are_counted_without_proofs(acme: Service) -> None:
     old = went_out(acme, "old", at=NOW - 31 * DAY)
     new = went_out(acme, "new", ("One", "Two"))
     went_out(acme, "messages", ("Hi", "Hi"), kind=DeliveryKind.DM)
@@ -77,7 +77,7 @@ def test_a_run_that_goes_on_asks_only_for_what_was_not_counted_lately(acme: Serv
     assert len(to_count(acme, not_counted_since=NOW + HOUR)) == 2
 
 
-def test_the_report_of_a_post_has_its_last_numbers_and_its_cost_and_the_clicks_of_people(acme: Service) -> None:
+def test_the_report_of_a_post_has_numbers_cost_and_clicks(acme: Service) -> None:
     delivery = went_out(acme, "launch", ("See example.com", "And this"), label="Launch")
     counted(delivery, NOW + HOUR, Engagement(likes=1, impressions=10), Engagement(likes=1, impressions=10))
     counted(delivery, NOW + 2 * HOUR, LIKED, Engagement(likes=3))
@@ -141,7 +141,7 @@ def count(service: Service, now: datetime = NOW) -> None:
         followers.save_audience(session, service.id, days)
 
 
-def test_the_first_sync_is_the_beginning_and_later_ones_are_gains_and_losses(acme: Service) -> None:
+def test_the_first_sync_is_no_gain_and_later_ones_are(acme: Service) -> None:
     count(acme)
     assert audience(acme) == []
     read_all(acme, [page([1, 2, 3], "more"), page([4])], now=NOW)
@@ -159,7 +159,7 @@ def test_the_first_sync_is_the_beginning_and_later_ones_are_gains_and_losses(acm
         ]
 
 
-def test_after_any_comings_and_goings_gained_and_lost_add_up_to_the_followers(acme: Service) -> None:
+def test_gained_and_lost_always_add_up_to_the_followers(acme: Service) -> None:
     chance, known = random.Random(4), set[str]()
     for day in range(12):
         people = chance.sample(range(30), chance.randint(5, 25))

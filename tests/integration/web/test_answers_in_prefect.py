@@ -31,7 +31,7 @@ def answer(name: str, person: str, answer: str = APPROVE) -> str:
     return take_answer(name, Answer.model_validate({"answer": answer, "confirm_as": person}))
 
 
-def test_a_second_person_is_asked_for_and_the_writer_and_strangers_are_refused(name: str) -> None:
+def test_a_second_person_approves_and_writer_and_strangers_are_refused(name: str) -> None:
     change_rules(approval_by_another=True, two_approvers_cost=0.001)
     assert "wim wrote it" in answer(name, "Wim")
     assert "whose account at the desk" in answer(name, "")

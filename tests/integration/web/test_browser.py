@@ -40,7 +40,7 @@ def looks_good(window: Window) -> bool:
     return True
 
 
-def test_with_keys_and_without_scripts_from_the_invitation_to_the_thanks_and_back(house: House, window: Window) -> None:
+def test_joining_and_leaving_work_by_keyboard_without_scripts(house: House, window: Window) -> None:
     name = house.follower()
     window.forbid_scripts()
     window.resize(390)

@@ -186,7 +186,7 @@ def test_an_open_session_guesses_no_password(desk: Desk) -> None:
     assert answers == [400] * 10 + [409]
 
 
-def test_another_site_signs_nobody_out(desk: Desk) -> None:
+def test_another_site_signs_no_person_out(desk: Desk) -> None:
     ann = desk.person("ann", Role.VIEWER)
     answer = ann.client.post("/desk/sign-out", headers={"origin": "https://evil.example"})
     assert "set-cookie" not in answer.headers
@@ -257,7 +257,7 @@ def test_a_link_from_before_an_account_was_removed_leads_nowhere(desk: Desk) -> 
     assert [desk.browser().get(link).status_code for link in links] == [410, 200]
 
 
-def test_an_address_for_notifications_is_one_address_and_its_change_stands_in_the_audit(desk: Desk) -> None:
+def test_the_address_for_notifications_is_one_and_audited(desk: Desk) -> None:
     ann = desk.person("ann", Role.VIEWER)
     page = ann.get("/desk/me")
     for odd in ("ann", "ann@example.com\nBcc: all@example.com", "ann@example.com, bob@example.com", "é@example.com"):

@@ -34,9 +34,7 @@ def window(desk: Desk, tmp_path: Path) -> Iterator[Window]:
         yield found
 
 
-def test_an_account_is_connected_with_a_wrong_key_then_a_right_one_then_by_x(
-    window: Window, desk: Desk, simulator_url: str
-) -> None:
+def test_an_account_is_connected_by_a_right_key_and_by_x(window: Window, desk: Desk, simulator_url: str) -> None:
     x = SimulatedX(simulator_url)
     callbacks = [f"{desk.url}/desk/accounts/callback"]
     made = x.command("POST", "accounts", username="Acme", name="Acme Corp", callbacks=callbacks)

@@ -62,7 +62,7 @@ def saved() -> tuple[Delivery, Draft]:
         return delivery, deliveries.draft_of(session, delivery)
 
 
-def test_a_broadcast_to_a_segment_is_counted_analysed_and_waits_for_approval(window: Window) -> None:
+def test_a_broadcast_to_a_segment_is_analysed_and_waits_for_approval(window: Window) -> None:
     window.see("5 of 5 people get it")
     window.click("[value=segment]")
     window.see("username is not empty</textarea>")

@@ -89,7 +89,7 @@ def come_back(browser: DeskBrowser, provider: Provider, **changes: str) -> Any:
     return browser.client.get(urlsplit(asked["redirect_uri"]).path, params=given)
 
 
-def test_a_person_with_an_account_signs_in_and_is_known_by_the_provider_s_id(desk: Desk, provider: Provider) -> None:
+def test_a_person_signs_in_and_is_known_by_the_id_of_the_provider(desk: Desk, provider: Provider) -> None:
     add_ann()
     browser = desk.browser()
     assert "Sign in with your organisation" in browser.get("/desk/sign-in").text

@@ -293,7 +293,7 @@ def test_what_x_tells_of_a_person_is_only_ever_text(house: House) -> None:
     assert "&lt;script&gt;" in thanks.text
 
 
-def test_a_second_yes_is_an_agreement_of_its_own_once_the_first_is_recovered(house: House) -> None:
+def test_a_second_yes_after_a_recovered_one_is_a_new_agreement(house: House) -> None:
     name = house.follower()
     house.browser().join(name)
     house.browser().join(name)
@@ -305,7 +305,7 @@ def test_a_second_yes_is_an_agreement_of_its_own_once_the_first_is_recovered(hou
 
 
 @pytest.mark.parametrize("leaves_first", [False, True])
-def test_a_workflow_that_cannot_be_started_costs_no_agreement_and_leaves_no_token(
+def test_a_workflow_that_does_not_start_costs_no_agreement_and_no_token(
     street: Street, house: House, caplog: pytest.LogCaptureFixture, leaves_first: bool
 ) -> None:
     def find_no_server(_agreement: Agreement) -> None:

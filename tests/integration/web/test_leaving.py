@@ -88,7 +88,7 @@ def test_who_has_no_link_chooses_a_service_and_signs_in(house: House, shared: tu
     assert {one["stage"] for one in house.signed_in()[1:]} == {"revoked"}
 
 
-def test_a_handle_on_the_denylist_is_suppressed_when_its_person_leaves_another_service(house: House) -> None:
+def test_a_denied_handle_is_suppressed_when_its_person_leaves_elsewhere(house: House) -> None:
     name = other_person(house, "")
     with transaction() as session:
         consents.suppress_handles(session, {name: "asked by letter"}, NOW)

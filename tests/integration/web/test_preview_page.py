@@ -97,7 +97,7 @@ def test_no_text_becomes_a_part_of_the_page(tmp_path: Path) -> None:
     assert seen.count("<article") == len(ATTACKS)
 
 
-def test_nothing_is_asked_of_anybody_and_nothing_runs(tmp_path: Path) -> None:
+def test_nothing_is_asked_of_any_person_and_nothing_runs(tmp_path: Path) -> None:
     """Even if something slipped into the page, the browser would neither fetch nor run it."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}/x.png"

@@ -41,7 +41,7 @@ def inside(url: str) -> httpx.Client:
 @pytest.mark.parametrize(
     "path", ["", ".csv", "/delivery/launch", "/delivery/launch.csv", "/service/acme", "/service/acme.csv"]
 )
-def test_without_the_key_nothing_is_shown_and_with_it_one_comes_where_one_wanted(url: str, path: str) -> None:
+def test_without_the_key_nothing_is_shown_and_with_it_the_wanted_page(url: str, path: str) -> None:
     visitor = browser(url)
     shown = visitor.get(f"/reports{path}")
     assert str(shown.url).endswith(f"/reports/login?to=/reports{path}")
@@ -50,7 +50,7 @@ def test_without_the_key_nothing_is_shown_and_with_it_one_comes_where_one_wanted
     assert visitor.get(f"/reports{path}").url.path == f"/reports{path}"
 
 
-def test_the_report_of_a_delivery_is_shown_with_its_pictures_and_what_was_deleted(inside: httpx.Client) -> None:
+def test_the_report_of_a_delivery_has_pictures_and_deletions(inside: httpx.Client) -> None:
     text = inside.get("/reports/delivery/launch").text
 
     assert "deleted on 2026-11-26" in text

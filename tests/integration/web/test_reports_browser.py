@@ -51,7 +51,7 @@ def test_with_keys_and_without_scripts_to_a_report_and_out_again(url: str, windo
     window.see("Open the reports")
 
 
-def test_every_report_is_readable_and_fits_in_light_and_dark_narrow_and_wide(url: str, window: Window) -> None:
+def test_every_report_is_readable_in_light_and_dark_narrow_and_wide(url: str, window: Window) -> None:
     go_to_reports(window, url)
     assert looks_good(window)
     log_in(window)

@@ -57,7 +57,7 @@ def new_brand(base_url: str) -> Brand:
     return Brand(base_url, "2")
 
 
-def test_figures_are_told_in_the_order_asked_for(brand: Brand) -> None:
+def test_figures_are_reported_in_the_order_asked_for(brand: Brand) -> None:
     first, second = brand.post("One https://example.com/", **ALL), brand.post("Two", **ALL | {"likes": 8})
     counted = brand.gateway.post_counts([second, first])
     assert counted.value == [brand.told(second, **ALL | {"likes": 8}), brand.told(first, **ALL)]
@@ -100,7 +100,7 @@ def test_a_timeline_that_is_not_owned_is_as_dear_as_a_look_up(base_url: str) -> 
     assert gateway.own_post_price == gateway.post_read_price
 
 
-def test_an_old_post_is_told_without_what_its_author_alone_may_know(new_brand: Brand) -> None:
+def test_an_old_post_is_reported_without_what_its_author_alone_may_know(new_brand: Brand) -> None:
     old, new = new_brand.post("Old", days_ago=31, **ALL), new_brand.post("New", days_ago=29, **ALL)
     counted = new_brand.gateway.post_counts([old, new])
     public = {name: count for name, count in ALL.items() if name != "link_visits"}
@@ -124,7 +124,7 @@ def test_a_post_that_x_says_nothing_of_is_not_taken_for_gone(brand: Brand) -> No
 
 
 @pytest.mark.parametrize(("kind", "error"), [("unavailable_before", Uncertain), ("empty", Uncertain)])
-def test_when_x_is_away_nothing_is_told(brand: Brand, kind: str, error: type[Exception]) -> None:
+def test_in_an_outage_nothing_is_reported(brand: Brand, kind: str, error: type[Exception]) -> None:
     post = brand.post("One", **ALL)
     brand.command("POST", "faults", path="*", kind=kind)
     with pytest.raises(error):

@@ -98,7 +98,7 @@ def test_one_upload_serves_many_messages(brand: Brand, picture: MediaFile) -> No
     assert [each.text for each in brand.seen().events] == ["Look"] * 3
 
 
-def test_a_message_costs_what_was_said_and_tells_of_its_limits(brand: Brand) -> None:
+def test_a_message_costs_its_price_and_returns_its_limits(brand: Brand) -> None:
     (receipt,) = brand.gateway.send_message(NewMessage(brand.people[0], "Hello")).receipts
     assert (receipt.endpoint, receipt.usd) == (brand.gateway.message_endpoint, Decimal("0.015"))
     told = {each.name: each.limit for each in receipt.windows}
@@ -116,7 +116,7 @@ def test_a_message_costs_what_was_said_and_tells_of_its_limits(brand: Brand) -> 
         ("gone", ("recipient_not_found", "recipient_not_found")),
     ],
 )
-def test_a_person_who_gets_no_messages_stops_nobody_else(brand: Brand, state: str, reasons: Sequence[str]) -> None:
+def test_a_person_who_gets_no_messages_stops_no_person_else(brand: Brand, state: str, reasons: Sequence[str]) -> None:
     brand.command("PUT", "recipients", state=state, users=brand.people[:1])
     failure = brand.failure(NewMessage(brand.people[0], "Hello"))
     assert isinstance(failure, Refused)
@@ -153,7 +153,7 @@ def test_an_app_that_may_not_see_messages_says_so(brand: Brand) -> None:
     assert brand.failure(NewMessage(brand.people[0], "Hello")).reason == "permission_missing"
 
 
-def test_what_is_wrong_with_a_message_is_nobodys_fault(brand: Brand) -> None:
+def test_a_wrong_message_blames_no_recipient(brand: Brand) -> None:
     assert brand.failure(NewMessage(brand.people[0], "a" * 10_001)).reason == "too_long"
     assert brand.failure(NewMessage(brand.people[0], "Hello", "1880028106020515840")).reason == "media_unknown"
     assert brand.truth() == []

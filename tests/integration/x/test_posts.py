@@ -88,7 +88,7 @@ def test_a_thread_with_a_picture_is_found_as_it_was_written(brand: Brand, pictur
     assert abs(answer.created_at - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_a_post_costs_what_was_said(brand: Brand) -> None:
+def test_a_post_costs_its_price(brand: Brand) -> None:
     price = brand.gateway.post_price(has_link=False)
     receipts = brand.gateway.publish(NewPost("Hello"), price).receipts
     assert [(each.endpoint, each.usd) for each in receipts] == [(brand.gateway.post_endpoint, Decimal("0.015"))]

@@ -102,12 +102,12 @@ def test_a_yes_lets_the_profile_be_read(brand: Brand) -> None:
     assert brand.command("GET", "accounts/brand")["users_returned"]["not_owned"] == 2
 
 
-def test_an_address_that_was_not_asked_for_is_not_told(brand: Brand) -> None:
+def test_an_address_that_was_not_asked_for_is_not_reported(brand: Brand) -> None:
     sign_in = brand.sign_in()
     assert sign_in.profile(brand.granted(sign_in)).value.email is None
 
 
-def test_somebody_who_tells_nothing_is_somebody_all_the_same(brand: Brand) -> None:
+def test_a_person_without_any_field_is_a_person(brand: Brand) -> None:
     sign_in = brand.sign_in(asks_email=True)
     begun = sign_in.begin(CALLBACK)
     grant = sign_in.complete(begun.kept, brand.answer(begun, answer="authorize", username="@Brand"), CALLBACK)
@@ -214,7 +214,7 @@ def test_an_app_with_wrong_keys_or_another_address_waits_for_its_operator(brand:
 
 
 @pytest.mark.parametrize("kind", ["unavailable_before", "reset_before", "answer_lost", "html", "empty", "broken_json"])
-def test_x_is_away_is_told_apart_from_every_no(brand: Brand, kind: str) -> None:
+def test_an_outage_differs_from_every_no(brand: Brand, kind: str) -> None:
     sign_in = brand.sign_in()
     begun = sign_in.begin(CALLBACK)
     told = brand.agree(begun)
@@ -229,7 +229,7 @@ def test_x_is_away_is_told_apart_from_every_no(brand: Brand, kind: str) -> None:
     assert sign_in.profile(grant).value.username == "ana"
 
 
-def test_an_app_without_credits_reads_nobody(brand: Brand) -> None:
+def test_an_app_without_credits_reads_no_person(brand: Brand) -> None:
     sign_in = brand.sign_in()
     grant = brand.granted(sign_in)
     brand.command("PATCH", "accounts/brand", condition="credits_depleted")

@@ -8,7 +8,7 @@ from tests.simulated_x import Connect, SimulatedX
 from tests.steps.running import both_databases, sync
 
 
-def test_everybody_who_follows_is_in_the_table_with_the_right_profile(connect: Connect) -> None:
+def test_all_people_who_follows_is_in_the_table_with_the_right_profile(connect: Connect) -> None:
     brand = connect("acme", 2_345)
 
     outcome = sync()
@@ -92,7 +92,7 @@ def test_services_that_share_followers_are_read_side_by_side_and_keep_apart(x: S
         assert each.booked() == each.billed()
 
 
-def test_only_services_with_synchronize_subscriptions_are_read_unless_they_are_named(connect: Connect) -> None:
+def test_only_synchronised_services_are_read_unless_named(connect: Connect) -> None:
     one, two = connect("acme", 10), connect("acme_two", 10, synchronize=False)
 
     assert [line.service for line in sync().reports] == ["acme"]
@@ -101,7 +101,7 @@ def test_only_services_with_synchronize_subscriptions_are_read_unless_they_are_n
     assert len(one.pages_asked()) == len(two.pages_asked()) == 1
 
 
-def test_the_old_api_gives_the_same_table_in_which_the_new_one_changes_nothing(connect: Connect) -> None:
+def test_both_apis_give_the_same_table(connect: Connect) -> None:
     brand = connect("acme", 1_100, api_version="1.1")
 
     line = sync().of("acme")
@@ -117,14 +117,14 @@ def test_the_old_api_gives_the_same_table_in_which_the_new_one_changes_nothing(c
     assert everybody() == before
 
 
-def test_followers_of_somebody_elses_app_cost_ten_times_as_much(connect: Connect) -> None:
+def test_followers_of_another_persons_app_cost_ten_times_as_much(connect: Connect) -> None:
     brand = connect("acme", 200, owned=False)
 
     assert sync().of("acme").cost == Decimal(2)
     assert brand.booked() == Decimal("2.01")
 
 
-def test_incremental_stops_at_the_first_page_without_newcomers_and_ends_nobody(connect: Connect) -> None:
+def test_incremental_stops_at_a_page_without_newcomers_and_ends_no_person(connect: Connect) -> None:
     brand = connect("acme", 5_000)
     sync()
     brand.lose(count=50)
@@ -143,7 +143,7 @@ def test_incremental_stops_at_the_first_page_without_newcomers_and_ends_nobody(c
     assert brand.booked() == brand.billed()
 
 
-def test_the_first_incremental_sync_reads_everybody(connect: Connect) -> None:
+def test_the_first_incremental_sync_reads_all_people(connect: Connect) -> None:
     brand = connect("acme", 2_100)
 
     assert sync(mode=SyncMode.INCREMENTAL).of("acme").new == 2_100

@@ -54,9 +54,7 @@ def test_whatever_goes_wrong_once_in_the_middle_changes_nothing(x: SimulatedX, c
         assert Decimal("3.31") <= brand.booked() <= Decimal("3.31") + PAGE * Decimal("0.001"), kind
 
 
-def test_what_does_not_pass_fails_with_the_checkpoint_and_the_next_run_goes_on_from_there(
-    x: SimulatedX, connect: Connect
-) -> None:
+def test_a_lasting_error_keeps_the_checkpoint_for_the_next_run(x: SimulatedX, connect: Connect) -> None:
     away = {kind: connect(f"b_{kind[:13]}", 4_200) for kind in ("unavailable_before", "reset_before", "broken_json")}
     old = connect("old", 100, api_version="1.1")
     well = connect("well", 1_100)
@@ -100,9 +98,7 @@ def test_a_run_without_a_deployment_waits_until_x_allows_calls_again(x: Simulate
     assert brand.booked() == brand.billed()
 
 
-def test_a_run_told_not_to_wait_says_when_it_continues_and_the_next_one_goes_on(
-    x: SimulatedX, connect: Connect
-) -> None:
+def test_a_run_that_does_not_wait_names_when_the_next_one_continues(x: SimulatedX, connect: Connect) -> None:
     x.limit(3, followers=2)
     brand, quick = connect("acme", 2_800), connect("quick", 500)
 
@@ -122,7 +118,7 @@ def test_a_run_told_not_to_wait_says_when_it_continues_and_the_next_one_goes_on(
     assert [call["status"] for call in brand.pages_asked()] == [200, 200, 200]
 
 
-def test_a_429_that_nobody_announced_is_waited_for_too(x: SimulatedX, connect: Connect) -> None:
+def test_a_429_that_no_person_announced_is_waited_for_too(x: SimulatedX, connect: Connect) -> None:
     brand = connect("acme", 2_800)
     opens = str(int(time.time()) + 600)
     headers = {"x-rate-limit-limit": "300", "x-rate-limit-remaining": "0", "x-rate-limit-reset": opens}
@@ -140,7 +136,7 @@ def test_a_429_that_nobody_announced_is_waited_for_too(x: SimulatedX, connect: C
 
 
 @both_databases
-def test_a_list_that_changes_while_it_is_read_loses_and_doubles_nobody(x: SimulatedX, connect: Connect) -> None:
+def test_a_list_that_changes_while_it_is_read_loses_and_doubles_no_person(x: SimulatedX, connect: Connect) -> None:
     brand = connect("acme", 6_400)
     before = brand.truth()
     x.fault(brand.pages_path, "slow", seconds=0.1, times=None)

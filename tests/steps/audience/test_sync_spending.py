@@ -7,7 +7,7 @@ from tests.simulated_x import Connect
 from tests.steps.running import sync
 
 
-def test_a_reading_that_the_cap_cannot_pay_is_refused_with_the_figures_and_three_ways_out(connect: Connect) -> None:
+def test_a_sync_the_cap_cannot_pay_is_refused_with_figures_and_remedies(connect: Connect) -> None:
     brand, other = connect("acme", 2_345, spend_cap=Decimal(2)), connect("other", 10)
 
     outcome = sync()

@@ -88,7 +88,7 @@ def recipients_of(brand: Brand) -> list[str]:
     return [one["recipient"] for one in messages if one["sender"] == brand.made["user_id"]]
 
 
-def test_the_old_api_sends_a_picture_to_everybody_too(x: SimulatedX, connect: Connect, tmp_path: Path) -> None:
+def test_the_old_api_sends_a_picture_to_all_people_too(x: SimulatedX, connect: Connect, tmp_path: Path) -> None:
     acme = connect("acme", 12, api_version="1.1")
     assert sync("acme").is_completed
     (tmp_path / "media").mkdir()
@@ -104,7 +104,7 @@ def test_the_old_api_sends_a_picture_to_everybody_too(x: SimulatedX, connect: Co
     assert len(uploads) == 3  # announced, sent and ended once for everybody
 
 
-def test_a_locked_account_pauses_its_broadcasts_and_no_others_and_goes_on_after_the_remedy(connect: Connect) -> None:
+def test_a_locked_account_pauses_only_its_broadcasts_until_the_remedy(connect: Connect) -> None:
     acme, bolt = connect("acme", 15), connect("bolt", 15)
     assert sync().is_completed
     locked, other = confirmed(acme), confirmed(bolt, label="Other")
@@ -136,7 +136,7 @@ MESSAGES = "/2/dm_conversations/with/*/messages"
         ({"kind": "spend_cap_reached", "reset_date": "2099-01-01"}, "spending limit for this billing cycle is reached"),
     ],
 )
-def test_what_passes_by_itself_pauses_no_broadcast_and_refuses_nobody(
+def test_what_passes_by_itself_pauses_no_broadcast_and_refuses_no_person(
     x: SimulatedX, connect: Connect, fault: dict[str, Any], sentence: str
 ) -> None:
     acme = connect("acme", 12)
@@ -157,9 +157,7 @@ def test_what_passes_by_itself_pauses_no_broadcast_and_refuses_nobody(
     assert sorted(recipients_of(acme)) == sorted(acme.truth())
 
 
-def test_who_is_refused_is_left_out_of_the_next_broadcast_until_a_sync_says_otherwise(
-    x: SimulatedX, connect: Connect
-) -> None:
+def test_a_refused_person_is_left_out_until_the_next_sync(x: SimulatedX, connect: Connect) -> None:
     acme = connect("acme", 30)
     assert sync("acme").is_completed
     closed = sorted(acme.truth())[:2]

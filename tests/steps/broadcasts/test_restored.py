@@ -97,7 +97,7 @@ def test_after_a_restore_a_broadcast_reaches_each_person_once(x: SimulatedX, acm
 
 
 @pytest.mark.usefixtures("quick")
-def test_people_with_earlier_messages_are_left_to_a_person_who_decides_for_all(acme: Brand, tmp_path: Path) -> None:
+def test_people_with_earlier_messages_are_decided_for_all_by_a_person(acme: Brand, tmp_path: Path) -> None:
     file = tmp_path / "campaign.backup"
     assert send(confirmed(acme, label="First")).is_completed
     second = confirmed(acme, label="Second")

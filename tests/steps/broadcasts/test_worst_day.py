@@ -76,7 +76,7 @@ def messages_of(brand: Brand) -> list[dict[str, Any]]:
 
 @pytest.mark.timeout(280)
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
-def test_everybody_gets_it_exactly_once_and_nobody_after_their_stop(
+def test_all_people_get_it_exactly_once_and_none_after_a_stop(
     x: SimulatedX, connect: Connect, request: pytest.FixtureRequest
 ) -> None:
     acme, dice = connect("acme", FOLLOWERS, spend_cap=10_000), random.Random(11)

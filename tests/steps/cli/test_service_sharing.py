@@ -17,9 +17,7 @@ def sharing(done: Done) -> dict[str, Any]:
     return {name: document[name] for name in ("join_purpose", "asks_email", "oauth2", "reconciliation")}
 
 
-def test_a_service_is_created_with_the_keys_of_oauth2_and_shows_none_of_them(
-    x: SimulatedX, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_service_with_keys_of_oauth2_shows_none_of_them(x: SimulatedX, monkeypatch: pytest.MonkeyPatch) -> None:
     brand = x.make("acme", 1)
     for name in ("client_id", "client_secret"):
         monkeypatch.setenv(f"CAMPAIGN_{name.upper()}", str(brand.made[name]))

@@ -201,7 +201,7 @@ def test_an_agreement_whose_token_never_came_fails_after_a_while(acme: Brand) ->
     assert (agreement(old).state, "lost" in agreement(old).reason) == (AgreementState.FAILED, True)
 
 
-def test_the_profile_of_somebody_else_is_not_kept(acme: Brand) -> None:
+def test_the_profile_of_another_person_is_not_kept(acme: Brand) -> None:
     row = say_yes(acme, external_id="999")
     assert recover_profiles().failed == 1
     assert agreement(row).state is AgreementState.FAILED
@@ -286,7 +286,7 @@ def test_a_profile_that_is_never_readable_is_not_paid_for_without_end(acme: Bran
 
 
 @both_databases
-def test_a_handle_on_the_denylist_is_suppressed_when_its_person_shares_a_profile(acme: Brand) -> None:
+def test_a_denied_handle_is_suppressed_when_its_person_shares_a_profile(acme: Brand) -> None:
     person = acme.users()[0]
     with transaction() as session:
         consents.suppress_handles(session, {person["username"]: "asked by letter"}, pendulum.now("UTC"))

@@ -57,7 +57,7 @@ def test_a_name_that_shows_nothing_gives_way_to_the_default(connect: Connect) ->
 
 
 @both_databases
-def test_people_whose_name_shows_nothing_are_left_out_of_a_text_that_needs_it(connect: Connect) -> None:
+def test_people_with_a_blank_name_are_left_out_of_a_text_that_needs_it(connect: Connect) -> None:
     acme = with_people(connect, filler={"name": "\u3164"}, tag={"name": "\u200b"}, ada={"name": "Ada"})
     name = document("create", "--kind", "dm", "--service", acme.name, "--text", "Hi {{ visitor.full_name }}")["name"]
     found = document("analyse", name)
@@ -93,9 +93,7 @@ def test_a_remark_never_goes_out(x: SimulatedX, connect: Connect) -> None:
 
 
 @both_databases
-def test_a_post_made_with_ai_is_shown_and_marked_as_such_until_that_is_taken_back(
-    x: SimulatedX, connect: Connect
-) -> None:
+def test_a_post_made_with_ai_is_marked_until_that_is_taken_back(x: SimulatedX, connect: Connect) -> None:
     connect("acme")
     new = ("create", "--kind", "post", "--service", "acme", "--text")
     name = document(*new, "A door", "--made-with-ai")["name"]

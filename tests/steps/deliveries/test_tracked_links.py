@@ -61,7 +61,7 @@ def counted(name: str) -> tuple[Clicks, dict[str, tuple[str, str, int]]]:
         }
 
 
-def test_a_thread_on_two_accounts_goes_out_with_short_links_though_an_answer_is_lost(
+def test_a_thread_with_short_links_goes_out_though_an_answer_is_lost(
     public: None,  # noqa: ARG001
     connect: Connect,
 ) -> None:
@@ -93,7 +93,7 @@ def test_a_thread_on_two_accounts_goes_out_with_short_links_though_an_answer_is_
     assert counted(name) == (Clicks(people=4, robots=4, messages=4), {SHOP: ("Shop", "sale", 4)})
 
 
-def test_everybody_gets_a_broadcast_with_a_short_link_of_their_own(
+def test_all_people_gets_a_broadcast_with_a_short_link_of_their_own(
     public: None,  # noqa: ARG001
     connect: Connect,
     monkeypatch: pytest.MonkeyPatch,

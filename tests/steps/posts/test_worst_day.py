@@ -63,7 +63,7 @@ def send(name: str) -> Started:
 
 
 @both_databases
-def test_after_lost_answers_a_kill_503s_and_429s_each_part_is_out_exactly_once(x: SimulatedX, connect: Connect) -> None:
+def test_after_lost_answers_kills_and_errors_each_part_is_out_once(x: SimulatedX, connect: Connect) -> None:
     brands = [connect("acme"), connect("bolt")]
     name = confirmed(*brands)
     # The answer to the second part is lost; the third call hangs until its process is killed.

@@ -26,7 +26,7 @@ def checks(x: SimulatedX) -> int:
     return len([call for call in x.calls() if call["path"] == "/2/users/me"])
 
 
-def test_a_blocked_service_is_marked_with_reason_and_remedy_and_the_others_finish(connect: Connect) -> None:
+def test_a_blocked_service_has_reason_and_remedy_and_the_others_finish(connect: Connect) -> None:
     blocked: dict[str, Brand] = {}
     for condition in BLOCKED:
         version = "1.1" if condition == "legacy_refused" else "2"
@@ -115,7 +115,7 @@ def test_keys_that_x_rejects_for_two_hours_pause_nothing(x: SimulatedX, connect:
     assert (brand.service.state, brand.service.rejected_since) == (ServiceState.OK, None)
 
 
-def test_a_service_that_is_well_is_checked_daily_and_when_its_form_was_saved(x: SimulatedX, connect: Connect) -> None:
+def test_a_healthy_service_is_checked_daily_and_after_its_form_was_saved(x: SimulatedX, connect: Connect) -> None:
     brand = connect("acme", 10)
     sync()
     sync()
@@ -129,7 +129,7 @@ def test_a_service_that_is_well_is_checked_daily_and_when_its_form_was_saved(x: 
     assert checks(x) == 2
 
 
-def test_what_is_wrong_without_stopping_a_sync_is_told_and_synchronised(connect: Connect) -> None:
+def test_what_is_wrong_without_stopping_a_sync_is_reported_and_synchronised(connect: Connect) -> None:
     weak, public, other_case = connect("weak", 10), connect("public", 10, proof=True), connect("Written", 10)
     weak.become(access_level="read-write")
     other_case.connect(internal_name="wriTTen")
@@ -144,7 +144,7 @@ def test_what_is_wrong_without_stopping_a_sync_is_told_and_synchronised(connect:
     assert "public; protect its posts" in public.service.problems
 
 
-def test_keys_of_another_account_stop_the_service_before_anybody_is_read(x: SimulatedX, connect: Connect) -> None:
+def test_keys_of_another_account_stop_the_service_before_any_read(x: SimulatedX, connect: Connect) -> None:
     stranger = x.make("stranger", 10)
     brand = connect("acme", 10, **stranger.keys)
 
@@ -171,7 +171,7 @@ def test_two_services_for_one_account_are_refused(connect: Connect) -> None:
     assert len(brand.pages_asked()) == 1
 
 
-def test_no_services_and_unknown_ones_are_told_in_one_sentence(connect: Connect, x: SimulatedX) -> None:
+def test_no_services_and_unknown_ones_are_reported_in_one_sentence(connect: Connect, x: SimulatedX) -> None:
     outcome = sync()
     assert not outcome.is_completed
     assert outcome.message.startswith("There is no service yet; create one with `campaign service create HANDLE`")
@@ -183,7 +183,7 @@ def test_no_services_and_unknown_ones_are_told_in_one_sentence(connect: Connect,
     assert x.calls() == []
 
 
-def test_a_form_that_cannot_be_used_is_told_and_does_not_stop_the_others(connect: Connect) -> None:
+def test_an_unusable_form_is_reported_and_does_not_stop_the_others(connect: Connect) -> None:
     well = connect("well", 10)
     sentence = "The service saved as 'swapped' cannot be used: the two are swapped."
     with transaction() as session:

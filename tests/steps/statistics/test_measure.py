@@ -63,7 +63,7 @@ def asked(brand: Brand) -> list[str]:
     return [call["path"] for call in brand.x.calls() if call["path"].endswith("tweets")]
 
 
-def test_the_numbers_are_the_truth_of_x_a_deleted_post_ends_and_robots_do_not_count(connect: Connect) -> None:
+def test_the_numbers_are_those_of_x_without_robots(connect: Connect) -> None:
     acme, legacy = connect("acme", 30), connect("legacy", api_version="1.1")
     sync("acme")
     acme.gain(count=3)
@@ -116,7 +116,7 @@ def test_the_numbers_are_the_truth_of_x_a_deleted_post_ends_and_robots_do_not_co
     assert asked(acme)[calls:] == ["/2/tweets"]  # one post: looking it up costs no more than a page
 
 
-def test_a_service_over_its_cap_is_refused_before_anything_is_spent_and_the_others_are_counted(
+def test_a_service_over_its_cap_spends_nothing_and_others_are_counted(
     connect: Connect,
 ) -> None:
     acme, poor = connect("acme"), connect("poor", spend_cap=Decimal("0.015"), owned=False)
@@ -132,7 +132,7 @@ def test_a_service_over_its_cap_is_refused_before_anything_is_spent_and_the_othe
     assert poor.booked() <= Decimal("0.010")
 
 
-def test_what_x_does_not_allow_now_is_left_for_later_and_not_asked_for_twice(x: SimulatedX, connect: Connect) -> None:
+def test_a_refused_request_waits_and_is_not_repeated(x: SimulatedX, connect: Connect) -> None:
     acme = connect("acme", owned=False)
     x.limit(2, **{"posts/lookup": 1})
     out(acme, "launch", *[on_x(acme) for _ in range(101)])
@@ -197,7 +197,7 @@ def test_a_timeline_that_stands_still_ends_and_the_posts_are_looked_up(
 @pytest.mark.parametrize(
     "odd", [{"omit": ["id"]}, {"put": {"id": None}}, {"put": {"id": "twelve"}}, {"put": {"public_metrics": "many"}}]
 )
-def test_an_odd_record_is_left_out_or_without_figures_and_no_post_is_taken_for_deleted(
+def test_an_odd_record_never_makes_a_post_deleted(
     x: SimulatedX, connect: Connect, path: str, odd: dict[str, Any]
 ) -> None:
     acme = connect("acme", owned="users" in path)

@@ -71,7 +71,7 @@ def test_a_value_is_bound_whatever_it_says() -> None:
     assert set(compiled.params.values()) == {"'; drop table visitor; --", "%s' or 1=1 --"}
 
 
-def test_consented_is_refused_where_nobody_knows() -> None:
+def test_consented_is_refused_where_no_person_knows() -> None:
     with pytest.raises(
         WrongUsage, match=r"^The condition asks for consented, which is not known here; leave it out\.$"
     ):

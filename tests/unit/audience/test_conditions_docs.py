@@ -59,6 +59,6 @@ def test_there_are_examples() -> None:
 
 
 @pytest.mark.parametrize(("text", "sentence"), REFUSED, ids=[text for text, _ in REFUSED])
-def test_every_error_on_the_page_is_the_one_that_is_said(text: str, sentence: str) -> None:
+def test_every_error_on_the_page_is_the_reported_one(text: str, sentence: str) -> None:
     with pytest.raises(WrongCondition, match=f"^{re.escape(sentence)}$"):
         parse(text)

@@ -81,7 +81,7 @@ def test_a_cost_has_its_cents_and_is_never_rounded_down_to_nothing(cost: str, wr
 
 
 @pytest.mark.parametrize("state", list(SyncState))
-def test_a_person_has_to_act_only_where_a_reading_was_refused_stopped_or_failed(state: SyncState) -> None:
+def test_a_person_acts_only_where_a_sync_was_refused_stopped_or_failed(state: SyncState) -> None:
     unhappy = {SyncState.REFUSED, SyncState.STOPPED, SyncState.FAILED}
     assert SyncReport("acme", state).is_unhappy == (state in unhappy)
 

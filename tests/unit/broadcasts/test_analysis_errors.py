@@ -87,13 +87,13 @@ def test_a_broadcast_with_nothing_wrong_has_no_errors() -> None:
         ),
     ],
 )
-def test_what_is_wrong_is_told_with_its_remedy(
+def test_what_is_wrong_is_reported_with_its_remedy(
     parts: list[str | Part], changes: dict[str, Any], code: str, sentence: str
 ) -> None:
     assert errors(broadcast(*parts, **changes)) == {code: sentence}
 
 
-def test_a_text_that_cannot_be_personalised_is_told_as_it_was_found() -> None:
+def test_a_text_that_cannot_be_personalised_is_reported_as_it_was_found() -> None:
     assert errors(broadcast("{{ x }}"), text_problem="There is no field x.") == {"text_broken": "There is no field x."}
     assert set(errors(broadcast(""), text_problem="There is no text.")) == {"no_text"}
 
@@ -121,13 +121,13 @@ def test_without_a_service_nothing_goes_out() -> None:
     assert sentences(nothing)["nobody_left"] == "The target is empty. Choose another target."
 
 
-def test_a_service_that_is_blocked_or_may_not_send_messages_is_told() -> None:
+def test_a_service_that_is_blocked_or_may_not_send_messages_is_reported() -> None:
     said = errors(broadcast(), receiver(blocked_because="Its keys\nare wrong.", can_send_messages=False))
     assert said["target_blocked"] == "Nothing can go out on @acme: Its keys are wrong."
     assert said["no_message_permission"].startswith("The app of @acme may not send direct messages: set its permission")
 
 
-def test_when_nobody_is_left_it_is_told_who_was_excluded_and_why() -> None:
+def test_without_recipients_the_excluded_are_counted_by_reason() -> None:
     nobody = receiver(recipients=0, excluded={"opted_out": 2, "not_a_follower": 60})
     assert errors(broadcast(), nobody, receiver("beta", 2, 0, excluded={"not_a_follower": 1})) == {
         "nobody_left": (
@@ -148,7 +148,7 @@ def test_reading_what_was_sent_counts_against_the_spend_cap() -> None:
 
 
 @given(st.integers(0, 30), st.integers(0, 100), st.sampled_from([None, "Broken."]))
-def test_a_broadcast_without_errors_never_costs_more_than_is_left_and_reaches_somebody(
+def test_a_broadcast_without_errors_is_affordable_and_reaches_people(
     recipients: int, cents: int, problem: str | None
 ) -> None:
     left = Decimal(cents) / 100

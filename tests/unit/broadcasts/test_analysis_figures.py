@@ -15,7 +15,7 @@ from tests.broadcasting import STOP, analysed, broadcast, calendar, receiver, sa
 from tests.factories import NOW
 
 
-def test_everything_good_to_know_is_told() -> None:
+def test_everything_good_to_know_is_reported() -> None:
     analysis = analysed(broadcast(), receiver(recipients=20, excluded={"not_a_follower": 3, "no_consent": 1}))
     assert facts(analysis) == [
         "Of 24 people in the target 20 get it.",
@@ -66,7 +66,7 @@ def test_a_contact_date_is_when_the_first_wave_begins() -> None:
     )
 
 
-def test_waves_are_told_in_words_and_many_of_them_in_short() -> None:
+def test_waves_are_reported_in_words_and_many_of_them_in_short() -> None:
     told = facts(analysed(broadcast(waves=calendar((1, 0), (1, 3_600))), receiver(recipients=2)))[-1]
     assert told == (
         "On @acme there are 2 waves: number 1 with 1 from 2026-11-26 07:30 UTC to 2026-11-26 07:30 UTC; number 2 with 1"

@@ -19,7 +19,7 @@ def test_a_broadcast_to_few_who_agreed_has_no_warnings() -> None:
     assert sentences(analysed(broadcast())) == {}
 
 
-def test_recipients_who_never_agreed_are_told_by_their_number_and_xs_rule() -> None:
+def test_recipients_without_consent_are_counted_beside_xs_rule() -> None:
     said = sentences(
         analysed(broadcast(), receiver(recipients=1_200, unconsented=1_100), receiver("beta", 2), samples=[ONE, OTHER])
     )
@@ -55,7 +55,7 @@ def test_a_service_that_writes_only_to_those_who_agreed_says_so() -> None:
     assert "consent is recorded" not in " ".join(facts(analysed(broadcast())))
 
 
-def test_without_a_proof_somebody_should_look_first() -> None:
+def test_without_a_proof_a_person_should_look_first() -> None:
     assert sentences(analysed(broadcast(proof_recipients=[]), proofs_sent=0)) == {
         "no_proof_recipient": "No proof can be sent: name a proof recipient, such as yourself."
     }
@@ -64,7 +64,7 @@ def test_without_a_proof_somebody_should_look_first() -> None:
     }
 
 
-def test_the_same_words_from_several_services_are_told() -> None:
+def test_the_same_words_from_several_services_are_reported() -> None:
     two = receiver(), receiver("beta", 2)
     said = "@acme and @beta write nearly the same, which X forbids across accounts"
     assert sentences(analysed(broadcast(), *two))["same_text_to_several"].startswith(said)
@@ -72,7 +72,7 @@ def test_the_same_words_from_several_services_are_told() -> None:
     assert sentences(analysed(broadcast(), *two, samples=[ONE, OTHER])) == {}
 
 
-def test_a_service_on_which_nobody_gets_it_is_told() -> None:
+def test_a_service_on_which_no_person_gets_it_is_reported() -> None:
     said = sentences(analysed(broadcast(), receiver(), receiver("beta", 2, 0, excluded={"opted_out": 3})))
     assert said == {
         "nobody_on_service": (
@@ -82,7 +82,7 @@ def test_a_service_on_which_nobody_gets_it_is_told() -> None:
     }
 
 
-def test_messages_that_do_not_say_how_to_stop_them_are_told() -> None:
+def test_messages_that_do_not_say_how_to_stop_them_are_reported() -> None:
     assert sentences(analysed(broadcast(), receiver(opt_out_line=""))) == {
         "no_opt_out_line": (
             "Messages of @acme do not say how to stop them, which X asks for: write an opt-out line in the service."
@@ -126,7 +126,7 @@ def test_an_end_after_the_validity_says_both_times() -> None:
     )
 
 
-def test_waves_that_take_longer_than_their_period_are_told_once() -> None:
+def test_waves_that_take_longer_than_their_period_are_reported_once() -> None:
     said = sentences(analysed(broadcast(waves=same(30, 1_800)), receiver(recipients=90)))
     assert said == {}
     said = sentences(analysed(broadcast(waves=same(30, 900)), receiver(recipients=90)))
@@ -138,7 +138,7 @@ def test_waves_that_take_longer_than_their_period_are_told_once() -> None:
     }
 
 
-def test_quiet_hours_that_leave_little_time_are_told() -> None:
+def test_quiet_hours_that_leave_little_time_are_reported() -> None:
     quiet = parse_quiet_hours("12:00-08:00")
     assert sentences(analysed(broadcast(), receiver(quiet=quiet))) == {
         "quiet_hours_long": (

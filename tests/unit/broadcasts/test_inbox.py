@@ -42,7 +42,7 @@ def test_an_event_on_two_pages_is_one() -> None:
     assert len(judge([event(1), event(1)], "42", ["stop"])) == 1
 
 
-def test_the_next_reading_begins_after_the_newest_event_that_x_had_the_time_to_show() -> None:
+def test_the_next_reading_begins_after_the_newest_shown_event() -> None:
     young, edge, old, older = event(59), event(60), event(61), event(62)
     assert read_to([young, edge, old, older], NOW, SETTLE, before="5") == old.x_id
     assert read_to([young], NOW, SETTLE, before="5") == "5"

@@ -76,7 +76,7 @@ def test_differences_in_any_order_never_show_less_than_none() -> None:
     assert Numbers(Counter({MessageState.UNCERTAIN: -1})).summary().startswith("sent 0, refused 0, uncertain 0")
 
 
-def test_the_end_is_planned_until_the_plan_is_over_and_then_at_the_speed_so_far() -> None:
+def test_the_end_is_planned_and_later_follows_the_speed_so_far() -> None:
     assert ends_about(numbers(1, 0, 1), NOW + HOUR, started_at=NOW, now=NOW) == NOW + HOUR
     assert ends_about(numbers(100, 0, 50), NOW - HOUR, started_at=NOW - 2 * HOUR, now=NOW) == NOW + HOUR
     assert ends_about(numbers(0, 0, 50), NOW - HOUR, started_at=NOW - 2 * HOUR, now=NOW) is None

@@ -79,7 +79,7 @@ def test_one_message_that_is_the_shortest_and_the_longest_is_shown_once() -> Non
     assert "### The shortest and the longest and one at random ·" in markdown
 
 
-def test_where_nobody_gets_it_the_text_is_shown_as_it_was_written() -> None:
+def test_where_no_person_gets_it_the_text_is_shown_as_it_was_written() -> None:
     markdown = shown(draft=broadcast("Hello {{ visitor.name }}"), recipients=0)
     assert "this is the text as it was written" in markdown
     assert r"> Hello \{\{ visitor\.name \}\}" in markdown

@@ -141,7 +141,7 @@ def test_a_long_broadcast_is_drawn_by_the_day() -> None:
 
 
 @pytest.mark.parametrize("hours", [1, 5, 96, 1500])
-def test_the_picture_asks_nothing_of_anybody(hours: int) -> None:
+def test_the_picture_asks_nothing_of_any_person(hours: int) -> None:
     svg = drawn(over_time("Messages sent", "Sent", [(AT_SEVEN + place * HOUR, place) for place in range(hours)]))
     root = ET.fromstring(svg)
     assert [tag for tag in root.iter() if tag.tag.endswith(("script", "image", "a"))] == []

@@ -74,7 +74,7 @@ def test_of_two_that_fit_the_older_one_is_it() -> None:
     assert settled([shown("10"), shown("9")]) == ["9"]
 
 
-def test_deliveries_that_wrote_the_same_to_the_same_person_get_one_message_each() -> None:
+def test_deliveries_with_the_same_text_to_a_person_get_one_message_each() -> None:
     assert settled([shown("2", after=301), shown("1")], LATER, ATTEMPT) == ["1", "2"]
     assert settled([shown("1"), shown("1")], LATER, ATTEMPT) == ["1", None]
     assert settled([shown("2", after=301)], LATER, ATTEMPT) == ["2", None]

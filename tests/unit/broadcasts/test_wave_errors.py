@@ -25,7 +25,7 @@ from tests.broadcasting import broadcast, calendar, errors, receiver, same
         ),
     ],
 )
-def test_waves_that_cannot_be_kept_are_told(waves: Waves, code: str, says: str) -> None:
+def test_waves_that_cannot_be_kept_are_reported(waves: Waves, code: str, says: str) -> None:
     said = errors(broadcast(waves=waves), receiver(recipients=2_000))
     assert says in said.pop(code)
     assert said == {}

@@ -24,7 +24,7 @@ def sizes(shares: list[WaveShare]) -> list[int]:
     return [share.recipients for share in shares]
 
 
-def test_without_waves_everybody_is_in_one() -> None:
+def test_without_waves_all_people_is_in_one() -> None:
     assert split(Waves(), [7, 0, 3]) == [[WaveShare(1, 7, 0)], [], [WaveShare(1, 3, 0)]]
 
 
@@ -43,7 +43,7 @@ def test_a_per_cent_of_few_people_is_one_at_least() -> None:
     assert split(same(30, is_percentage=True), [1]) == [[WaveShare(1, 1, 0)]]
 
 
-def test_more_than_everybody_is_everybody() -> None:
+def test_a_limit_above_all_people_is_all_people() -> None:
     assert sizes(split(same(200, is_percentage=True), [5])[0]) == [5]
     assert sizes(split(same(50), [5])[0]) == [5]
 
@@ -52,7 +52,7 @@ def test_a_size_is_that_of_the_delivery_and_spread_in_proportion() -> None:
     assert [sizes(shares) for shares in split(same(10), [20, 10])] == [[7, 7, 6], [3, 3, 4]]
 
 
-def test_who_has_nobody_in_a_wave_leaves_its_number_out() -> None:
+def test_who_has_no_person_in_a_wave_leaves_its_number_out() -> None:
     many, one = split(same(4), [9, 1])
     assert [share.number for share in many] == [1, 2, 3]
     assert one == [WaveShare(2, 1, A_DAY)]
@@ -67,11 +67,11 @@ def test_waves_beyond_the_last_person_are_left_out() -> None:
     assert split(calendar((10, 0), (20, 60)), [0]) == [[]]
 
 
-def test_the_per_cents_of_a_calendar_are_of_everybody() -> None:
+def test_the_per_cents_of_a_calendar_are_of_all_people() -> None:
     assert sizes(split(calendar((50, 0), (25, 60), (25, 120), is_percentage=True), [200])[0]) == [100, 50, 50]
 
 
-def test_a_million_in_waves_of_one_are_as_many_waves_as_anybody_can_want() -> None:
+def test_a_million_in_waves_of_one_are_too_many_waves() -> None:
     shares = split(same(1), [1_000_000])[0]
     assert (len(shares), shares[-1].recipients) == (MOST_SAME_WAVES, 1_000_000 - MOST_SAME_WAVES + 1)
 
@@ -95,7 +95,7 @@ WAVES = st.one_of(
 
 
 @given(WAVES, st.lists(st.integers(0, 2_000), max_size=5))
-def test_nobody_is_ever_lost_or_written_to_twice(waves: Waves, recipients: list[int]) -> None:
+def test_no_person_is_ever_lost_or_written_to_twice(waves: Waves, recipients: list[int]) -> None:
     shares = split(waves, recipients)
     assert [sum(sizes(of_one)) for of_one in shares] == recipients
     assert all(share.recipients > 0 for of_one in shares for share in of_one)

@@ -49,7 +49,7 @@ def test_a_day_is_in_utc() -> None:
         ({"external_id": "7", "given_at": str(NOW + timedelta(seconds=1))}, "is in the future"),
     ],
 )
-def test_what_cannot_be_meant_is_told(cells: dict[str, str], problem: str) -> None:
+def test_what_cannot_be_meant_is_reported(cells: dict[str, str], problem: str) -> None:
     with pytest.raises(WrongUsage) as told:
         row(**cells)
     assert problem in str(told.value)

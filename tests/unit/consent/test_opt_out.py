@@ -355,7 +355,7 @@ def test_what_may_be_a_no_is_never_a_consent(text: str) -> None:
 
 
 @pytest.mark.parametrize("beginning", BEGINNINGS)
-def test_a_word_that_ends_something_opts_out_alone_and_is_a_doubt_among_others(beginning: str) -> None:
+def test_an_ending_word_opts_out_alone_and_is_unclear_among_others(beginning: str) -> None:
     assert meaning_of(f"Hello, {beginning}, please!", ["stop"]) is Meaning.OPT_OUT
     assert meaning_of(f"my order {beginning}", ["stop"]) is not Meaning.OTHER
 

@@ -62,7 +62,7 @@ def test_a_bad_value_is_one_sentence_naming_its_variable(words: Words, value: st
 
 
 @pytest.mark.usefixtures("words")
-def test_the_inbox_is_read_every_quarter_of_an_hour_unless_told_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_inbox_is_read_every_quarter_of_an_hour_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings().inbox_seconds == 900
     monkeypatch.setenv("CAMPAIGN_INBOX_SECONDS", "-1")
     with pytest.raises(WrongUsage, match=r"^CAMPAIGN_INBOX_SECONDS cannot be used: "):

@@ -72,7 +72,7 @@ def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
     )
 
 
-def test_a_postgresql_that_does_not_answer_is_one_sentence_without_the_password(free_port: int, tmp_path: Path) -> None:
+def test_a_postgresql_without_answer_is_one_sentence_without_password(free_port: int, tmp_path: Path) -> None:
     sentence = refusal(f"postgresql://user:hunter2@127.0.0.1:{free_port}/db", tmp_path)
     assert sentence.startswith(f"The database postgresql+psycopg://user:***@127.0.0.1:{free_port}/db cannot be reached")
     assert sentence.endswith("; check CAMPAIGN_DATABASE_URL.")

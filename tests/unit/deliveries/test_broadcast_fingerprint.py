@@ -67,7 +67,7 @@ def test_a_file_counts_by_what_is_in_it() -> None:
     assert with_file(replace(loaded(), sha256="other")) != with_file(loaded())
 
 
-def test_words_for_people_the_order_of_services_and_the_place_on_earth_do_not_count() -> None:
+def test_labels_order_of_services_and_time_zone_do_not_count() -> None:
     renamed = DRAFT.model_copy(update={"label": "x", "code": "y", "description": "z"})
     elsewhere = renamed.model_copy(update={"contact_date": NOW.astimezone(timezone(timedelta(hours=9)))})
     assert mark(elsewhere, {2: 50, 1: 100}) == mark()
@@ -77,7 +77,7 @@ COUNTS = st.dictionaries(st.integers(1, 20), st.integers(0, 3), max_size=3)
 
 
 @given(COUNTS, COUNTS, st.integers(0, 2), st.integers(0, 2))
-def test_two_broadcasts_have_the_same_mark_only_when_the_same_numbers_get_them(
+def test_fingerprints_are_equal_only_when_the_same_numbers_get_them(
     one: dict[int, int], other: dict[int, int], agreed: int, others: int
 ) -> None:
     same_mark = broadcast_fingerprint(DRAFT, one, agreed) == broadcast_fingerprint(DRAFT, other, others)

@@ -56,7 +56,7 @@ def test_the_forms_have_names_of_links_and_a_switch(form: type[PostForm | Broadc
     assert (draft.tracking, draft.content.links) == (False, [NamedLink(url=SHOP, label="Shop")])
 
 
-def test_a_yes_holds_whatever_a_link_is_called_and_not_when_its_clicks_begin_to_count() -> None:
+def test_a_confirmation_ends_when_clicks_of_a_link_begin_to_count() -> None:
     drafts = [Draft(content=Content(parts=[Part(text=SHOP)], links=links)) for links in ([], KNOWN[:1], KNOWN[1:])]
     for mark in (lambda draft: fingerprint(draft, []), lambda draft: broadcast_fingerprint(draft, {1: 2}, 0)):
         without, named, untracked = map(mark, drafts)

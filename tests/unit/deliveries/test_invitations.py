@@ -21,7 +21,7 @@ def text_of(text: str) -> MessageText:
     return MessageText(text, {"label": "Acme"}, join_link=link_of)
 
 
-def test_everybody_gets_a_link_of_their_own() -> None:
+def test_all_people_gets_a_link_of_their_own() -> None:
     text = text_of("Hello {{ visitor.username }}: {{ join_link }}")
     assert text.has_join_link
     assert text.visitor_fields == {"username"}
@@ -58,7 +58,7 @@ def test_a_post_that_invites_shows_the_link_of_its_account() -> None:
     ("text", "shown", "code"),
     [("Come!", INVITING, "no_join_link"), ("Come: {{ join_link }}", target(), "no_public_address")],
 )
-def test_a_post_that_invites_nobody_is_an_error(text: str, shown: Target, code: str) -> None:
+def test_a_post_that_invites_no_person_is_an_error(text: str, shown: Target, code: str) -> None:
     analysis, _ = analysing.analysed(draft(text, is_invitation=True), shown)
     assert [finding.code for finding in analysis.errors] == [code]
 

@@ -48,7 +48,7 @@ def test_a_link_that_is_another_one_for_each_person_stays() -> None:
     ]
 
 
-def test_a_link_with_fields_of_the_service_is_the_same_for_everybody_and_has_its_name() -> None:
+def test_a_link_with_fields_of_the_service_is_the_same_for_all() -> None:
     named = NamedLink(url="https://a.example.com/{{ service.label }}", label="Shop", category="sale")
     chosen = countable("See https://a.example.com/{{ service.label }}", [named], OURS, {"label": "Acme"})
     assert [(url, one.label) for url, one in chosen.items()] == [("https://a.example.com/Acme", "Shop")]
@@ -102,7 +102,7 @@ def test_only_links_are_replaced_and_all_of_them(pieces: list[str]) -> None:
     assert back == text
 
 
-def test_tokens_that_differ_in_the_case_of_a_letter_are_different_texts_on_x() -> None:
+def test_tokens_that_differ_in_case_are_different_texts_on_x() -> None:
     assert is_same_text(f"Look {SHORT}", f"Look {SHORT}")
     assert not is_same_text(f"Look {SHORT}", f"Look {SHORT.replace('abc', 'Abc')}")
 

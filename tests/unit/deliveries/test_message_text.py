@@ -97,7 +97,7 @@ def test_a_missing_field_equals_a_blank_text(condition: str) -> None:
     assert message("{% if " + condition + " %}yes{% else %}no{% endif %}", location="Paris") == "no"
 
 
-def test_what_nobody_gave_is_missing_too() -> None:
+def test_what_no_person_gave_is_missing_too() -> None:
     text = MessageText("Hi {{ visitor.full_name }}", SERVICE)
     with pytest.raises(FieldMissing, match=r"visitor\.full_name"):
         text.render({})
@@ -113,7 +113,7 @@ def test_the_fields_of_a_person_that_a_text_uses_are_known() -> None:
     assert MessageText("visitor.location", SERVICE).visitor_fields == frozenset()
 
 
-def test_a_field_that_there_is_not_is_told_when_the_text_is_read() -> None:
+def test_a_field_that_there_is_not_is_reported_when_the_text_is_read() -> None:
     with pytest.raises(UnknownField, match=r"service\.label, .*visitor\.full_name, ") as told:
         MessageText("Hi {{ visitor.secret }}", SERVICE)
     assert told.value.name == "visitor.secret"

@@ -88,7 +88,7 @@ def test_a_field_that_there_is_not_is_named_with_those_there_are(text: str, name
         "{% if 1 %}" * 500 + "{% endif %}" * 500,
     ],
 )
-def test_what_cannot_be_read_is_told_in_one_sentence(text: str) -> None:
+def test_what_cannot_be_read_is_reported_in_one_sentence(text: str) -> None:
     with pytest.raises(BrokenTemplate) as told:
         render(text, FIELDS)
     sentence = str(told.value)
@@ -97,7 +97,7 @@ def test_what_cannot_be_read_is_told_in_one_sentence(text: str) -> None:
     assert not [inside for inside in INSIDES if inside in sentence]
 
 
-def test_the_line_of_a_mistake_is_told() -> None:
+def test_the_line_of_a_mistake_is_reported() -> None:
     with pytest.raises(BrokenTemplate, match=r"^Line 3 of the text is not right: "):
         render("one\ntwo\n{{ service.label }\n", FIELDS)
 

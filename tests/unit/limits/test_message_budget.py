@@ -27,11 +27,11 @@ def allowed(
     return allowance(windows, V2, Attempts(own, app), daily_limit=daily_limit, quiet=quiet, now=now)
 
 
-def test_before_x_told_anything_the_documented_limits_hold() -> None:
+def test_before_any_answer_the_documented_limits_hold() -> None:
     assert allowed() == Allowance(15)
 
 
-def test_where_nobody_names_a_limit_there_is_none() -> None:
+def test_where_no_person_names_a_limit_there_is_none() -> None:
     assert allowance([], {}, Attempts(), daily_limit=0, quiet=None, now=NOW) == Allowance(UNLIMITED)
 
 
@@ -43,7 +43,7 @@ def test_what_was_tried_counts_until_it_is_a_quarter_of_an_hour_ago() -> None:
     )
 
 
-def test_the_day_of_the_account_is_full_until_its_first_message_is_a_day_ago() -> None:
+def test_the_day_of_an_account_is_full_until_its_first_message_is_a_day_old() -> None:
     own = [NOW - timedelta(hours=23) + number * timedelta(seconds=50) for number in range(1_440)]
     until = allowed(own=own)
     assert (until.messages, until.until) == (0, own[0] + A_DAY)
@@ -57,7 +57,7 @@ def test_what_other_services_of_the_app_sent_counts_for_its_day() -> None:
     assert "share a developer app" in until.why
 
 
-def test_what_x_told_is_believed_rather_than_the_documents() -> None:
+def test_limits_of_an_answer_precede_the_documented_ones() -> None:
     assert allowed(window(limit=99, remaining=80, reset_at=NOW + A_MINUTE), own=[NOW] * 15) == Allowance(80)
     shut = allowed(window(remaining=0, reset_at=NOW + A_MINUTE))
     assert (shut.messages, shut.until) == (0, NOW + A_MINUTE)
@@ -88,7 +88,7 @@ def test_a_limit_that_was_lowered_opens_when_few_enough_are_left_in_the_day() ->
     assert allowed(daily_limit=2, own=own).until == NOW + timedelta(hours=22)
 
 
-def test_of_several_that_are_shut_the_latest_is_told() -> None:
+def test_of_several_that_are_shut_the_latest_is_reported() -> None:
     quarter = window(remaining=0, reset_at=NOW + A_MINUTE)
     day = window(name=WindowName.USER_DAY, limit=1_440, remaining=0, reset_at=NOW + 60 * A_MINUTE)
     shut = allowed(quarter, day)

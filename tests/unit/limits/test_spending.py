@@ -43,9 +43,7 @@ def test_as_many_as_the_money_allows_and_no_more_than_wanted(left: str, price: s
 
 
 @given(amounts, prices, st.integers(0, 10_000))
-def test_what_is_affordable_costs_no_more_than_what_is_left_and_one_more_would(
-    left: Decimal, price: Decimal, wanted: int
-) -> None:
+def test_the_affordable_costs_at_most_what_is_left(left: Decimal, price: Decimal, wanted: int) -> None:
     resources = affordable(left, price, wanted)
     assert 0 <= resources <= wanted
     assert price * resources <= left
@@ -92,7 +90,7 @@ def test_a_reading_within_the_cap_is_not_refused() -> None:
     assert refusal_of(0, Decimal("0.001"), Decimal(0), Decimal(0)) is None
 
 
-def test_a_reading_beyond_the_cap_is_refused_with_the_figures_and_the_three_ways_out() -> None:
+def test_a_sync_beyond_the_cap_is_refused_with_figures_and_ways_out() -> None:
     assert refusal_of(12_001, Decimal("0.001"), Decimal(12), Decimal(50)) == (
         "Reading 12,001 followers costs about $12.001 at $0.001 each, and $12.00 of this month's cap of $50.00 is left:"
         " raise the spend cap of the service, wait for the next month, or run the incremental mode, which reads only"

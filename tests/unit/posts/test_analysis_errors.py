@@ -102,7 +102,7 @@ def test_a_file_alone_is_a_post() -> None:
     assert analysed(draft(with_files("a.png", text="")), files=FILES)[0].is_ok
 
 
-def test_a_file_that_cannot_be_sent_is_told_once_in_its_own_words() -> None:
+def test_a_file_that_cannot_be_sent_is_reported_once_in_its_own_words() -> None:
     problem = FileProblem("a.png", "too_large", "a.png has 6 MB: make it smaller.")
     part = with_files("a.png", text="")
     analysis, rendered = analysed(draft(part, part), files={"a.png": problem})

@@ -97,7 +97,7 @@ def test_a_date_that_is_over_is_as_soon_as_possible() -> None:
 
 
 @pytest.mark.parametrize("settings", [None, *ReplySettings])
-def test_who_sees_it_and_who_may_answer_is_told(settings: ReplySettings | None) -> None:
+def test_who_sees_it_and_who_may_answer_is_reported(settings: ReplySettings | None) -> None:
     analysis, _ = analysed(draft("a", reply_settings=settings), target(), target("secret", 2, protected=True))
     told = [sentence for sentence in facts(analysis) if sentence.startswith("What goes out")]
     assert told[0] == "What goes out on @secret is seen by its followers only."

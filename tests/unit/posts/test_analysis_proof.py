@@ -18,13 +18,13 @@ from tests.analysing import PROOF, analysed, draft, sentences, target
         (replace(PROOF, blocked_because="Keys wrong."), 0, "proof_blocked"),
     ],
 )
-def test_a_delivery_that_nobody_saw_on_x_is_told(proof: object, sent: int, code: str) -> None:
+def test_a_delivery_that_no_person_saw_on_x_is_reported(proof: object, sent: int, code: str) -> None:
     analysis, _ = analysed(draft("Hello"), proof=proof, proofs_sent=sent)  # type: ignore[arg-type]
     assert sentences(analysis).keys() == {code}
     assert analysis.is_ok
 
 
-def test_a_proof_that_cannot_go_out_is_told_beforehand() -> None:
+def test_a_proof_that_cannot_go_out_is_reported_beforehand() -> None:
     long = target(longest_post=25_000)
     assert sentences(analysed(draft("Hello", "x" * 300), long)[0]) == {
         "proof_too_long": "Part 2 of 2 on @proofs weighs 300 as X counts, 20 more than the 280 allowed: shorten it."
@@ -37,5 +37,5 @@ def test_a_proof_that_cannot_go_out_is_told_beforehand() -> None:
     }
 
 
-def test_what_keeps_the_publication_back_is_not_told_again_of_the_proof() -> None:
+def test_what_keeps_the_publication_back_is_not_reported_again_of_the_proof() -> None:
     assert sentences(analysed(draft("x" * 300))[0]).keys() == {"too_long"}

@@ -53,7 +53,7 @@ def test_what_is_no_html_is_left_alone(text: str) -> None:
     assert sentences(analysed(draft(text))[0]) == {}
 
 
-def test_a_link_that_costs_no_more_is_not_told() -> None:
+def test_a_link_that_costs_no_more_is_not_reported() -> None:
     assert sentences(analysed(draft("a.com"), target(link_price=Decimal("0.015")))[0]) == {}
     assert "times" not in sentences(analysed(draft("a.com"), target(plain_price=Decimal(0)))[0])["link"]
 
@@ -66,7 +66,7 @@ def test_an_image_needs_alternative_text() -> None:
     }
 
 
-def test_what_was_posted_in_the_last_hours_is_told() -> None:
+def test_what_was_posted_in_the_last_hours_is_reported() -> None:
     posted = target(recent_texts=("Old", "Hello  "))
     assert sentences(analysed(draft("Hello"), posted, target("beta", 2, fields=()))[0])["same_text_recently"] == (
         "The post on @acme says what was posted there in the last 24 hours: X refuses that, so change it."
@@ -74,7 +74,7 @@ def test_what_was_posted_in_the_last_hours_is_told() -> None:
     assert sentences(analysed(draft("Hello!"), posted)[0]) == {}
 
 
-def test_nearly_the_same_text_on_several_accounts_is_told_once() -> None:
+def test_nearly_the_same_text_on_several_accounts_is_reported_once() -> None:
     accounts = [target("a", 1), target("b", 2), target("c", 3)]
     described = draft("{% if service.label == 'C' %}Bonjour{% else %}Hello{% endif %}", "{{ service.label }}!")
     assert sentences(analysed(described, *accounts)[0]) == {
@@ -83,7 +83,7 @@ def test_nearly_the_same_text_on_several_accounts_is_told_once() -> None:
     }
 
 
-def test_a_thread_to_several_accounts_is_told_once() -> None:
+def test_a_thread_to_several_accounts_is_reported_once() -> None:
     analysis, _ = analysed(draft("One", "Two", "Three"), target("a", 1), target("b", 2))
     assert [finding.code for finding in analysis.warnings] == ["same_text_to_several"]
     assert "@a and @b say nearly the same in parts 1, 2 and 3 of 3, " in analysis.warnings[0].sentence

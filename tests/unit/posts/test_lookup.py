@@ -57,7 +57,7 @@ def test_what_xs_clock_puts_a_little_before_the_attempt_still_counts() -> None:
     [(70 * SECOND, True, True), (69 * SECOND, True, False), (70 * SECOND, False, False)],
     ids=["settled", "too early", "part of the list"],
 )
-def test_absence_is_proved_only_by_a_complete_lookup_after_the_settling_delay(
+def test_absence_needs_a_complete_lookup_after_the_settling_delay(
     at: timedelta, is_complete: bool, proves: bool
 ) -> None:
     assert is_proof_of_absence(look(at=at, is_complete=is_complete), ATTEMPT, [], SETTLE) is proves

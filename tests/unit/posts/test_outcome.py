@@ -67,7 +67,7 @@ def test_what_is_sent_or_cancelled_never_changes_again() -> None:
     assert not NEXT_OF_MESSAGE[CANCELLED]
 
 
-def test_an_uncertain_message_is_never_sent_again_without_being_settled_first() -> None:
+def test_an_uncertain_message_is_never_sent_again_unsettled() -> None:
     assert SENDING not in NEXT_OF_MESSAGE[UNCERTAIN]
     assert SENDING not in NEXT_OF_MESSAGE[SENT]
 

@@ -87,7 +87,7 @@ def test_the_length_is_beside_the_limit() -> None:
     assert post(text="Hi", weight=weigh("Hi"), limit=25_000).length == "2 of 25,000"
 
 
-def test_the_time_is_said_in_its_own_zone() -> None:
+def test_the_time_is_stated_in_its_own_zone() -> None:
     there = NOW.astimezone(timezone(timedelta(hours=1), "CET"))
     assert post(at=there).time == "Thursday 26 November 2026, 08:30 CET"
     assert post(at=None).time == "As soon as it is confirmed"
@@ -97,7 +97,7 @@ def test_the_time_is_said_in_its_own_zone() -> None:
     ("settings", "words"),
     [(None, "Everyone can reply"), (ReplySettings.MENTIONED, "Only accounts that @acme mentions")],
 )
-def test_who_may_reply_is_said_in_words(settings: ReplySettings | None, words: str) -> None:
+def test_who_may_reply_is_stated_in_words(settings: ReplySettings | None, words: str) -> None:
     assert post(reply_settings=settings).who_may_reply.startswith(words)
 
 
@@ -126,7 +126,7 @@ def test_a_poll_says_how_long_it_is_open(minutes: int, words: str) -> None:
         ({"kind": MediaKind.GIF, "width": 0, "size": 12}, "GIF, 1 kB"),
     ],
 )
-def test_a_file_is_said_in_words(changes: dict[str, Any], words: str) -> None:
+def test_a_file_is_stated_in_words(changes: dict[str, Any], words: str) -> None:
     assert attachment(loaded(**changes)).facts == words
 
 

@@ -100,7 +100,7 @@ def test_a_file_is_shown_small_and_described() -> None:
     assert "85 kB): The sun over hills" in markdown
 
 
-def test_a_missing_description_is_said() -> None:
+def test_a_missing_description_is_stated() -> None:
     assert "): No alternative text" in shown(files=(loaded(alt_text=""),))
 
 

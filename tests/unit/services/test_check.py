@@ -23,19 +23,19 @@ def test_two_services_for_one_account_are_refused() -> None:
     ]
 
 
-def test_a_handle_in_another_case_is_told_but_does_not_stop_the_service() -> None:
+def test_a_handle_in_another_case_is_reported_but_does_not_stop_the_service() -> None:
     assert problems_of(service(), account(username="Acme"), None) == [
         Problem("X writes this handle Acme; change the internal name of the service to exactly that.")
     ]
 
 
-def test_an_account_that_was_renamed_on_x_is_told_but_does_not_stop_the_service() -> None:
+def test_a_renamed_account_is_reported_and_does_not_stop_the_service() -> None:
     assert problems_of(service(x_user_id="42"), account(username="acme_new"), None) == [
         Problem("X writes this handle acme_new; change the internal name of the service to exactly that.")
     ]
 
 
-def test_keys_of_somebody_else_stop_the_service() -> None:
+def test_keys_of_another_person_stop_the_service() -> None:
     assert problems_of(service(), account(username="stranger"), None) == [
         Problem(
             "The keys belong to @stranger, not to @acme; save the keys of @acme, or change the internal name to"
@@ -46,7 +46,7 @@ def test_keys_of_somebody_else_stop_the_service() -> None:
 
 
 @pytest.mark.parametrize("access_level", ["read", "read-write"])
-def test_a_missing_permission_is_told_with_what_to_change(access_level: str) -> None:
+def test_a_missing_permission_is_reported_with_what_to_change(access_level: str) -> None:
     (problem,) = problems_of(service(), account(access_level=access_level), None)
     assert problem == Problem(
         f"The app's permission is {access_level}; set it to Read, Write and Direct Messages in the developer console,"
@@ -65,7 +65,7 @@ def test_a_public_proof_account_is_a_warning() -> None:
     assert problems_of(service(proof=True), account(protected=True), None) == []
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     found = problems_of(service(proof=True), account(username="stranger", access_level="read"), "other")
     assert [(problem.blocks, problem.is_warning) for problem in found] == [
         (True, False),
@@ -82,7 +82,7 @@ def test_only_warnings_leave_a_service_ok() -> None:
     assert not is_ok([warning, problem])
 
 
-def test_a_refusal_by_x_is_told_with_its_remedy_where_there_is_one() -> None:
+def test_a_refusal_by_x_is_reported_with_its_remedy_where_there_is_one() -> None:
     blocked = ServiceBlocked("The account is locked.", reason="locked", remedy="Unlock it on x.com.")
     assert blocked.sentence == "The account is locked. Unlock it on x.com."
     assert Refused("X knows no such page.", reason="page_token").sentence == "X knows no such page."

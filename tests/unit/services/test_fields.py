@@ -59,7 +59,7 @@ def test_a_field_that_a_ui_emptied_to_null_says_nothing() -> None:
     assert columns(**emptied) == columns()
 
 
-def test_nobody_is_asked_to_share_anything_until_the_form_says_why() -> None:
+def test_no_person_is_asked_to_share_anything_until_the_form_says_why() -> None:
     made = columns()
     assert (made["join_purpose"], made["asks_email"], made["has_oauth2"]) == ("", False, False)
     assert made["reconciliation"] == "x_user_id, email"

@@ -51,7 +51,7 @@ def test_together_they_are_as_much_as_one_by_one_and_unknown_stays_unknown(sever
         assert getattr(together, name) == (sum(known) if known else None)
 
 
-def test_hours_are_those_of_the_time_zone_and_have_the_average_of_their_posts() -> None:
+def test_hours_are_of_the_time_zone_and_average_their_posts() -> None:
     posts = [post(0, likes=1, impressions=10), post(24, likes=90, impressions=300), post(-8, likes=1, impressions=100)]
     posts.append(post(24, likes=9))  # whose impressions X did not give
 
@@ -82,7 +82,7 @@ def test_gained_and_lost_add_up_to_the_followers(followers: int, changes: list[t
     assert days[-1].followers == followers + sum(day.gained - day.lost for day in days)
 
 
-def test_the_own_timeline_is_read_where_it_is_cheaper_even_for_posts_that_are_not_wanted() -> None:
+def test_the_own_timeline_is_read_where_it_is_cheaper() -> None:
     assert reading.is_timeline_cheaper(2, 5, OWNED)
     assert not reading.is_timeline_cheaper(1, 5, OWNED)  # five of it for one cost the same
     assert not reading.is_timeline_cheaper(80, 5, Prices(Decimal("0.005"), Decimal("0.005")))

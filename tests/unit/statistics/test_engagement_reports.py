@@ -98,7 +98,7 @@ def test_pictures_on_paper_are_scalable_and_run_nothing() -> None:
         )
 
 
-def test_a_service_on_paper_has_its_audience_its_hours_its_best_posts_and_its_contacts() -> None:
+def test_a_service_on_paper_has_audience_hours_best_posts_and_contacts() -> None:
     page = as_markdown(reports.service_report_of(ACME))
 
     assert "5 followers on 2026\\-11\\-26; 4 on 2026\\-11\\-25" in page

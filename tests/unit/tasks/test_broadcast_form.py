@@ -28,7 +28,7 @@ def form(**fields: Any) -> BroadcastForm:
 @pytest.mark.parametrize(
     ("field", "title"), [("where", "Only those who meet this condition"), ("except_where", "Except those who meet")]
 )
-def test_a_condition_that_cannot_be_understood_is_named_by_the_title_of_its_field(field: str, title: str) -> None:
+def test_an_invalid_condition_is_named_by_the_title_of_its_field(field: str, title: str) -> None:
     filled_in = form(**{field: "followers_count > fifty"})
     with pytest.raises(WrongUsage, match=rf"^{title}.*: Invalid value 'fifty' at character 19;"):
         filled_in.draft()
@@ -72,7 +72,7 @@ def test_every_field_has_a_title_and_says_what_it_is(field: str) -> None:
     assert said.description
 
 
-def test_an_answer_is_chosen_by_a_person_and_accepts_people_without_consent_apart() -> None:
+def test_a_person_chooses_the_answer_and_accepts_the_unconsented_apart() -> None:
     assert Answer().lacking == NO_ANSWER
     assert Answer.model_json_schema()["properties"]["answer"]["enum"] == ["", APPROVE, SEND_BACK]
     assert AnswerForUnconsented(answer=APPROVE).lacking == ASKED_AGAIN

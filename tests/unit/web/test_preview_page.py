@@ -59,7 +59,7 @@ def test_no_other_words_are_more_than_words_either(attack: str) -> None:
     assert_is_harmless(as_page(preview(view, name=attack, findings=findings)))
 
 
-def test_the_page_forbids_itself_to_ask_anybody_anything() -> None:
+def test_the_page_forbids_itself_to_ask_any_person_anything() -> None:
     policies = [tag["content"] for tag in Page(as_page(preview(post()))).all("meta") if "http-equiv" in tag]
     assert policies == [
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -90,9 +90,7 @@ def test_a_file_is_shown_itself_when_it_can_be(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("changes", [{}, {"size": 5_000_001}, {"media_type": "image/svg+xml"}])
-def test_a_file_is_shown_small_when_it_is_gone_or_large_or_more_than_a_picture(
-    tmp_path: Path, changes: dict[str, object]
-) -> None:
+def test_a_file_is_shown_small_when_gone_large_or_no_picture(tmp_path: Path, changes: dict[str, object]) -> None:
     path = tmp_path / "sun.png"
     if changes:
         path.write_bytes(b"png")
@@ -107,7 +105,7 @@ def test_a_video_is_a_place_with_its_name() -> None:
     assert "roast.mp4" in page.words
 
 
-def test_a_missing_description_is_said() -> None:
+def test_a_missing_description_is_stated() -> None:
     page = Page(as_page(preview(post(files=(loaded(alt_text=""),), thumbnails=(b"jpeg",)))))
     assert "No alternative text" in page.words
     assert [picture["alt"] for picture in page.all("img")] == ["No alternative text"]
@@ -125,7 +123,7 @@ def test_the_ring_warns_near_the_limit(weight: int, fullness: str) -> None:
     assert f'class="length {fullness}"' in as_page(preview(post(weight=weight)))
 
 
-def test_the_posts_of_an_account_are_one_thread_and_accounts_follow_each_other() -> None:
+def test_posts_of_an_account_are_one_thread_and_accounts_take_turns() -> None:
     views = [post(part=1, parts=2), post(part=2, parts=2), post(handle="acme_de", label="Acme Germany")]
     page = Page(as_page(preview(*views)))
     assert [tag["class"] for tag in page.all("article")] == ["post goes-on", "post", "post"]

@@ -79,7 +79,7 @@ def test_less_than_nothing_remaining_is_nothing() -> None:
 
 
 @pytest.mark.parametrize("wrong_by", [minutes(4), minutes(-4)])
-def test_a_reset_is_told_in_our_clock(wrong_by: timedelta) -> None:
+def test_a_reset_is_reported_in_our_clock(wrong_by: timedelta) -> None:
     true_now = NOW - wrong_by
     told = headers(WindowName.QUARTER_HOUR, "15", "0", true_now + minutes(10))
     told["Date"] = format_datetime(true_now, usegmt=True)

@@ -39,7 +39,7 @@ SERVICE = {"label": "Acme", "name": "Acme & Söhne"}
         "{{ " + "(" * 5000 + "1" + ")" * 5000 + " }}",
     ],
 )
-def test_what_cannot_be_done_is_told_in_one_sentence_when_the_text_is_read(text: str) -> None:
+def test_an_impossible_text_is_reported_in_one_sentence_when_read(text: str) -> None:
     began = time.monotonic()
     with pytest.raises(BrokenTemplate) as told:
         MessageText(text, SERVICE)

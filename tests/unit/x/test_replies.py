@@ -14,5 +14,5 @@ from campaign.x.http import endpoint_of
         ("/1.1/followers/ids.json", "GET /1.1/followers/ids"),
     ],
 )
-def test_an_endpoint_is_the_same_whoever_is_asked_about(route: str, endpoint: str) -> None:
+def test_an_endpoint_is_the_same_for_every_person(route: str, endpoint: str) -> None:
     assert endpoint_of("GET", route) == endpoint

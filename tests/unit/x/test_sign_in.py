@@ -118,7 +118,7 @@ def test_a_request_token_that_was_not_begun_here_is_not_ours(query: dict[str, st
             sign_in_of(OLD_APP, NOWHERE, asks_email=False).complete(kept, query, CALLBACK)
 
 
-def test_a_no_is_told_apart_from_a_failure_of_x() -> None:
+def test_a_no_differs_from_a_failure_of_x() -> None:
     kept = {"state": "mine", "code_verifier": "v"}
     with pytest.raises(Declined):
         with_oauth2().complete(kept, {"state": "mine", "error": "access_denied"}, CALLBACK)

@@ -582,7 +582,7 @@ def test_a_retry_after_header_that_is_odd_does_no_harm(header: str, wait: timede
     assert failure.retry_at == NOW + wait
 
 
-def test_a_read_waits_as_long_as_a_failing_server_says_and_a_write_stays_unknown() -> None:
+def test_a_read_waits_for_a_failing_server_and_a_write_stays_unknown() -> None:
     headers = {"Retry-After": "600"}
     read = translate(503, headers, b"", endpoint=READ_ENDPOINT, now=NOW)
     assert isinstance(read, Unsent)

@@ -83,7 +83,7 @@ def test_only_the_fields_in_use_are_asked_for(v2: Gateway, little_x: Any) -> Non
     }
 
 
-def test_somebody_elses_followers_cost_ten_times_as_much(little_x: Any, keys: Keys) -> None:
+def test_another_persons_followers_cost_ten_times_as_much(little_x: Any, keys: Keys) -> None:
     little_x.answers({"data": [{"id": "7"}], "meta": {"result_count": 1}})
     (receipt,) = (
         connect(keys, api_version="2", owned=False, base_url=little_x.base_url).followers("42", None, 1).receipts

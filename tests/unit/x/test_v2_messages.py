@@ -113,7 +113,7 @@ def test_a_message_that_finds_no_server_never_went_out(v2: Gateway, little_x: An
     assert isinstance(failure_of(v2), Unsent)
 
 
-def test_a_person_who_gets_no_messages_is_told_from_an_account_that_may_not_send(v2: Gateway, little_x: Any) -> None:
+def test_an_unreachable_person_differs_from_an_account_that_may_not_send(v2: Gateway, little_x: Any) -> None:
     little_x.answers({"detail": "You do not have permission to DM one or more participants."}, status=403)
     little_x.answers({"detail": "This operation is not permitted."}, status=403)
     closed, restricted = failure_of(v2), failure_of(v2)

@@ -49,7 +49,7 @@ def test_without_a_price_the_dearest_is_counted(v2: Gateway, little_x: Any) -> N
         (NewPost("a", made_with_ai=True), {"text": "a", "made_with_ai": True}),
     ],
 )
-def test_x_is_told_what_is_set_and_nothing_else(v2: Gateway, little_x: Any, post: NewPost, body: Any) -> None:
+def test_x_gets_the_fields_that_are_set_and_no_others(v2: Gateway, little_x: Any, post: NewPost, body: Any) -> None:
     little_x.answers(CREATED, status=201)
     v2.publish(post)
     assert little_x.requests[0].json == body
@@ -160,7 +160,7 @@ def test_a_deletion_that_x_does_not_confirm_is_open(v2: Gateway, little_x: Any, 
         v2.delete_post("7")
 
 
-def test_somebody_elses_post_is_not_deleted(v2: Gateway, little_x: Any) -> None:
+def test_another_persons_post_is_not_deleted(v2: Gateway, little_x: Any) -> None:
     little_x.answers({"detail": "You are not permitted to perform this action."}, status=403)
     with pytest.raises(Refused) as caught:
         v2.delete_post("7")

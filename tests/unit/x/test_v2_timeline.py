@@ -177,7 +177,7 @@ def test_an_error_tells_of_the_pages_before(v2: Gateway, little_x: Any) -> None:
 
 
 @pytest.mark.parametrize("renamed", [False, True])
-def test_answers_and_reposts_are_told_apart(v2: Gateway, little_x: Any, renamed: bool) -> None:
+def test_answers_differ_from_reposts(v2: Gateway, little_x: Any, renamed: bool) -> None:
     name, repost = ("referenced_posts", "reposted") if renamed else ("referenced_tweets", "retweeted")
     little_x.answers(
         page(
