@@ -21,7 +21,7 @@ from sqlmodel import col, delete, select
 from campaign.db import vault
 from campaign.db.engine import Claim, claim, make_ready, read_session, transaction
 from campaign.errors import AlreadyRunning, NotPossible, WrongUsage
-from campaign.services import connection, store
+from campaign.services import store
 from campaign.services import store as services
 from campaign.services.fields import SECRETS, ServiceFields, block_name, read_fields
 from campaign.services.store import Services
@@ -61,7 +61,7 @@ class XAccount(Block, ServiceFields):
 
     def client(self) -> "PaidClient":
         """Returns a signed `tweepy.Client`, which keeps X's rate limits and the spend cap of the service."""
-        return connection.client_of(store.find_service(self.internal_name))
+        return services.client_of(store.find_service(self.internal_name))
 
 
 @task(name="choose services", task_run_name="choose services")
@@ -78,7 +78,7 @@ def choose_services(internal_names: Sequence[str]) -> Services | WrongUsage:
 @task(name="check service", task_run_name="check {service.internal_name}", **RETRIES)
 def check_service(service: Service) -> Service:
     """Checks the keys of a service on X, at most daily; returns the service with the result."""
-    return connection.check_if_due(service)
+    return services.check_if_due(service)
 
 
 @task(name="take over forms", task_run_name="take over forms")

@@ -20,7 +20,7 @@ from campaign.limits import rate_limits, spend_cap
 from campaign.limits.spend_cap import record_failed_call, refusal_of
 from campaign.running import retried, run_side_by_side, wait_until
 from campaign.services import store as services
-from campaign.services.connection import check_if_due, gateway_of
+from campaign.services.store import check_if_due, gateway_of
 from campaign.x.gateway import Gateway
 from campaign.x.http import MOST_EMPTY_PAGES, StandstillGuard
 from campaign.x.types import Answer, FollowerPage, opens_at

@@ -25,7 +25,7 @@ from campaign.deliveries.kind import End, Progress
 from campaign.deliveries.log import FOR_A_PERSON, Outcome, purpose_of
 from campaign.errors import NotPossible, ServiceBlocked, XError
 from campaign.limits import rate_limits, spend_cap
-from campaign.services.connection import check_if_due
+from campaign.services.store import check_if_due
 from campaign.x.types import CLOCK_SKEW, NO_MESSAGES, Answer, MessageEvent, MessageEvents, Receipt, first_id_at
 from models import MAIN, ConsentSource, Inbox, MessageState, Service
 

@@ -35,7 +35,7 @@ from campaign.limits import rate_limits, spend_cap
 from campaign.limits.rate_limits import allowance_of
 from campaign.posts.preview import attachment
 from campaign.reporting.document import Attachment, Document
-from campaign.services.connection import read_balance
+from campaign.services.store import read_balance
 from campaign.settings import load_settings
 from campaign.x.billing import current_price_warning
 from campaign.x.gateway import message_terms

@@ -13,17 +13,20 @@ import pendulum
 
 from campaign.audience import visitors as people
 from campaign.broadcasts import outbox, waves
-from campaign.broadcasts.arm import Armed, arm, next_up, upload_file
 from campaign.broadcasts.context import (
     STOPPING,
+    Armed,
     BroadcastSender,
     Call,
     LatestLimits,
     OnChange,
     OutgoingBroadcast,
     Record,
+    arm,
+    next_up,
     pause_all,
     sender_for,
+    upload_file,
 )
 from campaign.broadcasts.inbox import read_inbox, recover, waits_until
 from campaign.broadcasts.outbox import Span
@@ -39,7 +42,7 @@ from campaign.errors import NotPossible, ServiceBlocked, Uncertain, Unsent, Wron
 from campaign.limits import rate_limits
 from campaign.running import retried, run_side_by_side, wait_until
 from campaign.services import store as services
-from campaign.services.connection import check_if_due
+from campaign.services.store import check_if_due
 from campaign.x.types import NewMessage
 from models import Delivery, DeliveryKind, DeliveryState, MessageState, Service
 

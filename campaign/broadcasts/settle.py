@@ -10,8 +10,7 @@ from typing import Any
 from sqlalchemy import BigInteger, String, bindparam, func, select, update
 from sqlmodel import Session, col
 
-from campaign.broadcasts.arm import Armed
-from campaign.broadcasts.context import SENDING, BroadcastSender, Call, LatestLimits, moved, pause, pause_all
+from campaign.broadcasts.context import SENDING, Armed, BroadcastSender, Call, LatestLimits, moved, pause, pause_all
 from campaign.consent import store as consent
 from campaign.db.engine import transaction
 from campaign.db.json_rows import among

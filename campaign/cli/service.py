@@ -189,7 +189,7 @@ _ASKS_OF_X = (
 
 def check(handle: Handle, as_json: AsJson = False) -> None:
     """Check the keys of a service with X. This costs one user read ($0.01)."""
-    from campaign.services.connection import check_keys
+    from campaign.services.store import check_keys
     from campaign.x.http import check_simulator
 
     check_handle(handle)
@@ -345,7 +345,7 @@ def balance(
     as_json: AsJson = False,
 ) -> None:
     """Show the credits that X has left for each developer app. X shows them to some apps only."""
-    from campaign.services.connection import read_balance
+    from campaign.services.store import read_balance
     from campaign.x.http import check_simulator
 
     for handle in handles or []:

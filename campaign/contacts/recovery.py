@@ -13,7 +13,7 @@ from campaign.db.engine import read_session, transaction
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent, WrongUsage, XError
 from campaign.limits.spend_cap import paid
 from campaign.services import store as services
-from campaign.services.connection import app_keys_of
+from campaign.services.store import app_keys_of
 from campaign.settings import load_settings
 from campaign.x.error_table import SIGN_IN_OVER
 from campaign.x.oauth import Grant, SignIn, sign_in_of

@@ -9,9 +9,8 @@ from sqlmodel import Session
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
 from campaign.deliveries.draft import RenderedPart
-from campaign.deliveries.kind import End, Progress
+from campaign.deliveries.kind import End, Progress, Sender
 from campaign.deliveries.log import purpose_of
-from campaign.deliveries.sender import Sender
 from campaign.errors import XError
 from campaign.limits import rate_limits, spend_cap
 from campaign.x.text import has_link, is_same_text

@@ -24,7 +24,7 @@ from campaign.limits import rate_limits, spend_cap
 from campaign.posts.analysis import analyse
 from campaign.posts.preview import post_of, preview_of
 from campaign.reporting.document import Document
-from campaign.services.connection import check_if_due
+from campaign.services.store import check_if_due
 from campaign.settings import load_settings
 from campaign.x import types
 from campaign.x.billing import current_price_warning

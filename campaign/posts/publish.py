@@ -15,9 +15,8 @@ from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import opens_at, start_delivery
 from campaign.deliveries.draft import RenderedPart
-from campaign.deliveries.kind import End, OnUpload, Progress
+from campaign.deliveries.kind import End, OnUpload, Progress, media_id_of, why_halted
 from campaign.deliveries.log import purpose_of
-from campaign.deliveries.sender import media_id_of, why_halted
 from campaign.errors import NotPossible, Refused, ServiceBlocked, Uncertain, WrongUsage, XError
 from campaign.formatting import usd
 from campaign.limits import rate_limits, spend_cap
@@ -27,7 +26,7 @@ from campaign.posts.prepare import RenderedPost, analysis_of, render_post
 from campaign.posts.report import DeliveryReport, report_of
 from campaign.running import retried, run_side_by_side, wait_until
 from campaign.services import store as services
-from campaign.services.connection import check_if_due, gateway_of
+from campaign.services.store import check_if_due, gateway_of
 from campaign.settings import load_settings
 from campaign.x.types import NewPost, Poll
 from models import MAIN, Delivery, DeliveryKind, DeliveryState, Message, MessageState, Service

@@ -14,7 +14,7 @@ from campaign.limits import rate_limits, spend_cap
 from campaign.limits.spend_cap import record_failed_call, used_up
 from campaign.running import retried
 from campaign.services import store as services
-from campaign.services.connection import check_if_due, gateway_of
+from campaign.services.store import check_if_due, gateway_of
 from campaign.statistics import counts, followers
 from campaign.statistics.counts import CountReport, CountState, PostToCount, Prices
 from campaign.x.types import Answer, PostCounts, Price

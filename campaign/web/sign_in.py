@@ -19,7 +19,7 @@ from campaign.db.engine import read_session
 from campaign.errors import CampaignError, NotPossible, Refused, ServiceBlocked, WrongUsage
 from campaign.limits.spend_cap import SIGN_IN_PURPOSE, check_sign_in_affordable, paid
 from campaign.services import store as services
-from campaign.services.connection import app_keys_of
+from campaign.services.store import app_keys_of
 from campaign.settings import X_API_URL, load_settings
 from campaign.web.pages import text_page
 from campaign.web.security import delete_cookie, read_cookie, save_cookie, visitor_of

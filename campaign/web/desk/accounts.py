@@ -15,8 +15,8 @@ from campaign.db.engine import read_session, transaction
 from campaign.errors import CampaignError, NotPossible, WrongUsage
 from campaign.limits import rate_limits, spend_cap
 from campaign.services import store
-from campaign.services.connection import app_keys_of, check_keys, gateway_of
 from campaign.services.fields import SECRETS, ServiceFields, read_fields
+from campaign.services.store import app_keys_of, check_keys, gateway_of
 from campaign.settings import load_settings
 from campaign.users import audit
 from campaign.web.desk.access import DeskRequest, desk_route, own_address

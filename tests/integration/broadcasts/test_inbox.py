@@ -11,8 +11,7 @@ from sqlmodel import col, select
 
 from campaign.audience import erased
 from campaign.broadcasts import outbox, send
-from campaign.broadcasts.arm import Armed, arm
-from campaign.broadcasts.context import BroadcastSender, OutgoingBroadcast
+from campaign.broadcasts.context import Armed, BroadcastSender, OutgoingBroadcast, arm
 from campaign.broadcasts.inbox import read_inbox, waits_until
 from campaign.broadcasts.outbox import Span
 from campaign.consent import lists

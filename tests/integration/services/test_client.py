@@ -9,8 +9,7 @@ from sqlmodel import select
 from campaign.db.engine import read_session
 from campaign.errors import CampaignError, ServiceBlocked, Unsent, WrongUsage
 from campaign.limits import spend_cap
-from campaign.services.connection import client_of
-from campaign.services.store import find_service
+from campaign.services.store import client_of, find_service
 from models import Charge, Service
 from tests.simulated_x import Connect, SimulatedX
 

@@ -14,7 +14,7 @@ from campaign.consent import store as consents
 from campaign.contacts.recovery import keep_grant, recover_profiles
 from campaign.db import vault
 from campaign.db.engine import read_session, transaction
-from campaign.services.connection import app_keys_of
+from campaign.services.store import app_keys_of
 from campaign.settings import load_settings
 from campaign.x.oauth import Grant, sign_in_of
 from models import Agreement, AgreementState, Contact, ReconciledBy, Secret, SecretKind

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from campaign.db.engine import transaction
-from campaign.services.connection import REJECTED_FOR
+from campaign.services.store import REJECTED_FOR
 from models import FormProblem, Service, ServiceState, SyncState
 from tests.simulated_x import Brand, Connect, SimulatedX
 from tests.steps.meanwhile import meanwhile, once_pages_are_read

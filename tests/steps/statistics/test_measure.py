@@ -10,8 +10,7 @@ from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
 from campaign.reporting.markdown import as_markdown
 from campaign.running import wait_until
-from campaign.services.connection import gateway_of
-from campaign.services.store import connected_services, find_service
+from campaign.services.store import connected_services, find_service, gateway_of
 from campaign.statistics import followers
 from campaign.statistics import numbers as engagement_deliveries
 from campaign.statistics.counts import CountReport, CountState
