@@ -55,13 +55,13 @@ def check(service: Service, found: Account | None, problems: Iterable[Problem] =
 def test_each_act_on_a_service_stands_in_the_audit_without_a_key() -> None:
     made = connect()
     change(made)
-    changed = change(made, label="Acme Ltd", consumer_key="another-consumer-key")
+    changed = change(made, label="Acme Ltd", access_token="1-another-token")
     remove(changed)
     with read_session() as session:
         entries = [(one.actor, one.subject, one.action, one.detail) for one in session.exec(select(AuditEntry))]
     assert entries == [
         ("ann", "service acme", "connected", ""),
-        ("ann", "service acme", "changed", "Changed: label, consumer_key."),
+        ("ann", "service acme", "changed", "Changed: label, access_token."),
         ("ann", "service acme", "disconnected", ""),
     ]
 
