@@ -62,7 +62,7 @@ def post_publication(
         delivery: The internal name of one confirmed delivery to publish.
         post: A new post or thread.
         action: What is done with that one delivery. publish: it goes out. proof: it goes to its proof service only.
-            withdraw: its posts are deleted from X, for good.
+            withdraw: its posts are deleted from X, for good. withdraw proofs: only its proofs are.
     """
     configure_run_logs()
     try:
@@ -70,8 +70,8 @@ def post_publication(
         settle_left_behind()
         if action is PostAction.PROOF and not is_continuation():
             return prove(delivery, "post-publication")
-        if action is PostAction.WITHDRAW and not is_continuation():
-            return withdraw_posts(delivery)
+        if action in {PostAction.WITHDRAW, PostAction.WITHDRAW_PROOFS} and not is_continuation():
+            return withdraw_posts(delivery, proofs=action is PostAction.WITHDRAW_PROOFS)
         if not is_continuation():
             repeat_series()
         if post and not is_continuation():

@@ -34,6 +34,7 @@ class PostAction(StrEnum):
     PUBLISH = "publish"
     PROOF = "proof"
     WITHDRAW = "withdraw"
+    WITHDRAW_PROOFS = "withdraw proofs"
 
 
 class BroadcastAction(StrEnum):

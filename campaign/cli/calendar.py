@@ -140,6 +140,18 @@ def create_series(
     output.say(found.problem or "Further ones are made eight weeks ahead, as drafts. Each is analysed and confirmed.")
 
 
+def ask_for_series(number: SeriesNumber) -> None:
+    """Analyse the drafts of a series, and ask for approval of those without errors."""
+    from campaign.posts.importing import analyse_saved
+
+    make_ready()
+    check_x()
+    with read_session() as session:
+        names = series.drafts_of(session, series.get(session, number))
+    ready = analyse_saved(names, current_user(), pendulum.now("UTC"), ask=True)
+    output.say(f"{ready} of {len(names)} drafts wait for approval; the others have errors and stay drafts.")
+
+
 def stop_series(number: SeriesNumber) -> None:
     """Stop a series, with its posts of which nothing has gone out."""
     make_ready()
@@ -152,6 +164,7 @@ def stop_series(number: SeriesNumber) -> None:
 def import_posts(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A CSV file; see docs/deliveries.md.")],
     check: Annotated[bool, typer.Option("--check", help="Only show what is found; save nothing.")] = False,
+    ask: Annotated[bool, typer.Option("--ask", help="Ask for approval of those without errors.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Import posts from a CSV file as drafts, and analyse all. Nothing is saved when a row of it cannot be used."""
@@ -162,7 +175,7 @@ def import_posts(
     with read_session() as session:
         known = services.list_connected(session)
     posts = analyse_posts(read_posts(file, known))
-    saved = None if check else save_posts(posts, current_user(), pendulum.now("UTC"), ask=False)
+    saved = None if check else save_posts(posts, current_user(), pendulum.now("UTC"), ask=ask)
     names = saved.names if saved else [""] * len(posts)
     if as_json:
         output.print_json(
@@ -181,6 +194,7 @@ def import_posts(
         )
     output.print_table(rows)
     if saved:
-        output.say(f"{len(names)} drafts were saved; {saved.waiting} of them can be confirmed.")
+        what = "wait for approval" if ask else "can be confirmed"
+        output.say(f"{len(names)} drafts were saved; {saved.waiting} of them {what}.")
     else:
         output.say("Nothing was saved. Save them: campaign delivery import FILE")

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
+import pendulum
 import typer
 
 from campaign.cli import output
@@ -21,7 +22,8 @@ from campaign.cli.delivery_view import (
 )
 from campaign.cli.output import AsJson, Yes
 from campaign.cli.server import run_flow, server_in_use
-from campaign.db.engine import read_session
+from campaign.db.engine import read_session, transaction
+from campaign.deliveries import store as deliveries
 from campaign.errors import NotPossible, WrongUsage
 from models import Delivery, DeliveryKind, DeliveryState
 
@@ -38,8 +40,13 @@ Actor = Annotated[
 ]
 
 
-def analyse(name: Name, as_json: AsJson = False) -> None:
+def analyse(
+    name: Name,
+    ask: Annotated[bool, typer.Option("--ask", help="Ask for approval, where nothing is wrong.")] = False,
+    as_json: AsJson = False,
+) -> None:
     """Analyse a delivery: errors, recipients, cost, duration. Nothing is sent."""
+    from campaign.deliveries import approval
     from campaign.deliveries.approval import current_user
     from campaign.kinds import kind_for
 
@@ -58,6 +65,9 @@ def analyse(name: Name, as_json: AsJson = False) -> None:
         raise NotPossible(f"{name} has errors; correct them, then analyse it again.")
     if state is not DeliveryState.ANALYSED:
         raise NotPossible(f"{name} was changed meanwhile; analyse it again.")
+    if ask:
+        with transaction() as session:
+            approval.ask(session, deliveries.named(session, name), current_user(), pendulum.now("UTC"))
     accept = " --accept-unconsented" if analysis.unconsented else ""
     output.say(f"Analysis passed. Confirm with: campaign delivery confirm {name}{accept}")
 
@@ -320,10 +330,13 @@ def withdraw(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
 def _delete(name: str, *, proofs: bool, as_json: bool) -> None:
     from campaign.deliveries.approval import current_user
     from campaign.posts.publish import withdraw as delete_posts
+    from campaign.posts.publish import withdrawable
 
+    with read_session() as session:
+        withdrawable(session, deliveries.named(session, name), proofs=proofs)
     with server_in_use() as has_server:
-        if has_server and not proofs:
-            count = _run(DeliveryKind.POST, delivery=name, action="withdraw")
+        if has_server:
+            count = _run(DeliveryKind.POST, delivery=name, action="withdraw proofs" if proofs else "withdraw")
         else:
             count = delete_posts(name, current_user(), proofs=proofs)
     if as_json:

@@ -80,6 +80,10 @@ COMMANDS: dict[str, Command | Group] = {
         {
             "list": Command("calendar.list_series", "List the series of posts, the newest first."),
             "create": Command("calendar.create_series", "Repeat a post at the same local time."),
+            "ask": Command(
+                "calendar.ask_for_series",
+                "Analyse the drafts of a series, and ask for approval of those without errors.",
+            ),
             "stop": Command("calendar.stop_series", "Stop a series, with its posts of which nothing has gone out."),
         },
         "Posts that are repeated every week or month.",
@@ -157,10 +161,23 @@ COMMANDS: dict[str, Command | Group] = {
             "add": Command("user.add", "Give a person access to the desk."),
             "list": Command("user.list_users", "List the people with access to the desk, and their roles."),
             "roles": Command("user.change_roles", "Change the roles of a person."),
+            "edit": Command("user.edit", "Change the full name or the email address of a person."),
             "reset": Command("user.reset", "Make a new one-time link, with which a person chooses a password."),
             "remove": Command("user.remove", "Take away a person's access to the desk."),
         },
         "The people who work at the desk, and what they may do.",
+    ),
+    "audit": Command("user.list_audit", "List who did what and when, the newest first."),
+    "workflow": Group(
+        {
+            "list": Command(
+                "prefect.list_workflows",
+                "List the workflows: whether their schedules are enabled, and their next runs.",
+            ),
+            "start": Command("prefect.start_workflow", "Start the schedule of a workflow."),
+            "stop": Command("prefect.stop_workflow", "Stop the schedule of a workflow; its runs by hand still work."),
+        },
+        "The schedules of the workflows on the Prefect server.",
     ),
     "deploy": Command("prefect.deploy_command", "Register the workflows, or their new versions."),
     "notify": Command("prefect.notify", "Notify people when something waits for them, or a spend cap is near."),

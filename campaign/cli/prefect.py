@@ -1,12 +1,19 @@
-"""`campaign deploy`, `worker`, `move` and `notify`: the workflows on a Prefect server of any kind."""
+"""`campaign deploy`, `workflow`, `worker`, `move` and `notify`: the workflows on a Prefect server of any kind."""
 
-from typing import Annotated
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
 
+import pendulum
 import typer
 
 from campaign.cli import output
 from campaign.cli.output import AsJson
 from campaign.cli.server import prepare_prefect, server_needed
+from campaign.db.engine import make_ready, transaction
+from campaign.users import audit
+
+if TYPE_CHECKING:
+    from deployments.deploying import Deployed
 
 
 def deploy_command(
@@ -31,6 +38,43 @@ def deploy_command(
         with output.working("Deploying the workflows…"):
             deploy_and_begin(settings, pool, variables)
             workflows = deployed_workflows()
+    _show_workflows(workflows, as_json=as_json)
+
+
+def list_workflows(as_json: AsJson = False) -> None:
+    """List the workflows: whether their schedules are enabled, and their next runs."""
+    with server_needed():
+        from deployments.deploying import deployed_workflows
+
+        _show_workflows(deployed_workflows(), as_json=as_json)
+
+
+WorkflowName = Annotated[str, typer.Argument(metavar="WORKFLOW", help="Its name, such as account-sync.")]
+
+
+def start_workflow(name: WorkflowName) -> None:
+    """Start the schedule of a workflow."""
+    _switch(name, enabled=True)
+
+
+def stop_workflow(name: WorkflowName) -> None:
+    """Stop the schedule of a workflow; its runs by hand still work."""
+    _switch(name, enabled=False)
+
+
+def _switch(name: str, *, enabled: bool) -> None:
+    with server_needed():
+        from deployments.runs import PrefectRuns
+
+        PrefectRuns("").switch(name.partition("/")[0], enabled=enabled)
+    action = "enabled" if enabled else "stopped"
+    make_ready()
+    with transaction() as session:
+        audit.record(session, output.actor(), f"workflow {name}", action, pendulum.now("UTC"))
+    output.say(f"The schedule of {name} is {action}.")
+
+
+def _show_workflows(workflows: "Sequence[Deployed]", *, as_json: bool) -> None:
     if as_json:
         output.print_json(
             [
@@ -44,7 +88,7 @@ def deploy_command(
         )
         return
     for workflow in workflows:
-        state = "stopped; enable its schedule in the UI"
+        state = f"stopped; start its schedule with: campaign workflow start {workflow.name}"
         if workflow.is_enabled and workflow.next_run is None:
             state = "enabled; its next run is planned within a minute while the server runs"
         elif workflow.is_enabled:

@@ -1,4 +1,4 @@
-"""`campaign user`: the people who work at the desk, and what they may do there."""
+"""`campaign user` and `campaign audit`: the people who work at the desk, what they may do there, and what they did."""
 
 from typing import Annotated
 
@@ -7,7 +7,7 @@ import typer
 from sqlmodel import Session
 
 from campaign.cli import output
-from campaign.cli.output import AsJson, Yes
+from campaign.cli.output import AsJson, Limit, Yes
 from campaign.db.engine import make_ready, read_session, transaction
 from campaign.deliveries.approval import current_user
 from campaign.errors import NotPossible, WrongUsage
@@ -74,6 +74,22 @@ def change_roles(name: Name, roles: Roles, as_json: AsJson = False) -> None:
     _show_state(user, "changed", as_json=as_json)
 
 
+def edit(
+    name: Name,
+    full_name: Annotated[str | None, typer.Option(help="As it is shown.")] = None,
+    email: Annotated[str | None, typer.Option(help="Where notifications go; empty for none.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Change the full name or the email address of a person."""
+    make_ready()
+    with transaction() as session:
+        user = users.find_user(session, name)
+        users.describe(user, user.full_name if full_name is None else full_name, user.email if email is None else email)
+        session.add(user)
+        audit.record(session, current_user(), f"user {user.name}", "changed", pendulum.now("UTC"))
+    _show_state(user, "changed", as_json=as_json)
+
+
 def reset(name: Name, as_json: AsJson = False) -> None:
     """Make a new one-time link, with which a person chooses a password. Until then the present one works."""
     make_ready()
@@ -93,6 +109,29 @@ def remove(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
         users.remove_user(session, user, now := pendulum.now("UTC"))
         audit.record(session, current_user(), f"user {user.name}", "removed", now)
     _show_state(user, "removed", as_json=as_json)
+
+
+def list_audit(
+    who: Annotated[str, typer.Option(help="Only what this person or run did.")] = "",
+    search: Annotated[str, typer.Option(help="Only entries with this text.")] = "",
+    limit: Limit = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print all of them, comma separated.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List who did what and when, the newest first: deliveries, services, templates, consents, exports, sign-ins."""
+    if as_csv and as_json:
+        raise WrongUsage("Choose --csv or --json; both do not fit into one output.")
+    make_ready()
+    some = limit if as_csv or as_json else limit or output.SHOWN
+    with read_session() as session:
+        rows = (row.as_cells() for row in audit.list_entries(session, actor=who, search=search, limit=some))
+        if as_csv:
+            output.print_csv(audit.COLUMNS, rows)
+        elif as_json:
+            output.print_json_list(dict(zip(audit.COLUMNS, row, strict=True)) for row in rows)
+        else:
+            headings = [name.capitalize() for name in audit.COLUMNS]
+            output.print_table([dict(zip(headings, row, strict=True)) for row in rows])
 
 
 def _read_roles(session: Session, given: list[str]) -> dict[int, Role]:

@@ -71,6 +71,11 @@ def deliveries_of(session: Session, series: Series) -> list[Delivery]:
     return list(session.exec(chosen.order_by(col(SeriesOccurrence.number))))
 
 
+def drafts_of(session: Session, series: Series) -> list[str]:
+    """Returns the names of its posts that are being edited."""
+    return [one.name for one in deliveries_of(session, series) if one.state is DeliveryState.BEING_EDITED]
+
+
 def series_of(session: Session, delivery_ids: list[int]) -> dict[int, int]:
     """Returns the series of deliveries that belong to one, by the id of the delivery."""
     chosen = select(SeriesOccurrence).where(col(SeriesOccurrence.delivery_id).in_(delivery_ids))

@@ -16,6 +16,7 @@ from deployments.runs import PrefectRuns
 from flows.post_publication import post_publication
 from models import EVERY_SERVICE, Delivery, DeliveryState, Role
 from tasks.forms import PostAction
+from tests.command import here
 from tests.factories import NOW
 from tests.flows.house import House
 from tests.flows.marketer import artifacts, form_of, start, wait_for
@@ -69,6 +70,8 @@ def test_a_waiting_run_says_so_and_ends_when_it_is_answered_at_the_desk(
     gone = wait_for(client, UUID(url.rpartition("/")[2]), "Completed")
     assert (gone.name, gone.state and gone.state.message) == (f"{name} · withdraw", f"1 post of {name} deleted from X.")
     assert [one["deleted"] for one in posts_of(acme)] == [True]
+    assert here("delivery", "proof", name, "--withdraw", "--json").document == {"withdrawn": 0}
+    assert f"{name} · withdraw proofs" in [run.name for run in client.read_flow_runs()]
 
 
 @pytest.mark.usefixtures("client")
@@ -105,7 +108,10 @@ def test_the_desk_schedules_shows_cancels_and_switches(house: House, client: Syn
 
     assert [one.name for one in runs.workflows()] == sorted({one.name for one in runs.workflows()})
     assert not any(one.is_enabled for one in runs.workflows())
-    runs.switch("account-sync", enabled=True)
+    assert "no-such is not deployed" in here("workflow", "start", "no-such").sentence
+    assert "is enabled" in here("workflow", "start", "account-sync").sentence
     assert [one.name for one in runs.workflows() if one.is_enabled] == ["account-sync"]
-    runs.switch("account-sync", enabled=False)
+    listed = here("workflow", "list", "--json").document
+    assert [one["workflow"] for one in listed if one["state"] == "enabled"] == ["account-sync/account-sync"]
+    assert "is stopped" in here("workflow", "stop", "account-sync/account-sync").sentence
     assert not any(one.is_enabled for one in runs.workflows())

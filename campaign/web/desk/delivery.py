@@ -52,6 +52,7 @@ _WHAT: Mapping[str, str] = {
     "repeated": N_("repeats it"),
     "of a series": N_("repeats it as a series"),
     "settled": N_("decided an unknown outcome"),
+    "log exported": N_("saved its log as a file"),
 }
 _BY_ITSELF = {
     "campaign": N_("The program"),

@@ -13,7 +13,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from campaign.broadcasts import log as messages
-from campaign.db.engine import read_session
+from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import record_all_not_sent, record_by_hand
@@ -138,6 +138,8 @@ def _unknown(session: Session, delivery: Delivery) -> list[dict[str, Any]]:
 def download_log(desk: DeskRequest) -> Response:
     """Writes the log as a file first: a million lines take no more memory than a hundred."""
     delivery, state = named(desk), desk.text("state")
+    with transaction() as session:
+        deliveries.note(session, delivery, "log exported", desk.actor, desk.now)
     descriptor, path = mkstemp(suffix=".csv")
     with os.fdopen(descriptor, "w", encoding="utf-8-sig", newline="") as file, read_session() as session:
         write_csv(file, _HEAD, _cells(_lines(session, delivery, state)))

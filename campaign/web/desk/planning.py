@@ -113,7 +113,7 @@ def ask_for_series(desk: DeskRequest) -> Response:
     """Analyses the drafts of a series, and asks for approval of those without errors."""
     with read_session() as session:
         found = _series_in(desk, session)
-        names = [one.name for one in series.deliveries_of(session, found) if one.state is DeliveryState.BEING_EDITED]
+        names = series.drafts_of(session, found)
     ready = analyse_saved(names, desk.actor, desk.now, ask=True)
     return desk.redirect(SLOTS, _outcome(desk, ready, len(names)))
 
