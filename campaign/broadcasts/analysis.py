@@ -353,7 +353,7 @@ def wave_errors(waves: Waves, recipients: int) -> Iterator[Finding]:
     of_calendar = sum(wave.amount for wave in waves.calendar if wave.is_percentage)
     for percentage in (of_same, of_calendar):
         if percentage > _ALL:
-            sentence = f"The waves are {percentage:,} % of all recipients: make them 100 % at most."
+            sentence = f"The waves are {percentage:,} percent of all recipients: make them 100 percent at most."
             yield error("waves_over_all", sentence)
     for number, (wave, before) in enumerate(zip(waves.calendar[1:], waves.calendar, strict=False), start=2):
         if wave.after_seconds < before.after_seconds:

@@ -6,19 +6,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from itertools import count
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
-from campaign.broadcasts.analysis import EXCLUSION_LABELS, EXCLUSION_SENTENCES
 from campaign.reporting.document import Block, Cell, Document, Findings, Message, Post, Section
 from campaign.web.desk.layout import N_, gettext, with_local_times
 
+#: What their modules write in pieces.
 _OF_MESSAGES = (N_("The shortest"), N_("The longest"), N_("One at random"), N_("The chosen one"))
-"""Which message a preview shows, for Babel: their module writes them in another way."""
+_OF_PARTS = (N_("The post"), N_("The post on {1}"), N_("Part {1} of {2}"), N_("Part {1} of {2} on {3}"))
 
 
 def localised(document: Document, language: str, zone: str) -> Document:
-    """Returns a report or a preview with local times and its headings in a language; sentences stay English."""
+    """Returns a report or a preview with local times, in a language."""
     say = partial(gettext, language)
 
     def cell(value: Cell) -> Cell:
@@ -39,26 +40,41 @@ def localised(document: Document, language: str, zone: str) -> Document:
                     one, title=say(one.title), columns=columns, rows=rows, chart=chart, text=text, bold=say(one.bold)
                 )
             case Findings():
-                return replace(one, sentences=tuple(with_local_times(text, zone) for text in one.sentences))
+                return replace(one, sentences=tuple(with_local_times(say(text), zone) for text in one.sentences))
             case Post():
                 return replace(one, at=one.at and one.at.astimezone(ZoneInfo(zone)))
             case Message():
                 return replace(one, kind=say(one.kind))
 
-    return replace(document, title=say(document.title), blocks=tuple(map(block, document.blocks)))
+    lead = " · ".join(map(say, document.lead.split(" · ")))
+    return replace(document, title=say(document.title), lead=lead, blocks=tuple(map(block, document.blocks)))
 
 
-def find_headings(file: BinaryIO, *_: Any, **__: Any) -> Iterator[tuple[int, str, str, list[str]]]:
-    """Yields the headings of a module of reports, which are marked nowhere, for Babel (`make languages`)."""
+def find_texts(file: BinaryIO, *_: Any, **__: Any) -> Iterator[tuple[int, str, str, list[str]]]:
+    """Yields headings and sentences of a module of the program, which are marked nowhere, for Babel.
+
+    The fields of a sentence are {1}, {2}. What has neither a capital nor a space is no text for people.
+    """
     tree = ast.parse(file.read())
-    docstrings = {id(one.value) for one in ast.walk(tree) if isinstance(one, ast.Expr)}
-    pieces = {id(piece) for one in ast.walk(tree) if isinstance(one, ast.JoinedStr) for piece in ast.walk(one)}
-    texts = (one for one in ast.walk(tree) if isinstance(one, ast.Constant) and isinstance(one.value, str))
-    for one in texts:
-        if id(one) not in docstrings | pieces and re.match("[A-Z][^{]*$", str(one.value)):
-            yield one.lineno, "_", str(one.value), []
+    left_out = {id(one.value) for one in ast.walk(tree) if isinstance(one, ast.Expr)}
+    for one in ast.walk(tree):
+        if isinstance(one, ast.JoinedStr):
+            left_out |= {id(piece) for piece in ast.walk(one) if piece is not one}
+        elif isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == "__all__":
+            left_out |= {id(name) for name in ast.walk(one)}
+    for one in ast.walk(tree):
+        text = _text_of(one) if id(one) not in left_out else ""
+        is_text = re.match("[A-Z][a-z]{2}|US", text) or (" " in text.strip() and re.search("[a-z]{3}", text))
+        if is_text and "\\" not in text and "{}" not in text:
+            yield one.lineno, "_", text, []  # type: ignore[attr-defined]  # each text has a line
 
 
-def find_exclusions(*_: Any, **__: Any) -> Iterator[tuple[int, str, str, list[str]]]:
-    """Yields why a person gets no message, for Babel (`make languages`)."""
-    yield from ((0, "_", text, []) for text in (*EXCLUSION_LABELS.values(), *EXCLUSION_SENTENCES.values()))
+def _text_of(node: ast.AST) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    if not isinstance(node, ast.JoinedStr):
+        return ""
+    number, pieces = count(1), list[str]()
+    for one in node.values:
+        pieces.append(str(one.value) if isinstance(one, ast.Constant) else f"{{{next(number)}}}")
+    return "".join(pieces)

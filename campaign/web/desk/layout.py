@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale, negotiate_locale
 from babel.dates import format_datetime, get_day_names
 from babel.lists import format_list
+from babel.messages import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -36,6 +37,11 @@ _FOLDER = files("campaign.web.desk")
 _OWN = "; script-src 'self'; connect-src 'self'; media-src 'self'"
 PICTURES = "https://pbs.twimg.com"
 """Where X keeps the pictures of accounts."""
+#: How a sentence about a part goes on after its name.
+_VERBS = frozenset({"costs", "has", "is", "names", "says", "shows", "weighs"})
+_UNIT = re.compile(r"([\d,]+) (day|hour|minute|second)s?")
+_PIECE = re.compile(r"[^,;()\s][^,;()]*[^,;()\s]")
+_LENGTH = re.compile(f"{_UNIT.pattern}(?: {_UNIT.pattern})?")
 _MOMENT = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d)(:\d\d)? UTC\b")
 _A_YEAR = "public, max-age=31536000, immutable"
 _TYPES = {"css": "text/css", "js": "text/javascript"}
@@ -56,13 +62,19 @@ def choose_language(wanted: str, accepted: str) -> str:
 
 
 @cache
-def translations(language: str) -> NullTranslations:
+def _catalogue(language: str) -> Catalog:
     """Reads the catalogue of a language, a text file that translators edit."""
+    with (_FOLDER / "locales" / language / "desk.po").open("rb") as file:
+        return read_po(file, locale=language)
+
+
+@cache
+def translations(language: str) -> NullTranslations:
+    """Returns the texts of a language."""
     if language == SOURCE:
         return NullTranslations()
     compiled = BytesIO()
-    with (_FOLDER / "locales" / language / "desk.po").open("rb") as file:
-        write_mo(compiled, read_po(file, locale=language))
+    write_mo(compiled, _catalogue(language))
     compiled.seek(0)
     return GNUTranslations(compiled)
 
@@ -183,7 +195,46 @@ def gettext(language: str, text: str) -> str:
     at per cent signs.
     """
     # What belongs to no text is the head of a catalogue.
-    return translations(language).gettext(text) if text else ""
+    found = translations(language).gettext(text) if text else ""
+    return found if found != text or " " not in text else _fill_in(language, text)
+
+
+@cache
+def _sentences(language: str) -> list[tuple[re.Pattern[str], str]]:
+    """Returns the sentences of a catalogue that the program writes with fields; those with most words come first."""
+    if language == SOURCE:
+        return []
+    found = []
+    pairs = [(str(one.id), str(one.string)) for one in _catalogue(language) if one.id and not one.pluralizable]
+    texts = [(english.strip(" ,;()"), translation.strip(" ,;()")) for english, translation in pairs]
+    for english, translation in texts:
+        is_of_part = english.partition(" ")[0] in _VERBS
+        if "{1}" in english or is_of_part:
+            where = r"(?P<where>(?:The post|Part \d+ of \d+)(?: on .+?)?) " if is_of_part else ""
+            fields = re.sub(r"\\\{(\d)\\\}", r"(?P<f\1>.*?)", re.escape(english))
+            found.append(
+                (len(english), re.compile(f"(?:{where})?{fields}" if where else fields, re.DOTALL), translation)
+            )
+    return [(pattern, translation) for _, pattern, translation in sorted(found, key=lambda one: -one[0])]
+
+
+def _in_pieces(language: str, text: str) -> str:
+    """Translates a field of a sentence: as a whole, else the pieces of a list."""
+    whole = gettext(language, text)
+    return whole if whole != text else _PIECE.sub(lambda piece: gettext(language, piece[0]), text)
+
+
+def _fill_in(language: str, text: str) -> str:
+    """Translates a sentence of the program, which has its fields filled in; another text stays as it is."""
+    if length := _LENGTH.fullmatch(text):
+        units = {f"{unit}s": int(count.replace(",", "")) for count, unit in _UNIT.findall(length[0])}
+        return _duration(timedelta(**units), language) if language != SOURCE else text
+    for pattern, translation in _sentences(language):
+        if found := pattern.fullmatch(text):
+            fields = {name: _in_pieces(language, value or "") for name, value in found.groupdict().items()}
+            filled = re.sub(r"\{(\d)\}", lambda field: f"%(f{field[1]})s", translation.replace("%", "%%")) % fields
+            return f"{fields['where']} {filled}" if "where" in fields else filled
+    return text
 
 
 def forbidden(role: Role, language: str) -> str:

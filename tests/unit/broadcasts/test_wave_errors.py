@@ -8,8 +8,8 @@ from tests.broadcasting import broadcast, calendar, errors, receiver, same
     ("waves", "code", "says"),
     [
         (calendar((1, 60), (2, 0)), "calendar_backwards", "Wave 2 of the calendar begins before wave 1"),
-        (calendar((60, 0), (50, 0), is_percentage=True), "waves_over_all", "110 % of all recipients"),
-        (same(101, is_percentage=True), "waves_over_all", "101 % of all recipients"),
+        (calendar((60, 0), (50, 0), is_percentage=True), "waves_over_all", "110 percent of all recipients"),
+        (same(101, is_percentage=True), "waves_over_all", "101 percent of all recipients"),
         (same(1, 60), "too_many_waves", "takes 2,000 waves"),
         (calendar((1, 0), (1, 5 * 86_400)), "wave_after_validity", "ends at 2026-12-01 07:30 UTC"),
         (calendar((1, 0), (1, 10**30)), "wave_after_validity", "Wave 2 on @acme"),

@@ -16,6 +16,8 @@ from campaign.web.desk import layout
 FOLDER = ROOT / "campaign" / "web" / "desk"
 OTHERS = [one for one in layout.languages() if one != layout.SOURCE]
 _PLACEHOLDER = re.compile(r"%\(\w+\)|%%|{{.*?}}")
+#: Of a sentence of the program; "call{2}" needs no field for its s in another language.
+_FIELD = re.compile(r"\{\d\}")
 
 
 @cache
@@ -60,6 +62,7 @@ def test_a_translation_has_the_placeholders_of_its_text(language: str) -> None:
         forms = [message.id] if isinstance(message.id, str) else list(message.id)
         assert len(strings(message)) == (1 if len(forms) == 1 else ours.num_plurals), message.id
         assert set(_PLACEHOLDER.findall(forms[-1])) == set(_PLACEHOLDER.findall(strings(message)[-1])), message.id
+        assert set(_FIELD.findall(strings(message)[-1])) <= set(_FIELD.findall(forms[-1])), message.id
 
 
 def test_a_third_language_would_be_a_file() -> None:
@@ -75,6 +78,35 @@ def test_one_and_many_have_their_own_words() -> None:
         "%(num)s volger",
         "%(num)s volgers",
     ]
+
+
+@pytest.mark.parametrize(
+    ("english", "dutch"),
+    [
+        ("There is nothing to post: write a text.", "Er is niets om te posten: schrijf een tekst."),
+        ("It takes 1 call of X's API.", "Aanroepen van de API van X: 1."),
+        ("Part 2 of 3 on @acme has no text: write one, or add a file.", "Deel 2 van 3 op @acme heeft geen tekst:"),
+        ("The post on @acme costs $0.03: the post $0.015, 1 file $0.01; deleting it later $0.005.", "de post $0.015"),
+        (
+            "The post has a link (x.com) and costs $0.2 instead of $0.015, 13 times as much: remove it to save that.",
+            "13 keer",
+        ),
+        ("1 day 2 hours", "1 dag en 2 uur"),
+        (
+            "A proof on @acme costs $2, and $1 of this month's spend cap is left: raise its cap, or go without.",
+            "van deze",
+        ),
+        ("Of 20 recipients 3 agreed, 2 only wrote first, 15 did neither.", "Van 20 ontvangers: toestemming 3, schreef"),
+        (
+            "Left out on @acme, 62 in all: do not follow any more (60), are contacts already (2).",
+            "volgt niet meer (60), al",
+        ),
+        ("Nothing of this is ours.", "Nothing of this is ours."),
+    ],
+)
+def test_a_sentence_of_the_program_is_translated_with_its_fields(english: str, dutch: str) -> None:
+    assert dutch in layout.gettext("nl", english)
+    assert layout.gettext("en", english) == english
 
 
 @pytest.mark.parametrize("language", layout.languages())
