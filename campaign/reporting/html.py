@@ -83,10 +83,10 @@ def table(section: Section, under: str = "") -> dict[str, Any]:
         for cell, (_, is_figure) in zip(row, heads, strict=True):
             words = shown(cell)
             is_time, is_long = isinstance(cell, date), len(words) > _LONG
+            address = cell.address if isinstance(cell, Place) else ""
+            address = f"{under}{address}" if address.startswith("/") else address  # a post is on X
             kind = "figure" if is_figure else "time" if is_time else "long" if is_long else "words"
-            cells.append(
-                {"words": words, "address": f"{under}{cell.address}" if isinstance(cell, Place) else "", "kind": kind}
-            )
+            cells.append({"words": words, "address": address, "kind": kind})
         rows.append(cells)
     # The picture in the page itself: nothing more is requested, and no script or style of it counts outside it.
     chart = section.chart and {

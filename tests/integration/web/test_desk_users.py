@@ -74,4 +74,5 @@ def test_reports_open_to_those_who_may_see_the_service(desk: Desk) -> None:
     assert ann.get("/desk/reports/service/acme").status_code == 200
     boss = desk.person("boss", Role.VIEWER)
     assert 'href="/desk/reports/service/acme"' in boss.get("/desk/reports").text
+    assert 'href="https://x.com/acme/status/' in boss.get("/desk/reports/delivery/launch").text
     assert boss.get("/desk/reports/delivery/launch.csv").headers["content-type"] == "text/csv; charset=utf-8"
