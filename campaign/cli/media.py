@@ -55,7 +55,7 @@ def remove(name: Name) -> None:
     """Remove a file from the media library."""
     engine.make_ready()
     with transaction() as session:
-        blob = library.remove(session, name)
+        blob = library.remove(session, name, current_user(), pendulum.now("UTC"))
     output.say(f"{blob.name} was removed from the media library.")
 
 

@@ -31,6 +31,7 @@ from campaign.deliveries.media_types import (
 from campaign.errors import NotPossible, WrongUsage, is_full, unwritable
 from campaign.formatting import printable
 from campaign.settings import load_settings
+from campaign.users import audit
 from models import OVER, Delivery, DeliveryTemplate, MediaBlob, MediaChunk
 
 CHUNK_BYTES = 1 << 20
@@ -143,6 +144,7 @@ def save(
     except IntegrityError:
         raise NotPossible(f"{blob.name} was just added by another process; run the command again.") from None
     _save_bytes(session, copy)
+    audit.record(session, by, f"file {blob.name}", "added", now)
     return blob
 
 
@@ -248,7 +250,7 @@ def describe(session: Session, draft: Draft) -> Draft:
     return draft.model_copy(update={"content": draft.content.model_copy(update={"parts": parts})})
 
 
-def remove(session: Session, name: str) -> MediaBlob:
+def remove(session: Session, name: str, by: str, now: datetime) -> MediaBlob:
     """Removes a file from the library; raises NotPossible while a template or a delivery under way names it."""
     blob = find(session, name)
     sources = [f'"{LIBRARY}{blob.name}"', f'"{LIBRARY}{blob.sha256}"']
@@ -263,6 +265,7 @@ def remove(session: Session, name: str) -> MediaBlob:
         if user := session.scalar(query.limit(1)):
             raise NotPossible(f"{blob.name} is used by the {kind} {user}; take it out there first.")
     session.execute(delete(MediaChunk).where(col(MediaChunk.sha256) == blob.sha256))
+    audit.record(session, by, f"file {blob.name}", "removed", now)
     session.delete(blob)
     session.flush()
     if folder := load_settings().library_folder:

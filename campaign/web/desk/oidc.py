@@ -25,6 +25,8 @@ from campaign.web.security import delete_cookie, read_cookie, save_cookie
 
 BEGIN, _CALLBACK = "/desk/sign-in/oidc", "/desk/sign-in/oidc/callback"
 _COOKIE, _SECONDS, _TIMEOUT = "oidc", 600, 10
+#: By the standard.
+_LONGEST_SUBJECT = 255
 #: What providers sign with; never `none`, never a shared secret.
 _ALGORITHMS = ["RS256", "PS256", "ES256", "EdDSA"]
 
@@ -114,6 +116,8 @@ def _claims(request: Request, code: str, kept: dict[str, str]) -> dict[str, Any]
         sub={"essential": True},
         nonce={"essential": True, "value": kept["nonce"]},
     ).validate(claims)
+    if not isinstance(claims["sub"], str) or len(claims["sub"]) > _LONGEST_SUBJECT:
+        raise ValueError("no subject")
     return dict(claims)
 
 

@@ -15,7 +15,7 @@ from campaign.deliveries.approval import compose
 from campaign.deliveries.draft import Content, Draft, FileProblem, LoadedFile, MediaItem, Part
 from campaign.errors import NotPossible, WrongUsage
 from campaign.settings import load_settings
-from models import Delivery, MediaBlob, MediaChunk
+from models import AuditEntry, Delivery, MediaBlob, MediaChunk
 from tests.command import here
 from tests.databases import Database
 from tests.pictures import MP4, picture
@@ -75,13 +75,16 @@ def test_the_same_content_is_one_file_and_another_gets_another_name(where: str) 
 def test_a_removed_file_is_gone_and_can_be_added_again(tmp_path: Path) -> None:
     blob = saved()
     with transaction() as session:
-        library.remove(session, f"library:{blob.name}")
+        library.remove(session, f"library:{blob.name}", "ana", NOW)
     found = loaded(f"library:{blob.name}")
     assert isinstance(found, FileProblem)
     assert found.code == "file_missing"
     assert "campaign media add FILE" in found.sentence
     assert not list(tmp_path.glob("shared/*"))
     assert saved().name == blob.name
+    with read_session() as session:
+        entries = [(one.actor, one.subject, one.action) for one in session.exec(select(AuditEntry))]
+    assert entries == [("ana", f"file {blob.name}", action) for action in ("added", "removed", "added")]
 
 
 @pytest.mark.usefixtures("database")
@@ -98,7 +101,7 @@ def test_a_file_that_a_delivery_needs_stays(state: str) -> None:
     done = here("media", "remove", blob.name)
     assert (done.status, done.sentence) == (1, f"{blob.name} is used by the delivery {name}; take it out there first.")
     with transaction() as session, pytest.raises(NotPossible):
-        library.remove(session, blob.sha256)
+        library.remove(session, blob.sha256, "ana", NOW)
 
 
 @pytest.mark.usefixtures("database")

@@ -33,7 +33,9 @@ class Provider:
     def __init__(self, port: int) -> None:
         self.issuer = f"http://127.0.0.1:{port}"
         self.claims: dict[str, Any] = {"sub": "u-1", "email": "Ann@example.com", "email_verified": True}
-        self.key = KEY
+        self.key = self.published = KEY
+        self.answer: Any = None
+        """What it gives instead of a token."""
         self.exchanged: list[dict[str, str]] = []
 
     def app(self) -> Starlette:
@@ -44,12 +46,15 @@ class Provider:
 
         async def token(request: Request) -> JSONResponse:
             self.exchanged.append({name: str(value) for name, value in (await request.form()).items()})
+            if self.answer is not None:
+                return JSONResponse(self.answer)
             claims = {"iss": self.issuer, "aud": "desk", "exp": int(time.time()) + 60, **self.claims}
-            signed = jwt.encode({"alg": "RS256", "kid": "1"}, claims, self.key)
+            header = {"alg": "RS256", "kid": self.key.kid}
+            signed = jwt.encode(header, claims, self.key)
             return JSONResponse({"access_token": "a", "token_type": "Bearer", "id_token": signed})
 
         async def keys(_request: Request) -> JSONResponse:
-            return JSONResponse({"keys": [KEY.as_dict(private=False)]})
+            return JSONResponse({"keys": [self.published.as_dict(private=False)]})
 
         routes = [Route("/.well-known/openid-configuration", describe), Route("/keys", keys)]
         return Starlette(routes=[*routes, Route("/token", token, methods=["POST"])])
@@ -110,6 +115,11 @@ def test_a_person_signs_in_and_is_known_by_the_id_of_the_provider(desk: Desk, pr
         {"iss": "https://evil.example"},
         {"exp": 1},
         {"nonce": "another"},
+        {"aud": ["another client"]},
+        {"sub": ""},
+        {"sub": 7},
+        {"sub": "x" * 300},
+        {"nbf": 4_000_000_000},
     ],
 )
 def test_whatever_is_not_right_opens_nothing(desk: Desk, provider: Provider, claims: dict[str, Any]) -> None:
@@ -122,7 +132,38 @@ def test_whatever_is_not_right_opens_nothing(desk: Desk, provider: Provider, cla
 
 def test_a_foreign_signature_or_state_opens_nothing(desk: Desk, provider: Provider) -> None:
     add_ann()
-    assert come_back(desk.browser(), provider, state="another").status_code == 403
+    for state in ("another", "é", ""):
+        assert come_back(desk.browser(), provider, state=state).status_code == 403
     provider.claims.pop("nonce")
     provider.key = RSAKey.generate_key(2048, parameters={"kid": "1"})
+    assert come_back(desk.browser(), provider).status_code == 403
+
+
+def test_a_provider_may_change_its_key(desk: Desk, provider: Provider) -> None:
+    add_ann()
+    assert come_back(desk.browser(), provider).status_code == 303
+    provider.claims.pop("nonce")
+    provider.key = provider.published = RSAKey.generate_key(2048, parameters={"kid": "2"})
+    assert come_back(desk.browser(), provider).status_code == 303
+    provider.claims.pop("nonce")
+    provider.key = KEY  # stolen, and no longer published
+    assert come_back(desk.browser(), provider).status_code == 403
+
+
+@pytest.mark.parametrize(
+    "answer", [[], "text", 7, {}, {"access_token": "a"}, {"access_token": "a", "id_token": 7}, {"error": "no"}]
+)
+def test_an_odd_answer_of_the_provider_opens_nothing(desk: Desk, provider: Provider, answer: Any) -> None:
+    add_ann()
+    provider.answer = answer
+    assert come_back(desk.browser(), provider).status_code == 403
+
+
+def test_a_removed_person_does_not_come_back_by_the_provider(desk: Desk, provider: Provider) -> None:
+    desk.person("boss", Role.OPERATOR)
+    add_ann()
+    assert come_back(desk.browser(), provider).status_code == 303
+    with transaction() as session:
+        users.remove_user(session, users.find_user(session, "ann@example.com"), NOW)
+    provider.claims.pop("nonce")
     assert come_back(desk.browser(), provider).status_code == 403

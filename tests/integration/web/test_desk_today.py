@@ -1,17 +1,21 @@
 """The first page of the desk."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pendulum
 
+from campaign.audience import sync
 from campaign.consent import store as consent
 from campaign.db.engine import transaction
 from campaign.deliveries import approval
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import compose
 from campaign.deliveries.draft import Content, Draft, Part
+from campaign.limits import spend_cap
 from campaign.web.desk.runs import Run
-from models import Delivery, DeliveryState, Role
+from campaign.x.types import USER_READ
+from models import Delivery, DeliveryState, Role, SyncMode, SyncState
 from tests.desk_site import Desk
 from tests.readings import saved_service
 
@@ -85,6 +89,21 @@ def test_a_person_sees_nothing_of_other_accounts(desk: Desk) -> None:
     page = desk.person("ann", {acme.id: Role.APPROVER}).get("/desk").text
     assert "Secret plan" not in page
     assert "@other" not in page
+
+
+def test_what_needs_an_operator_stands_on_the_page(desk: Desk) -> None:
+    acme, now = saved_service(problems="X rejects the keys.", spend_cap=Decimal(100)), pendulum.now("UTC")
+    written("Sale", "acme", DeliveryState.ANALYSED, DeliveryState.CONFIRMED, DeliveryState.PAUSED)
+    ann = desk.person("ann", Role.OPERATOR)
+    assert "nearly spent" not in ann.get("/desk").text
+    with transaction() as session:
+        run = sync.resume_reading(session, acme.id, SyncMode.FULL, "a run", now)
+        run.state, run.reason = SyncState.FAILED, "A page was lost."
+        spend_cap.reserve(session, acme.id, "reading", USER_READ, int(80 / USER_READ.usd), now)
+    page = ann.get("/desk").text
+    wrong = part(page, "Went wrong or stands still")
+    assert all(words in wrong for words in ("Sale", "X rejects the keys.", "A page was lost."))
+    assert "nearly spent" in part(page, "Left to spend")
 
 
 def test_runs_and_their_workers_are_shown(desk: Desk) -> None:
