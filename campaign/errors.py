@@ -52,11 +52,11 @@ def is_full(error: OSError) -> bool:
     return error.errno in {ENOSPC, EDQUOT, EFBIG}
 
 
-def unwritable(place: object, error: OSError) -> CampaignError:
-    """Returns the error for a file or folder of the home that cannot be written."""
+def unwritable(place: object, error: OSError, variable: str = "CAMPAIGN_HOME") -> CampaignError:
+    """Returns the error for a file or folder that cannot be written, and that this variable names."""
     if is_full(error):
         return NoRoom(place)
-    return WrongUsage(f"{place} cannot be written ({error.strerror}); set CAMPAIGN_HOME to a folder that can.")
+    return WrongUsage(f"{place} cannot be written ({error.strerror}); set {variable} to a folder that can.")
 
 
 class InvalidTransition(NotPossible):

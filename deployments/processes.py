@@ -118,11 +118,14 @@ def make_home(settings: Settings) -> None:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         for folder in (settings.prefect_home, home / "logs"):
             folder.mkdir(mode=0o700, exist_ok=True)
-        settings.media_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         (home / "logs" / ".writable").touch()
         (home / "logs" / ".writable").unlink()
     except OSError as error:
         raise unwritable(home, error) from None
+    try:
+        settings.media_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(settings.media_folder, error, "CAMPAIGN_MEDIA_FOLDER") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from campaign.formatting import usd
 from campaign.limits import spend_cap as ledgers
 from campaign.services import store as services
 from campaign.services.store import choose_services, connected_services, find_service
-from campaign.settings import load_settings
+from campaign.settings import load_settings, read_secret_file
 from campaign.x.types import check_handle
 from models import ApiVersion, MessagePolicy, Service, SyncMode
 
@@ -259,11 +259,14 @@ def _values(options: dict[str, Any]) -> dict[str, Any]:
 
 
 def _ask_for(names: Sequence[str]) -> dict[str, str]:
-    """Reads keys from the environment, and asks for those that are missing; other users can see arguments."""
+    """Reads keys from the environment or the files it names, and asks for those that are missing.
+
+    Other users of the machine can see arguments.
+    """
     keys = {}
     for name in names:
         label, variable = name.replace("_", " "), f"CAMPAIGN_{name.upper()}"
-        key = os.environ.get(variable)
+        key = read_secret_file(variable) or os.environ.get(variable)
         if not key and not sys.stdin.isatty():
             raise WrongUsage(f"The {label} is missing: set {variable}, or run this in a terminal, which asks for it.")
         keys[name] = key or str(typer.prompt(label.capitalize(), hide_input=True, err=True))

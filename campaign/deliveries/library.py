@@ -175,7 +175,7 @@ def _save_bytes(session: Session, copy: FileCopy) -> None:
             finally:
                 Path(unfinished.name).unlink(missing_ok=True)
     except OSError as error:
-        raise unwritable(folder, error) from None
+        raise unwritable(folder, error, "CAMPAIGN_LIBRARY_FOLDER") from None
 
 
 def listed(session: Session, search: str = "") -> list[MediaBlob]:

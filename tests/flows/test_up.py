@@ -135,3 +135,10 @@ def test_a_home_that_cannot_be_written_to_is_reported(tmp_path: Path) -> None:
 
     assert (result.returncode, result.stderr.count("\n")) == (2, 1)
     assert "cannot be written" in result.stderr
+
+
+def test_a_media_folder_that_cannot_be_made_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    done = here("up", CAMPAIGN_HOME=str(tmp_path / "home"), CAMPAIGN_MEDIA_FOLDER=str(tmp_path / "file" / "media"))
+    assert done.status == 2
+    assert done.sentence.endswith("set CAMPAIGN_MEDIA_FOLDER to a folder that can.")

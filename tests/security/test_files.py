@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from campaign.db import vault
+from campaign.db.engine import read_session
+from campaign.services.store import find_service
+from models import SecretKind
 from tests.command import here
 
 
@@ -44,6 +48,20 @@ def test_no_option_takes_a_key_which_other_users_could_see(command: str, option:
     done = here("service", *command.split(), option, "secret", CAMPAIGN_HOME=str(tmp_path))
     assert (done.status, "secret-" in done.err) == (2, False)
     assert done.sentence.startswith(f"No such option: {option}")
+
+
+@pytest.mark.usefixtures("sqlite_database")
+def test_the_keys_of_an_account_may_be_in_files(tmp_path: Path) -> None:
+    files = {}
+    for name in ("consumer_key", "consumer_secret", "access_token", "access_token_secret"):
+        (tmp_path / name).write_text(f"{name}-in-a-file\n")
+        files[f"CAMPAIGN_{name.upper()}_FILE"] = str(tmp_path / name)
+    assert here("service", "create", "acme", **files).status == 0
+    with read_session() as session:
+        keys = vault.read(session, SecretKind.SERVICE_KEYS, find_service("acme").id) or {}
+    assert keys["access_token"] == "access_token-in-a-file"
+    both = here("service", "edit", "acme", "--keys", CAMPAIGN_CONSUMER_KEY="another", **files)
+    assert both.sentence == "CAMPAIGN_CONSUMER_KEY and CAMPAIGN_CONSUMER_KEY_FILE are both set; unset one of them."
 
 
 @pytest.mark.parametrize("name", ["campaign.db", "vault.key", "encryption.key", "server.password"])

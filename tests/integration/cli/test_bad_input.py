@@ -49,7 +49,6 @@ NO_VALUES: list[Case] = [
 NO_KEYS: list[Case] = [
     (["service", "create", "acme"], {**KEYS, name: ""}, f"is missing: set {name}, or run this in a terminal")
     for name in KEYS
-    for name in KEYS
 ]
 NO_DATABASES: list[Case] = [
     (["sync"], {"CAMPAIGN_DATABASE_URL": NO_DATABASE}, "cannot be reached (connection failed"),
