@@ -5,6 +5,7 @@ It needs nothing but Python. Files that are there stay as they are, so it may ru
 
 import sys
 from base64 import urlsafe_b64encode
+from collections.abc import Callable
 from os import urandom
 from pathlib import Path
 from secrets import token_hex
@@ -15,7 +16,7 @@ def _fernet_key() -> str:
 
 
 #: By file; a password within a URL has letters and digits only, for databases.sql to find it.
-SECRETS = {
+SECRETS: dict[str, Callable[[], str]] = {
     "postgres_password": token_hex,
     "campaign_database_url": lambda: f"postgresql://campaign:{token_hex()}@database/campaign",
     "prefect_database_url": lambda: f"postgresql+asyncpg://prefect:{token_hex()}@database/prefect",
@@ -26,6 +27,9 @@ SECRETS = {
     "signing_key": token_hex,
     "reports_key": token_hex,
     "metrics_key": token_hex,
+    # Of other people's servers: empty until the operator writes them.
+    "smtp_url": str,
+    "oidc_client_secret": str,
 }
 
 

@@ -22,6 +22,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
+from prefect.utilities.urls import url_for
 
 from campaign.errors import NotPossible
 from campaign.web.desk.runs import Run, Workflow
@@ -36,9 +37,6 @@ _SOON = timedelta(hours=1)
 
 class PrefectRuns:
     """The Prefect server in use. Every method raises NotPossible where it cannot be reached."""
-
-    def __init__(self, ui_url: str) -> None:
-        self._ui_url = ui_url.rstrip("/")
 
     def schedule(self, delivery: Delivery) -> datetime | None:
         """Schedules the run of a confirmed delivery; deletes waiting runs of one that is not confirmed any more."""
@@ -115,8 +113,10 @@ class PrefectRuns:
         with _client():
             return len(online_workers())
 
-    def _url(self, run_id: UUID) -> str:
-        return f"{self._ui_url}/runs/flow-run/{run_id}"
+    @staticmethod
+    def _url(run_id: UUID) -> str:
+        # Where browsers find the UI: PREFECT_UI_URL, or what follows from the address of the API.
+        return url_for("flow-run", obj_id=run_id) or ""
 
     @staticmethod
     def _deployment(client: SyncPrefectClient, workflow: str) -> DeploymentResponse:

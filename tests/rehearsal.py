@@ -89,7 +89,8 @@ def check_roles(rehearsal: Rehearsal) -> None:
 
 def check_secrets(rehearsal: Rehearsal) -> None:
     """No listing of processes and no log shows a secret."""
-    secrets = [(rehearsal.folder / "secrets" / name).read_text().strip() for name in SECRETS]
+    files = [rehearsal.folder / "secrets" / name for name in SECRETS]
+    secrets = [secret for file in files if (secret := file.read_text().strip())]
     secrets += [secret.split("@")[0].rsplit(":")[-1] for secret in secrets if "@" in secret]
     for containers in rehearsal.containers.values():
         for container in containers:

@@ -252,7 +252,7 @@ def web(
     with used_by_prefect(address):
         from deployments.runs import PrefectRuns
 
-        server = web_server(make_site(announce, PrefectRuns(address.api_url.removesuffix("/api"))), host, port)
+        server = web_server(make_site(announce, PrefectRuns()), host, port)
         output.say(
             f"The pages are at http://{host}:{port}" + (f", for the public at {public_url}" if public_url else "")
         )

@@ -7,6 +7,7 @@ import pendulum
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import LogFilter, LogFilterFlowRunId
+from prefect.settings import PREFECT_UI_URL, temporary_settings
 
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import store as deliveries
@@ -26,10 +27,6 @@ from tests.simulated_x import SimulatedX
 
 POSTS = "post-publication"
 ACT: dict[str, Any] = {"post": None}
-
-
-def runs_of(house: House) -> PrefectRuns:
-    return PrefectRuns(house.server.api_url.removesuffix("/api"))
 
 
 def of(name: str) -> Delivery:
@@ -55,7 +52,7 @@ def test_a_waiting_run_says_so_and_ends_when_it_is_answered_at_the_desk(
     assert all(place in shown and any(place in log.message for log in logs) for place in places)
 
     confirm(name, "ann")
-    runs = runs_of(house)
+    runs = PrefectRuns()
     assert runs.schedule(of(name)) == of(name).confirmed_at
 
     over = client.read_flow_run(run_id)
@@ -66,7 +63,9 @@ def test_a_waiting_run_says_so_and_ends_when_it_is_answered_at_the_desk(
     assert [one["text"] for one in posts_of(acme)] == ["Good morning"]
     assert of(name).state is DeliveryState.FINISHED
 
-    url = runs.start(POSTS, f"{name} · withdraw", ACT | {"delivery": name, "action": "withdraw"})
+    with temporary_settings({PREFECT_UI_URL: "https://prefect.example.com"}):
+        url = runs.start(POSTS, f"{name} · withdraw", ACT | {"delivery": name, "action": "withdraw"})
+    assert url.startswith("https://prefect.example.com/runs/flow-run/")
     gone = wait_for(client, UUID(url.rpartition("/")[2]), "Completed")
     assert (gone.name, gone.state and gone.state.message) == (f"{name} · withdraw", f"1 post of {name} deleted from X.")
     assert [one["deleted"] for one in posts_of(acme)] == [True]
@@ -84,9 +83,9 @@ def test_a_proof_is_a_run_that_fails_in_one_sentence_without_a_recipient(x: Simu
     assert of(name).state is DeliveryState.CONFIRMED
 
 
-def test_the_desk_schedules_shows_cancels_and_switches(house: House, client: SyncPrefectClient, x: SimulatedX) -> None:
+def test_the_desk_schedules_shows_cancels_and_switches(client: SyncPrefectClient, x: SimulatedX) -> None:
     form_of(x, "acme")
-    runs = runs_of(house)
+    runs = PrefectRuns()
     assert runs.workers_online() == 1
     soon = pendulum.now("UTC").add(minutes=30)
     name = confirmed("--kind", "post", "--service", "acme", "--text", "Later", "--at", soon.to_iso8601_string())

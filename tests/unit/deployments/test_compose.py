@@ -20,7 +20,8 @@ from deployments.worker import POOL
 from tests.compose_file import image_of, read_compose, services_of
 
 FOLDER = ROOT / "deployments"
-COMPOSE = read_compose(FOLDER / "compose.yaml", {})
+USED = {"CAMPAIGN_SMTP_FROM": "campaign@example.com", "CAMPAIGN_OIDC_ISSUER": "https://login.example.com"}
+COMPOSE = read_compose(FOLDER / "compose.yaml", USED)
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = [name for name, service in SERVICES.items() if service["image"] == "campaign"]
 
@@ -58,6 +59,14 @@ def test_secrets_are_files_and_only_those_that_a_service_reads(name: str) -> Non
     )
 
 
+def test_every_setting_can_be_given_to_the_pages() -> None:
+    given = {name.removesuffix("_FILE") for name in SERVICES["web"]["environment"]}
+    of_the_image = {"home", "server_port", "web_port", "media_folder", "library_folder"}
+    assert {f"CAMPAIGN_{name.upper()}" for name in Settings.model_fields if name not in of_the_image} <= given
+    unused = read_compose(FOLDER / "compose.yaml", {})["services"]["web"]["environment"]
+    assert (unused["CAMPAIGN_SMTP_URL_FILE"], unused["CAMPAIGN_OIDC_CLIENT_SECRET_FILE"]) == ("", "")
+
+
 def test_every_secret_is_made_once_for_its_owner(tmp_path: Path) -> None:
     folder = tmp_path / "secrets"
     assert make_secrets(folder) == list(SECRETS)
@@ -67,7 +76,8 @@ def test_every_secret_is_made_once_for_its_owner(tmp_path: Path) -> None:
     assert make_secrets(folder) == ["signing_key"]
     assert {file.name: file.read_text() for file in folder.iterdir()} | {"signing_key": before["signing_key"]} == before
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert len(set(before.values())) == len(SECRETS)
+    assert [name for name, text in before.items() if not text] == [name for name in before if SECRETS[name] is str]
+    assert len(set(filter(None, before.values()))) == len(SECRETS) - 2
 
 
 def test_the_secrets_that_are_made_can_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
