@@ -14,6 +14,7 @@ from campaign.deliveries import store as deliveries
 from campaign.kinds import confirm
 from campaign.users import store as users
 from deployments.runs import PrefectRuns
+from deployments.worker import wait_for_worker
 from flows.post_publication import post_publication
 from models import EVERY_SERVICE, Delivery, DeliveryState, Role
 from tasks.forms import PostAction
@@ -83,9 +84,11 @@ def test_a_proof_is_a_run_that_fails_in_one_sentence_without_a_recipient(x: Simu
     assert of(name).state is DeliveryState.CONFIRMED
 
 
+@pytest.mark.usefixtures("house")
 def test_the_desk_schedules_shows_cancels_and_switches(client: SyncPrefectClient, x: SimulatedX) -> None:
     form_of(x, "acme")
     runs = PrefectRuns()
+    wait_for_worker(NOW)
     assert runs.workers_online() == 1
     soon = pendulum.now("UTC").add(minutes=30)
     name = confirmed("--kind", "post", "--service", "acme", "--text", "Later", "--at", soon.to_iso8601_string())
