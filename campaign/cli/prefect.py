@@ -66,7 +66,7 @@ def _switch(name: str, *, enabled: bool) -> None:
     with server_needed():
         from deployments.runs import PrefectRuns
 
-        PrefectRuns("").switch(name.partition("/")[0], enabled=enabled)
+        PrefectRuns().switch(name.partition("/")[0], enabled=enabled)
     action = "enabled" if enabled else "stopped"
     make_ready()
     with transaction() as session:
