@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from sqlmodel import Session
 
@@ -17,9 +17,11 @@ from campaign.errors import ServiceBlocked, Unsent, XError
 from campaign.limits import spend_cap
 from campaign.limits.spend_cap import book_failed_call
 from campaign.reporting.document import Document
-from campaign.x.gateway import Gateway
 from campaign.x.types import MediaFile
 from models import MAIN, Delivery, DeliveryState, Service, UploadedFile
+
+if TYPE_CHECKING:
+    from campaign.x.gateway import Gateway  # slow to import, and not needed to look at deliveries
 
 Clock = Callable[[], datetime]
 """Returns the time, aware; a step asks again after each call."""
@@ -141,7 +143,7 @@ class Kind(Protocol):
 class Sender:
     """A service that sends; `settle_after` is how long X may take to show what it did."""
 
-    gateway: Gateway
+    gateway: "Gateway"
     service: Service
     clock: Clock
     settle_after: timedelta

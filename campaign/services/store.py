@@ -18,17 +18,20 @@ from campaign.db.engine import announce, read_session, transaction
 from campaign.errors import NotPossible, ServiceBlocked, Unsent, WrongUsage, XError
 from campaign.limits.spend_cap import check_calls_open, paid
 from campaign.services.check import Problem, is_ok, problems_of
-from campaign.services.fields import SECRETS
+from campaign.services.fields import SECRETS, ServiceFields
 from campaign.settings import load_settings
 from campaign.users import audit
 from campaign.x.types import Account, Answer, Keys, Price, check_handle
 from models import ApiVersion, FormProblem, SecretKind, Service, ServiceState
 
 if TYPE_CHECKING:
-    from campaign.services.fields import ServiceFields
+    from campaign.x.billing import Balance
+    from campaign.x.client import PaidClient
+    from campaign.x.gateway import Gateway
+    from campaign.x.oauth import AppKeys
 
 
-def create(session: Session, fields: "ServiceFields", now: datetime, actor: str) -> Service:
+def create(session: Session, fields: ServiceFields, now: datetime, actor: str) -> Service:
     """Connects an account, which the audit records; raises WrongUsage when a connected one has its internal name.
 
     A service that was removed and is made again gets its row back, and with it its visitors.
@@ -44,7 +47,7 @@ def create(session: Session, fields: "ServiceFields", now: datetime, actor: str)
     return _save(session, service, fields, now, exists)
 
 
-def change(session: Session, service: Service, fields: "ServiceFields", now: datetime, actor: str) -> Service:
+def change(session: Session, service: Service, fields: ServiceFields, now: datetime, actor: str) -> Service:
     """Changes a service; raises WrongUsage when another connected one has its internal name.
 
     The audit records the names of the fields that changed.
@@ -61,7 +64,7 @@ def change(session: Session, service: Service, fields: "ServiceFields", now: dat
     return _save(session, service, fields, now, taken)
 
 
-def _save(session: Session, service: Service, fields: "ServiceFields", now: datetime, taken: WrongUsage) -> Service:
+def _save(session: Session, service: Service, fields: ServiceFields, now: datetime, taken: WrongUsage) -> Service:
     for name, value in fields.columns().items():
         setattr(service, name, value)
     service.saved_at = now
@@ -217,12 +220,6 @@ def _pick(known: Services, internal_name: str) -> Service:
     names = ", ".join(sorted(service.internal_name for service in known.services)) or "none yet"
     raise WrongUsage(f"There is no service {internal_name}; there are: {names}.")
 
-
-if TYPE_CHECKING:
-    from campaign.x.billing import Balance
-    from campaign.x.client import PaidClient
-    from campaign.x.gateway import Gateway
-    from campaign.x.oauth import AppKeys
 
 T = TypeVar("T")
 
