@@ -93,6 +93,11 @@ def format_time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M %Z}".rstrip()
 
 
+def iso(moment: datetime | None) -> str | None:
+    """Formats a time for scripts."""
+    return moment.isoformat() if moment else None
+
+
 def format_duration(length: timedelta) -> str:
     """Writes a length of time in its two largest units: 2 days 3 hours; less than a minute in seconds."""
     minutes, seconds = divmod(round(length.total_seconds()), 60)

@@ -20,7 +20,7 @@ from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.findings import Analysis
 from campaign.deliveries.kind import Progress
-from campaign.formatting import format_duration, format_time, usd
+from campaign.formatting import format_duration, format_time, iso, usd
 from campaign.reporting.charts import over_time
 from campaign.reporting.document import Cell, Document, Section, shortened
 from models import (
@@ -188,11 +188,6 @@ class ReasonCount:
     def as_json(self) -> dict[str, object]:
         """Returns the reason for scripts."""
         return {"code": self.code or None, "reason": self.sentence or None, "count": self.count}
-
-
-def iso(moment: datetime | None) -> str | None:
-    """Formats a time for scripts."""
-    return moment.isoformat() if moment else None
 
 
 _ENDLESS = 1 << 62

@@ -42,7 +42,6 @@ from campaign.errors import CampaignError, WrongUsage
 from campaign.formatting import format_time
 from campaign.services import store as services
 from campaign.settings import X_API_URL, load_settings
-from campaign.statistics import numbers, reports
 from models import MAIN, Delivery, DeliveryKind, DeliveryState, DeliveryTemplate
 
 
@@ -386,10 +385,9 @@ def report_delivery(
     as_csv: AsCsv = False,
 ) -> None:
     """Report a delivery: recipients, clicks, reactions, cost."""
+    from campaign.statistics import numbers, reports
 
     def read(session: Session) -> Any:
-        from campaign.deliveries import store as deliveries
-
         return numbers.delivery_numbers(session, deliveries.named(session, name))
 
     _show(read, reports.delivery_report_of, as_json=as_json, as_csv=as_csv)
@@ -401,6 +399,7 @@ def report_service(
     as_csv: AsCsv = False,
 ) -> None:
     """Report a service: its audience, when its posts do well. The best posts are listed."""
+    from campaign.statistics import numbers, reports
 
     def read(session: Session) -> Any:
         found = services.find(session, name)
@@ -413,6 +412,7 @@ def report_service(
 
 def report_all(as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """Report all services side by side, and the newest deliveries."""
+    from campaign.statistics import numbers, reports
 
     def read(session: Session) -> Any:
         return numbers.overview(session, pendulum.now("UTC"))

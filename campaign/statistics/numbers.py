@@ -10,10 +10,9 @@ from typing import Any
 from sqlalchemy import func, text
 from sqlmodel import Session, col, select
 
-from campaign.broadcasts.report import iso
 from campaign.contacts.report import Acquisition, acquisition_of
 from campaign.deliveries.findings import Analysis
-from campaign.formatting import usd
+from campaign.formatting import iso, usd
 from campaign.statistics import clicks
 from campaign.statistics import followers as audience
 from campaign.statistics.clicks import Clicks, LinkNumbers

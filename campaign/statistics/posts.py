@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import ColumnElement, Row, Select, exists, func
 from sqlmodel import Session, col, select
 
-from campaign.broadcasts.report import iso
+from campaign.formatting import iso
 from campaign.statistics.counts import NUMBERS, Engagement, added, rate_of, rounded
 from models import MAIN, NO_VISITOR, Delivery, DeliveryKind, Message, MessageState, PostMetrics, Service
 
