@@ -51,7 +51,7 @@ def confirm(
         fingerprint = rendered.fingerprint if is_same else ""
         approval.confirm(session, delivery, fingerprint, actor, comment, pendulum.now("UTC"))
         if analysis.unconsented:
-            detail = f"{analysis.consent_sentence} were accepted."
+            detail = f"Accepted: {analysis.consent_sentence}."
             deliveries.note(session, delivery, "accepted", actor, pendulum.now("UTC"), detail)
         return delivery
 

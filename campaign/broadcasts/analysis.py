@@ -224,7 +224,7 @@ def audience_findings(draft: Draft, targets: Sequence[BroadcastTarget]) -> Itera
     if targets and not any(target.recipients for target in targets):
         targeted = sum(target.targeted for target in targets)
         why = list_exclusions(sum_exclusions(target.excluded for target in targets))
-        excluded = f"All of the {targeted:,} people in the target are left out: they {why}."
+        excluded = f"All people in the target ({targeted:,}) are left out: they {why}."
         empty = excluded if why else "The target is empty."
         yield error("nobody_left", f"{empty} Choose another target.")
 
@@ -234,13 +234,16 @@ def recipient_findings(targets: Sequence[BroadcastTarget]) -> Iterator[Finding]:
     recipients = sum(target.recipients for target in targets)
     targeted = sum(target.targeted for target in targets)
     if recipients:
-        yield info("targeted", f"Of {targeted:,} people in the target {recipients:,} get it.")
+        people = "person" if targeted == 1 else "people"
+        yield info(
+            "targeted", f"Of {targeted:,} {people} in the target {recipients:,} get{'s' * (recipients == 1)} it."
+        )
     for target in targets if recipients else ():
         name, why = target.internal_name, list_exclusions(target.excluded)
         if not target.recipients:
             yield warning(
                 "nobody_on_service",
-                f"@{name} has no recipients among the {target.targeted:,} people in its target"
+                f"@{name} has no recipients among the people in its target ({target.targeted:,})"
                 f"{f', who {why}' if why else ''}: remove the service, or choose another target.",
             )
             continue
@@ -267,7 +270,8 @@ def consent_findings(targets: Sequence[BroadcastTarget]) -> Iterator[Finding]:
     recipients = sum(target.recipients for target in targets)
     if recipients:
         agreed, wrote_first = sum(one.agreed for one in targets), sum(one.wrote_first for one in targets)
-        yield info("consents", f"Of {recipients:,} recipients {describe_consents(recipients, agreed, wrote_first)}.")
+        described = describe_consents(recipients, agreed, wrote_first)
+        yield info("consents", f"Of {recipients:,} recipient{'s' * (recipients != 1)} {described}.")
     strict = [target.internal_name for target in targets if target.policy is MessagePolicy.CONSENTED_ONLY]
     if strict and recipients:
         yield info("consented_only", f"On {listed(strict)} only people get it whose consent is recorded.")
@@ -280,16 +284,17 @@ def consent_findings(targets: Sequence[BroadcastTarget]) -> Iterator[Finding]:
         )
         yield warning(
             "unconsented",
-            f"{unconsented:,} of {recipients:,} recipients on {names} never agreed to be written to{of_them}, and X"
-            " lets an app send automated messages only to people who wrote first or agreed: leave them out, or accept"
-            f" exactly {unconsented:,} when you confirm.",
+            f"{unconsented:,} of {recipients:,} recipient{'s' * (recipients != 1)} on {names} never agreed to be"
+            f" written to{of_them}, and X lets an app send automated messages only to people who wrote first or agreed:"
+            f" leave them out, or accept exactly {unconsented:,} when you confirm.",
         )
     if undecided := [target for target in targets if target.unclear]:
         unclear = sum(target.unclear for target in undecided)
+        accounts = listed([target.internal_name for target in undecided])
         yield warning(
             "unclear_messages",
-            f"{unclear:,} messages to {listed([target.internal_name for target in undecided])} may be opt-outs: their"
-            " senders may be among the recipients until you decide, see campaign consent unclear.",
+            f"{unclear:,} message{'s' * (unclear != 1)} to {accounts} may be meant as an opt-out: the sender may be"
+            " among the recipients until you decide, see People, Consents, or campaign consent unclear.",
         )
 
 

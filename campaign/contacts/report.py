@@ -142,7 +142,11 @@ def section_of(report: Acquisition, title: str) -> Section:
 
 def in_words(report: Acquisition) -> str:
     """Writes the contacts of a service in one sentence."""
-    rate = "" if report.rate is None else f", {report.rate:.1%} of its {report.followers:,} followers"
+    rate = (
+        ""
+        if report.rate is None
+        else f", {report.rate:.1%} of its {report.followers:,} follower{'s' * (report.followers != 1)}"
+    )
     gone = f" {report.withdrawn:,} took their agreement back." if report.withdrawn else ""
     return f"{report.contacts:,} contact{'' if report.contacts == 1 else 's'}{rate}.{gone}"
 

@@ -98,7 +98,7 @@ class Analysis(_Plain):
         neither = self.messages - (self.agreed or 0) - (self.wrote_first or 0)
         first = self.unconsented - neither if self.agreed is not None else 0
         of_them = f" ({first:,} of them only wrote first)" if first > 0 else ""
-        return f"{self.unconsented:,} recipients who never agreed{of_them}"
+        return f"{self.unconsented:,} recipient{'s' * (self.unconsented != 1)} who never agreed{of_them}"
 
     @property
     def errors(self) -> list[Finding]:

@@ -131,7 +131,7 @@ def test_without_recipients_the_excluded_are_counted_by_reason() -> None:
     nobody = receiver(recipients=0, excluded={"opted_out": 2, "not_a_follower": 60})
     assert errors(broadcast(), nobody, receiver("beta", 2, 0, excluded={"not_a_follower": 1})) == {
         "nobody_left": (
-            "All of the 63 people in the target are left out: they asked for no more messages (2), do not follow any"
+            "All people in the target (63) are left out: they asked for no more messages (2), do not follow any"
             " more (61). Choose another target."
         )
     }

@@ -106,8 +106,9 @@ def test_an_analysis_comes_back_from_json_as_it_was(waves: Waves, recipients: li
         ),
         ({"unconsented": 5, "agreed": 3, "wrote_first": 2}, "5 recipients who never agreed"),
         ({"unconsented": 7}, "7 recipients who never agreed"),
+        ({"unconsented": 1}, "1 recipient who never agreed"),
     ],
-    ids=["writing first does not count", "writing first counts", "of an earlier version"],
+    ids=["writing first does not count", "writing first counts", "of an earlier version", "of one"],
 )
 def test_what_a_person_accepts_names_who_only_wrote_first(figures: dict[str, Any], sentence: str) -> None:
     assert Analysis(messages=10, **figures).consent_sentence == sentence.format("recipients who never agreed")

@@ -46,7 +46,7 @@ def test_recipients_who_only_wrote_first_are_counted_apart() -> None:
 
 def test_messages_that_may_be_opt_outs_are_told_while_they_wait() -> None:
     said = sentences(analysed(broadcast(), receiver(unclear=2), receiver("beta", 2), samples=[ONE, OTHER]))
-    assert said["unclear_messages"].startswith("2 messages to @acme may be opt-outs")
+    assert said["unclear_messages"].startswith("2 messages to @acme may be meant as an opt-out")
 
 
 def test_a_service_that_writes_only_to_those_who_agreed_says_so() -> None:
@@ -76,7 +76,7 @@ def test_a_service_on_which_no_person_gets_it_is_reported() -> None:
     said = sentences(analysed(broadcast(), receiver(), receiver("beta", 2, 0, excluded={"opted_out": 3})))
     assert said == {
         "nobody_on_service": (
-            "@beta has no recipients among the 3 people in its target, who asked for no more messages (3): remove the"
+            "@beta has no recipients among the people in its target (3), who asked for no more messages (3): remove the"
             " service, or choose another target."
         )
     }

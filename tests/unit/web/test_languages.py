@@ -96,7 +96,10 @@ def test_one_and_many_have_their_own_words() -> None:
             "A proof on @acme costs $2, and $1 of this month's spend cap is left: raise its cap, or go without.",
             "van deze",
         ),
-        ("Of 20 recipients 3 agreed, 2 only wrote first, 15 did neither.", "Van 20 ontvangers: toestemming 3, schreef"),
+        (
+            "Of 20 recipients 3 agreed, 2 only wrote first, 15 did neither.",
+            "Van 20 ontvanger(s): toestemming 3, schreef",
+        ),
         (
             "Left out on @acme, 62 in all: do not follow any more (60), are contacts already (2).",
             "volgt niet meer (60), al",
