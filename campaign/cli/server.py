@@ -219,10 +219,11 @@ def web(
     from campaign.web.app import make_site
     from campaign.web.serve import web_server
     from deployments.address import Address
-    from deployments.processes import adopt
+    from deployments.processes import adopt, make_home
     from deployments.server import is_free, server_of, server_password, used_by_prefect
 
     settings = load_settings()
+    make_home(settings)
     port = port or settings.web_port
     if not is_free(port):
         raise WrongUsage(f"Port {port} cannot be used; stop what uses it, or name another one with --port.")

@@ -113,10 +113,10 @@ def open_database(address: str) -> Iterator[Engine]:
 
 
 def check_reachable() -> None:
-    """Connects once; raises WrongUsage, without the password, when the database cannot be reached."""
+    """Asks the database once; raises WrongUsage, without the password, when it cannot be reached."""
     try:
-        with engine().connect():
-            pass
+        with engine().connect() as connection:
+            connection.exec_driver_sql("SELECT 1")  # a connection of before may be dead
     except DBAPIError as error:
         if place := _full_disk_of(error):
             raise NoRoom(place) from None

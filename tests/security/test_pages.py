@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,7 +13,8 @@ from campaign.errors import WrongUsage
 from campaign.web.app import make_site
 from campaign.web.serve import REQUEST_SECONDS, trusted_proxies
 from deployments.server import free_port
-from tests.databases import Database
+from tests.command import here
+from tests.databases import Database, PostgresqlServer, in_use
 from tests.web_visits import serving
 
 HALF_SENT = [
@@ -62,6 +64,17 @@ def test_a_slow_second_request_of_a_connection_has_the_same_time(port: int) -> N
         assert time.monotonic() - began > REQUEST_SECONDS - 1
 
 
+def test_pages_whose_database_went_away_are_not_ready(postgresql_server: PostgresqlServer, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        port, gone = free_port(), ExitStack()
+        stack.enter_context(in_use(gone.enter_context(postgresql_server.new_database()), tmp_path))
+        stack.enter_context(serving(make_site(lambda _agreement: None), port))
+        assert httpx.get(f"http://127.0.0.1:{port}/ready").status_code == 200
+        gone.close()
+        for path, status in (("/ready", 503), ("/ready", 503), ("/health", 200)):
+            assert httpx.get(f"http://127.0.0.1:{port}{path}").status_code == status
+
+
 @pytest.mark.parametrize(
     "addresses", ["*", "127.0.0.1,*", "0.0.0.0/0", "10.0.0.1, ::/0", "proxy", "172.16.0.1/12", ","]
 )
@@ -84,3 +97,10 @@ def test_a_proxy_that_is_named_passes_the_address_of_the_visitor_on(
                 for n in range(40)
             }
         assert (429 in answers) is is_limited
+
+
+def test_pages_in_a_new_home_say_what_is_wrong_before_they_begin(tmp_path: Path) -> None:
+    settings = {"CAMPAIGN_HOME": str(tmp_path / "home"), "CAMPAIGN_DATABASE_URL": f"sqlite:///{tmp_path / 'mine.db'}"}
+    done = here("web", "--port", str(free_port()), FORWARDED_ALLOW_IPS="0.0.0.0/0", **settings)
+    assert (done.status, "The pages are at" in done.err) == (2, False)
+    assert "FORWARDED_ALLOW_IPS is 0.0.0.0/0" in done.err
