@@ -90,9 +90,9 @@ class Card:
 
     @property
     def narrowest(self) -> dict[str, tuple[str, str, int, int]]:
-        """Returns for posts and for messages the window with the fewest calls left."""
+        """Returns for posts and for messages the window with the smallest share left."""
         found = {}
-        for window in sorted(self.windows, key=lambda one: one[2], reverse=True):
+        for window in sorted(self.windows, key=lambda one: one[2] / one[3] if one[3] else 0, reverse=True):
             if words := _SENDING.get(window[0]):
                 found[words] = window
         return found

@@ -266,3 +266,9 @@ class Limits:
         """Returns how many messages are planned on a day with these entries, and the limit, where that is lower."""
         planned = sum(one.messages for one in entries if self.service in one.services)
         return (planned, self.messages) if planned > self.messages else None
+
+    def too_many_posts(self, entries: Sequence[Entry]) -> int:
+        """Counts the posts that are planned on a day with these entries, where X takes fewer; else returns 0."""
+        mine = [one for one in entries if self.service in one.services]
+        planned = sum(one.delivery is None or one.delivery.kind is DeliveryKind.POST for one in mine)
+        return planned if self.posts is not None and planned > self.posts else 0

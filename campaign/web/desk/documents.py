@@ -64,7 +64,7 @@ def find_texts(file: BinaryIO, *_: Any, **__: Any) -> Iterator[tuple[int, str, s
             left_out |= {id(name) for name in ast.walk(one)}
     for one in ast.walk(tree):
         text = _text_of(one) if id(one) not in left_out else ""
-        is_text = re.match("[A-Z][a-z]{2}|US", text) or (" " in text.strip() and re.search("[a-z]{3}", text))
+        is_text = re.fullmatch("[A-Z][a-z]{2,}:?", text) or (" " in text.strip() and re.search("[a-z]{3}", text))
         if is_text and "\\" not in text and "{}" not in text:
             yield one.lineno, "_", text, []  # type: ignore[attr-defined]  # each text has a line
 

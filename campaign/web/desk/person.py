@@ -19,10 +19,28 @@ from campaign.formatting import whole_number
 from campaign.services import store as services
 from campaign.settings import load_settings
 from campaign.web.desk.access import DeskRequest, NotAllowed, NotThere, desk_route
-from campaign.web.desk.layout import N_
+from campaign.web.desk.layout import N_, gettext
 from models import EVERY_SERVICE, Contact, Role, Service, Visitor
 
 _PERSON, _CONTACT = "/desk/people/{person}", "/desk/people/contacts/{contact}"
+#: What is held of a person, by the name of its section.
+_HELD = {
+    "visitor": N_("profile on X"),
+    "subscriptions": N_("followings"),
+    "past_subscriptions": N_("earlier followings"),
+    "contact": N_("contact"),
+    "agreements": N_("agreements"),
+    "consents": N_("consents"),
+    "suppressions": N_("entries in suppression lists"),
+    "unclear_messages": N_("unclear answers"),
+    "suppressed_handles": N_("handles in suppression lists"),
+    "unreachable": N_("accounts that cannot write to the person"),
+    "messages": N_("messages"),
+    "short_links": N_("short links"),
+    "clicks": N_("clicks"),
+    "invitation_openings": N_("opened invitations"),
+    "exclusions": N_("broadcasts that left the person out"),
+}
 
 
 def routes() -> list[Route]:
@@ -73,7 +91,7 @@ def _show_person(desk: DeskRequest, status: int = 200, problem: str = "") -> Res
         history=history,
         of={one.id: one for one in visible},
         operated=[one for one in visible if one.is_connected and desk.person.may(Role.OPERATOR, one.id)],
-        held_list=", ".join(f"{name.replace('_', ' ')} ({count:,})" for name, count in held.items()),
+        held_list=", ".join(f"{gettext(desk.language, _HELD[name])} ({count:,})" for name, count in held.items()),
         address=_address(desk),
         to_type=_to_type(person),
         typed={name: desk.text(name) for name in ("note", "handle")},

@@ -10,7 +10,7 @@ from campaign.db.engine import read_session, transaction
 from campaign.deliveries import approval
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Content, Draft, Part
-from models import Delivery, DeliveryState, Role, Slot
+from models import Budget, Delivery, DeliveryState, Role, Slot, WindowName
 from tests.databases import Database
 from tests.desk_site import Desk, DeskBrowser, open_desk
 from tests.readings import saved_service
@@ -89,6 +89,17 @@ def test_a_wrong_date_is_shown_beside_its_form_and_moves_nothing(desk: Desk) -> 
     assert "Choose a date and a time" in move(ann, name, "")
     assert "does not exist in Europe/Brussels" in move(ann, name, "2032-03-28", "02:30")
     assert of(name).contact_date == START
+
+
+def test_more_posts_on_a_day_than_x_takes_are_marked(desk: Desk) -> None:
+    ann = desk.person("ann", Role.VIEWER)
+    with transaction() as session:
+        day, endpoint = WindowName.USER_DAY, "POST /2/tweets"
+        session.add(Budget(service_id=1, endpoint=endpoint, window=day, limit=1, remaining=1, reset_at=START))
+    post("One")
+    assert "the rest goes out later" not in calendar(ann)
+    post("Two", at=START.add(hours=2))
+    assert "2 posts of @acme are planned for this day, and X takes 1 in 24 hours" in calendar(ann)
 
 
 def test_posts_within_minutes_and_with_the_same_text_are_marked(desk: Desk) -> None:

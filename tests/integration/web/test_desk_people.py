@@ -8,7 +8,9 @@ from sqlmodel import select
 
 from campaign.audience.segments import find_segment
 from campaign.consent import store as consents
+from campaign.contacts.store import SECTIONS
 from campaign.db.engine import read_session, transaction
+from campaign.web.desk.person import _HELD
 from models import AuditEntry, Consent, ConsentSource, Contact, Role, Service, Suppression, Visitor
 from tests.crowds import add, people, unfollow
 from tests.databases import Database
@@ -150,6 +152,7 @@ def test_a_person_is_exported_and_erased_after_the_handle_is_typed(desk: Desk, a
     exported = boss.get(f"/desk/people/{one}/data.json")
     assert exported.json()["visitor"][0]["username"] == "Jane"
     page = boss.get(f"/desk/people/{one}")
+    assert "For good: profile on X (1), followings (1)." in page.text
     assert "nothing was erased" in boss.send(page, action="/erase", sure="yes", handle="john").text
     assert "nothing was erased" in boss.send(page, action="/erase", handle="Jane").text
     assert boss.send(page, action="/erase", sure="yes", handle="@jane").status_code == 303
@@ -238,3 +241,7 @@ def test_followers_are_sent_as_a_file(desk: Desk, acme: Service) -> None:
     lines = boss.get("/desk/people.csv?service=acme").text.splitlines()
     assert len(lines) == 4
     assert audited() == [("boss", "service acme", "followers exported")]
+
+
+def test_each_section_that_is_held_of_a_person_has_words() -> None:
+    assert set(_HELD) == set(SECTIONS)
