@@ -62,7 +62,9 @@ def _check(request: Request, form: FormData) -> Response:
     except NotPossible as error:
         return _form(request, to, str(error), 429)
     with transaction() as session:
-        audit.record(session, named, f"user {named}", "signed in" if user else "wrong password", now)
+        # It is not known who guesses a password.
+        who, action = (user.name, "signed in") if user else ("unknown", "wrong password")
+        audit.record(session, who, f"user {named}", action, now)
         token = users.begin_session(session, user, now) if user else ""
     return access.begin(token, to) if token else _form(request, to, N_("The name or the password is wrong."), 403)
 
