@@ -134,6 +134,7 @@ def list_consents(
         account = service_named(session, service)
         rows = lists.consents_of(session, account.id, ended=ended, limit=limit if as_json else limit or SHOWN)
         if as_json:
+            output.record_export("consents", account.internal_name)
             output.print_json([row.as_json() for row in rows])
         else:
             print_some(list(rows), lists.count_consents(session, account.id, ended=ended), "consent")
@@ -247,6 +248,7 @@ def list_suppressed(limit: Limit = None, as_json: AsJson = False) -> None:
     with read_session() as session:
         rows = lists.suppressions(session, limit if as_json else limit or SHOWN)
         if as_json:
+            output.record_export("denylist")
             output.print_json([row.as_json() for row in rows])
         else:
             print_some(list(rows), lists.count_suppressions(session), "suppression")

@@ -288,6 +288,8 @@ def log(
     make_ready()
     with read_session() as session:
         delivery = deliveries.named(session, name)
+        if as_csv:
+            _record_export(delivery)
         if delivery.kind is DeliveryKind.DM:
             lines = lines_of_broadcast(session, delivery, failed=failed, proofs=proofs)
             print_lines(lines, as_csv=as_csv, as_json=as_json)
@@ -297,6 +299,11 @@ def log(
     show_log(parts, as_json=as_json, as_csv=as_csv)
     if not parts:
         output.say(f"Nothing of {name} has {'failed' if failed else 'gone out'}.")
+
+
+def _record_export(delivery: Delivery) -> None:
+    with transaction() as session:
+        deliveries.note(session, delivery, "log exported", output.actor(), pendulum.now("UTC"))
 
 
 TemplateName = Annotated[str, typer.Argument(metavar="NAME", help="The internal name of the template.")]

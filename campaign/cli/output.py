@@ -71,6 +71,18 @@ def say(sentence: str) -> None:
     print(printable(sentence), file=sys.stderr)  # noqa: T201
 
 
+def record_export(what: str, service: str | None = None) -> None:
+    """Records in the audit that all of a list was printed, of one service or of all."""
+    from datetime import UTC, datetime
+
+    from campaign.db.engine import transaction
+    from campaign.users import audit
+
+    subject = f"service {service.removeprefix('@')}" if service else "all services"
+    with transaction() as session:
+        audit.record(session, actor(), subject, f"{what} exported", datetime.now(UTC))
+
+
 def actor() -> str:
     """Returns the user of this session, as the audit names it."""
     from campaign.deliveries.approval import current_user

@@ -66,22 +66,15 @@ def visitors(
             else:
                 print(number)  # noqa: T201
         elif as_csv:
-            _record_export(service)
+            output.record_export("followers", service)
             rows = people.select_visitors(session, selection, limit)
             output.print_csv([*people.VisitorRow.LABELS.values()], (row.as_row().values() for row in rows))
         elif as_json:
+            output.record_export("followers", service)
             output.print_json([row.as_json() for row in people.select_visitors(session, selection, limit)])
         else:
             found = list(people.select_visitors(session, selection, limit or SHOWN))
             print_some(found, people.count_visitors(session, selection), "visitor")
-
-
-def _record_export(service: str | None) -> None:
-    from campaign.users import audit
-
-    with transaction() as session:
-        subject = f"service {service.removeprefix('@')}" if service else "all services"
-        audit.record(session, output.actor(), subject, "followers exported", pendulum.now("UTC"))
 
 
 SegmentName = Annotated[str, typer.Argument(metavar="NAME", help="The name of a segment.")]
@@ -198,6 +191,7 @@ def list_contacts(
         service_id = service_named(session, service).id if service else None
         rows = contacts.contacts_of(session, service_id, limit if as_json else limit or SHOWN)
         if as_json:
+            output.record_export("contacts", service)
             output.print_json_list(row.as_json() for row in rows)
         else:
             print_some(list(rows), contacts.count_contacts(session, service_id), "contact")

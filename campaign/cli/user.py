@@ -122,6 +122,8 @@ def list_audit(
     if as_csv and as_json:
         raise WrongUsage("Choose --csv or --json; both do not fit into one output.")
     make_ready()
+    if as_csv or as_json:
+        output.record_export("audit")
     some = limit if as_csv or as_json else limit or output.SHOWN
     with read_session() as session:
         rows = (row.as_cells() for row in audit.list_entries(session, actor=who, search=search, limit=some))

@@ -11,6 +11,8 @@ from campaign.deliveries import store as deliveries
 from models import DeliveryState
 from tests.command import Done, here
 from tests.databases import Database
+from tests.engaging import went_out
+from tests.readings import saved_service
 from tests.simulated_x import Connect
 
 DAY = pendulum.today("UTC").add(days=3).date()
@@ -70,6 +72,24 @@ def test_the_audit_is_a_table_and_a_file_without_formulas() -> None:
     assert lines[0].removeprefix("\ufeff") == "at,who,what,action,detail"
     assert ",segment =cmd(),saved," in lines[1]
     assert here("audit", "--csv", "--json").status == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "action"),
+    [
+        (("visitors", "--csv"), "followers exported"),
+        (("visitors", "--json"), "followers exported"),
+        (("consent", "list", "acme", "--json"), "consents exported"),
+        (("denylist", "list", "--json"), "denylist exported"),
+        (("contact", "list", "--json"), "contacts exported"),
+        (("audit", "--csv"), "audit exported"),
+        (("delivery", "log", "launch", "--csv"), "log exported"),
+    ],
+)
+def test_what_is_printed_in_full_stands_in_the_audit(words: tuple[str, ...], action: str) -> None:
+    went_out(saved_service(), "launch")
+    assert here(*words).status == 0
+    assert here("audit", "--search", action, "--json").document[0]["action"] == action
 
 
 def test_approval_is_asked_for_by_command(connect: Connect, tmp_path: Path) -> None:
