@@ -12,6 +12,7 @@ from unicodedata import category, normalize
 from zoneinfo import ZoneInfo
 
 from campaign.errors import WrongUsage
+from campaign.settings import load_settings
 
 #: Control characters of both sets, which move the cursor of a terminal or colour what follows, and those that begin
 #: a line or turn around what follows. Marks of direction stay: names in Arabic and Hebrew have them.
@@ -81,6 +82,11 @@ def csv_lines(head: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
+
+
+def byte_order_mark() -> str:
+    """Returns how a file of comma separated values begins: without the mark, spreadsheets show broken letters."""
+    return "\ufeff" if load_settings().csv_bom else ""
 
 
 def write_csv(file: TextIO, head: Iterable[str], rows: Iterable[Iterable[object]]) -> None:

@@ -227,6 +227,8 @@ class Settings(BaseSettings):
     keep_audit_months: int = Field(default=0, ge=0)
     """Months after which entries of the audit are deleted; 0 keeps them."""
 
+    csv_bom: bool = True
+    """Whether files of comma separated values begin with a byte order mark, by which spreadsheets know UTF-8."""
     log_format: Literal["text", "json"] = "text"
     """How server, worker, runs and pages write their logs: lines for people, or one JSON object a line."""
 

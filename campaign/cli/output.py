@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from campaign.errors import WrongUsage, is_full
-from campaign.formatting import printable, printable_json, write_csv
+from campaign.formatting import byte_order_mark, printable, printable_json, write_csv
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -132,14 +132,14 @@ def _print_items(items: Iterable[Any], indent: str) -> None:
 def print_csv(head: Sequence[str], rows: Iterable[Iterable[object]]) -> None:
     """Prints comma separated rows as they come.
 
-    A new file begins with a byte order mark: without it, spreadsheets show broken letters.
+    A new file begins with a byte order mark, see `CAMPAIGN_CSV_BOM`.
     """
     if isinstance(sys.stdout, TextIOWrapper):
         with suppress(OSError):  # some replacements of standard output are no file of the system
             status = os.fstat(sys.stdout.fileno())
             sys.stdout.reconfigure(encoding="utf-8", newline="")
             if S_ISREG(status.st_mode) and not status.st_size:
-                sys.stdout.write("\ufeff")
+                sys.stdout.write(byte_order_mark())
     write_csv(sys.stdout, head, rows)
 
 

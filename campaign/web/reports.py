@@ -14,6 +14,7 @@ from starlette.routing import Route
 from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from campaign.errors import WrongUsage
+from campaign.formatting import byte_order_mark
 from campaign.reporting.document import Document
 from campaign.reporting.html import table
 from campaign.services import store as services
@@ -170,9 +171,8 @@ def _as_file(request: Request) -> Response:
 def report_file(document: Document, path: str) -> Response:
     """Sends a report as comma separated values, under a name made of its path."""
     name = re.sub(r"[^A-Za-z0-9._-]", "-", path).strip("-")
-    # A byte order mark at the beginning: without it spreadsheets would not read the file as UTF-8.
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(document.as_csv().encode("utf-8-sig"), media_type="text/csv; charset=utf-8", headers=headers)
+    return Response(byte_order_mark() + document.as_csv(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _refusal(request: Request) -> Response | None:

@@ -20,7 +20,7 @@ from campaign.db.engine import read_session, transaction
 from campaign.db.signing import sign, signed
 from campaign.deliveries import store as deliveries
 from campaign.errors import CampaignError, NotPossible, WrongUsage
-from campaign.formatting import listed, whole_number
+from campaign.formatting import byte_order_mark, listed, whole_number
 from campaign.services import store as services
 from campaign.settings import load_settings
 from campaign.users import store as users
@@ -124,7 +124,9 @@ class DeskRequest:
     def file(self, name: str, lines: Iterable[str]) -> Response:
         """Sends comma separated lines as a file, which begins with the mark by which spreadsheets know UTF-8."""
         headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return StreamingResponse(chain(["\ufeff"], lines), media_type="text/csv; charset=utf-8", headers=headers)
+        return StreamingResponse(
+            chain([byte_order_mark()], lines), media_type="text/csv; charset=utf-8", headers=headers
+        )
 
     def redirect(self, path: str, notice: str = "") -> Response:
         """Sends the browser to another page of the desk, which shows the notice once."""

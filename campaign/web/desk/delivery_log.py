@@ -18,7 +18,7 @@ from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import record_all_not_sent, record_by_hand
 from campaign.errors import CampaignError
-from campaign.formatting import write_csv
+from campaign.formatting import byte_order_mark, write_csv
 from campaign.posts.publish import report_on
 from campaign.services.store import zone_of
 from campaign.web.desk.access import DeskRequest, desk_route
@@ -141,7 +141,8 @@ def download_log(desk: DeskRequest) -> Response:
     with transaction() as session:
         deliveries.note(session, delivery, "log exported", desk.actor, desk.now)
     descriptor, path = mkstemp(suffix=".csv")
-    with os.fdopen(descriptor, "w", encoding="utf-8-sig", newline="") as file, read_session() as session:
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file, read_session() as session:
+        file.write(byte_order_mark())
         write_csv(file, _HEAD, _cells(_lines(session, delivery, state)))
     name = f"{delivery.name}{f'-{state}' if state in STATES else ''}.csv"
     return FileResponse(path, media_type="text/csv", filename=name, background=BackgroundTask(os.unlink, path))

@@ -80,7 +80,9 @@ def exported(file: Path, *words: str) -> bytes:
     return file.read_bytes()
 
 
-def test_a_file_shows_the_right_letters_and_the_right_ids_in_a_spreadsheet(acme: Service, tmp_path: Path) -> None:
+def test_a_file_shows_the_right_letters_and_the_right_ids_in_a_spreadsheet(
+    acme: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     people = [
         follower(1257683100473814718, full_name="Ána Müller 日本"),
         follower(4402106592047953063, full_name="Ana;=1+1;x"),
@@ -98,6 +100,8 @@ def test_a_file_shows_the_right_letters_and_the_right_ids_in_a_spreadsheet(acme:
     # A mark in the middle of a file would be a letter of it.
     again = exported(tmp_path / "a.csv", "--service", "acme", "--csv")
     assert again.count(b"\xef\xbb\xbf") == 1
+    monkeypatch.setenv("CAMPAIGN_CSV_BOM", "false")
+    assert exported(tmp_path / "b.csv", "--service", "acme", "--csv").startswith(b"Service,")
 
 
 def test_an_export_can_be_imported_again(acme: Service, tmp_path: Path) -> None:
