@@ -2,15 +2,20 @@
 
 import time
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
 import pytest
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.exceptions import PrefectHTTPStatusError
 
 from campaign.broadcasts import waves
+from campaign.broadcasts.prepare import analyse_delivery
 from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
+from campaign.deliveries.approval import recompose
+from campaign.deliveries.draft import Content, Part
 from models import Delivery, DeliveryState, MessageState
 from tasks.deliveries import APPROVE
 from tests.flows.marketer import answer, artifacts, form_of, start, wait_for
@@ -34,6 +39,25 @@ def says(brand: Brand, user_id: str, text: str) -> None:
 def the_delivery() -> Delivery:
     with read_session() as session:
         return deliveries.listed(session)[0]
+
+
+def change_text(text: str) -> None:
+    with read_session() as session:
+        delivery = deliveries.named(session, the_delivery().name)
+        draft = deliveries.draft_of(session, delivery)
+    recompose(delivery.name, draft.model_copy(update={"content": Content(parts=[Part(text=text)])}), actor="ana")
+    analyse_delivery(delivery.name, "ana")
+
+
+def shown(client: SyncPrefectClient, run_id: UUID) -> str:
+    """What the newest question shows, which Prefect saves a moment after the run is suspended."""
+    details = client.read_flow_run(run_id).state.state_details  # type: ignore[union-attr]
+    key = (details.run_input_keyset or {})["description"]
+    for _ in range(100):
+        with suppress(PrefectHTTPStatusError):
+            return str(client._client.get(f"/flow_runs/{run_id}/input/{key}").json())
+        time.sleep(0.2)
+    raise AssertionError(key)
 
 
 def follow_ups(client: SyncPrefectClient, name: str) -> list[UUID]:
@@ -69,7 +93,7 @@ def test_an_approved_broadcast_goes_out_over_windows_and_obeys_a_stop(client: Sy
     broadcast = {
         "label": "Hello",
         "services": [form],
-        "text": "Hello {{ visitor.full_name | default('there') }}, from {{ service.label }}.",
+        "text": "Hello.",
         "where": "followers_count > 1500",
         "proof_recipients": [_proof_recipient(wanted)["username"]],
     }
@@ -85,6 +109,15 @@ def test_an_approved_broadcast_goes_out_over_windows_and_obeys_a_stop(client: Sy
     answer(client, run_id, answer=APPROVE, confirm_as="Ana")
     wait_for(client, run_id, "Suspended")
     assert len(messages_of(acme)) == 1
+
+    # Nor is one to what was shown before a change.
+    assert "Please check it again" not in shown(client, run_id)
+    change_text("Hello {{ visitor.full_name | default('there') }}, from {{ service.label }}.")
+    answer(client, run_id, answer=APPROVE, confirm_as="Ana", accept_unconsented=True)
+    wait_for(client, run_id, "Suspended")
+    assert the_delivery().state is DeliveryState.ANALYSED
+    assert "Please check it again" in shown(client, run_id)
+    assert ", from acme" in shown(client, run_id)
 
     answer(client, run_id, answer=APPROVE, confirm_as="Ana", accept_unconsented=True)
     wait_for(client, run_id, "Completed")
