@@ -113,12 +113,19 @@ def check_version(address: Address) -> None:
 
 
 def certificates_of(address: Address) -> ssl.SSLContext | bool:
-    """Returns how the certificate of a server is verified, as Prefect's client does it."""
+    """Returns how the certificate of a server is verified, as Prefect's client does it; raises WrongUsage."""
     settings = {**address.more, **os.environ}
     if settings.get("PREFECT_API_TLS_INSECURE_SKIP_VERIFY", "").lower() in {"1", "true", "yes", "on"}:
         return False
-    file = settings.get("PREFECT_API_SSL_CERT_FILE")
-    return ssl.create_default_context(cafile=file) if file else True
+    if not (file := settings.get("PREFECT_API_SSL_CERT_FILE")):
+        return True
+    try:
+        return ssl.create_default_context(cafile=file)
+    except OSError as error:
+        raise WrongUsage(
+            f"PREFECT_API_SSL_CERT_FILE names {file}, which holds no certificates that can be read"
+            f" ({error.strerror or error}); correct or unset it."
+        ) from None
 
 
 def _refusal_of(address: Address, status: int) -> str:

@@ -26,10 +26,10 @@ def main() -> None:
     # As the command does: what server, worker and runs write holds personal data.
     os.umask(0o077)
     file = None
-    if sys.argv[1] == "--after":
+    if sys.argv[1:2] == ["--after"]:
         file = Path(sys.argv[2])
         del sys.argv[1:3]
-    app = load_app(sys.argv[1])
+    app = load_app("".join(sys.argv[1:2]))
     while file and not file.exists():
         time.sleep(0.05)
     app()

@@ -82,6 +82,17 @@ def test_without_the_right_key_the_sentence_names_what_to_set(key: str, words: s
     assert "pnu" not in str(refused.value)
 
 
+@pytest.mark.parametrize("text", [None, "no certificate"])
+def test_certificates_that_cannot_be_read_are_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str | None
+) -> None:
+    if text:
+        (tmp_path / "ours.pem").write_text(text)
+    monkeypatch.setenv("PREFECT_API_SSL_CERT_FILE", str(tmp_path / "ours.pem"))
+    with pytest.raises(WrongUsage, match="PREFECT_API_SSL_CERT_FILE names .*ours.pem, which holds no certificates"):
+        check_version(Address("https://127.0.0.1:9/api", ""))
+
+
 def test_cloud_is_asked_for_no_version_but_for_a_key(monkeypatch: pytest.MonkeyPatch) -> None:
     with another_server("12", header="Bearer pnu_1") as api_url:
         monkeypatch.setenv("PREFECT_CLOUD_API_URL", api_url)
