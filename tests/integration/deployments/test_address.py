@@ -89,7 +89,7 @@ def test_certificates_that_cannot_be_read_are_named(
     if text:
         (tmp_path / "ours.pem").write_text(text)
     monkeypatch.setenv("PREFECT_API_SSL_CERT_FILE", str(tmp_path / "ours.pem"))
-    with pytest.raises(WrongUsage, match="PREFECT_API_SSL_CERT_FILE names .*ours.pem, which holds no certificates"):
+    with pytest.raises(WrongUsage, match=r"PREFECT_API_SSL_CERT_FILE names .*ours\.pem, which holds no certificates"):
         check_version(Address("https://127.0.0.1:9/api", ""))
 
 
