@@ -66,7 +66,7 @@ SHOWN = [
         "template show hostile",
         "report service acme",
     ),
-    *("report all", "report service acme --csv", "user list"),
+    *("report all", "report service acme --csv", "user list", "audit", "audit --json", "workflow list"),
     *(f"delivery {verb} {{}}" for verb in ("show", "analyse", "preview", "log", "log --csv")),
     *("report delivery {}", "delivery show {} --json", "media list --json", "denylist list --json"),
 ]
