@@ -12,9 +12,11 @@ from campaign.deliveries.draft import Content, Draft, Part
 from campaign.settings import load_settings
 from campaign.users import email
 from campaign.users import store as users
-from models import EVERY_SERVICE, Role
+from models import EVERY_SERVICE, DeliveryState, Role
+from tests.command import here
 from tests.databases import Database
 from tests.desk_site import open_desk
+from tests.engaging import went_out
 from tests.factories import NOW
 from tests.readings import saved_service
 
@@ -106,6 +108,18 @@ def test_one_address_that_is_refused_keeps_no_other_from_its_e_mail(mail: MailSe
     announce("service.sync-failed", "service.acme", "The sync of acme failed.\nTwo lines.")
     assert len(mail.letters) == 2
     assert "Subject: campaign: The sync of acme failed. Two lines." in mail.letters[0]
+
+
+def test_what_a_command_changes_is_written_too(mail: MailServer) -> None:
+    made = went_out(saved_service(), "launch")
+    person("boss", Role.OPERATOR)
+    with transaction() as session:
+        made.state = DeliveryState.IN_PROGRESS
+        session.add(made)
+    assert here("delivery", "pause", "launch").status == 0
+    email._outbox.submit(lambda: None).result(timeout=20)
+    [letter] = mail.letters
+    assert "https://social.example/desk/deliveries/launch" in letter
 
 
 def test_nothing_is_sent_about_what_concerns_no_role(mail: MailServer) -> None:
