@@ -11,6 +11,7 @@ import pytest
 from sqlmodel import select
 from starlette.routing import Route
 
+from campaign.cli.server import first_link
 from campaign.consent import store as consent
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import approval, series, slots
@@ -242,6 +243,23 @@ def test_a_one_time_link_works_once(desk: Desk) -> None:
     assert browser.send(page, password=PASSWORD, again=PASSWORD).headers["location"] == "/desk"
     assert browser.get("/desk").status_code == 200
     assert desk.browser().get(link).status_code == 410
+
+
+@pytest.mark.parametrize(("name", "account"), [("Wim", "wim"), ("_www data", "operator")])
+def test_the_first_operator_gets_links_until_one_is_used(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, name: str, account: str
+) -> None:
+    monkeypatch.setenv("LOGNAME", name)
+    first_link()
+    with transaction() as session:
+        users.add_user(session, "ann", "Ann", {EVERY_SERVICE: Role.VIEWER}, NOW)
+    browser = desk.browser()
+    page = browser.get(first_link())
+    assert browser.send(page, password=PASSWORD, again=PASSWORD).status_code == 303
+    assert browser.get("/desk/users").status_code == 200
+    assert first_link() == ""
+    with read_session() as session:
+        assert [one.name for one in users.list_users(session)] == ["ann", account]
 
 
 def test_a_link_from_before_an_account_was_removed_leads_nowhere(desk: Desk) -> None:
