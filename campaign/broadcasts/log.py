@@ -76,11 +76,13 @@ def lines(
     delivery: Delivery,
     *,
     states: Collection[MessageState] = (),
+    services: Collection[int] = (),
     after: int = 0,
     limit: int | None = None,
 ) -> Iterator[MessageLine]:
-    """Reads the log in the order of the messages, from behind a line on; with `states` only messages in one of them.
+    """Reads the log in the order of the messages, from behind a line on.
 
+    With `states` only messages in one of them, with `services` only messages of one of them.
     Reads some rows at a time, so that a million lines take no more memory than a thousand.
     """
     names = {service.id: service.internal_name for service in deliveries.targets_of(session, delivery)}
@@ -103,6 +105,8 @@ def lines(
     rows = chosen.where(is_of_it, col(Message.proof_number) == MAIN, col(Message.id) >= max(first, after + 1))
     if states:
         rows = rows.where(col(Message.state).in_(states))
+    if services:
+        rows = rows.where(col(Message.service_id).in_(services))
     rows = rows.order_by(col(Message.id)).limit(limit)
     for row in session.execute(rows, execution_options={"yield_per": _AT_A_TIME}):
         person = names.get(row.service_id), row.external_id, row.username, row.full_name

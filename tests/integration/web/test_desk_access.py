@@ -15,14 +15,16 @@ from campaign.cli.server import first_link
 from campaign.consent import store as consent
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import approval, series, slots
+from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Content, Draft, Part
 from campaign.settings import load_settings
 from campaign.users import store as users
 from campaign.web.desk import site
-from models import EVERY_SERVICE, AuditEntry, DeliveryKind, Every, Role, UserSession
+from models import EVERY_SERVICE, AuditEntry, DeliveryKind, Every, MessageState, Role, UserSession
 from tests.crowds import people
 from tests.desk_site import PASSWORD, Desk, DeskBrowser, make_person
 from tests.factories import NOW
+from tests.planned import message_to
 from tests.readings import saved_service
 
 TOMORROW = pendulum.now("UTC").add(days=1)
@@ -138,6 +140,20 @@ def test_what_a_form_names_of_another_service_is_not_there(desk: Desk) -> None:
     with read_session() as session:
         assert len(slots.listed(session, [other.id])) == 1
         assert series.get(session, made.id).stopped_at is None
+
+
+def test_a_log_names_no_person_of_an_account_that_may_not_be_seen(desk: Desk) -> None:
+    acme, other = saved_service(), saved_service(internal_name="other", block_id=None)
+    mine, theirs = people(1, acme, username="mine") + people(1, other, username="theirs")
+    with transaction() as session:
+        draft = Draft(kind=DeliveryKind.DM, label="News")
+        made = deliveries.create(session, draft, "news", [acme, other], None, actor="wim", now=NOW)
+    message_to(made, acme, mine, MessageState.UNCERTAIN)
+    message_to(made, other, theirs, MessageState.UNCERTAIN)
+    ann, boss = desk.person("ann", {acme.id: Role.VIEWER}), desk.person("boss", Role.VIEWER)
+    for path in ("/desk/deliveries/news/log", "/desk/deliveries/news/log.csv"):
+        shown, all_shown = ann.get(path).text, boss.get(path).text
+        assert ("@mine" in shown, "@theirs" in shown, "@theirs" in all_shown) == (True, False, True), path
 
 
 def test_a_number_that_is_none_or_does_not_fit_is_no_error_of_the_program(desk: Desk) -> None:
