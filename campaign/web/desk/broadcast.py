@@ -43,7 +43,7 @@ from campaign.web.desk.broadcast_form import (
     form_of,
 )
 from campaign.web.desk.drafts import Writing, offer_files, take_uploads, use_file, with_date, with_slot, zone_for
-from campaign.web.desk.layout import N_
+from campaign.web.desk.layout import N_, gettext
 from campaign.web.desk.post_form import change_parts
 from models import Delivery, DeliveryKind, Priority, Role, Service
 
@@ -387,7 +387,8 @@ def _message(desk: DeskRequest, form: BroadcastForm, services: Sequence[Service]
     except CampaignError as error:
         problem = str(error)
     samples = Analysis(samples=[sample] if sample else [])
-    messages = list(messages_of(draft, samples, attachments_of(draft)))
+    written = messages_of(draft, samples, attachments_of(draft))
+    messages = [replace(one, kind=gettext(desk.language, one.kind)) for one in written]
     return Shown(
         service, show_messages(messages, lambda file: f"/desk/library/{Path(file.path).stem}"), left_out, problem
     )
