@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -220,8 +220,12 @@ def _preview(desk: DeskRequest, delivery: Delivery, zone: str) -> tuple[dict[str
         return None, N_("It is not analysed as it is now. Ask for approval: that selects the people and checks it.")
     kind = kinds.kind_for(delivery.kind)
     try:
-        preview = localised(kind.preview(kind.last_analysed(delivery.name)), desk.language, zone)
-        return preview_facts(preview), ""
+        analysed = kind.last_analysed(delivery.name)
+        # Messages to people of accounts that the person may not see are left out.
+        seen = {one.internal_name for one in desk.services()}
+        samples = [one for one in analysed.analysis.samples if one.service in seen]
+        analysed = replace(analysed, analysis=analysed.analysis.model_copy(update={"samples": samples}))
+        return preview_facts(localised(kind.preview(analysed), desk.language, zone)), ""
     except CampaignError as error:
         return None, str(error)
 

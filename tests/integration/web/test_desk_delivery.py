@@ -130,6 +130,19 @@ def test_a_broadcast_names_x_s_rule_and_needs_the_number_ticked_apart(desk: Desk
     assert of(name).state is DeliveryState.CONFIRMED
 
 
+def test_a_preview_names_no_person_of_an_account_that_may_not_be_seen(desk: Desk, connect: Connect) -> None:
+    connect("beta", followers=3)
+    synchronise_all([find_service("acme"), find_service("beta")], SyncMode.FULL, "a test", wait=True)
+    content = Content(parts=[Part(text="Hello from {{ service.username }}")])
+    draft = Draft(kind=DeliveryKind.DM, label="News", services=["acme", "beta"], content=content, tracking=False)
+    name = approval.compose(draft, actor="wim").name
+    kind_of(name).analyse(name, "wim")
+    roles = {"ann": find_service("beta").id, "bo": find_service("acme").id}
+    browsers = [desk.person(one, {service_id: Role.VIEWER}) for one, service_id in roles.items()]
+    # The three follow both, and get it from the first.
+    assert ["Hello from acme" in page(browser, name) for browser in browsers] == [False, True]
+
+
 def test_two_people_other_than_the_writer_approve(desk: Desk) -> None:
     change_rules(approval_by_another=True, two_approvers_recipients=2)
     name = broadcast()
