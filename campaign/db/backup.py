@@ -9,7 +9,7 @@ from typing import Any
 
 from alembic import command
 from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlmodel import Session, SQLModel
 
 from campaign.db import engine as schema
@@ -38,20 +38,42 @@ class DatabaseCopy:
 
 
 def copy_sqlite(source: Path, target: Path) -> None:
-    """Copies a SQLite database as a whole over another one, while others read and write either."""
+    """Copies a SQLite database as a whole over another one, while others read and write either.
+
+    A target that is damaged so much that it is no database any more is deleted first; raises NotPossible for a source.
+    """
+    if target.exists() and _is_damaged(target):
+        for end in ("-wal", "-shm", ""):
+            Path(f"{target}{end}").unlink(missing_ok=True)
+    if _is_damaged(source):
+        raise NotPossible(f"{source} is damaged, it is no database any more; restore it from a backup.")
     reading = sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
     with closing(reading), closing(sqlite3.connect(target, timeout=BUSY_SECONDS)) as writing:
         reading.backup(writing)
 
 
+def _is_damaged(file: Path) -> bool:
+    with closing(sqlite3.connect(file, timeout=BUSY_SECONDS)) as connection:
+        try:
+            connection.execute("PRAGMA schema_version")
+        except sqlite3.DatabaseError as error:
+            return error.sqlite_errorcode == sqlite3.SQLITE_NOTADB
+    return False
+
+
 def has_data() -> bool:
-    """Returns whether the database has services, visitors, deliveries or contacts."""
-    with translated_errors(), engine().connect() as connection:
-        known = inspect(connection)
-        return any(
-            known.has_table(name) and connection.scalar(text(f"SELECT 1 FROM {name} LIMIT 1"))  # noqa: S608  our names
-            for name in _WITH_DATA
-        )
+    """Returns whether the database has services, visitors, deliveries or contacts, or is damaged."""
+    try:
+        with translated_errors(), engine().connect() as connection:
+            known = inspect(connection)
+            return any(
+                known.has_table(name) and connection.scalar(text(f"SELECT 1 FROM {name} LIMIT 1"))  # noqa: S608  our names
+                for name in _WITH_DATA
+            )
+    except DatabaseError:
+        if engine().dialect.name != "sqlite":
+            raise
+        return True
 
 
 def dump(folder: Path) -> DatabaseCopy:
@@ -102,21 +124,31 @@ def check_fits(copy: DatabaseCopy) -> None:
         raise WrongUsage(
             f"The backup is at revision {copy.revision}, made by a newer version of campaign; install that one."
         )
-    if kind != "sqlite" and (others := _other_sessions()):
+    engine().dispose()
+    if _is_open_elsewhere() if kind == "sqlite" else _has_other_sessions():
         raise WrongUsage(
-            f"The database is in use by {others} other session{'s' * (others != 1)} of its user; stop the workers,"
-            " `campaign web` and every other command, then try again."
+            "The database is in use by another process; stop the workers, `campaign web` and every other command, then"
+            " try again."
         )
 
 
-def _other_sessions() -> int:
-    engine().dispose()
+def _is_open_elsewhere() -> bool:
+    """Tests whether another connection to the SQLite database is open, without which it leaves its log behind."""
+    with closing(sqlite3.connect(engine().url.database or "", timeout=0)) as connection:
+        try:
+            connection.execute("PRAGMA journal_mode=DELETE")  # each connection sets its own again
+        except sqlite3.DatabaseError as error:  # one that is damaged is not in use
+            return isinstance(error, sqlite3.OperationalError)
+    return False
+
+
+def _has_other_sessions() -> bool:
     query = (
         "SELECT count(*) FROM pg_stat_activity"
         " WHERE datname = current_database() AND usename = current_user AND pid <> pg_backend_pid()"
     )
     with translated_errors(), engine().connect() as connection:
-        return int(connection.scalar(text(query)) or 0)
+        return bool(connection.scalar(text(query)))
 
 
 def load(folder: Path, copy: DatabaseCopy, finish: Callable[[Session], None]) -> None:

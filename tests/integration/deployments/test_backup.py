@@ -182,11 +182,36 @@ def test_a_backup_of_the_other_kind_of_database_is_refused(
     assert "name the same kind" in refused.sentence
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_database_that_another_process_has_open_stays_as_it_is(backed_up: Database, file: Path) -> None:
+    with closing(sqlite3.connect(backed_up.url.removeprefix("sqlite:///"))) as other:
+        assert other.execute("SELECT count(*) FROM service").fetchone() == (1,)
+        refused = command("restore", file, "--overwrite")
+        assert (refused.status, "in use by another process" in refused.sentence) == (2, True)
+    assert command("restore", file, "--overwrite").status == 0
+
+
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("size", [0, 100, 100_000])
+def test_databases_that_are_damaged_are_replaced(backed_up: Database, file: Path, size: int) -> None:
+    close_connections(backed_up)
+    prefect = load_settings().prefect_home / "prefect.db"
+    for damaged in (Path(backed_up.url.removeprefix("sqlite:///")), prefect):
+        damaged.write_bytes(b"damaged!" * (size // 8))
+    assert "--overwrite" in command("restore", file).sentence
+    why = "is damaged, it is no database any more" if size else "nothing to back up"
+    assert why in command("backup", file.with_name("another")).sentence
+    assert command("restore", file, "--overwrite").status == 0
+    assert saved_secret() == SECRET
+    with closing(sqlite3.connect(prefect)) as restored:
+        assert restored.execute("SELECT name FROM flow").fetchall() == [("dm-broadcast",)]
+
+
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 def test_a_database_with_other_sessions_or_tables_stays_as_it_is(backed_up: Database, file: Path) -> None:
     with schema.open_database(f"{backed_up.url}?application_name=other") as other:
         with other.connect():
-            assert "in use by 1 other session of its user" in command("restore", file, "--overwrite").sentence
+            assert "in use by another process" in command("restore", file, "--overwrite").sentence
         with other.begin() as connection:
             connection.exec_driver_sql("CREATE TABLE of_another_program (id int)")
         other.dispose()
