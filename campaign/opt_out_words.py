@@ -169,7 +169,8 @@ BEGINNINGS = (
     "обриш", "избриш", "прекин", "престан", "немој", "премахн", "изтри", "отписв", "توقف", "اوقف", "الغاء", "الغي",
     "الغو", "احذف", "ازعاج", "اترك", "سيبون", "תסיר", "הסיר", "תוריד", "הפסיק", "תפסיק", "תעזב", "תמחק", "תבטל",
     "berhenti", "henti", "hapus", "nyahlanggan", "tigil", "itigil", "tühista", "loobu", "atsisak", "nutrauk",
-    "nustok", "atrakst", "pārtrauc", "preneha", "peidiw", "dayandır",
+    "nustok", "atrakst", "pārtrauc", "preneha", "peidiw", "dayandır", "cesse", "toglie", "zaprzesta", "отключ",
+    "выпиш", "göndermey", "uğraşma", "vypně", "neruš", "neposíl", "zaklass", "vypíš", "odepiš",
 )
 #: Opt-outs if the whole message, apart from courtesies, says no more than this; elsewhere a doubt.
 ALONE = (
@@ -185,7 +186,8 @@ ALONE = (
     "מספיק", "ביטול", "לבטל", "הפסק", "मत", "बंद", "बन्द", "बस", "बस करो", "roko", "cukup", "sudah cukup", "keluar",
     "ngừng", "ngưng", "thôi", "thôi đi", "ayoko", "ayoko na", "เลิก", "พอเถอะ", "ลบ", "滚开", "滾開", "回复t",
     "回复td", "注销", "註銷", "削除", "拒否", "중단", "거부", "삭제", "스톱", "khalas", "stad", "kifaya", "udah",
-    "padam", "acha", "acheni", "hapana", "moenie", "utzi", "geldi", "ndal",
+    "padam", "acha", "acheni", "hapana", "moenie", "utzi", "geldi", "ndal", "pass", "hard pass", "كافي", "烦", "煩",
+    "結構",
 )
 #: With these in a short message it may be an opt-out.
 DOUBTS = (
@@ -227,7 +229,12 @@ DOUBTS = (
     "别给我", "別給我", "别烦", "別煩", "烦死", "煩死", "拒绝", "拒絕", "唔好", "唔要", "滚", "やめろ",
     "必要ありません", "うざい", "しつこい", "消えろ", "削除", "断り", "断る", "拒否", "중단", "거부", "삭제",
     "취소", "구독취소", "구독해지", "받고 싶지", "됐어요", "됐습니다", "귀찮", "꺼져", "안받을", "받기 싫",
-    "말아주세요", "hætta", "hafa samband", "stopiwch", "rhoi'r gorau",
+    "말아주세요", "hætta", "hafa samband", "stopiwch", "rhoi'r gorau", "take my name", "out of this", "out of your",
+    "leave us", "no longer", "déjenme", "déjeme", "dejadme", "paren", "fin des", "lass es", "lassen sie es",
+    "para com", "sem mais", "laat maar", "досить", "låt mig", "lad være", "hold kjæft", "nu-mi", "nu mă",
+    "ne treba", "φτάνει", "די כבר", "רד ממני", "مو محتاج", "فكونا", "دست بردار", "rehne do", "chhodo", "tak perlu",
+    "tak payah", "đủ rồi", "làm phiền", "di na", "di ko", "算了", "不必", "不想", "够了", "夠了", "闭嘴", "閉嘴",
+    "唔使", "もう十分", "ほっといて", "うるさい", "하지마", "시끄러",
 )
 #: Words for no: a message of a few words with one may be an opt-out, a longer one with one of `MESSAGES` too.
 NO = (
@@ -236,7 +243,8 @@ NO = (
     "geen", "nunca", "jamás", "niente", "não", "nem", "nej", "nei", "inte", "ikke", "ei", "älä", "nechci", "hayır",
     "yok", "değil", "όχι", "δεν", "нет", "не", "ні", "никогда", "לא", "אל", "لا", "ليس", "نه", "नहीं", "मत", "না",
     "tidak", "jangan", "không", "đừng", "huwag", "ไม่", "อย่า", "いいえ", "いや", "ない", "아니", "안", "마세요",
-    "不要", "不用", "不行", "勿",
+    "不要", "不用", "不行", "勿", "ندارم", "نمیخوام", "নেই", "nggak", "gak", "enggak", "ndak", "hindi", "ayaw",
+    "wag", "nako",
 )
 #: With a word for no, and no doubt.
 NOT_NO = (

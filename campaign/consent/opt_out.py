@@ -35,6 +35,8 @@ _WITH_LETTER = re.compile(r"\S*[^\W\d_]\S*")
 _INSIDE = re.compile(r"(?<=\w)['’ʼ`\-\u2010](?=\w)")  # noqa: RUF001
 """What joins two halves of one word: don't, opt-out."""
 _HYPHEN = re.compile(r"[\-\u2010]")
+#: A French or Italian word in front of another one: d'arrêter.
+_ELIDED = re.compile(r"(?<!\w)(?:[cdjlmnst]|qu|all|dall|dell|nell)['’ʼ](?=\w)")  # noqa: RUF001
 _WORD = re.compile(r"[^\W_]+")
 _MENTION = re.compile(rf"(?<!\w)@(?!{ALWAYS}\b)\w+")
 _REPEATED = re.compile(r"(\w)\1{2,}")
@@ -142,6 +144,7 @@ def _readings(text: str) -> set[_Phrase]:
     spaced = _MENTION.sub(" ", _fold("".join(" " if category(sign) == "Cf" else sign for sign in text)))
     alike = _WITH_LETTER.sub(lambda piece: piece[0].translate(_LOOKALIKES), _MENTION.sub(" ", _fold(_in_latin(text))))
     found = {_words_of(bare), _words_of(spaced), _words_of(_HYPHEN.sub(" ", bare)), _words_of(alike)}
+    found.add(_words_of(_ELIDED.sub("", bare)))
     for tokens in tuple(found):
         found |= {
             _spelled_out(tokens),

@@ -346,6 +346,15 @@ nemojte mi slati|obrišite me|ne zanima me|одјава|немојте|прем�
 hapus saya|batalkan|tak minat|ngừng|bỏ đăng ký|ayoko na|alisin mo ako|หยุดเถอะ|รำคาญ|别给我发消息|拒绝|唔好再搵我
 拒否|削除してください|お断りします|必要ありません|중단해주세요|거부합니다|구독취소|받고 싶지 않아요|귀찮아요
 loobun|nutraukite|peidiwch|mjaft|sitaki|prou|deixeu-me en pau|🔇|🗑️|❎
+please stop the messages I am getting from you|pls take me out of this list|leave us alone
+enough with the messages|no further messages|not anymore|don't|hard pass|no más por favor|no sigan
+stop s'il vous plaît|stop ça|cessez|ne plus contacter|lassen Sie es bleiben|keine Lust|bitte nicht
+smetti di scrivermi|non mi scrivete|pare por favor|não perturbe|tira meu nome|geen reclame|stop z wiadomościami
+dajcie spokój|перестаньте писать мне|больше не надо|отключить|досить писати|artık yazmayın|durdurun şunu
+låt mig vara|stop med det|ikke send|älkää häiritkö|vypněte to|hagyjanak békén kérem|kérem ne írjanak
+nu mă deranjați|ne treba mi|не ме безпокойте|μη με ενοχλείτε|רד ממני|לא צריך|لا احتاج|كافي|دست بردار|نیاز ندارم
+ज़रूरत नहीं|nako|tidak perlu|sudah jangan|tak payah|thôi đủ rồi|ayaw|ไม่ต้องการแล้ว|เลิกยุ่ง|不必|够了|闭嘴|もう十分|結構
+안해요|하지마|merci d'arrêter|no longer interested|ほっといて|di na kailangan|لازم ندارم|nu-mi trebuie
 """
 
 
