@@ -39,7 +39,7 @@ TOKEN_LENGTH = 12
 _LETTERS = string.ascii_letters + string.digits
 _PATH = re.compile(r"(?<![:/])[/?#]")
 #: A link ends before a letter of another script, a picture or a bracket, or before signs that lead to one.
-_CUT = re.compile(r"[-_.~+=&%/]*([^\W\x00-\x7f]|[\u2600-\u27bf\U0001f000-\U0001fbff]|\{(?![{%#])|[\\^`|](?=[^\W_]))")
+_CUT = re.compile(r"[-_.~+=&%/?#]*([^\W\x00-\x7f]|[\u2600-\u27bf\U0001f000-\U0001fbff]|\{(?![{%#])|[\\^`|](?=[^\W_]))")
 _SHORT = re.compile(rf"https?://(?:(?!https?://)\S)+?/r/([A-Za-z0-9]{{{TOKEN_LENGTH}}})(?![A-Za-z0-9])")
 
 Named = Mapping[str, NamedLink]

@@ -151,6 +151,7 @@ def test_the_analysis_says_when_clicks_are_not_counted_and_only_then() -> None:
         ("example.com/?q=привет", "example.com/?q=", "п", "%D0%BF"),
         ("https://example.com/?q=🎉x", "https://example.com/?q=", "🎉", "%F0%9F%8E%89"),
         ("https://example.com/?q={x}", "https://example.com/?q=", "{", "%7B"),
+        ("https://example.com/a?ö=1", "https://example.com/a", "ö", "%C3%B6"),
         ("https://example.com/a^b", "https://example.com/a", "^", "%5E"),
     ],
 )
@@ -171,6 +172,7 @@ def test_a_link_that_ends_early_is_warned_of(text: str, url: str, letter: str, i
         "https://example.com/a, über",
         "https://example.com/a“ und",
         "{# https://example.com/?a=ü #}Hello",
+        "https://example.com/a? über",
         "https://example.com/a 🎉",
         "`https://example.com/a`",
     ],
