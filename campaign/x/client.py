@@ -7,7 +7,7 @@ import requests
 import tweepy
 
 from campaign.errors import WrongUsage
-from campaign.x.http import OnRejected, Reply, _Client, endpoint_of
+from campaign.x.http import OnRejected, Reply, _Client, endpoint_of, typed
 from campaign.x.text import has_link
 from campaign.x.types import (
     DIRECT_MESSAGE_EVENT_READ,
@@ -89,5 +89,6 @@ def _count(reply: Reply) -> int:
     """Counts the records of a response, with those that came along."""
     document = reply.read(Reply.document)
     data = document.get("data") or []
-    included = sum(len(records) for records in (document.get("includes") or {}).values())
+    beside = typed(document.get("includes"), dict) or {}
+    included = sum(len(records) for records in beside.values() if isinstance(records, list))
     return included + (len(data) if isinstance(data, list) else 1)

@@ -281,10 +281,9 @@ class GatewayV2(Uploads):
         X charges for one of those once a day, which is known for the calls of this process.
         """
         receipts, today = [reply.receipt(price, rows)], pendulum.now("UTC").date()
-        included = reply.document().get("includes")
         for names, price_of_one in ((("users",), types.USER_READ), (("tweets", "posts"), types.POST_READ)):
-            listed = [each for name in names for each in (included or {}).get(name) or []]
-            shown = {(today, f"{names[0]} {each['id']}") for each in listed if isinstance(each, dict) and "id" in each}
+            listed = [each for name in names for each in _included(reply, name)]
+            shown = {(today, f"{names[0]} {each['id']}") for each in listed if "id" in each}
             if new := shown - self._expanded:
                 receipts.append(Receipt(reply.endpoint, price_of_one, len(new)))
                 self._expanded |= new
@@ -317,10 +316,8 @@ class GatewayV2(Uploads):
 
         def read(reply: Reply) -> tuple[Page, Sequence[Receipt]]:
             shown, next_token = _page(reply)
-            users = (reply.document().get("includes") or {}).get("users") or []
-            handles = {
-                str(user.get("id")): typed(user.get("username"), str) for user in users if isinstance(user, dict)
-            }
+            users = _included(reply, "users")
+            handles = {str(user.get("id")): typed(user.get("username"), str) for user in users}
             events, left_out = read_rows(shown, lambda each: _event(each, user_id, handles))
             page = Page(len(shown), min(ids_in(shown), default=None), events, left_out, next_token)
             return page, self._receipts(reply, self.event_price, len(shown))
@@ -373,6 +370,12 @@ def _page(reply: Reply) -> tuple[list[Any], str | None]:
     if not isinstance(shown, list | None):
         raise TypeError("no list")
     return shown or [], meta.get("next_token") or None
+
+
+def _included(reply: Reply, name: str) -> list[dict[str, Any]]:
+    """Returns the records of a kind that a response shows beside its own; none where they have another form."""
+    included = typed(reply.document().get("includes"), dict) or {}
+    return [each for each in typed(included.get(name), list) or [] if isinstance(each, dict)]
 
 
 def _follower(user: dict[str, Any]) -> Follower:

@@ -193,6 +193,14 @@ def test_senders_that_x_shows_beside_the_messages_are_paid_once_a_day(v2: Gatewa
     assert v2.shown_event_price.usd == event_usd + user_usd
 
 
+@pytest.mark.parametrize("beside", [None, "odd", [], {"users": "odd"}, {"users": [None, 5]}, {"posts": {}}])
+def test_odd_records_beside_the_messages_spoil_no_page(v2: Gateway, little_x: Any, beside: object) -> None:
+    little_x.answers(page(event(8, "Stop", sender_id="7")) | {"includes": beside})
+    answer = v2.message_events(OWN, "0", 100)
+    assert [(one.text, one.username) for one in answer.value.events] == [("Stop", None)]
+    assert len(answer.receipts) == 1
+
+
 @pytest.mark.parametrize(
     ("users", "handle"),
     [([{"id": "7", "username": "ana"}], "ana"), ([{"id": "7"}], None), ([{"id": "8", "username": "bo"}, 5], None)],
