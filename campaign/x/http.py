@@ -197,6 +197,14 @@ def id_in(record: Mapping[str, Any], *names: str) -> str:
     return found
 
 
+def handle_in(record: Mapping[str, Any], name: str) -> str:
+    """Returns the handle under this name; raises ValueError when there is none."""
+    found = record[name]
+    if not (isinstance(found, str) and found):
+        raise ValueError("no handle")
+    return found
+
+
 class _NotConnectedError(Exception):
     """No connection, so that not one byte of the request was sent."""
 

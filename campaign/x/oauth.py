@@ -19,7 +19,7 @@ from requests_oauthlib import OAuth1
 from campaign.errors import Refused, ServiceBlocked
 from campaign.x import types
 from campaign.x.error_table import OVER, SIGN_IN_OVER
-from campaign.x.http import Reply, Session, id_in
+from campaign.x.http import Reply, Session, handle_in, id_in, typed
 from campaign.x.types import Answer, Person, Profile
 
 
@@ -272,7 +272,8 @@ class _SignInOAuth2(SignIn):
 
 
 def _names(user: dict[str, Any]) -> tuple[str, str, str]:
-    return id_in(user, "id"), user["username"], user.get("name") or user["username"]
+    handle = handle_in(user, "username")
+    return id_in(user, "id"), handle, typed(user.get("name"), str) or handle
 
 
 def _person(reply: Reply) -> Person:

@@ -17,6 +17,7 @@ from campaign.x.http import (
     as_written,
     count_in,
     full_links,
+    handle_in,
     id_in,
     ids_in,
     kept,
@@ -277,10 +278,11 @@ def _id_in(shown: dict[str, Any]) -> str:
 
 def _account(reply: Reply) -> Account:
     user = reply.document()
+    handle = handle_in(user, "screen_name")
     return Account(
         user_id=_id_in(user),
-        username=user["screen_name"],
-        name=typed(user.get("name"), str) or user["screen_name"],
+        username=handle,
+        name=typed(user.get("name"), str) or handle,
         followers_count=count_in(user, "followers_count") or 0,
         protected=bool(user.get("protected")),
         access_level=reply.access_level,

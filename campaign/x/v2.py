@@ -20,6 +20,7 @@ from campaign.x.http import (
     as_written,
     count_in,
     full_links,
+    handle_in,
     id_in,
     ids_in,
     kept,
@@ -348,11 +349,11 @@ class GatewayV2(Uploads):
 
 def _account(reply: Reply) -> Account:
     user = reply.document()["data"]
-    subscription = user.get("subscription_type")
+    handle, subscription = handle_in(user, "username"), user.get("subscription_type")
     return Account(
         user_id=id_in(user, "id"),
-        username=user["username"],
-        name=typed(user.get("name"), str) or user["username"],
+        username=handle,
+        name=typed(user.get("name"), str) or handle,
         followers_count=count_in(user.get("public_metrics"), "followers_count") or 0,
         protected=bool(user.get("protected")),
         access_level=reply.access_level,

@@ -149,6 +149,14 @@ def test_a_success_with_errors_only_is_what_they_say(v2: Gateway, little_x: Any)
     assert caught.value.reason == "user_suspended"
 
 
+@pytest.mark.parametrize("handle", [None, 5, "", ["bo"]])
+def test_an_account_without_a_handle_is_no_answer(v2: Gateway, little_x: Any, handle: object) -> None:
+    little_x.answers({"data": {"id": "7", "username": handle}})
+    with pytest.raises(Uncertain) as caught:
+        v2.me()
+    assert caught.value.reason == "bad_answer"
+
+
 @pytest.mark.parametrize(
     "body",
     [b"[]", b'{"errors":null}', b"", b'{"errors":[1,null,"text"]}', b'[{"code":32,"message":"no"}]'],
