@@ -114,9 +114,11 @@ def _read(desk: DeskRequest, read: Callable[[Path], _Result]) -> _Result:
 
 
 def _listed(desk: DeskRequest) -> Service | None:
-    """Returns the account whose suppression list is meant; None for that of all accounts."""
+    """Returns the account whose suppression list is meant; None for that of all, for a person with a role for all."""
     named = desk.text("service")
-    return None if named in {"", _ALL} else _chosen(desk)
+    if named == _ALL:
+        desk.require_everywhere(Role.VIEWER)
+    return None if named == _ALL or (not named and desk.person.may(Role.VIEWER)) else _chosen(desk)
 
 
 def _show_denylist(desk: DeskRequest, status: int = 200, problem: str = "", report: Any = None) -> Response:

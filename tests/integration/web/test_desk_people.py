@@ -209,6 +209,9 @@ def test_the_suppression_list_is_kept_at_the_desk(desk: Desk, acme: Service) -> 
     assert "@bea" not in boss.get("/desk/people/denylist").text
     viewer = desk.person("viewer", Role.VIEWER)
     assert "Remove" not in viewer.get("/desk/people/denylist").text
+    of_acme = desk.person("ann", {acme.id: Role.VIEWER})
+    assert "@nobody_yet" not in of_acme.get("/desk/people/denylist").text
+    assert of_acme.get("/desk/people/denylist?service=all").status_code == 403
 
 
 def token_of(page: object) -> str:
