@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from campaign.db import engine
 from campaign.db.engine import Announcement, transaction
 from campaign.deliveries import approval
 from campaign.deliveries.draft import Content, Draft, Part
@@ -116,6 +117,7 @@ def test_what_a_command_changes_is_written_too(mail: MailServer) -> None:
     with transaction() as session:
         made.state = DeliveryState.IN_PROGRESS
         session.add(made)
+    engine.unheard.clear()  # by tests before this one
     assert here("delivery", "pause", "launch").status == 0
     email._outbox.submit(lambda: None).result(timeout=20)
     [letter] = mail.letters
