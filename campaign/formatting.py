@@ -40,6 +40,14 @@ def fold(text: str) -> str:
     return "".join(character for character in folded if category(character) != "Cf")
 
 
+_REMARK = re.compile(r"\{#.*?#\}", re.DOTALL)
+
+
+def without_remarks(text: str) -> str:
+    """Returns a text without its remarks, `{# like this #}`, which never go out."""
+    return _REMARK.sub("", text)
+
+
 _BEFORE_SIGN = r"[\s'\"\u2018\u2019\u201c\u201d\u200b-\u200f\u2060\ufeff]*"
 _SIGN = r"[=+\-@\uff1d\uff0b\uff0d\u2212\uff20\ufe62\ufe63\ufe66\ufe6b]"
 _BREAK = r"[;,|\t\r\n\uff0c\uff1b]"

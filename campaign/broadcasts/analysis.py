@@ -34,8 +34,7 @@ from campaign.deliveries.findings import (
     warning,
 )
 from campaign.deliveries.kind import Files
-from campaign.deliveries.templating import without_remarks
-from campaign.formatting import format_duration, format_time, listed, usd
+from campaign.formatting import format_duration, format_time, listed, usd, without_remarks
 from campaign.x.text import is_blank, is_similar
 from campaign.x.types import LONGEST_MESSAGE
 from models import DeliveryKind, ExclusionReason, MessagePolicy, WindowName

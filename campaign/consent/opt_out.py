@@ -6,6 +6,7 @@ from enum import StrEnum
 from functools import lru_cache
 from unicodedata import category, name, normalize
 
+from campaign.formatting import without_remarks
 from campaign.opt_out_words import (
     AGAIN,
     ALONE,
@@ -309,6 +310,7 @@ _LEAVE_LINK = re.compile(r"\{\{\s*leave_link\s*\}\}")
 
 def opt_out_line_of(line: str, *, with_link: bool) -> str:
     """Returns the opt-out line of a service; the plain one for a link where no public address makes one."""
+    line = without_remarks(line)
     return line if with_link or not _LEAVE_LINK.search(line) else PLAIN_OPT_OUT_LINE
 
 

@@ -5,10 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from itertools import count
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from slugify import slugify
 
+from campaign.formatting import without_remarks
 from campaign.x.types import MediaKind, ReplySettings
 from models import ApprovalMode, DeliveryKind, Priority
 
@@ -23,6 +25,10 @@ class _Plain(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _unremarked(text: str) -> str:
+    return without_remarks(text).strip() if "{#" in text else text
+
+
 class MediaItem(_Plain):
     """A picture, GIF or video, and its description for those who cannot see it."""
 
@@ -33,7 +39,7 @@ class MediaItem(_Plain):
         description="`library:NAME` of the media library (`campaign media list`), a path in the media folder, or an"
         " https address.",
     )
-    alt_text: str = Field("", title="Alternative text", max_length=1000)
+    alt_text: Annotated[str, AfterValidator(_unremarked)] = Field("", title="Alternative text", max_length=1000)
 
     @property
     def is_in_library(self) -> bool:
@@ -46,7 +52,7 @@ class PollContent(_Plain):
 
     model_config = ConfigDict(title="Poll")
 
-    options: list[str] = Field(title="Answers", min_length=2, max_length=4)
+    options: list[Annotated[str, AfterValidator(_unremarked)]] = Field(title="Answers", min_length=2, max_length=4)
     minutes: int = Field(1440, title="Open for minutes", ge=5, le=10_080)
 
 

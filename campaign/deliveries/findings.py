@@ -11,8 +11,7 @@ from pydantic import BaseModel, ConfigDict
 
 from campaign.deliveries.draft import Draft, RenderedPart, Target
 from campaign.deliveries.links import countable, cut_links, personal
-from campaign.deliveries.templating import without_remarks
-from campaign.formatting import listed
+from campaign.formatting import listed, without_remarks
 
 
 class Level(StrEnum):

@@ -13,6 +13,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from campaign.consent.opt_out import opt_out_line_of, with_leave_link, with_opt_out_line
 from campaign.errors import NotPossible
+from campaign.formatting import without_remarks
 from campaign.x.text import is_blank
 from campaign.x.types import LONGEST_MESSAGE
 from models import Service
@@ -43,7 +44,6 @@ _ALLOWED = (
 )
 # fmt: on
 _FILTERS = ("capitalize", "default", "length", "lower", "title", "trim", "truncate", "upper")
-_REMARK = re.compile(r"\{#.*?#\}", re.DOTALL)
 _WHOLE_NUMBER = re.compile(r"\s*-?[0-9]{1,18}\s*")
 
 
@@ -116,11 +116,6 @@ def render(text: str, fields: Fields) -> str:
         if len(rendered) > LONGEST:
             raise BrokenTemplate(f"The text with its fields has more than {LONGEST:,} characters: shorten it.")
     return rendered
-
-
-def without_remarks(text: str) -> str:
-    """Returns a text without its remarks, `{# like this #}`, which never go out."""
-    return _REMARK.sub("", text)
 
 
 def _dotted(fields: Mapping[str, Iterable[str] | str]) -> tuple[str, ...]:

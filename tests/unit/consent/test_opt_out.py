@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.consent.opt_out import Meaning, meaning_of, with_leave_link, with_opt_out_line
+from campaign.consent.opt_out import Meaning, meaning_of, opt_out_line_of, with_leave_link, with_opt_out_line
 from campaign.opt_out_words import ALONE, BEGINNINGS, DEFAULT, REFUSALS
 
 WORDS = ["stop", "arrêt", "opt out", "unsubscribe", "unsubscribe me", "abonelikten çık", "停止"]
@@ -530,6 +530,10 @@ def test_a_leave_link_takes_its_place_in_the_line() -> None:
         with_leave_link(line, r"https://a.example/leave?p=\1")
         == r"Reply STOP or open https://a.example/leave?p=\1 to leave."
     )
+
+
+def test_a_remark_in_the_line_never_goes_out() -> None:
+    assert opt_out_line_of("Reply STOP{# agreed with legal #}", with_link=False) == "Reply STOP"
 
 
 def test_the_line_goes_below_the_text_with_a_blank_line_between() -> None:

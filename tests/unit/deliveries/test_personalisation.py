@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from campaign.deliveries.draft import MediaItem, PollContent
 from campaign.deliveries.templating import LONGEST, BrokenTemplate, UnknownField, render
 from campaign.errors import NotPossible
 
@@ -152,3 +153,8 @@ def test_whatever_is_written_is_rendered_or_refused_in_one_sentence(text: str) -
         assert isinstance(render(text, FIELDS), str)
     except NotPossible as refusal:
         assert "\n" not in str(refusal)  # noqa: PT017
+
+
+def test_a_remark_in_an_alternative_text_or_a_poll_never_goes_out() -> None:
+    assert MediaItem(source="library:a", alt_text="A dog {# ask Ann #}").alt_text == "A dog"
+    assert PollContent(options=["Yes {# ours #}", " No"]).options == ["Yes", " No"]
