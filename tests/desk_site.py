@@ -139,11 +139,14 @@ class DeskBrowser:
 
 def sign_in(window: Window, desk: Desk, name: str, page: str) -> None:
     """Another person sits down at the browser and opens a page."""
+    # Nothing of the page before is under way any more, which would bring its cookies back.
+    window.open("about:blank")
     window._ask("Network.clearBrowserCookies")
     window.go(f"{desk.url}/desk/sign-in?to={page}")
-    window.see("Password")
+    window.await_focus("[name=name]")
     window.write(name)
     window.press("Tab")
+    window.await_focus("[name=password]")
     window.write(PASSWORD)
     window.press("Enter")
-    window.arrive(page)
+    window.arrive(f"{desk.url}{page}")
