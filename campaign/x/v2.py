@@ -234,9 +234,9 @@ class GatewayV2(Uploads):
 
         def read(reply: Reply) -> tuple[list[Any], dict[str, str]]:
             shown, problems = reply.document().get("data") or [], _problems(reply)
-            if not shown and not problems:
+            if not isinstance(shown, list) or not (shown or problems):
                 raise KeyError("data")
-            return list(shown), problems
+            return shown, problems
 
         with kept(receipts):
             reply, shown, problems = self._read_posts(
@@ -416,7 +416,8 @@ def _lack_figures(shown: Sequence[dict[str, Any]]) -> bool:
 
 def _problems(reply: Reply) -> dict[str, str]:
     """Returns the kinds of problem that X names beside the records, by the id of the record."""
-    listed = [each for each in reply.document().get("errors") or [] if isinstance(each, dict)]
+    named = typed(reply.document().get("errors"), list) or []
+    listed = [each for each in named if isinstance(each, dict)]
     return {
         str(each.get("resource_id") or each.get("value")): str(each.get("type") or "").rpartition("/")[2]
         for each in listed

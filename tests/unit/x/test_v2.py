@@ -149,6 +149,18 @@ def test_a_success_with_errors_only_is_what_they_say(v2: Gateway, little_x: Any)
     assert caught.value.reason == "user_suspended"
 
 
+@pytest.mark.parametrize("data", ["x", {"id": "1"}, 5])
+def test_figures_in_no_list_are_no_answer(v2: Gateway, little_x: Any, data: object) -> None:
+    little_x.answers({"data": data})
+    with pytest.raises(Uncertain):
+        v2.post_counts(["1"])
+
+
+def test_an_odd_list_of_problems_spoils_no_figures(v2: Gateway, little_x: Any) -> None:
+    little_x.answers({"data": [{"id": "1", "public_metrics": {"like_count": 3}}], "errors": 5})
+    assert [(one.x_id, one.likes) for one in v2.post_counts(["1"]).value] == [("1", 3)]
+
+
 @pytest.mark.parametrize("handle", [None, 5, "", ["bo"]])
 def test_an_account_without_a_handle_is_no_answer(v2: Gateway, little_x: Any, handle: object) -> None:
     little_x.answers({"data": {"id": "7", "username": handle}})
