@@ -232,7 +232,9 @@ def with_usernames(session: Session, usernames: Collection[str]) -> dict[str, li
 def count_unknown(session: Session, people: Sequence[str]) -> int:
     """Counts the people of a list who are not visitors."""
     ids, handles = ids_and_handles(people)
-    known_ids = select(func.count()).where(among(session, col(Visitor.external_id), ids, String()))
+    known_ids = select(func.count()).where(
+        col(Visitor.origin) == ORIGIN, among(session, col(Visitor.external_id), ids, String())
+    )
     known_handles = select(func.count(_USERNAME.distinct())).where(among(session, _USERNAME, handles, String()))
     return len(ids) + len(handles) - (session.scalar(known_ids) or 0) - (session.scalar(known_handles) or 0)
 

@@ -16,7 +16,7 @@ from campaign.broadcasts.analysis import EXCLUSION_SENTENCES
 from campaign.db.json_rows import among
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Broadcast
-from models import MAIN, Delivery, Exclusion, ExclusionReason, Message, MessageState, Service, Visitor
+from models import MAIN, ORIGIN, Delivery, Exclusion, ExclusionReason, Message, MessageState, Service, Visitor
 
 EXCLUDED = "excluded"
 """The state of a person in the target to whom no message was written."""
@@ -144,7 +144,8 @@ def _unknown(session: Session, delivery: Delivery) -> Iterator[MessageLine]:
 
 
 def _not_among(session: Session, column: SQLColumnExpression[Any], values: Sequence[str]) -> list[str]:
-    known = session.scalars(select(column).where(among(session, column, values, String())))
+    is_among = among(session, column, values, String())
+    known = session.scalars(select(column).where(col(Visitor.origin) == ORIGIN, is_among))
     return sorted(set(values) - set(known))
 
 

@@ -21,7 +21,7 @@ from campaign.limits import rate_limits, spend_cap
 from campaign.x.error_table import RECIPIENT_REASONS
 from campaign.x.text import comparable
 from campaign.x.types import CLOCK_SKEW, Answer, MessageEvent, MessageEvents, Receipt, Window, first_id_at
-from models import MAIN, NO_VISITOR, Message, MessageState, Visitor
+from models import MAIN, NO_VISITOR, ORIGIN, Message, MessageState, Visitor
 from models.base import Moment
 
 
@@ -227,6 +227,7 @@ def written_to(session: Session, service_id: int, recipients: Sequence[str]) -> 
         select(col(Visitor.external_id))
         .join(Message, col(Message.visitor_id) == col(Visitor.id))
         .where(
+            col(Visitor.origin) == ORIGIN,  # else its index is of no use
             among(session, col(Visitor.external_id), recipients, String()),
             col(Message.service_id) == service_id,
             col(Message.state) == MessageState.SENT,

@@ -18,6 +18,7 @@ from campaign.settings import load_settings
 from campaign.x.types import Profile
 from models import (
     MAIN,
+    ORIGIN,
     Agreement,
     AgreementState,
     Contact,
@@ -61,7 +62,9 @@ def of_invitation(service: Service, delivery_id: int, within: Range | None = Non
     )
     # The offset keeps it a list: joined to tables of which it knows nothing yet, PostgreSQL compares each with each.
     known_on_x = (
-        sa_select(col(person.id)).where(col(person.external_id).in_(external_ids.offset(0)))
+        sa_select(col(person.id)).where(
+            col(person.origin) == ORIGIN, col(person.external_id).in_(external_ids.offset(0))
+        )
         for external_ids in (contacts_on_x, agreed)
     )
     # A contact who took an agreement back has answered too.

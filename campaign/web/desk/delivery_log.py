@@ -12,6 +12,7 @@ from starlette.background import BackgroundTask
 from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
+from campaign.audience import visitors
 from campaign.broadcasts import log as messages
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
@@ -77,9 +78,7 @@ def _show(desk: DeskRequest, status: int = 200, problem: str = "") -> Response:
         services = deliveries.targets_of(session, delivery)
         sees_all = all(desk.person.may(Role.VIEWER, one.id) for one in services)
         unknown = _unknown(session, delivery) if sees_all else []
-        ids = [line.external_id for line in found]
-        known = select(Visitor.external_id, Visitor.id).where(col(Visitor.external_id).in_(ids))
-        people = dict(session.exec(known).all())
+        people = visitors.with_ids(session, [line.external_id for line in found if line.external_id])
     return desk.page(
         "delivery_log.html.jinja",
         status,
