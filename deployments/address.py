@@ -87,6 +87,8 @@ def check_version(address: Address) -> None:
     # Prefect Cloud has no version.
     method, route = ("POST", "flows/count") if address.is_cloud else ("GET", "admin/version")
     try:
+        if httpx.URL(api_url).userinfo:
+            raise WrongUsage(f"{_URL} contains a password, which logs would show; write it to {_PASSWORD} instead.")
         with httpx.Client(timeout=RESPONSE_SECONDS, verify=certificates_of(address), headers=address.headers) as client:
             theirs = (
                 client.request(method, f"{api_url}/{route}", json={} if address.is_cloud else None)

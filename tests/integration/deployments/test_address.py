@@ -59,6 +59,12 @@ def test_a_server_of_another_version_is_refused(theirs: str) -> None:
         check_version(Address(api_url, ""))
 
 
+def test_an_address_with_a_password_is_refused_and_not_repeated() -> None:
+    with another_server() as api_url, pytest.raises(WrongUsage, match="PREFECT_API_AUTH_STRING") as refused:
+        check_version(Address(api_url.replace("http://", "http://ann:a-secret@"), ""))
+    assert "a-secret" not in str(refused.value)
+
+
 def test_an_address_without_a_server_is_refused() -> None:
     with pytest.raises(WrongUsage, match="PREFECT_API_URL"):
         check_version(Address(f"http://127.0.0.1:{free_port()}/api", ""))
