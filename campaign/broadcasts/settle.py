@@ -223,6 +223,8 @@ def uncertain(session: Session, service_id: int) -> list[UnknownOutcome]:
 
 def written_to(session: Session, service_id: int, recipients: Sequence[str]) -> set[str]:
     """Returns which of these people (X user ids) were sent a message by a service, proofs included."""
+    if not recipients:
+        return set()
     sent = (
         select(col(Visitor.external_id))
         .join(Message, col(Message.visitor_id) == col(Visitor.id))

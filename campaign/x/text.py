@@ -8,7 +8,6 @@ from unicodedata import normalize
 from urllib.parse import unquote
 
 import idna
-from rapidfuzz.distance import Indel
 
 from campaign import twitter_text
 
@@ -206,6 +205,8 @@ def is_similar(one: str, other: str) -> bool:
     X forbids "identical or substantially similar content across multiple accounts" (docs.x.com/developer-terms/policy,
     Spam) without a measure. Ours: equal, or nine tenths alike, without case, spaces, digits, links and names.
     """
+    from rapidfuzz.distance import Indel  # 5 MB that a broadcast does not need
+
     first, second = _essence(one), _essence(other)
     if first == second:
         return bool(first) or one.split() == other.split()

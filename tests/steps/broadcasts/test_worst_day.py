@@ -28,7 +28,7 @@ from tests.steps.running import sync
 
 SEND = "/2/dm_conversations/*"
 PER_WINDOW, WINDOW_SECONDS = 30, 3
-FOLLOWERS, KILLS = 300, 12
+FOLLOWERS, KILLS = 220, 8
 """Each time one of two processes that send at once is killed; there is something left to send to the last time."""
 PATIENCE = {"CAMPAIGN_SETTLE_SECONDS": "2", "CAMPAIGN_INBOX_SECONDS": "1"}
 _RATE_LIMITED = {"title": "Too Many Requests", "detail": "Too Many Requests", "type": "about:blank", "status": 429}
