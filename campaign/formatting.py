@@ -12,7 +12,6 @@ from unicodedata import category, normalize
 from zoneinfo import ZoneInfo
 
 from campaign.errors import WrongUsage
-from campaign.settings import load_settings
 
 #: Control characters of both sets, which move the cursor of a terminal or colour what follows, and those that begin
 #: a line or turn around what follows. Marks of direction stay: names in Arabic and Hebrew have them.
@@ -94,6 +93,8 @@ def csv_lines(head: Iterable[str], rows: Iterable[Iterable[object]]) -> Iterator
 
 def byte_order_mark() -> str:
     """Returns how a file of comma separated values begins: without the mark, spreadsheets show broken letters."""
+    from campaign.settings import load_settings  # which imports Pydantic, and the help needs no settings
+
     return "\ufeff" if load_settings().csv_bom else ""
 
 
