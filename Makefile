@@ -3,8 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
-# Tests wait for half of their time: five processes for two processors.
-PROCESSES ?= 5
+# Tests wait for half of their time: two processes for each of two processors.
+PROCESSES ?= 4
 
 .PHONY: help install demo up test check soak bench deploy languages clean
 

@@ -194,7 +194,7 @@ def test_what_is_done_by_a_form_stands_in_the_audit(client: SyncPrefectClient) -
     client.delete_block_document(form)
     take_over()
     with read_session() as session:
-        entries = [(one.actor, one.action, one.detail) for one in session.exec(select(AuditEntry))]
+        entries = [(one.actor, one.action, one.detail) for one in session.exec(select(AuditEntry).order_by("id"))]
     actor = "the form in Prefect"
     assert entries == [(actor, "connected", ""), (actor, "changed", "Changed: label."), (actor, "disconnected", "")]
 

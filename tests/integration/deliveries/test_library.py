@@ -83,7 +83,7 @@ def test_a_removed_file_is_gone_and_can_be_added_again(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("shared/*"))
     assert saved().name == blob.name
     with read_session() as session:
-        entries = [(one.actor, one.subject, one.action) for one in session.exec(select(AuditEntry))]
+        entries = [(one.actor, one.subject, one.action) for one in session.exec(select(AuditEntry).order_by("id"))]
     assert entries == [("ana", f"file {blob.name}", action) for action in ("added", "removed", "added")]
 
 

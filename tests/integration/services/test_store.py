@@ -58,7 +58,9 @@ def test_each_act_on_a_service_stands_in_the_audit_without_a_key() -> None:
     changed = change(made, label="Acme Ltd", access_token="1-another-token")
     remove(changed)
     with read_session() as session:
-        entries = [(one.actor, one.subject, one.action, one.detail) for one in session.exec(select(AuditEntry))]
+        entries = [
+            (one.actor, one.subject, one.action, one.detail) for one in session.exec(select(AuditEntry).order_by("id"))
+        ]
     assert entries == [
         ("ann", "service acme", "connected", ""),
         ("ann", "service acme", "changed", "Changed: label, access_token."),

@@ -183,7 +183,7 @@ def test_wrong_passwords_open_nothing_and_are_limited(desk: Desk) -> None:
     assert answers == [403] * 10
     assert browser.sign_in("ann", PASSWORD).status_code == 429
     with read_session() as session:
-        entries = session.exec(select(AuditEntry).where(AuditEntry.subject == "user ann")).all()
+        entries = session.exec(select(AuditEntry).where(AuditEntry.subject == "user ann").order_by("id")).all()
     assert [(one.actor, one.action) for one in entries] == [("unknown", "wrong password")] * 10
 
 
