@@ -58,6 +58,9 @@ def _environment_is_as_before() -> Iterator[None]:
     """Fails a test that leaves settings to the next one: its fixtures were undone in another order than set up."""
     before = _settings_of_environment()
     yield
+    # A flow of this process listens to what happens, and would start a server in the tests after it.
+    engine._listeners.clear()
+    engine.unheard.clear()
     assert _settings_of_environment() == before
 
 
