@@ -366,7 +366,7 @@ def take_over_resting_forms(settings: Settings) -> int:
                 continue
             with suppress(WrongUsage):
                 fields = read_fields(json.loads(fernet.decrypt(json.loads(data))))
-                services.change(session, service, fields, pendulum.now("UTC"), "the form in Prefect")
+                services.change(session, service, fields, pendulum.now("UTC"), services.FORM)
                 service.form_type_id, service.form_seen_at = str(UUID(type_id)), pendulum.parse(updated)
                 count += 1
     return count

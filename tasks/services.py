@@ -21,7 +21,6 @@ from sqlmodel import col, delete, select
 from campaign.db import vault
 from campaign.db.engine import Claim, claim, make_ready, read_session, transaction
 from campaign.errors import AlreadyRunning, NotPossible, WrongUsage
-from campaign.services import store
 from campaign.services import store as services
 from campaign.services.fields import SECRETS, ServiceFields, block_name, read_fields
 from campaign.services.store import Services
@@ -34,8 +33,6 @@ if TYPE_CHECKING:
 SLUG = "twitter-service"
 #: Begins the texts that replace secrets in a form; the secrets themselves are in the vault.
 TAKEN_OVER = "taken over at "
-#: What the audit names where Prefect knows no person.
-_FORM = "the form in Prefect"
 #: Stored tokens of people who agreed before there was a vault.
 _GRANT_SLUG = "contact-grant"
 #: What a form of an earlier version lacks keeps its value: an emptied rule would be off.
@@ -61,7 +58,7 @@ class XAccount(Block, ServiceFields):
 
     def client(self) -> "PaidClient":
         """Returns a signed `tweepy.Client`, which keeps X's rate limits and the spend cap of the service."""
-        return services.client_of(store.find_service(self.internal_name))
+        return services.client_of(services.find_service(self.internal_name))
 
 
 @task(name="choose services", task_run_name="choose services")
@@ -70,7 +67,7 @@ def choose_services(internal_names: Sequence[str]) -> Services | WrongUsage:
     try:
         make_ready()
         take_over_forms.fn()
-        return store.choose_services(internal_names)
+        return services.choose_services(internal_names)
     except WrongUsage as error:
         return error
 
@@ -182,15 +179,15 @@ def _save(document: BlockDocument, service: Service | None) -> Service:
                 values.setdefault(name, getattr(service, name))
         fields, now = read_fields(values), pendulum.now("UTC")
         if service is None:
-            return services.create(session, fields, now, _FORM)
-        return services.change(session, services.get(session, service.id), fields, now, _FORM)
+            return services.create(session, fields, now, services.FORM)
+        return services.change(session, services.get(session, service.id), fields, now, services.FORM)
 
 
 def _remove_or_show(client: SyncPrefectClient, service: Service, type_id: UUID) -> None:
     """Removes a service whose form was removed on this server; creates a form where there was none."""
     if service.form_type_id == str(type_id):
         with transaction() as session:
-            services.remove(session, services.get(session, service.id), pendulum.now("UTC"), _FORM)
+            services.remove(session, services.get(session, service.id), pendulum.now("UTC"), services.FORM)
         return
     first, taken = block_name(service.internal_name), {str(one.name) for one in _list_documents(client, SLUG)}
     name = next(

@@ -189,14 +189,13 @@ _ASKS_OF_X = (
 
 def check(handle: Handle, as_json: AsJson = False) -> None:
     """Check the keys of a service with X. This costs one user read ($0.01)."""
-    from campaign.services.store import check_keys
     from campaign.x.http import check_simulator
 
     check_handle(handle)
     check_simulator(load_settings().x_api_url)
     make_ready()
     try:
-        check_keys(find_service(handle))
+        services.check_keys(find_service(handle))
     except (Unsent, Uncertain) as error:
         raise WrongUsage(str(error)) from None
     except ServiceBlocked as error:
@@ -348,7 +347,6 @@ def balance(
     as_json: AsJson = False,
 ) -> None:
     """Show the credits that X has left for each developer app. X shows them to some apps only."""
-    from campaign.services.store import read_balance
     from campaign.x.http import check_simulator
 
     for handle in handles or []:
@@ -361,7 +359,7 @@ def balance(
         amounts: dict[str, str | None] = {"free_usd": None, "prepaid_usd": None, "total_usd": None}
         reason = None
         try:
-            found = read_balance(service)
+            found = services.read_balance(service)
         except CampaignError as error:
             failed.append(service.internal_name)
             reason = error.sentence

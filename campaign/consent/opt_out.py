@@ -160,9 +160,7 @@ def _readings(text: str) -> set[_Phrase]:
 
 def _in_latin(text: str) -> str:
     """Returns a text with the letters in boxes, small capitals and flags as plain letters."""
-    flat = _FLAGS.sub(
-        lambda flags: "".join(chr(ord(sign) - 0x1F1E6 + ord("a")) for sign in flags[0].replace(" ", "")), text
-    )
+    flat = _FLAGS.sub(lambda flags: flags[0].replace(" ", "").translate(_FLAG_LETTERS), text)
     named = ((sign, sign.isascii() or _LATIN_LETTER.search(name(sign, ""))) for sign in flat)
     return "".join(letter[1] if isinstance(letter, re.Match) else sign for sign, letter in named)
 

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from campaign.x.gateway import Gateway
     from campaign.x.oauth import AppKeys
 
+FORM = "the form in Prefect"
+"""Who the audit names for a form in Prefect, which knows no person."""
+
 
 def create(session: Session, fields: ServiceFields, now: datetime, actor: str) -> Service:
     """Connects an account, which the audit records; raises WrongUsage when a connected one has its internal name.

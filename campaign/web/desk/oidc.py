@@ -80,7 +80,8 @@ def _begin(request: Request) -> Response:
 
 def _finish(request: Request) -> Response:
     kept, given = read_cookie(request, _COOKIE, _SECONDS), request.query_params
-    if not kept or kept["state"] != given.get("state") or not given.get("code"):
+    state = given.get("state", "").encode()  # as bytes: only ASCII texts can be compared
+    if not kept or not secrets.compare_digest(str(kept["state"]).encode(), state) or not given.get("code"):
         return _failed(request, N_("This sign-in was not begun here, or took too long. Begin again."))
     try:
         claims = _claims(request, given["code"], kept)
