@@ -59,6 +59,13 @@ def unwritable(place: object, error: OSError, variable: str = "CAMPAIGN_HOME") -
     return WrongUsage(f"{place} cannot be written ({error.strerror}); set {variable} to a folder that can.")
 
 
+class DatabaseLost(NotPossible):
+    """The database cannot be reached: nothing of the last step was saved."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Lost the database connection ({reason}). Run the command again once it is available.")
+
+
 class InvalidTransition(NotPossible):
     """The table of states does not allow this transition."""
 

@@ -184,5 +184,10 @@ def listed(names: Sequence[str]) -> str:
 
 def usd(amount: Decimal) -> str:
     """Writes an amount with at least cents, never rounded down to nothing: $12.00, $0.001."""
+    return f"${dollars(amount)}"
+
+
+def dollars(amount: Decimal) -> str:
+    """Writes an amount for scripts, exactly and with at least cents: 12.00, 0.001."""
     cents = amount.quantize(Decimal("0.01"))
-    return f"${cents if cents == amount else amount.normalize():f}"
+    return f"{cents if cents == amount else amount.normalize():f}"

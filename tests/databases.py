@@ -60,6 +60,21 @@ def close_connections(database: Database) -> None:
         _open(database.url).dispose()
 
 
+@contextmanager
+def unreachable(database: Database) -> Iterator[None]:
+    """A database on PostgreSQL is away for a while: open connections end, and no new one is accepted."""
+    url = make_url(database.url).set(drivername="postgresql+psycopg")
+    admin = create_engine(url.set(database="postgres"), isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS false")
+        engine().dispose()
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS true")
+    admin.dispose()
+
+
 class PostgresqlServer:
     """Makes databases with names of their own, and drops them."""
 

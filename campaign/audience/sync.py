@@ -15,7 +15,7 @@ from sqlmodel import Session, SQLModel, col, select
 from campaign.audience.followers import count_followers, end_unseen, save_page
 from campaign.db.engine import announce, claim, read_session, transaction
 from campaign.errors import AlreadyRunning, NotPossible, ServiceBlocked, Unsent, WrongUsage, XError, is_passing
-from campaign.formatting import usd
+from campaign.formatting import dollars, usd
 from campaign.limits import rate_limits, spend_cap
 from campaign.limits.spend_cap import record_failed_call, refusal_of
 from campaign.running import retried, run_side_by_side, wait_until
@@ -89,7 +89,7 @@ class SyncReport:
             "ended": self.ended,
             "pages": self.pages,
             "left_out": self.left_out,
-            "cost_usd": f"{self.cost:.2f}" if self.cost == round(self.cost, 2) else f"{self.cost.normalize():f}",
+            "cost_usd": dollars(self.cost),
             "took_seconds": round(self.took.total_seconds(), 1),
             "goes_on_at": self.goes_on_at.isoformat() if self.goes_on_at else None,
             "reason": self.reason or None,

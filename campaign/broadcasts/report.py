@@ -20,7 +20,7 @@ from campaign.deliveries import log
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.findings import Analysis
 from campaign.deliveries.kind import Progress
-from campaign.formatting import format_duration, format_time, iso, usd
+from campaign.formatting import dollars, format_duration, format_time, iso, usd
 from campaign.reporting.charts import over_time
 from campaign.reporting.document import Cell, Document, Section, shortened
 from models import (
@@ -143,7 +143,7 @@ class ServiceNumbers:
 
     def as_json(self) -> dict[str, object]:
         """Returns the share for scripts."""
-        return {"service": self.service, "messages": self.numbers.as_json(), "cost_usd": usd(self.cost)[1:]}
+        return {"service": self.service, "messages": self.numbers.as_json(), "cost_usd": dollars(self.cost)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,8 +324,8 @@ class BroadcastReport:
             "cancellations": [one.as_json() for one in self.dropped],
             "unknown_outcomes": [one.as_json() for one in self.unknown],
             "unreadable_events": self.left_out,
-            "cost_usd": usd(self.cost)[1:],
-            "spend_cap_usd": usd(self.spend_cap)[1:],
+            "cost_usd": dollars(self.cost),
+            "spend_cap_usd": dollars(self.spend_cap),
             "started_at": iso(self.started_at),
             "finished_at": iso(self.finished_at),
             "took_seconds": round(self.duration.total_seconds(), 1),

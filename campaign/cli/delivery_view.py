@@ -9,7 +9,7 @@ from sqlmodel import Session
 
 from campaign.cli import output
 from campaign.cli.output import SHOWN
-from campaign.formatting import format_duration, format_time, usd
+from campaign.formatting import dollars, format_duration, format_time, usd
 from campaign.services import store as services
 from models import MAIN, AuditEntry, Delivery, DeliveryKind, Message, MessageState
 
@@ -34,7 +34,7 @@ def analysis_as_json(kind: DeliveryKind, analysis: "Analysis") -> dict[str, Any]
             ]
             for title, level in levels.items()
         },
-        "cost_usd": f"{cost:.2f}" if cost == round(cost, 2) else f"{cost.normalize():f}",
+        "cost_usd": dollars(cost),
         "calls": analysis.calls,
         "ends_at": iso(analysis.ends_at),
     }

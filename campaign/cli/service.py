@@ -15,7 +15,7 @@ from campaign.cli.output import AsJson, Yes, with_options
 from campaign.cli.server import run_flow, server_in_use
 from campaign.db.engine import make_ready, read_session, transaction
 from campaign.errors import CampaignError, NotPossible, ServiceBlocked, Uncertain, Unsent, WrongUsage
-from campaign.formatting import usd
+from campaign.formatting import dollars, usd
 from campaign.limits import spend_cap as ledgers
 from campaign.services import store as services
 from campaign.services.store import choose_services, connected_services, find_service
@@ -92,8 +92,8 @@ class ServiceRow:
             "proof": service.proof,
             "api_version": service.api_version.value,
             "owned": service.owned,
-            "spend_cap_usd": f"{service.spend_cap:.2f}",
-            "spent_usd": f"{self.spent:.2f}",
+            "spend_cap_usd": dollars(service.spend_cap),
+            "spent_usd": dollars(self.spent),
             "followers": service.followers_count,
             "message_policy": service.message_policy.value,
             "wrote_first_counts": service.wrote_first_counts,
@@ -105,7 +105,7 @@ class ServiceRow:
             "daily_limit": service.daily_limit,
             "approval_by_another": service.approval_by_another,
             "two_approvers_recipients": service.two_approvers_recipients,
-            "two_approvers_cost_usd": f"{service.two_approvers_cost:.2f}",
+            "two_approvers_cost_usd": dollars(service.two_approvers_cost),
             "join_purpose": service.join_purpose,
             "asks_email": service.asks_email,
             "oauth2": service.has_oauth2,

@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection, ExceptionContext, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlmodel import Session
 
-from campaign.errors import AlreadyRunning, NoRoom, NotPossible, WrongUsage, unwritable
+from campaign.errors import AlreadyRunning, DatabaseLost, NoRoom, WrongUsage, unwritable
 from campaign.settings import load_settings, shipped
 
 if TYPE_CHECKING:
@@ -204,15 +204,13 @@ def empty_write_ahead_log() -> None:
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raises NotPossible, in one sentence, when the connection to the database is lost, and NoRoom for a full disk."""
+    """Raises DatabaseLost when the connection to the database is lost, and NoRoom for a full disk."""
     try:
         yield
     except OperationalError as error:
         if place := _full_disk_of(error):
             raise NoRoom(place) from None
-        raise NotPossible(
-            f"Lost the database connection ({_reason(error)}). Run the command again once it is available."
-        ) from None
+        raise DatabaseLost(_reason(error)) from None
 
 
 def _full_disk_of(error: DBAPIError) -> str:

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 
 from campaign.contacts.report import Acquisition, acquisition_of
 from campaign.deliveries.findings import Analysis
-from campaign.formatting import iso, usd
+from campaign.formatting import dollars, iso
 from campaign.statistics import clicks
 from campaign.statistics import followers as audience
 from campaign.statistics.clicks import Clicks, LinkNumbers
@@ -113,8 +113,8 @@ class DeliveryNumbers(OfPosts):
             "clicked": self.clicked,
             "clicks": self.clicks,
             "robot_clicks": self.robot_clicks,
-            "cost_usd": usd(self.cost)[1:],
-            "cost_per_click_usd": None if self.cost_per_click is None else usd(self.cost_per_click)[1:],
+            "cost_usd": dollars(self.cost),
+            "cost_per_click_usd": None if self.cost_per_click is None else dollars(self.cost_per_click),
             **self.engagement.as_json(),
             "engagement_rate": rounded(self.rate),
         }
@@ -198,7 +198,7 @@ class ServiceLine:
             "posts": self.posts,
             "messages": self.messages,
             "clicks": self.clicks,
-            "spent_usd": usd(self.spent)[1:],
+            "spent_usd": dollars(self.spent),
             **self.engagement.as_json(),
             "engagement_rate": rounded(self.rate),
         }

@@ -107,7 +107,10 @@ def problem_page(status: int, detail: str) -> Response:
         case HTTPStatus.SERVICE_UNAVAILABLE:
             headers = {"Retry-After": "5"}
             return text_page(
-                "One moment, please", "Very many people are here. Try again.", status=status, headers=headers
+                "One moment, please",
+                "Very many people are here, or our database cannot be reached. Nothing was saved: try again.",
+                status=status,
+                headers=headers,
             )
     return text_page(
         "Something went wrong",

@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from campaign.db.signing import sign_for_a_while, signed_within
 from campaign.deliveries.media_types import MOST_BYTES
+from campaign.errors import DatabaseLost
 from campaign.settings import load_settings
 from campaign.x.types import MediaKind
 
@@ -220,11 +221,8 @@ class Guard:
         except ClientDisconnect:
             return
         except Exception as error:  # noqa: BLE001  whatever happens, a visitor gets a page and sees no secret
-            page = (
-                self._problem_page(413, "")
-                if isinstance(error, _TooLong)
-                else self._problem_page(500, _log_error(error))
-            )
+            status = {_TooLong: 413, DatabaseLost: 503}.get(type(error), 500)
+            page = self._problem_page(status, _log_error(error) if status >= 500 else "")  # noqa: PLR2004
             if not has_begun:
                 await page(scope, receive, send_guarded)
 

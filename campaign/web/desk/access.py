@@ -19,7 +19,7 @@ from starlette.routing import Route
 from campaign.db.engine import read_session, transaction
 from campaign.db.signing import sign, signed
 from campaign.deliveries import store as deliveries
-from campaign.errors import CampaignError, NotPossible, WrongUsage
+from campaign.errors import CampaignError, DatabaseLost, NotPossible, WrongUsage
 from campaign.formatting import byte_order_mark, listed, whole_number
 from campaign.services import store as services
 from campaign.settings import load_settings
@@ -183,6 +183,8 @@ async def _answer(request: Request, *, handler: Handler, role: Role, everywhere:
         if request.method != "POST":
             return await run_in_threadpool(handler, desk)
         return await _answer_form(desk, handler, token)
+    except DatabaseLost:
+        raise
     except CampaignError as error:
         statuses = {NotAllowed: 403, NotThere: 404, WrongUsage: 400}
         status = next((status for kind, status in statuses.items() if isinstance(error, kind)), 409)

@@ -13,6 +13,7 @@ from starlette.routing import Route
 
 from campaign.cli.server import first_link
 from campaign.consent import store as consent
+from campaign.db import engine as schema
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import approval, series, slots
 from campaign.deliveries import store as deliveries
@@ -22,7 +23,8 @@ from campaign.users import store as users
 from campaign.web.desk import site
 from models import EVERY_SERVICE, AuditEntry, DeliveryKind, Every, MessageState, Role, UserSession
 from tests.crowds import people
-from tests.desk_site import PASSWORD, Desk, DeskBrowser, make_person
+from tests.databases import Database, unreachable
+from tests.desk_site import PASSWORD, Desk, DeskBrowser, make_person, open_desk
 from tests.factories import NOW
 from tests.planned import message_to
 from tests.readings import saved_service
@@ -100,6 +102,17 @@ def test_every_link_of_a_page_leads_to_a_page(desk: Desk) -> None:
             # One day and one form stand for all others.
             open_ones += {one for one in links if "?" not in one} - seen - {*open_ones}
     assert any(one.startswith("/desk/broadcasts/dm-") for one in seen)
+
+
+def test_without_the_database_pages_ask_to_come_back(new_postgresql: Database) -> None:
+    schema.upgrade()
+    with open_desk() as desk:
+        ann = desk.person("ann", Role.OPERATOR)
+        with unreachable(new_postgresql):
+            away = [ann.get("/desk"), ann.get("/desk/sign-in"), ann.get("/desk/people")]
+            assert [page.status_code for page in away] == [503, 200, 503]
+            assert "Nothing was saved: try again" in away[0].text
+        assert ann.get("/desk").status_code == 200
 
 
 def test_a_role_for_one_service_opens_no_page_of_another(desk: Desk) -> None:

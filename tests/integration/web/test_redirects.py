@@ -13,13 +13,11 @@ from pathlib import Path
 
 import pytest
 from httpx import Client
-from sqlalchemy import create_engine
 
 from campaign.db import engine as schema
-from campaign.db.engine import engine
 from campaign.deliveries.links import new_token
 from models import Click
-from tests.databases import Database
+from tests.databases import Database, unreachable
 from tests.short_links import A_YEAR, in_a_process, sent, visited, written, written_soon
 
 SHOP = "https://shop.example.com/sale?a=1&b=ü#top"
@@ -154,17 +152,11 @@ def test_without_the_database_known_links_go_on(new_postgresql: Database, caplog
     with visited(most_waiting=10) as client, caplog.at_level(logging.WARNING):
         client.get(f"/r/{token}")
         written_soon(1)
-        engine().dispose()
-        name = new_postgresql.url.rsplit("/", 1)[1]
-        admin = create_engine(engine().url.set(database="postgres"), isolation_level="AUTOCOMMIT")
-        with admin.connect() as connection:
-            connection.exec_driver_sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
+        with unreachable(new_postgresql):
             for _ in range(30):
                 assert client.get(f"/r/{token}").status_code == 302
             away = client.get(f"/r/{other}")
             time.sleep(0.6)
-            connection.exec_driver_sql(f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
-        admin.dispose()
         assert away.status_code == 503
         assert "Try again in a minute" in away.text
         kept = len(written_soon(11))

@@ -8,9 +8,12 @@ import select
 import subprocess
 import time
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
+from campaign.cli.service import ServiceRow
 from models import SyncState
+from tests import factories
 from tests.command import COMMAND, here
 from tests.simulated_x import KEYS, Brand, Connect, SimulatedX
 from tests.steps.running import sync
@@ -244,3 +247,8 @@ def test_the_prices_are_compared_with_the_list_of_x(connect: Connect) -> None:
     assert changed.status == 1
     assert "Post: Create costs $0.02 instead of $0.015" in changed.sentence
     assert [row["live_usd"] for row in changed.document if row["differs"]] == ["0.02"]
+
+
+def test_amounts_for_scripts_are_exact() -> None:
+    shown = ServiceRow(factories.service(), Decimal("0.0015")).describe()
+    assert (shown["spent_usd"], shown["spend_cap_usd"]) == ("0.0015", "50.00")
