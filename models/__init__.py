@@ -1,28 +1,26 @@
 """The tables. Importing this package fills `SQLModel.metadata`."""
 
-from models.calendar import WEEKDAYS, Every, Series, SeriesOccurrence, Slot
 from models.consent import (
     EVERY_SERVICE,
+    NO_INVITATION,
+    Agreement,
+    AgreementState,
     Consent,
     ConsentSource,
+    Contact,
+    ErasedPerson,
     Inbox,
+    InvitationOpening,
+    ReconciledBy,
     SuppressedHandle,
     Suppression,
     SuppressionReason,
     UnclearMessage,
     Unreachable,
 )
-from models.contact import (
-    NO_INVITATION,
-    Agreement,
-    AgreementState,
-    Contact,
-    ErasedPerson,
-    InvitationOpening,
-    ReconciledBy,
-)
 from models.delivery import (
     OVER,
+    WEEKDAYS,
     Approval,
     ApprovalMode,
     AuditEntry,
@@ -31,16 +29,27 @@ from models.delivery import (
     DeliveryState,
     DeliveryTarget,
     DeliveryTemplate,
+    Every,
+    MediaBlob,
+    MediaChunk,
     Priority,
+    Series,
+    SeriesOccurrence,
+    Slot,
 )
-from models.media import MediaBlob, MediaChunk
 from models.message import (
     MAIN,
     NO_VISITOR,
+    AudienceDay,
+    Click,
     Exclusion,
     ExclusionReason,
+    Link,
     Message,
     MessageState,
+    PastClicks,
+    PostMetrics,
+    ShortLink,
     UploadedFile,
     Wave,
 )
@@ -52,13 +61,25 @@ from models.service import (
     Charge,
     FormProblem,
     MessagePolicy,
+    Role,
     Secret,
     SecretKind,
     Service,
     ServiceState,
+    User,
+    UserRole,
+    UserSession,
     WindowName,
 )
-from models.statistics import AudienceDay, Click, Link, PastClicks, PostMetrics, ShortLink
-from models.sync_run import SyncMode, SyncPage, SyncRun, SyncState
-from models.user import Role, User, UserRole, UserSession
-from models.visitor import ORIGIN, VISITOR_FOLDER, PastSubscription, Segment, Subscription, Visitor
+from models.visitor import (
+    ORIGIN,
+    VISITOR_FOLDER,
+    PastSubscription,
+    Segment,
+    Subscription,
+    SyncMode,
+    SyncPage,
+    SyncRun,
+    SyncState,
+    Visitor,
+)

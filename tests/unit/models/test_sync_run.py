@@ -7,7 +7,7 @@ import pytest
 from campaign.errors import InvalidTransition
 from campaign.settings import ROOT
 from models import SyncState
-from models.sync_run import NEXT
+from models.visitor import NEXT
 from tests.factories import sync_run
 
 RESUMABLE = {SyncState.WAITING, SyncState.STOPPED, SyncState.INTERRUPTED, SyncState.FAILED}
