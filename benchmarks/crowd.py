@@ -13,7 +13,7 @@ from benchmarks.broadcast import composed
 from benchmarks.connecting import connect
 from campaign.db.engine import engine, transaction
 from campaign.services.store import find_service
-from models.base import Moment
+from models import Moment
 
 # In words that both databases know; ids come in no order, as on X.
 _VISITORS = """

@@ -1,5 +1,6 @@
 """The tables. Importing this package fills `SQLModel.metadata`."""
 
+from models.base import Moment, UsDollars, stored_as_text
 from models.consent import (
     EVERY_SERVICE,
     NO_INVITATION,
@@ -40,6 +41,8 @@ from models.delivery import (
 from models.message import (
     MAIN,
     NO_VISITOR,
+    REACHED,
+    TRIED,
     AudienceDay,
     Click,
     Exclusion,

@@ -15,8 +15,7 @@ from campaign.audience import erased
 from campaign.db.json_rows import is_on_postgresql
 from campaign.formatting import fold
 from campaign.x.types import Follower
-from models import ORIGIN, Service, Subscription, SyncMode, SyncRun, Visitor
-from models.base import Moment
+from models import ORIGIN, Moment, Service, Subscription, SyncMode, SyncRun, Visitor
 
 _UPSERT = """
 ON CONFLICT (origin, external_id) DO UPDATE SET

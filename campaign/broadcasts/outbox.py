@@ -13,8 +13,7 @@ from campaign.audience.visitors import PERSON, values_of
 from campaign.consent import permission
 from campaign.consent.permission import Reasons
 from campaign.db.json_rows import as_rows, is_on_postgresql, rows_of
-from models import MAIN, Delivery, ExclusionReason, Message, MessageState, Subscription, Visitor
-from models.base import Moment
+from models import MAIN, Delivery, ExclusionReason, Message, MessageState, Moment, Subscription, Visitor
 
 #: An id that no message has.
 _BEYOND_ALL = 2**62

@@ -21,8 +21,7 @@ from campaign.limits import rate_limits, spend_cap
 from campaign.x.error_table import RECIPIENT_REASONS
 from campaign.x.text import comparable
 from campaign.x.types import CLOCK_SKEW, Answer, MessageEvent, MessageEvents, Receipt, Window, first_id_at
-from models import MAIN, NO_VISITOR, ORIGIN, Message, MessageState, Visitor
-from models.base import Moment
+from models import MAIN, NO_VISITOR, ORIGIN, Message, MessageState, Moment, Visitor
 
 
 @dataclass(frozen=True, slots=True)

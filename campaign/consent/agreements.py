@@ -25,11 +25,11 @@ from models import (
     Delivery,
     ExclusionReason,
     Message,
+    Moment,
     ReconciledBy,
     Service,
     Visitor,
 )
-from models.base import Moment
 
 _PURPOSE = "invitation"
 

@@ -23,8 +23,8 @@ from models import (
     SuppressionReason,
     UnclearMessage,
     Visitor,
+    stored_as_text,
 )
-from models.base import stored_as_text
 
 _PERSON: tuple[Any, ...] = (Visitor.external_id, Visitor.username)
 

@@ -13,6 +13,7 @@ from sqlmodel import col
 from models import (
     EVERY_SERVICE,
     MAIN,
+    REACHED,
     Consent,
     ConsentSource,
     ExclusionReason,
@@ -26,7 +27,6 @@ from models import (
     Unreachable,
     Visitor,
 )
-from models.message import REACHED
 
 REACHED_MESSAGE = REACHED.replace("visitor_id", "message.visitor_id").replace("state", "message.state")
 REACHED_STATES = (MessageState.SENDING, MessageState.SENT, MessageState.UNCERTAIN)

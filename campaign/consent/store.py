@@ -22,6 +22,7 @@ from models import (
     DeliveryKind,
     ExclusionReason,
     MessageState,
+    Moment,
     Service,
     SuppressedHandle,
     Suppression,
@@ -29,7 +30,6 @@ from models import (
     UnclearMessage,
     Visitor,
 )
-from models.base import Moment
 
 #: The person's own opt-out stands above an operator's denylist.
 _SUPPRESS = text("""

@@ -15,8 +15,17 @@ from campaign.deliveries.draft import Broadcast, Draft
 from campaign.deliveries.findings import Analysis
 from campaign.errors import NotPossible
 from campaign.users import audit
-from models import OVER, Agreement, AgreementState, AuditEntry, Delivery, DeliveryTemplate, Message, MessageState
-from models.base import Moment
+from models import (
+    OVER,
+    Agreement,
+    AgreementState,
+    AuditEntry,
+    Delivery,
+    DeliveryTemplate,
+    Message,
+    MessageState,
+    Moment,
+)
 
 ERASED_PERSON = "an erased person"
 

@@ -23,8 +23,7 @@ from sqlmodel import Session, col, select
 from campaign.db.engine import read_session, transaction
 from campaign.errors import WrongUsage, unwritable
 from campaign.settings import load_settings, split_keys
-from models import Secret, SecretKind
-from models.base import Moment
+from models import Moment, Secret, SecretKind
 
 if TYPE_CHECKING:
     from cryptography.fernet import MultiFernet

@@ -18,8 +18,7 @@ from campaign.deliveries.draft import Draft, NamedLink, RenderedPart
 from campaign.deliveries.templating import LONGEST_WITH_FILE, service_fields
 from campaign.settings import load_settings
 from campaign.x.text import ORDINARY_POST, ascii_host, links, weigh
-from models import MAIN, Delivery, Link, Message, MessageState, Service, ShortLink
-from models.base import Moment
+from models import MAIN, Delivery, Link, Message, MessageState, Moment, Service, ShortLink
 
 SHORT_LINKS_LAST = timedelta(days=365)
 """Counted from the start of a delivery: a post is found and read for a year, and after that its offer is over."""

@@ -8,8 +8,7 @@ from sqlmodel import Session, col
 
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.log import FOR_A_PERSON, RESTORED
-from models import MAIN, AuditEntry, Delivery, DeliveryKind, DeliveryState, Inbox, Message, MessageState
-from models.base import Moment
+from models import MAIN, AuditEntry, Delivery, DeliveryKind, DeliveryState, Inbox, Message, MessageState, Moment
 
 #: X shows direct messages for so long (docs.x.com, direct messages): of an older backup no look-up can tell.
 SHOWN_FOR = timedelta(days=30)

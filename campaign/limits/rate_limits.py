@@ -13,9 +13,19 @@ from sqlmodel import Session, col, select
 
 from campaign.limits.quiet_hours import QuietHours
 from campaign.x.types import Receipt, Window, opens_at
-from models import MAIN, NO_VISITOR, Budget, Delivery, DeliveryState, Message, MessageState, Service, WindowName
-from models.base import Moment
-from models.message import TRIED
+from models import (
+    MAIN,
+    NO_VISITOR,
+    TRIED,
+    Budget,
+    Delivery,
+    DeliveryState,
+    Message,
+    MessageState,
+    Moment,
+    Service,
+    WindowName,
+)
 
 if TYPE_CHECKING:
     from campaign.x.gateway import Gateway, MessageTerms

@@ -12,6 +12,7 @@ from sqlalchemy import func, select, text
 from sqlmodel import Session, col
 
 from models import (
+    TRIED,
     Agreement,
     AgreementState,
     AudienceDay,
@@ -27,7 +28,6 @@ from models import (
     SyncRun,
     SyncState,
 )
-from models.message import TRIED
 
 _UNKNOWN = (MessageState.SENDING, MessageState.UNCERTAIN)
 

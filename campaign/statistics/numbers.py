@@ -32,6 +32,7 @@ from campaign.x.text import has_link
 from campaign.x.types import DIRECT_MESSAGE_CREATE, POST_CREATE, POST_WITH_LINK_CREATE
 from models import (
     MAIN,
+    TRIED,
     Charge,
     Click,
     Delivery,
@@ -42,7 +43,6 @@ from models import (
     MessageState,
     Service,
 )
-from models.message import TRIED
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from sqlalchemy import Dialect
 from sqlalchemy.dialects.postgresql import dialect as postgresql
 from sqlalchemy.dialects.sqlite import dialect as sqlite
 
-from models.base import Moment, UsDollars, stored_as_text
+from models import Moment, UsDollars, stored_as_text
 
 DIALECTS: list[Dialect] = [sqlite(), postgresql()]  # type: ignore[no-untyped-call]
 zones = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
