@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from sqlalchemy import BigInteger, String, delete, exists, func, insert, select, text
 from sqlmodel import Session, col
 
-from campaign.db.json_rows import among, is_on_postgresql
+from campaign.db.engine import among, is_on_postgresql
 from campaign.db.signing import mark_of
 from models import ErasedPerson, SuppressedHandle, Suppression, SuppressionReason, Visitor
 

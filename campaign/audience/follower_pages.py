@@ -29,7 +29,7 @@ from sqlmodel import Session, col
 from campaign.audience import visitors
 from campaign.audience.conditions import Condition
 from campaign.audience.people_files import without_address
-from campaign.db.json_rows import among, is_on_postgresql
+from campaign.db.engine import among, is_on_postgresql
 from campaign.errors import WrongUsage
 from campaign.formatting import fold
 from models import ORIGIN, Service, Subscription, Visitor

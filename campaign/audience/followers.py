@@ -12,7 +12,7 @@ from sqlalchemy import Table, TextClause, bindparam, func, insert, select, text
 from sqlmodel import Session, SQLModel, col
 
 from campaign.audience import erased
-from campaign.db.json_rows import is_on_postgresql
+from campaign.db.engine import is_on_postgresql
 from campaign.formatting import fold
 from campaign.x.types import Follower
 from models import ORIGIN, Moment, Service, Subscription, SyncMode, SyncRun, Visitor

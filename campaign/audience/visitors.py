@@ -40,7 +40,7 @@ from campaign.audience.conditions import (
     span,
 )
 from campaign.audience.people_files import without_address
-from campaign.db.json_rows import among
+from campaign.db.engine import among
 from campaign.errors import WrongUsage
 from campaign.formatting import fold
 from campaign.services import store as services

@@ -27,8 +27,7 @@ from campaign.broadcasts.recipients import (
 from campaign.broadcasts.schedule import split
 from campaign.consent import permission
 from campaign.consent.permission import Range
-from campaign.db.engine import read_session
-from campaign.db.json_rows import among
+from campaign.db.engine import among, read_session
 from campaign.deliveries.draft import Draft
 from campaign.deliveries.findings import Analysis, Sample
 from campaign.deliveries.templating import BroadcastText

@@ -13,7 +13,7 @@ from sqlmodel import Session, col
 from campaign.audience.visitors import ids_and_handles
 from campaign.broadcasts import waves
 from campaign.broadcasts.analysis import EXCLUSION_SENTENCES
-from campaign.db.json_rows import among
+from campaign.db.engine import among
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Broadcast
 from models import MAIN, ORIGIN, Delivery, Exclusion, ExclusionReason, Message, MessageState, Service, Visitor

@@ -12,7 +12,7 @@ from sqlmodel import Session, col, select
 from campaign.audience.visitors import PERSON, values_of
 from campaign.consent import permission
 from campaign.consent.permission import Reasons
-from campaign.db.json_rows import as_rows, is_on_postgresql, rows_of
+from campaign.db.engine import as_rows, is_on_postgresql, rows_of
 from models import MAIN, Delivery, ExclusionReason, Message, MessageState, Moment, Subscription, Visitor
 
 #: An id that no message has.

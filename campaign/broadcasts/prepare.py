@@ -21,8 +21,7 @@ from campaign.broadcasts.schedule import BroadcastTarget, WaveShare, split
 from campaign.consent import agreements
 from campaign.consent.opt_out import opt_out_line_of, opt_out_words, with_leave_link
 from campaign.consent.store import count_unclear
-from campaign.db.engine import Claim, claim, read_session, transaction
-from campaign.db.json_rows import expect_many
+from campaign.db.engine import Claim, claim, expect_many, read_session, transaction
 from campaign.deliveries import approval, media
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import broadcast_fingerprint

@@ -32,8 +32,17 @@ from campaign.audience.visitors import PERSON, is_missing, values_of, where
 from campaign.broadcasts import waves
 from campaign.consent import agreements, permission
 from campaign.consent.permission import Range, Reasons
-from campaign.db.engine import read_session, transaction
-from campaign.db.json_rows import among, expect_many, ids_given, is_on_postgresql, json_list, json_of, rows_of
+from campaign.db.engine import (
+    among,
+    expect_many,
+    ids_given,
+    is_on_postgresql,
+    json_list,
+    json_of,
+    read_session,
+    rows_of,
+    transaction,
+)
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Audience
 from campaign.deliveries.templating import BroadcastText

@@ -12,8 +12,7 @@ from sqlmodel import Session, col
 
 from campaign.broadcasts.context import SENDING, Armed, BroadcastSender, Call, LatestLimits, moved, pause, pause_all
 from campaign.consent import store as consent
-from campaign.db.engine import transaction
-from campaign.db.json_rows import among
+from campaign.db.engine import among, transaction
 from campaign.deliveries import log
 from campaign.deliveries.log import FOR_A_PERSON, RESTORED, Outcome, purpose_of
 from campaign.errors import Refused, ServiceBlocked, Uncertain, Unsent

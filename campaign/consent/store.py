@@ -10,8 +10,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from campaign.audience import erased, visitors
 from campaign.consent.agreements import withdraw_of_visitor
-from campaign.db.engine import announce
-from campaign.db.json_rows import among, is_on_postgresql
+from campaign.db.engine import among, announce, is_on_postgresql
 from models import (
     EVERY_SERVICE,
     ORIGIN,

@@ -17,8 +17,7 @@ from campaign.audience.people_files import read_rows, refuse
 from campaign.consent.lists import read_moment, suppressed_by
 from campaign.consent.lists import read_row as read_consent
 from campaign.consent.store import Agreement, agree_all, suppress_profiles, visitor_of
-from campaign.db.engine import transaction
-from campaign.db.json_rows import among
+from campaign.db.engine import among, transaction
 from campaign.errors import NotPossible, WrongUsage
 from campaign.services import store as services
 from campaign.users import audit

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import BigInteger, Text, bindparam, cast, insert, select
 from sqlmodel import Session, col
 
-from campaign.db.json_rows import among, as_rows, is_on_postgresql, rows_of
+from campaign.db.engine import among, as_rows, is_on_postgresql, rows_of
 from campaign.deliveries import log as messages
 from campaign.deliveries.draft import Draft, NamedLink, RenderedPart
 from campaign.deliveries.templating import LONGEST_WITH_FILE, service_fields

@@ -10,7 +10,7 @@ from sqlalchemy import Select, Update, bindparam, case, null, update
 from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
 
-from campaign.db.json_rows import as_ids, as_rows, ids_given, is_on_postgresql, rows_of
+from campaign.db.engine import as_ids, as_rows, ids_given, is_on_postgresql, rows_of
 from campaign.deliveries.draft import RenderedPart
 from models import MAIN, NO_VISITOR, OVER, Delivery, DeliveryState, Message, MessageState, UploadedFile
 

@@ -22,8 +22,7 @@ from sqlalchemy import (
 )
 from sqlmodel import Session, SQLModel, col
 
-from campaign.db.engine import announce, read_session, transaction
-from campaign.db.json_rows import among
+from campaign.db.engine import among, announce, read_session, transaction
 from campaign.errors import ServiceBlocked, Uncertain, Unsent, XError
 from campaign.formatting import usd
 from campaign.limits import rate_limits

@@ -17,8 +17,7 @@ from sqlalchemy.exc import TimeoutError as NoConnection
 from sqlmodel import Session, col
 from ua_parser import parse_user_agent
 
-from campaign.db.engine import transaction
-from campaign.db.json_rows import is_on_postgresql
+from campaign.db.engine import is_on_postgresql, transaction
 from campaign.errors import NotPossible
 from models import MAIN, Click, Delivery, Link, Message, PastClicks
 

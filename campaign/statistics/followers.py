@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, cast, delete, func, insert, literal_column
 from sqlalchemy import Date as SqlDate
 from sqlmodel import Session, col, select
 
-from campaign.db.json_rows import is_on_postgresql
+from campaign.db.engine import is_on_postgresql
 from models import AudienceDay, PastSubscription, Subscription, SyncRun, SyncState
 
 _DAY = timedelta(days=1)
