@@ -24,7 +24,7 @@ from sqlmodel import Session
 from campaign.db import backup as databases
 from campaign.db.backup import DatabaseCopy
 from campaign.db.engine import room_for
-from campaign.db.signing import write_once
+from campaign.db.vault import write_once
 from campaign.deliveries.restored import Doubts, mark_unknown
 from campaign.errors import NoRoom, WrongUsage, is_full, unwritable
 from campaign.settings import Settings

@@ -27,7 +27,7 @@ from sqlmodel import col, select
 
 from campaign.db import vault
 from campaign.db.engine import Announcement, transaction
-from campaign.db.signing import write_once
+from campaign.db.vault import write_once
 from campaign.errors import NotPossible, WrongUsage
 from campaign.services import store as services
 from campaign.services.fields import read_fields

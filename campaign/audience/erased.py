@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, String, delete, exists, func, insert, select,
 from sqlmodel import Session, col
 
 from campaign.db.engine import among, is_on_postgresql
-from campaign.db.signing import mark_of
+from campaign.db.vault import mark_of
 from models import ErasedPerson, SuppressedHandle, Suppression, SuppressionReason, Visitor
 
 _ONE = TypeVar("_ONE")

@@ -13,7 +13,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from campaign.consent import permission
 from campaign.consent.permission import Range, Reasons
-from campaign.db.signing import sign, signed
+from campaign.db.vault import sign, signed
 from campaign.settings import load_settings
 from campaign.x.types import Profile
 from models import (

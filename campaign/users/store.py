@@ -12,7 +12,7 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlmodel import Session, col, delete, func, or_, select
 
-from campaign.db.signing import sign_for_a_while, signed_within
+from campaign.db.vault import sign_for_a_while, signed_within
 from campaign.errors import NotPossible, WrongUsage
 from models import EVERY_SERVICE, Role, User, UserRole, UserSession
 

@@ -16,7 +16,7 @@ from campaign.consent.agreements import invitation_of
 from campaign.contacts.joining import Asked, asked_by
 from campaign.contacts.recovery import keep_grant
 from campaign.db.engine import read_session, transaction
-from campaign.db.signing import sign
+from campaign.db.vault import sign
 from campaign.errors import CampaignError, NotPossible
 from campaign.services import store as services
 from campaign.settings import load_settings

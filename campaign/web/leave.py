@@ -11,7 +11,7 @@ from campaign.broadcasts import waves
 from campaign.consent import agreements
 from campaign.consent import store as consent
 from campaign.db.engine import read_session, transaction
-from campaign.db.signing import signed
+from campaign.db.vault import signed
 from campaign.errors import CampaignError
 from campaign.services import store as services
 from campaign.web import sign_in

@@ -18,7 +18,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from campaign.db.signing import sign_for_a_while, signed_within
+from campaign.db.vault import sign_for_a_while, signed_within
 from campaign.deliveries.media_types import MOST_BYTES
 from campaign.errors import DatabaseLost
 from campaign.settings import load_settings

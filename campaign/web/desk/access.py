@@ -17,7 +17,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from campaign.db.engine import read_session, transaction
-from campaign.db.signing import sign, signed
+from campaign.db.vault import sign, signed
 from campaign.deliveries import store as deliveries
 from campaign.errors import CampaignError, DatabaseLost, NotPossible, WrongUsage
 from campaign.formatting import byte_order_mark, listed, whole_number

@@ -13,7 +13,7 @@ from campaign.consent.agreements import invitation_of
 from campaign.contacts import report as acquisitions
 from campaign.contacts.report import Funnel
 from campaign.db.engine import read_session, transaction
-from campaign.db.signing import signed
+from campaign.db.vault import signed
 from campaign.settings import load_settings
 from models import (
     Agreement,

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from campaign.db.engine import transaction
-from campaign.db.signing import sign
+from campaign.db.vault import sign
 from campaign.deliveries import media
 from campaign.deliveries.draft import FileProblem, MediaItem
 from campaign.errors import NoRoom

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from campaign.db.signing import sign
+from campaign.db.vault import sign
 from models import AgreementState
 from tests.browsing import NEEDS_CHROMIUM, Window, open_browser
 from tests.web_visits import House

@@ -11,7 +11,7 @@ from sqlmodel import select
 from campaign.consent import agreements
 from campaign.contacts.recovery import recover_profiles
 from campaign.db.engine import read_session, transaction
-from campaign.db.signing import sign, sign_for_a_while
+from campaign.db.vault import sign, sign_for_a_while
 from campaign.settings import load_settings
 from campaign.web.app import make_site
 from models import Agreement, AgreementState, Charge, InvitationOpening, Service

@@ -10,7 +10,7 @@ from campaign.consent import agreements
 from campaign.consent import store as consents
 from campaign.contacts import store as contacts
 from campaign.db.engine import read_session, transaction
-from campaign.db.signing import sign
+from campaign.db.vault import sign
 from campaign.x.types import Profile
 from models import EVERY_SERVICE, AgreementState, Charge, Contact, Service, Suppression, SuppressionReason, Visitor
 from tests.factories import NOW

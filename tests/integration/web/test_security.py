@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from campaign.db.engine import read_session
-from campaign.db.signing import sign
+from campaign.db.vault import sign
 from campaign.settings import load_settings
 from campaign.web.app import make_app
 from deployments.server import free_port
