@@ -11,8 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from campaign.audience import segments
-from campaign.audience.condition_rows import spellings, takes_value
-from campaign.audience.conditions import FIELDS
+from campaign.audience.conditions import FIELDS, spellings, takes_value
 from campaign.broadcasts.analysis import EXCLUSION_LABELS
 from campaign.broadcasts.context import quiet_hours_of
 from campaign.broadcasts.estimate import Person, estimate, list_people, message_to

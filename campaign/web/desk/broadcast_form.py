@@ -7,8 +7,17 @@ from typing import Any
 
 from starlette.datastructures import FormData, UploadFile
 
-from campaign.audience.condition_rows import ConditionRow, ConditionRows, rows_of, spellings, takes_value, text_of
-from campaign.audience.conditions import BY_NAME, FieldKind, WrongCondition
+from campaign.audience.conditions import (
+    BY_NAME,
+    ConditionRow,
+    ConditionRows,
+    FieldKind,
+    WrongCondition,
+    rows_of,
+    spellings,
+    takes_value,
+    text_of,
+)
 from campaign.audience.people_files import check_person, read_pasted_people
 from campaign.deliveries.draft import (
     LONGEST_LIST,

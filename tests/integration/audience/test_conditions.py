@@ -6,11 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from campaign.audience import visitors
-from campaign.audience.conditions import (
-    BY_NAME,
-    Condition,
-    parse,
-)
+from campaign.audience.conditions import BY_NAME, Condition, parse
 from campaign.audience.visitors import Selection
 from campaign.db.engine import read_session, transaction
 from models import Consent, ConsentSource, Subscription, Visitor

@@ -2,8 +2,18 @@
 
 import pytest
 
-from campaign.audience.condition_rows import ConditionRow, ConditionRows, rows_of, spellings, takes_value, text_of
-from campaign.audience.conditions import FIELDS, PHRASES, WrongCondition, parse
+from campaign.audience.conditions import (
+    FIELDS,
+    PHRASES,
+    ConditionRow,
+    ConditionRows,
+    WrongCondition,
+    parse,
+    rows_of,
+    spellings,
+    takes_value,
+    text_of,
+)
 
 
 @pytest.mark.parametrize(
