@@ -1,7 +1,8 @@
 """Pages of followers for people to look through: searched, filtered, sorted, and counted, however many there are.
 
 No statement reads a whole list of a million: a page goes on where the one before it ended, and where a condition
-chooses few people, a page ends when its time is over, with what it found until then.
+chooses few people, a page ends when its time is over, with what it found until then. A segment is a condition that is
+saved under a name, for these pages and for audiences of broadcasts.
 """
 
 from collections.abc import Sequence
@@ -11,28 +12,20 @@ from enum import StrEnum
 from time import monotonic
 from typing import Any
 
-from sqlalchemy import (
-    BigInteger,
-    ColumnElement,
-    Select,
-    and_,
-    func,
-    literal,
-    literal_column,
-    or_,
-    select,
-    union_all,
-)
+from sqlalchemy import BigInteger, ColumnElement, Select, and_, func, literal, literal_column, or_, union_all
+from sqlalchemy import select as sa_select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from campaign.audience import visitors
-from campaign.audience.conditions import Condition
+from campaign.audience.conditions import Condition, parse
 from campaign.audience.people_files import without_address
 from campaign.db.engine import among, is_on_postgresql
-from campaign.errors import WrongUsage
+from campaign.errors import NotPossible, WrongUsage
 from campaign.formatting import fold
-from models import ORIGIN, Service, Subscription, Visitor
+from campaign.users import audit
+from models import ORIGIN, Segment, Service, Subscription, Visitor
 
 ROWS = 50
 """People on one page."""
@@ -144,13 +137,13 @@ def count_followers(session: Session, wanted: Wanted, before: int | None = None,
     found, conditions = _find(session, wanted), list[ColumnElement[bool]]()
     if isinstance(found, list):
         conditions.append(among(session, col(Subscription.visitor_id), found, BigInteger()))
-        return Count(session.scalar(_chosen(select(func.count()), wanted, conditions)) or 0)
+        return Count(session.scalar(_chosen(sa_select(func.count()), wanted, conditions)) or 0)
     conditions += [] if found is None else [found]
     high = before or _highest(session) + 1
     people, ends, step = so_far, monotonic() + _SECONDS, _AT_ONCE
     while high > 1:
         began, low = monotonic(), max(1, high - step)
-        part = _chosen(select(func.count()), wanted, [*conditions, _in_range(low, high)])
+        part = _chosen(sa_select(func.count()), wanted, [*conditions, _in_range(low, high)])
         people, high = people + (session.scalar(part) or 0), low
         step = _next_step(step, began)
         if monotonic() > ends:
@@ -168,15 +161,15 @@ def _find(session: Session, wanted: Wanted) -> list[int] | ColumnElement[bool] |
     parts = [is_id, _begins(_HANDLE, handle, on_postgresql=is_on_server)]
     if not text.startswith("@"):
         parts.append(_begins(_NAME, fold(text), on_postgresql=is_on_server))
-    some = [select(select(col(Visitor.id)).where(part).limit(_FEW + 1).subquery().c.id) for part in parts]
+    some = [sa_select(sa_select(col(Visitor.id)).where(part).limit(_FEW + 1).subquery().c.id) for part in parts]
     ids = set(session.scalars(union_all(*some)))
     return list(ids) if len(ids) <= _FEW else or_(*parts)
 
 
 def _has_few(session: Session, service: Service) -> bool:
     """Returns whether an account has so few followers that they are sorted at once."""
-    some = select(col(Subscription.id)).where(col(Subscription.service_id) == service.id).limit(_AT_ONCE + 1)
-    return (session.scalar(select(func.count()).select_from(some.subquery())) or 0) <= _AT_ONCE
+    some = sa_select(col(Subscription.id)).where(col(Subscription.service_id) == service.id).limit(_AT_ONCE + 1)
+    return (session.scalar(sa_select(func.count()).select_from(some.subquery())) or 0) <= _AT_ONCE
 
 
 def _begins(column: ColumnElement[Any], text: str, *, on_postgresql: bool) -> ColumnElement[bool]:
@@ -213,13 +206,13 @@ def _end_of_range(session: Session, wanted: Wanted, place: Place, step: int) -> 
         last = min(place.visitor_id, _highest(session) + 1) - step
         return Place(last, last) if last > 1 else None
     columns = (_KNOWN_FOLLOWERS, col(Visitor.id))
-    people = select(*columns).where(_behind(wanted.order, place)).order_by(*(one.desc() for one in columns))
+    people = sa_select(*columns).where(_behind(wanted.order, place)).order_by(*(one.desc() for one in columns))
     found = session.execute(people.offset(step).limit(1)).first()
     return Place(*found) if found else None
 
 
 def _highest(session: Session) -> int:
-    return session.scalar(select(func.max(col(Visitor.id)))) or 0
+    return session.scalar(sa_select(func.max(col(Visitor.id)))) or 0
 
 
 def _behind(order: Order, place: Place, *, by_index: bool = True) -> ColumnElement[bool]:
@@ -260,7 +253,7 @@ def _rows(
     columns: list[Any] = [col(Visitor.id), col(Subscription.service_id), *(getattr(Visitor, name) for name in names)]
     columns += [col(Subscription.began_at), col(Subscription.ended_at)]
     by_followers = by_index and wanted.order is Order.FOLLOWERS
-    query = _chosen(select(*columns), wanted, conditions, by_followers=by_followers).limit(limit)
+    query = _chosen(sa_select(*columns), wanted, conditions, by_followers=by_followers).limit(limit)
     person = col(Subscription.visitor_id)
     if wanted.order is Order.NEWEST:
         order = [(person if by_index else person + 0).desc()]
@@ -279,7 +272,7 @@ def _chosen(
         # Each person is looked up in the order of the index: SQLite would rather sort all followers of the account.
         same = aliased(Subscription)
         of_person = col(same.service_id) == services[0], col(same.visitor_id) == col(Visitor.id)
-        found = select(col(same.id)).where(*of_person).correlate(Visitor).scalar_subquery()
+        found = sa_select(col(same.id)).where(*of_person).correlate(Visitor).scalar_subquery()
         query = query.select_from(Visitor).join(Subscription, col(Subscription.id) == found)
     else:
         query = query.select_from(Subscription).join(Visitor, col(Visitor.id) == col(Subscription.visitor_id))
@@ -301,3 +294,79 @@ def _page(wanted: Wanted, rows: Sequence[Any]) -> FollowerPage:
     is_newest = wanted.order is Order.NEWEST
     followers = -1 if last.followers_count is None else last.followers_count
     return FollowerPage(shown, Place(last.visitor_id if is_newest else followers, last.visitor_id))
+
+
+LONGEST_NAME = 80
+
+
+def list_segments(session: Session) -> list[Segment]:
+    """Lists the segments by name."""
+    return sorted(session.exec(select(Segment)), key=lambda one: fold(one.name))
+
+
+def find_segment(session: Session, name: str) -> Segment:
+    """Finds a segment, whatever the case of its name; raises WrongUsage when there is none."""
+    if found := _named(session, name):
+        return found
+    raise WrongUsage(f"There is no segment {name!r}; `campaign segment list` shows them.")
+
+
+def save_segment(
+    session: Session, name: str, condition: str, actor: str, now: datetime, *, may_replace: bool = True
+) -> Segment:
+    """Saves a condition under a name, in the place of the segment of that name.
+
+    Raises WrongUsage for an invalid name, WrongCondition for an invalid condition, NotPossible if the name is taken
+    and may not be replaced.
+    """
+    parse(condition)
+    segment = _named(session, name)
+    if segment and not may_replace:
+        raise _taken(segment.name)
+    segment = segment or Segment(name=_checked(name), condition="", saved_by="", saved_at=now)
+    segment.condition, segment.saved_by, segment.saved_at = condition.strip(), actor, now
+    return _written(session, segment, actor, "saved", now)
+
+
+def rename_segment(session: Session, name: str, new_name: str, actor: str, now: datetime) -> Segment:
+    """Gives a segment another name; raises WrongUsage for an invalid one, NotPossible for one that is taken."""
+    segment, known = find_segment(session, name), _named(session, new_name)
+    if known and known.id != segment.id:
+        raise _taken(known.name)
+    old, segment.name = segment.name, _checked(new_name)
+    return _written(session, segment, actor, "renamed", now, f"It was called {old}.")
+
+
+def delete_segment(session: Session, name: str, actor: str, now: datetime) -> None:
+    """Deletes a segment; broadcasts that were written with it keep its condition. Raises WrongUsage."""
+    segment = find_segment(session, name)
+    session.delete(segment)
+    audit.record(session, actor, f"segment {segment.name}", "deleted", now)
+
+
+def _named(session: Session, name: str) -> Segment | None:
+    wanted = fold(" ".join(name.split()))
+    return next(
+        (one for one in session.exec(select(Segment).order_by(col(Segment.id))) if fold(one.name) == wanted), None
+    )
+
+
+def _checked(name: str) -> str:
+    name = " ".join(name.split())
+    if not name or len(name) > LONGEST_NAME or not name.isprintable() or not any(map(str.isalnum, name)):
+        raise WrongUsage(f"{name!r} cannot be the name of a segment; write 1 to {LONGEST_NAME} characters.")
+    return name
+
+
+def _taken(name: str) -> NotPossible:
+    return NotPossible(f"The segment {name} exists; take another name.")
+
+
+def _written(session: Session, segment: Segment, actor: str, action: str, now: datetime, detail: str = "") -> Segment:
+    session.add(segment)
+    try:
+        session.flush()
+    except IntegrityError:  # another transaction wrote one of this name at the same time
+        raise _taken(segment.name) from None
+    audit.record(session, actor, f"segment {segment.name}", action, now, detail)
+    return segment

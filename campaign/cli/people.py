@@ -54,7 +54,7 @@ def visitors(
     with read_session() as session:
         selection = people.selection_of(session, service, new_since, ended=ended)
         if segment is not None:
-            from campaign.audience.segments import find_segment
+            from campaign.audience.follower_pages import find_segment
 
             conditions.append(parse(find_segment(session, segment).condition))
         if conditions:
@@ -82,11 +82,11 @@ SegmentName = Annotated[str, typer.Argument(metavar="NAME", help="The name of a 
 
 def list_segments(as_json: AsJson = False) -> None:
     """List the segments by name. `campaign visitors --segment` shows who is in one."""
-    from campaign.audience import segments
+    from campaign.audience import follower_pages
 
     engine.make_ready()
     with read_session() as session:
-        _show_segments(segments.list_segments(session), as_json=as_json)
+        _show_segments(follower_pages.list_segments(session), as_json=as_json)
 
 
 def save_segment(
@@ -95,11 +95,11 @@ def save_segment(
     as_json: AsJson = False,
 ) -> None:
     """Save a condition under a name, or replace a segment."""
-    from campaign.audience import segments
+    from campaign.audience import follower_pages
 
     engine.make_ready()
     with transaction() as session:
-        saved = segments.save_segment(session, name, condition, output.actor(), pendulum.now("UTC"))
+        saved = follower_pages.save_segment(session, name, condition, output.actor(), pendulum.now("UTC"))
     _show_segments([saved], as_json=as_json)
 
 
@@ -107,21 +107,21 @@ def rename_segment(
     name: SegmentName, new: Annotated[str, typer.Argument(metavar="NEW", help="Its new name.")], as_json: AsJson = False
 ) -> None:
     """Give a segment another name."""
-    from campaign.audience import segments
+    from campaign.audience import follower_pages
 
     engine.make_ready()
     with transaction() as session:
-        renamed = segments.rename_segment(session, name, new, output.actor(), pendulum.now("UTC"))
+        renamed = follower_pages.rename_segment(session, name, new, output.actor(), pendulum.now("UTC"))
     _show_segments([renamed], as_json=as_json)
 
 
 def delete_segment(name: SegmentName) -> None:
     """Delete a segment; broadcasts written with it stay as they are."""
-    from campaign.audience import segments
+    from campaign.audience import follower_pages
 
     engine.make_ready()
     with transaction() as session:
-        segments.delete_segment(session, name, output.actor(), pendulum.now("UTC"))
+        follower_pages.delete_segment(session, name, output.actor(), pendulum.now("UTC"))
     output.say(f"The segment {name} was deleted.")
 
 

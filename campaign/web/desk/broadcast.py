@@ -10,7 +10,7 @@ from sqlmodel import Session
 from starlette.responses import Response
 from starlette.routing import Route
 
-from campaign.audience import segments
+from campaign.audience import follower_pages
 from campaign.audience.conditions import FIELDS, spellings, takes_value
 from campaign.broadcasts.analysis import EXCLUSION_LABELS
 from campaign.broadcasts.context import quiet_hours_of
@@ -148,7 +148,7 @@ _BROADCASTS = Writing(DeliveryKind.DM, "/desk/broadcasts", _show, differences)
 
 def _facts(desk: DeskRequest, form: BroadcastForm) -> dict[str, Any]:
     with read_session() as session:
-        saved, received = segments.list_segments(session), _offered(session, desk)
+        saved, received = follower_pages.list_segments(session), _offered(session, desk)
     audience, known = form.draft.broadcast.audience, {one.name for one in received}
     gone = [name for name in (*audience.not_if_received, audience.recipients_of) if name and name not in known]
     return {
@@ -190,7 +190,7 @@ def _placeholder(name: str) -> str:
 
 def _condition_of(segment: str) -> str:
     with read_session() as session:
-        return segments.find_segment(session, segment).condition if segment else ""
+        return follower_pages.find_segment(session, segment).condition if segment else ""
 
 
 def _offered(session: Session, desk: DeskRequest) -> list[Delivery]:
@@ -242,7 +242,9 @@ def _save_segment(pressed: _Pressed) -> _Changed:
     name, may_replace = desk.text("segment-name"), "segment-replace" in desk.form
     try:
         with transaction() as session:
-            saved = segments.save_segment(session, name, form.where.text, desk.actor, desk.now, may_replace=may_replace)
+            saved = follower_pages.save_segment(
+                session, name, form.where.text, desk.actor, desk.now, may_replace=may_replace
+            )
             return form, {"segment_saved": saved.name}
     except (NotPossible, WrongUsage) as error:
         return replace(form, problems={**form.problems, "segment": str(error)}), {}

@@ -9,7 +9,7 @@ from sqlmodel import Session
 from starlette.responses import Response
 from starlette.routing import Route
 
-from campaign.audience import segments, visitors
+from campaign.audience import follower_pages, visitors
 from campaign.audience.conditions import WrongCondition, parse
 from campaign.audience.follower_pages import FollowerPage, Order, Place, Wanted, count_followers, list_followers
 from campaign.db.engine import read_session, transaction
@@ -45,7 +45,7 @@ def _show_people(desk: DeskRequest) -> Response:
     page, problem, position = FollowerPage(), "", 0
     try:
         with read_session() as session:
-            known = segments.list_segments(session)
+            known = follower_pages.list_segments(session)
             if services:
                 page = list_followers(session, _wanted(desk, session, typed), Place.read(desk.text("after")))
     except WrongUsage as error:
@@ -74,7 +74,7 @@ def _wanted(desk: DeskRequest, session: Session, typed: dict[str, str]) -> Wante
     if not services:
         raise WrongUsage(N_("Choose one of the accounts."))
     condition = None
-    texts = [segments.find_segment(session, typed["segment"]).condition] if typed["segment"] else []
+    texts = [follower_pages.find_segment(session, typed["segment"]).condition] if typed["segment"] else []
     if texts or typed["where"]:
         condition = visitors.all_of([parse(text) for text in [typed["where"], *texts] if text])
     order = Order(typed["order"]) if typed["order"] in list(Order) else Order.NEWEST
@@ -134,7 +134,7 @@ def _lines(wanted: Wanted) -> Iterator[str]:
 
 def _show_segments(desk: DeskRequest, status: int = 200, problem: str = "", marked: Any = None) -> Response:
     with read_session() as session:
-        known = segments.list_segments(session)
+        known = follower_pages.list_segments(session)
     services = desk.services()
     facts = {"problem": problem, "marked": marked, "typed": {name: desk.text(name) for name in ("name", "where")}}
     return desk.page(
@@ -151,7 +151,7 @@ def _show_segments(desk: DeskRequest, status: int = 200, problem: str = "", mark
 def _save_segment(desk: DeskRequest) -> Response:
     try:
         with transaction() as session:
-            saved = segments.save_segment(
+            saved = follower_pages.save_segment(
                 session, desk.text("name"), desk.text("where"), desk.actor, desk.now, may_replace=False
             )
     except WrongCondition as error:
@@ -173,10 +173,10 @@ def _change_segment(desk: DeskRequest) -> Response:
         if segment is None:
             raise NotPossible(N_("This segment was deleted meanwhile."))
         if desk.text("do") == "delete":
-            segments.delete_segment(session, segment.name, desk.actor, desk.now)
+            follower_pages.delete_segment(session, segment.name, desk.actor, desk.now)
             return desk.redirect(_SEGMENTS, N_("The segment is deleted; broadcasts written with it stay as they are."))
         if desk.text("name") != segment.name:
-            segments.rename_segment(session, segment.name, desk.text("name"), desk.actor, desk.now)
+            follower_pages.rename_segment(session, segment.name, desk.text("name"), desk.actor, desk.now)
         if desk.text("where") != segment.condition:
-            segments.save_segment(session, segment.name, desk.text("where"), desk.actor, desk.now)
+            follower_pages.save_segment(session, segment.name, desk.text("where"), desk.actor, desk.now)
     return desk.redirect(_address(segment), N_("Saved."))

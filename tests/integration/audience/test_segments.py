@@ -3,7 +3,7 @@
 import pytest
 from sqlmodel import Session, col, select
 
-from campaign.audience import segments
+from campaign.audience import follower_pages
 from campaign.audience.conditions import WrongCondition
 from campaign.db.engine import read_session, transaction
 from campaign.errors import NotPossible, WrongUsage
@@ -17,11 +17,11 @@ pytestmark = pytest.mark.usefixtures("database")
 
 def save(name: str, condition: str = "verified", *, may_replace: bool = True) -> Segment:
     with transaction() as session:
-        return segments.save_segment(session, name, condition, "ann", NOW, may_replace=may_replace)
+        return follower_pages.save_segment(session, name, condition, "ann", NOW, may_replace=may_replace)
 
 
 def conditions(session: Session) -> dict[str, str]:
-    return {one.name: one.condition for one in segments.list_segments(session)}
+    return {one.name: one.condition for one in follower_pages.list_segments(session)}
 
 
 def test_a_segment_is_found_whatever_its_case_and_replaced() -> None:
@@ -32,19 +32,19 @@ def test_a_segment_is_found_whatever_its_case_and_replaced() -> None:
         save("big in gent", may_replace=False)
     with read_session() as session:
         assert conditions(session) == {"Big in Gent": "followers_count > 5", "älter": "verified"}
-        assert segments.find_segment(session, "big IN gent").saved_by == "ann"
+        assert follower_pages.find_segment(session, "big IN gent").saved_by == "ann"
         with pytest.raises(WrongUsage, match="no segment 'none'"):
-            segments.find_segment(session, "none")
+            follower_pages.find_segment(session, "none")
 
 
 def test_a_segment_is_renamed_and_deleted_which_the_audit_shows() -> None:
     save("one")
     save("two")
     with transaction() as session:
-        segments.rename_segment(session, "one", "One", "ann", NOW)
+        follower_pages.rename_segment(session, "one", "One", "ann", NOW)
         with pytest.raises(NotPossible, match="two exists"):
-            segments.rename_segment(session, "one", "TWO", "ann", NOW)
-        segments.delete_segment(session, "two", "bea", NOW)
+            follower_pages.rename_segment(session, "one", "TWO", "ann", NOW)
+        follower_pages.delete_segment(session, "two", "bea", NOW)
     with read_session() as session:
         assert conditions(session) == {"One": "verified"}
         entries = session.exec(select(AuditEntry).order_by(col(AuditEntry.id))).all()

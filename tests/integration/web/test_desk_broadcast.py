@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 from sqlmodel import col, select
 
-from campaign.audience import segments
+from campaign.audience import follower_pages
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import store as deliveries
 from campaign.deliveries import templates
@@ -213,13 +213,13 @@ def test_a_field_is_put_into_the_text_without_scripts(ann: DeskBrowser) -> None:
 
 def test_a_segment_is_used_and_saved(ann: DeskBrowser) -> None:
     with transaction() as session:
-        segments.save_segment(session, "Gent", "location = 'Gent'", "boss", NOW)
+        follower_pages.save_segment(session, "Gent", "location = 'Gent'", "boss", NOW)
     assert "location = &#39;Gent&#39;</textarea>" in part(ann, "segment", segment="Gent")
     assert "location = &#39;Gent&#39;</textarea>" in ann.get(f"{NEW}?segment=Gent").text
     given = row(1, "verified", "=", "yes")
     assert "Saved as Seen." in part(ann, "save-segment", **given, **{"segment-name": "Seen"})
     with read_session() as session:
-        assert segments.find_segment(session, "seen").condition == "verified = yes"
+        assert follower_pages.find_segment(session, "seen").condition == "verified = yes"
     assert "take another name" in part(ann, "save-segment", **given, **{"segment-name": "Gent"})
 
 

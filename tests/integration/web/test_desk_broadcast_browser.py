@@ -6,7 +6,7 @@ import pendulum
 import pytest
 from sqlmodel import select
 
-from campaign.audience import segments
+from campaign.audience import follower_pages
 from campaign.audience.sync import synchronise_all
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import store as deliveries
@@ -33,7 +33,7 @@ def desk(connect: Connect) -> Iterator[Desk]:
     connect("acme", followers=5)
     synchronise_all([find_service("acme")], SyncMode.FULL, "a test", wait=True)
     with transaction() as session:
-        segments.save_segment(session, "Known", "username is not empty", "ann", pendulum.now("UTC"))
+        follower_pages.save_segment(session, "Known", "username is not empty", "ann", pendulum.now("UTC"))
     with open_desk() as opened:
         make_person("ann", Role.WRITER)
         yield opened

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from campaign.audience.segments import find_segment
+from campaign.audience.follower_pages import find_segment
 from campaign.consent import store as consents
 from campaign.contacts.store import SECTIONS
 from campaign.db.engine import read_session, transaction
