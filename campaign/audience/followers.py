@@ -11,7 +11,7 @@ import orjson
 from sqlalchemy import Table, TextClause, bindparam, func, insert, select, text
 from sqlmodel import Session, SQLModel, col
 
-from campaign.audience import erased
+from campaign.audience import visitors
 from campaign.db.engine import is_on_postgresql
 from campaign.formatting import fold
 from campaign.x.types import Follower
@@ -265,14 +265,14 @@ def save_page(
         logger.warning("Left out a follower whose id cannot be stored: %.40s.", external_id)
         del known[external_id]
     people = list(known.values())
-    people = erased.without_erased(session, people, lambda person: person.external_id)
+    people = visitors.without_erased(session, people, lambda person: person.external_id)
     connection, statements = session.connection(), _statements(session)
     write = _write_on_sqlite if statements is SQLITE else _write_on_postgresql
     written = write(session, people, {"origin": ORIGIN, "folder": service.visitor_folder, "now": now})
     seen = {"sync_run_id": run.id, "number": run.pages, "visitor_ids": written.ids}
     connection.execute(insert(_PAGES), seen)
     _record_reachability(session, service.id, people, written.ids, now)
-    erased.suppress_followers(session, orjson.loads(written.ids))
+    visitors.suppress_followers(session, orjson.loads(written.ids))
     given = {"service_id": service.id, "ids": written.ids}
     if written.new < len(people):  # only a known person can follow again
         connection.execute(statements.keep_past, given)

@@ -1,11 +1,14 @@
-"""Visitors: found by handle, id or condition (as SQL, the same on both databases), listed and counted."""
+"""Visitors: found by handle, id or condition (as SQL, the same on both databases), listed and counted.
+
+Erased people and handles on the denylist are checked wherever people are saved, by a sync, a message or a list.
+"""
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from operator import eq, ge, gt, le, lt
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import pendulum
 from sqlalchemy import (
@@ -17,12 +20,15 @@ from sqlalchemy import (
     Text,
     and_,
     cast,
+    delete,
     exists,
     false,
     func,
+    insert,
     literal,
     not_,
     or_,
+    text,
 )
 from sqlalchemy import select as sa_select
 from sqlmodel import Session, col, select
@@ -40,12 +46,24 @@ from campaign.audience.conditions import (
     span,
 )
 from campaign.audience.people_files import without_address
-from campaign.db.engine import among
+from campaign.db.engine import among, is_on_postgresql
+from campaign.db.vault import mark_of
 from campaign.errors import WrongUsage
 from campaign.formatting import fold
 from campaign.services import store as services
 from campaign.x.text import INVISIBLE
-from models import ORIGIN, Consent, ConsentSource, Service, Subscription, Visitor
+from models import (
+    ORIGIN,
+    Consent,
+    ConsentSource,
+    ErasedPerson,
+    Service,
+    Subscription,
+    SuppressedHandle,
+    Suppression,
+    SuppressionReason,
+    Visitor,
+)
 
 if TYPE_CHECKING:
     from campaign.audience.conditions import Condition
@@ -402,3 +420,78 @@ class _Translation:
         if self._consented is None:
             raise WrongUsage("The condition asks for consented, which is not known here; leave it out.")
         return func.coalesce(self._consented, false())
+
+
+_ONE = TypeVar("_ONE")
+_HAS_ANY = sa_select(exists().where(col(ErasedPerson.mark).is_not(None)))
+_HAS_HANDLES = sa_select(exists().where(col(SuppressedHandle.handle).is_not(None)))
+
+
+def without_erased(session: Session, people: Iterable[_ONE], name_of: Callable[[_ONE], str]) -> list[_ONE]:
+    """Returns the people who were not erased, by X user id (or a name from `email_name` or `handle_name`)."""
+    listed = list(people)
+    if not listed or not session.scalar(_HAS_ANY):
+        return listed
+    marks = [mark_of(name_of(one)) for one in listed]
+    is_among = among(session, col(ErasedPerson.mark), marks, String())
+    erased = set(session.scalars(sa_select(col(ErasedPerson.mark)).where(is_among)))
+    return [one for one, mark in zip(listed, marks, strict=True) if mark not in erased]
+
+
+def is_erased(session: Session, name: str) -> bool:
+    """Returns whether a person was erased, by X user id (or a name from `email_name` or `handle_name`)."""
+    return not without_erased(session, [name], str)
+
+
+def email_name(email: str) -> str:
+    """Returns the name of a person who is known by an email address."""
+    return f"email:{email.strip().lower()}"
+
+
+def handle_name(username: str) -> str:
+    """Returns the name of a person who is known by a handle only."""
+    return f"@{username.strip().removeprefix('@').lower()}"
+
+
+def lock(session: Session) -> None:
+    """Locks the table until this transaction ends, after the transactions that read it have ended."""
+    if is_on_postgresql(session):  # SQLite has one writer at a time anyway
+        session.connection().execute(text("LOCK TABLE erased_person IN ACCESS EXCLUSIVE MODE"))
+
+
+def record(session: Session, names: Iterable[str], now: datetime) -> None:
+    """Records that a person was erased, as a keyed hash of each name."""
+    unknown = without_erased(session, sorted(set(names)), str)
+    if unknown:
+        session.execute(insert(ErasedPerson), [{"mark": mark_of(name), "erased_at": now} for name in unknown])
+
+
+def suppress_followers(session: Session, visitor_ids: Sequence[int]) -> None:
+    """Suppresses those of the visitors whose handle is on the denylist; from then on their ids are."""
+    if not visitor_ids or not session.scalar(_HAS_HANDLES):
+        return
+    username = func.lower(col(Visitor.username))
+    columns: tuple[Any, ...] = (SuppressedHandle.service_id, SuppressedHandle.proof, SuppressedHandle.at)
+    found = (
+        sa_select(col(Visitor.id), username, *columns)
+        .join(SuppressedHandle, col(SuppressedHandle.handle) == username)
+        .where(among(session, col(Visitor.id), visitor_ids, BigInteger()))
+    )
+    rows = session.execute(found).all()
+    if not rows:
+        return
+    known = {
+        (row.service_id, row.visitor_id)
+        for row in session.scalars(
+            sa_select(Suppression).where(col(Suppression.visitor_id).in_({visitor_id for visitor_id, *_ in rows}))
+        )
+    }
+    reason = SuppressionReason.DENYLIST
+    session.add_all(
+        Suppression(service_id=service_id, visitor_id=visitor_id, reason=reason, proof=proof, at=at)
+        for visitor_id, _, service_id, proof, at in rows
+        if (service_id, visitor_id) not in known
+    )
+    handles = {handle for _, handle, *_ in rows}
+    session.execute(delete(SuppressedHandle).where(col(SuppressedHandle.handle).in_(handles)))
+    session.flush()

@@ -8,7 +8,7 @@ import orjson
 from sqlalchemy import BigInteger, ColumnElement, String, Table, bindparam, delete, exists, func, text, update
 from sqlmodel import Session, SQLModel, col, select
 
-from campaign.audience import erased, visitors
+from campaign.audience import visitors
 from campaign.consent.agreements import withdraw_of_visitor
 from campaign.db.engine import among, announce, is_on_postgresql
 from models import (
@@ -260,7 +260,7 @@ def visitor_of(session: Session, external_id: str, folder: str, now: datetime) -
     found: int | None = session.scalar(known)
     if found is not None:
         return found
-    if erased.is_erased(session, external_id):
+    if visitors.is_erased(session, external_id):
         return None
     row = {"origin": ORIGIN, "external_id": external_id, "folder": folder, "now": now}
     session.connection().execute(_ADD_VISITOR, row)
@@ -271,7 +271,7 @@ def visitors_of(session: Session, external_ids: Iterable[str], folder: str, now:
     """Returns the ids of the visitors with these X user ids as `visitor_of` does for one, without erased people."""
     given = set(external_ids)
     known = visitors.with_ids(session, given)
-    new = erased.without_erased(session, sorted(given - known.keys()), str)
+    new = visitors.without_erased(session, sorted(given - known.keys()), str)
     if new:
         row = {"origin": ORIGIN, "folder": folder, "now": now}
         session.connection().execute(_ADD_VISITOR, [row | {"external_id": external_id} for external_id in new])

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import case, delete, func, literal, update
 from sqlmodel import Session, col, select
 
-from campaign.audience import erased as erasures
+from campaign.audience import visitors as erasures
 from campaign.contacts.store import SECTIONS, Person, as_document, is_about
 from campaign.db.engine import empty_write_ahead_log, transaction
 from campaign.deliveries.draft import Broadcast, Draft

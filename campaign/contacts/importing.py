@@ -11,7 +11,6 @@ from sqlalchemy import String, func, or_
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from campaign.audience import erased as erasures
 from campaign.audience import visitors
 from campaign.audience.people_files import read_rows, refuse
 from campaign.consent.lists import read_moment, suppressed_by
@@ -218,15 +217,15 @@ def _without_erased(session: Session, rows: Sequence[Row], imported: Imported) -
     names = {
         line: [
             row.external_id,
-            erasures.email_name(row.email) if row.email else "",
-            erasures.handle_name(row.username)
+            visitors.email_name(row.email) if row.email else "",
+            visitors.handle_name(row.username)
             if row.username and not row.external_id and row.username not in owned
             else "",
         ]
         for line, row in rows
     }
     known = {name for found in names.values() for name in found if name}
-    erased = known.difference(erasures.without_erased(session, known, str))
+    erased = known.difference(visitors.without_erased(session, known, str))
     imported.erased += [row.person for line, row in rows if erased.intersection(names[line])]
     return [(line, row) for line, row in rows if not erased.intersection(names[line])]
 

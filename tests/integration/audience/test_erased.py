@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlmodel import Session, SQLModel, col, select
 
-from campaign.audience import erased as erasures
+from campaign.audience import visitors as erasures
 from campaign.broadcasts import log, waves
 from campaign.consent import store as consent
 from campaign.contacts import erasure

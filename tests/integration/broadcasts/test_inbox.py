@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from sqlmodel import col, select
 
-from campaign.audience import erased
+from campaign.audience import visitors
 from campaign.broadcasts import outbox, send
 from campaign.broadcasts.context import Armed, BroadcastSender, OutgoingBroadcast, arm
 from campaign.broadcasts.inbox import read_inbox, waits_until
@@ -322,7 +322,7 @@ def test_an_earlier_message_is_not_new(acme: Service, x: VirtualMessages) -> Non
 
 def test_nothing_is_kept_of_messages_of_an_erased_person(acme: Service, x: VirtualMessages) -> None:
     with transaction() as session:
-        erased.record(session, ["2001"], NOW)
+        visitors.record(session, ["2001"], NOW)
     x.say("1", "2001", "1", "STOP")
     x.say("1", "2002", "1", "Hello")
     x.now += SETTLE

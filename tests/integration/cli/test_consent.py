@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from campaign.audience import erased
+from campaign.audience import visitors
 from campaign.consent import permission
 from campaign.consent import store as consent
 from campaign.db.engine import read_session, transaction
@@ -306,7 +306,7 @@ def test_an_x_user_id_of_no_visitor_is_suppressed_before_the_person_appears(acme
 
 def test_an_erased_person_is_not_saved_by_the_denylist(acme: Service) -> None:
     with transaction() as session:
-        erased.record(session, ["900"], NOW)
+        visitors.record(session, ["900"], NOW)
     assert "erased" in refused("denylist", "add", "900", *NOTE, status=1)
     assert "900" not in everybody()
     assert acme.id
