@@ -532,23 +532,21 @@ def _row_of(condition: Condition) -> ConditionRow | None:
     inner = condition.part if isinstance(condition, Not) else condition
     match inner:
         case Empty(field):
-            return ConditionRow(field, _first_spelling(Operator.EMPTY, is_negated=is_negated))
+            return ConditionRow(field, _in_words(Operator.EMPTY, is_negated=is_negated))
         case Compare(field, operator, value):
-            words = _first_spelling(operator, is_negated=is_negated)
+            words = _in_words(operator, is_negated=is_negated)
             return ConditionRow(field, words, _shown([value])) if words else None
         case AllOf((Compare(field, Operator.AT_LEAST, low), Compare(other, Operator.AT_MOST, high))) if field == other:
-            return ConditionRow(
-                field, _first_spelling(Operator.BETWEEN, is_negated=is_negated), _shown([low, high], " and ")
-            )
+            return ConditionRow(field, _in_words(Operator.BETWEEN, is_negated=is_negated), _shown([low, high], " and "))
         case AnyOf(parts) if len({part.field for part in parts if isinstance(part, Compare)}) == 1:
             equals = [one for one in parts if isinstance(one, Compare) and one.operator is Operator.EQUALS]
             if len(equals) == len(parts) and not any("," in str(one.value) for one in equals):
-                included = _first_spelling(Operator.INCLUDED, is_negated=is_negated)
+                included = _in_words(Operator.INCLUDED, is_negated=is_negated)
                 return ConditionRow(equals[0].field, included, _shown((one.value for one in equals), ", "))
     return None
 
 
-def _first_spelling(operator: Operator, *, is_negated: bool) -> str:
+def _in_words(operator: Operator, *, is_negated: bool) -> str:
     """Returns the first spelling of an operator, empty where its opposite has none."""
     known = (one.words for one in PHRASES if one.operator is operator and one.is_negated is is_negated)
     return next(known, "")
