@@ -27,6 +27,7 @@ from campaign.users import store as users
 from campaign.users.store import Person
 from campaign.web.desk import layout
 from campaign.web.desk.runs import Runs
+from campaign.web.desk.wording import choose_language
 from campaign.web.security import allow_more_time, delete_cookie, is_from_here, is_text, read_cookie, save_cookie
 from models import EVERY_SERVICE, Delivery, Role, Service
 
@@ -259,7 +260,7 @@ def _problem(request: Request, person: Person, status: int, sentence: str) -> Re
 
 
 def _language(request: Request, person: Person) -> str:
-    return layout.choose_language(person.user.language, request.headers.get("accept-language", ""))
+    return choose_language(person.user.language, request.headers.get("accept-language", ""))
 
 
 def own_address(request: Request, path: str) -> str:

@@ -20,7 +20,7 @@ from campaign.services.store import app_keys_of, check_keys, gateway_of
 from campaign.settings import load_settings
 from campaign.users import audit
 from campaign.web.desk.access import DeskRequest, desk_route, own_address
-from campaign.web.desk.layout import N_
+from campaign.web.desk.wording import N_
 from campaign.web.sign_in import x_origins
 from campaign.x.error_table import SENDING_V1, SENDING_V2
 from campaign.x.oauth import AppKeys, SignIn, sign_in_of_brand

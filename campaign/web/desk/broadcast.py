@@ -42,8 +42,8 @@ from campaign.web.desk.broadcast_form import (
     form_of,
 )
 from campaign.web.desk.drafts import Writing, offer_files, take_uploads, use_file, with_date, with_slot, zone_for
-from campaign.web.desk.layout import N_, gettext
 from campaign.web.desk.post_form import change_parts
+from campaign.web.desk.wording import N_, gettext
 from models import Delivery, DeliveryKind, Priority, Role, Service
 
 NEW, EDIT = "/desk/broadcasts/new", "/desk/broadcasts/{delivery}/edit"

@@ -32,8 +32,8 @@ from campaign.deliveries.draft import (
 )
 from campaign.errors import WrongUsage
 from campaign.web.desk import post_form
-from campaign.web.desk.layout import N_
 from campaign.web.desk.post_form import PostForm, text_in, texts_in
+from campaign.web.desk.wording import N_
 from models import Priority, Service
 
 FIELD_LABELS: Mapping[str, str] = {

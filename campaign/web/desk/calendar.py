@@ -24,7 +24,7 @@ from campaign.formatting import read_time
 from campaign.posts.prepare import daily_limits
 from campaign.services.store import zone_of
 from campaign.web.desk.access import DeskRequest, desk_route
-from campaign.web.desk.layout import N_
+from campaign.web.desk.wording import N_
 from models import Delivery, DeliveryKind, DeliveryState, Role, Service
 
 PAGE = "/desk/calendar"

@@ -18,8 +18,8 @@ from campaign.posts.preview import post_of
 from campaign.reporting.html import show_posts
 from campaign.web.desk.access import DeskRequest, desk_route
 from campaign.web.desk.drafts import Writing, offer_files, take_uploads, use_file, with_date, with_slot, zone_for
-from campaign.web.desk.layout import N_
 from campaign.web.desk.post_form import POLL_MINUTES, PostForm, change_parts, differences, form_of, read_form
+from campaign.web.desk.wording import N_
 from campaign.x.text import ORDINARY_POST, weigh
 from campaign.x.types import ReplySettings
 from models import DeliveryKind, Role, Service

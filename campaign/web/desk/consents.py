@@ -19,7 +19,7 @@ from campaign.services.store import zone_of
 from campaign.settings import load_settings
 from campaign.users import audit
 from campaign.web.desk.access import DeskRequest, desk_route
-from campaign.web.desk.layout import N_
+from campaign.web.desk.wording import N_
 from models import EVERY_SERVICE, Role, Service
 
 _CONSENTS, _DENYLIST, _CONTACTS = "/desk/people/consents", "/desk/people/denylist", "/desk/people/contacts"

@@ -19,10 +19,9 @@ from campaign.errors import CampaignError, NotPossible
 from campaign.posts.publish import withdrawable
 from campaign.reporting.html import preview_facts
 from campaign.services.store import zone_of
-from campaign.web.desk import layout
 from campaign.web.desk.access import DeskRequest, desk_route
 from campaign.web.desk.documents import localised
-from campaign.web.desk.layout import N_
+from campaign.web.desk.wording import N_, gettext
 from models import AuditEntry, Delivery, DeliveryKind, DeliveryState, MessageState, Role, Service, User
 
 _PAGE = "/desk/deliveries/{delivery}"
@@ -374,5 +373,5 @@ def _then(desk: DeskRequest, path: str, notice: str, act: Callable[[], object]) 
     try:
         act()
     except NotPossible as error:
-        notice = f"{layout.gettext(desk.language, notice)} {error}"
+        notice = f"{gettext(desk.language, notice)} {error}"
     return desk.redirect(path, notice)

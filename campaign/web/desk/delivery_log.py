@@ -24,7 +24,7 @@ from campaign.posts.publish import report_on
 from campaign.services.store import zone_of
 from campaign.web.desk.access import DeskRequest, desk_route
 from campaign.web.desk.delivery import named, path_of, run_again
-from campaign.web.desk.layout import N_
+from campaign.web.desk.wording import N_
 from models import Delivery, DeliveryKind, Message, MessageState, Role, Visitor
 
 _PAGE = "/desk/deliveries/{delivery}"

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
 from campaign.reporting.document import Block, Cell, Document, Findings, Message, Post, Section
-from campaign.web.desk.layout import N_, gettext, with_local_times
+from campaign.web.desk.wording import N_, gettext, with_local_times
 
 #: What their modules write in pieces.
 _OF_MESSAGES = (N_("The shortest"), N_("The longest"), N_("One at random"), N_("The chosen one"))

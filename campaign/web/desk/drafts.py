@@ -23,8 +23,8 @@ from campaign.services.store import zone_of
 from campaign.users import audit
 from campaign.users import store as users
 from campaign.web.desk.access import DeskRequest
-from campaign.web.desk.layout import N_, gettext
 from campaign.web.desk.post_form import PostForm, add_file, by_field, links_of
+from campaign.web.desk.wording import N_, gettext
 from models import ApprovalMode, Delivery, DeliveryKind, DeliveryState, DeliveryTemplate, MediaBlob, Role, Service
 
 FormT = TypeVar("FormT", bound=PostForm)

@@ -20,7 +20,7 @@ from campaign.settings import load_settings
 from campaign.users import audit
 from campaign.users import store as users
 from campaign.web.desk import access, layout
-from campaign.web.desk.layout import N_
+from campaign.web.desk.wording import N_, choose_language
 from campaign.web.security import delete_cookie, read_cookie, save_cookie
 
 BEGIN, _CALLBACK = "/desk/sign-in/oidc", "/desk/sign-in/oidc/callback"
@@ -123,5 +123,5 @@ def _claims(request: Request, code: str, kept: dict[str, str]) -> dict[str, Any]
 
 
 def _failed(request: Request, sentence: str) -> Response:
-    language = layout.choose_language("", request.headers.get("accept-language", ""))
+    language = choose_language("", request.headers.get("accept-language", ""))
     return layout.page("sign_in_failed.html.jinja", language, 403, sentence=sentence)

@@ -18,7 +18,7 @@ from campaign.formatting import csv_lines, whole_number
 from campaign.settings import load_settings
 from campaign.users import audit
 from campaign.web.desk.access import DeskRequest, desk_route
-from campaign.web.desk.layout import N_
+from campaign.web.desk.wording import N_
 from models import Role, Segment
 
 _HOME, _SEGMENTS = "/desk/people", "/desk/people/segments"

@@ -19,7 +19,7 @@ from campaign.formatting import whole_number
 from campaign.services import store as services
 from campaign.settings import load_settings
 from campaign.web.desk.access import DeskRequest, NotAllowed, NotThere, desk_route
-from campaign.web.desk.layout import N_, gettext
+from campaign.web.desk.wording import N_, gettext
 from models import EVERY_SERVICE, Contact, Role, Service, Visitor
 
 _PERSON, _CONTACT = "/desk/people/{person}", "/desk/people/contacts/{contact}"

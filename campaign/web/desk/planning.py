@@ -27,7 +27,7 @@ from campaign.posts.importing import (
 )
 from campaign.services.store import zone_of
 from campaign.web.desk.access import DeskRequest, NotAllowed, NotThere, desk_route, find_delivery
-from campaign.web.desk.layout import N_, gettext
+from campaign.web.desk.wording import N_, gettext
 from models import WEEKDAYS, Delivery, DeliveryKind, DeliveryState, Every, Role, Series, Service
 
 PAGE = "/desk/calendar"

@@ -17,7 +17,7 @@ from campaign.errors import WrongUsage
 from campaign.formatting import read_time, whole_number
 from campaign.services.store import zone_of
 from campaign.settings import load_settings
-from campaign.web.desk.layout import N_
+from campaign.web.desk.wording import N_
 from campaign.x.types import ReplySettings
 from models import ApprovalMode, DeliveryKind, Service
 

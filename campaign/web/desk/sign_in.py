@@ -17,7 +17,7 @@ from campaign.users import audit
 from campaign.users import store as users
 from campaign.web.desk import access, layout, oidc
 from campaign.web.desk.access import SIGN_IN, DeskRequest, desk_route
-from campaign.web.desk.layout import N_
+from campaign.web.desk.wording import N_, choose_language, languages
 from campaign.web.security import form_token, read_form, visit_of, visitor_of, with_form
 from models import Role, User
 
@@ -99,7 +99,7 @@ def _form(request: Request, to: str, problem: str = "", status: int = 200) -> Re
 
 def _page(request: Request, template: str, status: int = 200, **facts: Any) -> Response:
     visit = visit_of(request)
-    language = layout.choose_language("", request.headers.get("accept-language", ""))
+    language = choose_language("", request.headers.get("accept-language", ""))
     return with_form(layout.page(template, language, status, token=form_token(visit), **facts), visit)
 
 
@@ -150,7 +150,7 @@ def _change_me(desk: DeskRequest) -> Response:
         raise WrongUsage(N_("The present password is wrong; nothing was changed."))
     with transaction() as session:
         user = users.find_user(session, desk.actor)
-        user.language = desk.text("language") if desk.text("language") in layout.languages() else ""
+        user.language = desk.text("language") if desk.text("language") in languages() else ""
         if desk.text("email") != user.email:
             users.describe(user, user.full_name, desk.text("email"))
             audit.record(session, desk.actor, f"user {user.name}", "email changed", desk.now)

@@ -19,8 +19,8 @@ from campaign.services.store import zone_of
 from campaign.settings import load_settings
 from campaign.web.desk.access import HOME, DeskRequest, desk_route
 from campaign.web.desk.accounts import WORKS, card_of
-from campaign.web.desk.layout import N_
 from campaign.web.desk.runs import Run, Workflow
+from campaign.web.desk.wording import N_
 from models import Delivery, DeliveryState, Message, MessageState, Role, Service, SyncState
 
 _MOST = 20

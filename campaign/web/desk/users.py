@@ -15,7 +15,7 @@ from campaign.users import audit
 from campaign.users import store as users
 from campaign.web.desk import layout
 from campaign.web.desk.access import DeskRequest, desk_route, own_address
-from campaign.web.desk.layout import N_
+from campaign.web.desk.wording import N_
 from models import EVERY_SERVICE, Role, User
 
 _USERS, _AUDIT = "/desk/users", "/desk/audit"

@@ -11,10 +11,10 @@ from babel.messages.pofile import read_po
 from jinja2 import Environment, nodes
 
 from campaign.settings import ROOT
-from campaign.web.desk import layout
+from campaign.web.desk import layout, wording
 
 FOLDER = ROOT / "campaign" / "web" / "desk"
-OTHERS = [one for one in layout.languages() if one != layout.SOURCE]
+OTHERS = [one for one in wording.languages() if one != wording.SOURCE]
 _PLACEHOLDER = re.compile(r"%\(\w+\)|%%|{{.*?}}")
 #: Of a sentence of the program; "call{2}" needs no field for its s in another language.
 _FIELD = re.compile(r"\{\d\}")
@@ -71,7 +71,7 @@ def test_a_third_language_would_be_a_file() -> None:
 
 
 def test_one_and_many_have_their_own_words() -> None:
-    dutch = layout.translations("nl")
+    dutch = wording.translations("nl")
     one, many = "%(num)s follower", "%(num)s followers"
     assert [dutch.ngettext(one, many, count) for count in (0, 1, 2)] == [
         "%(num)s volgers",
@@ -108,11 +108,11 @@ def test_one_and_many_have_their_own_words() -> None:
     ],
 )
 def test_a_sentence_of_the_program_is_translated_with_its_fields(english: str, dutch: str) -> None:
-    assert dutch in layout.gettext("nl", english)
-    assert layout.gettext("en", english) == english
+    assert dutch in wording.gettext("nl", english)
+    assert wording.gettext("en", english) == english
 
 
-@pytest.mark.parametrize("language", layout.languages())
+@pytest.mark.parametrize("language", wording.languages())
 def test_a_sentence_from_elsewhere_stays_text(language: str) -> None:
     shown = layout.page("problem_part.html.jinja", language, sentence="<b>80 % of it</b>").body
     assert b"&lt;b&gt;80 % of it&lt;/b&gt;" in bytes(shown)
