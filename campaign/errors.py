@@ -70,6 +70,7 @@ class InvalidTransition(NotPossible):
     """The table of states does not allow this transition."""
 
     def __init__(self, what: str, current: str, wanted: str) -> None:
+        current, wanted = (state.replace("_", " ") for state in (current, wanted))
         super().__init__(f"{what} is {current} and cannot become {wanted}.")
 
 

@@ -151,6 +151,11 @@ class DeliveryState(StrEnum):
     EXPIRED = "expired"
     """Its validity ended before everything was out."""
 
+    @property
+    def words(self) -> str:
+        """Returns the state as a sentence names it: in progress."""
+        return self.value.replace("_", " ")
+
 
 OVER = frozenset({DeliveryState.FINISHED, DeliveryState.STOPPED, DeliveryState.EXPIRED})
 """The states in which nothing goes out any more."""

@@ -191,8 +191,10 @@ def record_page(
         reason = ""
         if run.mode is SyncMode.FULL and run.left_out:
             # A record without an id may be any follower's: that the others were not seen proves nothing.
-            reason = f"Records without a readable id: {run.left_out:,}. So no subscription was ended; the next reading"
-            reason += " without such a record does it."
+            reason = (
+                f"Records without a readable id: {run.left_out:,}. So no subscription was ended; the next reading"
+                " without such a record ends those that are over."
+            )
         elif run.mode is SyncMode.FULL:
             run.ended = end_unseen(session, run, now)
         close(session, run, SyncState.FINISHED, reason, now)
@@ -206,13 +208,18 @@ def record_page(
 
 def _why_endless(session: Session, run: SyncRun, service: Service) -> str:
     """Returns why a reading that goes on over several tasks has to end; empty when it may go on."""
-    read = f"reading ended after {run.followers_read:,} of them."
     if service.followers_count is not None and run.followers_read > 2 * service.followers_count + _MORE_THAN_KNOWN:
-        return f"X's list of followers goes on after twice as many as the account has: {read}"
+        return (
+            "X's list of followers goes on after twice as many as the account has: reading ended after"
+            f" {run.followers_read:,} of them."
+        )
     of_run = select(col(SyncPage.visitor_ids) == "[]").where(col(SyncPage.sync_run_id) == run.id)
     are_empty = session.exec(of_run.order_by(col(SyncPage.number).desc()).limit(MOST_EMPTY_PAGES)).all()
     if len(are_empty) == MOST_EMPTY_PAGES and all(are_empty):
-        return f"X's list of followers has {MOST_EMPTY_PAGES} empty pages in a row: {read}"
+        return (
+            f"X's list of followers has {MOST_EMPTY_PAGES} empty pages in a row: reading ended after"
+            f" {run.followers_read:,} of them."
+        )
     return ""
 
 

@@ -278,7 +278,7 @@ def _analyse(name: str, actor: str) -> Analysed[Rendered]:
     with transaction() as session:
         delivery = deliveries.named(session, name)
         if delivery.state not in deliveries.EDITABLE:
-            raise NotPossible(f"{name} is {delivery.state.value.replace('_', ' ')} and is not analysed again.")
+            raise NotPossible(f"{name} is {delivery.state.words} and is not analysed again.")
         if delivery.state is not DeliveryState.BEING_EDITED:
             # Nothing goes out while the recipients are selected again.
             deliveries.void(session, delivery, "It is analysed again.", actor, now)

@@ -350,7 +350,7 @@ class BroadcastReport:
             {
                 "Delivery": self.name,
                 "Service": f"@{one.service}",
-                "State": self.state.value.replace("_", " "),
+                "State": self.state.words,
                 "People": f"{one.numbers.total:,}",
                 **{state.value.capitalize(): f"{one.numbers.of(state):,}" for state in _SHOWN},
                 "Pending": f"{one.numbers.pending:,}",
@@ -364,7 +364,7 @@ class BroadcastReport:
 
 def document_of(report: BroadcastReport) -> Document:
     """Makes the report of a broadcast: its outcome first, then the reasons, the times and the services."""
-    state = report.state.value.replace("_", " ")
+    state = report.state.words
     lead = f"{report.name} is {state}. {report.sentence}".strip()
     costs = f"The messages sent cost {usd(report.cost)}; the monthly spend cap is {usd(report.spend_cap)}."
     until = f" to {format_time(report.finished_at)}" if report.finished_at else ""

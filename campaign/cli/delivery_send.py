@@ -250,7 +250,7 @@ def _show(delivery: Delivery, *, as_json: bool) -> None:
         confirmed_by = delivery.confirmed_by or None
         output.print_json({"name": delivery.name, "state": delivery.state.value, "confirmed_by": confirmed_by})
     else:
-        output.print_table([{"Delivery": delivery.name, "State": delivery.state.value.replace("_", " ")}])
+        output.print_table([{"Delivery": delivery.name, "State": delivery.state.words}])
 
 
 def send(

@@ -110,7 +110,7 @@ def as_row(delivery: Delivery, targets: list[str]) -> dict[str, str]:
         "Delivery": delivery.name,
         "Label": delivery.label,
         "Kind": delivery.kind.value,
-        "State": delivery.state.value.replace("_", " "),
+        "State": delivery.state.words,
         "Reason": delivery.reason,
         "Accounts": ", ".join(f"@{name}" for name in targets),
         "Not before": f"{delivery.contact_date:%Y-%m-%d %H:%M %Z}" if delivery.contact_date else "",

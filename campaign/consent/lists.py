@@ -283,7 +283,9 @@ def read_moment(text: str, now: datetime) -> datetime:
         raise WrongUsage(f"invalid time {text!r}; write it as in 2026-11-24 or 2026-11-24T09:00") from None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if not _X_BEGAN <= moment <= now:
-        raise WrongUsage(f"the time {text!r} is {'in the future' if moment > now else 'before X began'}")
+        raise WrongUsage(
+            f"the time {text!r} is in the future" if moment > now else f"the time {text!r} is before X began"
+        )
     return moment
 
 

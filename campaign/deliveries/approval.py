@@ -39,7 +39,7 @@ def record_analysis(
 ) -> None:
     """Saves what an analysis found; without errors the delivery waits for a confirmation."""
     if delivery.state not in EDITABLE:
-        raise NotPossible(f"{delivery.name} is {delivery.state} and is not analysed again.")
+        raise NotPossible(f"{delivery.name} is {delivery.state.words} and is not analysed again.")
     if delivery.state is not DeliveryState.BEING_EDITED:
         void(session, delivery, "It is analysed again.", actor, now)
     delivery.analysis, delivery.analysed_at, delivery.reason = analysis, now, ""
@@ -87,9 +87,7 @@ def confirm(session: Session, delivery: Delivery, fingerprint: str, actor: str, 
     if delivery.state is DeliveryState.CONFIRMED:
         raise NotPossible(f"{delivery.name} was confirmed by {delivery.confirmed_by} already.")
     if delivery.state is not DeliveryState.ANALYSED:
-        raise NotPossible(
-            f"{delivery.name} is {delivery.state.value.replace('_', ' ')}; only an analysed delivery can be confirmed."
-        )
+        raise NotPossible(f"{delivery.name} is {delivery.state.words}; only an analysed delivery can be confirmed.")
     if fingerprint != delivery.analysed_fingerprint:
         raise NotPossible(f"{delivery.name} has changed since its analysis; analyse it again, then confirm it.")
     people: Sequence[str] = (actor,)
@@ -210,7 +208,7 @@ def _file(file: LoadedFile) -> dict[str, Any]:
 def start_delivery(session: Session, rendered: Rendered, delivery: Delivery, actor: str, now: datetime) -> str | None:
     """Lets a confirmed delivery go out as it is rendered, or returns in one sentence why it may not."""
     if delivery.state not in {DeliveryState.CONFIRMED, DeliveryState.IN_PROGRESS}:
-        state = delivery.state.value.replace("_", " ")
+        state = delivery.state.words
         return f"{delivery.name} is {state}; only a confirmed delivery can be sent."
     if delivery.confirmed_fingerprint not in {rendered.fingerprint, rendered.older_fingerprint}:
         changed = "It changed after its confirmation; look at it again, then confirm it."
@@ -344,8 +342,8 @@ def reject(name: str, actor: str, comment: str = "") -> Delivery:
     with transaction() as session:
         delivery = deliveries.named(session, name)
         if delivery.state is not DeliveryState.ANALYSED:
-            raise NotPossible(f"{delivery.name} is {delivery.state} and cannot be rejected.")
-        reason = f"Rejected by {actor}." + (f" {comment}" if comment else "")
+            raise NotPossible(f"{delivery.name} is {delivery.state.words} and cannot be rejected.")
+        reason = f"Rejected by {actor}. {comment}".rstrip()
         void(session, delivery, reason, actor, pendulum.now("UTC"))
         return delivery
 
@@ -360,9 +358,7 @@ def resume(name: str, actor: str) -> Delivery:
     with transaction() as session:
         delivery = deliveries.named(session, name)
         if delivery.state is not DeliveryState.PAUSED:
-            raise NotPossible(
-                f"{name} is {delivery.state.value.replace('_', ' ')}; only a paused delivery can be resumed."
-            )
+            raise NotPossible(f"{name} is {delivery.state.words}; only a paused delivery can be resumed.")
         next_state = DeliveryState.IN_PROGRESS if delivery.started_at else DeliveryState.CONFIRMED
         deliveries.move(session, delivery, next_state, actor, pendulum.now("UTC"))
         return delivery
@@ -400,7 +396,9 @@ def record_by_hand(name: str, actor: str, sent_id: str | None, to: str = "") -> 
         visitor_id = visitors.named(session, to).id if to else None
         message, now = log.first(session, delivery, visitor_id), pendulum.now("UTC")
         if message is None:
-            raise NotPossible(f"Nothing of {name}{f' to {to}' if to else ''} is uncertain.")
+            raise NotPossible(
+                f"No outcome of {name} to {to} is unknown." if to else f"No outcome of {name} is unknown."
+            )
         if sent_id is None:
             spend_cap.release(session, message.service_id, purpose_of(message.id))
             log.record_outcome(session, message, MessageState.PENDING, now)

@@ -160,8 +160,8 @@ class Fetcher:
                         yield Arriving(int(length) if length.isdecimal() else None, response.iter_stream())
                         return
                     if response.status not in _REDIRECTS:
-                        status = f"is answered with status {response.status}"
-                        raise Unusable("address_refused", f"{status}: open it in a browser.")
+                        says = f"is answered with status {response.status}: open it in a browser."
+                        raise Unusable("address_refused", says)
                     url = checked_url(headers.get(b"location", ""), url)
         raise Unusable("address_refused", f"leads on more than {MOST_REDIRECTS} times: take the last address.")
 
@@ -219,7 +219,11 @@ def _plain_errors() -> Iterator[None]:
         raise Unusable("address_slow", "is too slow: try again later, or copy the file to the worker.") from None
     except httpcore.ConnectError as error:
         is_untrusted = bool(error.args) and isinstance(error.args[0], ssl.SSLError)
-        why = "has no certificate that proves whose it is" if is_untrusted else "cannot be reached"
-        raise Unusable("address_unreachable", f"{why}: correct the address, or try again later.") from None
+        why = (
+            "has no certificate that proves whose it is: correct the address, or try again later."
+            if is_untrusted
+            else "cannot be reached: correct the address, or try again later."
+        )
+        raise Unusable("address_unreachable", why) from None
     except (httpcore.NetworkError, httpcore.ProtocolError):
         raise Unusable("address_broken_off", "broke off or is no web server's: try again later.") from None

@@ -176,7 +176,7 @@ def why_halted(session: Session, delivery: Delivery, version: str, proof_number:
     if proof_number != MAIN:
         return None
     if delivery.state is not DeliveryState.IN_PROGRESS:
-        return f"{delivery.name} is {delivery.state.value.replace('_', ' ')}."
+        return f"{delivery.name} is {delivery.state.words}."
     if deliveries.is_expired(delivery, now):
         return f"The validity of {delivery.name} ended."
     return None

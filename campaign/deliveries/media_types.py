@@ -80,8 +80,11 @@ def check_size(beginning: bytes, size: int) -> None:
     is_known = len(beginning) >= SIGN_BYTES
     kind = _begins_like(beginning).kind if is_known else MediaKind.VIDEO
     if size > MOST_BYTES[kind]:
-        limit = f"{_LABELS[kind]} may have at most {MOST_BYTES[kind]:,} ({MOST_BYTES[kind] // MEGABYTE} MB)"
-        raise Unusable("file_too_large", f"has {size:,} bytes or more, and {limit}: make it smaller.")
+        most = f"{MOST_BYTES[kind]:,} ({MOST_BYTES[kind] // MEGABYTE} MB)"
+        raise Unusable(
+            "file_too_large",
+            f"has {size:,} bytes or more, and {_LABELS[kind]} may have at most {most}: make it smaller.",
+        )
 
 
 def type_of(file: Path) -> FileType:

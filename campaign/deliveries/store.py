@@ -155,7 +155,7 @@ def move(
     if delivery.is_over:
         delivery.finished_at = now
     note(session, delivery, state.value, actor, now, f"Was {before.value}. {reason}".strip())
-    says = f"{delivery.name} is {state.value.replace('_', ' ')}."
+    says = f"{delivery.name} is {state.words}."
     announce(session, f"delivery.{state.value}", f"delivery.{delivery.name}", says)
 
 
@@ -207,7 +207,7 @@ def change(
 ) -> None:
     """Changes a delivery; its analysis and its confirmation are void. Raises NotPossible once it goes out."""
     if delivery.state not in EDITABLE:
-        raise NotPossible(f"{delivery.name} is {delivery.state} and cannot be changed any more.")
+        raise NotPossible(f"{delivery.name} is {delivery.state.words} and cannot be changed any more.")
     changed = []
     for column, value in _columns(draft, proof).items():
         if getattr(delivery, column) != value:

@@ -163,10 +163,10 @@ LENGTHS = {
     WindowName.APP_DAY: timedelta(hours=24),
 }
 _WHY = {
-    WindowName.QUARTER_HOUR: "X allows {} messages of an account in 15 minutes, and they are used up for now.",
-    WindowName.USER_DAY: "X allows {} messages of an account in 24 hours, and they are used up for now.",
+    WindowName.QUARTER_HOUR: "X allows {messages} messages of an account in 15 minutes, and they are used up for now.",
+    WindowName.USER_DAY: "X allows {messages} messages of an account in 24 hours, and they are used up for now.",
     WindowName.APP_DAY: (
-        "X allows {} messages in 24 hours of all services that share a developer app, and they are used up for now."
+        "X allows {messages} messages in 24 hours of all services that share a developer app, and they are used up for now."
     ),
 }
 
@@ -215,7 +215,7 @@ def allowance(
     now, windows = _plain(now), list(windows)
     reported = {window.name for window in windows}
     gates = [
-        _Gate(window.remaining, window.reset_at, _WHY[window.name].format(f"{window.limit:,}"))
+        _Gate(window.remaining, window.reset_at, _WHY[window.name].format(messages=f"{window.limit:,}"))
         for window in windows
         if window.reset_at > now
     ]
@@ -225,7 +225,7 @@ def allowance(
     for name, limit, since in counted:
         moments = attempts.app if name is WindowName.APP_DAY else attempts.own
         later = [moment for moment in moments if moment >= since]
-        gates.append(_sliding(later, limit, LENGTHS[name], now, _WHY[name].format(f"{limit:,}")))
+        gates.append(_sliding(later, limit, LENGTHS[name], now, _WHY[name].format(messages=f"{limit:,}")))
     if daily_limit > 0:
         why = f"The service's own limit of {daily_limit:,} messages in 24 hours is reached."
         gates.append(_sliding(attempts.own, daily_limit, LENGTHS[WindowName.USER_DAY], now, why))

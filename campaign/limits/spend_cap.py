@@ -199,9 +199,11 @@ T = TypeVar("T")
 
 def used_up(service: Service, cost: Decimal = Decimal(0)) -> ServiceBlocked:
     """Returns the error for a call that this month's spend cap of the service does not allow, with what it may cost."""
-    wanted = f" for a call that may cost {usd(cost)}" if cost else ""
+    cap = usd(service.spend_cap)
     return ServiceBlocked(
-        f"This month's spend cap of {usd(service.spend_cap)} is used up{wanted}.",
+        f"This month's spend cap of {cap} is too little for a call that may cost {usd(cost)}."
+        if cost
+        else f"This month's spend cap of {cap} is used up.",
         reason="cap",
         remedy="Raise the spend cap of the service, or wait for the next month.",
     )

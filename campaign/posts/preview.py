@@ -18,10 +18,10 @@ _HAS_SCHEME = re.compile(r"https?://", re.IGNORECASE)
 _ADDRESS_CHARACTERS = "/:?#@!$&'*+,;=%~[]"
 _WHO_MAY_REPLY = {
     None: "Everyone can reply",
-    ReplySettings.FOLLOWING: "Only accounts that @{} follows or mentions can reply",
-    ReplySettings.MENTIONED: "Only accounts that @{} mentions can reply",
-    ReplySettings.SUBSCRIBERS: "Only subscribers of @{} and accounts it mentions can reply",
-    ReplySettings.VERIFIED: "Only verified accounts and those that @{} mentions can reply",
+    ReplySettings.FOLLOWING: "Only accounts that @{handle} follows or mentions can reply",
+    ReplySettings.MENTIONED: "Only accounts that @{handle} mentions can reply",
+    ReplySettings.SUBSCRIBERS: "Only subscribers of @{handle} and accounts it mentions can reply",
+    ReplySettings.VERIFIED: "Only verified accounts and those that @{handle} mentions can reply",
 }
 _KINDS = {MediaKind.IMAGE: "image", MediaKind.GIF: "GIF", MediaKind.VIDEO: "video"}
 _KILOBYTE, _MEGABYTE = 1_000, 1_000_000
@@ -68,7 +68,9 @@ def post_of(
         weight=weigh(part.text),
         limit=target.longest_post,
         at=at,
-        who_may_reply=_WHO_MAY_REPLY[part.reply_settings].format(target.internal_name) if says_who_may_reply else "",
+        who_may_reply=_WHO_MAY_REPLY[part.reply_settings].format(handle=target.internal_name)
+        if says_who_may_reply
+        else "",
         everyone_may_reply=part.reply_settings is None,
         files=tuple(map(attachment, part.files, (*thumbnails, *missing))),
         answers=tuple(part.poll.options) if part.poll else (),

@@ -78,7 +78,7 @@ def delivery_report_of(numbers: DeliveryNumbers) -> Document:
     """Makes the report of a delivery: its recipients, their reactions and clicks, and its cost."""
     what = "Post" if numbers.kind is DeliveryKind.POST else "Direct messages"
     whom = ", ".join(f"@{name}" for name in numbers.services) or "no service"
-    lead = f"{what} on {whom} · {numbers.name} · {numbers.state.value.replace('_', ' ')}"
+    lead = f"{what} on {whom} · {numbers.name} · {numbers.state.words}"
     return Document(numbers.title, lead, tuple(_sections(numbers)))
 
 

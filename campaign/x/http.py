@@ -465,8 +465,12 @@ class StandstillGuard:
         if next_token not in self._tokens and self._empty < MOST_EMPTY_PAGES:
             self._tokens.add(next_token)
             return ""
-        why = "repeats a page" if next_token in self._tokens else f"has {MOST_EMPTY_PAGES} empty pages in a row"
-        return f"X's list of {self._name} {why}: reading ended after {self._rows:,} of them."
+        if next_token in self._tokens:
+            return f"X's list of {self._name} repeats a page: reading ended after {self._rows:,} of them."
+        return (
+            f"X's list of {self._name} has {MOST_EMPTY_PAGES} empty pages in a row: reading ended after"
+            f" {self._rows:,} of them."
+        )
 
 
 def read_rows(shown: Sequence[Any], read: Callable[[dict[str, Any]], T | None]) -> tuple[list[T], list[str]]:

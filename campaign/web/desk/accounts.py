@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, get_args
+from typing import Any, BinaryIO, get_args
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -20,6 +20,7 @@ from campaign.services.store import app_keys_of, check_keys, gateway_of
 from campaign.settings import load_settings
 from campaign.users import audit
 from campaign.web.desk.access import DeskRequest, desk_route, own_address
+from campaign.web.desk.documents import find_sentences
 from campaign.web.desk.wording import N_
 from campaign.web.sign_in import x_origins
 from campaign.x.error_table import SENDING_V1, SENDING_V2
@@ -241,8 +242,21 @@ def _kind_of(name: str, field: FieldInfo, choices: tuple[str, ...]) -> str:
     return "number" if field.annotation in {int, Decimal} else "text"
 
 
-def find_texts(*_: object, **__: object) -> Iterator[tuple[int, str, str, list[str]]]:
+#: How Pydantic refuses a value.
+_REFUSALS = (
+    N_("input should be a valid integer, unable to parse string as an integer"),
+    N_("input should be a valid decimal"),
+    N_("input should be greater than or equal to {1}"),
+    N_("input should be less than or equal to {1}"),
+    N_("decimal input should have no more than {1} decimal places"),
+    N_("string should have at most {1} characters"),
+    N_("input should be {1}"),
+)
+
+
+def find_texts(file: BinaryIO, *_: object, **__: object) -> Iterator[tuple[int, str, str, list[str]]]:
     """Yields the titles, helps and choices of the fields, which are marked nowhere, for Babel (`make languages`)."""
+    yield from find_sentences(file)
     for name in ServiceFields.model_fields:
         field = _Field.of(name)
         texts = filter(None, [field.title, field.help, *(one.replace("_", " ") for one in field.choices if "_" in one)])

@@ -10,12 +10,31 @@ from itertools import count
 from typing import Any, BinaryIO
 from zoneinfo import ZoneInfo
 
+from babel.messages.extract import extract_python
+
 from campaign.reporting.document import Block, Cell, Document, Findings, Message, Post, Section
 from campaign.web.desk.wording import N_, gettext, with_local_times
 
 #: What their modules write in pieces.
 _OF_MESSAGES = (N_("The shortest"), N_("The longest"), N_("One at random"), N_("The chosen one"))
 _OF_PARTS = (N_("The post"), N_("The post on {1}"), N_("Part {1} of {2}"), N_("Part {1} of {2} on {3}"))
+_OF_SENTENCES = (
+    *(N_("being edited"), N_("analysed"), N_("confirmed"), N_("in progress"), N_("finished"), N_("paused")),
+    *(N_("stopped"), N_("failed"), N_("expired"), N_("pending"), N_("sending"), N_("uncertain"), N_("refused")),
+    *(N_("withdrawn"), N_("agreed"), N_("recovered"), N_("running"), N_("waiting"), N_("interrupted")),
+    *(N_("image"), N_("video"), N_("an image"), N_("a GIF"), N_("a video"), N_("broadcast"), N_("template")),
+    *(N_("consumer key"), N_("consumer secret"), N_("access token"), N_("access token secret")),
+    *(N_("read"), N_("invited"), N_("counted"), N_("none yet"), N_("{1} others")),
+)
+_OF_PREVIEWS = (
+    *(N_("As soon as it is confirmed"), N_("No alternative text"), N_("{1} of {2}")),
+    *(N_("{1} day left"), N_("{1} days left"), N_("{1} left"), N_("Paid partnership"), N_("Made with AI")),
+)
+_OF_CHARTS = (N_("{1} in each {2} (UTC)"), N_("{1}: nothing yet"), N_("{1}, {2}, at most {3}"), N_("{1} to {2}"))
+#: How the fields of a sentence end that no catalogue has words for.
+_NAMES = re.compile(
+    "(^|_)(actor|by|called|column|comment|fields|file|folder|handle|label|names?|operators|person|who|zone)$"
+)
 
 
 def localised(document: Document, language: str, zone: str) -> Document:
@@ -55,26 +74,70 @@ def find_texts(file: BinaryIO, *_: Any, **__: Any) -> Iterator[tuple[int, str, s
 
     The fields of a sentence are {1}, {2}. What has neither a capital nor a space is no text for people.
     """
+    for node, text in _texts_in(ast.parse(file.read())):
+        if re.fullmatch("[A-Z][a-z]{2,}:?", text) or _is_words(text):
+            yield node.lineno, "_", text, []
+
+
+def find_sentences(file: BinaryIO, *_: Any, **__: Any) -> Iterator[tuple[int, str, str, list[str]]]:
+    """Yields what a module raises, and its other sentences, for Babel: its remaining texts are for no page."""
     tree = ast.parse(file.read())
-    left_out = {id(one.value) for one in ast.walk(tree) if isinstance(one, ast.Expr)}
+    raised = {
+        id(one)
+        for each in ast.walk(tree)
+        if isinstance(each, ast.Raise) and each.exc and not re.match(r"\w+Error\b", ast.unparse(each.exc))
+        for one in ast.walk(each)
+    }
+    for node, text in _texts_in(tree):
+        if _is_words(text) and (id(node) in raised or re.search(r"[.?](\s|$)", text)):
+            yield node.lineno, "_", text, []
+
+
+def find_of_page(file: BinaryIO, keywords: Any, comment_tags: Any, options: Any) -> Iterator[tuple[Any, ...]]:
+    """Yields the marked texts of a module of pages, and what it raises, for Babel."""
+    yield from extract_python(file, keywords, comment_tags, options)
+    file.seek(0)
+    yield from find_sentences(file)
+
+
+def _is_words(text: str) -> bool:
+    fixed = re.sub(r"\{\w+\}", "", text)
+    return (
+        " " in text.strip() and bool(re.search("[a-z]{3}", fixed)) and not re.search(r"\n|{}|\*\*|%[.\d]*[sdr]", text)
+    )
+
+
+def _texts_in(tree: ast.AST) -> Iterator[tuple[ast.expr, str]]:
+    """Yields the texts of a module but those of docstrings, logs and `__all__`, with the fields of each as {1}, {2}."""
+    left_out = set[int]()
     for one in ast.walk(tree):
-        if isinstance(one, ast.JoinedStr):
+        if isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant):
+            left_out.add(id(one.value))
+        elif annotation := getattr(one, "annotation", None) or getattr(one, "returns", None):
+            left_out |= {id(each) for each in ast.walk(annotation)}
+        elif isinstance(one, ast.JoinedStr):
             left_out |= {id(piece) for piece in ast.walk(one) if piece is not one}
-        elif isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == "__all__":
-            left_out |= {id(name) for name in ast.walk(one)}
+        elif (isinstance(one, ast.Assign) and ast.unparse(one.targets[0]) == "__all__") or (
+            isinstance(one, ast.Call) and re.search(r"\blog(ger)?\.", ast.unparse(one.func))
+        ):
+            left_out |= {id(each) for each in ast.walk(one)}
     for one in ast.walk(tree):
-        text = _text_of(one) if id(one) not in left_out else ""
-        is_text = re.fullmatch("[A-Z][a-z]{2,}:?", text) or (" " in text.strip() and re.search("[a-z]{3}", text))
-        if is_text and "\\" not in text and "{}" not in text:
-            yield one.lineno, "_", text, []  # type: ignore[attr-defined]  # each text has a line
+        if isinstance(one, ast.expr) and id(one) not in left_out and (text := _text_of(one)):
+            yield one, text
 
 
 def _text_of(node: ast.AST) -> str:
+    """Returns a text with its fields: {1}, {2}, or {name} for what a person named, which is in no language."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if not isinstance(node, ast.JoinedStr):
         return ""
     number, pieces = count(1), list[str]()
     for one in node.values:
-        pieces.append(str(one.value) if isinstance(one, ast.Constant) else f"{{{next(number)}}}")
+        if isinstance(one, ast.FormattedValue):
+            value = one.value.func if isinstance(one.value, ast.Call) else one.value
+            place, name = next(number), ast.unparse(value).rpartition(".")[2].strip("_").lower()
+            pieces.append(f"{{{name if name.isidentifier() and _NAMES.search(name) else place}}}")
+        else:
+            pieces.append(str(one.value))  # type: ignore[attr-defined]  # the other pieces are constants
     return "".join(pieces)

@@ -29,12 +29,13 @@ _FOLDER = files("campaign.web.desk") / "locales"
 _LONGEST = 4_000
 #: How a sentence about a part goes on after its name.
 _VERBS = frozenset({"costs", "has", "is", "names", "says", "shows", "weighs"})
-_WHERE = r"(?P<where>(?:The post|Part \d+ of \d+)(?: on .+?)?) "
+_WHERE = r"(?P<where>(?:The post|Part \d+ of \d+)(?: on .+?)?|The file|\S+) "
 _UNIT = re.compile(r"([\d,]+) (day|hour|minute|second)s?")
 _LENGTH = re.compile(f"{_UNIT.pattern}(?: {_UNIT.pattern})?")
 _MOMENT = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d)(:\d\d)? UTC\b")
 _FIELD = re.compile(r"\{(\w+)\}")
 _END_OF_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9@`])")
+_SEMICOLON = re.compile(r";\s+")
 _PIECE = re.compile(r"[^,;()\s](?:[^,;()]|(?<=\d),(?=\d{3}))*[^,;()\s]")
 _NUMBER = re.compile(r"(\$?)(-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|-?\d+(?:\.\d+)?)( ?%| [kM]B|)")
 _QUOTED = re.compile(r"""(['"`]).*\1""", re.DOTALL)
@@ -102,7 +103,7 @@ def _translate(language: str, text: str) -> str:
 def _in_sentences(language: str, text: str, ends: list[int], begin: int = 0) -> str | None:
     """Translates text from a place on, if it can be cut into sentences that all are known."""
     for place, end in enumerate(ends):
-        sentence = text[begin:end].rstrip()
+        sentence = text[begin:end].rstrip(" \n;")
         if known := _as_one(language, sentence):
             rest = "" if end == len(text) else _in_sentences(language, text, ends[place + 1 :], end)
             if rest is not None:
@@ -139,8 +140,10 @@ class _Sentence:
             return None
         fields = {}
         for name, value in found.groupdict("").items():
-            is_verbatim = text[: found.start(name)].endswith(("'", '"', "`")) or _QUOTED.fullmatch(value)
-            fields[name] = value if is_verbatim else _field(language, value)
+            # What a person named, or X called so, is in no language.
+            is_named = not name[1:].isdigit() and name != "where"
+            is_verbatim = is_named or text[: found.start(name)].endswith(("'", '"', "`")) or _QUOTED.fullmatch(value)
+            fields[name] = _handles(language, value) if is_verbatim else _field(language, value)
         where = fields.pop("where", "")
         filled = _FIELD.sub(lambda field: fields[f"f{field[1]}"], self.translation)
         return f"{where} {filled}".lstrip() if where else filled
@@ -155,17 +158,27 @@ def _sentences(language: str) -> dict[str, list[_Sentence]]:
             continue
         english, translation = str(message.id).strip(" ,;()"), str(message.string).strip(" ,;()")
         first = english.partition(" ")[0]
-        is_of_part = first in _VERBS
+        is_of_part = first in _VERBS or (english[0].islower() and english.endswith("."))
         if not (is_of_part or _FIELD.search(english)):
             continue
-        fields = re.sub(r"\\\{(\w+)\\\}", r"(?P<f\1>.*?)", re.escape(english))
-        pattern = re.compile(f"(?:{_WHERE})?{fields}" if is_of_part else fields, re.DOTALL)
+        pattern = re.compile((f"(?:{_WHERE})?" if is_of_part else "") + _pattern_of(english), re.DOTALL)
         literal = max(_FIELD.split(english)[::2], key=len)
-        firsts = (first, "The", "Part") if is_of_part else ("",) if "{" in first else (first,)
+        firsts = ("",) if is_of_part or "{" in first else (first,)
         every.append((firsts, _Sentence(english, literal, pattern, translation)))
     words = {first for firsts, _ in every for first in firsts}
     by_length = sorted(every, key=lambda one: -len(one[1].english))
     return {word: [one for firsts, one in by_length if word in firsts or "" in firsts] for word in words | {""}}
+
+
+def _pattern_of(english: str) -> str:
+    pieces, seen = list[str](), set[str]()
+    for place, piece in enumerate(_FIELD.split(english)):
+        if place % 2 == 0:
+            pieces.append(re.escape(piece))
+        else:
+            pieces.append(f"(?P=f{piece})" if piece in seen else f"(?P<f{piece}>.*?)")
+            seen.add(piece)
+    return "".join(pieces)
 
 
 def _candidates(language: str, text: str) -> list[_Sentence]:
@@ -175,8 +188,12 @@ def _candidates(language: str, text: str) -> list[_Sentence]:
 
 def _field(language: str, value: str) -> str:
     """Translates a field of a sentence: as a whole, else the pieces of a list; amounts are written anew."""
-    whole = _piece(language, value)
-    return whole if whole != value else _PIECE.sub(lambda piece: _piece(language, piece[0]), value)
+    if (whole := _piece(language, value)) != value:
+        return whole
+    ends = [found.end() for found in _SEMICOLON.finditer(value)]
+    if ends and (each := _in_sentences(language, value, [*ends, len(value)])):
+        return each
+    return _PIECE.sub(lambda piece: _piece(language, piece[0]), value)
 
 
 def _piece(language: str, value: str) -> str:
@@ -185,10 +202,18 @@ def _piece(language: str, value: str) -> str:
         if number[1]:
             return money(amount, language) + number[3]
         return _decimal(amount, language) + number[3].replace(" %", "%") if number[3] or "," in value else value
-    if handles := _HANDLES.fullmatch(value):
-        last = handles[2] if handles[2].startswith("@") else gettext(language, handles[2])
-        return f"{handles[1]} {gettext(language, N_('and'))} {last}"
-    return gettext(language, value)
+    if (handles := _handles(language, value)) != value:
+        return handles
+    # Sentences in a list end without a full stop.
+    return known if (known := gettext(language, value)) != value else gettext(language, f"{value}.").rstrip(".")
+
+
+def _handles(language: str, value: str) -> str:
+    handles = _HANDLES.fullmatch(value)
+    if not handles:
+        return value
+    last = handles[2] if handles[2].startswith("@") else gettext(language, handles[2])
+    return f"{handles[1]} {gettext(language, N_('and'))} {last}"
 
 
 def _decimal(amount: Decimal, language: str) -> str:

@@ -17,7 +17,7 @@ FOLDER = ROOT / "campaign" / "web" / "desk"
 OTHERS = [one for one in wording.languages() if one != wording.SOURCE]
 _PLACEHOLDER = re.compile(r"%\(\w+\)|%%|{{.*?}}")
 #: Of a sentence of the program; "call{2}" needs no field for its s in another language.
-_FIELD = re.compile(r"\{\d\}")
+_FIELD = re.compile(r"\{\w+\}")
 
 
 @cache
@@ -86,7 +86,10 @@ def test_one_and_many_have_their_own_words() -> None:
         ("There is nothing to post: write a text.", "Er is niets om te posten: schrijf een tekst."),
         ("It takes 1 call of X's API.", "Aanroepen van de API van X: 1."),
         ("Part 2 of 3 on @acme has no text: write one, or add a file.", "Deel 2 van 3 op @acme heeft geen tekst:"),
-        ("The post on @acme costs $0.03: the post $0.015, 1 file $0.01; deleting it later $0.005.", "de post $0.015"),
+        (
+            "The post on @acme costs $0.03: the post $0.015, 1 file $0.01; deleting it later $0.005.",
+            "de post US$\xa00,015",
+        ),
         (
             "The post has a link (x.com) and costs $0.2 instead of $0.015, 13 times as much: remove it to save that.",
             "13 keer",
