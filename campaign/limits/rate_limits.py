@@ -166,7 +166,8 @@ _WHY = {
     WindowName.QUARTER_HOUR: "X allows {messages} messages of an account in 15 minutes, and they are used up for now.",
     WindowName.USER_DAY: "X allows {messages} messages of an account in 24 hours, and they are used up for now.",
     WindowName.APP_DAY: (
-        "X allows {messages} messages in 24 hours of all services that share a developer app, and they are used up for now."
+        "X allows {messages} messages in 24 hours of all services that share a developer app, and they are used up"
+        " for now."
     ),
 }
 

@@ -142,11 +142,11 @@ MOST_HOURS = 96
 def over_time(what: str, name: str, per_hour: Sequence[tuple[datetime, int]]) -> Chart:
     """Makes a chart of the number in each hour, or on each day where there are many; one hour at least."""
     unit, bars = bars_of(per_hour)
-    length, form = ("day", "%m-%d") if unit == _DAY else ("hour", "%m-%d %H:%M")
+    each, form = ("on each day", "%m-%d") if unit == _DAY else ("in each hour", "%m-%d %H:%M")
     if unit == _HOUR and bars[0][0].date() == bars[-1][0].date():
         form = "%H:%M"
     labels = tuple(f"{begins:{form}}" for begins, _ in bars)
-    return Chart(f"{what} in each {length} (UTC)", labels, ((name, tuple(count for _, count in bars)),))
+    return Chart(f"{what} {each} (UTC)", labels, ((name, tuple(count for _, count in bars)),))
 
 
 def bars_of(per_hour: Sequence[tuple[datetime, int]]) -> tuple[timedelta, list[tuple[datetime, int]]]:

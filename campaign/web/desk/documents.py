@@ -24,17 +24,14 @@ _OF_SENTENCES = (
     *(N_("withdrawn"), N_("agreed"), N_("recovered"), N_("running"), N_("waiting"), N_("interrupted")),
     *(N_("image"), N_("video"), N_("an image"), N_("a GIF"), N_("a video"), N_("broadcast"), N_("template")),
     *(N_("consumer key"), N_("consumer secret"), N_("access token"), N_("access token secret")),
-    *(N_("read"), N_("invited"), N_("counted"), N_("none yet"), N_("{1} others")),
+    *(N_("read"), N_("invited"), N_("counted"), N_("none yet"), N_("{1:,} others")),
 )
 _OF_PREVIEWS = (
-    *(N_("As soon as it is confirmed"), N_("No alternative text"), N_("{1} of {2}")),
-    *(N_("{1} day left"), N_("{1} days left"), N_("{1} left"), N_("Paid partnership"), N_("Made with AI")),
+    *(N_("As soon as it is confirmed"), N_("No alternative text"), N_("Paid partnership"), N_("Made with AI")),
 )
-_OF_CHARTS = (N_("{1} in each {2} (UTC)"), N_("{1}: nothing yet"), N_("{1}, {2}, at most {3}"), N_("{1} to {2}"))
+_OF_CHARTS = (N_("{1} in each hour (UTC)"), N_("{1} on each day (UTC)"))
 #: How the fields of a sentence end that no catalogue has words for.
-_NAMES = re.compile(
-    "(^|_)(actor|by|called|column|comment|fields|file|folder|handle|label|names?|operators|person|who|zone)$"
-)
+_NAMES = re.compile("(^|_)(actor|by|called|column|comment|fields|file|folder|handle|names?|operators|person|who|zone)$")
 
 
 def localised(document: Document, language: str, zone: str) -> Document:
@@ -103,7 +100,9 @@ def find_of_page(file: BinaryIO, keywords: Any, comment_tags: Any, options: Any)
 def _is_words(text: str) -> bool:
     fixed = re.sub(r"\{\w+\}", "", text)
     return (
-        " " in text.strip() and bool(re.search("[a-z]{3}", fixed)) and not re.search(r"\n|{}|\*\*|%[.\d]*[sdr]", text)
+        " " in text.strip()
+        and bool(re.search("[a-z]{3}", fixed))
+        and not re.search(r"[\n\\]|{}|\*\*|%[.\d]*[sdr]", text)
     )
 
 
@@ -127,7 +126,7 @@ def _texts_in(tree: ast.AST) -> Iterator[tuple[ast.expr, str]]:
 
 
 def _text_of(node: ast.AST) -> str:
-    """Returns a text with its fields: {1}, {2}, or {name} for what a person named, which is in no language."""
+    """Returns a text with its fields: {1}, {2}, {3:,} for a number, {name} for what a person named, which is in no language."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if not isinstance(node, ast.JoinedStr):
@@ -137,7 +136,8 @@ def _text_of(node: ast.AST) -> str:
         if isinstance(one, ast.FormattedValue):
             value = one.value.func if isinstance(one.value, ast.Call) else one.value
             place, name = next(number), ast.unparse(value).rpartition(".")[2].strip("_").lower()
-            pieces.append(f"{{{name if name.isidentifier() and _NAMES.search(name) else place}}}")
+            form = ":," if one.format_spec and ast.unparse(one.format_spec) == "f','" else ""
+            pieces.append(f"{{{name if name.isidentifier() and _NAMES.search(name) else place}{form}}}")
         else:
             pieces.append(str(one.value))  # type: ignore[attr-defined]  # the other pieces are constants
     return "".join(pieces)

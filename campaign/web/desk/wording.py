@@ -33,7 +33,7 @@ _WHERE = r"(?P<where>(?:The post|Part \d+ of \d+)(?: on .+?)?|The file|\S+) "
 _UNIT = re.compile(r"([\d,]+) (day|hour|minute|second)s?")
 _LENGTH = re.compile(f"{_UNIT.pattern}(?: {_UNIT.pattern})?")
 _MOMENT = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d)(:\d\d)? UTC\b")
-_FIELD = re.compile(r"\{(\w+)\}")
+_FIELD = re.compile(r"\{(\w+)(?::,)?\}")
 _END_OF_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9@`])")
 _SEMICOLON = re.compile(r";\s+")
 _PIECE = re.compile(r"[^,;()\s](?:[^,;()]|(?<=\d),(?=\d{3}))*[^,;()\s]")
@@ -175,9 +175,11 @@ def _pattern_of(english: str) -> str:
     for place, piece in enumerate(_FIELD.split(english)):
         if place % 2 == 0:
             pieces.append(re.escape(piece))
+        elif piece in seen:
+            pieces.append(f"(?P=f{piece})")
         else:
-            pieces.append(f"(?P=f{piece})" if piece in seen else f"(?P<f{piece}>.*?)")
             seen.add(piece)
+            pieces.append(f"(?P<f{piece}>{'-?[0-9,]+' if f'{{{piece}:,}}' in english else '.*?'})")
     return "".join(pieces)
 
 
