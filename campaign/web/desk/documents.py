@@ -126,7 +126,7 @@ def _texts_in(tree: ast.AST) -> Iterator[tuple[ast.expr, str]]:
 
 
 def _text_of(node: ast.AST) -> str:
-    """Returns a text with its fields: {1}, {2}, {3:,} for a number, {name} for what a person named, which is in no language."""
+    """Returns a text with its fields: {1}, {2:,} for a number, {name} for what a person named, never translated."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if not isinstance(node, ast.JoinedStr):

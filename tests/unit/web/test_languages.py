@@ -17,7 +17,7 @@ FOLDER = ROOT / "campaign" / "web" / "desk"
 OTHERS = [one for one in wording.languages() if one != wording.SOURCE]
 _PLACEHOLDER = re.compile(r"%\(\w+\)|%%|{{.*?}}")
 #: Of a sentence of the program; "call{2}" needs no field for its s in another language.
-_FIELD = re.compile(r"\{\w+\}")
+_FIELD = re.compile(r"\{\w+")
 
 
 @cache
