@@ -15,7 +15,7 @@ from campaign.web.desk import layout, wording
 
 FOLDER = ROOT / "campaign" / "web" / "desk"
 OTHERS = [one for one in wording.languages() if one != wording.SOURCE]
-_PLACEHOLDER = re.compile(r"%\(\w+\)|%%|{{.*?}}")
+_PLACEHOLDER = re.compile(r"%\(\w+\)|%%|{{ \w+ }}")
 #: Of a sentence of the program; "call{2}" needs no field for its s in another language.
 _FIELD = re.compile(r"\{\w+")
 
