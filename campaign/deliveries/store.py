@@ -154,7 +154,7 @@ def move(
         delivery.started_at = now
     if delivery.is_over:
         delivery.finished_at = now
-    note(session, delivery, state.value, actor, now, f"Was {before.value}. {reason}".strip())
+    note(session, delivery, state.value, actor, now, f"Was {before.words}. {reason}".strip())
     says = f"{delivery.name} is {state.words}."
     announce(session, f"delivery.{state.value}", f"delivery.{delivery.name}", says)
 

@@ -24,15 +24,26 @@ class Chart:
     series: tuple[tuple[str, tuple[float | None, ...]], ...]
     measure: Measure = Measure.COUNT
     is_line: bool = False
+    write: Callable[[float], str] | None = None
+    """Writes a figure; by default its measure does."""
+    description: str = ""
+    """Stands for `alt_text` in another language."""
+
+    @property
+    def written(self) -> Callable[[float], str]:
+        """Returns what writes a figure."""
+        return self.write or self.measure.value.format
 
     @property
     def alt_text(self) -> str:
         """Describes the picture: its title, its first and last label, and the peak."""
         figures = [figure for _, series in self.series for figure in series if figure is not None]
+        if self.description:
+            return self.description
         if not figures:
             return f"{self.title}: nothing yet"
         across = f"{self.labels[0]} to {self.labels[-1]}" if len(self.labels) > 1 else self.labels[0]
-        return f"{self.title}, {across}, at most {self.measure.value.format(max(figures))}"
+        return f"{self.title}, {across}, at most {self.written(max(figures))}"
 
 
 _MOST_LABELS = 12
@@ -109,7 +120,7 @@ def drawn(chart: Chart, size: Size = WIDE, *, follows_page: bool = False) -> byt
         x_label_rotation=0,
         x_labels_major_every=-(-len(chart.labels) // most) or 1,
         show_minor_x_labels=False,
-        value_formatter=chart.measure.value.format,
+        value_formatter=chart.written,
         min_scale=2,
         max_scale=8,
         spacing=8,

@@ -14,8 +14,8 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from campaign.reporting.charts import NARROW, WIDE, drawn
 from campaign.reporting.document import (
-    NO_ALT_TEXT,
     Attachment,
+    Cell,
     Document,
     Findings,
     Mark,
@@ -47,11 +47,13 @@ environment = Environment(
     loader=PackageLoader("campaign.reporting"),
     autoescape=True,
     undefined=StrictUndefined,
+    extensions=["jinja2.ext.i18n"],
     trim_blocks=True,
     lstrip_blocks=True,
 )
 """Renders templates: all input is only ever text there."""
-environment.globals |= {"NO_ALT_TEXT": NO_ALT_TEXT}
+environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
+environment.filters["number"] = shown
 
 
 def as_page(document: Document) -> str:
@@ -59,7 +61,7 @@ def as_page(document: Document) -> str:
     return environment.get_template("page.html.jinja").render(document=document, **preview_facts(document))
 
 
-def preview_facts(document: Document) -> dict[str, Any]:
+def preview_facts(document: Document, write: Callable[[Cell], str] = shown) -> dict[str, Any]:
     """Returns the values with which a template shows a preview: figures, findings, posts or messages, tables."""
     album = _Album()
     posts = [block for block in document.blocks if isinstance(block, Post)]
@@ -69,19 +71,22 @@ def preview_facts(document: Document) -> dict[str, Any]:
         "findings": [block for block in document.blocks if isinstance(block, Findings)],
         "accounts": [[album.post(post) for post in each] for _, each in groupby(posts, key=lambda post: post.handle)],
         "messages": [album.message(block) for block in document.blocks if isinstance(block, Message)],
-        "tables": [table(section) for section in sections if section.title],
+        "tables": [table(section, write=write) for section in sections if section.title],
         "count": len(posts),
     }
 
 
-def table(section: Section, under: str = "") -> dict[str, Any]:
-    """Returns the values with which a template shows a section; the pages it leads to are `under` this path."""
+def table(section: Section, under: str = "", write: Callable[[Cell], str] = shown) -> dict[str, Any]:
+    """Returns the values with which a template shows a section; the pages it leads to are `under` this path.
+
+    `write` writes the figures.
+    """
     heads = [(name, section.is_figures(place)) for place, name in enumerate(section.columns)]
     rows = []
     for row in section.rows:
         cells = []
         for cell, (_, is_figure) in zip(row, heads, strict=True):
-            words = shown(cell)
+            words = write(cell)
             is_time, is_long = isinstance(cell, date), len(words) > _LONG
             address = cell.address if isinstance(cell, Place) else ""
             address = f"{under}{address}" if address.startswith("/") else address  # a post is on X

@@ -41,9 +41,10 @@ from campaign.web.desk.broadcast_form import (
     example_of,
     form_of,
 )
+from campaign.web.desk.documents import localised_message
 from campaign.web.desk.drafts import Writing, offer_files, take_uploads, use_file, with_date, with_slot, zone_for
 from campaign.web.desk.post_form import change_parts
-from campaign.web.desk.wording import N_, gettext
+from campaign.web.desk.wording import N_
 from models import Delivery, DeliveryKind, Priority, Role, Service
 
 NEW, EDIT = "/desk/broadcasts/new", "/desk/broadcasts/{delivery}/edit"
@@ -389,9 +390,12 @@ def _message(desk: DeskRequest, form: BroadcastForm, services: Sequence[Service]
         problem = str(error)
     samples = Analysis(samples=[sample] if sample else [])
     written = messages_of(draft, samples, attachments_of(draft))
-    messages = [replace(one, kind=gettext(desk.language, one.kind)) for one in written]
+    messages = [localised_message(one, desk.language) for one in written]
     return Shown(
-        service, show_messages(messages, lambda file: f"/desk/library/{Path(file.path).stem}"), left_out, problem
+        service,
+        show_messages(messages, lambda file: f"/desk/library/{Path(file.path).stem}"),
+        left_out,
+        problem,
     )
 
 

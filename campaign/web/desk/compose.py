@@ -17,6 +17,7 @@ from campaign.posts import prepare
 from campaign.posts.preview import post_of
 from campaign.reporting.html import show_posts
 from campaign.web.desk.access import DeskRequest, desk_route
+from campaign.web.desk.documents import localised_post
 from campaign.web.desk.drafts import Writing, offer_files, take_uploads, use_file, with_date, with_slot, zone_for
 from campaign.web.desk.post_form import POLL_MINUTES, PostForm, change_parts, differences, form_of, read_form
 from campaign.web.desk.wording import N_
@@ -128,7 +129,7 @@ def _live(desk: DeskRequest, form: PostForm, chosen: list[Service]) -> dict[str,
     analysis = prepare.analyse_post(post)
     shown = next((one for one in chosen if one.internal_name == form.typed.get("shown")), next(iter(chosen), None))
     posts = [
-        post_of(one.target, one.rendered, parts=one.of)
+        localised_post(post_of(one.target, one.rendered, parts=one.of), desk.language, zone_for(chosen, draft))
         for one in post.placed
         if shown and one.target.service_id == shown.id
     ]

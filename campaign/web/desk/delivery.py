@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -21,7 +22,7 @@ from campaign.reporting.html import preview_facts
 from campaign.services.store import zone_of
 from campaign.web.desk.access import DeskRequest, desk_route
 from campaign.web.desk.documents import localised
-from campaign.web.desk.wording import N_, gettext
+from campaign.web.desk.wording import N_, figure, gettext
 from models import AuditEntry, Delivery, DeliveryKind, DeliveryState, MessageState, Role, Service, User
 
 _PAGE = "/desk/deliveries/{delivery}"
@@ -59,7 +60,7 @@ _BY_ITSELF = {
     "post-publication": N_("The workflow post-publication"),
 }
 #: How an entry of a change of state begins; the page shows the states themselves.
-_BEFORE = re.compile(r"^Was \w+\.\s*")
+_BEFORE = re.compile(r"^Was [\w ]+\.\s*")
 
 
 def routes() -> list[Route]:
@@ -224,7 +225,8 @@ def _preview(desk: DeskRequest, delivery: Delivery, zone: str) -> tuple[dict[str
         seen = {one.internal_name for one in desk.services()}
         samples = [one for one in analysed.analysis.samples if one.service in seen]
         analysed = replace(analysed, analysis=analysed.analysis.model_copy(update={"samples": samples}))
-        return preview_facts(localised(kind.preview(analysed), desk.language, zone)), ""
+        write = partial(figure, language=desk.language)
+        return preview_facts(localised(kind.preview(analysed), desk.language, zone), write), ""
     except CampaignError as error:
         return None, str(error)
 
@@ -239,6 +241,7 @@ def _history(session: Session, delivery: Delivery) -> list[dict[str, Any]]:
             "who": known.get(entry.actor) or _BY_ITSELF.get(entry.actor, entry.actor),
             "what": _WHAT.get(entry.action, entry.action.replace("_", " ")),
             "detail": _BEFORE.sub("", entry.detail),
+            "is_own": entry.action == "comment",
         }
         for entry in reversed(entries)
         if not _is_noise(entry)

@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -12,8 +12,9 @@ from zoneinfo import ZoneInfo
 
 from babel.messages.extract import extract_python
 
-from campaign.reporting.document import Block, Cell, Document, Findings, Message, Post, Section
-from campaign.web.desk.wording import N_, gettext, with_local_times
+from campaign.reporting.charts import Chart, Measure
+from campaign.reporting.document import Attachment, Block, Cell, Document, Findings, Message, Post, Rate, Section
+from campaign.web.desk.wording import N_, SOURCE, fields, figure, gettext, label, with_local_times
 
 #: What their modules write in pieces.
 _OF_MESSAGES = (N_("The shortest"), N_("The longest"), N_("One at random"), N_("The chosen one"))
@@ -24,10 +25,14 @@ _OF_SENTENCES = (
     *(N_("withdrawn"), N_("agreed"), N_("recovered"), N_("running"), N_("waiting"), N_("interrupted")),
     *(N_("image"), N_("video"), N_("an image"), N_("a GIF"), N_("a video"), N_("broadcast"), N_("template")),
     *(N_("consumer key"), N_("consumer secret"), N_("access token"), N_("access token secret")),
-    *(N_("read"), N_("invited"), N_("counted"), N_("none yet"), N_("{1:,} others")),
+    *(N_("Running"), N_("Scheduled"), N_("Late"), N_("Pending"), N_("Suspended"), N_("Cancelling")),
+    *(N_("read"), N_("invited"), N_("counted"), N_("none yet"), N_("{1:,} others"), N_("Was {1}.")),
 )
 _OF_PREVIEWS = (
-    *(N_("As soon as it is confirmed"), N_("No alternative text"), N_("Paid partnership"), N_("Made with AI")),
+    N_("Paid partnership"),
+    N_("Made with AI"),
+    N_("image {1}\N{MULTIPLICATION SIGN}{2}"),
+    N_("video {1}\N{MULTIPLICATION SIGN}{2}"),
 )
 _OF_CHARTS = (N_("{1} in each hour (UTC)"), N_("{1} on each day (UTC)"))
 #: How the fields of a sentence end that no catalogue has words for.
@@ -41,29 +46,77 @@ def localised(document: Document, language: str, zone: str) -> Document:
     def cell(value: Cell) -> Cell:
         if isinstance(value, datetime):
             return value.astimezone(ZoneInfo(zone))
-        return say(value) if type(value) is str else value
+        if type(value) is not str:
+            return value
+        # A number of rows that are left out; others are labels, or what a person wrote.
+        return say(value) if value[:1].isdigit() else label(language, value)
 
     def block(one: Block) -> Block:
         match one:
             case Section():
-                rows = tuple(tuple(map(cell, row)) for row in one.rows)
-                text = with_local_times(say(one.text), zone)
-                columns, chart = tuple(map(say, one.columns)), one.chart
-                if chart:
-                    series = tuple((say(name), figures) for name, figures in chart.series)
-                    chart = replace(chart, title=say(chart.title), labels=tuple(map(say, chart.labels)), series=series)
                 return replace(
-                    one, title=say(one.title), columns=columns, rows=rows, chart=chart, text=text, bold=say(one.bold)
+                    one,
+                    title=say(one.title),
+                    columns=tuple(map(say, one.columns)),
+                    rows=tuple(tuple(map(cell, row)) for row in one.rows),
+                    chart=one.chart and _localised_chart(one.chart, language),
+                    text=with_local_times(fields(language, one.text), zone),
+                    bold=say(one.bold),
                 )
             case Findings():
                 return replace(one, sentences=tuple(with_local_times(say(text), zone) for text in one.sentences))
             case Post():
-                return replace(one, at=one.at and one.at.astimezone(ZoneInfo(zone)))
+                return localised_post(one, language, zone)
             case Message():
-                return replace(one, kind=say(one.kind))
+                return localised_message(one, language)
 
     lead = " · ".join(map(say, document.lead.split(" · ")))
-    return replace(document, title=say(document.title), lead=lead, blocks=tuple(map(block, document.blocks)))
+    title = label(language, document.title)
+    return replace(document, title=title, lead=lead, blocks=tuple(map(block, document.blocks)))
+
+
+def localised_post(post: Post, language: str, zone: str) -> Post:
+    """Returns a post of a preview with its local time, in a language; what is posted stays as it is."""
+    left = post.poll_ends.removesuffix(" left")
+    return replace(
+        post,
+        at=post.at and post.at.astimezone(ZoneInfo(zone)),
+        who_may_reply=gettext(language, post.who_may_reply),
+        poll_ends=left and gettext(language, N_("%(time)s left")) % {"time": gettext(language, left)},
+        disclosures=tuple(label(language, one) for one in post.disclosures),
+        files=_localised_files(post.files, language),
+    )
+
+
+def localised_message(message: Message, language: str) -> Message:
+    """Returns a message of a preview in a language; what is sent stays as it is."""
+    kinds = [gettext(language, one) for one in message.kind.split(" and ")]
+    return replace(
+        message,
+        kind=f" {gettext(language, N_('and'))} ".join(kinds),
+        recipient=label(language, message.recipient),
+        files=_localised_files(message.files, language),
+    )
+
+
+def _localised_files(files: Sequence[Attachment], language: str) -> tuple[Attachment, ...]:
+    return tuple(replace(one, facts=fields(language, one.facts)) for one in files)
+
+
+def _localised_chart(chart: Chart, language: str) -> Chart:
+    say = partial(gettext, language)
+
+    def write(value: float) -> str:
+        return figure(Rate(value) if chart.measure is Measure.RATE else round(value), language)
+
+    if language == SOURCE:
+        return chart
+    figures = [value for _, series in chart.series for value in series if value is not None]
+    title, labels = say(chart.title), tuple(map(say, chart.labels))
+    words = {"title": title, "first": labels[0], "last": labels[-1], "most": write(max(figures, default=0))}
+    says = N_("%(title)s, from %(first)s to %(last)s, at most %(most)s") if figures else N_("%(title)s: nothing yet")
+    series = tuple((say(name), values) for name, values in chart.series)
+    return replace(chart, title=title, labels=labels, series=series, write=write, description=say(says) % words)
 
 
 def find_texts(file: BinaryIO, *_: Any, **__: Any) -> Iterator[tuple[int, str, str, list[str]]]:
@@ -101,7 +154,7 @@ def _is_words(text: str) -> bool:
     fixed = re.sub(r"\{\w+\}", "", text)
     return (
         " " in text.strip()
-        and bool(re.search("[a-z]{3}", fixed))
+        and bool(re.search("[A-Za-z][a-z]{2}", fixed))
         and not re.search(r"[\n\\]|{}|\*\*|%[.\d]*[sdr]", text)
     )
 

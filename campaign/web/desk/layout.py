@@ -22,6 +22,7 @@ from campaign.web.desk.wording import (
     gettext,
     languages,
     local_time,
+    long_time,
     money,
     translations,
     with_local_times,
@@ -41,7 +42,7 @@ _TYPES = {"css": "text/css", "js": "text/javascript"}
 @cache
 def _environment(language: str) -> Environment:
     loader = ChoiceLoader([PackageLoader("campaign.web.desk"), PackageLoader("campaign.reporting")])
-    ours = environment.overlay(loader=loader, extensions=["jinja2.ext.i18n"])
+    ours = environment.overlay(loader=loader)
     # An overlay shares these with all others.
     ours.globals, ours.filters = dict(environment.globals), dict(environment.filters)
     catalogue = translations(language)
@@ -52,6 +53,7 @@ def _environment(language: str) -> Environment:
         "state": lambda delivery: catalogue.gettext(label_of(delivery)),
         "translated": lambda text: gettext(language, text),
         "program": lambda text, zone: with_local_times(gettext(language, text), zone),
+        "long_time": lambda moment: long_time(moment, language),
         "weekday": lambda number: get_day_names("wide", "stand-alone", Locale.parse(language))[number],
         "duration": lambda length: duration(length, language),
         "number": lambda number: format_decimal(number, locale=language),

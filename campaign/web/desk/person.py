@@ -3,6 +3,7 @@
 from typing import Any
 
 import orjson
+from babel.numbers import format_decimal
 from sqlmodel import Session
 from starlette.responses import Response
 from starlette.routing import Route
@@ -20,6 +21,7 @@ from campaign.services import store as services
 from campaign.settings import load_settings
 from campaign.web.desk.access import DeskRequest, NotAllowed, NotThere, desk_route
 from campaign.web.desk.wording import N_, gettext
+from campaign.x.error_table import MESSAGES, RECIPIENTS
 from models import EVERY_SERVICE, Contact, Role, Service, Visitor
 
 _PERSON, _CONTACT = "/desk/people/{person}", "/desk/people/contacts/{contact}"
@@ -91,13 +93,17 @@ def _show_person(desk: DeskRequest, status: int = 200, problem: str = "") -> Res
         history=history,
         of={one.id: one for one in visible},
         operated=[one for one in visible if one.is_connected and desk.person.may(Role.OPERATOR, one.id)],
-        held_list=", ".join(f"{gettext(desk.language, _HELD[name])} ({count:,})" for name, count in held.items()),
+        held_list=", ".join(
+            f"{gettext(desk.language, _HELD[name])} ({format_decimal(count, locale=desk.language)})"
+            for name, count in held.items()
+        ),
         address=_address(desk),
         to_type=_to_type(person),
         typed={name: desk.text(name) for name in ("note", "handle")},
         zone=load_settings().timezone,
         EVERY_SERVICE=EVERY_SERVICE,
         left_out_because=EXCLUSION_SENTENCES,
+        unreachable_because={row.reason: row.message for row in (*MESSAGES, *RECIPIENTS)},
     )
 
 

@@ -1,5 +1,7 @@
 """The reports at the desk: of all services, of one service, of one delivery."""
 
+from functools import partial
+
 from starlette.responses import Response
 from starlette.routing import Route
 
@@ -12,6 +14,7 @@ from campaign.services.store import zone_of
 from campaign.web.desk import layout
 from campaign.web.desk.access import DeskRequest, desk_route
 from campaign.web.desk.documents import localised
+from campaign.web.desk.wording import figure
 from campaign.web.reports import find_report, report_file
 from models import Role
 
@@ -57,7 +60,8 @@ def _page(desk: DeskRequest, document: Document | None) -> Response:
         with read_session() as session:
             targets = deliveries.targets_of(session, desk.delivery) if desk.delivery else []
         document = localised(document, desk.language, zone_of(*filter(None, [desk.service, *targets])))
-    sections = [table(section, "/desk") for section in document.sections] if document else []
+    write = partial(figure, language=desk.language)
+    sections = [table(section, "/desk", write) for section in document.sections] if document else []
     return desk.page("reports.html.jinja", document=document, sections=sections, services=desk.services())
 
 

@@ -15,12 +15,39 @@ from campaign.users import audit
 from campaign.users import store as users
 from campaign.web.desk import layout
 from campaign.web.desk.access import DeskRequest, desk_route, own_address
-from campaign.web.desk.wording import N_
+from campaign.web.desk.wording import N_, label
 from models import EVERY_SERVICE, Role, User
 
 _USERS, _AUDIT = "/desk/users", "/desk/audit"
 _ROWS = 100
 _TYPED = ("name", "full_name", "email")
+
+
+#: What the audit names, before its name or alone.
+_SUBJECTS = {
+    "service": N_("account"),
+    "user": N_("user"),
+    "template": N_("template"),
+    "segment": N_("segment"),
+    "file": N_("file"),
+    "workflow": N_("workflow"),
+    "person": N_("person"),
+}
+_ALONE = (N_("all services"), N_("contacts"), N_("a person without a number"), N_("an erased person"))
+_ACTIONS = (
+    *(N_("created"), N_("changed"), N_("analysis"), N_("analysed"), N_("asked"), N_("approved"), N_("confirmed")),
+    *(N_("accepted"), N_("being edited"), N_("comment"), N_("in progress"), N_("paused"), N_("stopped")),
+    *(N_("finished"), N_("failed"), N_("expired"), N_("proof"), N_("proof asked"), N_("withdrawn")),
+    *(N_("withdrawal asked"), N_("repeated"), N_("of a series"), N_("settled"), N_("log exported")),
+    *(N_("connected"), N_("disconnected"), N_("slot added"), N_("slot removed"), N_("sync started"), N_("enabled")),
+    *(N_("added"), N_("removed"), N_("saved"), N_("replaced"), N_("renamed"), N_("deleted"), N_("exported")),
+    *(N_("erased"), N_("imported"), N_("roles changed"), N_("link made"), N_("signed in"), N_("no account")),
+    *(N_("wrong password"), N_("password chosen"), N_("password changed"), N_("email changed")),
+    *(N_("audit exported"), N_("consents exported"), N_("denylist exported"), N_("followers exported")),
+    *(N_("consents imported"), N_("denylist imported"), N_("consent granted"), N_("consent withdrawn")),
+    *(N_("unclear message decided"), N_("added to denylist"), N_("removed from denylist")),
+    *(N_("encryption key replaced"), N_("keys and tokens deleted")),
+)
 
 
 def routes() -> list[Route]:
@@ -94,7 +121,23 @@ def _show_audit(desk: DeskRequest) -> Response:
         rows, actors = list(found), audit.list_actors(session)
     more, zone = rows[_ROWS - 1].id if len(rows) > _ROWS else None, load_settings().timezone
     return desk.page(
-        "audit.html.jinja", rows=rows[:_ROWS], more=more, actors=actors, zone=zone, actor=actor, search=search
+        "audit.html.jinja",
+        rows=rows[:_ROWS],
+        more=more,
+        actors=actors,
+        zone=zone,
+        actor=actor,
+        search=search,
+        subject=lambda row: _subject(desk, row.subject),
+    )
+
+
+def _subject(desk: DeskRequest, named: str) -> str:
+    kind, space, name = named.partition(" ")
+    return (
+        f"{label(desk.language, _SUBJECTS[kind])} {name}"
+        if space and kind in _SUBJECTS
+        else label(desk.language, named)
     )
 
 

@@ -138,15 +138,14 @@ class _Sentence:
         found = self.pattern.fullmatch(text) if self.literal in text else None
         if not found:
             return None
-        fields = {}
+        filled = {}
         for name, value in found.groupdict("").items():
             # What a person named, or X called so, is in no language.
             is_named = not name[1:].isdigit() and name != "where"
             is_verbatim = is_named or text[: found.start(name)].endswith(("'", '"', "`")) or _QUOTED.fullmatch(value)
-            fields[name] = _handles(language, value) if is_verbatim else _field(language, value)
-        where = fields.pop("where", "")
-        filled = _FIELD.sub(lambda field: fields[f"f{field[1]}"], self.translation)
-        return f"{where} {filled}".lstrip() if where else filled
+            filled[name] = _handles(language, value) if is_verbatim else fields(language, value)
+        sentence = _FIELD.sub(lambda field: filled[f"f{field[1]}"], self.translation)
+        return f"{where} {sentence}" if (where := filled.get("where")) else sentence
 
 
 @cache
@@ -188,7 +187,7 @@ def _candidates(language: str, text: str) -> list[_Sentence]:
     return by_first.get(text.partition(" ")[0], by_first[""])
 
 
-def _field(language: str, value: str) -> str:
+def fields(language: str, value: str) -> str:
     """Translates a field of a sentence: as a whole, else the pieces of a list; amounts are written anew."""
     if (whole := _piece(language, value)) != value:
         return whole
@@ -222,6 +221,11 @@ def _decimal(amount: Decimal, language: str) -> str:
     return format_decimal(amount, locale=language, decimal_quantization=False)
 
 
+def label(language: str, text: str) -> str:
+    """Translates a label of the program; what a person wrote stays as it is, whatever sentence it looks like."""
+    return translations(language).gettext(text) if text else text
+
+
 def money(amount: Decimal, language: str) -> str:
     """Writes US dollars, with at least cents: $0.20, US$ 0,20."""
     if language == SOURCE:
@@ -240,6 +244,11 @@ def figure(cell: Cell, language: str) -> str:
         case int():
             return format_decimal(cell, locale=language)
     return shown(cell)
+
+
+def long_time(moment: datetime, language: str) -> str:
+    """Writes a moment that is in its zone already: Thursday 26 November 2026, 07:30 CET."""
+    return f"{format_datetime(moment.replace(tzinfo=None), 'EEEE d MMMM y, HH:mm', locale=language)} {moment:%Z}"
 
 
 def local_time(moment: datetime, zone: tzinfo | str, language: str = SOURCE) -> str:

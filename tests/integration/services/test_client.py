@@ -38,7 +38,7 @@ def test_calls_are_signed_answered_as_tweepy_does_and_paid(connect: Connect) -> 
 def test_a_call_beyond_the_cap_is_not_made(connect: Connect, x: SimulatedX) -> None:
     brand = connect("acme", spend_cap=1)
     service = find_service("acme")
-    with pytest.raises(ServiceBlocked, match=r"spend cap of \$1\.00 is used up for a call that may cost \$1\.01\."):
+    with pytest.raises(ServiceBlocked, match=r"spend cap of \$1\.00 is too little for a call that may cost \$1\.01\."):
         client_of(service).get_users_followers(brand.made["user_id"], max_results=101)
     assert x.calls() == []
     assert spent(service) == 0

@@ -254,7 +254,7 @@ def test_an_unknown_outcome_is_settled_by_hand_for_the_named_person() -> None:
     assert (settled["state"], settled["external_id"]) == ("sent", second)
     assert (
         delivery("settle", name, "--not-sent", "--to", second).sentence
-        == f"Nothing of {name} to {second} is uncertain."
+        == f"No outcome of {name} to {second} is unknown."
     )
     assert document("settle", name, "--not-sent")["external_id"] == sent[0]["external_id"]
 

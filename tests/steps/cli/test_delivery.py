@@ -169,7 +169,7 @@ def test_an_unknown_outcome_is_settled_by_hand(connect: Connect) -> None:
     name = confirmed("--service", "acme", "--service", "beta", "--text", "Hello")
     document("send", name)
     x_id = posts_of(acme)[0]["id"]
-    assert delivery("settle", name, "--not-sent").sentence == f"Nothing of {name} is uncertain."
+    assert delivery("settle", name, "--not-sent").sentence == f"No outcome of {name} is unknown."
     with transaction() as session:
         for message in session.exec(select(Message)):
             message.state = MessageState.SENDING
