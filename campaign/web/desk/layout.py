@@ -42,7 +42,7 @@ _TYPES = {"css": "text/css", "js": "text/javascript"}
 @cache
 def _environment(language: str) -> Environment:
     loader = ChoiceLoader([PackageLoader("campaign.web.desk"), PackageLoader("campaign.reporting")])
-    ours = environment.overlay(loader=loader)
+    ours = environment.overlay(loader=loader, extensions=["jinja2.ext.i18n"])
     # An overlay shares these with all others.
     ours.globals, ours.filters = dict(environment.globals), dict(environment.filters)
     catalogue = translations(language)
