@@ -14,8 +14,7 @@ from campaign.audience import follower_pages
 from campaign.audience.conditions import FIELDS, spellings, takes_value
 from campaign.broadcasts.analysis import EXCLUSION_LABELS
 from campaign.broadcasts.context import quiet_hours_of
-from campaign.broadcasts.estimate import Person, estimate, list_people, message_to
-from campaign.broadcasts.prepare import attachments_of
+from campaign.broadcasts.prepare import Person, attachments_of, estimate, list_people, message_to
 from campaign.broadcasts.preview import messages_of
 from campaign.consent.opt_out import opt_out_line_of
 from campaign.db.engine import read_session, transaction

@@ -9,7 +9,7 @@ import pytest
 from sqlmodel import func, select
 
 from campaign.broadcasts import prepare
-from campaign.broadcasts.estimate import NOT_IN_TARGET, estimate, list_people, message_to
+from campaign.broadcasts.prepare import NOT_IN_TARGET, estimate, list_people, message_to
 from campaign.consent import store as consent
 from campaign.db.engine import read_session
 from campaign.deliveries import approval
