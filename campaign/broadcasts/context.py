@@ -11,9 +11,9 @@ from threading import Event, Lock
 import pendulum
 from sqlmodel import Session
 
-from campaign.broadcasts import outbox, waves
+from campaign.broadcasts import waves
 from campaign.broadcasts.analysis import EXCLUSION_SENTENCES
-from campaign.broadcasts.outbox import Candidate, Span
+from campaign.broadcasts.waves import Candidate, Span
 from campaign.consent import agreements, permission
 from campaign.consent.opt_out import opt_out_words
 from campaign.db.engine import transaction
@@ -226,7 +226,7 @@ def next_up(session: Session, sender: BroadcastSender, now: datetime) -> Next:
         known = waves.of_service(session, delivery.id, sender.service.id)
         if broadcast.version != deliveries.version_of(session, delivery) or not known:
             continue
-        first = outbox.pending(session, Span(delivery.id, sender.service.id))
+        first = waves.pending(session, Span(delivery.id, sender.service.id))
         if first is None:
             continue
         # A message that was unknown when the waves were written comes before the first, and goes out with it.
@@ -267,11 +267,11 @@ def arm(sender: BroadcastSender, broadcast: OutgoingBroadcast, span: Span) -> Ar
         if span.proof_number == MAIN:
             invitation = agreements.of_invitation(service, delivery.id) if delivery.is_invitation else []
             reasons = permission.in_order([*permission.of_broadcast(service, now), *invitation])
-        chosen = outbox.candidates(session, span, reasons, min(allowed.messages, BATCH))
+        chosen = waves.candidates(session, span, reasons, min(allowed.messages, BATCH))
         texts, dropped = _texts(session, broadcast, chosen, now)
         paid = spend_cap.reserve(session, service.id, SENDING, sender.gateway.message_price, len(texts), now)
         short = shorten_messages(dict(list(texts.items())[:paid]), broadcast.links)
-        armed = outbox.arm(session, short.texts, reasons, now) if short.texts else set()
+        armed = waves.arm(session, short.texts, reasons, now) if short.texts else set()
         if len(armed) < len(short.texts):
             spend_cap.release(session, service.id, SENDING, keep=len(armed))
         known = {message_id: text for message_id, text in short.texts.items() if message_id in armed}
@@ -298,7 +298,7 @@ def _texts(
             texts[one.message_id] = one.text or broadcast.text.render(one.person)
         except NotPossible as error:
             dropped[one.message_id] = (ExclusionReason.FIELD_MISSING.value, str(error))
-    return texts, outbox.drop(session, dropped, now)
+    return texts, waves.drop(session, dropped, now)
 
 
 def upload_file(sender: BroadcastSender, broadcast: OutgoingBroadcast) -> str | Progress | None:

@@ -12,7 +12,7 @@ from threading import Event
 import pendulum
 
 from campaign.audience import visitors as people
-from campaign.broadcasts import outbox, waves
+from campaign.broadcasts import waves
 from campaign.broadcasts.context import (
     STOPPING,
     Armed,
@@ -29,9 +29,9 @@ from campaign.broadcasts.context import (
     upload_file,
 )
 from campaign.broadcasts.inbox import read_inbox, recover, waits_until
-from campaign.broadcasts.outbox import Span
 from campaign.broadcasts.prepare import render_broadcast, text_for
 from campaign.broadcasts.settle import record_calls
+from campaign.broadcasts.waves import Span
 from campaign.db.engine import Claim, claim, read_session, transaction
 from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
@@ -406,7 +406,7 @@ def send_broadcast_proof(name: str, actor: str, *, like: str = "") -> Progress:
             handles = broadcast.draft.broadcast.proof_recipients
             recipients = [people.named(session, handle).id for handle in dict.fromkeys(handles)]
             delivery.proofs += 1
-            outbox.plan(session, delivery, service.id, recipients, text)
+            waves.plan(session, delivery, service.id, recipients, text)
             detail = f"Proof #{delivery.proofs} to {', '.join(handles)}."
             deliveries.note(session, delivery, "proof", actor, pendulum.now("UTC"), detail)
             span = Span(delivery.id, service.id, proof_number=delivery.proofs)
@@ -439,7 +439,7 @@ def _send(broadcast: Rendered, service: Service, span: Span, expected: int) -> P
     if stop := send(sender, armed, media_id):
         return stop
     with read_session() as session:
-        log = outbox.log_of(session, span)
+        log = waves.log_of(session, span)
     sent = sum(one.state is MessageState.SENT for one in log)
     if sent == expected:
         return sender.progress(End.OUT)

@@ -10,10 +10,10 @@ import pytest
 from sqlmodel import col, select
 
 from campaign.audience import visitors
-from campaign.broadcasts import outbox, send
+from campaign.broadcasts import send, waves
 from campaign.broadcasts.context import Armed, BroadcastSender, OutgoingBroadcast, arm
 from campaign.broadcasts.inbox import read_inbox, waits_until
-from campaign.broadcasts.outbox import Span
+from campaign.broadcasts.waves import Span
 from campaign.consent import lists
 from campaign.consent import store as consents
 from campaign.db.engine import read_session, transaction
@@ -79,7 +79,7 @@ def a_lost_message(acme: Service, at: datetime = NOW) -> int:
     (person,) = people(1, acme)
     message_id = planned.message_to(planned.broadcast(acme), acme, person)
     with transaction() as session:
-        outbox.arm(session, {message_id: "Hello"}, [], at)
+        waves.arm(session, {message_id: "Hello"}, [], at)
         log.record_outcomes(session, [Outcome(message_id, at, MessageState.UNCERTAIN)], at)
     return message_id
 
@@ -243,7 +243,7 @@ def test_a_lost_message_in_a_quiet_conversation_is_left_to_a_person(acme: Servic
     lost = planned.message_to(planned.broadcast(acme), acme, person)
     with transaction() as session:
         for message_id, at in [(before, NOW - timedelta(days=7)), (lost, NOW)]:
-            outbox.arm(session, {message_id: "Hello"}, [], at)
+            waves.arm(session, {message_id: "Hello"}, [], at)
         log.record_outcomes(session, [Outcome(before, NOW - timedelta(days=7), MessageState.SENT, "99")], NOW)
         log.record_outcomes(session, [Outcome(lost, NOW, MessageState.UNCERTAIN)], NOW)
     x.now += 2 * SETTLE
@@ -285,7 +285,7 @@ def test_an_attempt_that_x_never_received_leaves_no_trace(acme: Service) -> None
     for place, (state, is_tried) in enumerate([(MessageState.PENDING, False), (MessageState.UNCERTAIN, True)]):
         at = NOW + place * SETTLE
         with transaction() as session:
-            outbox.arm(session, {message_id: "Hello"}, [], at)
+            waves.arm(session, {message_id: "Hello"}, [], at)
             log.record_outcomes(session, [Outcome(message_id, at, state, is_tried=is_tried)], at)
     known = row(message_id)
     assert (known.first_armed_at, known.armed_at, known.attempts) == (NOW + SETTLE, NOW + SETTLE, 1)
@@ -301,7 +301,7 @@ def test_a_look_need_not_reach_further_back_than_what_it_is_for(acme: Service, x
     (person,) = people(1, acme)
     lost = planned.message_to(planned.broadcast(acme), acme, person)
     with transaction() as session:
-        outbox.arm(session, {lost: "Hello"}, [], x.now)
+        waves.arm(session, {lost: "Hello"}, [], x.now)
         log.record_outcomes(session, [Outcome(lost, x.now, MessageState.UNCERTAIN)], x.now)
     x.now += SETTLE
     read_inbox(desk(acme, x))

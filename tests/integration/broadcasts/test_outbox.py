@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import event
 from sqlmodel import col, select
 
-from campaign.broadcasts import outbox, settle, waves
-from campaign.broadcasts.outbox import Candidate, Span
+from campaign.broadcasts import settle, waves
+from campaign.broadcasts.waves import Candidate, Span
 from campaign.consent import permission
 from campaign.consent import store as consent
 from campaign.db.engine import engine, read_session, transaction
@@ -63,7 +63,7 @@ def messages_to(delivery: Delivery, service: Service, visitors: list[int]) -> li
 def armed(service: Service, message_ids: list[int], after: timedelta = timedelta()) -> set[int]:
     with transaction() as session:
         texts = {message_id: f"Hello {message_id}" for message_id in message_ids}
-        return outbox.arm(session, texts, permission.of_broadcast(service, NOW), NOW + after)
+        return waves.arm(session, texts, permission.of_broadcast(service, NOW), NOW + after)
 
 
 def settled(*known: Outcome) -> list[tuple[MessageState, Outcome]]:
@@ -78,7 +78,7 @@ def row(message_id: int) -> Message:
 
 def chosen(span: Span, service: Service) -> list[Candidate]:
     with read_session() as session:
-        return outbox.candidates(session, span, permission.of_broadcast(service, NOW), 100)
+        return waves.candidates(session, span, permission.of_broadcast(service, NOW), 100)
 
 
 def test_what_is_armed_has_its_text_and_its_moment(acme: Service, news: Delivery) -> None:
@@ -134,8 +134,8 @@ def test_a_span_is_a_part_of_a_broadcast_in_order(acme: Service, news: Delivery)
     assert [one.message_id for one in chosen(span, acme)] == ids[1:4]
     armed(acme, ids[1:2])
     with read_session() as session:
-        assert outbox.pending(session, span) == ids[2]
-        assert outbox.pending(session, Span(news.id, acme.id, ids[4] + 1)) is None
+        assert waves.pending(session, span) == ids[2]
+        assert waves.pending(session, Span(news.id, acme.id, ids[4] + 1)) is None
 
 
 def armed_in_turn(service: Service, news: Delivery, message_ids: list[int], after: timedelta) -> set[int]:
@@ -143,7 +143,7 @@ def armed_in_turn(service: Service, news: Delivery, message_ids: list[int], afte
     with transaction() as session:
         waves.lock(session, news.id)
         texts = dict.fromkeys(message_ids, "Hello")
-        return outbox.arm(session, texts, permission.of_broadcast(service, NOW), NOW + after)
+        return waves.arm(session, texts, permission.of_broadcast(service, NOW), NOW + after)
 
 
 def test_several_who_arm_the_same_batch_never_get_the_same_message(acme: Service, news: Delivery) -> None:
@@ -228,7 +228,7 @@ def test_who_is_left_out_at_the_last_moment_is_reported_why(acme: Service, news:
     first, second, third = ids = messages_to(news, acme, willing(acme, 3))
     armed(acme, [third])
     with transaction() as session:
-        assert outbox.drop(session, dict.fromkeys(ids, ("opted_out", 'She said: "stop".')), NOW) == 2
+        assert waves.drop(session, dict.fromkeys(ids, ("opted_out", 'She said: "stop".')), NOW) == 2
     assert [state_of(one).value for one in ids] == ["cancelled", "cancelled", "sending"]
     assert [row(first).reason, row(second).reason_code] == ['She said: "stop".', "opted_out"]
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from campaign.broadcasts import outbox
-from campaign.broadcasts.outbox import Span
+from campaign.broadcasts import waves
 from campaign.broadcasts.prepare import text_for
+from campaign.broadcasts.waves import Span
 from campaign.consent import agreements, permission
 from campaign.consent.agreements import invitation_of
 from campaign.contacts import report as acquisitions
@@ -129,9 +129,9 @@ def test_it_is_asked_again_in_the_statement_that_arms(acme: Service) -> None:
     with transaction(durable=True) as session:
         told = {
             one.visitor_id: one.reason
-            for one in outbox.candidates(session, Span(delivery.id, acme.id), reasons, at_most=10)
+            for one in waves.candidates(session, Span(delivery.id, acme.id), reasons, at_most=10)
         }
-        armed = outbox.arm(session, dict.fromkeys(messages.values(), "Come"), reasons, NOW)
+        armed = waves.arm(session, dict.fromkeys(messages.values(), "Come"), reasons, NOW)
     assert told == {still_new: None, became_contact: "already_contact", was_invited: "already_invited"}
     assert armed == {messages[still_new]}
 
