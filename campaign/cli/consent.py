@@ -68,7 +68,7 @@ def _print_change(external_id: str, username: str | None, change: dict[str, obje
 def grant(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = False) -> None:
     """Record a person's consent, on an operator's evidence."""
     from campaign.audience import visitors
-    from campaign.consent import decisions
+    from campaign.consent import lists as decisions
 
     decisions.check_note(note)
     engine.make_ready()
@@ -84,7 +84,7 @@ def grant(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = F
 def withdraw(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = False) -> None:
     """Record that a person wants no more messages. Waiting ones are cancelled."""
     from campaign.audience import visitors
-    from campaign.consent import decisions
+    from campaign.consent import lists as decisions
 
     decisions.check_note(note)
     engine.make_ready()
@@ -102,7 +102,7 @@ def import_list(
     as_json: AsJson = False,
 ) -> None:
     """Import consents from a CSV file. Nothing is changed when a row of it cannot be used."""
-    from campaign.consent import decisions
+    from campaign.consent import lists as decisions
 
     now = pendulum.now("UTC")
     rows = decisions.read_consents(file, note, now)
@@ -173,7 +173,7 @@ def decide(
 ) -> None:
     """Decide whether an unclear message is an opt-out, or an ordinary message of a person who wrote first."""
     from campaign.audience import visitors
-    from campaign.consent import decisions
+    from campaign.consent import lists as decisions
 
     is_opt_out = decision is Decision.OPT_OUT
     engine.make_ready()
@@ -195,7 +195,7 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add a person to the denylist; waiting messages are cancelled."""
-    from campaign.consent import decisions
+    from campaign.consent import lists as decisions
 
     decisions.check_note(note)
     engine.make_ready()
@@ -213,7 +213,7 @@ def import_denylist(
     as_json: AsJson = False,
 ) -> None:
     """Add the people of a CSV file to the denylist. Nothing is changed when a row of it cannot be used."""
-    from campaign.consent import decisions
+    from campaign.consent import lists as decisions
 
     now = pendulum.now("UTC")
     rows = decisions.read_denylist(file, note, now)
@@ -230,7 +230,7 @@ def import_denylist(
 
 def remove(visitor: Person, service: OneService = None, as_json: AsJson = False) -> None:
     """Remove a person from the denylist. With --service, the person's own opt-out is removed too."""
-    from campaign.consent import decisions
+    from campaign.consent import lists as decisions
 
     engine.make_ready()
     with transaction(durable=True) as session:

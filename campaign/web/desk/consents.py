@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from campaign.audience.people_files import read_sent
-from campaign.consent import decisions, lists
+from campaign.consent import lists
 from campaign.contacts import store as contacts
 from campaign.contacts.importing import import_contacts
 from campaign.db.engine import read_session, transaction
@@ -98,9 +98,9 @@ def _import_consents(desk: DeskRequest) -> Response:
     """Begins the consents of a CSV file, as `campaign consent import` does."""
     service, note, now = _chosen(desk, Role.OPERATOR), desk.text("note"), desk.now
     try:
-        rows = _read(desk, lambda file: decisions.read_consents(file, note, now))
+        rows = _read(desk, lambda file: lists.read_consents(file, note, now))
         with transaction(durable=True) as session:
-            imported = decisions.import_consents(session, service, rows, desk.actor, now)
+            imported = lists.import_consents(session, service, rows, desk.actor, now)
     except CampaignError as error:
         return _show_consents(desk, 400, str(error))
     return _show_consents(desk, report=imported)
@@ -159,9 +159,9 @@ def _change_denylist(desk: DeskRequest) -> Response:
     try:
         with transaction(durable=True) as session:
             if desk.text("do") == "remove":
-                decisions.remove_from_denylist(session, person, service, desk.actor, desk.now)
+                lists.remove_from_denylist(session, person, service, desk.actor, desk.now)
             else:
-                decisions.add_to_denylist(session, person, desk.text("note"), service, desk.actor, desk.now)
+                lists.add_to_denylist(session, person, desk.text("note"), service, desk.actor, desk.now)
     except CampaignError as error:
         return _show_denylist(desk, 400, str(error))
     return desk.redirect(f"{_DENYLIST}?service={service.internal_name if service else _ALL}", N_("Saved."))
@@ -182,9 +182,9 @@ def _denylist_as_file(desk: DeskRequest) -> Response:
 def _import_denylist(desk: DeskRequest) -> Response:
     service, note, now = _operated(desk), desk.text("note"), desk.now
     try:
-        rows = _read(desk, lambda file: decisions.read_denylist(file, note, now))
+        rows = _read(desk, lambda file: lists.read_denylist(file, note, now))
         with transaction(durable=True) as session:
-            imported = decisions.import_denylist(session, service, rows, desk.actor, now)
+            imported = lists.import_denylist(session, service, rows, desk.actor, now)
     except CampaignError as error:
         return _show_denylist(desk, 400, str(error))
     return _show_denylist(desk, report=imported)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from campaign.broadcasts.analysis import EXCLUSION_SENTENCES
-from campaign.consent import decisions
+from campaign.consent import lists
 from campaign.contacts import erasure
 from campaign.contacts import store as contacts
 from campaign.contacts.history import is_known_to, profile_of, read_history
@@ -124,12 +124,12 @@ def _change_consent(desk: DeskRequest) -> Response:
             visitor, service = _visitor(desk, session), _chosen(desk, session)
             match desk.text("do"):
                 case "grant":
-                    decisions.grant_consent(session, service, visitor, desk.text("note"), desk.actor, desk.now)
+                    lists.grant_consent(session, service, visitor, desk.text("note"), desk.actor, desk.now)
                 case "withdraw":
-                    decisions.withdraw_consent(session, service, visitor, desk.text("note"), desk.actor, desk.now)
+                    lists.withdraw_consent(session, service, visitor, desk.text("note"), desk.actor, desk.now)
                 case given:
                     is_opt_out = given == "opt-out"
-                    decisions.decide_unclear(session, service, visitor, desk.actor, desk.now, is_opt_out=is_opt_out)
+                    lists.decide_unclear(session, service, visitor, desk.actor, desk.now, is_opt_out=is_opt_out)
     except NotAllowed:
         raise
     except CampaignError as error:
@@ -146,10 +146,10 @@ def _change_denylist(desk: DeskRequest) -> Response:
             visitor = _visitor(desk, session)
             service = _chosen_or_all(desk, session)
             if desk.text("do") == "remove":
-                decisions.remove_from_denylist(session, visitor.external_id, service, desk.actor, desk.now)
+                lists.remove_from_denylist(session, visitor.external_id, service, desk.actor, desk.now)
             else:
                 note = desk.text("note")
-                decisions.add_to_denylist(session, visitor.external_id, note, service, desk.actor, desk.now)
+                lists.add_to_denylist(session, visitor.external_id, note, service, desk.actor, desk.now)
     except NotAllowed:
         raise
     except CampaignError as error:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from starlette.routing import Route
 
-from campaign.consent import decisions
+from campaign.consent import lists
 from campaign.db.engine import transaction
 from campaign.web.desk import site
 from models import DeliveryState, Role, Visitor
@@ -34,7 +34,7 @@ def desk(sqlite_database: Database) -> Iterator[Desk]:  # noqa: ARG001
     one, *_ = people(2, acme, full_name="Freya-Bauer-Freya-Bauer-Freya-Bauer", location="Amsterdam, the Netherlands")
     with transaction() as session:
         visitor = session.get_one(Visitor, one)
-        decisions.grant_consent(session, acme, visitor, "She asked for it at the fair in Ghent.", "boss", NOW)
+        lists.grant_consent(session, acme, visitor, "She asked for it at the fair in Ghent.", "boss", NOW)
     written("Draft", "acme")
     written("Asks", "acme", DeliveryState.ANALYSED)
     with open_desk() as opened:
