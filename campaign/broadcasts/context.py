@@ -14,7 +14,7 @@ from sqlmodel import Session
 from campaign.broadcasts import waves
 from campaign.broadcasts.analysis import EXCLUSION_SENTENCES
 from campaign.broadcasts.waves import Candidate, Span
-from campaign.consent import agreements, permission
+from campaign.consent import permission, store
 from campaign.consent.opt_out import opt_out_words
 from campaign.db.engine import transaction
 from campaign.deliveries import store as deliveries
@@ -265,7 +265,7 @@ def arm(sender: BroadcastSender, broadcast: OutgoingBroadcast, span: Span) -> Ar
             return sender.progress(End.WAITING, allowed.why, allowed.until)
         reasons = permission.always(service)  # for a proof only those that hold for everything
         if span.proof_number == MAIN:
-            invitation = agreements.of_invitation(service, delivery.id) if delivery.is_invitation else []
+            invitation = store.of_invitation(service, delivery.id) if delivery.is_invitation else []
             reasons = permission.in_order([*permission.of_broadcast(service, now), *invitation])
         chosen = waves.candidates(session, span, reasons, min(allowed.messages, BATCH))
         texts, dropped = _texts(session, broadcast, chosen, now)

@@ -33,7 +33,7 @@ from campaign.broadcasts.recipients import (
     write_recipients,
 )
 from campaign.broadcasts.schedule import BroadcastTarget, WaveShare, split
-from campaign.consent import agreements, permission
+from campaign.consent import permission, store
 from campaign.consent.opt_out import opt_out_line_of, opt_out_words, with_leave_link
 from campaign.consent.permission import Range
 from campaign.consent.store import count_unclear
@@ -178,11 +178,11 @@ def text_for(draft: Draft, service: Service, delivery_id: int) -> BroadcastText:
             raise NotPossible(NO_PUBLIC_ADDRESS)
 
         def link(person: Mapping[str, str | None]) -> str:
-            return agreements.join_link(service.internal_name, delivery_id, int(person.get("visitor_id") or 0))
+            return store.join_link(service.internal_name, delivery_id, int(person.get("visitor_id") or 0))
 
     def leave_link(person: Mapping[str, str | None]) -> str:
         # A sample or a proof has no visitor of its own: its link names the service only.
-        return agreements.leave_link(service, person["external_id"] if person.get("visitor_id") else None)
+        return store.leave_link(service, person["external_id"] if person.get("visitor_id") else None)
 
     words, has_file = opt_out_words(), bool(first.media)
     text = BroadcastText(

@@ -30,7 +30,7 @@ from campaign.audience import visitors
 from campaign.audience.conditions import parse
 from campaign.audience.visitors import PERSON, is_missing, values_of, where
 from campaign.broadcasts import waves
-from campaign.consent import agreements, permission
+from campaign.consent import permission, store
 from campaign.consent.permission import Range, Reasons
 from campaign.db.engine import (
     among,
@@ -121,7 +121,7 @@ def exclusion_reasons(target: Target, within: Range) -> Reasons:
         )
         found.append((ExclusionReason.ALREADY_RECEIVED, is_out))
     if target.is_invitation:
-        found += agreements.of_invitation(target.service, target.delivery_id, within)
+        found += store.of_invitation(target.service, target.delivery_id, within)
     if target.not_if_received:
         got = (_got(delivery_id, within) for delivery_id in target.not_if_received)
         found.append((ExclusionReason.NOT_IF_RECEIVED, or_(*got)))

@@ -18,7 +18,7 @@ from sqlmodel import Session, col, select
 from campaign.audience import visitors
 from campaign.audience.people_files import PERSON_COLUMNS, read_rows, without_address
 from campaign.consent import store as consents
-from campaign.consent.store import Agreement, agree_all, suppress_all, suppress_handles, visitors_of
+from campaign.consent.store import GivenConsent, agree_all, suppress_all, suppress_handles, visitors_of
 from campaign.errors import NotPossible, WrongUsage
 from campaign.users import audit
 from models import (
@@ -315,7 +315,7 @@ class Imported:
 
 def begin_consents(session: Session, service_id: int, rows: Sequence[ConsentRow]) -> Imported:
     """Begins the consents of all people in a list who are known and not suppressed."""
-    imported, agreements = Imported(len(rows)), list[Agreement]()
+    imported, agreements = Imported(len(rows)), list[GivenConsent]()
     ids = visitors.with_ids(session, {row.external_id for row in rows if row.external_id})
     usernames = visitors.with_usernames(session, {row.username for row in rows if not row.external_id})
     suppressed = suppressed_by(session, service_id)
@@ -328,7 +328,7 @@ def begin_consents(session: Session, service_id: int, rows: Sequence[ConsentRow]
         elif found[0] in suppressed:
             imported.suppressed.append(row.person)
         else:
-            agreements.append(Agreement(found[0], row.source, row.proof, row.given_at))
+            agreements.append(GivenConsent(found[0], row.source, row.proof, row.given_at))
     imported.given = agree_all(session, service_id, agreements)
     imported.unchanged = len(agreements) - imported.given
     return imported

@@ -15,7 +15,7 @@ from campaign.audience import visitors
 from campaign.audience.people_files import read_rows, refuse
 from campaign.consent.lists import read_moment, suppressed_by
 from campaign.consent.lists import read_row as read_consent
-from campaign.consent.store import Agreement, agree_all, suppress_profiles, visitor_of
+from campaign.consent.store import GivenConsent, agree_all, suppress_profiles, visitor_of
 from campaign.db.engine import among, transaction
 from campaign.errors import NotPossible, WrongUsage
 from campaign.services import store as services
@@ -261,7 +261,7 @@ def write(session: Session, placed: Sequence[Placed], imported: Imported, now: d
 
 def _begin_consents(session: Session, placed: Sequence[Placed], imported: Imported, now: datetime) -> None:
     for service in services.list_known(session):
-        agreements, suppressed = list[Agreement](), suppressed_by(session, service.id)
+        agreements, suppressed = list[GivenConsent](), suppressed_by(session, service.id)
         for one in placed:
             consent = one.row.consent
             if not consent or consent.service != service.internal_name.lower():
@@ -270,5 +270,5 @@ def _begin_consents(session: Session, placed: Sequence[Placed], imported: Import
             if visitor_id in suppressed:
                 imported.suppressed.append(one.row.person)
             elif visitor_id:
-                agreements.append(Agreement(visitor_id, ConsentSource.IMPORT, consent.source, consent.at))
+                agreements.append(GivenConsent(visitor_id, ConsentSource.IMPORT, consent.source, consent.at))
         imported.consents += agree_all(session, service.id, agreements)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 import pendulum
 from sqlmodel import Session
 
-from campaign.consent import agreements
+from campaign.consent import store
 from campaign.contacts import store as contacts
 from campaign.db import vault
 from campaign.db.engine import read_session, transaction
@@ -49,7 +49,7 @@ def end_tokens() -> None:
     """Revokes and deletes the tokens that are no longer needed; those that X does not answer for stay for later."""
     with read_session() as session:
         kept = vault.list_owners(session, SecretKind.CONTACT_GRANT)
-        needed = agreements.still_waiting(session, kept)
+        needed = store.still_waiting(session, kept)
     for agreement_id in kept:
         if agreement_id not in needed:
             token = _read_grant(agreement_id)
@@ -112,7 +112,7 @@ def recover_profiles() -> Recovered:
     A profile that X does not answer for stays for the next time, with its token.
     """
     with read_session() as session:
-        waiting = agreements.waiting(session)
+        waiting = store.waiting(session)
     ends = [_recover(agreement) for agreement in waiting]
     end_tokens()
     times = [end.again_at for end in ends if end.again_at]
@@ -161,7 +161,7 @@ def _save(agreement: Agreement, service: Service, profile: Profile) -> _End:
     """Saves a profile, unless the person took the agreement back meanwhile."""
     keys = [ReconciledBy(key.strip()) for key in service.reconciliation.split(",") if key.strip()]
     with transaction() as session:
-        row = agreements.lock(session, agreement.id)
+        row = store.lock(session, agreement.id)
         if row is None:
             return _End(AgreementState.WITHDRAWN)
         now = pendulum.now("UTC")
@@ -174,7 +174,7 @@ def _save(agreement: Agreement, service: Service, profile: Profile) -> _End:
 
 def _fail(agreement: Agreement, sentence: str) -> _End:
     with transaction() as session:
-        if row := agreements.lock(session, agreement.id):
+        if row := store.lock(session, agreement.id):
             row.reason = sentence
             row.become(AgreementState.FAILED)
             session.add(row)

@@ -13,8 +13,7 @@ from sqlmodel import Session, SQLModel, col, select
 
 from campaign.audience import visitors
 from campaign.audience.people_files import without_address
-from campaign.consent.agreements import PROFILE_COLUMNS
-from campaign.consent.store import suppress_profiles
+from campaign.consent.store import PROFILE_COLUMNS, suppress_profiles
 from campaign.errors import WrongUsage
 from campaign.x.types import Profile
 from models import (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pendulum
 from sqlmodel import Session, col, select
 
-from campaign.consent import agreements
+from campaign.consent import store
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import approval, links, media
 from campaign.deliveries import store as deliveries
@@ -215,9 +215,7 @@ def _target(service: Service, delivery: Delivery) -> Target:
             ("name", name),
             ("username", service.x_username or service.internal_name),
         ),
-        join_link=agreements.join_link(service.internal_name, delivery.id, NO_VISITOR)
-        if delivery.is_invitation
-        else "",
+        join_link=store.join_link(service.internal_name, delivery.id, NO_VISITOR) if delivery.is_invitation else "",
     )
 
 

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from campaign.consent import agreements
-from campaign.consent.agreements import invitation_of
+from campaign.consent import store
+from campaign.consent.store import invitation_of
 from campaign.contacts.joining import Asked, asked_by
 from campaign.contacts.recovery import keep_grant
 from campaign.db.engine import read_session, transaction
@@ -111,9 +111,9 @@ def finish(
         return sign_in.too_many("You shared your profile several times today, and once is enough. Try again tomorrow.")
     now = pendulum.now("UTC")
     with transaction(durable=True) as session:
-        agreement = agreements.save(
+        agreement = store.save(
             session,
-            agreements.Yes(
+            store.Yes(
                 service_id=service.id,
                 external_id=person.external_id,
                 delivery_id=remembered.more["delivery_id"],
@@ -196,6 +196,6 @@ def _note_opening(delivery_id: int, visitor_id: int, user_agent: str) -> None:
         return
     try:
         with transaction() as session:
-            agreements.record_opening(session, delivery_id, visitor_id, pendulum.now("UTC"))
+            store.record_opening(session, delivery_id, visitor_id, pendulum.now("UTC"))
     except NotPossible as error:
         _log.warning("The opening of an invitation is not counted: %s", error)

@@ -8,7 +8,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from campaign.broadcasts import waves
-from campaign.consent import agreements
 from campaign.consent import store as consent
 from campaign.db.engine import read_session, transaction
 from campaign.db.vault import signed
@@ -102,7 +101,7 @@ def _withdraw(service: Service, external_id: str, username: str | None = None) -
     with transaction(durable=True) as session:
         now = pendulum.now("UTC")
         waves.lock_under_way(session, service.id)
-        agreements.withdraw(session, service.id, external_id, now)
+        consent.withdraw(session, service.id, external_id, now)
         visitor_id = consent.visitor_of(session, external_id, service.visitor_folder, now)
         if visitor_id is not None:
             consent.opt_out(session, service.id, visitor_id, _PROOF, now)

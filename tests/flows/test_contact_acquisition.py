@@ -11,7 +11,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from sqlmodel import select
 
 from campaign.broadcasts.prepare import analyse_delivery
-from campaign.consent.agreements import invitation_of
+from campaign.consent.store import invitation_of
 from campaign.contacts import report as acquisitions
 from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries

@@ -149,7 +149,7 @@ def test_lists_are_readable_tables(acme: Service) -> None:
 
 def test_a_long_list_is_cut_for_a_person_and_whole_for_a_script(acme: Service) -> None:
     read_all(acme, [page(range(100, 160))])
-    people = [consent.Agreement(row.id, ConsentSource.IMPORT, "a list", NOW) for row in everybody().values()]
+    people = [consent.GivenConsent(row.id, ConsentSource.IMPORT, "a list", NOW) for row in everybody().values()]
     with transaction() as session:
         consent.agree_all(session, acme.id, people)
     assert here("consent", "list", "acme").sentence == "65 consents, the first 50 shown."

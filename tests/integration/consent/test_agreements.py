@@ -7,9 +7,8 @@ from typing import Any
 import pytest
 from sqlmodel import col, select
 
-from campaign.consent import agreements
 from campaign.consent import store as consent
-from campaign.consent.agreements import Yes
+from campaign.consent.store import Yes
 from campaign.contacts import store as contacts
 from campaign.db.engine import read_session, transaction
 from campaign.x.types import Profile
@@ -62,7 +61,7 @@ def a_yes(service: Service, **changes: Any) -> Yes:
 
 def say_yes(service: Service, **changes: Any) -> Agreement:
     with transaction() as session:
-        return agreements.save(session, a_yes(service, **changes))
+        return consent.save(session, a_yes(service, **changes))
 
 
 def learn(profile: Profile = ANA, keys: list[ReconciledBy] = KEYS, *, may_link: bool = True) -> ReconciledBy:
@@ -72,7 +71,7 @@ def learn(profile: Profile = ANA, keys: list[ReconciledBy] = KEYS, *, may_link: 
 
 def recover(agreement: Agreement, profile: Profile = ANA) -> None:
     with transaction() as session:
-        row = agreements.lock(session, agreement.id)
+        row = consent.lock(session, agreement.id)
         assert row
         contact, row.reconciled_by = contacts.save_profile(session, profile, KEYS if row.may_link else [], NOW)
         row.contact_id = contact.id
@@ -113,9 +112,9 @@ def test_who_says_yes_again_afterwards_has_two(acme: Service) -> None:
 
 def test_the_opening_of_an_invitation_is_kept_once(acme: Service) -> None:  # noqa: ARG001
     with transaction() as session:
-        assert agreements.record_opening(session, 1, 2, NOW)
-        assert not agreements.record_opening(session, 1, 2, NOW + A_DAY)
-        assert agreements.record_opening(session, 1, 3, NOW)
+        assert consent.record_opening(session, 1, 2, NOW)
+        assert not consent.record_opening(session, 1, 2, NOW + A_DAY)
+        assert consent.record_opening(session, 1, 3, NOW)
 
 
 def test_a_profile_makes_one_contact_joined_to_the_visitor(acme: Service) -> None:
@@ -171,8 +170,8 @@ def test_a_contact_of_another_person_on_x_is_never_taken_over(acme: Service) -> 
 def test_withdrawing_leaves_only_the_x_user_id(acme: Service) -> None:
     recover(say_yes(acme))
     with transaction() as session:
-        assert agreements.withdraw(session, acme.id, "7", NOW + A_DAY) == 1
-        assert agreements.withdraw(session, acme.id, "7", NOW + 2 * A_DAY) == 0
+        assert consent.withdraw(session, acme.id, "7", NOW + A_DAY) == 1
+        assert consent.withdraw(session, acme.id, "7", NOW + 2 * A_DAY) == 0
     (contact,), (row,) = all_contacts(), all_agreements()
     assert contact.external_id == "7"
     assert {getattr(contact, name) for name in PROFILE_COLUMNS} == {None}
@@ -183,7 +182,7 @@ def test_withdrawing_cuts_a_contact_that_was_known_before_from_x(acme: Service) 
     write(email="ana@example.org")
     recover(say_yes(acme, may_link=True))
     with transaction() as session:
-        agreements.withdraw(session, acme.id, "7", NOW)
+        consent.withdraw(session, acme.id, "7", NOW)
     (contact,) = all_contacts()
     assert (contact.external_id, contact.email, contact.full_name) == (None, "ana@example.org", None)
 
@@ -193,10 +192,10 @@ def test_a_profile_stays_while_the_person_shares_it_with_another_service(acme: S
     recover(say_yes(acme))
     recover(say_yes(other))
     with transaction() as session:
-        agreements.withdraw(session, acme.id, "7", NOW)
+        consent.withdraw(session, acme.id, "7", NOW)
     assert all_contacts()[0].full_name == "Ana"
     with transaction() as session:
-        agreements.withdraw(session, other.id, "7", NOW)
+        consent.withdraw(session, other.id, "7", NOW)
     assert all_contacts()[0].full_name is None
 
 

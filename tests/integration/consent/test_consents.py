@@ -11,7 +11,7 @@ from sqlmodel import col, select
 
 from campaign.consent import permission
 from campaign.consent import store as consents
-from campaign.consent.store import Agreement
+from campaign.consent.store import GivenConsent
 from campaign.db.engine import read_session, transaction
 from models import (
     EVERY_SERVICE,
@@ -114,7 +114,7 @@ def test_a_consent_to_one_service_is_none_to_another(acme: Service, ana: int) ->
 
 
 def test_many_agree_at_once_and_the_same_list_again_changes_nothing(acme: Service) -> None:
-    given = [Agreement(number, ConsentSource.IMPORT, 'a "list"\x00 \\ :x', NOW) for number in (3, 1, 2, 1)]
+    given = [GivenConsent(number, ConsentSource.IMPORT, 'a "list"\x00 \\ :x', NOW) for number in (3, 1, 2, 1)]
     with transaction() as session:
         assert consents.agree_all(session, acme.id, given) == 3
         assert consents.agree_all(session, acme.id, given) == 0
@@ -249,7 +249,7 @@ def let_happen(what: str, service: Service, person: int, after: timedelta, rows:
             case "agree":
                 consents.agree(session, service.id, person, ConsentSource.WROTE_FIRST, "a message", NOW + after)
             case "import":
-                agreed = Agreement(person, ConsentSource.IMPORT, "a list", NOW + after)
+                agreed = GivenConsent(person, ConsentSource.IMPORT, "a list", NOW + after)
                 consents.agree_all(session, service.id, [agreed] * 2)
             case "opt out":
                 consents.opt_out(session, service.id, person, f"message {after}", NOW + after)

@@ -8,8 +8,8 @@ import pytest
 from campaign.broadcasts import waves
 from campaign.broadcasts.prepare import text_for
 from campaign.broadcasts.waves import Span
-from campaign.consent import agreements, permission
-from campaign.consent.agreements import invitation_of
+from campaign.consent import permission, store
+from campaign.consent.store import invitation_of
 from campaign.contacts import report as acquisitions
 from campaign.contacts.report import Funnel
 from campaign.db.engine import read_session, transaction
@@ -123,7 +123,7 @@ def test_it_is_asked_again_in_the_statement_that_arms(acme: Service) -> None:
     still_new, became_contact, was_invited = people(3, acme)
     delivery = invitation(acme)
     messages = {person: message_to(delivery, acme, person) for person in (still_new, became_contact, was_invited)}
-    reasons = permission.in_order([*permission.of_broadcast(acme, NOW), *agreements.of_invitation(acme, delivery.id)])
+    reasons = permission.in_order([*permission.of_broadcast(acme, NOW), *store.of_invitation(acme, delivery.id)])
     add(agreement(acme, x_id(became_contact)))
     reached(invitation(acme), acme, was_invited)
     with transaction(durable=True) as session:
@@ -137,27 +137,27 @@ def test_it_is_asked_again_in_the_statement_that_arms(acme: Service) -> None:
 
 
 def test_the_link_of_an_invitation_says_of_which_delivery_it_is_and_whose(public_url: str) -> None:
-    link = agreements.join_link("acme", 17, 4)
+    link = store.join_link("acme", 17, 4)
     address, _, signature = link.partition("?i=")
     assert address == f"{public_url}/join/acme"
     assert invitation_of(signature) == (17, 4)
     assert invitation_of(signature[:-2]) is None
-    assert link == agreements.join_link("acme", 17, 4)
-    assert signature not in agreements.join_link("acme", 17, 5)
+    assert link == store.join_link("acme", 17, 4)
+    assert signature not in store.join_link("acme", 17, 5)
 
 
 def test_without_a_public_address_there_is_no_link(acme: Service) -> None:
-    assert not agreements.join_link("acme", 17, 4)
-    assert not agreements.leave_link(acme, "1")
+    assert not store.join_link("acme", 17, 4)
+    assert not store.leave_link(acme, "1")
 
 
 def test_a_link_to_leave_is_of_one_person_and_a_samples_of_none(acme: Service, public_url: str) -> None:
-    address, _, link = agreements.leave_link(acme, "1").partition("?p=")
+    address, _, link = store.leave_link(acme, "1").partition("?p=")
     assert (address, signed("leave", link)) == (f"{public_url}/leave", [acme.id, "1"])
-    assert agreements.leave_link(acme, None) == f"{public_url}/leave/acme"
+    assert store.leave_link(acme, None) == f"{public_url}/leave/acme"
     text = text_for(draft("Hello"), acme, 1)
     person = {"external_id": "1", "visitor_id": "7"}
-    assert agreements.leave_link(acme, "1") in text.render(person)
+    assert store.leave_link(acme, "1") in text.render(person)
     assert f"{public_url}/leave/acme" in text.render(person | {"visitor_id": None})
 
 

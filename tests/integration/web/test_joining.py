@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from campaign.consent import agreements
+from campaign.consent import store
 from campaign.contacts.recovery import recover_profiles
 from campaign.db.engine import read_session, transaction
 from campaign.db.vault import sign, sign_for_a_while
@@ -322,7 +322,7 @@ def test_a_workflow_that_does_not_start_costs_no_agreement_and_no_token(
     # The next schedule recovers the profile, unless the person has left, and revokes the token.
     if leaves_first:
         with transaction() as session:
-            agreements.withdraw(session, house.service.id, agreement.external_id, NOW)
+            store.withdraw(session, house.service.id, agreement.external_id, NOW)
     assert recover_profiles().recovered == (0 if leaves_first else 1)
     assert (house.tokens(), [one["stage"] for one in house.signed_in()]) == ({}, ["revoked"])
 

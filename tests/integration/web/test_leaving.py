@@ -6,7 +6,6 @@ from decimal import Decimal
 import pytest
 from sqlmodel import select
 
-from campaign.consent import agreements
 from campaign.consent import store as consents
 from campaign.contacts import store as contacts
 from campaign.db.engine import read_session, transaction
@@ -29,7 +28,7 @@ def shared(house: House) -> tuple[str, str]:
 
 def recover(house: House) -> None:
     with transaction() as session:
-        row = agreements.lock(session, house.agreements()[0].id)
+        row = consents.lock(session, house.agreements()[0].id)
         assert row
         contact, _ = contacts.save_profile(session, Profile(row.external_id, "ana", "Ana"), [], NOW)
         row.contact_id = contact.id
@@ -156,7 +155,7 @@ def test_the_link_of_a_message_stops_messages_without_x_and_without_money(house:
         session.get_one(Service, house.service.id).spend_cap = Decimal(0)
     house.x.fault("/2/users/me", "unavailable_before")
     browser = house.browser()
-    link = agreements.leave_link(house.service, "4711")
+    link = consents.leave_link(house.service, "4711")
     assert "It is done" in browser.send(browser.get(link.removeprefix(house.url))).text
     with read_session() as session:
         (suppression,) = session.exec(select(Suppression)).all()

@@ -9,7 +9,7 @@ import pytest
 import requests
 from sqlmodel import col, select
 
-from campaign.consent import agreements, lists
+from campaign.consent import lists
 from campaign.consent import store as consents
 from campaign.contacts.recovery import keep_grant, recover_profiles
 from campaign.db import vault
@@ -56,7 +56,7 @@ def say_yes(brand: Brand, number: int = 0, *, hours_ago: float = 0, token: bool 
     person = brand.users()[number]
     grant = signed_in(brand, person)
     with transaction() as session:
-        yes = agreements.Yes(
+        yes = consents.Yes(
             service_id=brand.service.id,
             external_id=more.pop("external_id", person["id"]),
             delivery_id=0,
@@ -66,7 +66,7 @@ def say_yes(brand: Brand, number: int = 0, *, hours_ago: float = 0, token: bool 
             may_link=True,
             at=pendulum.now("UTC") - timedelta(hours=hours_ago),
         )
-        row = agreements.save(session, yes)
+        row = consents.save(session, yes)
         if token:
             keep_grant(session, row, grant, yes.at)
         return row.id
@@ -178,7 +178,7 @@ def test_a_token_that_x_could_not_end_is_ended_the_next_time(acme: Brand) -> Non
 def test_what_was_withdrawn_meanwhile_is_not_read_and_its_token_ends(acme: Brand) -> None:
     row = say_yes(acme)
     with transaction() as session:
-        agreements.withdraw(session, acme.service.id, agreement(row).external_id, pendulum.now("UTC"))
+        consents.withdraw(session, acme.service.id, agreement(row).external_id, pendulum.now("UTC"))
     assert recover_profiles().recovered == 0
     assert contacts() == []
     assert (kept(), tokens_alive(acme)) == ([], 0)
