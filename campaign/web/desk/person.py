@@ -12,7 +12,7 @@ from campaign.broadcasts.analysis import EXCLUSION_SENTENCES
 from campaign.consent import lists
 from campaign.contacts import erasure
 from campaign.contacts import store as contacts
-from campaign.contacts.history import is_known_to, profile_of, read_history
+from campaign.contacts.erasure import is_known_to, profile_of, read_history
 from campaign.contacts.store import Person
 from campaign.db.engine import read_session, transaction
 from campaign.errors import CampaignError, NotPossible, WrongUsage
