@@ -68,13 +68,13 @@ def _print_change(external_id: str, username: str | None, change: dict[str, obje
 def grant(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = False) -> None:
     """Record a person's consent, on an operator's evidence."""
     from campaign.audience import visitors
-    from campaign.consent import lists as decisions
+    from campaign.consent import lists
 
-    decisions.check_note(note)
+    lists.check_note(note)
     engine.make_ready()
     with transaction(durable=True) as session:
         account, person = service_named(session, service), visitors.named(session, visitor)
-        has_begun = decisions.grant_consent(session, account, person, note, output.actor(), pendulum.now("UTC"))
+        has_begun = lists.grant_consent(session, account, person, note, output.actor(), pendulum.now("UTC"))
     state = "given" if has_begun else "given before"
     _print_change(
         person.external_id, person.username, {"service": account.internal_name, "consent": state}, as_json=as_json
@@ -84,13 +84,13 @@ def grant(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = F
 def withdraw(service: ServiceName, visitor: Person, note: Note, as_json: AsJson = False) -> None:
     """Record that a person wants no more messages. Waiting ones are cancelled."""
     from campaign.audience import visitors
-    from campaign.consent import lists as decisions
+    from campaign.consent import lists
 
-    decisions.check_note(note)
+    lists.check_note(note)
     engine.make_ready()
     with transaction(durable=True) as session:
         account, person = service_named(session, service), visitors.named(session, visitor)
-        cancelled = decisions.withdraw_consent(session, account, person, note, output.actor(), pendulum.now("UTC"))
+        cancelled = lists.withdraw_consent(session, account, person, note, output.actor(), pendulum.now("UTC"))
     change = {"service": account.internal_name, "consent": "withdrawn", "cancelled_messages": cancelled}
     _print_change(person.external_id, person.username, change, as_json=as_json)
 
@@ -102,14 +102,14 @@ def import_list(
     as_json: AsJson = False,
 ) -> None:
     """Import consents from a CSV file. Nothing is changed when a row of it cannot be used."""
-    from campaign.consent import lists as decisions
+    from campaign.consent import lists
 
     now = pendulum.now("UTC")
-    rows = decisions.read_consents(file, note, now)
+    rows = lists.read_consents(file, note, now)
     engine.make_ready()
     with transaction(durable=True) as session:
         account = service_named(session, service)
-        imported = decisions.import_consents(session, account, rows, output.actor(), now)
+        imported = lists.import_consents(session, account, rows, output.actor(), now)
     if as_json:
         output.print_json({"service": account.internal_name, **asdict(imported)})
         return
@@ -173,13 +173,13 @@ def decide(
 ) -> None:
     """Decide whether an unclear message is an opt-out, or an ordinary message of a person who wrote first."""
     from campaign.audience import visitors
-    from campaign.consent import lists as decisions
+    from campaign.consent import lists
 
     is_opt_out = decision is Decision.OPT_OUT
     engine.make_ready()
     with transaction(durable=True) as session:
         account, person = service_named(session, service), visitors.named(session, visitor)
-        event_id, cancelled = decisions.decide_unclear(
+        event_id, cancelled = lists.decide_unclear(
             session, account, person, output.actor(), pendulum.now("UTC"), is_opt_out=is_opt_out
         )
     result: dict[str, object] = {"service": account.internal_name, "message": event_id, "decision": decision.value}
@@ -195,13 +195,13 @@ def add(
     as_json: AsJson = False,
 ) -> None:
     """Add a person to the denylist; waiting messages are cancelled."""
-    from campaign.consent import lists as decisions
+    from campaign.consent import lists
 
-    decisions.check_note(note)
+    lists.check_note(note)
     engine.make_ready()
     with transaction(durable=True) as session:
         by, now = _by(session, service), pendulum.now("UTC")
-        denied = decisions.add_to_denylist(session, visitor, note, by, output.actor(), now)
+        denied = lists.add_to_denylist(session, visitor, note, by, output.actor(), now)
     change = {"service": service or "all", "denylist": "added", "cancelled_messages": denied.cancelled_messages}
     _print_change(denied.external_id, denied.username, change, as_json=as_json)
 
@@ -213,13 +213,13 @@ def import_denylist(
     as_json: AsJson = False,
 ) -> None:
     """Add the people of a CSV file to the denylist. Nothing is changed when a row of it cannot be used."""
-    from campaign.consent import lists as decisions
+    from campaign.consent import lists
 
     now = pendulum.now("UTC")
-    rows = decisions.read_denylist(file, note, now)
+    rows = lists.read_denylist(file, note, now)
     engine.make_ready()
     with transaction(durable=True) as session:
-        imported = decisions.import_denylist(session, _by(session, service), rows, output.actor(), now)
+        imported = lists.import_denylist(session, _by(session, service), rows, output.actor(), now)
     if as_json:
         output.print_json({"service": service or "all", **asdict(imported)})
         return
@@ -230,12 +230,12 @@ def import_denylist(
 
 def remove(visitor: Person, service: OneService = None, as_json: AsJson = False) -> None:
     """Remove a person from the denylist. With --service, the person's own opt-out is removed too."""
-    from campaign.consent import lists as decisions
+    from campaign.consent import lists
 
     engine.make_ready()
     with transaction(durable=True) as session:
         by = _by(session, service)
-        removed = decisions.remove_from_denylist(session, visitor, by, output.actor(), pendulum.now("UTC"))
+        removed = lists.remove_from_denylist(session, visitor, by, output.actor(), pendulum.now("UTC"))
     change: dict[str, object] = {"service": service or "all", "denylist": "removed"}
     _print_change(removed.external_id, removed.username, change, as_json=as_json)
 
