@@ -20,7 +20,6 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from itsdangerous import BadData, URLSafeSerializer, URLSafeTimedSerializer
 from sqlalchemy import bindparam, text
 from sqlalchemy import delete as delete_from
 from sqlmodel import Session, col, select
@@ -55,11 +54,15 @@ def write_once(path: Path, text: str) -> str:
 
 def sign(purpose: str, content: Any) -> str:
     """Signs `content` as a text for a URL, which can be read, but not changed, without the key."""
+    from itsdangerous import URLSafeSerializer  # the web needs it, most commands do not
+
     return str(URLSafeSerializer(_key(), salt=purpose).dumps(content))
 
 
 def signed(purpose: str, text: str) -> Any | None:
     """Returns the content that `sign` received for the same purpose; None when the signature is invalid."""
+    from itsdangerous import BadData, URLSafeSerializer
+
     try:
         return URLSafeSerializer(_key(), salt=purpose).loads(text)
     except BadData:
@@ -68,11 +71,15 @@ def signed(purpose: str, text: str) -> Any | None:
 
 def sign_for_a_while(purpose: str, content: Any) -> str:
     """Signs like `sign`, with the time."""
+    from itsdangerous import URLSafeTimedSerializer
+
     return str(URLSafeTimedSerializer(_key(), salt=purpose).dumps(content))
 
 
 def signed_within(purpose: str, text: str, seconds: int) -> Any | None:
     """Returns the content that `sign_for_a_while` received; None when the signature is invalid or too old."""
+    from itsdangerous import BadData, URLSafeTimedSerializer
+
     try:
         return URLSafeTimedSerializer(_key(), salt=purpose).loads(text, max_age=seconds)
     except BadData:

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
-from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerificationError
 from sqlmodel import Session, col, delete, func, or_, select
 
 from campaign.db.vault import sign_for_a_while, signed_within
 from campaign.errors import NotPossible, WrongUsage
 from models import EVERY_SERVICE, Role, User, UserRole, UserSession
+
+if TYPE_CHECKING:
+    from argon2 import PasswordHasher
 
 #: A day's work; every session ends then, whatever was done in it.
 SESSION_LENGTH = timedelta(hours=12)
@@ -25,8 +27,6 @@ _LINK = "desk link"
 _NAME = re.compile(r"(?=.{1,64}$)[a-z0-9][a-z0-9._+-]*(@[a-z0-9.-]+)?")
 _EMAIL = re.compile(r"(?=.{3,254}$)[!-?A-~]+@[!-?A-~]+")
 _LONGEST_NAME = 120
-#: argon2-cffi's own parameters, those of RFC 9106 for little memory.
-_hasher = PasswordHasher()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,25 +162,35 @@ def set_password(session: Session, user: User, password: str) -> None:
     """Sets a password and ends all sessions of the person; raises WrongUsage for a short one."""
     if len(password) < LEAST_PASSWORD:
         raise WrongUsage(f"The password has {len(password)} characters; use at least {LEAST_PASSWORD}.")
-    user.password_hash = _hasher.hash(password)
+    user.password_hash = _hasher().hash(password)
     session.add(user)
     end_sessions(session, user)
 
 
 def check_password(session: Session, name: str, password: str) -> User | None:
     """Returns the person with this name and password; None when there is none, after the same time."""
+    from argon2.exceptions import InvalidHashError, VerificationError
+
     user = _open_account(session, name)
     try:
-        _hasher.verify((user and user.password_hash) or _unknown_hash(), password)
+        _hasher().verify((user and user.password_hash) or _unknown_hash(), password)
     except (VerificationError, InvalidHashError):
         return None
     return user
 
 
 @cache
+def _hasher() -> "PasswordHasher":
+    """Hashes with argon2-cffi's own parameters, those of RFC 9106 for little memory."""
+    from argon2 import PasswordHasher  # slow to import, and most commands hash nothing
+
+    return PasswordHasher()
+
+
+@cache
 def _unknown_hash() -> str:
     """Returns what is verified where there is no such person: the answer then takes as long, and does not show that."""
-    return _hasher.hash(secrets.token_hex(16))
+    return _hasher().hash(secrets.token_hex(16))
 
 
 def one_time_link(user: User) -> str:
