@@ -239,7 +239,7 @@ def post_events(announced: Sequence[Announcement]) -> None:
     """Sends what was announced to the Prefect server in use as events; where none takes them, only the log says so."""
     if not (address := server_of(load_settings())):
         return
-    from campaign.users.email import page_of  # hashing passwords takes time to import, which most commands do not need
+    from campaign.users.email import page_of  # e-mail is slow to import, and most commands send none
 
     events = [
         {
