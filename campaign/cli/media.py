@@ -11,7 +11,7 @@ from campaign.cli import output
 from campaign.cli.output import AsJson
 from campaign.db import engine
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import library
+from campaign.deliveries import media
 from campaign.deliveries.approval import current_user
 from campaign.deliveries.draft import LIBRARY, Draft, MediaItem
 from campaign.deliveries.media import in_media_folder
@@ -48,14 +48,14 @@ def list_media(
     """List the media library, the newest files first."""
     engine.make_ready()
     with read_session() as session:
-        _print(library.listed(session, search), as_json=as_json)
+        _print(media.listed(session, search), as_json=as_json)
 
 
 def remove(name: Name) -> None:
     """Remove a file from the media library."""
     engine.make_ready()
     with transaction() as session:
-        blob = library.remove(session, name, current_user(), pendulum.now("UTC"))
+        blob = media.remove(session, name, current_user(), pendulum.now("UTC"))
     output.say(f"{blob.name} was removed from the media library.")
 
 
@@ -92,7 +92,7 @@ def _take_in(session: Session, file: Path, alt_text: str) -> MediaBlob:
     if content is None:
         raise WrongUsage(f"{file} is not a file that you can read; name a picture, a GIF or a video.")
     with content:
-        return library.save(session, file.name, content, current_user(), pendulum.now("UTC"), alt_text)
+        return media.save(session, file.name, content, current_user(), pendulum.now("UTC"), alt_text)
 
 
 def _print(blobs: list[MediaBlob], *, as_json: bool) -> None:

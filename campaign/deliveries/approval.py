@@ -324,9 +324,9 @@ def recompose(name: str, draft: Draft, *, actor: str, known: str | None = None) 
 def _described(session: Session, draft: Draft) -> Draft:
     if not any(item.is_in_library and not item.alt_text for part in draft.content.parts for item in part.media):
         return draft
-    from campaign.deliveries import library
+    from campaign.deliveries import media
 
-    return library.describe(session, draft)
+    return media.describe(session, draft)
 
 
 def services_of(draft: Draft) -> tuple[list[Service], Service | None]:

@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from campaign.audience.people_files import read_rows, refuse
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import approval, library, slots
+from campaign.deliveries import approval, media, slots
 from campaign.deliveries.draft import LIBRARY, Content, Draft, MediaItem, Part
 from campaign.errors import CampaignError, WrongUsage
 from campaign.formatting import read_time
@@ -118,7 +118,7 @@ def _media_of(session: Session, cells: Mapping[str, str]) -> list[MediaItem]:
         return []
     if len(cells["alt_text"]) > _LONGEST_ALT_TEXT:
         raise WrongUsage(f"alt_text is longer than {_LONGEST_ALT_TEXT:,} characters")
-    blob = library.find(session, cells["picture"])
+    blob = media.find(session, cells["picture"])
     return [MediaItem(source=LIBRARY + blob.name, alt_text=cells["alt_text"] or blob.alt_text)]
 
 

@@ -10,7 +10,7 @@ from prefect.client.schemas.objects import State
 from prefect.exceptions import PrefectHTTPStatusError
 
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import library
+from campaign.deliveries import media
 from campaign.deliveries import store as deliveries
 from campaign.services.fields import block_name
 from flows.post_publication import post_publication
@@ -49,7 +49,7 @@ def test_an_approved_thread_with_a_picture_goes_out_on_two_accounts(client: Sync
     (acme, acme_form), (bolt, bolt_form) = connect(x, "acme"), connect(x, "bolt")
     proof, proof_form = connect(x, "acme_test", protected=True)
     with transaction() as session:
-        library.save(session, "Launch.png", picture("PNG"), "ana", pendulum.now("UTC"), "A red square")
+        media.save(session, "Launch.png", picture("PNG"), "ana", pendulum.now("UTC"), "A red square")
     form = {
         "label": "Launch",
         "services": [acme_form, bolt_form],

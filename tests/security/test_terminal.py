@@ -12,7 +12,7 @@ from rich.console import Console
 from campaign.cli import output
 from campaign.cli.main import COMMANDS, Group
 from campaign.db.engine import transaction
-from campaign.deliveries import library
+from campaign.deliveries import media
 from campaign.deliveries.approval import compose
 from campaign.deliveries.draft import Audience, Broadcast, Content, Draft, Part, PollContent
 from campaign.formatting import printable, printable_json
@@ -45,7 +45,7 @@ def names(connect: Connect) -> tuple[str, str]:
     content = Content(parts=[Part(text=STORED)])
     broadcast = compose(Draft(**described, kind=DeliveryKind.DM, content=content, broadcast=messages), actor=STORED)
     with transaction() as session:
-        library.save(session, STORED, picture("PNG"), STORED, pendulum.now("UTC"), STORED)
+        media.save(session, STORED, picture("PNG"), STORED, pendulum.now("UTC"), STORED)
     here("consent", "grant", "acme", "ana", "--note", STORED)
     here("denylist", "add", "2", "--note", STORED)
     here("template", "save", post.name, "--as", "hostile", "--with-content")

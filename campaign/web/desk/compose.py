@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from campaign.db.engine import read_session
-from campaign.deliveries import library
+from campaign.deliveries import media
 from campaign.deliveries.draft import MOST_PARTS
 from campaign.formatting import format_duration, whole_number
 from campaign.posts import prepare
@@ -123,7 +123,7 @@ def _live(desk: DeskRequest, form: PostForm, chosen: list[Service]) -> dict[str,
     """Returns what follows the typing: the preview of one account, the lengths, the cost; nothing is saved."""
     draft = form.draft
     with read_session() as session:
-        draft = library.describe(session, draft)
+        draft = media.describe(session, draft)
         proof = next((one for one in desk.services() if one.internal_name == draft.proof_service), None)
     post = prepare.render_draft(draft, chosen, proof, desk.delivery)
     analysis = prepare.analyse_post(post)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from campaign import kinds
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import approval, library, slots, templates
+from campaign.deliveries import approval, media, slots, templates
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import LIBRARY, Draft, MediaItem
 from campaign.deliveries.findings import Analysis, Level
@@ -251,9 +251,9 @@ def take_uploads(desk: DeskRequest, form: PostForm) -> tuple[PostForm, list[Medi
             if not isinstance(file, UploadFile) or not file.filename:
                 continue
             try:
-                copy = library.take(file.filename, file.file)
+                copy = media.take(file.filename, file.file)
                 with transaction() as session:
-                    item = _item(library.save(session, file.filename, copy, desk.actor, desk.now))
+                    item = _item(media.save(session, file.filename, copy, desk.actor, desk.now))
             except CampaignError as error:
                 form = form.with_problem(f"files-{number}", str(error))
                 continue
@@ -265,13 +265,13 @@ def take_uploads(desk: DeskRequest, form: PostForm) -> tuple[PostForm, list[Medi
 def offer_files() -> list[MediaBlob]:
     """Returns the newest files of the library."""
     with read_session() as session:
-        return library.listed(session)[:_OFFERED]
+        return media.listed(session)[:_OFFERED]
 
 
 def use_file(form: PostForm, number: int, sha256: str) -> PostForm:
     """Returns the form with a file of the library in a part; raises WrongUsage for an unknown one."""
     with read_session() as session:
-        return add_file(form, number, _item(library.find(session, sha256)))
+        return add_file(form, number, _item(media.find(session, sha256)))
 
 
 def _item(blob: MediaBlob) -> MediaItem:
@@ -283,7 +283,7 @@ def _files(session: Session, draft: Draft) -> dict[str, MediaBlob]:
     found = {}
     for source in {item.source for part in draft.content.parts for item in part.media if item.is_in_library}:
         with suppress(WrongUsage):  # the analysis says that it is missing
-            found[source] = library.find(session, source)
+            found[source] = media.find(session, source)
     return found
 
 

@@ -7,7 +7,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from campaign.db.engine import read_session
-from campaign.deliveries import library
+from campaign.deliveries import media
 from campaign.deliveries.draft import LIBRARY, LoadedFile, MediaItem
 from campaign.deliveries.media import load, thumbnail
 from campaign.deliveries.media_types import Unusable
@@ -37,8 +37,8 @@ def show_file(desk: DeskRequest) -> Response:
     """Sends a file of the library, or the stretch of it that a player asks for."""
     with read_session() as session:
         try:
-            blob = library.find(session, desk.request.path_params["sha256"])
-            copy = library.copy_of(session, blob)
+            blob = media.find(session, desk.request.path_params["sha256"])
+            copy = media.copy_of(session, blob)
         except (WrongUsage, Unusable):
             raise HTTPException(404) from None
     return FileResponse(copy.path, media_type=blob.media_type, filename=blob.name, headers=_HEADERS)
@@ -48,7 +48,7 @@ def show_small(desk: DeskRequest) -> Response:
     """Sends a small JPEG of a picture; a video has none."""
     with read_session() as session:
         try:
-            blob = library.find(session, desk.request.path_params["sha256"])
+            blob = media.find(session, desk.request.path_params["sha256"])
         except WrongUsage:
             raise HTTPException(404) from None
     file = load(MediaItem(source=LIBRARY + blob.name))

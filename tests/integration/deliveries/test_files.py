@@ -17,7 +17,7 @@ from PIL import Image
 
 from campaign.deliveries import media, media_probe
 from campaign.deliveries.draft import FileProblem, LoadedFile, MediaItem
-from campaign.deliveries.library import delete_unused
+from campaign.deliveries.media import delete_unused
 from campaign.deliveries.media_types import MOST_BYTES
 from campaign.settings import load_settings
 from campaign.x.types import MediaKind

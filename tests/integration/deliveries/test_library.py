@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import col, select
 
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import library, media
+from campaign.deliveries import media
 from campaign.deliveries.approval import compose
 from campaign.deliveries.draft import Content, Draft, FileProblem, LoadedFile, MediaItem, Part
 from campaign.errors import NotPossible, WrongUsage
@@ -23,7 +23,7 @@ from tests.readings import saved_service
 
 NOW = pendulum.datetime(2026, 11, 30, 9)
 PNG = picture("PNG")
-LARGE = picture("JPEG") + bytes(3 * library.CHUNK_BYTES)
+LARGE = picture("JPEG") + bytes(3 * media.CHUNK_BYTES)
 
 
 @pytest.fixture(params=["tables", "shared folder"])
@@ -37,7 +37,7 @@ def where(request: pytest.FixtureRequest, database: Database, tmp_path: Path, mo
 
 def saved(content: bytes = PNG, name: str = "Summer sale.PNG", alt_text: str = "") -> MediaBlob:
     with transaction() as session:
-        return library.save(session, name, content, "ana", NOW, alt_text)
+        return media.save(session, name, content, "ana", NOW, alt_text)
 
 
 def loaded(source: str) -> LoadedFile | FileProblem:
@@ -55,7 +55,7 @@ def test_a_file_comes_out_as_it_went_in_on_every_machine(where: str, tmp_path: P
             assert (found.sha256, found.media_type, found.size) == (blob.sha256, blob.media_type, len(content))
             assert Path(found.path).read_bytes() == content
         with read_session() as session:
-            assert library.read(session, blob.sha256) == content
+            assert media.read(session, blob.sha256) == content
     with read_session() as session:
         assert bool(session.exec(select(MediaChunk)).first()) is (where == "tables")
 
@@ -66,16 +66,16 @@ def test_the_same_content_is_one_file_and_another_gets_another_name(where: str) 
     assert (again.name, again.alt_text, again.sha256) == (first.name, "A sun", sha256(PNG).hexdigest())
     assert other.name == "summer-sale-2.png"
     with read_session() as session:
-        assert {blob.name for blob in library.listed(session)} == {first.name, other.name}
-        assert [blob.name for blob in library.listed(session, "SUN")] == [first.name]
-        assert library.listed(session, "%") == []
+        assert {blob.name for blob in media.listed(session)} == {first.name, other.name}
+        assert [blob.name for blob in media.listed(session, "SUN")] == [first.name]
+        assert media.listed(session, "%") == []
 
 
 @pytest.mark.usefixtures("where")
 def test_a_removed_file_is_gone_and_can_be_added_again(tmp_path: Path) -> None:
     blob = saved()
     with transaction() as session:
-        library.remove(session, f"library:{blob.name}", "ana", NOW)
+        media.remove(session, f"library:{blob.name}", "ana", NOW)
     found = loaded(f"library:{blob.name}")
     assert isinstance(found, FileProblem)
     assert found.code == "file_missing"
@@ -101,7 +101,7 @@ def test_a_file_that_a_delivery_needs_stays(state: str) -> None:
     done = here("media", "remove", blob.name)
     assert (done.status, done.sentence) == (1, f"{blob.name} is used by the delivery {name}; take it out there first.")
     with transaction() as session, pytest.raises(NotPossible):
-        library.remove(session, blob.sha256, "ana", NOW)
+        media.remove(session, blob.sha256, "ana", NOW)
 
 
 @pytest.mark.usefixtures("database")
@@ -127,10 +127,10 @@ def test_a_file_without_a_description_takes_that_of_the_library() -> None:
 )
 def test_what_x_refuses_does_not_come_in(content: bytes, name: str, sentence: str) -> None:
     with transaction() as session, pytest.raises(WrongUsage) as caught:
-        library.save(session, name, BytesIO(content), "ana", NOW)
+        media.save(session, name, BytesIO(content), "ana", NOW)
     assert str(caught.value).startswith(sentence)
     with read_session() as session:
-        assert library.listed(session) == []
+        assert media.listed(session) == []
 
 
 @pytest.mark.usefixtures("where")
@@ -144,7 +144,7 @@ def test_bytes_that_are_gone_or_changed_are_not_sent(damage: str, tmp_path: Path
             if damage == "gone":
                 session.delete(chunk)
             elif chunk.number == 0:
-                chunk.content = other[: library.CHUNK_BYTES]
+                chunk.content = other[: media.CHUNK_BYTES]
     for file in (tmp_path / "shared").glob("*"):
         file.unlink() if damage == "gone" else file.write_bytes(other)
     found = loaded("library:large.jpg")
