@@ -25,7 +25,7 @@ from campaign.db import backup as databases
 from campaign.db.backup import DatabaseCopy
 from campaign.db.engine import room_for
 from campaign.db.vault import write_once
-from campaign.deliveries.restored import Doubts, mark_unknown
+from campaign.deliveries.log import Doubts, mark_unknown
 from campaign.errors import NoRoom, WrongUsage, is_full, unwritable
 from campaign.settings import Settings
 from deployments.processes import make_home

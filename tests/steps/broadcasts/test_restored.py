@@ -12,7 +12,7 @@ from campaign.db.engine import read_session, transaction
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import compose
 from campaign.deliveries.draft import Content, Draft, Part
-from campaign.deliveries.restored import mark_unknown
+from campaign.deliveries.log import mark_unknown
 from campaign.kinds import confirm, kind_of
 from campaign.posts.publish import publish_delivery
 from campaign.settings import load_settings
