@@ -21,8 +21,7 @@ from campaign.deliveries.draft import Content, Draft, NamedLink, Part, RenderedP
 from campaign.deliveries.kind import End, Progress
 from campaign.deliveries.links import shorten_posts
 from campaign.errors import XError
-from campaign.posts.lookup import PostSender
-from campaign.posts.publish import publish_parts, state_after
+from campaign.posts.publish import PostSender, publish_parts, state_after
 from models import Charge, Delivery, DeliveryState, MessageState, Service
 from tests import factories
 from tests.databases import Database, in_use

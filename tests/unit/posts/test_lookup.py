@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from campaign.posts.lookup import Attempt, Lookup, find_candidates, is_proof_of_absence, since_of
+from campaign.posts.publish import Attempt, Lookup, find_candidates, is_proof_of_absence, since_of
 from campaign.x.types import CLOCK_SKEW, OwnPost
 from tests.factories import NOW
 
