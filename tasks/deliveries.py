@@ -30,8 +30,8 @@ from campaign.deliveries.kind import Analysed, End, Kind, Progress, Rendered
 from campaign.errors import NotPossible, WrongUsage
 from campaign.kinds import confirm, needs_no_person
 from campaign.posts import publish as publishing
+from campaign.posts.documents import DeliveryReport
 from campaign.posts.prepare import PostKind, RenderedPost
-from campaign.posts.report import DeliveryReport
 from campaign.reporting.markdown import as_markdown
 from campaign.services import store as services
 from campaign.services.fields import block_name

@@ -12,8 +12,7 @@ from campaign.broadcasts.report import BroadcastReport, Numbers, ReasonCount, Se
 from campaign.contacts.report import Acquisition, Funnel, InvitationReport
 from campaign.deliveries.draft import MediaItem, Part, PollContent
 from campaign.deliveries.findings import Analysis, Sample, error, info, warning
-from campaign.posts.preview import attachment
-from campaign.posts.report import DeliveryReport, LogLine
+from campaign.posts.documents import DeliveryReport, LogLine, attachment
 from campaign.statistics.clicks import LinkNumbers
 from campaign.statistics.counts import Engagement
 from campaign.statistics.followers import Day

@@ -48,7 +48,7 @@ from campaign.deliveries.templating import BroadcastText, service_fields
 from campaign.errors import CampaignError, NotPossible
 from campaign.limits import rate_limits, spend_cap
 from campaign.limits.rate_limits import allowance_of
-from campaign.posts.preview import attachment
+from campaign.posts.documents import attachment
 from campaign.reporting.document import Attachment, Document
 from campaign.services.store import read_balance
 from campaign.settings import load_settings

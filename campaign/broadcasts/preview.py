@@ -7,7 +7,7 @@ from campaign.broadcasts.analysis import EXCLUSION_LABELS, describe_consents
 from campaign.deliveries.draft import Draft
 from campaign.deliveries.findings import Analysis, Sample
 from campaign.formatting import format_duration, format_time, usd, without_remarks
-from campaign.posts.preview import by_level, file_name, pieces
+from campaign.posts.documents import by_level, file_name, pieces
 from campaign.reporting.document import Attachment, Block, Document, Message, Section, shortened
 
 _UNADDRESSED = "There are no recipients; this is the text as it was written."

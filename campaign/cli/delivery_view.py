@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from campaign.broadcasts.report import BroadcastReport
     from campaign.deliveries.draft import Draft, WaveSize
     from campaign.deliveries.findings import Analysis
-    from campaign.posts.report import LogLine
+    from campaign.posts.documents import LogLine
 
 
 def analysis_as_json(kind: DeliveryKind, analysis: "Analysis") -> dict[str, Any]:
@@ -212,7 +212,7 @@ _COLUMNS = ("state", "service", "part", "proof", "x_id", "at", "link", "reason")
 
 def lines_of(session: Session, delivery: Delivery, log: Sequence[Message]) -> tuple["LogLine", ...]:
     """Returns the lines of the log of a post."""
-    from campaign.posts.report import report_of
+    from campaign.posts.documents import report_of
 
     return report_of(delivery, log, {service.id: service for service in services.list_known(session)}).lines
 

@@ -22,7 +22,7 @@ from campaign.deliveries.templating import JOIN_LINK, BrokenTemplate, Fields, Un
 from campaign.errors import NotPossible, XError
 from campaign.limits import rate_limits, spend_cap
 from campaign.posts.analysis import analyse
-from campaign.posts.preview import post_of, preview_of
+from campaign.posts.documents import post_of, preview_of
 from campaign.reporting.document import Document
 from campaign.services.store import check_if_due
 from campaign.settings import load_settings

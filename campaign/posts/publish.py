@@ -24,8 +24,8 @@ from campaign.errors import NotPossible, Refused, ServiceBlocked, Uncertain, Wro
 from campaign.formatting import usd
 from campaign.limits import rate_limits, spend_cap
 from campaign.limits.spend_cap import book_failed_call, record_failed_call
+from campaign.posts.documents import DeliveryReport, report_of
 from campaign.posts.prepare import RenderedPost, analysis_of, render_post
-from campaign.posts.report import DeliveryReport, report_of
 from campaign.running import retried, run_side_by_side, wait_until
 from campaign.services import store as services
 from campaign.services.store import check_if_due, gateway_of

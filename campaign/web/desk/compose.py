@@ -14,7 +14,7 @@ from campaign.deliveries import media
 from campaign.deliveries.draft import MOST_PARTS
 from campaign.formatting import format_duration, whole_number
 from campaign.posts import prepare
-from campaign.posts.preview import post_of
+from campaign.posts.documents import post_of
 from campaign.reporting.html import show_posts
 from campaign.web.desk.access import DeskRequest, desk_route
 from campaign.web.desk.documents import localised_post

@@ -18,7 +18,7 @@ from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import LIBRARY, Draft, MediaItem
 from campaign.deliveries.findings import Analysis, Level
 from campaign.errors import CampaignError, NotPossible, WrongUsage
-from campaign.posts.preview import file_name
+from campaign.posts.documents import file_name
 from campaign.services.store import zone_of
 from campaign.users import audit
 from campaign.users import store as users

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign.deliveries.draft import PollContent, RenderedPart, Target
-from campaign.posts.preview import attachment, by_level, file_name, pieces, poll_ends, post_of
+from campaign.posts.documents import attachment, by_level, file_name, pieces, poll_ends, post_of
 from campaign.reporting.document import Findings, Mark, Piece, Post
 from campaign.x.text import weigh
 from campaign.x.types import MediaKind, ReplySettings

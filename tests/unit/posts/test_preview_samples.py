@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from campaign.deliveries.draft import LoadedFile, RenderedPart, Target
-from campaign.posts.preview import post_of, preview_of
+from campaign.posts.documents import post_of, preview_of
 from campaign.reporting.document import Document, Post
 from campaign.x.types import MediaKind
 from tests.factories import NOW

@@ -8,7 +8,7 @@ from hypothesis import given
 from campaign.broadcasts.preview import preview_of
 from campaign.deliveries.draft import MediaItem, Part
 from campaign.deliveries.findings import Analysis, Sample
-from campaign.posts.preview import attachment
+from campaign.posts.documents import attachment
 from campaign.reporting.html import as_page
 from tests.broadcasting import analysed, broadcast, receiver, same
 from tests.pictures import picture
