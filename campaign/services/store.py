@@ -17,8 +17,7 @@ from campaign.db import vault
 from campaign.db.engine import announce, read_session, transaction
 from campaign.errors import NotPossible, ServiceBlocked, Unsent, WrongUsage, XError
 from campaign.limits.spend_cap import check_calls_open, paid
-from campaign.services.check import Problem, is_ok, problems_of
-from campaign.services.fields import SECRETS, ServiceFields
+from campaign.services.fields import SECRETS, Problem, ServiceFields, is_ok, problems_of
 from campaign.settings import load_settings
 from campaign.users import audit
 from campaign.x.types import Account, Answer, Keys, Price, check_handle

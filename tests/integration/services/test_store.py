@@ -11,8 +11,7 @@ from campaign.db import vault
 from campaign.db.engine import read_session, transaction
 from campaign.errors import WrongUsage
 from campaign.services import store as services
-from campaign.services.check import Problem
-from campaign.services.fields import ServiceFields, read_fields
+from campaign.services.fields import Problem, ServiceFields, read_fields
 from campaign.x.types import Account
 from models import OPT_OUT_LINE, ApiVersion, AuditEntry, MessagePolicy, SecretKind, Service, ServiceState
 from tests.factories import NOW, account, form

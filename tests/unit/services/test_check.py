@@ -1,7 +1,7 @@
 import pytest
 
 from campaign.errors import Refused, ServiceBlocked
-from campaign.services.check import Problem, is_ok, problems_of
+from campaign.services.fields import Problem, is_ok, problems_of
 from tests.factories import account, service
 
 
