@@ -13,7 +13,6 @@ from campaign.errors import WrongUsage
 from campaign.reporting.markdown import as_markdown
 from campaign.services.store import Services, connected_services, find_service
 from campaign.statistics import measure as counting
-from campaign.statistics import retention
 from campaign.statistics.counts import CountReport, PostToCount
 from campaign.statistics.measure import Counted, Steps
 from campaign.statistics.reports import list_reports
@@ -57,7 +56,7 @@ def look_up(service: Service, posts: Sequence[PostToCount]) -> Counted:
 @task(name="forget", task_run_name="forget what is kept no longer")
 def forget() -> None:
     """Forgets texts, clicks and entries of the audit that are older than the settings keep them."""
-    forgotten = retention.forget(pendulum.now("UTC"))
+    forgotten = counting.forget(pendulum.now("UTC"))
     if counts := str(forgotten):
         get_run_logger().info("Forgotten: %s.", counts)
 

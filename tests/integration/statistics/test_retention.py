@@ -12,9 +12,9 @@ from campaign.db.engine import read_session, transaction
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.findings import Analysis, Sample
 from campaign.settings import load_settings
-from campaign.statistics import retention
+from campaign.statistics import measure
+from campaign.statistics.measure import Forgotten
 from campaign.statistics.numbers import delivery_numbers, overview
-from campaign.statistics.retention import Forgotten
 from models import AuditEntry, Click, Delivery, DeliveryKind, DeliveryState, Message, MessageState, PastClicks, Service
 from tests.engaging import click, link, went_out
 from tests.factories import page
@@ -74,7 +74,7 @@ def texts() -> list[str]:
 
 def test_nothing_is_forgotten_by_default(acme: Service) -> None:
     broadcast(acme, "old")
-    assert retention.forget(NOW) == Forgotten()
+    assert measure.forget(NOW) == Forgotten()
     assert texts() == ["Hello Ann", "Hello Bob"]
 
 
@@ -85,8 +85,8 @@ def test_counts_of_reports_stay_when_clicks_are_deleted(acme: Service, keep: Kee
         assert [(one.clicks, one.robot_clicks, one.clicked) for one in before[0]] == [(4, 1, 1)] * 2
     keep(clicks=12)
 
-    assert retention.forget(NOW) == Forgotten(clicks=5)
-    assert retention.forget(NOW) == Forgotten()
+    assert measure.forget(NOW) == Forgotten(clicks=5)
+    assert measure.forget(NOW) == Forgotten()
 
     with read_session() as session:
         assert count(session, Click) == 5
@@ -104,7 +104,7 @@ def test_texts_go_with_the_samples_and_the_log_stays(acme: Service, keep: Keep) 
         unknown.state = MessageState.UNCERTAIN
     keep(texts=12)
 
-    assert retention.forget(NOW) == Forgotten(texts=1)
+    assert measure.forget(NOW) == Forgotten(texts=1)
 
     # What is unknown is looked up by its text; posts are public.
     assert texts() == ["", "A post", "Hello Bob"]
@@ -117,9 +117,9 @@ def test_texts_go_with_the_samples_and_the_log_stays(acme: Service, keep: Keep) 
 def test_a_younger_broadcast_keeps_its_texts(acme: Service, keep: Keep) -> None:
     broadcast(acme, "new", NOW.subtract(months=2))
     keep(texts=3)
-    assert retention.forget(NOW) == Forgotten()
+    assert measure.forget(NOW) == Forgotten()
     keep(texts=1)
-    assert retention.forget(NOW) == Forgotten(texts=2)
+    assert measure.forget(NOW) == Forgotten(texts=2)
 
 
 def test_old_entries_of_the_audit_go_but_for_open_deliveries(acme: Service, keep: Keep) -> None:
@@ -132,7 +132,7 @@ def test_old_entries_of_the_audit_go_but_for_open_deliveries(acme: Service, keep
     keep(audit=12)
 
     # That it was created and confirmed, and the change of the service.
-    assert retention.forget(NOW).entries == 3
+    assert measure.forget(NOW).entries == 3
 
     with read_session() as session:
         left = session.scalars(select(AuditEntry).where(col(AuditEntry.at) < NOW.subtract(months=12))).all()
