@@ -16,13 +16,8 @@ from campaign.posts.documents import DeliveryReport, LogLine, attachment
 from campaign.statistics.clicks import LinkNumbers
 from campaign.statistics.counts import Engagement
 from campaign.statistics.followers import Day
-from campaign.statistics.numbers import (
-    DeliveryNumbers,
-    Overview,
-    ServiceLine,
-    ServiceStatistics,
-)
 from campaign.statistics.posts import PostNumbers
+from campaign.statistics.reports import DeliveryNumbers, Overview, ServiceLine, ServiceStatistics
 from campaign.x.types import ReplySettings
 from models import DeliveryKind, DeliveryState, MessageState, SyncState
 from tests.analysing import draft

@@ -392,10 +392,10 @@ def report_delivery(
     as_csv: AsCsv = False,
 ) -> None:
     """Report a delivery: recipients, clicks, reactions, cost."""
-    from campaign.statistics import numbers, reports
+    from campaign.statistics import reports
 
     def read(session: Session) -> Any:
-        return numbers.delivery_numbers(session, deliveries.named(session, name))
+        return reports.delivery_numbers(session, deliveries.named(session, name))
 
     _show(read, reports.delivery_report_of, as_json=as_json, as_csv=as_csv)
 
@@ -406,23 +406,23 @@ def report_service(
     as_csv: AsCsv = False,
 ) -> None:
     """Report a service: its audience, when its posts do well. The best posts are listed."""
-    from campaign.statistics import numbers, reports
+    from campaign.statistics import reports
 
     def read(session: Session) -> Any:
         found = services.find(session, name)
         if found is None:
             raise WrongUsage(f"There is no service {name!r}; `campaign service list` shows them.")
-        return numbers.service_numbers(session, found, load_settings().timezone)
+        return reports.service_numbers(session, found, load_settings().timezone)
 
     _show(read, reports.service_report_of, as_json=as_json, as_csv=as_csv)
 
 
 def report_all(as_json: AsJson = False, as_csv: AsCsv = False) -> None:
     """Report all services side by side, and the newest deliveries."""
-    from campaign.statistics import numbers, reports
+    from campaign.statistics import reports
 
     def read(session: Session) -> Any:
-        return numbers.overview(session, pendulum.now("UTC"))
+        return reports.overview(session, pendulum.now("UTC"))
 
     _show(read, reports.overview_of, as_json=as_json, as_csv=as_csv)
 

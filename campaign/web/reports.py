@@ -19,7 +19,7 @@ from campaign.reporting.document import Document
 from campaign.reporting.html import table
 from campaign.services import store as services
 from campaign.settings import load_settings
-from campaign.statistics import numbers, reports
+from campaign.statistics import reports
 from campaign.statistics.metrics import metrics_text
 from campaign.web.pages import not_found, page, text_page
 from campaign.web.security import (
@@ -190,16 +190,16 @@ def find_report(kind: str, name: str) -> Document | None:
     with read_session() as session:
         match kind:
             case "":
-                return reports.overview_of(numbers.overview(session, pendulum.now("UTC")))
+                return reports.overview_of(reports.overview(session, pendulum.now("UTC")))
             case "delivery":
                 try:
                     delivery = deliveries.named(session, name)
                 except WrongUsage:
                     return None
-                return reports.delivery_report_of(numbers.delivery_numbers(session, delivery))
+                return reports.delivery_report_of(reports.delivery_numbers(session, delivery))
             case "service":
                 if service := services.find(session, name):
-                    figures = numbers.service_numbers(session, service, load_settings().timezone)
+                    figures = reports.service_numbers(session, service, load_settings().timezone)
                     return reports.service_report_of(figures)
     return None
 

@@ -14,7 +14,7 @@ from campaign.deliveries.findings import Analysis, Sample
 from campaign.settings import load_settings
 from campaign.statistics import measure
 from campaign.statistics.measure import Forgotten
-from campaign.statistics.numbers import delivery_numbers, overview
+from campaign.statistics.reports import delivery_numbers, overview
 from models import AuditEntry, Click, Delivery, DeliveryKind, DeliveryState, Message, MessageState, PastClicks, Service
 from tests.engaging import click, link, went_out
 from tests.factories import page

@@ -12,7 +12,7 @@ from sqlmodel import select
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
 from campaign.services import store as services
-from campaign.statistics import counts, followers, numbers
+from campaign.statistics import counts, followers, reports
 from campaign.statistics.counts import Engagement
 from models import AudienceDay, Charge, Delivery, DeliveryKind, MessageState, PostMetrics, Service
 from tests.databases import Database
@@ -38,7 +38,7 @@ def to_count(service: Service, **more: Any) -> list[str]:
 
 def report(delivery: Delivery) -> Any:
     with read_session() as session:
-        return numbers.delivery_numbers(session, delivery).as_json()
+        return reports.delivery_numbers(session, delivery).as_json()
 
 
 def test_posts_of_the_last_days_are_counted_without_proofs(acme: Service) -> None:
@@ -197,7 +197,7 @@ def test_the_report_of_a_service_is_about_its_last_deliveries(acme: Service) -> 
     best = went_out(acme, "best", label="Best", at=NOW + 2 * HOUR)
     counted(best, NOW + DAY, LIKED)
     with read_session() as session:
-        found: Any = numbers.service_numbers(session, services.get(session, acme.id), "Europe/Brussels").as_json()
+        found: Any = reports.service_numbers(session, services.get(session, acme.id), "Europe/Brussels").as_json()
 
     assert (found["deliveries"], found["likes"], found["timezone"]) == (100, 5, "Europe/Brussels")
     [first] = found["best_posts"]
@@ -223,7 +223,7 @@ def test_all_services_stand_side_by_side_with_their_last_days(acme: Service) -> 
         given: dict[str, Any] = {"endpoint": "GET", "item": "read", "resources": 1, "unit_price": Decimal("0.5")}
         session.add(Charge(service_id=acme.id, at=NOW, amount=Decimal("0.5"), settled=True, **given))
     with read_session() as session:
-        found: Any = numbers.overview(session, NOW).as_json()
+        found: Any = reports.overview(session, NOW).as_json()
 
     first, second = found["services"]
     assert (first["followers"], first["gained"], first["lost"]) == (3, 2, 1)

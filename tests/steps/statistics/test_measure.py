@@ -12,7 +12,7 @@ from campaign.reporting.markdown import as_markdown
 from campaign.running import wait_until
 from campaign.services.store import connected_services, find_service, gateway_of
 from campaign.statistics import followers
-from campaign.statistics import numbers as engagement_deliveries
+from campaign.statistics import reports as engagement_deliveries
 from campaign.statistics.counts import CountReport, CountState
 from campaign.statistics.measure import measure
 from campaign.statistics.reports import list_reports

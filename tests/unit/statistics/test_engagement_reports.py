@@ -19,13 +19,8 @@ from campaign.statistics import reports
 from campaign.statistics.clicks import LinkNumbers
 from campaign.statistics.counts import Engagement
 from campaign.statistics.followers import Day
-from campaign.statistics.numbers import (
-    DeliveryNumbers,
-    Overview,
-    ServiceLine,
-    ServiceStatistics,
-)
 from campaign.statistics.posts import PostNumbers
+from campaign.statistics.reports import DeliveryNumbers, Overview, ServiceLine, ServiceStatistics
 from models import DeliveryKind, DeliveryState
 from tests.factories import NOW
 
