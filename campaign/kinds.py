@@ -3,7 +3,7 @@
 import pendulum
 
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import approval, approvers
+from campaign.deliveries import approval
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.kind import Analysed, Kind, Rendered
 from campaign.errors import NotPossible
@@ -65,4 +65,4 @@ def needs_no_person(analysed: Analysed[Rendered]) -> bool:
         return False
     with read_session() as session:
         delivery = deliveries.get(session, analysed.rendered.delivery.id)
-        return not approvers.standing_of(session, delivery).rules.is_strict
+        return not approval.standing_of(session, delivery).rules.is_strict

@@ -22,7 +22,7 @@ from pydantic import ConfigDict, Field
 from campaign.broadcasts.prepare import BroadcastKind
 from campaign.db import engine
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import approval, approvers, series
+from campaign.deliveries import approval, series
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import ANSWER_WITHIN, compose, refuse_errors, reject
 from campaign.deliveries.draft import Draft
@@ -123,7 +123,7 @@ def publish_preview(kind: Kind, analysed: Analysed[Rendered]) -> str:
 
 def _this_run() -> str:
     """Returns this run as the audit names it, so that no approval rule takes it for a person."""
-    return f"{approvers.RUN}{runtime.flow_run.name}"
+    return f"{approval.RUN}{runtime.flow_run.name}"
 
 
 @task(name="analyse", task_run_name="analyse {name}", cache_policy=NO_CACHE)
@@ -246,15 +246,15 @@ def take_answer(name: str, answer: Answer) -> str:
     return "" if delivery.state is DeliveryState.CONFIRMED else f"**{who} approved it.** {approval.SECOND_PERSON}"
 
 
-def _standing(name: str) -> approvers.Standing:
+def _standing(name: str) -> approval.Standing:
     with read_session() as session:
-        return approvers.standing_of(session, deliveries.named(session, name))
+        return approval.standing_of(session, deliveries.named(session, name))
 
 
 def _show_that_it_waits(name: str) -> None:
     """Says in the log, in an artifact and in the name of the run that it waits, for whom, and where to answer."""
     with read_session() as session:
-        people = approvers.may_approve(session, deliveries.named(session, name))
+        people = approval.may_approve(session, deliveries.named(session, name))
     names = [one.user.full_name for one in people[:_MOST_NAMED]]
     others = [f"{len(people) - len(names)} others"] if len(people) > len(names) else []
     for_whom = " or ".join([*names, *others]) or "a person who may approve it (campaign user add)"

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from campaign import kinds
 from campaign.broadcasts.report import Numbers, ends_about, numbers_of, standing_of
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import approval, approvers
+from campaign.deliveries import approval
 from campaign.deliveries import store as deliveries
 from campaign.errors import CampaignError, NotPossible
 from campaign.posts.publish import withdrawable
@@ -171,7 +171,7 @@ class Acts:
 
 
 def _facts(session: Session, desk: DeskRequest, delivery: Delivery, services: Sequence[Service]) -> dict[str, Any]:
-    standing = approvers.standing_of(session, delivery)
+    standing = approval.standing_of(session, delivery)
     draft = deliveries.draft_of(session, delivery)
     is_dm = delivery.kind is DeliveryKind.DM
     return {
@@ -191,11 +191,11 @@ def _facts(session: Session, desk: DeskRequest, delivery: Delivery, services: Se
     }
 
 
-def _acts(session: Session, desk: DeskRequest, delivery: Delivery, standing: approvers.Standing) -> Acts:
+def _acts(session: Session, desk: DeskRequest, delivery: Delivery, standing: approval.Standing) -> Acts:
     state, ids = delivery.state, [one.id for one in deliveries.targets_of(session, delivery)]
     writes = all(desk.person.may(Role.WRITER, one) for one in ids)
     approves = all(desk.person.may(Role.APPROVER, one) for one in ids)
-    acts = Acts(waits_for=[one.user.full_name for one in approvers.may_approve(session, delivery)])
+    acts = Acts(waits_for=[one.user.full_name for one in approval.may_approve(session, delivery)])
     if writes:
         acts.can_edit = state in deliveries.EDITABLE
         acts.can_ask = state in {DeliveryState.BEING_EDITED, DeliveryState.FAILED} or (

@@ -12,7 +12,7 @@ from campaign.audience import sync
 from campaign.broadcasts import waves
 from campaign.consent import store as consent
 from campaign.db.engine import read_session
-from campaign.deliveries import approvers, log
+from campaign.deliveries import approval, log
 from campaign.deliveries import store as deliveries
 from campaign.errors import NotPossible
 from campaign.services.store import zone_of
@@ -59,7 +59,7 @@ def show_today(desk: DeskRequest) -> Response:
     by_state = _Deliveries(desk, services)
     with read_session() as session:
         analysed = by_state.of(session, DeliveryState.ANALYSED)
-        answers = [one for one in analysed if approvers.may_approve(session, one.delivery, [desk.person])]
+        answers = [one for one in analysed if approval.may_approve(session, one.delivery, [desk.person])]
         begun = by_state.of(session, DeliveryState.BEING_EDITED)
         under_way = by_state.of(session, DeliveryState.IN_PROGRESS)
         confirmed = by_state.of(session, DeliveryState.CONFIRMED)

@@ -5,7 +5,7 @@ from decimal import Decimal
 import pytest
 
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import approval, approvers
+from campaign.deliveries import approval
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Content, Draft, Part
 from campaign.errors import NotPossible
@@ -95,7 +95,7 @@ def test_an_approval_counts_for_one_analysis_only(acme: Service) -> None:
     with transaction() as session:
         analyse(session, deliveries.get(session, made.id), 10, "f1")
     with read_session() as session:
-        assert approvers.standing_of(session, deliveries.get(session, made.id)).given == ()
+        assert approval.standing_of(session, deliveries.get(session, made.id)).given == ()
     assert approve("cy").state is DeliveryState.ANALYSED
 
 
@@ -118,7 +118,7 @@ def test_a_delivery_without_a_known_writer_is_approved_by_no_person(acme: Servic
 def test_those_who_may_approve_are_listed(acme: Service) -> None:
     made = analysed(acme)
     with read_session() as session:
-        people = approvers.may_approve(session, deliveries.get(session, made.id))
+        people = approval.may_approve(session, deliveries.get(session, made.id))
     assert [one.user.name for one in people] == ["bo", "cy", "op"]
 
 

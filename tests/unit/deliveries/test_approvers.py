@@ -5,7 +5,7 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.deliveries.approvers import RUN, Rules, Standing, rules_for
+from campaign.deliveries.approval import RUN, Rules, Standing, rules_for
 from models import Service
 from tests.factories import service
 
