@@ -22,7 +22,7 @@ from pydantic import ConfigDict, Field
 from campaign.broadcasts.prepare import BroadcastKind
 from campaign.db import engine
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import approval, series
+from campaign.deliveries import approval, planning
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import ANSWER_WITHIN, compose, refuse_errors, reject
 from campaign.deliveries.draft import Draft
@@ -158,9 +158,9 @@ def _mode_of(analysed: Analysed[Rendered]) -> str:
 
 def repeat_series() -> None:
     """Makes the posts of series that are due within eight weeks, and confirms those that need no person's approval."""
-    series.extend(pendulum.now("UTC"))
+    planning.extend(pendulum.now("UTC"))
     with read_session() as session:
-        waiting = series.waiting_for_a_run(session)
+        waiting = planning.waiting_for_a_run(session)
     actor = _this_run()
     for delivery in waiting:
         try:

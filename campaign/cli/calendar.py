@@ -11,7 +11,7 @@ from campaign.cli import output
 from campaign.cli.delivery import check_x, make_ready, unschedule
 from campaign.cli.output import AsJson
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import series, slots
+from campaign.deliveries import planning
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import current_user
 from campaign.errors import WrongUsage
@@ -30,8 +30,8 @@ def list_slots(as_json: AsJson = False) -> None:
     make_ready()
     with read_session() as session:
         by_id = {one.id: one for one in services.list_connected(session)}
-        found = slots.listed(session, list(by_id))
-        free = {one.id: slots.next_free(session, [one], pendulum.now("UTC")) for one in by_id.values()}
+        found = planning.list_slots(session, list(by_id))
+        free = {one.id: planning.next_free(session, [one], pendulum.now("UTC")) for one in by_id.values()}
     if as_json:
         output.print_json([_slot_as_json(one, by_id[one.service_id]) for one in found])
         return
@@ -49,11 +49,11 @@ def add_slot(service: ServiceName, day: Weekday, clock: Clock, zone: Zone = "", 
     """Add a weekly slot, which the form of a post at the desk offers."""
     make_ready()
     chosen = services.find_service(service)
-    weekday, time = slots.read_weekday(day), slots.read_clock(clock)
-    named = slots.read_zone(zone or services.zone_of(chosen))
+    weekday, time = planning.read_weekday(day), planning.read_clock(clock)
+    named = planning.read_zone(zone or services.zone_of(chosen))
     with transaction() as session:
         now = pendulum.now("UTC")
-        slot = slots.add(session, chosen, weekday, time, named, actor=current_user(), now=now)
+        slot = planning.add(session, chosen, weekday, time, named, actor=current_user(), now=now)
     if as_json:
         output.print_json(_slot_as_json(slot, chosen))
     else:
@@ -63,15 +63,17 @@ def add_slot(service: ServiceName, day: Weekday, clock: Clock, zone: Zone = "", 
 def remove_slot(service: ServiceName, day: Weekday, clock: Clock) -> None:
     """Remove a weekly slot; what was planned with it stays."""
     make_ready()
-    chosen, weekday, time = services.find_service(service), slots.read_weekday(day), slots.read_clock(clock)
+    chosen, weekday, time = services.find_service(service), planning.read_weekday(day), planning.read_clock(clock)
     with transaction() as session:
         found = [
-            one for one in slots.listed(session, [chosen.id]) if (one.weekday, one.clock) == (weekday, f"{time:%H:%M}")
+            one
+            for one in planning.list_slots(session, [chosen.id])
+            if (one.weekday, one.clock) == (weekday, f"{time:%H:%M}")
         ]
         if not found:
             raise WrongUsage(f"{chosen.internal_name} has no such slot; `campaign slot list` shows them.")
         for one in found:
-            slots.remove(session, chosen, one, actor=current_user(), now=pendulum.now("UTC"))
+            planning.remove(session, chosen, one, actor=current_user(), now=pendulum.now("UTC"))
     output.say(f"{chosen.internal_name} has no slot at {found[0]} any more.")
 
 
@@ -87,8 +89,8 @@ def list_series(as_json: AsJson = False) -> None:
     make_ready()
     rows, document = [], []
     with read_session() as session:
-        for one in series.listed(session):
-            made = series.deliveries_of(session, one)
+        for one in planning.list_series(session):
+            made = planning.deliveries_of(session, one)
             names = [delivery.name for delivery in made if delivery.state in deliveries.EDITABLE]
             end = f"until {one.until}" if one.until else f"{one.count} times" if one.count else "without an end"
             state = "stopped" if one.stopped_at else one.problem or "goes on"
@@ -129,10 +131,10 @@ def create_series(
     with read_session() as session:
         targets = deliveries.targets_of(session, deliveries.named(session, delivery))
     zone = services.zone_of(*targets)
-    made = series.create(delivery, every, zone, current_user(), until=last, times=times)
+    made = planning.create(delivery, every, zone, current_user(), until=last, times=times)
     with read_session() as session:
-        found = series.get(session, made.id)
-        names = [one.name for one in series.deliveries_of(session, found)]
+        found = planning.get(session, made.id)
+        names = [one.name for one in planning.deliveries_of(session, found)]
     if as_json:
         output.print_json(found.model_dump(mode="json", exclude={"draft"}) | {"planned": names})
         return
@@ -147,7 +149,7 @@ def ask_for_series(number: SeriesNumber) -> None:
     make_ready()
     check_x()
     with read_session() as session:
-        names = series.drafts_of(session, series.get(session, number))
+        names = planning.drafts_of(session, planning.get(session, number))
     ready = analyse_saved(names, current_user(), pendulum.now("UTC"), ask=True)
     output.say(f"{ready} of {len(names)} drafts wait for approval; the others have errors and stay drafts.")
 
@@ -155,7 +157,7 @@ def ask_for_series(number: SeriesNumber) -> None:
 def stop_series(number: SeriesNumber) -> None:
     """Stop a series, with its posts of which nothing has gone out."""
     make_ready()
-    stopped = series.stop(number, current_user())
+    stopped = planning.stop(number, current_user())
     for before in stopped:
         unschedule(before)
     output.say(f"Series {number} is stopped, with {len(stopped)} of its posts.")

@@ -11,7 +11,7 @@ from sqlmodel import Session
 
 from campaign.audience.people_files import read_rows, refuse
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import approval, media, slots
+from campaign.deliveries import approval, media, planning
 from campaign.deliveries.draft import LIBRARY, Content, Draft, MediaItem, Part
 from campaign.errors import CampaignError, WrongUsage
 from campaign.formatting import read_time
@@ -138,7 +138,7 @@ def _repeated(posts: Sequence[ImportedPost]) -> list[tuple[int, str]]:
 def _saved_already(session: Session, posts: Sequence[ImportedPost]) -> list[tuple[int, str]]:
     """Returns the posts that are there already, as after a second import of the same file."""
     known = {
-        (one.at, one.accounts, one.texts[:1]): one.name for one in slots.planned_texts(session, *_span(posts), None)
+        (one.at, one.accounts, one.texts[:1]): one.name for one in planning.planned_texts(session, *_span(posts), None)
     }
     keys = [(post.at, frozenset(one.id for one in post.services), (post.text,)) for post in posts]
     return [
@@ -149,7 +149,7 @@ def _saved_already(session: Session, posts: Sequence[ImportedPost]) -> list[tupl
 
 
 def _span(posts: Sequence[ImportedPost]) -> tuple[datetime, datetime]:
-    moments, margin = [post.at for post in posts], slots.SAME_TEXT_WITHIN
+    moments, margin = [post.at for post in posts], planning.SAME_TEXT_WITHIN
     return min(moments) - margin, max(moments) + margin
 
 
@@ -168,14 +168,14 @@ def analyse_posts(posts: Sequence[ImportedPost]) -> list[ImportedPost]:
             )
         )
     with read_session() as session:
-        planned = slots.planned_texts(session, *_span(posts), None)
+        planned = planning.planned_texts(session, *_span(posts), None)
     mine = [
-        slots.PlannedText(f"line {post.line}", post.at, frozenset(one.id for one in post.services), (post.text,))
+        planning.PlannedText(f"line {post.line}", post.at, frozenset(one.id for one in post.services), (post.text,))
         for post in found
     ]
     by_line = {f"line {post.line}": post for post in found}
     labels = {one.name: one.label for one in planned if one.label}
-    for one in slots.collisions([*planned, *mine]):
+    for one in planning.collisions([*planned, *mine]):
         for name, other in ((one.one, one.other), (one.other, one.one)):
             if name in by_line:
                 by_line[name].warnings.append(one.sentence(labels.get(other, other)))

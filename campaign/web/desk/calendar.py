@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from campaign.broadcasts import waves
 from campaign.db.engine import read_session
-from campaign.deliveries import approval, series, slots
+from campaign.deliveries import approval, planning
 from campaign.deliveries import store as deliveries
 from campaign.errors import NotPossible, WrongUsage
 from campaign.formatting import read_time
@@ -96,7 +96,7 @@ class Page:
 
 def show_calendar(desk: DeskRequest) -> Response:
     """Shows a month or a week. Posts of series are made here too, so that they are there to be approved."""
-    series.extend(desk.now)
+    planning.extend(desk.now)
     return _show(desk, _page_of(desk))
 
 
@@ -185,7 +185,7 @@ def _entries(
     end = pendulum.datetime(days[-1].year, days[-1].month, days[-1].day) + timedelta(days=1) + _MARGIN
     # A draft without an account concerns all of them, see access.
     among = None if desk.person.may(Role.VIEWER) and not is_filtered else [one.id for one in chosen]
-    planned = slots.planned_between(session, begin - _LONGEST_BROADCAST, end, among)
+    planned = planning.planned_between(session, begin - _LONGEST_BROADCAST, end, among)
     visible = {one.id: one for one in desk.services()}
     entries: list[Entry] = []
     for delivery, service_ids in planned:
@@ -229,11 +229,11 @@ def _of_series_to_come(
 ) -> list[Entry]:
     """Returns the posts of series that are not made yet."""
     by_name, found = {one.internal_name: one for one in chosen}, []
-    for one in series.listed(session):
-        services = [by_name[name] for name in series.draft_of(one).services if name in by_name]
+    for one in planning.list_series(session):
+        services = [by_name[name] for name in planning.draft_of(one).services if name in by_name]
         if one.stopped_at is not None or not services:
             continue
-        for _, moment in takewhile(lambda pair: pair[1] < end, series.occurrences(one, one.reached)):
+        for _, moment in takewhile(lambda pair: pair[1] < end, planning.occurrences(one, one.reached)):
             if moment >= max(begin, desk.now):
                 at = pendulum.instance(moment).in_timezone(zone_of(*services))
                 found.append(Entry(at=at, label=one.label, services=services))
@@ -242,13 +242,13 @@ def _of_series_to_come(
 
 def _collisions(session: Session, desk: DeskRequest, days: Sequence[date]) -> dict[str, list[str]]:
     """Returns what is in the way of posts, by their names; of other accounts no name or text is shown."""
-    begin = pendulum.datetime(days[0].year, days[0].month, days[0].day) - _MARGIN - slots.SAME_TEXT_WITHIN
-    end = pendulum.datetime(days[-1].year, days[-1].month, days[-1].day) + _MARGIN + slots.SAME_TEXT_WITHIN
+    begin = pendulum.datetime(days[0].year, days[0].month, days[0].day) - _MARGIN - planning.SAME_TEXT_WITHIN
+    end = pendulum.datetime(days[-1].year, days[-1].month, days[-1].day) + _MARGIN + planning.SAME_TEXT_WITHIN
     own = None if desk.person.may(Role.VIEWER) else [one.id for one in desk.services()]
     found: dict[str, list[str]] = {}
-    planned = slots.planned_texts(session, begin, end, own)
+    planned = planning.planned_texts(session, begin, end, own)
     labels = {one.name: one.label or one.name for one in planned}
-    for one in slots.collisions(planned):
+    for one in planning.collisions(planned):
         found.setdefault(one.one, []).append(one.sentence(labels[one.other]))
         found.setdefault(one.other, []).append(one.sentence(labels[one.one]))
     return found

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from campaign import kinds
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import approval, media, slots, templates
+from campaign.deliveries import approval, media, planning, templates
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import LIBRARY, Draft, MediaItem
 from campaign.deliveries.findings import Analysis, Level
@@ -240,7 +240,7 @@ def with_slot(desk: DeskRequest, form: FormT, services: Sequence[Service]) -> Fo
 
 def _next_slot(desk: DeskRequest, chosen: Sequence[Service]) -> datetime | None:
     with read_session() as session:
-        return slots.next_free(session, chosen, desk.now)
+        return planning.next_free(session, chosen, desk.now)
 
 
 def take_uploads(desk: DeskRequest, form: PostForm) -> tuple[PostForm, list[MediaItem]]:

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from campaign.audience.people_files import read_sent
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import series, slots
+from campaign.deliveries import planning
 from campaign.deliveries import store as deliveries
 from campaign.errors import CampaignError, NotPossible, WrongUsage
 from campaign.posts.importing import (
@@ -63,10 +63,10 @@ def add_slot(desk: DeskRequest) -> Response:
         return _show(desk, 400, {"slot": N_("Choose an account.")})
     desk.require(Role.WRITER, chosen)
     try:
-        weekday, clock = slots.read_weekday(desk.text("weekday")), slots.read_clock(desk.text("time"))
-        zone = slots.read_zone(desk.text("zone") or zone_of(*chosen))
+        weekday, clock = planning.read_weekday(desk.text("weekday")), planning.read_clock(desk.text("time"))
+        zone = planning.read_zone(desk.text("zone") or zone_of(*chosen))
         with transaction() as session:
-            slots.add(session, chosen[0], weekday, clock, zone, actor=desk.actor, now=desk.now)
+            planning.add(session, chosen[0], weekday, clock, zone, actor=desk.actor, now=desk.now)
     except (NotPossible, WrongUsage) as error:
         return _show(desk, 400, {"slot": str(error)})
     return desk.redirect(SLOTS, N_("The slot was added."))
@@ -76,12 +76,12 @@ def remove_slot(desk: DeskRequest) -> Response:
     """Removes a weekly slot; what was planned with it stays."""
     by_id = {one.id: one for one in desk.services()}
     with transaction() as session:
-        slot = slots.find(session, desk.number("slot") or 0)
+        slot = planning.find(session, desk.number("slot") or 0)
         if slot is None or slot.service_id not in by_id:
             return desk.redirect(SLOTS, N_("It was removed already."))
         service = by_id[slot.service_id]
         desk.require(Role.WRITER, [service])
-        slots.remove(session, service, slot, actor=desk.actor, now=desk.now)
+        planning.remove(session, service, slot, actor=desk.actor, now=desk.now)
     return desk.redirect(SLOTS, N_("The slot was removed. What was planned with it stays."))
 
 
@@ -95,7 +95,7 @@ def create_series(desk: DeskRequest) -> Response:
         until = date.fromisoformat(desk.text("until")) if desk.text("until") else None
         times = (desk.number("times") or 0) if desk.text("times") else None
         every = Every(desk.text("every"))
-        made = series.create(delivery.name, every, zone_of(*targets), desk.actor, until=until, times=times)
+        made = planning.create(delivery.name, every, zone_of(*targets), desk.actor, until=until, times=times)
     except (NotAllowed, NotThere):
         raise
     except ValueError:
@@ -103,7 +103,7 @@ def create_series(desk: DeskRequest) -> Response:
     except CampaignError as error:
         return _show(desk, 400, {"series": str(error)})
     with read_session() as session:
-        problem = series.get(session, made.id).problem
+        problem = planning.get(session, made.id).problem
     return desk.redirect(
         SLOTS, problem or N_("The post is repeated now. Each of its posts is a draft until it is approved.")
     )
@@ -113,7 +113,7 @@ def ask_for_series(desk: DeskRequest) -> Response:
     """Analyses the drafts of a series, and asks for approval of those without errors."""
     with read_session() as session:
         found = _series_in(desk, session)
-        names = series.drafts_of(session, found)
+        names = planning.drafts_of(session, found)
     ready = analyse_saved(names, desk.actor, desk.now, ask=True)
     return desk.redirect(SLOTS, _outcome(desk, ready, len(names)))
 
@@ -122,7 +122,7 @@ def stop_series(desk: DeskRequest) -> Response:
     """Stops a series, with its posts that have not gone out."""
     with read_session() as session:
         found = _series_in(desk, session)
-    for delivery in series.stop(found.id, desk.actor):
+    for delivery in planning.stop(found.id, desk.actor):
         if delivery.state is DeliveryState.CONFIRMED:
             with suppress(NotPossible), read_session() as session:  # without a server there is no run to delete
                 desk.runs.schedule(deliveries.get(session, delivery.id))
@@ -147,7 +147,7 @@ def _require(desk: DeskRequest, targets: Sequence[Service]) -> None:
 
 def _targets_of(session: Session, found: Series) -> list[Service]:
     """Returns the services of all posts of a series."""
-    made = series.deliveries_of(session, found)
+    made = planning.deliveries_of(session, found)
     return list({one.id: one for delivery in made for one in deliveries.targets_of(session, delivery)}.values())
 
 
@@ -165,15 +165,15 @@ def _show(desk: DeskRequest, status: int = 200, problems: dict[str, str] | None 
     services = desk.services()
     by_id, rows = {one.id: one for one in services}, list[dict[str, Any]]()
     with read_session() as session:
-        kept = slots.listed(session, list(by_id))
-        free = {one.id: slots.next_free(session, [one], desk.now) for one in services}
-        for one in series.listed(session):
-            targets, made = _targets_of(session, one), series.deliveries_of(session, one)
+        kept = planning.list_slots(session, list(by_id))
+        free = {one.id: planning.next_free(session, [one], desk.now) for one in services}
+        for one in planning.list_series(session):
+            targets, made = _targets_of(session, one), planning.deliveries_of(session, one)
             if any(target.id in by_id for target in targets):
                 to_come = [delivery for delivery in made if delivery.state in deliveries.EDITABLE]
                 rows.append({"series": one, "targets": targets, "to_come": to_come, "may": _may(desk, targets)})
         drafts = _repeatable(session, desk)
-        taken = series.series_of(session, [one.id for one in drafts])
+        taken = planning.series_of(session, [one.id for one in drafts])
         offered = [(one, zone_of(*deliveries.targets_of(session, one))) for one in drafts if one.id not in taken]
     return desk.page(
         "calendar_slots.html.jinja",
@@ -198,7 +198,7 @@ def _may(desk: DeskRequest, targets: Sequence[Service]) -> bool:
 
 def _repeatable(session: Session, desk: DeskRequest) -> list[Delivery]:
     among = [one.id for one in desk.services(Role.WRITER)]
-    found = slots.planned_between(session, desk.now, desk.now.replace(year=desk.now.year + 2), among)
+    found = planning.planned_between(session, desk.now, desk.now.replace(year=desk.now.year + 2), among)
     fitting = (
         one
         for one, service_ids in found

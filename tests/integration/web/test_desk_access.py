@@ -15,7 +15,7 @@ from campaign.cli.server import first_link
 from campaign.consent import store as consent
 from campaign.db import engine as schema
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import approval, series, slots
+from campaign.deliveries import approval, planning
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Content, Draft, Part
 from campaign.settings import load_settings
@@ -133,9 +133,9 @@ def test_what_a_form_names_of_another_service_is_not_there(desk: Desk) -> None:
     acme, other = saved_service(), saved_service(internal_name="other", block_id=None)
     ann = desk.person("ann", {acme.id: Role.OPERATOR})
     token, name = token_of(ann), a_post("other")
-    made = series.create(a_post("other"), Every.WEEK, "UTC", "wim")
+    made = planning.create(a_post("other"), Every.WEEK, "UTC", "wim")
     with transaction() as session:
-        slots.add(session, other, 0, slots.read_clock("09:00"), "UTC", actor="wim", now=NOW)
+        planning.add(session, other, 0, planning.read_clock("09:00"), "UTC", actor="wim", now=NOW)
     calendar = "/desk/calendar"
     unknown = [
         ann.post(f"{calendar}/series/create", token=token, delivery="no-such", every="week"),
@@ -151,8 +151,8 @@ def test_what_a_form_names_of_another_service_is_not_there(desk: Desk) -> None:
     added = ann.post(f"{calendar}/slots/add", token=token, service="other", weekday="Monday", time="10:00")
     assert added.status_code == 400
     with read_session() as session:
-        assert len(slots.listed(session, [other.id])) == 1
-        assert series.get(session, made.id).stopped_at is None
+        assert len(planning.list_slots(session, [other.id])) == 1
+        assert planning.get(session, made.id).stopped_at is None
 
 
 def test_a_log_names_no_person_of_an_account_that_may_not_be_seen(desk: Desk) -> None:

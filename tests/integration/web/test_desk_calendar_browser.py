@@ -6,7 +6,7 @@ import pendulum
 import pytest
 
 from campaign.db.engine import transaction
-from campaign.deliveries import series
+from campaign.deliveries import planning
 from campaign.deliveries import store as deliveries
 from models import DeliveryState, Every, Role
 from tests.browsing import NEEDS_CHROMIUM, Window, open_browser
@@ -58,7 +58,7 @@ def next_clock_change() -> pendulum.DateTime:
 
 
 def test_a_series_keeps_its_local_time_over_a_clock_change(desk: Desk, window: Window) -> None:
-    series.create(post("A tip"), Every.WEEK, BRUSSELS, "ann")
+    planning.create(post("A tip"), Every.WEEK, BRUSSELS, "ann")
     change = next_clock_change()
     shown = []
     for day in (change.subtract(weeks=1), change.add(weeks=1)):

@@ -12,7 +12,7 @@ import pytest
 from sqlmodel import select
 
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import slots, templates
+from campaign.deliveries import planning, templates
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Draft
 from models import AuditEntry, Delivery, DeliveryState, Role, Service, ServiceState
@@ -95,7 +95,7 @@ def test_the_next_free_slot_becomes_the_date(desk: Desk, acme: Service) -> None:
     assert answer.status_code == 400
     assert "no weekly slots" in answer.text
     with transaction() as session:
-        slots.add(session, acme, 3, time(9, 30), "Europe/Brussels", actor="ann", now=pendulum.now("UTC"))
+        planning.add(session, acme, 3, time(9, 30), "Europe/Brussels", actor="ann", now=pendulum.now("UTC"))
     assert "In the next free slot" in ann.get(NEW).text
     first = press(ann, "save", when="slot").headers["location"].split("/")[3]
     second = press(ann, "save", when="slot").headers["location"].split("/")[3]

@@ -4,7 +4,7 @@ import pendulum
 import pytest
 
 from campaign.db.engine import read_session
-from campaign.deliveries import approval, series
+from campaign.deliveries import approval, planning
 from campaign.deliveries.draft import Content, Draft, Part
 from models import ApprovalMode, DeliveryState, Every, Series
 from tasks.deliveries import repeat_series
@@ -20,12 +20,12 @@ def database(sqlite_database: Database) -> Database:
 def repeated(mode: ApprovalMode) -> Series:
     at = pendulum.now("UTC").add(days=3)
     draft = Draft(services=["acme"], content=Content(parts=[Part(text="A tip")]), contact_date=at, approval=mode)
-    return series.create(approval.compose(draft, actor="ann").name, Every.WEEK, "UTC", "ann", times=2)
+    return planning.create(approval.compose(draft, actor="ann").name, Every.WEEK, "UTC", "ann", times=2)
 
 
 def states(one: Series) -> set[DeliveryState]:
     with read_session() as session:
-        return {delivery.state for delivery in series.deliveries_of(session, one)}
+        return {delivery.state for delivery in planning.deliveries_of(session, one)}
 
 
 def test_only_what_needs_no_person_is_approved_by_a_run(connect: Connect) -> None:

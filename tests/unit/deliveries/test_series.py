@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.deliveries.series import occurrences
+from campaign.deliveries.planning import occurrences
 from models import Every, Series
 
 BRUSSELS = "Europe/Brussels"

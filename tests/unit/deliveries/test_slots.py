@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from campaign.deliveries.slots import (
+from campaign.deliveries.planning import (
     CLOSE,
     PlannedText,
     at_local,
