@@ -14,9 +14,7 @@ from campaign.deliveries.draft import MediaItem, Part, PollContent
 from campaign.deliveries.findings import Analysis, Sample, error, info, warning
 from campaign.posts.documents import DeliveryReport, LogLine, attachment
 from campaign.statistics.clicks import LinkNumbers
-from campaign.statistics.counts import Engagement
-from campaign.statistics.followers import Day
-from campaign.statistics.posts import PostNumbers
+from campaign.statistics.counts import Day, Engagement, PostNumbers
 from campaign.statistics.reports import DeliveryNumbers, Overview, ServiceLine, ServiceStatistics
 from campaign.x.types import ReplySettings
 from models import DeliveryKind, DeliveryState, MessageState, SyncState

@@ -8,7 +8,7 @@ import pytest
 from campaign.db.engine import transaction
 from campaign.deliveries import log
 from campaign.settings import load_settings
-from campaign.statistics import followers
+from campaign.statistics import counts
 from campaign.statistics.counts import Engagement
 from campaign.web.app import make_app
 from campaign.web.reports import routes
@@ -41,8 +41,8 @@ def _make_numbers(label: str) -> None:
     counted(delivery, NOW, Engagement(likes=5, impressions=100), Engagement(likes=1, impressions=20))
     counted(delivery, NOW, Engagement(likes=5, impressions=100), None)
     with transaction() as session:
-        days = followers.audience_of(session, acme.id, NOW)
-        followers.save_audience(session, acme.id, days)
+        days = counts.audience_of(session, acme.id, NOW)
+        counts.save_audience(session, acme.id, days)
         first, _ = log.of_delivery(session, delivery)
         shop = link(session, delivery, label="+Shop")
         click(session, shop, first, NOW)

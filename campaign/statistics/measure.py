@@ -22,7 +22,7 @@ from campaign.running import retried
 from campaign.services import store as services
 from campaign.services.store import check_if_due, gateway_of
 from campaign.settings import load_settings
-from campaign.statistics import clicks, counts, followers
+from campaign.statistics import clicks, counts
 from campaign.statistics.counts import CountReport, CountState, PostToCount, Prices
 from campaign.x.types import Answer, PostCounts, Price
 from models import OVER, AuditEntry, Click, Delivery, DeliveryKind, Link, Message, MessageState, Service
@@ -163,9 +163,9 @@ def measure(service: Service, not_counted_since: datetime, steps: Steps = DIRECT
 def _count_audience(service: Service) -> int:
     # Among a million followers it takes seconds, in which others write.
     with read_session() as session:
-        days = followers.audience_of(session, service.id, pendulum.now("UTC"))
+        days = counts.audience_of(session, service.id, pendulum.now("UTC"))
     with transaction() as session:
-        followers.save_audience(session, service.id, days)
+        counts.save_audience(session, service.id, days)
     return len(days)
 
 

@@ -19,19 +19,24 @@ from campaign.reporting.document import Cell, Document, Place, Section, rate
 from campaign.services.fields import block_name
 from campaign.settings import load_settings
 from campaign.statistics import clicks
-from campaign.statistics import followers as audience
+from campaign.statistics import counts as audience
 from campaign.statistics.clicks import Clicks, LinkNumbers
-from campaign.statistics.counts import KINDS, Engagement, added, asked_since, rate_of, rounded
-from campaign.statistics.followers import Day
-from campaign.statistics.posts import (
+from campaign.statistics.counts import (
+    KINDS,
+    Day,
+    Engagement,
     Hour,
     OfPosts,
     PostNumbers,
+    added,
+    asked_since,
     best,
     by_hour,
     of_deliveries,
     of_last_deliveries,
     posts_since,
+    rate_of,
+    rounded,
 )
 from campaign.x.text import has_link
 from campaign.x.types import DIRECT_MESSAGE_CREATE, POST_CREATE, POST_WITH_LINK_CREATE

@@ -12,7 +12,7 @@ from sqlmodel import select
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
 from campaign.services import store as services
-from campaign.statistics import counts, followers, reports
+from campaign.statistics import counts, reports
 from campaign.statistics.counts import Engagement
 from models import AudienceDay, Charge, Delivery, DeliveryKind, MessageState, PostMetrics, Service
 from tests.databases import Database
@@ -131,14 +131,14 @@ def test_the_report_of_a_broadcast_counts_people(acme: Service) -> None:
 
 def audience(service: Service) -> list[tuple[date, int, int, int]]:
     with read_session() as session:
-        days = followers.days_since(session, service.id)
+        days = counts.days_since(session, service.id)
     return [(day.day, day.followers, day.gained, day.lost) for day in days]
 
 
 def count(service: Service, now: datetime = NOW) -> None:
     with transaction() as session:
-        days = followers.audience_of(session, service.id, now)
-        followers.save_audience(session, service.id, days)
+        days = counts.audience_of(session, service.id, now)
+        counts.save_audience(session, service.id, days)
 
 
 def test_the_first_sync_is_no_gain_and_later_ones_are(acme: Service) -> None:

@@ -11,7 +11,7 @@ from campaign.deliveries import log
 from campaign.reporting.markdown import as_markdown
 from campaign.running import wait_until
 from campaign.services.store import connected_services, find_service, gateway_of
-from campaign.statistics import followers
+from campaign.statistics import counts
 from campaign.statistics import reports as engagement_deliveries
 from campaign.statistics.counts import CountReport, CountState
 from campaign.statistics.measure import measure
@@ -93,7 +93,7 @@ def test_the_numbers_are_those_of_x_without_robots(connect: Connect) -> None:
     assert (line.posts, line.deleted, line.cost) == (2, 0, Decimal("0.004"))
     assert asked(acme) == [f"/2/users/{acme.made['user_id']}/tweets"]
     with read_session() as session:
-        [day] = followers.days_since(session, acme.service.id)
+        [day] = counts.days_since(session, acme.service.id)
     assert (day.followers, day.gained, day.lost) == (len(acme.truth()), 3, 1)
     with read_session() as session:
         pages = {key: as_markdown(one) for key, one in list_reports(session, [acme.service, legacy.service])}

@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from campaign.statistics import counts as reading
-from campaign.statistics.counts import NUMBERS, Engagement, Prices, added, rate_of
-from campaign.statistics.followers import days_of
-from campaign.statistics.posts import PostNumbers, best, by_hour
+from campaign.statistics.counts import NUMBERS, Engagement, PostNumbers, Prices, added, best, by_hour, days_of, rate_of
 from tests.factories import NOW
 
 OWNED = Prices(look_up=Decimal("0.005"), timeline=Decimal("0.001"))

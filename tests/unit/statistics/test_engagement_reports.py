@@ -17,9 +17,7 @@ from campaign.reporting.document import Cell, Place, Rate, plain, shown
 from campaign.reporting.markdown import as_markdown
 from campaign.statistics import reports
 from campaign.statistics.clicks import LinkNumbers
-from campaign.statistics.counts import Engagement
-from campaign.statistics.followers import Day
-from campaign.statistics.posts import PostNumbers
+from campaign.statistics.counts import Day, Engagement, PostNumbers
 from campaign.statistics.reports import DeliveryNumbers, Overview, ServiceLine, ServiceStatistics
 from models import DeliveryKind, DeliveryState
 from tests.factories import NOW
