@@ -158,7 +158,7 @@ def _mode_of(analysed: Analysed[Rendered]) -> str:
 
 def repeat_series() -> None:
     """Makes the posts of series that are due within eight weeks, and confirms those that need no person's approval."""
-    planning.extend(pendulum.now("UTC"))
+    planning.extend_series(pendulum.now("UTC"))
     with read_session() as session:
         waiting = planning.waiting_for_a_run(session)
     actor = _this_run()

@@ -53,7 +53,7 @@ def add_slot(service: ServiceName, day: Weekday, clock: Clock, zone: Zone = "", 
     named = planning.read_zone(zone or services.zone_of(chosen))
     with transaction() as session:
         now = pendulum.now("UTC")
-        slot = planning.add(session, chosen, weekday, time, named, actor=current_user(), now=now)
+        slot = planning.add_slot(session, chosen, weekday, time, named, actor=current_user(), now=now)
     if as_json:
         output.print_json(_slot_as_json(slot, chosen))
     else:
@@ -73,7 +73,7 @@ def remove_slot(service: ServiceName, day: Weekday, clock: Clock) -> None:
         if not found:
             raise WrongUsage(f"{chosen.internal_name} has no such slot; `campaign slot list` shows them.")
         for one in found:
-            planning.remove(session, chosen, one, actor=current_user(), now=pendulum.now("UTC"))
+            planning.remove_slot(session, chosen, one, actor=current_user(), now=pendulum.now("UTC"))
     output.say(f"{chosen.internal_name} has no slot at {found[0]} any more.")
 
 
@@ -131,9 +131,9 @@ def create_series(
     with read_session() as session:
         targets = deliveries.targets_of(session, deliveries.named(session, delivery))
     zone = services.zone_of(*targets)
-    made = planning.create(delivery, every, zone, current_user(), until=last, times=times)
+    made = planning.create_series(delivery, every, zone, current_user(), until=last, times=times)
     with read_session() as session:
-        found = planning.get(session, made.id)
+        found = planning.get_series(session, made.id)
         names = [one.name for one in planning.deliveries_of(session, found)]
     if as_json:
         output.print_json(found.model_dump(mode="json", exclude={"draft"}) | {"planned": names})
@@ -149,7 +149,7 @@ def ask_for_series(number: SeriesNumber) -> None:
     make_ready()
     check_x()
     with read_session() as session:
-        names = planning.drafts_of(session, planning.get(session, number))
+        names = planning.drafts_of(session, planning.get_series(session, number))
     ready = analyse_saved(names, current_user(), pendulum.now("UTC"), ask=True)
     output.say(f"{ready} of {len(names)} drafts wait for approval; the others have errors and stay drafts.")
 
@@ -157,7 +157,7 @@ def ask_for_series(number: SeriesNumber) -> None:
 def stop_series(number: SeriesNumber) -> None:
     """Stop a series, with its posts of which nothing has gone out."""
     make_ready()
-    stopped = planning.stop(number, current_user())
+    stopped = planning.stop_series(number, current_user())
     for before in stopped:
         unschedule(before)
     output.say(f"Series {number} is stopped, with {len(stopped)} of its posts.")

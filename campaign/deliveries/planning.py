@@ -151,7 +151,9 @@ def list_slots(session: Session, service_ids: Collection[int]) -> list[Slot]:
     return list(session.exec(chosen.order_by(col(Slot.weekday), col(Slot.clock), col(Slot.id))))
 
 
-def add(session: Session, service: Service, weekday: int, clock: time, zone: str, *, actor: str, now: datetime) -> Slot:
+def add_slot(
+    session: Session, service: Service, weekday: int, clock: time, zone: str, *, actor: str, now: datetime
+) -> Slot:
     """Adds a slot to a service; raises NotPossible where it has this one."""
     slot = Slot(service_id=service.id, weekday=weekday, clock=f"{clock:%H:%M}", timezone=zone)
     session.add(slot)
@@ -163,12 +165,12 @@ def add(session: Session, service: Service, weekday: int, clock: time, zone: str
     return slot
 
 
-def find(session: Session, slot_id: int) -> Slot | None:
+def find_slot(session: Session, slot_id: int) -> Slot | None:
     """Finds a slot by its number."""
     return session.get(Slot, slot_id)
 
 
-def remove(session: Session, service: Service, slot: Slot, *, actor: str, now: datetime) -> None:
+def remove_slot(session: Session, service: Service, slot: Slot, *, actor: str, now: datetime) -> None:
     """Removes a slot of a service; what was planned with it stays."""
     audit.record(session, actor, f"service {service.internal_name}", "slot removed", now, str(slot))
     session.delete(slot)
@@ -260,7 +262,7 @@ def list_series(session: Session) -> list[Series]:
     return sorted(found, key=lambda one: one.stopped_at is not None)
 
 
-def get(session: Session, series_id: int, *, lock: bool = False) -> Series:
+def get_series(session: Session, series_id: int, *, lock: bool = False) -> Series:
     """Finds a series by its number; raises WrongUsage when there is none."""
     known = select(Series).where(col(Series.id) == series_id)
     found: Series | None = session.scalar(known.with_for_update() if lock else known)
@@ -269,7 +271,7 @@ def get(session: Session, series_id: int, *, lock: bool = False) -> Series:
     return found
 
 
-def draft_of(series: Series) -> Draft:
+def draft_of_series(series: Series) -> Draft:
     """Returns what a series repeats."""
     return Draft.model_validate_json(series.draft)
 
@@ -292,7 +294,7 @@ def series_of(session: Session, delivery_ids: list[int]) -> dict[int, int]:
     return {one.delivery_id: one.series_id for one in session.exec(chosen)}
 
 
-def create(
+def create_series(
     name: str, every: Every, zone: str, actor: str, *, until: date | None = None, times: int | None = None
 ) -> Series:
     """Repeats a post from its date on; it is the first occurrence. Raises NotPossible, WrongUsage."""
@@ -332,7 +334,7 @@ def create(
     return series
 
 
-def extend(now: datetime) -> list[str]:
+def extend_series(now: datetime) -> list[str]:
     """Makes the occurrences of all series whose time comes within eight weeks; returns their names.
 
     A series whose next one cannot be made keeps the reason, and does not hold up the others.
@@ -348,7 +350,7 @@ def extend_one(series_id: int, now: datetime) -> list[str]:
         return _make(series_id, now)
     except CampaignError as error:
         with transaction() as session:
-            get(session, series_id, lock=True).problem = str(error)
+            get_series(session, series_id, lock=True).problem = str(error)
         return []
 
 
@@ -358,18 +360,18 @@ def _due(series: Series, now: datetime) -> Iterator[tuple[int, datetime]]:
 
 def _make(series_id: int, now: datetime) -> list[str]:
     with read_session() as session:
-        services, proof = approval.services_of(draft_of(get(session, series_id)))
+        services, proof = approval.services_of(draft_of_series(get_series(session, series_id)))
     made = []
     with transaction() as session:
         # Two runs that come here at once make each number once.
-        series = get(session, series_id, lock=True)
+        series = get_series(session, series_id, lock=True)
         if series.stopped_at is not None:
             return []
         for number, moment in list(_due(series, now)):
             series.reached, series.problem = number + 1, ""
             if moment <= now:
                 continue
-            draft = draft_of(series).model_copy(update={"contact_date": moment})
+            draft = draft_of_series(series).model_copy(update={"contact_date": moment})
             one = approval.compose_in(session, draft, services, proof, actor=series.created_by, now=now)
             deliveries.note(session, one, "of a series", series.created_by, now, f"Number {number + 1} of its series.")
             session.add(SeriesOccurrence(series_id=series.id, number=number, delivery_id=one.id))
@@ -377,11 +379,11 @@ def _make(series_id: int, now: datetime) -> list[str]:
     return made
 
 
-def stop(series_id: int, actor: str) -> list[Delivery]:
+def stop_series(series_id: int, actor: str) -> list[Delivery]:
     """Stops a series, with all its posts of which nothing has gone out; returns these as they were before."""
     now, stopped = pendulum.now("UTC"), []
     with transaction() as session:
-        series = get(session, series_id, lock=True)
+        series = get_series(session, series_id, lock=True)
         series.stopped_at = series.stopped_at or now
         for delivery in deliveries_of(session, series):
             if delivery.state in _NOT_BEGUN and delivery.started_at is None:

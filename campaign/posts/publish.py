@@ -13,7 +13,7 @@ import pendulum
 from sqlmodel import Session
 
 from campaign.db.engine import Claim, claim, read_session, transaction
-from campaign.deliveries import links, log
+from campaign.deliveries import links
 from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import opens_at, start_delivery
@@ -48,7 +48,7 @@ class PostSender(Sender):
 
     def log(self, session: Session) -> list[Message]:
         """Returns the rows of this account, by part."""
-        return log.of_account(session, self.delivery_id, self.service.id, self.proof_number)
+        return messages.of_account(session, self.delivery_id, self.service.id, self.proof_number)
 
     def reply_to(self, session: Session, part: int) -> str | None:
         """Returns the X id of the part before."""
@@ -116,11 +116,11 @@ def look_for(sender: PostSender, message: Message) -> Progress | None:
     if isinstance(lookup, Progress):
         return lookup
     with transaction() as session:
-        known = log.get(session, message.id)
+        known = messages.get(session, message.id)
         if known.state is MessageState.SENDING:
-            log.record_outcome(session, known, MessageState.UNCERTAIN, lookup.at, reason="X's answer was lost.")
+            messages.record_outcome(session, known, MessageState.UNCERTAIN, lookup.at, reason="X's answer was lost.")
             session.flush()
-        candidates = find_candidates(lookup, attempt, log.owned_ids(session, [post.x_id for post in lookup.posts]))
+        candidates = find_candidates(lookup, attempt, messages.owned_ids(session, [post.x_id for post in lookup.posts]))
         # X refused it as a duplicate after an attempt with an unknown outcome: then the same text is that attempt's.
         is_repeated = known.reason_code == "duplicate" and attempt.first_armed_at < attempt.armed_at
         found = next((one for one in candidates if is_repeated or one.reply_to == attempt.reply_to), None)
@@ -128,7 +128,7 @@ def look_for(sender: PostSender, message: Message) -> Progress | None:
             # What the lost answer would have charged.
             receipt = Receipt(sender.gateway.post_endpoint, sender.price_of(message.text), 1)
             spend_cap.record_cost(session, sender.service.id, purpose_of(known.id), [receipt], sender.clock())
-            log.record_outcome(session, known, MessageState.SENT, lookup.at, x_id=found.x_id)
+            messages.record_outcome(session, known, MessageState.SENT, lookup.at, x_id=found.x_id)
             return None
         is_absent = is_proof_of_absence(lookup, attempt, candidates, sender.settle_after)
         return _record_absence(sender, session, known, attempt, lookup, is_proved=is_absent)
@@ -172,7 +172,7 @@ def _record_absence(
         # No earlier attempt may have published it: another post of the account says the same.
         spend_cap.release(session, sender.service.id, purpose_of(message.id))
         refused = MessageState.REFUSED
-        log.record_outcome(session, message, refused, lookup.at, reason=message.reason, reason_code="duplicate")
+        messages.record_outcome(session, message, refused, lookup.at, reason=message.reason, reason_code="duplicate")
         return None
     shown_by = attempt.armed_at + sender.settle_after
     if lookup.at < shown_by:
@@ -181,7 +181,7 @@ def _record_absence(
         why = "X refuses its text as a duplicate, as if it were out, and does not show it"
     elif is_proved:
         spend_cap.release(session, sender.service.id, purpose_of(message.id))
-        log.record_outcome(session, message, MessageState.PENDING, lookup.at)
+        messages.record_outcome(session, message, MessageState.PENDING, lookup.at)
         return None
     elif lookup.is_complete:
         why = "X shows a post that may be it, but not where its links lead or what it answers"

@@ -96,7 +96,7 @@ class Page:
 
 def show_calendar(desk: DeskRequest) -> Response:
     """Shows a month or a week. Posts of series are made here too, so that they are there to be approved."""
-    planning.extend(desk.now)
+    planning.extend_series(desk.now)
     return _show(desk, _page_of(desk))
 
 
@@ -230,7 +230,7 @@ def _of_series_to_come(
     """Returns the posts of series that are not made yet."""
     by_name, found = {one.internal_name: one for one in chosen}, []
     for one in planning.list_series(session):
-        services = [by_name[name] for name in planning.draft_of(one).services if name in by_name]
+        services = [by_name[name] for name in planning.draft_of_series(one).services if name in by_name]
         if one.stopped_at is not None or not services:
             continue
         for _, moment in takewhile(lambda pair: pair[1] < end, planning.occurrences(one, one.reached)):

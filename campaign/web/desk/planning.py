@@ -66,7 +66,7 @@ def add_slot(desk: DeskRequest) -> Response:
         weekday, clock = planning.read_weekday(desk.text("weekday")), planning.read_clock(desk.text("time"))
         zone = planning.read_zone(desk.text("zone") or zone_of(*chosen))
         with transaction() as session:
-            planning.add(session, chosen[0], weekday, clock, zone, actor=desk.actor, now=desk.now)
+            planning.add_slot(session, chosen[0], weekday, clock, zone, actor=desk.actor, now=desk.now)
     except (NotPossible, WrongUsage) as error:
         return _show(desk, 400, {"slot": str(error)})
     return desk.redirect(SLOTS, N_("The slot was added."))
@@ -76,12 +76,12 @@ def remove_slot(desk: DeskRequest) -> Response:
     """Removes a weekly slot; what was planned with it stays."""
     by_id = {one.id: one for one in desk.services()}
     with transaction() as session:
-        slot = planning.find(session, desk.number("slot") or 0)
+        slot = planning.find_slot(session, desk.number("slot") or 0)
         if slot is None or slot.service_id not in by_id:
             return desk.redirect(SLOTS, N_("It was removed already."))
         service = by_id[slot.service_id]
         desk.require(Role.WRITER, [service])
-        planning.remove(session, service, slot, actor=desk.actor, now=desk.now)
+        planning.remove_slot(session, service, slot, actor=desk.actor, now=desk.now)
     return desk.redirect(SLOTS, N_("The slot was removed. What was planned with it stays."))
 
 
@@ -95,7 +95,7 @@ def create_series(desk: DeskRequest) -> Response:
         until = date.fromisoformat(desk.text("until")) if desk.text("until") else None
         times = (desk.number("times") or 0) if desk.text("times") else None
         every = Every(desk.text("every"))
-        made = planning.create(delivery.name, every, zone_of(*targets), desk.actor, until=until, times=times)
+        made = planning.create_series(delivery.name, every, zone_of(*targets), desk.actor, until=until, times=times)
     except (NotAllowed, NotThere):
         raise
     except ValueError:
@@ -103,7 +103,7 @@ def create_series(desk: DeskRequest) -> Response:
     except CampaignError as error:
         return _show(desk, 400, {"series": str(error)})
     with read_session() as session:
-        problem = planning.get(session, made.id).problem
+        problem = planning.get_series(session, made.id).problem
     return desk.redirect(
         SLOTS, problem or N_("The post is repeated now. Each of its posts is a draft until it is approved.")
     )
@@ -122,7 +122,7 @@ def stop_series(desk: DeskRequest) -> Response:
     """Stops a series, with its posts that have not gone out."""
     with read_session() as session:
         found = _series_in(desk, session)
-    for delivery in planning.stop(found.id, desk.actor):
+    for delivery in planning.stop_series(found.id, desk.actor):
         if delivery.state is DeliveryState.CONFIRMED:
             with suppress(NotPossible), read_session() as session:  # without a server there is no run to delete
                 desk.runs.schedule(deliveries.get(session, delivery.id))

@@ -133,9 +133,9 @@ def test_what_a_form_names_of_another_service_is_not_there(desk: Desk) -> None:
     acme, other = saved_service(), saved_service(internal_name="other", block_id=None)
     ann = desk.person("ann", {acme.id: Role.OPERATOR})
     token, name = token_of(ann), a_post("other")
-    made = planning.create(a_post("other"), Every.WEEK, "UTC", "wim")
+    made = planning.create_series(a_post("other"), Every.WEEK, "UTC", "wim")
     with transaction() as session:
-        planning.add(session, other, 0, planning.read_clock("09:00"), "UTC", actor="wim", now=NOW)
+        planning.add_slot(session, other, 0, planning.read_clock("09:00"), "UTC", actor="wim", now=NOW)
     calendar = "/desk/calendar"
     unknown = [
         ann.post(f"{calendar}/series/create", token=token, delivery="no-such", every="week"),
@@ -152,7 +152,7 @@ def test_what_a_form_names_of_another_service_is_not_there(desk: Desk) -> None:
     assert added.status_code == 400
     with read_session() as session:
         assert len(planning.list_slots(session, [other.id])) == 1
-        assert planning.get(session, made.id).stopped_at is None
+        assert planning.get_series(session, made.id).stopped_at is None
 
 
 def test_a_log_names_no_person_of_an_account_that_may_not_be_seen(desk: Desk) -> None:

@@ -58,7 +58,7 @@ def next_clock_change() -> pendulum.DateTime:
 
 
 def test_a_series_keeps_its_local_time_over_a_clock_change(desk: Desk, window: Window) -> None:
-    planning.create(post("A tip"), Every.WEEK, BRUSSELS, "ann")
+    planning.create_series(post("A tip"), Every.WEEK, BRUSSELS, "ann")
     change = next_clock_change()
     shown = []
     for day in (change.subtract(weeks=1), change.add(weeks=1)):

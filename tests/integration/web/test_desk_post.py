@@ -95,7 +95,7 @@ def test_the_next_free_slot_becomes_the_date(desk: Desk, acme: Service) -> None:
     assert answer.status_code == 400
     assert "no weekly slots" in answer.text
     with transaction() as session:
-        planning.add(session, acme, 3, time(9, 30), "Europe/Brussels", actor="ann", now=pendulum.now("UTC"))
+        planning.add_slot(session, acme, 3, time(9, 30), "Europe/Brussels", actor="ann", now=pendulum.now("UTC"))
     assert "In the next free slot" in ann.get(NEW).text
     first = press(ann, "save", when="slot").headers["location"].split("/")[3]
     second = press(ann, "save", when="slot").headers["location"].split("/")[3]

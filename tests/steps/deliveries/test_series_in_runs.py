@@ -20,7 +20,7 @@ def database(sqlite_database: Database) -> Database:
 def repeated(mode: ApprovalMode) -> Series:
     at = pendulum.now("UTC").add(days=3)
     draft = Draft(services=["acme"], content=Content(parts=[Part(text="A tip")]), contact_date=at, approval=mode)
-    return planning.create(approval.compose(draft, actor="ann").name, Every.WEEK, "UTC", "ann", times=2)
+    return planning.create_series(approval.compose(draft, actor="ann").name, Every.WEEK, "UTC", "ann", times=2)
 
 
 def states(one: Series) -> set[DeliveryState]:
