@@ -21,8 +21,7 @@ from campaign.db.engine import read_session, transaction
 from campaign.services.fields import SECRETS
 from campaign.settings import load_settings
 from campaign.simulator.server import running
-from campaign.web.app import make_site
-from campaign.web.serve import web_server
+from campaign.web.app import make_site, web_server
 from campaign.x.oauth import Grant
 from deployments.server import free_port
 from models import Agreement, SecretKind, Service

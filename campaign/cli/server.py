@@ -214,8 +214,7 @@ def web(
     """
     from campaign.db import engine as schema
     from campaign.users.email import send_emails
-    from campaign.web.app import make_site
-    from campaign.web.serve import web_server
+    from campaign.web.app import make_site, web_server
     from deployments.address import Address
     from deployments.processes import adopt, make_home
     from deployments.server import is_free, server_of, server_password, used_by_prefect

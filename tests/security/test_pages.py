@@ -10,8 +10,7 @@ import httpx
 import pytest
 
 from campaign.errors import WrongUsage
-from campaign.web.app import make_site
-from campaign.web.serve import REQUEST_SECONDS, trusted_proxies
+from campaign.web.app import REQUEST_SECONDS, make_site, trusted_proxies
 from deployments.server import free_port
 from tests.command import here
 from tests.databases import Database, PostgresqlServer, in_use

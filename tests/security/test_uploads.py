@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from campaign.web.serve import REQUEST_SECONDS
+from campaign.web.app import REQUEST_SECONDS
 from models import Role
 from tests.databases import Database
 from tests.desk_site import Desk, open_desk

@@ -26,7 +26,7 @@ except ValueError:
 """
 PAGES = """
 import logging
-from campaign.web.serve import web_server
+from campaign.web.app import web_server
 web_server(lambda: None, "127.0.0.1", 0)
 logging.getLogger("campaign.web").error("One")
 logging.getLogger("uvicorn.error").error("Two")
