@@ -117,7 +117,7 @@ def move() -> None:
     else are in the database, which both use. Run it while `campaign up` runs, and end that afterwards.
     """
     settings = prepare_prefect()
-    from deployments.moving import move
+    from deployments.deploying import move
 
     with output.working("Moving the workflows…"):
         moved = move(settings)
