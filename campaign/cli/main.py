@@ -188,8 +188,8 @@ COMMANDS: dict[str, Command | Group] = {
     "prices": Command("doctor.prices", "Compare the built-in prices with X's live list."),
     "web": Command("server.web", "Serve the public pages and the reports."),
     "simulator": Command("server.simulator", "Serve a simulated X on this machine."),
-    "backup": Command("backup.back_up", "Write a backup of the home, its databases and keys into a new file."),
-    "restore": Command("backup.restore", "Make the home, its databases and keys from a backup."),
+    "backup": Command("doctor.back_up", "Write a backup of the home, its databases and keys into a new file."),
+    "restore": Command("doctor.restore", "Make the home, its databases and keys from a backup."),
     "keys": Group(
         {
             "rotate": Command("doctor.rotate", "Encrypt all secrets with a new key."),
