@@ -172,7 +172,7 @@ def create(
 def _with_files_kept(draft: Draft, options: DeliverySettings) -> Draft:
     if not any(options.get("media", ())):
         return draft
-    from campaign.cli.media import take_files_in
+    from campaign.cli.calendar import take_files_in
 
     return take_files_in(draft)
 

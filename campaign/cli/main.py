@@ -90,9 +90,9 @@ COMMANDS: dict[str, Command | Group] = {
     ),
     "media": Group(
         {
-            "add": Command("media.add", "Add files to the media library, and print how deliveries name them."),
-            "list": Command("media.list_media", "List the media library, the newest files first."),
-            "remove": Command("media.remove", "Remove a file from the media library."),
+            "add": Command("calendar.add_files", "Add files to the media library, and print how deliveries name them."),
+            "list": Command("calendar.list_media", "List the media library, the newest files first."),
+            "remove": Command("calendar.remove_file", "Remove a file from the media library."),
         },
         "The pictures, GIFs and videos of deliveries.",
     ),
