@@ -29,7 +29,7 @@ from campaign.statistics.clicks import ClickRecorder
 from campaign.web import join, leave, pages, redirect, reports, sign_in
 from campaign.web.desk import site
 from campaign.web.desk.runs import NoRuns, Runs
-from campaign.web.security import MORE_TIME, Guard
+from campaign.web.pages import MORE_TIME, Guard
 from models import Agreement
 
 

@@ -22,8 +22,7 @@ from campaign.services import store as services
 from campaign.settings import load_settings
 from campaign.statistics.clicks import LONGEST_READ, agent_of
 from campaign.web import sign_in
-from campaign.web.pages import not_found, page
-from campaign.web.security import form_token, read_cookie, read_form, save_cookie, visit_of, with_form
+from campaign.web.pages import form_token, not_found, page, read_cookie, read_form, save_cookie, visit_of, with_form
 from campaign.web.sign_in import JOIN, Remembered, SignedIn, find_service, x_origins
 from models import NO_INVITATION, Agreement, Service
 

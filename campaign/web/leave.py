@@ -14,8 +14,7 @@ from campaign.db.vault import signed
 from campaign.errors import CampaignError
 from campaign.services import store as services
 from campaign.web import sign_in
-from campaign.web.pages import not_found, page, text_page
-from campaign.web.security import form_token, read_form, visit_of, with_form
+from campaign.web.pages import form_token, not_found, page, read_form, text_page, visit_of, with_form
 from campaign.web.sign_in import LEAVE, Remembered, SignedIn, find_service, x_origins
 from models import Service
 

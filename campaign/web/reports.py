@@ -21,13 +21,15 @@ from campaign.services import store as services
 from campaign.settings import load_settings
 from campaign.statistics import reports
 from campaign.statistics.metrics import metrics_text
-from campaign.web.pages import not_found, page, text_page
-from campaign.web.security import (
+from campaign.web.pages import (
     delete_cookie,
     form_token,
+    not_found,
+    page,
     read_cookie,
     read_form,
     save_cookie,
+    text_page,
     visit_of,
     visitor_of,
     with_form,

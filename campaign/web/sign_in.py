@@ -21,8 +21,7 @@ from campaign.limits.spend_cap import SIGN_IN_PURPOSE, check_sign_in_affordable,
 from campaign.services import store as services
 from campaign.services.store import app_keys_of
 from campaign.settings import X_API_URL, load_settings
-from campaign.web.pages import text_page
-from campaign.web.security import delete_cookie, read_cookie, save_cookie, visitor_of
+from campaign.web.pages import delete_cookie, read_cookie, save_cookie, text_page, visitor_of
 from campaign.x.oauth import AppKeys, Declined, Grant, NotOurs, SignIn, sign_in_of
 from campaign.x.types import USER_READ, Person
 from models import Service

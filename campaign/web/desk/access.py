@@ -28,7 +28,7 @@ from campaign.users.store import Person
 from campaign.web.desk import layout
 from campaign.web.desk.runs import Runs
 from campaign.web.desk.wording import choose_language
-from campaign.web.security import allow_more_time, delete_cookie, is_from_here, is_text, read_cookie, save_cookie
+from campaign.web.pages import allow_more_time, delete_cookie, is_from_here, is_text, read_cookie, save_cookie
 from models import EVERY_SERVICE, Delivery, Role, Service
 
 HOME, SIGN_IN = "/desk", "/desk/sign-in"

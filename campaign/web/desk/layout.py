@@ -27,7 +27,7 @@ from campaign.web.desk.wording import (
     translations,
     with_local_times,
 )
-from campaign.web.security import policy
+from campaign.web.pages import policy
 from models import Delivery, DeliveryKind, DeliveryState, Role
 
 _FOLDER = files("campaign.web.desk")

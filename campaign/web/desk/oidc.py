@@ -21,7 +21,7 @@ from campaign.users import audit
 from campaign.users import store as users
 from campaign.web.desk import access, layout
 from campaign.web.desk.wording import N_, choose_language
-from campaign.web.security import delete_cookie, read_cookie, save_cookie
+from campaign.web.pages import delete_cookie, read_cookie, save_cookie
 
 BEGIN, _CALLBACK = "/desk/sign-in/oidc", "/desk/sign-in/oidc/callback"
 _COOKIE, _SECONDS, _TIMEOUT = "oidc", 600, 10

@@ -18,7 +18,7 @@ from campaign.users import store as users
 from campaign.web.desk import access, layout, oidc
 from campaign.web.desk.access import SIGN_IN, DeskRequest, desk_route
 from campaign.web.desk.wording import N_, choose_language, languages
-from campaign.web.security import form_token, read_form, visit_of, visitor_of, with_form
+from campaign.web.pages import form_token, read_form, visit_of, visitor_of, with_form
 from models import Role, User
 
 #: Wrong passwords of one visitor, and for one name from wherever: centuries for a machine that guesses.

@@ -12,7 +12,7 @@ from sqlmodel import select
 
 from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
-from campaign.web.security import LONGEST_DESK_BODY, LONGEST_POST_BODY
+from campaign.web.pages import LONGEST_DESK_BODY, LONGEST_POST_BODY
 from models import Delivery, MediaBlob, Role
 from tests.databases import Database
 from tests.desk_site import Desk, DeskBrowser, open_desk
