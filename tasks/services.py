@@ -28,7 +28,7 @@ from models import FormProblem, SecretKind, Service
 from tasks.continuation import RETRIES
 
 if TYPE_CHECKING:
-    from campaign.x.client import PaidClient
+    from campaign.x.gateway import PaidClient
 
 SLUG = "twitter-service"
 #: Begins the texts that replace secrets in a form; the secrets themselves are in the vault.

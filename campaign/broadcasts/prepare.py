@@ -52,8 +52,7 @@ from campaign.posts.documents import attachment
 from campaign.reporting.document import Attachment, Document
 from campaign.services.store import read_balance
 from campaign.settings import load_settings
-from campaign.x.billing import current_price_warning
-from campaign.x.gateway import message_terms
+from campaign.x.gateway import current_price_warning, message_terms
 from campaign.x.types import MEDIA_FINALIZE, MEDIA_METADATA, NO_MESSAGES
 from models import Consent, Delivery, DeliveryState, ExclusionReason, Service, Visitor
 

@@ -129,7 +129,7 @@ def _clock(settings: Settings) -> str:
 
 
 def _prices(settings: Settings) -> str:
-    from campaign.x.billing import price_list, price_warning
+    from campaign.x.gateway import price_list, price_warning
 
     listed = price_list(settings, datetime.now(UTC))
     if warning := price_warning(listed):
@@ -210,7 +210,7 @@ def doctor(as_json: AsJson = False) -> None:
 
 def prices(as_json: AsJson = False) -> None:
     """Compare the built-in prices with X's live list. Exit status 1 if they differ."""
-    from campaign.x.billing import price_list, price_warning
+    from campaign.x.gateway import price_list, price_warning
 
     try:
         listed = price_list(load_settings(), datetime.now(UTC), fresh=True)

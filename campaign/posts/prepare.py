@@ -27,8 +27,7 @@ from campaign.reporting.document import Document
 from campaign.services.store import check_if_due
 from campaign.settings import load_settings
 from campaign.x import types
-from campaign.x.billing import current_price_warning
-from campaign.x.gateway import message_terms
+from campaign.x.gateway import current_price_warning, message_terms
 from models import NO_VISITOR, ApiVersion, Delivery, Message, MessageState, Service, WindowName
 
 if TYPE_CHECKING:

@@ -24,9 +24,7 @@ from campaign.x.types import Account, Answer, Keys, Price, check_handle
 from models import ApiVersion, FormProblem, SecretKind, Service, ServiceState
 
 if TYPE_CHECKING:
-    from campaign.x.billing import Balance
-    from campaign.x.client import PaidClient
-    from campaign.x.gateway import Gateway
+    from campaign.x.gateway import Balance, Gateway, PaidClient
     from campaign.x.oauth import AppKeys
 
 FORM = "the form in Prefect"
@@ -247,7 +245,7 @@ def client_of(service: Service) -> "PaidClient":
     Where X allows no more calls to an endpoint, or the cap none, a call raises Unsent or ServiceBlocked unmade.
     Raises NotPossible when the service was removed, WrongUsage for a lost key.
     """
-    from campaign.x.client import PaidClient
+    from campaign.x.gateway import PaidClient
 
     if not service.is_connected:
         raise NotPossible(f"The service {service.internal_name} has been removed.")
@@ -315,10 +313,10 @@ def read_balance(service: Service) -> "Balance | None":
 
     Two free calls. Raises XError when X cannot be asked, WrongUsage for lost keys.
     """
-    from campaign.x import billing
+    from campaign.x import gateway
 
     secrets = _secrets_of(service.id)
-    return billing.read_balance(secrets["consumer_key"], secrets["consumer_secret"], load_settings().x_api_url)
+    return gateway.read_balance(secrets["consumer_key"], secrets["consumer_secret"], load_settings().x_api_url)
 
 
 def _secrets_of(service_id: int) -> dict[str, SecretStr]:

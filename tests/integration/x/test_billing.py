@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from campaign.errors import ServiceBlocked, Unsent, XError
 from campaign.settings import Settings
-from campaign.x.billing import Balance, price_list, price_warning, read_balance, read_prices
+from campaign.x.gateway import Balance, price_list, price_warning, read_balance, read_prices
 
 NOW = pendulum.datetime(2026, 11, 30, 12)
 
