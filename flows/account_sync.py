@@ -12,7 +12,6 @@ from campaign.audience.sync import SyncReport, describe_outcome, has_unfinished_
 from campaign.errors import WrongUsage
 from campaign.running import SIDE_BY_SIDE, wait_until
 from models import SyncMode, SyncState
-from tasks.account_sync import publish_report, synchronise
 from tasks.continuation import (
     configure_run_logs,
     dated,
@@ -22,7 +21,7 @@ from tasks.continuation import (
     name_services,
     should_wait_here,
 )
-from tasks.services import choose_services
+from tasks.services import choose_services, publish_report, synchronise
 
 
 def _name_run() -> str:
