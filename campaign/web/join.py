@@ -13,7 +13,6 @@ from starlette.routing import Route
 
 from campaign.consent import store
 from campaign.consent.store import invitation_of
-from campaign.contacts.joining import Asked, asked_by
 from campaign.contacts.recovery import keep_grant
 from campaign.db.engine import read_session, transaction
 from campaign.db.vault import sign
@@ -23,7 +22,7 @@ from campaign.settings import load_settings
 from campaign.statistics.clicks import LONGEST_READ, agent_of
 from campaign.web import sign_in
 from campaign.web.pages import form_token, not_found, page, read_cookie, read_form, save_cookie, visit_of, with_form
-from campaign.web.sign_in import JOIN, Remembered, SignedIn, find_service, x_origins
+from campaign.web.sign_in import JOIN, Asked, Remembered, SignedIn, asked_by, find_service, x_origins
 from models import NO_INVITATION, Agreement, Service
 
 #: The page of thanks is for this browser only, and for an hour.

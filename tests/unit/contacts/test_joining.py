@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from campaign.contacts.joining import Asked, asked_by, missing
+from campaign.web.sign_in import Asked, asked_by, missing
 from models import Service
 from tests import factories
 
