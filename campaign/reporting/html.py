@@ -11,6 +11,7 @@ from typing import Any
 from zlib import crc32
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from campaign.reporting.charts import NARROW, WIDE, drawn
 from campaign.reporting.document import (
@@ -47,12 +48,12 @@ environment = Environment(
     loader=PackageLoader("campaign.reporting"),
     autoescape=True,
     undefined=StrictUndefined,
-    extensions=["jinja2.ext.i18n"],
     trim_blocks=True,
     lstrip_blocks=True,
 )
 """Renders templates: all input is only ever text there."""
-environment.install_null_translations(newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
+# The desk has other languages than that of the templates.
+environment.globals["_"] = lambda text, **values: Markup(text) % values  # noqa: S704  texts of our templates
 environment.filters["number"] = shown
 
 

@@ -320,7 +320,9 @@ def _sentences(errors: list[ErrorDetails]) -> Iterator[str]:
         name = str(error["loc"][0])
         field = ServiceFields.model_fields[name]
         if error["type"] == "missing" or (name in SECRETS and not error["input"]):
-            yield f"{field.title} is missing{f': {field.description}' if field.description else '.'}"
+            yield f"{field.title} is missing."
+            if field.description:
+                yield field.description
         elif error["type"] == "value_error":
             yield error["msg"].removeprefix("Value error, ")
         elif name in SECRETS:
@@ -328,7 +330,8 @@ def _sentences(errors: list[ErrorDetails]) -> Iterator[str]:
         else:
             value = str(error["input"])
             shown = value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}…"
-            yield f"{field.title} cannot be {shown!r}: {error['msg'][:1].lower()}{error['msg'][1:]}."
+            why = error["msg"][:1].lower() + error["msg"][1:]
+            yield f"{field.title} cannot be {shown!r}: {why}."
 
 
 def block_name(internal_name: str) -> str:
