@@ -26,7 +26,16 @@ _OF_SENTENCES = (
     *(N_("image"), N_("video"), N_("an image"), N_("a GIF"), N_("a video"), N_("broadcast"), N_("template")),
     *(N_("consumer key"), N_("consumer secret"), N_("access token"), N_("access token secret")),
     *(N_("Running"), N_("Scheduled"), N_("Late"), N_("Pending"), N_("Suspended"), N_("Cancelling")),
-    *(N_("read"), N_("invited"), N_("counted"), N_("none yet"), N_("{1:,} others"), N_("Was {1}.")),
+    *(
+        N_("read"),
+        N_("invited"),
+        N_("counted"),
+        N_("none yet"),
+        N_("{1:,} others"),
+        N_("Was {1}."),
+        N_("and"),
+        N_("or"),
+    ),
 )
 _OF_PREVIEWS = (
     N_("Paid partnership"),
@@ -93,7 +102,7 @@ def localised_message(message: Message, language: str) -> Message:
     kinds = [gettext(language, one) for one in message.kind.split(" and ")]
     return replace(
         message,
-        kind=f" {gettext(language, N_('and'))} ".join(kinds),
+        kind=f" {gettext(language, 'and')} ".join(kinds),
         recipient=label(language, message.recipient),
         files=_localised_files(message.files, language),
     )
@@ -179,7 +188,7 @@ def _texts_in(tree: ast.AST) -> Iterator[tuple[ast.expr, str]]:
 
 
 def _text_of(node: ast.AST) -> str:
-    """Returns a text with its fields: {1}, {2:,} for a number, {name} for what a person named, never translated."""
+    """Returns a text with its fields: {1}, {2:,} for a number, {3!r} in quotes, {name} for what a person named."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         return node.value
     if not isinstance(node, ast.JoinedStr):
@@ -189,7 +198,11 @@ def _text_of(node: ast.AST) -> str:
         if isinstance(one, ast.FormattedValue):
             value = one.value.func if isinstance(one.value, ast.Call) else one.value
             place, name = next(number), ast.unparse(value).rpartition(".")[2].strip("_").lower()
-            form = ":," if one.format_spec and ast.unparse(one.format_spec) == "f','" else ""
+            form = (
+                ":,"
+                if one.format_spec and ast.unparse(one.format_spec) == "f','"
+                else "!r" * (one.conversion in {ord("r"), ord("a")})
+            )
             pieces.append(f"{{{name if name.isidentifier() and _NAMES.search(name) else place}{form}}}")
         else:
             pieces.append(str(one.value))  # type: ignore[attr-defined]  # the other pieces are constants

@@ -33,13 +33,17 @@ _WHERE = r"(?P<where>(?:The post|Part \d+ of \d+)(?: on .+?)?|The file|\S+) "
 _UNIT = re.compile(r"([\d,]+) (day|hour|minute|second)s?")
 _LENGTH = re.compile(f"{_UNIT.pattern}(?: {_UNIT.pattern})?")
 _MOMENT = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d)(:\d\d)? UTC\b")
-_FIELD = re.compile(r"\{(\w+)(?::,)?\}")
+_FIELD = re.compile(r"\{(\w+)(?::,|!r)?\}")
+#: What a field matches, by how it is written.
+_KINDS = {":,}": "-?[0-9,]+", "!r}": "'.*?'|\".*?\"", "endpoint}": r"[A-Z]+ \S+", "detail}": "|: .*?"}
 _END_OF_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9@`])")
 _SEMICOLON = re.compile(r";\s+")
+#: Between the lines of a file that are named in one sentence.
+_NEXT_LINE = re.compile(r"; (?=line \d+: |and [\d,]+ more lines)")
 _PIECE = re.compile(r"[^,;()\s](?:[^,;()]|(?<=\d),(?=\d{3}))*[^,;()\s]")
 _NUMBER = re.compile(r"(\$?)(-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|-?\d+(?:\.\d+)?)( ?%| [kM]B|)")
 _QUOTED = re.compile(r"""(['"`]).*\1""", re.DOTALL)
-_HANDLES = re.compile(r"(@\w+(?:, @\w+)*) and (@\w+|\d+ others)")
+_LISTED = re.compile(r"([@\d]\S*(?:, [@\d]\S*)*) (and|or) ([@\d]\S*|\d+ others)")
 
 
 def N_(text: str) -> str:  # noqa: N802  # the name under which Babel finds texts to translate
@@ -120,7 +124,11 @@ def _as_one(language: str, text: str) -> str | None:
     if length := _LENGTH.fullmatch(text):
         units = {f"{unit}s": int(count.replace(",", "")) for count, unit in _UNIT.findall(length[0])}
         return duration(timedelta(**units), language)
-    return next((sentence for one in _candidates(language, text) if (sentence := one.translated(language, text))), None)
+    known = next((known for one in _candidates(language, text) if (known := one.translated(language, text))), None)
+    if known or " " not in text or text.endswith((".", "?", ":")):
+        return known
+    # In a list a sentence ends without a full stop.
+    return sentence.removesuffix(".") if (sentence := _as_one(language, f"{text}.")) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,9 +149,9 @@ class _Sentence:
         filled = {}
         for name, value in found.groupdict("").items():
             # What a person named, or X called so, is in no language.
-            is_named = not name[1:].isdigit() and name != "where"
+            is_named = not name[1:].isdigit() and name not in {"where", "ffile"}
             is_verbatim = is_named or text[: found.start(name)].endswith(("'", '"', "`")) or _QUOTED.fullmatch(value)
-            filled[name] = _handles(language, value) if is_verbatim else fields(language, value)
+            filled[name] = _listed(language, value) if is_verbatim else fields(language, value)
         sentence = _FIELD.sub(lambda field: filled[f"f{field[1]}"], self.translation)
         return f"{where} {sentence}" if (where := filled.get("where")) else sentence
 
@@ -178,7 +186,9 @@ def _pattern_of(english: str) -> str:
             pieces.append(f"(?P=f{piece})")
         else:
             seen.add(piece)
-            pieces.append(f"(?P<f{piece}>{'-?[0-9,]+' if f'{{{piece}:,}}' in english else '.*?'})")
+            written = english[english.index(f"{{{piece}") + 1 :]
+            kind = next((kind for end, kind in _KINDS.items() if re.match(rf"\w*?{re.escape(end)}", written)), ".*?")
+            pieces.append(f"(?P<f{piece}>{kind})")
     return "".join(pieces)
 
 
@@ -189,11 +199,13 @@ def _candidates(language: str, text: str) -> list[_Sentence]:
 
 def fields(language: str, value: str) -> str:
     """Translates a field of a sentence: as a whole, else the pieces of a list; amounts are written anew."""
-    if (whole := _piece(language, value)) != value:
-        return whole
-    ends = [found.end() for found in _SEMICOLON.finditer(value)]
+    if len(lines := _NEXT_LINE.split(value)) > 1:
+        return "; ".join(fields(language, line) for line in lines)
+    ends = [] if value.startswith("line ") else [found.end() for found in _SEMICOLON.finditer(value)]
     if ends and (each := _in_sentences(language, value, [*ends, len(value)])):
         return each
+    if (whole := _piece(language, value)) != value:
+        return whole
     return _PIECE.sub(lambda piece: _piece(language, piece[0]), value)
 
 
@@ -203,18 +215,17 @@ def _piece(language: str, value: str) -> str:
         if number[1]:
             return money(amount, language) + number[3]
         return _decimal(amount, language) + number[3].replace(" %", "%") if number[3] or "," in value else value
-    if (handles := _handles(language, value)) != value:
-        return handles
-    # Sentences in a list end without a full stop.
-    return known if (known := gettext(language, value)) != value else gettext(language, f"{value}.").rstrip(".")
+    if (listed := _listed(language, value)) != value:
+        return listed
+    return gettext(language, value)
 
 
-def _handles(language: str, value: str) -> str:
-    handles = _HANDLES.fullmatch(value)
-    if not handles:
+def _listed(language: str, value: str) -> str:
+    listed = _LISTED.fullmatch(value)
+    if not listed:
         return value
-    last = handles[2] if handles[2].startswith("@") else gettext(language, handles[2])
-    return f"{handles[1]} {gettext(language, N_('and'))} {last}"
+    last = listed[3] if " " not in listed[3] else gettext(language, listed[3])
+    return f"{listed[1]} {gettext(language, listed[2])} {last}"
 
 
 def _decimal(amount: Decimal, language: str) -> str:
