@@ -148,7 +148,7 @@ def _got(delivery_id: int, within: Range) -> ColumnElement[bool]:
 
 
 #: Visitors of one statement: memory stays flat however many there are, and others may write in between.
-AT_ONCE = 25_000
+AT_ONCE = 10_000
 
 
 def delete_analysis(session: Session, delivery_id: int) -> None:
