@@ -23,10 +23,7 @@ from campaign.web.desk.access import DeskRequest, desk_route, own_address
 from campaign.web.desk.documents import find_sentences
 from campaign.web.desk.wording import N_
 from campaign.web.sign_in import x_origins
-from campaign.x.error_table import SENDING_V1, SENDING_V2
 from campaign.x.oauth import AppKeys, SignIn, sign_in_of_brand
-from campaign.x.v1 import GatewayV1
-from campaign.x.v2 import GatewayV2
 from models import Role, SecretKind, Service, WindowName
 
 _HOME, _CALLBACK = "/desk/accounts", "/desk/accounts/callback"
@@ -36,13 +33,30 @@ _WINDOWS = {
     WindowName.USER_DAY: N_("24 hours of the account"),
     WindowName.APP_DAY: N_("24 hours of the app"),
 }
-#: Calls that publish, in the words of a marketer.
-_SENDING = {
-    GatewayV2.post_endpoint: N_("Posts left"),
-    GatewayV1.post_endpoint: N_("Posts left"),
-    SENDING_V2: N_("Messages left"),
-    SENDING_V1: N_("Messages left"),
+_PUBLISHING, _WRITING = N_("Publishing posts"), N_("Sending messages")
+#: How a marketer calls what X's endpoints do, by how they begin.
+_WORK = {
+    "POST /2/tweets": _PUBLISHING,
+    "POST /1.1/statuses/update": _PUBLISHING,
+    "POST /2/dm_conversations/": _WRITING,
+    "POST /1.1/direct_messages/": _WRITING,
+    "GET /2/dm_events": N_("Reading messages"),
+    "GET /1.1/direct_messages/": N_("Reading messages"),
+    "GET /2/users/:id/followers": N_("Reading followers"),
+    "GET /1.1/followers/": N_("Reading followers"),
+    "GET /1.1/users/lookup": N_("Reading followers"),
+    "GET /2/tweets": N_("Counting reactions"),
+    "GET /1.1/statuses/lookup": N_("Counting reactions"),
+    "GET /2/users/:id/tweets": N_("Looking up posts"),
+    "GET /1.1/statuses/user_timeline": N_("Looking up posts"),
+    "DELETE /2/tweets/": N_("Deleting posts"),
+    "POST /1.1/statuses/destroy": N_("Deleting posts"),
+    "POST /2/media/": N_("Uploading files"),
+    "POST /1.1/media/": N_("Uploading files"),
+    "GET /2/users/me": N_("Checking the keys"),
+    "GET /1.1/account/": N_("Checking the keys"),
 }
+_LEFT = {_PUBLISHING: N_("Posts left"), _WRITING: N_("Messages left")}
 WORKS = {
     "account-sync": N_("Reads who follows the accounts"),
     "contact-acquisition": N_("Invites people, reads answers and the profiles of those who agreed"),
@@ -82,7 +96,7 @@ class Card:
     service: Service
     spent: Decimal
     windows: list[tuple[str, str, int, int]]
-    """Endpoint, window, calls left, calls allowed."""
+    """What the calls do, window, calls left, calls allowed; the one with the smallest share left comes first."""
 
     @property
     def share(self) -> int:
@@ -92,11 +106,7 @@ class Card:
     @property
     def narrowest(self) -> dict[str, tuple[str, str, int, int]]:
         """Returns for posts and for messages the window with the smallest share left."""
-        found = {}
-        for window in sorted(self.windows, key=lambda one: one[2] / one[3] if one[3] else 0, reverse=True):
-            if words := _SENDING.get(window[0]):
-                found[words] = window
-        return found
+        return {_LEFT[window[0]]: window for window in reversed(self.windows) if window[0] in _LEFT}
 
 
 def card_of(desk: DeskRequest, service: Service) -> Card:
@@ -104,10 +114,14 @@ def card_of(desk: DeskRequest, service: Service) -> Card:
     with read_session() as session:
         spent, windows = spend_cap.spent(session, service.id, desk.now), list[tuple[str, str, int, int]]()
         for endpoint in rate_limits.known_endpoints(session, service.id):
+            work = next((words for start, words in _WORK.items() if endpoint.startswith(start)), endpoint)
             for window in rate_limits.windows_of(session, service, endpoint):
                 left = window.limit if window.reset_at <= desk.now else window.remaining
-                windows.append((endpoint, _WINDOWS[window.name], left, window.limit))
-    return Card(service, spent, windows)
+                windows.append((work, _WINDOWS[window.name], left, window.limit))
+    windows.sort(key=lambda one: one[2] / one[3] if one[3] else 0)
+    # Several endpoints serve one piece of work, such as an upload.
+    narrowest = {one[:2]: one for one in reversed(windows)}
+    return Card(service, spent, [one for one in windows if narrowest[one[:2]] is one])
 
 
 def _show_accounts(desk: DeskRequest) -> Response:

@@ -4,15 +4,17 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+import pendulum
 import pytest
 from sqlmodel import select
 
 from campaign.db import vault
 from campaign.db.engine import read_session, transaction
 from campaign.services.store import find_service
-from models import AuditEntry, Role, SecretKind, Service
+from models import AuditEntry, Budget, Role, SecretKind, Service, WindowName
 from tests.databases import Database
 from tests.desk_site import Desk, open_desk
+from tests.readings import saved_service
 from tests.simulated_x import KEYS, SimulatedX
 
 
@@ -141,3 +143,26 @@ def test_a_viewer_sees_the_account_and_changes_nothing(x: SimulatedX, desk: Desk
     assert "Acme Corp" in page.text
     assert re.findall(r'action="/desk/accounts[^"]*"', page.text) == []
     assert ann.post("/desk/accounts/Acme/check").status_code == 403
+
+
+def test_limits_are_named_by_their_work_the_narrowest_of_each(desk: Desk) -> None:
+    acme, later = saved_service(), pendulum.now("UTC").add(minutes=9)
+    left = {"initialize": 400, ":id/append": 30}
+    endpoints = {f"POST /2/media/upload/{one}": rest for one, rest in left.items()} | {"POST /2/tweets": 0}
+    with transaction() as session:
+        for endpoint, rest in endpoints.items():
+            window: dict[str, Any] = {
+                "window": WindowName.QUARTER_HOUR,
+                "limit": 1_500,
+                "remaining": rest,
+                "reset_at": later,
+            }
+            session.add(Budget(service_id=acme.id, endpoint=endpoint, **window))
+    ann = desk.person("ann", Role.VIEWER)
+    page = ann.get("/desk/accounts/acme").text
+    assert page.count("<td>Uploading files</td>") == 1
+    assert "30 of 1,500" in page
+    assert "media/upload" not in page
+    today = ann.get("/desk").text
+    assert "Posts left: 0 of 1,500" in today
+    assert "X allows no more of it now: Publishing posts (15 minutes)." in today
