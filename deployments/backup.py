@@ -53,7 +53,16 @@ def back_up(settings: Settings, file: Path, passphrase: str) -> datetime:
             copy = databases.dump(folder / _OURS)
             contents = {"format": _FORMAT, "version": version("campaign"), "taken_at": taken_at.isoformat()}
             (folder / _CONTENTS).write_text(json.dumps(contents | {"database": asdict(copy)}))
-            (folder / _ENCRYPTED_KEYS).write_text(_encrypt(_keys_of(settings), passphrase))
+            given = (
+                settings.encryption_key.get_secret_value(),
+                settings.signing_key.get_secret_value(),
+                os.environ.get(ENCRYPTION_VARIABLE),
+                os.environ.get(PASSWORD_VARIABLE),
+            )
+            files = {name: settings.home / name for name in _KEYS}
+            kept = {name: file.read_text().strip() for name, file in files.items() if file.exists()}
+            keys = kept | {name: key for name, key in zip(_KEYS, given, strict=True) if key}
+            (folder / _ENCRYPTED_KEYS).write_text(_encrypt(keys, passphrase))
             draft = folder / "draft"
             with draft.open("xb") as written:
                 with tarfile.open(fileobj=written, mode="w:gz", compresslevel=3) as archive:
@@ -87,7 +96,8 @@ def restore(
         copy, taken_at, encrypted = _unpack(file, folder)
         keys = _decrypt(encrypted, passphrase)
         databases.check_fits(copy)
-        if not overwrite and (databases.has_data() or _has_data(settings)):
+        files = (_prefect_file(settings), *(settings.home / name for name in _KEYS))
+        if not overwrite and (databases.has_data() or any(one.exists() for one in files)):
             raise WrongUsage(
                 f"{settings.home} or its database has data already; restore into an empty one, or replace all of it"
                 " with --overwrite."
@@ -101,7 +111,12 @@ def restore(
         # Ours first: where it is refused, nothing is changed yet.
         databases.load(folder / _OURS, copy, finish)
         try:
-            _write_keys(settings, keys)
+            # The next start writes it for the key that is there then.
+            fingerprint_file(settings).unlink(missing_ok=True)
+            for name, key in keys.items():
+                path = settings.home / name
+                path.unlink(missing_ok=True)
+                write_once(path, key)
             if (folder / _PREFECT).exists():
                 databases.copy_sqlite(folder / _PREFECT, _prefect_file(settings))
         except OSError as error:
@@ -131,10 +146,6 @@ def _prefect_file(settings: Settings) -> Path:
     return settings.prefect_home / "prefect.db"
 
 
-def _has_data(settings: Settings) -> bool:
-    return _prefect_file(settings).exists() or any((settings.home / name).exists() for name in _KEYS)
-
-
 def _unpack(file: Path, folder: Path) -> tuple[DatabaseCopy, datetime, str]:
     """Unpacks a backup; returns its copy of the database, its moment and its encrypted keys."""
     try:
@@ -156,27 +167,6 @@ def _unpack(file: Path, folder: Path) -> tuple[DatabaseCopy, datetime, str]:
         if isinstance(error, OSError) and is_full(error):
             raise NoRoom(folder.parent) from None
         raise WrongUsage(f"{file} is not a backup of campaign, or it is damaged; use another one.") from None
-
-
-def _keys_of(settings: Settings) -> dict[str, str]:
-    given = (
-        settings.encryption_key.get_secret_value(),
-        settings.signing_key.get_secret_value(),
-        os.environ.get(ENCRYPTION_VARIABLE),
-        os.environ.get(PASSWORD_VARIABLE),
-    )
-    files = {name: settings.home / name for name in _KEYS}
-    kept = {name: file.read_text().strip() for name, file in files.items() if file.exists()}
-    return kept | {name: key for name, key in zip(_KEYS, given, strict=True) if key}
-
-
-def _write_keys(settings: Settings, keys: dict[str, str]) -> None:
-    # The next start writes it for the key that is there then.
-    fingerprint_file(settings).unlink(missing_ok=True)
-    for name, key in keys.items():
-        path = settings.home / name
-        path.unlink(missing_ok=True)
-        write_once(path, key)
 
 
 def _encrypt(keys: dict[str, str], passphrase: str) -> str:

@@ -249,22 +249,18 @@ def register_forms(client: SyncPrefectClient) -> None:
     except ObjectAlreadyExists:  # another process did so at the same moment; now it is an update
         XAccount.register_type_and_schema()
     try:
-        _renew_saved_ones(client)
+        # The UI shows a form with the fields that it was saved with.
+        current = XAccount._block_schema_id  # noqa: SLF001 - the newest one on the server can be of another version
+        for document in client.read_block_documents_by_type(SLUG, include_secrets=False):
+            if document.block_schema_id != current:
+                # Without new data the server keeps the saved values, keys included.
+                change = BlockDocumentUpdate(block_schema_id=current, data={}, merge_existing_data=True)
+                with suppress(ObjectNotFound):  # removed at this moment
+                    client.update_block_document(document.id, change)
     except PrefectHTTPStatusError as error:
         if error.response.status_code != httpx.codes.INTERNAL_SERVER_ERROR:
             raise
         # It cannot decrypt them. Runs that need a service report that; the workflows are deployed all the same.
-
-
-def _renew_saved_ones(client: SyncPrefectClient) -> None:
-    """Updates saved forms to the current fields: the UI shows a form with the fields that it was saved with."""
-    current = XAccount._block_schema_id  # noqa: SLF001 - the newest one on the server can be of another version
-    for document in client.read_block_documents_by_type(SLUG, include_secrets=False):
-        if document.block_schema_id != current:
-            # Without new data the server keeps the saved values, keys included.
-            change = BlockDocumentUpdate(block_schema_id=current, data={}, merge_existing_data=True)
-            with suppress(ObjectNotFound):  # removed at this moment
-                client.update_block_document(document.id, change)
 
 
 def mark_dead_runs(client: SyncPrefectClient) -> None:
@@ -419,7 +415,14 @@ def move(settings: Settings) -> Moved:
                     _arrive(client, deployment, known)
     with used_by_prefect(here), get_client(sync_client=True) as client:
         for known in workflows.values():
-            _stop(client, known)
+            for schedule in known.deployment.schedules:
+                client.update_deployment_schedule(known.deployment.id, schedule.id, active=False)
+            for run in known.scheduled:
+                client.delete_flow_run(run.id)
+            for run in known.in_state(StateType.PAUSED):
+                client.set_flow_run_state(
+                    run.id, Cancelled(message="The workflows were moved to another Prefect server.")
+                )
     moved_file(settings).write_text(there.api_url)
     every = workflows.values()
     return Moved(
@@ -452,7 +455,10 @@ def _arrive(client: SyncPrefectClient, deployment: DeploymentResponse, known: _K
         client.delete_deployment_schedule(deployment.id, schedule.id)
     if before.schedules:
         client.create_deployment_schedules(deployment.id, [_copied(one) for one in before.schedules])
-    parameters = deployment.parameters | _without_blocks(before.parameters)
+    # What refers to blocks of the server that it was filled in on is left out.
+    parameters = deployment.parameters | {
+        name: value for name, value in before.parameters.items() if "$ref" not in json.dumps(value)
+    }
     client.update_deployment(deployment.id, DeploymentUpdate(parameters=parameters))
     if before.paused:
         client.pause_deployment(deployment.id)
@@ -481,17 +487,3 @@ def _copied(one: DeploymentSchedule) -> DeploymentScheduleCreate:
         parameters=one.parameters,
         max_scheduled_runs=one.max_scheduled_runs,
     )
-
-
-def _without_blocks(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """Leaves out what refers to blocks of the server that it was filled in on."""
-    return {name: value for name, value in parameters.items() if "$ref" not in json.dumps(value)}
-
-
-def _stop(client: SyncPrefectClient, known: _Known) -> None:
-    for schedule in known.deployment.schedules:
-        client.update_deployment_schedule(known.deployment.id, schedule.id, active=False)
-    for run in known.scheduled:
-        client.delete_flow_run(run.id)
-    for run in known.in_state(StateType.PAUSED):
-        client.set_flow_run_state(run.id, Cancelled(message="The workflows were moved to another Prefect server."))

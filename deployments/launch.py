@@ -38,24 +38,20 @@ def main() -> None:
 def load_app(command: str) -> Callable[[], Any]:
     """Imports Prefect's commands, and the modules that this one needs."""
     with without_garbage_collection():
-        _adopt_secret_files()
+        from campaign.errors import WrongUsage
+        from campaign.settings import load_settings
+        from deployments.processes import adopt_secret_files, log_environment
+
+        try:
+            adopt_secret_files()
+            os.environ |= log_environment(load_settings())
+        except WrongUsage as error:
+            sys.exit(str(error))
         import prefect.cli
 
         for module in _MODULES.get(command, ()):
             import_module(module)
     return prefect.cli.app
-
-
-def _adopt_secret_files() -> None:
-    from campaign.errors import WrongUsage
-    from campaign.settings import load_settings
-    from deployments.processes import adopt_secret_files, log_environment
-
-    try:
-        adopt_secret_files()
-        os.environ |= log_environment(load_settings())
-    except WrongUsage as error:
-        sys.exit(str(error))
 
 
 @contextmanager

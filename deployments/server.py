@@ -294,10 +294,6 @@ def _set_environment(values: dict[str, str | None]) -> None:
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
-    _reread_settings()
-
-
-def _reread_settings() -> None:
     # Prefect reads the environment when it is imported, and then only when asked to.
     if "prefect.context" in sys.modules:
         from prefect.context import refresh_global_settings_context
@@ -480,7 +476,15 @@ def wait_for_worker(since: datetime, name: str = "worker") -> None:
 
 def become_worker(settings: Settings, pool: str, options: Sequence[str]) -> None:
     """Becomes a worker of a work pool, for the server in use, until it is ended; raises a CampaignError before that."""
-    _check_keys(settings)
+    engine.make_ready()
+    with engine.read_session() as session:
+        vault.check_key(session)
+    has_key = settings.signing_key.get_secret_value() or (settings.home / "signing.key").exists()
+    if not has_key and not settings.database_url.startswith("sqlite"):
+        raise WrongUsage(
+            "CAMPAIGN_SIGNING_KEY is not set, and all machines sign links with the same key; set it to that of the"
+            f" others, or put their signing.key into {settings.home}."
+        )
     address = needed_server(settings)
     # Its runs inherit them: the folder of our packages, and every setting as it is here.
     os.environ.update(child_environment(settings))
@@ -493,19 +497,6 @@ def become_worker(settings: Settings, pool: str, options: Sequence[str]) -> None
         signal.signal(signal.SIGINT, signal.default_int_handler)
         sys.argv[1:] = ["worker", "start", "--pool", pool, "--type", found.type, *options]
         app()
-
-
-def _check_keys(settings: Settings) -> None:
-    """Raises WrongUsage unless the tables are those of this version and the keys those of the other machines."""
-    engine.make_ready()
-    with engine.read_session() as session:
-        vault.check_key(session)
-    has_key = settings.signing_key.get_secret_value() or (settings.home / "signing.key").exists()
-    if not has_key and not settings.database_url.startswith("sqlite"):
-        raise WrongUsage(
-            "CAMPAIGN_SIGNING_KEY is not set, and all machines sign links with the same key; set it to that of the"
-            f" others, or put their signing.key into {settings.home}."
-        )
 
 
 def online_workers(pool: str = POOL) -> list[Worker]:

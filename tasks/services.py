@@ -112,7 +112,14 @@ def take_over() -> None:
         for service in shown:
             if service.block_id not in documents:
                 _remove_or_show(client, service, type_id)
-        _take_over_grants(client)
+        # An earlier version stored tokens of people who agreed on Prefect's server.
+        for document in _list_documents(client, _GRANT_SLUG):
+            agreement_id = int(str(document.name).rpartition("-")[2])
+            values = {name: str(value) for name, value in orjson.loads(document.data["grant"]).items()}
+            with transaction() as session:
+                vault.save(session, SecretKind.CONTACT_GRANT, agreement_id, values, pendulum.now("UTC"))
+            with suppress(ObjectNotFound):
+                client.delete_block_document(document.id)
 
 
 @contextmanager
@@ -229,17 +236,6 @@ def _shown(service: Service) -> dict[str, Any]:
         "opt_out_line": service.opt_out_line or "-",
         "reconciliation": service.reconciliation or "-",
     }
-
-
-def _take_over_grants(client: SyncPrefectClient) -> None:
-    """Takes over tokens of people who agreed from where an earlier version stored them, on Prefect's server."""
-    for document in _list_documents(client, _GRANT_SLUG):
-        agreement_id = int(str(document.name).rpartition("-")[2])
-        values = {name: str(value) for name, value in orjson.loads(document.data["grant"]).items()}
-        with transaction() as session:
-            vault.save(session, SecretKind.CONTACT_GRANT, agreement_id, values, pendulum.now("UTC"))
-        with suppress(ObjectNotFound):
-            client.delete_block_document(document.id)
 
 
 @task(name="synchronise", task_run_name="{service.internal_name}")

@@ -362,7 +362,10 @@ def _value(token: "Token", field: Field) -> Value:
         case FieldKind.TEXT, "TEXT":
             return _unquoted(token)
         case FieldKind.NUMBER, "NUMBER":
-            return _number(token)
+            digits = "".join(token.removeprefix("-").split())
+            if not digits.isdecimal() or len(digits) > _DIGITS:
+                raise _wrong("Invalid number", token, f"write at most {_DIGITS} digits, without point or comma")
+            return -int(digits) if token.startswith("-") else int(digits)
         case FieldKind.TRUTH, "TRUTH":
             return token.lower() in {"true", "yes"}
         case FieldKind.MOMENT, "TIME":
@@ -375,13 +378,6 @@ def _value(token: "Token", field: Field) -> Value:
 def _unquoted(token: "Token") -> str:
     quote = token[0]
     return token[1:-1].replace(quote * 2, quote)
-
-
-def _number(token: "Token") -> int:
-    digits = "".join(token.removeprefix("-").split())
-    if not digits.isdecimal() or len(digits) > _DIGITS:
-        raise _wrong("Invalid number", token, f"write at most {_DIGITS} digits, without point or comma")
-    return -int(digits) if token.startswith("-") else int(digits)
 
 
 def _from_now(token: "Token") -> FromNow:

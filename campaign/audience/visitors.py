@@ -377,7 +377,8 @@ class _Translation:
             case Not():
                 return not_(self.of(condition.part).self_group())
             case Empty():
-                return self._empty(condition.field)
+                is_text = BY_NAME[condition.field].kind is FieldKind.TEXT
+                return is_missing(condition.field) if is_text else self._column(condition.field).is_(None)
             case Compare():
                 return self._compared(self._column(condition.field), condition)
 
@@ -407,11 +408,6 @@ class _Translation:
             case Operator.AT_LEAST:
                 return column >= first
         return and_(column >= first, column < beyond)
-
-    def _empty(self, field: str) -> ColumnElement[bool]:
-        if BY_NAME[field].kind != FieldKind.TEXT:
-            return self._column(field).is_(None)
-        return is_missing(field)
 
     def _column(self, field: str) -> ColumnElement[Any]:
         if field != "consented":

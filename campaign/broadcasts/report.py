@@ -369,11 +369,14 @@ def document_of(report: BroadcastReport) -> Document:
     costs = f"The messages sent cost {usd(report.cost)}; the monthly spend cap is {usd(report.spend_cap)}."
     until = f" to {format_time(report.finished_at)}" if report.finished_at else ""
     length = f"{until}, {format_duration(report.duration)}."
+    messages = f"{report.left_out:,} messages in the inbox" if report.left_out > 1 else "1 message in the inbox"
     times = (
         f"Went out from {format_time(report.started_at)}{length}" if report.started_at else "",
         f"Continues at {format_time(report.goes_on_at)}. {report.goes_on_because}".strip() if report.goes_on_at else "",
         f"Ends about {format_time(report.ends_about)}." if report.ends_about else "",
-        _left_out(report.left_out),
+        f"{messages} could not be read, as X left something out; the log of the run names the ids."
+        if report.left_out
+        else "",
     )
     consents = f"Of the recipients {report.consents}. " if report.consents else ""
     blocks = (
@@ -384,12 +387,6 @@ def document_of(report: BroadcastReport) -> Document:
         *_tables(report),
     )
     return Document(report.label or report.name, lead, blocks)
-
-
-def _left_out(count: int) -> str:
-    messages = f"{count:,} messages in the inbox" if count > 1 else "1 message in the inbox"
-    sentence = f"{messages} could not be read, as X left something out; the log of the run names the ids."
-    return sentence if count else ""
 
 
 def _tables(report: BroadcastReport) -> Iterator[Section]:

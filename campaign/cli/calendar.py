@@ -287,24 +287,21 @@ def _take_in(session: Session, file: Path, alt_text: str) -> MediaBlob:
 
 def _print(blobs: list[MediaBlob], *, as_json: bool) -> None:
     if as_json:
-        output.print_json([_as_json(blob) for blob in blobs])
+        output.print_json([{"source": LIBRARY + blob.name} | blob.model_dump(mode="json") for blob in blobs])
         return
-    output.print_table([_as_row(blob) for blob in blobs])
+    output.print_table(
+        [
+            {
+                "File": LIBRARY + blob.name,
+                "Type": blob.media_type,
+                "Pixels": f"{blob.width} x {blob.height}",
+                "Size": f"{max(1, round(blob.size / 1000)):,} kB",
+                "Added": format_time(blob.added_at),
+                "By": blob.added_by,
+                "Shows": blob.alt_text,
+            }
+            for blob in blobs
+        ]
+    )
     if not blobs:
         output.say("There is no such file in the media library; add one: campaign media add FILE")
-
-
-def _as_row(blob: MediaBlob) -> dict[str, str]:
-    return {
-        "File": LIBRARY + blob.name,
-        "Type": blob.media_type,
-        "Pixels": f"{blob.width} x {blob.height}",
-        "Size": f"{max(1, round(blob.size / 1000)):,} kB",
-        "Added": format_time(blob.added_at),
-        "By": blob.added_by,
-        "Shows": blob.alt_text,
-    }
-
-
-def _as_json(blob: MediaBlob) -> dict[str, Any]:
-    return {"source": LIBRARY + blob.name} | blob.model_dump(mode="json")

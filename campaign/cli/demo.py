@@ -104,7 +104,12 @@ def _tell_story(stack: ExitStack, chapter: Callable[[str], None], *, stay: bool)
 
     def connect_and_read() -> None:
         chapter("A brand and its private test account are connected, and every follower is read")
-        _connect_and_read(x, settings)
+        asks = ["--join-purpose", "To greet you by your name.", "--message-policy", "all_followers", "--synchronize"]
+        callbacks = [f"{settings.public_url}/join/callback"]
+        x.connect(BRAND, "Acme (simulated)", *asks, followers=FOLLOWERS, callbacks=callbacks)
+        x.connect(PROOF, "Acme's test account", "--proof", protected=True)
+        run("sync", BRAND)
+        run("visitors", "--limit", "5")
         output.say(f"The first followers were on the screen after {time.monotonic() - began:.0f} s.\n")
 
     # The server needs longer to start than this chapter, which needs none.
@@ -120,7 +125,11 @@ def _tell_story(stack: ExitStack, chapter: Callable[[str], None], *, stay: bool)
     chapter("The report")
     _report(x, post, broadcast)
     chapter("The desk: a person with a link that works once, and a post that waits for approval there")
-    link = _open_desk()
+    text, file = "The last days of our summer collection.", str(load_settings().home / "summer.png")
+    content = ["--service", BRAND, "--text", text, "--media", file, "--alt", "A sun over the sea"]
+    run("delivery", "analyse", _create("--kind", "post", "--label", "Last days", *content, "--proof", PROOF))
+    run("user", "add", "ann", "--full-name", "Ann Smith", "--role", "operator")
+    link = first_link()
     output.say(f"\nThe story took {time.monotonic() - began:.0f} s.")
     if stay:
         output.say(f"The desk opens with this link, which works once: {settings.public_url}{link}")
@@ -129,15 +138,6 @@ def _tell_story(stack: ExitStack, chapter: Callable[[str], None], *, stay: bool)
         output.say(f"The reports are at {settings.public_url}/reports; their key: {os.environ['CAMPAIGN_REPORTS_KEY']}")
         output.say(f"The simulated X is at {settings.x_api_url}. Ctrl-C ends everything.")
         signal.pause()
-
-
-def _connect_and_read(x: SimulatedX, settings: Settings) -> None:
-    asks = ["--join-purpose", "To greet you by your name.", "--message-policy", "all_followers", "--synchronize"]
-    callbacks = [f"{settings.public_url}/join/callback"]
-    x.connect(BRAND, "Acme (simulated)", *asks, followers=FOLLOWERS, callbacks=callbacks)
-    x.connect(PROOF, "Acme's test account", "--proof", protected=True)
-    run("sync", BRAND)
-    run("visitors", "--limit", "5")
 
 
 def _publish(settings: Settings) -> str:
@@ -180,15 +180,6 @@ def _report(x: SimulatedX, *deliveries: str) -> None:
     _run_flow("engagement_statistics")
     for name in deliveries:
         run("report", "delivery", name)
-
-
-def _open_desk() -> str:
-    """Adds an operator of the desk and lets a post wait for approval; returns the operator's one-time link."""
-    text, file = "The last days of our summer collection.", str(load_settings().home / "summer.png")
-    content = ["--service", BRAND, "--text", text, "--media", file, "--alt", "A sun over the sea"]
-    run("delivery", "analyse", _create("--kind", "post", "--label", "Last days", *content, "--proof", PROOF))
-    run("user", "add", "ann", "--full-name", "Ann Smith", "--role", "operator")
-    return first_link()
 
 
 def _free_port_near(port: int) -> int:

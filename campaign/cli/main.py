@@ -281,7 +281,10 @@ def main() -> None:
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     try:
         for argument in sys.argv:
-            _check_text(argument)
+            try:
+                argument.encode()  # neither a database nor a post can hold bytes that are not text
+            except UnicodeEncodeError:
+                raise WrongUsage(f"{argument!a} is not written in UTF-8; set the terminal to it.") from None
         if any(name.startswith("PREFECT_") and name.endswith("_FILE") for name in os.environ):
             from deployments.processes import adopt_secret_files
 
@@ -291,27 +294,20 @@ def main() -> None:
             os.environ["_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION"] = "1"
         status = app(standalone_mode=False, prog_name="campaign")
         sys.stdout.flush()
-        _post_events()
+        # What this command changed goes to the Prefect server in use, as events, and to people by e-mail.
+        engine = sys.modules.get("campaign.db.engine")
+        if engine and engine.unheard:
+            from campaign.users.email import send_emails
+            from deployments.server import post_events
+
+            send_emails(list(engine.unheard))
+            post_events(list(engine.unheard))
+            engine.unheard.clear()
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  no traceback reaches a user
         sentence, status = _explain(error)
         if sentence:
             output.say(" ".join(sentence.splitlines()))
     sys.exit(status)
-
-
-def _post_events() -> None:
-    """Sends what this command changed to the Prefect server in use, as events, and to people by e-mail.
-
-    Imports nothing where it changed nothing.
-    """
-    engine = sys.modules.get("campaign.db.engine")
-    if engine and engine.unheard:
-        from campaign.users.email import send_emails
-        from deployments.server import post_events
-
-        send_emails(list(engine.unheard))
-        post_events(list(engine.unheard))
-        engine.unheard.clear()
 
 
 def _explain(error: BaseException) -> tuple[str, int]:
@@ -337,11 +333,3 @@ def _explain(error: BaseException) -> tuple[str, int]:
         case _:
             sentence = f"This should not have happened: {type(error).__name__}; {output.save_details(error)}."
     return sentence, status
-
-
-def _check_text(argument: str) -> None:
-    """Raises WrongUsage for bytes that are not text: neither a database nor a post can hold them."""
-    try:
-        argument.encode()
-    except UnicodeEncodeError:
-        raise WrongUsage(f"{argument!a} is not written in UTF-8; set the terminal to it.") from None

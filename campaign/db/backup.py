@@ -169,7 +169,13 @@ def load(folder: Path, copy: DatabaseCopy, finish: Callable[[Session], None]) ->
             _drop_everything(connection)
             command.upgrade(schema.configuration(connection), copy.revision)
             for name, columns in copy.tables.items():
-                _load_table(connection, folder / name, _with_columns(name, columns))
+                table = _with_columns(name, columns)
+                # A migration may have written rows of its own.
+                connection.execute(text(f"DELETE FROM {table.partition(' ')[0]}"))  # noqa: S608  the name of a table of ours
+                loading = _cursor(connection).copy(f"COPY {table} FROM STDIN (FORMAT binary)")
+                with (folder / name).open("rb") as rows, loading as loaded:
+                    while block := rows.read(1 << 20):
+                        loaded.write(block)
             for name, last in copy.sequences.items():
                 connection.execute(text("SELECT setval(CAST(:name AS regclass), :last)"), {"name": name, "last": last})
             command.upgrade(schema.configuration(connection), "head")
@@ -194,15 +200,6 @@ def _drop_everything(connection: Connection) -> None:
     if found:
         quoted = ", ".join(f'"{name}"' for name in sorted(found))
         connection.execute(text(f"DROP TABLE {quoted}"))
-
-
-def _load_table(connection: Connection, file: Path, table: str) -> None:
-    # A migration may have written rows of its own.
-    connection.execute(text(f"DELETE FROM {table.partition(' ')[0]}"))  # noqa: S608  the name of a table of ours
-    loading = _cursor(connection).copy(f"COPY {table} FROM STDIN (FORMAT binary)")
-    with file.open("rb") as rows, loading as loaded:
-        while block := rows.read(1 << 20):
-            loaded.write(block)
 
 
 def _cursor(connection: Connection) -> Any:

@@ -178,7 +178,11 @@ def transaction(*, durable: bool = False) -> Iterator[Session]:
     ):
         yield session
     if _ANNOUNCED in session.info:
-        _pass_on(session.info[_ANNOUNCED])
+        announced = session.info[_ANNOUNCED]
+        if not _listeners:
+            unheard.extend(announced)
+        for listener in _listeners:
+            listener(announced)
 
 
 class Announcement(NamedTuple):
@@ -205,13 +209,6 @@ def listen(listener: Callable[[Sequence[Announcement]], None]) -> None:
     """Passes all announcements of this process on to a function, which raises no error; safe to repeat."""
     if listener not in _listeners:
         _listeners.append(listener)
-
-
-def _pass_on(announced: Sequence[Announcement]) -> None:
-    if not _listeners:
-        unheard.extend(announced)
-    for listener in _listeners:
-        listener(announced)
 
 
 def empty_write_ahead_log() -> None:

@@ -97,28 +97,20 @@ def standing_of(session: Session, delivery: Delivery) -> Standing:
     services = deliveries.targets_of(session, delivery)
     analysis = Analysis.model_validate_json(delivery.analysis) if delivery.analysis else Analysis()
     recipients = analysis.messages if delivery.kind is DeliveryKind.DM else 0
-    rules, given = rules_for(services, recipients, analysis.cost), _given(session, delivery)
-    if rules.is_strict:  # the approval of a person who lost the role since does not count
-        given = tuple(one for one in given if (found := _account(session, one)) and _has_role(found, services))
-    return Standing(rules, _writer(session, delivery), given)
-
-
-def _writer(session: Session, delivery: Delivery) -> str:
-    """Returns the last person who created or changed a delivery."""
-    entries = select(AuditEntry.actor).where(
-        col(AuditEntry.delivery_id) == delivery.id, col(AuditEntry.action).in_(_WRITING)
-    )
-    actor = session.exec(entries.order_by(col(AuditEntry.id).desc()).limit(1)).first() or ""
-    account = _account(session, actor)
-    return account.user.name if account else actor
-
-
-def _given(session: Session, delivery: Delivery) -> tuple[str, ...]:
-    """Returns who approved what was analysed; an approval of something else does not count."""
+    # An approval of something else than what was analysed does not count.
     approvals = select(Approval).where(
         col(Approval.delivery_id) == delivery.id, col(Approval.fingerprint) == delivery.analysed_fingerprint
     )
-    return tuple(one.person for one in session.exec(approvals.order_by(col(Approval.at), col(Approval.person))))
+    given = tuple(one.person for one in session.exec(approvals.order_by(col(Approval.at), col(Approval.person))))
+    rules = rules_for(services, recipients, analysis.cost)
+    if rules.is_strict:  # the approval of a person who lost the role since does not count
+        given = tuple(one for one in given if (found := _account(session, one)) and _has_role(found, services))
+    entries = select(AuditEntry.actor).where(
+        col(AuditEntry.delivery_id) == delivery.id, col(AuditEntry.action).in_(_WRITING)
+    )
+    writer = session.exec(entries.order_by(col(AuditEntry.id).desc()).limit(1)).first() or ""
+    account = _account(session, writer)
+    return Standing(rules, account.user.name if account else writer, given)
 
 
 def _account(session: Session, name: str) -> Person | None:

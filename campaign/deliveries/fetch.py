@@ -167,21 +167,7 @@ class Fetcher:
 
     @contextmanager
     def _answer(self, url: httpx.URL, clock: Clock) -> Iterator[httpcore.Response]:
-        network = CheckedNetwork(self._checked_addresses(url, clock), clock)
-        target = httpcore.URL(scheme=b"https", host=url.raw_host, port=url.port, target=url.raw_path)
-        headers = [(b"Host", url.netloc), *_HEADERS]
-        with (
-            httpcore.ConnectionPool(ssl_context=self._tls, network_backend=network) as pool,
-            pool.stream("GET", target, headers=headers) as response,
-        ):
-            yield response
-
-    @cached_property
-    def _tls(self) -> ssl.SSLContext:
-        return self._verify or httpx.create_ssl_context(trust_env=False)
-
-    def _checked_addresses(self, url: httpx.URL, clock: Clock) -> Addresses:
-        """Resolves the name, once: the connection goes to these addresses and nowhere else."""
+        # The name is resolved once: the connection goes to these addresses and nowhere else.
         resolving = ThreadPoolExecutor(1)
         try:
             found = resolving.submit(self._resolve, url.raw_host.decode("ascii"), url.port or 443).result(clock.left())
@@ -193,7 +179,18 @@ class Fetcher:
             resolving.shutdown(wait=False)
         if not found or not all(self._allow(address) for address in found):
             raise Unusable("address_internal", "leads into a private network: put the file at a public address.")
-        return found
+        network = CheckedNetwork(found, clock)
+        target = httpcore.URL(scheme=b"https", host=url.raw_host, port=url.port, target=url.raw_path)
+        headers = [(b"Host", url.netloc), *_HEADERS]
+        with (
+            httpcore.ConnectionPool(ssl_context=self._tls, network_backend=network) as pool,
+            pool.stream("GET", target, headers=headers) as response,
+        ):
+            yield response
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        return self._verify or httpx.create_ssl_context(trust_env=False)
 
 
 def checked_url(address: str, came_from: httpx.URL | None = None) -> httpx.URL:

@@ -248,7 +248,15 @@ def save_links(session: Session, delivery: Delivery, named: Named, tokens: Token
     """Saves new short links of a delivery's messages, in one statement; `named` has their links by address."""
     if not tokens:
         return
-    ids = _link_ids(session, delivery.id, {url: named[url] for _, url in tokens})
+    # New links get the next numbers, known ones their names.
+    known = {one.url: one for one in session.scalars(select(Link).where(col(Link.delivery_id) == delivery.id))}
+    for url in dict.fromkeys(url for _, url in tokens):
+        if url not in known:
+            known[url] = Link(delivery_id=delivery.id, number=len(known) + 1, url=url)
+            session.add(known[url])
+        known[url].label, known[url].category = named[url].label, named[url].category
+    session.flush()
+    ids = {url: link.id for url, link in known.items()}
     rows = rows_of(["message_id", "link_id", "token"], on_postgresql=is_on_postgresql(session))
     until = bindparam("expires_at", type_=Moment())
     columns = rows.c.token, cast(rows.c.link_id, BigInteger), rows.c.message_id, until
@@ -257,15 +265,3 @@ def save_links(session: Session, delivery: Delivery, named: Named, tokens: Token
     statement = insert(ShortLink).from_select(names, select(*columns), include_defaults=False)
     expires_at = (delivery.started_at or now) + SHORT_LINKS_LAST
     session.connection().execute(statement, values | {"expires_at": expires_at})
-
-
-def _link_ids(session: Session, delivery_id: int, named: Named) -> dict[str, int]:
-    """Returns the ids of links by their address; new ones get the next numbers, known ones their names."""
-    known = {one.url: one for one in session.scalars(select(Link).where(col(Link.delivery_id) == delivery_id))}
-    for url, one in named.items():
-        if url not in known:
-            known[url] = Link(delivery_id=delivery_id, number=len(known) + 1, url=url)
-            session.add(known[url])
-        known[url].label, known[url].category = one.label, one.category
-    session.flush()
-    return {url: link.id for url, link in known.items()}

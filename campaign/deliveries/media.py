@@ -134,9 +134,13 @@ def save(
     if known := session.get(MediaBlob, copy.sha256):
         known.alt_text = known.alt_text or alt_text
         return known
+    extension = copy.type.extension
+    stem = slugify(PurePath(name).stem, max_length=_LONGEST_STEM) or "file"
+    taken = set(session.exec(select(MediaBlob.name).where(col(MediaBlob.name).startswith(stem, autoescape=True))))
+    names = (f"{stem}{f'-{number}' if number > 1 else ''}{extension}" for number in count(1))
     blob = MediaBlob(
         sha256=copy.sha256,
-        name=_free_name(session, name, copy.type.extension),
+        name=next(free for free in names if free not in taken),
         media_type=copy.type.media_type,
         size=copy.size,
         width=copy.type.width,
@@ -154,13 +158,6 @@ def save(
     _save_bytes(session, copy)
     audit.record(session, by, f"file {blob.name}", "added", now)
     return blob
-
-
-def _free_name(session: Session, name: str, extension: str) -> str:
-    stem = slugify(PurePath(name).stem, max_length=_LONGEST_STEM) or "file"
-    taken = set(session.exec(select(MediaBlob.name).where(col(MediaBlob.name).startswith(stem, autoescape=True))))
-    names = (f"{stem}{f'-{number}' if number > 1 else ''}{extension}" for number in count(1))
-    return next(free for free in names if free not in taken)
 
 
 def _save_bytes(session: Session, copy: FileCopy) -> None:

@@ -93,38 +93,12 @@ def type_of(file: Path) -> FileType:
         beginning = content.read(_BRAND_BYTES)
     found = _begins_like(beginning)
     if found is _MP4:
-        _check_brands(beginning)
-    return _probed(file, found)
-
-
-def _begins_like(beginning: bytes) -> FileType:
-    for sign, file_type in _SIGNS:
-        if sign.match(beginning):
-            return file_type
-    raise Unusable("file_wrong_type", "is not a PNG, JPEG, WEBP, GIF or MP4: convert it to one of these.")
-
-
-def _check_brands(beginning: bytes) -> None:
-    # A box begins with its size; in this one the main brand, a version and more brands follow, four bytes each.
-    box = beginning[8 : max(SIGN_BYTES, int.from_bytes(beginning[:4], "big"))]
-    brands = [box[at : at + 4] for at in range(0, len(box), 4)]
-    if _NOT_A_VIDEO.match(box) or not any(_MP4_BRAND.fullmatch(brand) for brand in brands):
-        raise Unusable("file_wrong_type", "is a relative of MP4 but not an MP4 video: save it as PNG, JPEG or MP4.")
-
-
-def run_probe(*arguments: str) -> subprocess.CompletedProcess[bytes]:
-    """Runs campaign.deliveries.media_probe to its end, or ends it after a minute."""
-    command = [sys.executable, "-P", str(_PROBE), *arguments]
-    try:
-        return subprocess.run(  # noqa: S603 - our own program, and the path of our own copy
-            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60
-        )
-    except subprocess.TimeoutExpired:
-        return subprocess.CompletedProcess(command, -signal.SIGKILL, b"", b"")
-
-
-def _probed(file: Path, found: FileType) -> FileType:
-    """Has the file looked into by a process of its own, which ends when it takes too long."""
+        # A box begins with its size; in this one the main brand, a version and more brands follow, four bytes each.
+        box = beginning[8 : max(SIGN_BYTES, int.from_bytes(beginning[:4], "big"))]
+        brands = [box[at : at + 4] for at in range(0, len(box), 4)]
+        if _NOT_A_VIDEO.match(box) or not any(_MP4_BRAND.fullmatch(brand) for brand in brands):
+            raise Unusable("file_wrong_type", "is a relative of MP4 but not an MP4 video: save it as PNG, JPEG or MP4.")
+    # A process of its own looks into the file, and ends when it takes too long.
     done = run_probe(found.media_type, str(file))
     if done.returncode in {-signal.SIGXCPU, -signal.SIGKILL}:
         raise Unusable("file_too_complex", "takes too long to be decoded: open it, save it again, and take that.")
@@ -136,3 +110,21 @@ def _probed(file: Path, found: FileType) -> FileType:
     if "problem" in answer:
         raise Unusable(answer["code"], answer["problem"])
     return replace(found, **answer)
+
+
+def _begins_like(beginning: bytes) -> FileType:
+    for sign, file_type in _SIGNS:
+        if sign.match(beginning):
+            return file_type
+    raise Unusable("file_wrong_type", "is not a PNG, JPEG, WEBP, GIF or MP4: convert it to one of these.")
+
+
+def run_probe(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """Runs campaign.deliveries.media_probe to its end, or ends it after a minute."""
+    command = [sys.executable, "-P", str(_PROBE), *arguments]
+    try:
+        return subprocess.run(  # noqa: S603 - our own program, and the path of our own copy
+            command, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60
+        )
+    except subprocess.TimeoutExpired:
+        return subprocess.CompletedProcess(command, -signal.SIGKILL, b"", b"")

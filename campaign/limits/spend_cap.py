@@ -126,7 +126,12 @@ def reserve(
     cap, money = _cap_and_left(session, service_id, now)
     resources = affordable(money, price.usd, wanted)
     if resources:
-        _announce_near_cap(session, service_id, cap, money - price.usd * resources, now)
+        left = money - price.usd * resources
+        if left < cap * _LITTLE_LEFT and (key := (service_id, month_of(now))) not in _announced:
+            _announced.add(key)
+            name = session.connection().scalar(_NAME, {"service": service_id})
+            says = f"{usd(left)} of this month's spend cap of {usd(cap)} is left for {name}."
+            announce(session, "service.cap_near", f"service.{name}", says)
         _book(session, service_id, purpose, price, resources, now, settled=False)
     return resources
 
@@ -134,14 +139,6 @@ def reserve(
 #: The part of a cap below which it is announced, by service and month: a process announces it once.
 _LITTLE_LEFT = Decimal("0.2")
 _announced: set[tuple[int, datetime]] = set()
-
-
-def _announce_near_cap(session: Session, service_id: int, cap: Decimal, money: Decimal, now: datetime) -> None:
-    if money < cap * _LITTLE_LEFT and (key := (service_id, month_of(now))) not in _announced:
-        _announced.add(key)
-        name = session.connection().scalar(_NAME, {"service": service_id})
-        says = f"{usd(money)} of this month's spend cap of {usd(cap)} is left for {name}."
-        announce(session, "service.cap_near", f"service.{name}", says)
 
 
 def record_cost(

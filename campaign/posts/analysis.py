@@ -278,15 +278,7 @@ def proof_warnings(proof: Target | None, proofs_sent: int, placed: Sequence[Plac
             f"Proofs sent to @{name} are public; protect its posts on X (Privacy and safety, Audience and tagging),"
             " then check the service.",
         )
-    yield from _proof_problems(proof, placed)
-    if proof.blocked_because:
-        yield warning("proof_blocked", f"No proof can be sent to @{name}: {in_one_line(proof.blocked_because)}")
-    elif not proofs_sent:
-        yield warning("no_proof_sent", f"No proof was sent yet: send one to @{name} and look at it on X.")
-
-
-def _proof_problems(proof: Target, placed: Sequence[PlacedPart]) -> Iterator[Finding]:
-    """Yields what can go out on the first account but not on the proof's, which shows what the first one gets."""
+    # What can go out on the first account may not on the proof's, which shows what the first one gets.
     shown = [one for one in placed if one.target is placed[0].target]
     proofs = [replace(one, target=proof) for one in shown]
     own = {(error.code, error.part) for error in part_errors(shown)}
@@ -299,6 +291,10 @@ def _proof_problems(proof: Target, placed: Sequence[PlacedPart]) -> Iterator[Fin
         yield warning(
             "proof_over_cap", f"A proof on @{proof.internal_name} costs {left}: raise its cap, or go without."
         )
+    if proof.blocked_because:
+        yield warning("proof_blocked", f"No proof can be sent to @{name}: {in_one_line(proof.blocked_because)}")
+    elif not proofs_sent:
+        yield warning("no_proof_sent", f"No proof was sent yet: send one to @{name} and look at it on X.")
 
 
 _TAGS = "a|b|i|u|p|s|em|br|hr|h[1-6]|ul|ol|li|div|span|strong|img|font|table|tr|td|center|style|script"

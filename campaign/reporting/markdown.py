@@ -91,22 +91,18 @@ def _block(block: Block) -> Iterator[str]:
             yield f"### {in_line(f'{block.kind}{to}')}"
             yield quoted([*_sample(block)])
         case Section():
-            yield from _section(block)
-
-
-def _section(section: Section) -> Iterator[str]:
-    if section.title:
-        yield f"### {in_line(section.title)}"
-    bold = f"**{in_line(section.bold)}** " if section.bold else ""
-    if words := f"{bold}{in_line(section.text)}".strip():
-        yield words
-    if section.chart:
-        yield picture(section.chart.alt_text, drawn(section.chart), "image/svg+xml")
-    if section.rows:
-        aligned = ["--:" if section.is_figures(place) else "---" for place in range(len(section.columns))]
-        lines = [[*map(in_line, section.columns)], aligned]
-        lines += [[in_line(shown(cell)) for cell in row] for row in section.rows]
-        yield "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+            if block.title:
+                yield f"### {in_line(block.title)}"
+            bold = f"**{in_line(block.bold)}** " if block.bold else ""
+            if words := f"{bold}{in_line(block.text)}".strip():
+                yield words
+            if block.chart:
+                yield picture(block.chart.alt_text, drawn(block.chart), "image/svg+xml")
+            if block.rows:
+                aligned = ["--:" if block.is_figures(place) else "---" for place in range(len(block.columns))]
+                lines = [[*map(in_line, block.columns)], aligned]
+                lines += [[in_line(shown(cell)) for cell in row] for row in block.rows]
+                yield "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
 def _sample(sample: Post | Message) -> Iterator[str]:

@@ -63,29 +63,32 @@ def print_blocks(blocks: Sequence[Block], console: Console | None = None) -> Non
             case Post() | Message():
                 console.print(_panel(block, min(console.width, _WIDEST), plain=console.options.ascii_only))
             case Section():
-                _print_section(block, console)
-
-
-def _print_section(section: Section, console: Console) -> None:
-    if section.title:
-        console.print()
-        console.print(_words(section.title, "bold"))
-    if section.bold or section.text:
-        gap = " " * bool(section.bold and section.text)
-        console.print(Text.assemble(_words(section.bold, "bold"), gap, _words(section.text)))
-    places = [place for place in range(len(section.columns)) if any(shown(row[place]) for row in section.rows)]
-    if places:
-        table = Table(*(section.columns[place] for place in places), box=None, header_style="bold", pad_edge=False)
-        for row in section.rows:
-            table.add_row(*(_words(shown(row[place])) for place in places))
-        console.print(table)
+                if block.title:
+                    console.print()
+                    console.print(_words(block.title, "bold"))
+                if block.bold or block.text:
+                    gap = " " * bool(block.bold and block.text)
+                    console.print(Text.assemble(_words(block.bold, "bold"), gap, _words(block.text)))
+                places = [place for place in range(len(block.columns)) if any(shown(row[place]) for row in block.rows)]
+                if places:
+                    table = Table(
+                        *(block.columns[place] for place in places), box=None, header_style="bold", pad_edge=False
+                    )
+                    for row in block.rows:
+                        table.add_row(*(_words(shown(row[place])) for place in places))
+                    console.print(table)
 
 
 def _panel(sample: Post | Message, width: int, *, plain: bool) -> Panel:
     if isinstance(sample, Post):
         part = f" {sample.part}/{sample.parts}" if sample.parts > 1 else ""
         title = Text.assemble(_words(sample.account_name, "bold"), " ", _words(f"@{sample.handle}", "dim"), part)
-        inside = [*_inside(sample), Text(), _foot(sample, plain=plain)]
+        done = min(_BAR, -(-_BAR * sample.weight // sample.limit))
+        full, empty = ("#", "-") if plain else ("■", "□")
+        bar = (full * done + empty * (_BAR - done), "red" if sample.weight > sample.limit else "green")
+        too_long = ", too long" if sample.weight > sample.limit else ""
+        lines = filter(None, [f" {sample.length}{too_long}", sample.who_may_reply, sample.time])
+        inside = [*_inside(sample), Text(), Text.assemble(bar, _words("\n".join(lines), "dim"))]
     else:
         to = f", to {sample.recipient}, from @{sample.sender}" if sample.recipient else ""
         title = _words(" ".join(f"{sample.kind}{to}".split()))
@@ -106,15 +109,6 @@ def _inside(sample: Post | Message) -> Iterator[Text]:
         yield from (_words(f"( ) {answer}") for answer in sample.answers)
         yield _words(f"Poll, {sample.poll_ends}", "dim")
     yield from (_words(disclosure, "italic") for disclosure in sample.disclosures)
-
-
-def _foot(post: Post, *, plain: bool) -> Text:
-    done = min(_BAR, -(-_BAR * post.weight // post.limit))
-    full, empty = ("#", "-") if plain else ("■", "□")
-    bar = (full * done + empty * (_BAR - done), "red" if post.weight > post.limit else "green")
-    too_long = ", too long" if post.weight > post.limit else ""
-    lines = filter(None, [f" {post.length}{too_long}", post.who_may_reply, post.time])
-    return Text.assemble(bar, _words("\n".join(lines), "dim"))
 
 
 def _words(words: str, style: str = "") -> Text:
