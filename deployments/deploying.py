@@ -27,7 +27,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterState,
     FlowRunFilterStateType,
 )
-from prefect.client.schemas.objects import BlockDocument, ConcurrencyOptions, DeploymentSchedule, FlowRun, StateType
+from prefect.client.schemas.objects import BlockDocument, ConcurrencyOptions, FlowRun, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.deployments import run_deployment
@@ -201,8 +201,15 @@ def deploy_and_begin(settings: Settings, pool: str | None = POOL, job_variables:
 
 def deployed_workflows() -> list[Deployed]:
     """Reads the workflows as they are on the server in use."""
+    found = []
     with get_client(sync_client=True) as client:
-        return [_state_of(client, workflow) for workflow in load_workflows()]
+        for workflow in load_workflows():
+            deployment = client.read_deployment_by_name(workflow.name)
+            upcoming = client.get_scheduled_flow_runs_for_deployments([deployment.id])
+            starts = [run.next_scheduled_start_time for run in upcoming if run.auto_scheduled]
+            enabled = not deployment.paused and any(schedule.active for schedule in deployment.schedules)
+            found.append(Deployed(workflow.name, enabled, min((at for at in starts if at), default=None)))
+    return found
 
 
 def _register(
@@ -232,14 +239,6 @@ def _register(
         parameters=parameters, job_variables=job_variables, work_pool_name=pool, **workflow.definition
     )
     client.update_deployment(known.id, change)
-
-
-def _state_of(client: SyncPrefectClient, workflow: Workflow) -> Deployed:
-    deployment = client.read_deployment_by_name(workflow.name)
-    upcoming = client.get_scheduled_flow_runs_for_deployments([deployment.id])
-    times = [run.next_scheduled_start_time for run in upcoming if run.auto_scheduled and run.next_scheduled_start_time]
-    enabled = not deployment.paused and any(schedule.active for schedule in deployment.schedules)
-    return Deployed(workflow.name, enabled, min(times, default=None))
 
 
 def register_forms(client: SyncPrefectClient) -> None:
@@ -454,7 +453,17 @@ def _arrive(client: SyncPrefectClient, deployment: DeploymentResponse, known: _K
     for schedule in deployment.schedules:
         client.delete_deployment_schedule(deployment.id, schedule.id)
     if before.schedules:
-        client.create_deployment_schedules(deployment.id, [_copied(one) for one in before.schedules])
+        copies = [
+            DeploymentScheduleCreate(
+                schedule=one.schedule,
+                active=one.active,
+                slug=one.slug,
+                parameters=one.parameters,
+                max_scheduled_runs=one.max_scheduled_runs,
+            )
+            for one in before.schedules
+        ]
+        client.create_deployment_schedules(deployment.id, copies)
     # What refers to blocks of the server that it was filled in on is left out.
     parameters = deployment.parameters | {
         name: value for name, value in before.parameters.items() if "$ref" not in json.dumps(value)
@@ -477,13 +486,3 @@ def _arrive(client: SyncPrefectClient, deployment: DeploymentResponse, known: _K
             idempotency_key=f"moved {run.id}",
             tags=run.tags,
         )
-
-
-def _copied(one: DeploymentSchedule) -> DeploymentScheduleCreate:
-    return DeploymentScheduleCreate(
-        schedule=one.schedule,
-        active=one.active,
-        slug=one.slug,
-        parameters=one.parameters,
-        max_scheduled_runs=one.max_scheduled_runs,
-    )

@@ -33,15 +33,12 @@ def contact_acquisition(message: MessageInvitationForm | None = None, post: Post
         if message and post:
             return Failed(message="Fill in one invitation: by direct message or by post. Run it twice for both.")
         form = None if is_continuation() else message or post
-        return _invite(form) if form else _recover()
+        if not form:
+            return _recover()
+        delivery = invite(form)
+        return Completed(message=f"{delivery.name} goes out with a run of {hand_over(delivery)}.", data=report())
     except (NotPossible, WrongUsage) as error:
         return Failed(message=str(error))
-
-
-def _invite(form: MessageInvitationForm | PostInvitationForm) -> State:
-    delivery = invite(form)
-    workflow = hand_over(delivery)
-    return Completed(message=f"{delivery.name} goes out with a run of {workflow}.", data=report())
 
 
 def _recover() -> State:

@@ -240,15 +240,12 @@ def take_answer(name: str, answer: Answer) -> str:
     try:
         delivery = confirm(name, who, answer.comment, accept_unconsented=accepted)
     except NotPossible as error:
-        if not _standing(name).rules.is_strict:
+        with read_session() as session:
+            standing = approval.standing_of(session, deliveries.named(session, name))
+        if not standing.rules.is_strict:
             raise
         return f"**It is not approved yet.** {error}"
     return "" if delivery.state is DeliveryState.CONFIRMED else f"**{who} approved it.** {approval.SECOND_PERSON}"
-
-
-def _standing(name: str) -> approval.Standing:
-    with read_session() as session:
-        return approval.standing_of(session, deliveries.named(session, name))
 
 
 def _show_that_it_waits(name: str) -> None:

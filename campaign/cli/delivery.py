@@ -289,7 +289,8 @@ def log(
     with read_session() as session:
         delivery = deliveries.named(session, name)
         if as_csv:
-            _record_export(delivery)
+            with transaction() as recording:
+                deliveries.note(recording, delivery, "log exported", output.actor(), pendulum.now("UTC"))
         if delivery.kind is DeliveryKind.DM:
             lines = lines_of_broadcast(session, delivery, failed=failed, proofs=proofs)
             print_lines(lines, as_csv=as_csv, as_json=as_json)
@@ -299,11 +300,6 @@ def log(
     show_log(parts, as_json=as_json, as_csv=as_csv)
     if not parts:
         output.say(f"Nothing of {name} has {'failed' if failed else 'gone out'}.")
-
-
-def _record_export(delivery: Delivery) -> None:
-    with transaction() as session:
-        deliveries.note(session, delivery, "log exported", output.actor(), pendulum.now("UTC"))
 
 
 TemplateName = Annotated[str, typer.Argument(metavar="NAME", help="The internal name of the template.")]

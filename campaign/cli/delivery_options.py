@@ -240,7 +240,15 @@ def _revised_waves(waves: Waves, options: _Options) -> dict[str, Any]:
     if calendar and (size or every):
         raise WrongUsage("Give waves of one size (--wave-size, --wave-every) or a calendar of them (--wave), not both.")
     if calendar:
-        return {"calendar": [_read_wave(text) for text in calendar]}
+        waves_given = []
+        for text in calendar:
+            after, colon, amount = text.partition(":")
+            if not colon:
+                raise WrongUsage(
+                    f"Invalid wave {text!r}; write when it begins and how large it is, such as 0h:10% or 1d:500."
+                )
+            waves_given.append({"after_seconds": int(length_of_time(after).total_seconds()), **_read_size(amount)})
+        return {"calendar": waves_given}
     if not size and not every:
         removed = {"calendar": "wave" in options, "same": size is not None or every is not None}
         return {name: value for name, value in waves.model_dump().items() if not removed[name]}
@@ -254,13 +262,6 @@ def _revised_waves(waves: Waves, options: _Options) -> dict[str, Any]:
     if not same.get("period_seconds"):
         raise WrongUsage("Give with --wave-every the time between the beginnings of waves, such as 1d, 6h or 30m.")
     return {"same": same}
-
-
-def _read_wave(text: str) -> dict[str, Any]:
-    after, colon, size = text.partition(":")
-    if not colon:
-        raise WrongUsage(f"Invalid wave {text!r}; write when it begins and how large it is, such as 0h:10% or 1d:500.")
-    return {"after_seconds": int(length_of_time(after).total_seconds()), **_read_size(size)}
 
 
 def _read_size(text: str) -> dict[str, Any]:

@@ -206,16 +206,6 @@ COMMANDS: dict[str, Command | Group] = {
 _PLAIN: dict[str, Any] = {"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
 
 
-def _load(name: str, entry: Command | Group) -> Any:
-    if isinstance(entry, Group):
-        return LazyGroup(name=name, help=entry.help, table=entry.commands, no_args_is_help=True, rich_markup_mode=None)
-    module, function = entry.place.split(".")
-    # Typer turns a function into a command as the only command of an application.
-    single = typer.Typer(**_PLAIN)
-    single.command(name)(getattr(import_module(f"campaign.cli.{module}"), function))
-    return typer.main.get_command(single)
-
-
 class LazyGroup(TyperGroup):
     """Commands that are listed and completed by their table, and imported when they are called."""
 
@@ -225,7 +215,18 @@ class LazyGroup(TyperGroup):
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
         """Imports the command of that name; None when there is none."""
-        return _load(cmd_name, self.commands[cmd_name]) if cmd_name in self.commands else None
+        entry = self.commands.get(cmd_name)
+        if entry is None:
+            return None
+        if isinstance(entry, Group):
+            return LazyGroup(
+                name=cmd_name, help=entry.help, table=entry.commands, no_args_is_help=True, rich_markup_mode=None
+            )
+        module, function = entry.place.split(".")
+        # Typer turns a function into a command as the only command of an application.
+        single = typer.Typer(**_PLAIN)
+        single.command(cmd_name)(getattr(import_module(f"campaign.cli.{module}"), function))
+        return typer.main.get_command(single)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
         """Writes the list of commands without importing them."""

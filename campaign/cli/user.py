@@ -49,7 +49,11 @@ def list_users(as_json: AsJson = False) -> None:
     make_ready()
     with read_session() as session:
         names = {one.id: one.internal_name for one in services.list_known(session)}
-        found = [(user, _written(names, session, user)) for user in users.list_users(session)]
+        found = []
+        for user in users.list_users(session):
+            given = users.roles_of(session, user).items()
+            shown = ((names.get(one), role.value) for one, role in given if not one or one in names)
+            found.append((user, [f"{name}:{role}" if name else role for name, role in shown]))
     if as_json:
         output.print_json(
             [{"name": one.name, "full_name": one.full_name, "email": one.email, "roles": roles} for one, roles in found]
@@ -150,11 +154,6 @@ def _read_roles(session: Session, given: list[str]) -> dict[int, Role]:
     if problems:
         raise WrongUsage(" ".join(problems))
     return roles
-
-
-def _written(names: dict[int, str], session: Session, user: User) -> list[str]:
-    found = users.roles_of(session, user).items()
-    return [f"{names[one]}:{role.value}" if one else role.value for one, role in found if not one or one in names]
 
 
 def _show_link(user: User, *, as_json: bool) -> None:

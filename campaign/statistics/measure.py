@@ -135,7 +135,12 @@ def measure(service: Service, not_counted_since: datetime, steps: Steps = DIRECT
     reads: list[Counted] = []
     days = 0
     try:
-        days = _count_audience(service)
+        # Among a million followers it takes seconds, in which others write.
+        with read_session() as session:
+            audience = counts.audience_of(session, service.id, pendulum.now("UTC"))
+        with transaction() as session:
+            counts.save_audience(session, service.id, audience)
+        days = len(audience)
         # Reads before an error stay in the list.
         reads.extend(_count_posts(service, not_counted_since, steps))
     except (XError, NotPossible) as error:
@@ -158,15 +163,6 @@ def measure(service: Service, not_counted_since: datetime, steps: Steps = DIRECT
         goes_on_at=until,
         reason=reason,
     )
-
-
-def _count_audience(service: Service) -> int:
-    # Among a million followers it takes seconds, in which others write.
-    with read_session() as session:
-        days = counts.audience_of(session, service.id, pendulum.now("UTC"))
-    with transaction() as session:
-        counts.save_audience(session, service.id, days)
-    return len(days)
 
 
 def _count_posts(service: Service, not_counted_since: datetime, steps: Steps) -> Iterator[Counted]:

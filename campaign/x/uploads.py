@@ -43,7 +43,10 @@ class Uploads(ABC):
         """Sends the file, waits until X has processed it, describes it; see campaign.x.gateway.Gateway."""
         receipts: list[Receipt] = []
         with kept(receipts):
-            size = _size(file)
+            try:
+                size = Path(file.path).stat().st_size
+            except OSError:
+                raise _unreadable(file) from None
             media_id = _record(receipts, self._initialize(file, size)).media_id
             for index, chunk in enumerate(_chunks(file)):
                 piece = ("media", chunk, "application/octet-stream")
@@ -85,13 +88,6 @@ class Uploads(ABC):
     @abstractmethod
     def _describe(self, media_id: str, alt_text: str) -> Reply:
         """Attaches the alternative text."""
-
-
-def _size(file: MediaFile) -> int:
-    try:
-        return Path(file.path).stat().st_size
-    except OSError:
-        raise _unreadable(file) from None
 
 
 def _chunks(file: MediaFile) -> Iterator[bytes]:
