@@ -36,7 +36,6 @@ from campaign.db import engine
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log as messages
 from campaign.deliveries import store as deliveries
-from campaign.deliveries import templates
 from campaign.deliveries.draft import Draft
 from campaign.errors import CampaignError, WrongUsage
 from campaign.formatting import format_time
@@ -150,8 +149,8 @@ def create(
     """Create a delivery. Nothing goes out before it is analysed and confirmed."""
     check_options(options)
     make_ready()
-    start = templates.template_for(options.get("kind"), template)
-    draft = revised(templates.draft_of(start), options)
+    start = deliveries.template_for(options.get("kind"), template)
+    draft = revised(deliveries.draft_of_template(start), options)
     if not draft.services:
         raise WrongUsage("The account is missing; name it with --service.")
     if not draft.content.parts:
@@ -309,7 +308,7 @@ def list_templates(as_json: AsJson = False) -> None:
     """List the templates, the built-in ones first."""
     engine.make_ready()
     with read_session() as session:
-        found = templates.listed(session)
+        found = deliveries.list_templates(session)
     if as_json:
         output.print_json([_template_as_json(one) for one in found])
     else:
@@ -320,7 +319,7 @@ def show_template(name: TemplateName, as_json: AsJson = False) -> None:
     """Show the settings of a template."""
     engine.make_ready()
     with read_session() as session:
-        _show_template(templates.named(session, name), as_json=as_json)
+        _show_template(deliveries.find_template(session, name), as_json=as_json)
 
 
 def duplicate(
@@ -333,7 +332,7 @@ def duplicate(
 ) -> None:
     """Copy a template under another name."""
     engine.make_ready()
-    _show_template(templates.duplicate_template(name, new, label, output.actor()), as_json=as_json)
+    _show_template(deliveries.duplicate_template(name, new, label, output.actor()), as_json=as_json)
 
 
 def save(
@@ -344,13 +343,13 @@ def save(
 ) -> None:
     """Save the settings of a delivery as a template. A saved template of that name is replaced."""
     engine.make_ready()
-    _show_template(templates.save_template(delivery, name, output.actor(), with_content=with_content), as_json=as_json)
+    _show_template(deliveries.save_template(delivery, name, output.actor(), with_content=with_content), as_json=as_json)
 
 
 def delete(name: TemplateName, as_json: AsJson = False) -> None:
     """Delete a saved template; deliveries made from it stay."""
     engine.make_ready()
-    templates.delete_template(name, output.actor())
+    deliveries.delete_template(name, output.actor())
     if as_json:
         output.print_json({"name": name, "state": "deleted"})
     else:
@@ -358,7 +357,7 @@ def delete(name: TemplateName, as_json: AsJson = False) -> None:
 
 
 def _show_template(found: DeliveryTemplate, *, as_json: bool) -> None:
-    draft = templates.draft_of(found)
+    draft = deliveries.draft_of_template(found)
     if as_json:
         output.print_json(_template_as_json(found) | {"settings": draft.model_dump(mode="json")})
         return

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from campaign import kinds
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import approval, media, planning, templates
+from campaign.deliveries import approval, media, planning
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import LIBRARY, Draft, MediaItem
 from campaign.deliveries.findings import Analysis, Level
@@ -55,7 +55,7 @@ class Writing:
 
     def new_draft(self, desk: DeskRequest, services: Sequence[Service]) -> Draft:
         """Returns an empty draft or that of a template, on accounts of the person."""
-        draft = templates.draft_of(self._template(desk)) if desk.text("template") else Draft(kind=self.kind)
+        draft = deliveries.draft_of_template(self._template(desk)) if desk.text("template") else Draft(kind=self.kind)
         names = {service.internal_name for service in services}
         chosen = [name for name in draft.services if name in names] or [one.internal_name for one in services[:1]]
         return draft.model_copy(update={"services": chosen})
@@ -74,7 +74,9 @@ class Writing:
     def base(self, desk: DeskRequest) -> Draft:
         """Returns what the form does not show: that of the saved delivery, or of the template."""
         if desk.delivery is None:
-            return templates.draft_of(self._template(desk)) if desk.text("template") else Draft(kind=self.kind)
+            return (
+                deliveries.draft_of_template(self._template(desk)) if desk.text("template") else Draft(kind=self.kind)
+            )
         if desk.delivery.kind is not self.kind:
             raise WrongUsage(N_("The address names a delivery of another kind."))
         with read_session() as session:
@@ -109,7 +111,7 @@ class Writing:
     def _store(self, desk: DeskRequest, draft: Draft) -> str:
         """Saves the draft; a delivery that is as it was saved keeps its analysis."""
         if desk.delivery is None:
-            template = self._template(desk).name if desk.text("template") else templates.DEFAULTS[self.kind]
+            template = self._template(desk).name if desk.text("template") else deliveries.DEFAULTS[self.kind]
             return approval.compose(draft, actor=desk.actor, template=template).name
         name = desk.delivery.name
         with read_session() as session:
@@ -146,7 +148,7 @@ class Writing:
         try:
             with transaction() as session:
                 draft = form.to_save()
-                templates.save(session, name, label, draft, with_content=with_content, may_replace=may_replace)
+                deliveries.save(session, name, label, draft, with_content=with_content, may_replace=may_replace)
                 audit.record(session, desk.actor, f"template {name}", "saved", desk.now)
         except (NotPossible, WrongUsage) as error:
             return self.show(desk, form.with_problem("template", str(error)), services, 400)
@@ -156,8 +158,8 @@ class Writing:
     def _templates(self, session: Session, services: Sequence[Service]) -> list[DeliveryTemplate]:
         """Returns the saved templates of the kind that name no account of others."""
         names = {service.internal_name for service in services}
-        saved = [one for one in templates.listed(session) if one.kind is self.kind and not one.is_built_in]
-        return [one for one in saved if set(templates.draft_of(one).services) <= names]
+        saved = [one for one in deliveries.list_templates(session) if one.kind is self.kind and not one.is_built_in]
+        return [one for one in saved if set(deliveries.draft_of_template(one).services) <= names]
 
     def _template(self, desk: DeskRequest) -> DeliveryTemplate:
         with read_session() as session:

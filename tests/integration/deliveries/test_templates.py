@@ -5,9 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import templates
+from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Content, Draft, Part
-from campaign.deliveries.templates import delete_template, duplicate_template, template_for
+from campaign.deliveries.store import delete_template, duplicate_template, template_for
 from campaign.errors import NotPossible, WrongUsage
 from models import ApprovalMode, DeliveryKind
 from tests.factories import NOW
@@ -28,22 +28,22 @@ pytestmark = pytest.mark.usefixtures("database")
 
 def save(name: str = "weekly", draft: Draft = DRAFT, *, with_content: bool = False) -> None:
     with transaction() as session:
-        templates.save(session, name, "Weekly post", draft, with_content=with_content)
+        deliveries.save(session, name, "Weekly post", draft, with_content=with_content)
 
 
 def started(name: str) -> Draft:
     with read_session() as session:
-        return templates.draft_of(templates.named(session, name))
+        return deliveries.draft_of_template(deliveries.find_template(session, name))
 
 
 def names() -> list[str]:
     with read_session() as session:
-        return [template.name for template in templates.listed(session)]
+        return [template.name for template in deliveries.list_templates(session)]
 
 
 def test_the_built_in_ones_are_always_there() -> None:
     with read_session() as session:
-        found = {one.name: (one.label, one.kind, one.is_built_in) for one in templates.listed(session)}
+        found = {one.name: (one.label, one.kind, one.is_built_in) for one in deliveries.list_templates(session)}
     assert found == {
         "twitter": ("Tweet", DeliveryKind.POST, True),
         "twitterDM": ("Tweet (Direct Message)", DeliveryKind.DM, True),

@@ -12,7 +12,6 @@ from sqlmodel import col, select
 from campaign.audience import follower_pages
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import store as deliveries
-from campaign.deliveries import templates
 from campaign.deliveries.draft import Audience, Draft, PlannedWave, SameWaves
 from models import Delivery, DeliveryState, Priority, Role, Service, Visitor
 from tests import planned
@@ -277,7 +276,10 @@ def test_a_template_keeps_the_audience_and_new_broadcasts_start_from_it(ann: Des
     given = {**row(1, "location", "=", "Gent"), "template-label": "Gent news", "template-content": "on"}
     assert "The template is saved" in write(ann, "template", **given).text
     with read_session() as session:
-        assert templates.draft_of(templates.named(session, "gent-news")).broadcast.audience.where == "location = 'Gent'"
+        assert (
+            deliveries.draft_of_template(deliveries.find_template(session, "gent-news")).broadcast.audience.where
+            == "location = 'Gent'"
+        )
     page = ann.get(f"{NEW}?template=gent-news").text
     assert "location = &#39;Gent&#39;</textarea>" in page
     assert "gent-news" not in ann.get("/desk/posts/new").text

@@ -12,7 +12,7 @@ import pytest
 from sqlmodel import select
 
 from campaign.db.engine import read_session, transaction
-from campaign.deliveries import planning, templates
+from campaign.deliveries import planning
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Draft
 from models import AuditEntry, Delivery, DeliveryState, Role, Service, ServiceState
@@ -269,7 +269,7 @@ def test_a_template_is_saved_and_new_posts_start_from_it(desk: Desk, acme: Servi
     assert "exists; take another name" in unescape(again.text)
     press(ann, "template", **{"template-label": "Our menu", "template-replace": "on"})
     with read_session() as session:
-        assert not templates.draft_of(templates.named(session, "our-menu")).content.parts
+        assert not deliveries.draft_of_template(deliveries.find_template(session, "our-menu")).content.parts
         subjects = session.exec(select(AuditEntry.subject).where(AuditEntry.action == "saved")).all()
     assert "template our-menu" in subjects
     location = press(ann, "save", f"{NEW}?template=our-menu").headers["location"]
