@@ -24,7 +24,7 @@ from campaign.audience.people_files import without_address
 from campaign.db.engine import among, is_on_postgresql
 from campaign.errors import NotPossible, WrongUsage
 from campaign.formatting import fold
-from campaign.users import audit
+from campaign.users import store as users
 from models import ORIGIN, Segment, Service, Subscription, Visitor
 
 ROWS = 50
@@ -341,7 +341,7 @@ def delete_segment(session: Session, name: str, actor: str, now: datetime) -> No
     """Deletes a segment; broadcasts that were written with it keep its condition. Raises WrongUsage."""
     segment = find_segment(session, name)
     session.delete(segment)
-    audit.record(session, actor, f"segment {segment.name}", "deleted", now)
+    users.record_audit(session, actor, f"segment {segment.name}", "deleted", now)
 
 
 def _named(session: Session, name: str) -> Segment | None:
@@ -368,5 +368,5 @@ def _written(session: Session, segment: Segment, actor: str, action: str, now: d
         session.flush()
     except IntegrityError:  # another transaction wrote one of this name at the same time
         raise _taken(segment.name) from None
-    audit.record(session, actor, f"segment {segment.name}", action, now, detail)
+    users.record_audit(session, actor, f"segment {segment.name}", action, now, detail)
     return segment

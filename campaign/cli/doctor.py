@@ -267,26 +267,26 @@ def upgrade() -> None:
 def rotate() -> None:
     """Encrypt all secrets with a new key. Where CAMPAIGN_ENCRYPTION_KEY is set, its first key is the new one."""
     from campaign.db.vault import rotate_key
-    from campaign.users import audit
+    from campaign.users import store as users
 
     schema.make_ready()
     count = rotate_key(now := datetime.now(UTC))
     with schema.transaction() as session:
-        audit.record(session, output.actor(), "all services", "encryption key replaced", now)
+        users.record_audit(session, output.actor(), "all services", "encryption key replaced", now)
     output.say(f"{count:,} secrets are encrypted with the new key. Make a backup of it now.")
 
 
 def discard(yes: Yes = False) -> None:
     """Delete all secrets after the key was lost for good. The keys of services are then entered again."""
     from campaign.db.vault import discard_all
-    from campaign.users import audit
+    from campaign.users import store as users
 
     schema.make_ready()
     if not yes and not output.confirm("Delete the keys of all services and the tokens of all agreements?"):
         raise NotPossible("Nothing was changed.")
     with schema.transaction() as session:
         count = discard_all(session)
-        audit.record(session, output.actor(), "all services", "keys and tokens deleted", datetime.now(UTC))
+        users.record_audit(session, output.actor(), "all services", "keys and tokens deleted", datetime.now(UTC))
     output.say(f"{count:,} secrets are deleted. Enter the keys again: campaign service edit HANDLE --keys")
 
 

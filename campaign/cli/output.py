@@ -76,11 +76,11 @@ def record_export(what: str, service: str | None = None) -> None:
     from datetime import UTC, datetime
 
     from campaign.db.engine import transaction
-    from campaign.users import audit
+    from campaign.users import store as users
 
     subject = f"service {service.removeprefix('@')}" if service else "all services"
     with transaction() as session:
-        audit.record(session, actor(), subject, f"{what} exported", datetime.now(UTC))
+        users.record_audit(session, actor(), subject, f"{what} exported", datetime.now(UTC))
 
 
 def actor() -> str:

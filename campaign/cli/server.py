@@ -20,7 +20,7 @@ from campaign.cli.output import AsJson
 from campaign.db.engine import make_ready, transaction
 from campaign.errors import CampaignError, NotPossible, WrongUsage
 from campaign.settings import Settings, load_settings
-from campaign.users import audit
+from campaign.users import store as users
 
 if TYPE_CHECKING:
     from campaign.db.engine import Announcement
@@ -403,7 +403,7 @@ def _switch(name: str, *, enabled: bool) -> None:
     action = "enabled" if enabled else "stopped"
     make_ready()
     with transaction() as session:
-        audit.record(session, output.actor(), f"workflow {name}", action, pendulum.now("UTC"))
+        users.record_audit(session, output.actor(), f"workflow {name}", action, pendulum.now("UTC"))
     output.say(f"The schedule of {name} is {action}.")
 
 

@@ -13,7 +13,6 @@ from campaign.deliveries.approval import current_user
 from campaign.errors import NotPossible, WrongUsage
 from campaign.services import store as services
 from campaign.settings import load_settings
-from campaign.users import audit
 from campaign.users import store as users
 from models import EVERY_SERVICE, Role, User
 
@@ -40,7 +39,7 @@ def add(
     now = pendulum.now("UTC")
     with transaction() as session:
         user = users.add_user(session, name, full_name, _read_roles(session, roles), now, email=email)
-        audit.record(session, current_user(), f"user {user.name}", "added", now, f"Roles: {', '.join(roles)}.")
+        users.record_audit(session, current_user(), f"user {user.name}", "added", now, f"Roles: {', '.join(roles)}.")
         _show_link(user, as_json=as_json)
 
 
@@ -74,7 +73,7 @@ def change_roles(name: Name, roles: Roles, as_json: AsJson = False) -> None:
         user = users.find_user(session, name)
         users.set_roles(session, user, _read_roles(session, roles))
         detail = f"Roles: {', '.join(roles)}."
-        audit.record(session, current_user(), f"user {user.name}", "roles changed", pendulum.now("UTC"), detail)
+        users.record_audit(session, current_user(), f"user {user.name}", "roles changed", pendulum.now("UTC"), detail)
     _show_state(user, "changed", as_json=as_json)
 
 
@@ -90,7 +89,7 @@ def edit(
         user = users.find_user(session, name)
         users.describe(user, user.full_name if full_name is None else full_name, user.email if email is None else email)
         session.add(user)
-        audit.record(session, current_user(), f"user {user.name}", "changed", pendulum.now("UTC"))
+        users.record_audit(session, current_user(), f"user {user.name}", "changed", pendulum.now("UTC"))
     _show_state(user, "changed", as_json=as_json)
 
 
@@ -99,7 +98,7 @@ def reset(name: Name, as_json: AsJson = False) -> None:
     make_ready()
     with transaction() as session:
         user = users.find_user(session, name)
-        audit.record(session, current_user(), f"user {user.name}", "link made", pendulum.now("UTC"))
+        users.record_audit(session, current_user(), f"user {user.name}", "link made", pendulum.now("UTC"))
         _show_link(user, as_json=as_json)
 
 
@@ -111,7 +110,7 @@ def remove(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
         if not yes and not output.confirm(f"Take away the access of {user.name}?"):
             raise NotPossible("Nothing was changed.")
         users.remove_user(session, user, now := pendulum.now("UTC"))
-        audit.record(session, current_user(), f"user {user.name}", "removed", now)
+        users.record_audit(session, current_user(), f"user {user.name}", "removed", now)
     _show_state(user, "removed", as_json=as_json)
 
 
@@ -130,13 +129,13 @@ def list_audit(
         output.record_export("audit")
     some = limit if as_csv or as_json else limit or output.SHOWN
     with read_session() as session:
-        rows = (row.as_cells() for row in audit.list_entries(session, actor=who, search=search, limit=some))
+        rows = (row.as_cells() for row in users.list_audit(session, actor=who, search=search, limit=some))
         if as_csv:
-            output.print_csv(audit.COLUMNS, rows)
+            output.print_csv(users.AUDIT_COLUMNS, rows)
         elif as_json:
-            output.print_json_list(dict(zip(audit.COLUMNS, row, strict=True)) for row in rows)
+            output.print_json_list(dict(zip(users.AUDIT_COLUMNS, row, strict=True)) for row in rows)
         else:
-            headings = [name.capitalize() for name in audit.COLUMNS]
+            headings = [name.capitalize() for name in users.AUDIT_COLUMNS]
             output.print_table([dict(zip(headings, row, strict=True)) for row in rows])
 
 

@@ -20,7 +20,7 @@ from campaign.audience.people_files import PERSON_COLUMNS, read_rows, without_ad
 from campaign.consent import store as consents
 from campaign.consent.store import GivenConsent, agree_all, suppress_all, suppress_handles, visitors_of
 from campaign.errors import NotPossible, WrongUsage
-from campaign.users import audit
+from campaign.users import store as users
 from models import (
     EVERY_SERVICE,
     VISITOR_FOLDER,
@@ -435,7 +435,7 @@ def import_consents(
     """Begins the consents of a list."""
     imported = begin_consents(session, service.id, rows)
     detail = f"{imported.given:,} of {imported.rows:,} rows began a consent."
-    audit.record(session, actor, f"service {service.internal_name}", "consents imported", now, detail)
+    users.record_audit(session, actor, f"service {service.internal_name}", "consents imported", now, detail)
     return imported
 
 
@@ -511,7 +511,7 @@ def import_denylist(
     by = service.id if service else EVERY_SERVICE
     imported = import_suppressions(session, by, rows, VISITOR_FOLDER, now)
     subject = f"service {service.internal_name}" if service else "all services"
-    audit.record(session, actor, subject, "denylist imported", now, f"{imported.rows:,} rows.")
+    users.record_audit(session, actor, subject, "denylist imported", now, f"{imported.rows:,} rows.")
     return imported
 
 
@@ -526,7 +526,7 @@ def _record(
 ) -> None:
     subject = f"person {visitor_id}" if visitor_id else "a person without a number"
     where = f"For {service.internal_name}." if service else "For all services."
-    audit.record(session, actor, subject, action, now, f"{where} {detail}".strip())
+    users.record_audit(session, actor, subject, action, now, f"{where} {detail}".strip())
 
 
 def _name_of(visitor: Visitor) -> str:

@@ -15,7 +15,7 @@ from campaign.db.engine import empty_write_ahead_log, transaction
 from campaign.deliveries.draft import Broadcast, Draft
 from campaign.deliveries.findings import Analysis
 from campaign.errors import NotPossible
-from campaign.users import audit
+from campaign.users import store as users
 from models import (
     EVERY_SERVICE,
     MAIN,
@@ -281,7 +281,7 @@ def export_person(find: Callable[[Session], Person], actor: str, now: datetime) 
         person = find(session)
         document = as_document(session, person)
         subject = f"person {person.visitor_id}" if person.visitor_id else "a contact"
-        audit.record(session, actor, subject, "exported", now)
+        users.record_audit(session, actor, subject, "exported", now)
     return document
 
 
@@ -290,7 +290,7 @@ def erase_person(find: Callable[[Session], Person], actor: str, now: datetime) -
     with transaction(durable=True) as session:
         lock(session)
         erased = erase(session, find(session), now)
-        audit.record(session, actor, ERASED_PERSON, "erased", now)
+        users.record_audit(session, actor, ERASED_PERSON, "erased", now)
     empty_write_ahead_log()
     return erased
 

@@ -19,7 +19,7 @@ from campaign.consent.store import GivenConsent, agree_all, suppress_profiles, v
 from campaign.db.engine import among, transaction
 from campaign.errors import NotPossible, WrongUsage
 from campaign.services import store as services
-from campaign.users import audit
+from campaign.users import store as users
 from models import VISITOR_FOLDER, ConsentSource, Contact
 
 NAMING = ("external_id", "username", "email")
@@ -117,7 +117,7 @@ def import_contacts(file: Path, actor: str, now: datetime) -> "Imported":
         placed, problems = place(session, rows, imported)
         refuse(file, problems)
         write(session, placed, imported, now)
-        audit.record(session, actor, "contacts", "imported", now, f"{imported.rows:,} rows.")
+        users.record_audit(session, actor, "contacts", "imported", now, f"{imported.rows:,} rows.")
     return imported
 
 

@@ -38,7 +38,7 @@ from campaign.deliveries.media_types import (
 from campaign.errors import NotPossible, WrongUsage, is_full, unwritable
 from campaign.formatting import printable
 from campaign.settings import load_settings
-from campaign.users import audit
+from campaign.users import store as users
 from campaign.x.types import MediaKind
 from models import OVER, Delivery, DeliveryTemplate, MediaBlob, MediaChunk
 
@@ -156,7 +156,7 @@ def save(
     except IntegrityError:
         raise NotPossible(f"{blob.name} was just added by another process; run the command again.") from None
     _save_bytes(session, copy)
-    audit.record(session, by, f"file {blob.name}", "added", now)
+    users.record_audit(session, by, f"file {blob.name}", "added", now)
     return blob
 
 
@@ -270,7 +270,7 @@ def remove(session: Session, name: str, by: str, now: datetime) -> MediaBlob:
         if user := session.scalar(query.limit(1)):
             raise NotPossible(f"{blob.name} is used by the {kind} {user}; take it out there first.")
     session.execute(delete(MediaChunk).where(col(MediaChunk.sha256) == blob.sha256))
-    audit.record(session, by, f"file {blob.name}", "removed", now)
+    users.record_audit(session, by, f"file {blob.name}", "removed", now)
     session.delete(blob)
     session.flush()
     if folder := load_settings().library_folder:

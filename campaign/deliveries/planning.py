@@ -21,7 +21,7 @@ from campaign.deliveries import approval
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.draft import Content, Draft
 from campaign.errors import CampaignError, NotPossible, WrongUsage
-from campaign.users import audit
+from campaign.users import store as users
 from campaign.x.text import is_same_text
 from models import (
     WEEKDAYS,
@@ -161,7 +161,7 @@ def add_slot(
         session.flush()
     except IntegrityError:
         raise NotPossible(f"@{service.internal_name} has the slot {slot} already.") from None
-    audit.record(session, actor, f"service {service.internal_name}", "slot added", now, str(slot))
+    users.record_audit(session, actor, f"service {service.internal_name}", "slot added", now, str(slot))
     return slot
 
 
@@ -172,7 +172,7 @@ def find_slot(session: Session, slot_id: int) -> Slot | None:
 
 def remove_slot(session: Session, service: Service, slot: Slot, *, actor: str, now: datetime) -> None:
     """Removes a slot of a service; what was planned with it stays."""
-    audit.record(session, actor, f"service {service.internal_name}", "slot removed", now, str(slot))
+    users.record_audit(session, actor, f"service {service.internal_name}", "slot removed", now, str(slot))
     session.delete(slot)
 
 

@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from campaign.db.engine import announce, read_session, transaction
 from campaign.deliveries.draft import Broadcast, Content, Draft
 from campaign.errors import NotPossible, WrongUsage
-from campaign.users import audit
+from campaign.users import store as users
 from models import (
     Approval,
     AuditEntry,
@@ -346,7 +346,7 @@ def save_template(delivery_name: str, name: str, actor: str, *, with_content: bo
         delivery = named(session, delivery_name)
         draft: Draft = draft_of(session, delivery)
         template = save(session, name, delivery.label or name, draft, with_content=with_content)
-        audit.record(session, actor, f"template {name}", "saved", pendulum.now("UTC"), f"From {delivery.name}.")
+        users.record_audit(session, actor, f"template {name}", "saved", pendulum.now("UTC"), f"From {delivery.name}.")
     return template
 
 
@@ -356,7 +356,7 @@ def duplicate_template(name: str, new_name: str, label: str | None, actor: str) 
         original = find_template(session, name)
         draft = draft_of_template(original)
         copy = save(session, new_name, label or original.label, draft, with_content=True, may_replace=False)
-        audit.record(session, actor, f"template {new_name}", "saved", pendulum.now("UTC"), f"A copy of {name}.")
+        users.record_audit(session, actor, f"template {new_name}", "saved", pendulum.now("UTC"), f"A copy of {name}.")
     return copy
 
 
@@ -369,7 +369,7 @@ def delete_template(name: str, actor: str) -> None:
         find_template(session, name)
         _check_not_built_in(name)
         session.execute(delete(DeliveryTemplate).where(col(DeliveryTemplate.name) == name))
-        audit.record(session, actor, f"template {name}", "deleted", pendulum.now("UTC"))
+        users.record_audit(session, actor, f"template {name}", "deleted", pendulum.now("UTC"))
 
 
 def _built_in(name: str) -> DeliveryTemplate:

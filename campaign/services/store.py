@@ -19,7 +19,7 @@ from campaign.errors import NotPossible, ServiceBlocked, Unsent, WrongUsage, XEr
 from campaign.limits.spend_cap import check_calls_open, paid
 from campaign.services.fields import SECRETS, Problem, ServiceFields, is_ok, problems_of
 from campaign.settings import load_settings
-from campaign.users import audit
+from campaign.users import store as users
 from campaign.x.types import Account, Answer, Keys, Price, check_handle
 from models import ApiVersion, FormProblem, SecretKind, Service, ServiceState
 
@@ -43,7 +43,7 @@ def create(session: Session, fields: ServiceFields, now: datetime, actor: str) -
         raise exists
     service = known or Service(**fields.columns())
     service.removed_at = None
-    audit.record(session, actor, f"service {name}", "connected", now)
+    users.record_audit(session, actor, f"service {name}", "connected", now)
     return _save(session, service, fields, now, exists)
 
 
@@ -59,7 +59,9 @@ def change(session: Session, service: Service, fields: ServiceFields, now: datet
     changed += [name for name, value in fields.secrets().items() if before.get(name) != value]
     if not changed and before == fields.secrets():
         return service
-    audit.record(session, actor, f"service {service.internal_name}", "changed", now, f"Changed: {', '.join(changed)}.")
+    users.record_audit(
+        session, actor, f"service {service.internal_name}", "changed", now, f"Changed: {', '.join(changed)}."
+    )
     taken = WrongUsage(f"Two services have the internal name {fields.internal_name}; remove one of them.")
     return _save(session, service, fields, now, taken)
 
@@ -89,7 +91,7 @@ def read_values(session: Session, service: Service) -> dict[str, Any]:
 
 def remove(session: Session, service: Service, now: datetime, actor: str) -> None:
     """Disconnects an account and deletes its keys, which the audit records; its visitors stay."""
-    audit.record(session, actor, f"service {service.internal_name}", "disconnected", now)
+    users.record_audit(session, actor, f"service {service.internal_name}", "disconnected", now)
     service.removed_at, service.block_id, service.x_user_id = now, None, None
     announce(session, "service.removed", f"service.{service.internal_name}", f"{service.internal_name} is removed.")
     service.state = ServiceState.UNCHECKED

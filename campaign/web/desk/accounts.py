@@ -18,7 +18,7 @@ from campaign.services import store
 from campaign.services.fields import SECRETS, ServiceFields, read_fields
 from campaign.services.store import app_keys_of, check_keys, gateway_of
 from campaign.settings import load_settings
-from campaign.users import audit
+from campaign.users import store as users
 from campaign.web.desk.access import DeskRequest, desk_route, own_address
 from campaign.web.desk.documents import find_sentences
 from campaign.web.desk.wording import N_
@@ -353,7 +353,7 @@ def _sync(desk: DeskRequest) -> Response:
         "account-sync", f"followers of {service.internal_name}", {"services": [service.internal_name]}
     )
     with transaction() as session:
-        audit.record(session, desk.actor, f"service {service.internal_name}", "sync started", desk.now, url)
+        users.record_audit(session, desk.actor, f"service {service.internal_name}", "sync started", desk.now, url)
     return desk.redirect(f"{_HOME}/{service.internal_name}", N_("The sync has started. Prefect shows how far it is."))
 
 
@@ -371,5 +371,5 @@ def _switch_workflow(desk: DeskRequest) -> Response:
     name, is_on = desk.request.path_params["workflow"], desk.text("do") == "start"
     desk.runs.switch(name, enabled=is_on)
     with transaction() as session:
-        audit.record(session, desk.actor, f"workflow {name}", "enabled" if is_on else "stopped", desk.now)
+        users.record_audit(session, desk.actor, f"workflow {name}", "enabled" if is_on else "stopped", desk.now)
     return desk.redirect(_HOME, N_("Saved."))

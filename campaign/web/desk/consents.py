@@ -17,7 +17,7 @@ from campaign.errors import CampaignError, WrongUsage
 from campaign.formatting import csv_lines
 from campaign.services.store import zone_of
 from campaign.settings import load_settings
-from campaign.users import audit
+from campaign.users import store as users
 from campaign.web.desk.access import DeskRequest, desk_route
 from campaign.web.desk.wording import N_
 from models import EVERY_SERVICE, Role, Service
@@ -84,7 +84,7 @@ def _show_consents(desk: DeskRequest, status: int = 200, problem: str = "", repo
 def _consents_as_file(desk: DeskRequest) -> Response:
     service = _chosen(desk, Role.OPERATOR)
     with transaction() as session:
-        audit.record(session, desk.actor, f"service {service.internal_name}", "consents exported", desk.now)
+        users.record_audit(session, desk.actor, f"service {service.internal_name}", "consents exported", desk.now)
 
     def rows() -> Iterator[list[object]]:
         with read_session() as session:
@@ -169,7 +169,7 @@ def _change_denylist(desk: DeskRequest) -> Response:
 
 def _denylist_as_file(desk: DeskRequest) -> Response:
     with transaction() as session:
-        audit.record(session, desk.actor, "all services", "denylist exported", desk.now)
+        users.record_audit(session, desk.actor, "all services", "denylist exported", desk.now)
 
     def rows() -> Iterator[list[object]]:
         with read_session() as session:

@@ -20,7 +20,6 @@ from campaign.deliveries.findings import Analysis, Level
 from campaign.errors import CampaignError, NotPossible, WrongUsage
 from campaign.posts.documents import file_name
 from campaign.services.store import zone_of
-from campaign.users import audit
 from campaign.users import store as users
 from campaign.web.desk.access import DeskRequest
 from campaign.web.desk.post_form import PostForm, add_file, by_field, links_of
@@ -149,7 +148,7 @@ class Writing:
             with transaction() as session:
                 draft = form.to_save()
                 deliveries.save(session, name, label, draft, with_content=with_content, may_replace=may_replace)
-                audit.record(session, desk.actor, f"template {name}", "saved", desk.now)
+                users.record_audit(session, desk.actor, f"template {name}", "saved", desk.now)
         except (NotPossible, WrongUsage) as error:
             return self.show(desk, form.with_problem("template", str(error)), services, 400)
         done = N_("The template is saved; new posts and broadcasts can start from it.")

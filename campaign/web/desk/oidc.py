@@ -17,7 +17,6 @@ from starlette.routing import Route
 
 from campaign.db.engine import transaction
 from campaign.settings import load_settings
-from campaign.users import audit
 from campaign.users import store as users
 from campaign.web.desk import access, layout
 from campaign.web.desk.wording import N_, choose_language
@@ -93,7 +92,9 @@ def _finish(request: Request) -> Response:
         user = users.find_by_subject(session, claims["sub"], str(claims.get("email", "")) if is_verified else "")
         token = users.begin_session(session, user, now) if user else ""
         name = user.name if user else "unknown"
-        audit.record(session, name, f"user {name}", "signed in" if user else "no account", now, "With the provider.")
+        users.record_audit(
+            session, name, f"user {name}", "signed in" if user else "no account", now, "With the provider."
+        )
     if not token:
         return _failed(request, N_("You have no account at this desk. An operator can give you one, with your email."))
     response = access.begin(token, str(kept["to"]))

@@ -16,7 +16,7 @@ from campaign.db.engine import read_session, transaction
 from campaign.errors import CampaignError, NotPossible, WrongUsage
 from campaign.formatting import csv_lines, whole_number
 from campaign.settings import load_settings
-from campaign.users import audit
+from campaign.users import store as users
 from campaign.web.desk.access import DeskRequest, desk_route
 from campaign.web.desk.wording import N_
 from models import Role, Segment
@@ -111,7 +111,7 @@ def _as_file(desk: DeskRequest) -> Response:
         wanted = _wanted(desk, session, {name: desk.text(name) for name in _FILTERS})
         desk.require(Role.OPERATOR, wanted.services)
         for service in wanted.services:
-            audit.record(session, desk.actor, f"service {service.internal_name}", "followers exported", desk.now)
+            users.record_audit(session, desk.actor, f"service {service.internal_name}", "followers exported", desk.now)
     return desk.file("people.csv", _lines(wanted))
 
 

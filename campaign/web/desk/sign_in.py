@@ -13,7 +13,6 @@ from starlette.routing import Route
 
 from campaign.db.engine import read_session, transaction
 from campaign.errors import NotPossible, WrongUsage
-from campaign.users import audit
 from campaign.users import store as users
 from campaign.web.desk import access, layout, oidc
 from campaign.web.desk.access import SIGN_IN, DeskRequest, desk_route
@@ -64,7 +63,7 @@ def _check(request: Request, form: FormData) -> Response:
     with transaction() as session:
         # It is not known who guesses a password.
         who, action = (user.name, "signed in") if user else ("unknown", "wrong password")
-        audit.record(session, who, f"user {named}", action, now)
+        users.record_audit(session, who, f"user {named}", action, now)
         token = users.begin_session(session, user, now) if user else ""
     return access.begin(token, to) if token else _form(request, to, N_("The name or the password is wrong."), 403)
 
@@ -134,7 +133,7 @@ def _set_first_password(request: Request, form: FormData | None) -> Response:
             users.set_password(session, user, password)
         except WrongUsage as error:
             return _password_form(request, user, str(error))
-        audit.record(session, user.name, f"user {user.name}", "password chosen", now)
+        users.record_audit(session, user.name, f"user {user.name}", "password chosen", now)
         token = users.begin_session(session, user, now)
     return access.begin(token, access.HOME)
 
@@ -153,9 +152,9 @@ def _change_me(desk: DeskRequest) -> Response:
         user.language = desk.text("language") if desk.text("language") in languages() else ""
         if desk.text("email") != user.email:
             users.describe(user, user.full_name, desk.text("email"))
-            audit.record(session, desk.actor, f"user {user.name}", "email changed", desk.now)
+            users.record_audit(session, desk.actor, f"user {user.name}", "email changed", desk.now)
         session.add(user)
         if password:
             users.set_password(session, user, password)
-            audit.record(session, desk.actor, f"user {user.name}", "password changed", desk.now)
+            users.record_audit(session, desk.actor, f"user {user.name}", "password changed", desk.now)
     return desk.redirect("/desk/me", N_("Saved."))

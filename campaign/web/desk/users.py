@@ -11,7 +11,6 @@ from campaign.db.engine import read_session, transaction
 from campaign.errors import WrongUsage
 from campaign.formatting import csv_lines
 from campaign.settings import load_settings
-from campaign.users import audit
 from campaign.users import store as users
 from campaign.web.desk import layout
 from campaign.web.desk.access import DeskRequest, desk_route, own_address
@@ -109,16 +108,16 @@ def _roles_in(desk: DeskRequest) -> dict[int, Role]:
 def _record(session: Session, desk: DeskRequest, user: User, action: str, roles: dict[int, Role] | None = None) -> None:
     names = {one.id: f"{one.internal_name}:" for one in desk.services()} | {EVERY_SERVICE: ""}
     written = ", ".join(f"{names[one]}{role.value}" for one, role in (roles or {}).items())
-    audit.record(session, desk.actor, f"user {user.name}", action, desk.now, f"Roles: {written}." if written else "")
+    users.record_audit(
+        session, desk.actor, f"user {user.name}", action, desk.now, f"Roles: {written}." if written else ""
+    )
 
 
 def _show_audit(desk: DeskRequest) -> Response:
     actor, search = desk.text("who"), desk.text("search")
     with read_session() as session:
-        found = audit.list_entries(
-            session, actor=actor, search=search, before_id=desk.number("before"), limit=_ROWS + 1
-        )
-        rows, actors = list(found), audit.list_actors(session)
+        found = users.list_audit(session, actor=actor, search=search, before_id=desk.number("before"), limit=_ROWS + 1)
+        rows, actors = list(found), users.list_actors(session)
     more, zone = rows[_ROWS - 1].id if len(rows) > _ROWS else None, load_settings().timezone
     return desk.page(
         "audit.html.jinja",
@@ -143,11 +142,11 @@ def _subject(desk: DeskRequest, named: str) -> str:
 
 def _audit_as_file(desk: DeskRequest) -> Response:
     with transaction() as session:
-        audit.record(session, desk.actor, "all services", "audit exported", desk.now)
+        users.record_audit(session, desk.actor, "all services", "audit exported", desk.now)
     return desk.file("audit.csv", _audit_lines(desk.text("who"), desk.text("search")))
 
 
 def _audit_lines(actor: str, search: str) -> Iterator[str]:
     with read_session() as session:
-        rows = audit.list_entries(session, actor=actor, search=search)
-        yield from csv_lines(audit.COLUMNS, (row.as_cells() for row in rows))
+        rows = users.list_audit(session, actor=actor, search=search)
+        yield from csv_lines(users.AUDIT_COLUMNS, (row.as_cells() for row in rows))

@@ -3,7 +3,7 @@
 import re
 
 from campaign.db.engine import transaction
-from campaign.users import audit
+from campaign.users import store as users
 from models import Role
 from tests.desk_site import PASSWORD, Desk
 from tests.engaging import went_out
@@ -51,7 +51,7 @@ def test_the_audit_is_paged_filtered_and_saved_as_a_file(desk: Desk) -> None:
     went_out(saved_service(), "launch")
     with transaction() as session:
         for number in range(120):
-            audit.record(session, "ann", f"template t{number}", "saved", NOW, "=1+1")
+            users.record_audit(session, "ann", f"template t{number}", "saved", NOW, "=1+1")
     boss = desk.person("boss", Role.OPERATOR)
     first = boss.get("/desk/audit?who=ann")
     older = boss.get(re.findall(r'href="([^"]+before=[^"]+)"', first.text)[0].replace("&amp;", "&"))
