@@ -26,7 +26,8 @@ _URL = "https://shop.example.com/sale"
 def follow(_: Brand) -> list[float]:
     """Every link once as it is looked up, then once more as it is remembered."""
     from deployments.address import Address
-    from deployments.server import free_port, running_web
+    from deployments.server import free_port
+    from deployments.worker import running_web
 
     with transaction() as session:
         tokens = _write(session)[:: ALL_LINKS // LINKS]

@@ -14,7 +14,8 @@ from benchmarks.measuring import say
 from benchmarks.stage import Stage, control
 from benchmarks.table import Line
 from deployments.deploying import deploy
-from deployments.server import running_worker, used_by_prefect
+from deployments.server import used_by_prefect
+from deployments.worker import running_worker
 
 SERVICES = 1_000
 #: X's window, and what it takes of an account in it (campaign.x.v2_messages).

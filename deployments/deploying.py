@@ -41,18 +41,8 @@ from ruamel.yaml import YAML
 from campaign.db.engine import make_ready
 from campaign.errors import NotPossible, WrongUsage
 from campaign.settings import Settings, shipped
-from deployments.server import (
-    POOL,
-    TAG,
-    check_not_moved,
-    check_variables,
-    checked_server,
-    find_pool,
-    make_pool,
-    moved_file,
-    server_of_home,
-    used_by_prefect,
-)
+from deployments.server import check_not_moved, checked_server, moved_file, server_of_home, used_by_prefect
+from deployments.worker import POOL, TAG, check_variables, find_pool, make_pool
 from tasks.contact_acquisition import AGREED
 from tasks.continuation import schedule_deliveries
 from tasks.services import SLUG, XAccount, take_over

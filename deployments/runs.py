@@ -26,7 +26,7 @@ from prefect.utilities.urls import url_for
 
 from campaign.errors import NotPossible
 from campaign.web.desk.runs import Run, Workflow
-from deployments.server import TAG, online_workers
+from deployments.worker import TAG, online_workers
 from models import Delivery
 from tasks.continuation import schedule_delivery
 

@@ -91,7 +91,7 @@ def schedule(delivery: Delivery) -> str:
     try:
         with server_in_use() as has_server:
             if has_server:
-                from deployments.server import unattended_pools
+                from deployments.worker import unattended_pools
                 from tasks.continuation import schedule_delivery
 
                 schedule_delivery(delivery)

@@ -147,7 +147,7 @@ def _server(settings: Settings) -> str:
 
 
 def _worker(_settings: Settings) -> str:
-    from deployments.server import unattended_pools
+    from deployments.worker import unattended_pools
 
     if unattended := unattended_pools():
         pools, commands = ", ".join(unattended), "` and `".join(unattended.values())

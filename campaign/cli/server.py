@@ -99,7 +99,7 @@ def start_everything(
         with without_garbage_collection():
             from campaign.db.engine import listen
             from deployments.deploying import deploy_and_begin, load_workflows
-            from deployments.server import running_web, running_worker, wait_for_worker
+            from deployments.worker import running_web, running_worker, wait_for_worker
             from tasks.continuation import send_events
 
             listen(send_events)
@@ -474,7 +474,7 @@ def worker(
     It uses the server that PREFECT_API_URL names, that of this home while it runs, or that of the profile of Prefect.
     """
     settings = prepare_prefect()
-    from deployments.server import become_worker
+    from deployments.worker import become_worker
 
     options = [*(["--name", name] if name else []), *(["--limit", str(limit)] if limit else [])]
     become_worker(settings, pool, [*options, *(["--with-healthcheck"] if with_healthcheck else [])])

@@ -15,7 +15,8 @@ from campaign.db.engine import transaction
 from campaign.settings import Settings, load_settings
 from deployments.deploying import deploy, deployed_workflows
 from deployments.processes import make_home
-from deployments.server import Server, address_file, free_port, published, running_worker
+from deployments.server import Server, address_file, free_port, published
+from deployments.worker import running_worker
 from tasks.services import SLUG, XAccount
 from tests.servers import own_environment, used
 from tests.simulated_x import SimulatedX

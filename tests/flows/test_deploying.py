@@ -13,7 +13,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from campaign.settings import ROOT, load_settings
 from deployments.deploying import DEAD_RUNS as AUTOMATION
 from deployments.deploying import HEARTBEAT_SECONDS, ON_AGREEMENT, Deployed, deploy, deployed_workflows
-from deployments.server import POOL, TAG
+from deployments.worker import POOL, TAG
 from flows.account_sync import account_sync
 from flows.contact_acquisition import contact_acquisition
 from flows.dm_broadcast import dm_broadcast

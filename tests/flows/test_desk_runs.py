@@ -14,7 +14,7 @@ from campaign.deliveries import store as deliveries
 from campaign.kinds import confirm
 from campaign.users import store as users
 from deployments.runs import PrefectRuns
-from deployments.server import wait_for_worker
+from deployments.worker import wait_for_worker
 from flows.post_publication import post_publication
 from models import EVERY_SERVICE, Delivery, DeliveryState, Role
 from tasks.forms import PostAction

@@ -30,7 +30,8 @@ from campaign.settings import ROOT, load_settings
 from campaign.simulator.server import running as simulator_running
 from deployments.deploying import DEAD_RUNS
 from deployments.processes import adopt
-from deployments.server import Server, free_port, online_workers, running_server, used_by_prefect
+from deployments.server import Server, free_port, running_server, used_by_prefect
+from deployments.worker import online_workers
 from tests.command import here
 from tests.databases import PostgresqlServer
 from tests.servers import own_environment

@@ -16,7 +16,7 @@ from sqlalchemy import make_url
 from campaign.settings import ROOT, Settings
 from deployments.make_secrets import SECRETS, make_secrets
 from deployments.processes import prefect_environment
-from deployments.server import POOL
+from deployments.worker import POOL
 from tests.compose_file import image_of, read_compose, services_of
 
 FOLDER = ROOT / "deployments"
