@@ -38,7 +38,7 @@ def preview_of(name: str, draft: Draft, analysis: Analysis, files: Sequence[Atta
     if analysis.waves and analysis.ends_at:
         begins_at = min(wave.begins_at for wave in analysis.waves)
         length = format_duration(analysis.ends_at - begins_at)
-        span = f"{format_time(begins_at)} to {format_time(analysis.ends_at)}, {length}"
+        span = f"from {format_time(begins_at)} to {format_time(analysis.ends_at)}, {length}"
         figures.append(Section(bold="Goes out:", text=span))
     blocks: tuple[Block, ...] = (
         *figures,

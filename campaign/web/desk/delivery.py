@@ -22,7 +22,7 @@ from campaign.reporting.html import preview_facts
 from campaign.services.store import zone_of
 from campaign.web.desk.access import DeskRequest, desk_route
 from campaign.web.desk.documents import localised
-from campaign.web.desk.wording import N_, figure, gettext
+from campaign.web.desk.wording import N_, figure
 from models import AuditEntry, Delivery, DeliveryKind, DeliveryState, MessageState, Role, Service, User
 
 _PAGE = "/desk/deliveries/{delivery}"
@@ -376,5 +376,5 @@ def _then(desk: DeskRequest, path: str, notice: str, act: Callable[[], object]) 
     try:
         act()
     except NotPossible as error:
-        notice = f"{gettext(desk.language, notice)} {error}"
+        notice = f"{notice} {error}"
     return desk.redirect(path, notice)

@@ -38,11 +38,13 @@ _OF_SENTENCES = (
     ),
 )
 _OF_PREVIEWS = (
+    *(N_("{1:,} of {2:,} person gets it."), N_("{1:,} of {2:,} people get it.")),
     N_("Paid partnership"),
     N_("Made with AI"),
     N_("image {1}\N{MULTIPLICATION SIGN}{2}"),
     N_("video {1}\N{MULTIPLICATION SIGN}{2}"),
 )
+_OF_REPORTS = (N_("Post on {names}"), N_("Direct messages on {names}"))
 _OF_CHARTS = (N_("{1} in each hour (UTC)"), N_("{1} on each day (UTC)"))
 #: How the fields of a sentence end that no catalogue has words for.
 _NAMES = re.compile("(^|_)(actor|by|called|column|comment|fields|file|folder|handle|names?|operators|person|who|zone)$")

@@ -91,7 +91,7 @@ def test_the_figures_are_in_words() -> None:
     assert "1,200 of them never agreed to be written to\\:" in markdown
     assert "| asked for no more messages | 2 |\n| do not follow any more | 58 |" in markdown
     assert "**Cost\\:** \\$123\\.50" in markdown
-    assert re.search(r"\*\*Goes out\\:\*\* 2026\\-11\\-26 07\\:30 UTC to 2026.*UTC, 3 days 10 hours", markdown)
+    assert re.search(r"\*\*Goes out\\:\*\* from 2026\\-11\\-26 07\\:30 UTC to 2026.*UTC, 3 days 10 hours", markdown)
 
 
 def test_of_many_waves_the_first_ten_and_the_last_are_shown() -> None:
