@@ -42,9 +42,10 @@ _TYPES = {"css": "text/css", "js": "text/javascript"}
 @cache
 def _environment(language: str) -> Environment:
     loader = ChoiceLoader([PackageLoader("campaign.web.desk"), PackageLoader("campaign.reporting")])
-    ours = environment.overlay(loader=loader, extensions=["jinja2.ext.i18n"])
-    # An overlay shares these with all others.
+    ours = environment.overlay(loader=loader)
+    # An overlay shares these with all others, and the extension changes them.
     ours.globals, ours.filters = dict(environment.globals), dict(environment.filters)
+    ours.add_extension("jinja2.ext.i18n")
     catalogue = translations(language)
     ours.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
     ours.filters |= {

@@ -199,6 +199,8 @@ def _candidates(language: str, text: str) -> list[_Sentence]:
 
 def fields(language: str, value: str) -> str:
     """Translates a field of a sentence: as a whole, else the pieces of a list; amounts are written anew."""
+    if language == SOURCE:
+        return value
     if len(lines := _NEXT_LINE.split(value)) > 1:
         return "; ".join(fields(language, line) for line in lines)
     ends = [] if value.startswith("line ") else [found.end() for found in _SEMICOLON.finditer(value)]
