@@ -4,9 +4,8 @@ from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from prefect.events import emit_event
 
-from campaign.contacts import report as acquisitions
-from campaign.contacts.recovery import Recovered, recover_profiles
-from campaign.contacts.report import Acquisition, document_of
+from campaign.contacts import acquisition as acquisitions
+from campaign.contacts.acquisition import Acquisition, Recovered, document_of, recover_profiles
 from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from campaign.reporting.markdown import as_markdown

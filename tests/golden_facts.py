@@ -9,7 +9,7 @@ from typing import Any
 from campaign.audience.sync import SyncReport
 from campaign.broadcasts.log import MessageLine
 from campaign.broadcasts.report import BroadcastReport, Numbers, ReasonCount, ServiceNumbers, WaveNumbers
-from campaign.contacts.report import Acquisition, Funnel, InvitationReport
+from campaign.contacts.acquisition import Acquisition, Funnel, InvitationReport
 from campaign.deliveries.draft import MediaItem, Part, PollContent
 from campaign.deliveries.findings import Analysis, Sample, error, info, warning
 from campaign.posts.documents import DeliveryReport, LogLine, attachment

@@ -11,7 +11,7 @@ import pendulum
 from sqlalchemy import func, text
 from sqlmodel import Session, col, select
 
-from campaign.contacts.report import Acquisition, acquisition_of, section_of
+from campaign.contacts.acquisition import Acquisition, acquisition_of, section_of
 from campaign.deliveries.findings import Analysis
 from campaign.formatting import dollars, format_time, iso
 from campaign.reporting.charts import Chart, Measure, bars_of, over_time

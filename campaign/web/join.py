@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from campaign.consent import store
 from campaign.consent.store import invitation_of
-from campaign.contacts.recovery import keep_grant
+from campaign.contacts.acquisition import keep_grant
 from campaign.db.engine import read_session, transaction
 from campaign.db.vault import sign
 from campaign.errors import CampaignError, NotPossible

@@ -12,7 +12,7 @@ from sqlmodel import select
 
 from campaign.broadcasts.prepare import analyse_delivery
 from campaign.consent.store import invitation_of
-from campaign.contacts import report as acquisitions
+from campaign.contacts import acquisition as acquisitions
 from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import compose

@@ -10,8 +10,8 @@ from campaign.broadcasts.prepare import text_for
 from campaign.broadcasts.waves import Span
 from campaign.consent import permission, store
 from campaign.consent.store import invitation_of
-from campaign.contacts import report as acquisitions
-from campaign.contacts.report import Funnel
+from campaign.contacts import acquisition as acquisitions
+from campaign.contacts.acquisition import Funnel
 from campaign.db.engine import read_session, transaction
 from campaign.db.vault import signed
 from campaign.settings import load_settings

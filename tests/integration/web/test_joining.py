@@ -9,7 +9,7 @@ import pytest
 from sqlmodel import select
 
 from campaign.consent import store
-from campaign.contacts.recovery import recover_profiles
+from campaign.contacts.acquisition import recover_profiles
 from campaign.db.engine import read_session, transaction
 from campaign.db.vault import sign, sign_for_a_while
 from campaign.settings import load_settings

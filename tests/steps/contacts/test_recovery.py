@@ -11,7 +11,7 @@ from sqlmodel import col, select
 
 from campaign.consent import lists
 from campaign.consent import store as consents
-from campaign.contacts.recovery import keep_grant, recover_profiles
+from campaign.contacts.acquisition import keep_grant, recover_profiles
 from campaign.db import vault
 from campaign.db.engine import read_session, transaction
 from campaign.services.store import app_keys_of

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from campaign.contacts.acquisition import Acquisition, Funnel, InvitationReport, document_of, in_words
 from campaign.contacts.importing import ConsentGiven, read_row
-from campaign.contacts.report import Acquisition, Funnel, InvitationReport, document_of, in_words
 from campaign.errors import WrongUsage
 from campaign.reporting.markdown import as_markdown
 from models import DeliveryKind

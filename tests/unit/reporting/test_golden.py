@@ -16,7 +16,7 @@ from rich.console import Console
 from campaign.broadcasts.preview import preview_of
 from campaign.broadcasts.report import document_of
 from campaign.cli import delivery_view
-from campaign.contacts import report as acquisition
+from campaign.contacts import acquisition
 from campaign.reporting.document import Document
 from campaign.reporting.html import as_page
 from campaign.reporting.markdown import as_markdown

@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from campaign.contacts.report import Acquisition, Funnel, InvitationReport
+from campaign.contacts.acquisition import Acquisition, Funnel, InvitationReport
 from campaign.formatting import for_spreadsheet
 from campaign.reporting.charts import Chart, Measure, drawn
 from campaign.reporting.document import Cell, Place, Rate, plain, shown
