@@ -19,7 +19,7 @@ def analyse(brand: Brand) -> list[float]:
     from benchmarks.broadcast import composed
     from campaign.broadcasts.prepare import BroadcastKind, preview_document
     from campaign.deliveries.draft import Audience
-    from campaign.reporting.markdown import as_markdown
+    from campaign.reporting.text import as_markdown
     from flows import dm_broadcast  # noqa: F401  # what a run imports takes its memory
     from tasks.deliveries import analyse as analyse_in_a_run
 

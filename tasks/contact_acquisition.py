@@ -8,7 +8,7 @@ from campaign.contacts import acquisition as acquisitions
 from campaign.contacts.acquisition import Acquisition, Recovered, document_of, recover_profiles
 from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
-from campaign.reporting.markdown import as_markdown
+from campaign.reporting.text import as_markdown
 from campaign.services import store as services
 from models import Agreement, Delivery
 from tasks.continuation import schedule_delivery

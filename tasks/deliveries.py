@@ -32,7 +32,7 @@ from campaign.kinds import confirm, needs_no_person
 from campaign.posts import publish as publishing
 from campaign.posts.documents import DeliveryReport
 from campaign.posts.prepare import PostKind, RenderedPost
-from campaign.reporting.markdown import as_markdown
+from campaign.reporting.text import as_markdown
 from campaign.services import store as services
 from campaign.services.fields import block_name
 from campaign.settings import load_settings

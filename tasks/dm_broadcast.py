@@ -26,7 +26,7 @@ from campaign.broadcasts.report import BroadcastReport, Numbers, Standing, docum
 from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from campaign.deliveries.kind import Progress, Rendered
-from campaign.reporting.markdown import as_markdown
+from campaign.reporting.text import as_markdown
 from models import Delivery, MessageState, Service
 from tasks.continuation import MESSAGES, RETRIES, publish_asset, publish_table
 

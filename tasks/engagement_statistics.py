@@ -10,7 +10,7 @@ from prefect.artifacts import create_markdown_artifact
 from campaign.db import engine
 from campaign.db.engine import read_session
 from campaign.errors import WrongUsage
-from campaign.reporting.markdown import as_markdown
+from campaign.reporting.text import as_markdown
 from campaign.services.store import Services, connected_services, find_service
 from campaign.statistics import measure as counting
 from campaign.statistics.counts import CountReport, PostToCount

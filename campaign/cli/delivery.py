@@ -437,6 +437,6 @@ def _show(
 
         output.print_csv(FIGURES, report_of(found).figures())
     else:
-        from campaign.reporting.terminal import print_document
+        from campaign.reporting.text import print_document
 
         print_document(report_of(found))

@@ -85,7 +85,7 @@ def preview(
     _refuse_like(name, like)
     from campaign.posts.prepare import as_analysed, preview_document
     from campaign.reporting import html as pages
-    from campaign.reporting.terminal import print_document
+    from campaign.reporting.text import print_document
 
     prepared = as_analysed(name)
     if html:
@@ -129,7 +129,7 @@ def _preview_broadcast(name: str, like: str | None, html: Path | None, *, as_jso
     from campaign.broadcasts.prepare import as_analysed, as_person, attachments_of
     from campaign.broadcasts.preview import messages_of, preview_of
     from campaign.reporting import html as pages
-    from campaign.reporting.terminal import print_blocks, print_document
+    from campaign.reporting.text import print_blocks, print_document
 
     seen = as_analysed(name) if like is None else as_person(name, like)
     if html:

@@ -75,7 +75,7 @@ def show_analysis(kind: DeliveryKind, analysis: "Analysis") -> None:
         return
     from campaign.broadcasts.preview import exclusions_section, messages_of, waves_section
     from campaign.deliveries.draft import Draft
-    from campaign.reporting.terminal import print_blocks
+    from campaign.reporting.text import print_blocks
 
     print_blocks(exclusions_section(analysis.excluded))
     output.print_table(findings)
@@ -200,7 +200,7 @@ def _size(size: "WaveSize") -> str:
 def show_report(report: "BroadcastReport") -> None:
     """Prints the report of a broadcast."""
     from campaign.broadcasts.report import document_of
-    from campaign.reporting.terminal import print_document
+    from campaign.reporting.text import print_document
 
     print_document(document_of(report))
 

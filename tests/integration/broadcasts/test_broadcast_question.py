@@ -5,7 +5,7 @@ import pytest
 from campaign.broadcasts.prepare import last_analysed, preview_document
 from campaign.db.engine import transaction
 from campaign.deliveries.findings import Analysis, warning
-from campaign.reporting.markdown import as_markdown
+from campaign.reporting.text import as_markdown
 from models import Delivery, DeliveryState, MessageState
 from tests.crowds import add, people
 from tests.databases import Database

@@ -10,7 +10,7 @@ from campaign.broadcasts.preview import preview_of
 from campaign.deliveries.draft import Draft, MediaItem, Part
 from campaign.deliveries.findings import Analysis, Sample, error
 from campaign.reporting.document import Attachment
-from campaign.reporting.markdown import as_markdown
+from campaign.reporting.text import as_markdown
 from tests.broadcasting import analysed, broadcast, receiver, same
 from tests.unit.posts.test_preview_markdown import FRAME, kinds, tokens
 from tests.unit.posts.test_preview_samples import ATTACKS, TEXTS

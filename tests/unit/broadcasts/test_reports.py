@@ -24,7 +24,7 @@ from campaign.broadcasts.report import (
     document_of,
 )
 from campaign.reporting.charts import bars_of, drawn, over_time
-from campaign.reporting.markdown import as_markdown
+from campaign.reporting.text import as_markdown
 from models import DeliveryState, MessageState
 from tests.factories import NOW
 from tests.unit.posts.test_preview_markdown import FRAME, kinds

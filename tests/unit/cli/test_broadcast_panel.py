@@ -6,7 +6,7 @@ from rich.console import Console
 from campaign.broadcasts.preview import preview_of
 from campaign.deliveries.draft import MediaItem, Part
 from campaign.deliveries.findings import Analysis, Sample
-from campaign.reporting.terminal import print_document
+from campaign.reporting.text import print_document
 from tests.broadcasting import analysed, broadcast, receiver, same
 from tests.unit.posts.test_preview_samples import TEXTS
 

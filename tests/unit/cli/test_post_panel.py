@@ -8,7 +8,7 @@ from hypothesis import given
 from rich.console import Console
 
 from campaign.deliveries.draft import PollContent
-from campaign.reporting.terminal import print_document
+from campaign.reporting.text import print_document
 from tests.unit.posts.test_preview_samples import TEXTS, Finding, loaded, post, preview
 
 

@@ -8,7 +8,7 @@ import pytest
 from campaign.contacts.acquisition import Acquisition, Funnel, InvitationReport, document_of, in_words
 from campaign.contacts.importing import ConsentGiven, read_row
 from campaign.errors import WrongUsage
-from campaign.reporting.markdown import as_markdown
+from campaign.reporting.text import as_markdown
 from models import DeliveryKind
 from tests.factories import NOW
 

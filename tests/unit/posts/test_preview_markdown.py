@@ -9,7 +9,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from campaign.deliveries.draft import PollContent
-from campaign.reporting.markdown import as_markdown
+from campaign.reporting.text import as_markdown
 from campaign.x.types import ReplySettings
 from tests.unit.posts.test_preview_samples import ATTACKS, TEXTS, Finding, loaded, post, preview
 

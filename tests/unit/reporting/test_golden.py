@@ -19,8 +19,7 @@ from campaign.cli import delivery_view
 from campaign.contacts import acquisition
 from campaign.reporting.document import Document
 from campaign.reporting.html import as_page
-from campaign.reporting.markdown import as_markdown
-from campaign.reporting.terminal import print_document
+from campaign.reporting.text import as_markdown, print_document
 from campaign.statistics import reports
 from campaign.web.reports import report_page
 from models import DeliveryKind

@@ -14,7 +14,7 @@ from campaign.contacts.acquisition import Acquisition, Funnel, InvitationReport
 from campaign.formatting import for_spreadsheet
 from campaign.reporting.charts import Chart, Measure, drawn
 from campaign.reporting.document import Cell, Place, Rate, plain, shown
-from campaign.reporting.markdown import as_markdown
+from campaign.reporting.text import as_markdown
 from campaign.statistics import reports
 from campaign.statistics.clicks import LinkNumbers
 from campaign.statistics.counts import Day, Engagement, PostNumbers
