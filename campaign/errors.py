@@ -11,12 +11,13 @@
     + Refused          X refused this recipient or this content for good
     + Uncertain        the outcome is unknown; look it up on X before trying again
     + ServiceBlocked   this account can do nothing now; tell the operator, continue with the others
+
+Steps that a command runs in its own process are repeated by them, side by side for several services, and wait until X
+allows calls again; in a Prefect run the tasks of the same steps do this.
 """
 
-import random
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from errno import EDQUOT, EFBIG, ENOSPC
 from functools import wraps
@@ -146,6 +147,7 @@ RETRY_AFTER = (1, 2, 4, 8)
 
 def retried(step: Callable[_P, _R]) -> Callable[_P, _R]:
     """Lets a step that may be repeated run up to four more times while X is away, before its error is raised."""
+    import random
 
     @wraps(step)
     def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
@@ -168,6 +170,8 @@ def run_side_by_side(
 
     After an interruption no further one begins, and `stop` asks those under way to end.
     """
+    from concurrent.futures import ThreadPoolExecutor  # the help needs no threads
+
     with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         try:
             return list(pool.map(step, items))
