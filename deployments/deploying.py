@@ -112,24 +112,23 @@ class Workflow:
 @cache
 def load_workflows() -> list[Workflow]:
     """Reads prefect.yaml and imports its flows, which takes seconds and needs no server."""
-    return [_load(entry) for entry in YAML(typ="safe").load(PREFECT_FILE)["deployments"]]
-
-
-def _load(entry: dict[str, Any]) -> Workflow:
-    flow: Flow[..., Any] = load_flow_from_entrypoint(entry["entrypoint"])
-    limit = entry["concurrency_limit"]
-    definition = {
-        "entrypoint": entry["entrypoint"],
-        "version": flow.version,
-        "description": entry["description"],
-        "tags": entry["tags"],
-        "pull_steps": [],  # as in prefect.yaml: nothing is fetched before a run
-        "concurrency_limit": limit["limit"],
-        "concurrency_options": ConcurrencyOptions(collision_strategy=limit["collision_strategy"]),
-        "parameter_openapi_schema": parameter_schema(flow).model_dump(exclude_unset=True),
-        "enforce_parameter_schema": entry["enforce_parameter_schema"],
-    }
-    return Workflow(flow.name, entry, definition)
+    workflows = []
+    for entry in YAML(typ="safe").load(PREFECT_FILE)["deployments"]:
+        flow: Flow[..., Any] = load_flow_from_entrypoint(entry["entrypoint"])
+        limit = entry["concurrency_limit"]
+        definition = {
+            "entrypoint": entry["entrypoint"],
+            "version": flow.version,
+            "description": entry["description"],
+            "tags": entry["tags"],
+            "pull_steps": [],  # as in prefect.yaml: nothing is fetched before a run
+            "concurrency_limit": limit["limit"],
+            "concurrency_options": ConcurrencyOptions(collision_strategy=limit["collision_strategy"]),
+            "parameter_openapi_schema": parameter_schema(flow).model_dump(exclude_unset=True),
+            "enforce_parameter_schema": entry["enforce_parameter_schema"],
+        }
+        workflows.append(Workflow(flow.name, entry, definition))
+    return workflows
 
 
 def deploy(settings: Settings, pool: str | None = POOL, job_variables: Mapping[str, Any] = _NO) -> None:

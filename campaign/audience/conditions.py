@@ -292,18 +292,6 @@ def parse(text: str) -> Condition:
     for place, character in enumerate(text, start=1):
         if character == "\0" or "\ud800" <= character <= "\udfff":
             raise WrongCondition(f"Invalid character {character!a} at character {place}; leave it out.", place)
-    return _condition(_tree(text))
-
-
-@cache
-def _parser() -> "Lark":
-    """Importing lark and reading the grammar take a tenth of a second: done for the first condition, not before."""
-    from lark import Lark
-
-    return Lark(_GRAMMAR, parser="lalr", lexer="basic", start=["either", "unknown"])
-
-
-def _tree(text: str) -> "Tree[Token]":
     from lark import UnexpectedToken
 
     parser: Any = _parser().parse_interactive(text, start="either")
@@ -316,7 +304,15 @@ def _tree(text: str) -> "Tree[Token]":
         tree: Tree[Token] = parser.feed_eof()
     except UnexpectedToken as error:
         raise _misplaced(error.token.type, parser) from None
-    return tree
+    return _condition(tree)
+
+
+@cache
+def _parser() -> "Lark":
+    """Importing lark and reading the grammar take a tenth of a second: done for the first condition, not before."""
+    from lark import Lark
+
+    return Lark(_GRAMMAR, parser="lalr", lexer="basic", start=["either", "unknown"])
 
 
 # From the tree of the grammar, whose nodes are its aliases, to a condition: what fits what is checked here.
@@ -369,7 +365,12 @@ def _value(token: "Token", field: Field) -> Value:
         case FieldKind.TRUTH, "TRUTH":
             return token.lower() in {"true", "yes"}
         case FieldKind.MOMENT, "TIME":
-            return _from_now(token)
+            words = token.lower()  # now, today - 3 days, 30 days ago
+            amount = int("".join(filter(str.isdecimal, words)) or 0)
+            unit = next((unit for unit in UNITS if unit[:-1] in words.removeprefix("today")), "days")
+            if amount * UNITS[unit] > _FARTHEST:
+                raise _wrong("Invalid time", token, "write one of at most 1,000 years before or after now")
+            return FromNow(amount if "+" in words else -amount, unit, words.startswith("today"))
         case FieldKind.MOMENT, "TEXT" if when := _read_time(_unquoted(token)):
             return when
     raise _wrong("Invalid value", token, f"{field.name} is {field.kind}, write {_WRITE[field.kind]}")
@@ -378,16 +379,6 @@ def _value(token: "Token", field: Field) -> Value:
 def _unquoted(token: "Token") -> str:
     quote = token[0]
     return token[1:-1].replace(quote * 2, quote)
-
-
-def _from_now(token: "Token") -> FromNow:
-    """Reads `now`, `today - 3 days`, `30 days ago`."""
-    words = token.lower()
-    amount = int("".join(filter(str.isdecimal, words)) or 0)
-    unit = next((unit for unit in UNITS if unit[:-1] in words.removeprefix("today")), "days")
-    if amount * UNITS[unit] > _FARTHEST:
-        raise _wrong("Invalid time", token, "write one of at most 1,000 years before or after now")
-    return FromNow(amount if "+" in words else -amount, unit, words.startswith("today"))
 
 
 # Errors: what is wrong, the value, its place, what to write.

@@ -275,8 +275,24 @@ def _read_size(text: str) -> dict[str, Any]:
 
 def _revised_content(draft: Draft, options: _Options) -> dict[str, Any]:
     parts = [part.model_dump() for part in draft.content.parts]
-    _put_texts(parts, options)
-    _put_own_texts(parts, options)
+    # A part keeps its files by its place, unless its text is removed.
+    first, rest = parts[:1], parts[1:]
+    if "text" in options or (not first and {"media", "poll", "part", "text_for"} & options.keys()):
+        first = [(first[0] if first else {}) | {"text": options.get("text", "")}]
+    if "part" in options:
+        texts = zip_longest(options["part"], rest[: len(options["part"])])
+        rest = [((part or {}) if text else {}) | {"text": text} for text, part in texts]
+    parts[:] = [*first, *rest]
+    # An empty text of a single account removes it, and the common text counts again.
+    for given in options.get("text_for", ()):
+        found = re.fullmatch(r"(?:(\d+):)?@?(\w+)=(.*)", given, re.DOTALL | re.ASCII)
+        if found is None:
+            raise WrongUsage(f"--text-for {given!r} cannot be used; write HANDLE=TEXT, such as acme='Hello'.")
+        place, handle, text = int(found[1] or 1), check_handle(found[2]).lower(), found[3]
+        if not 1 <= place <= len(parts):
+            raise WrongUsage(f"--text-for names part {place}, and there are {len(parts)}; write it with --part first.")
+        own = {name: known for name, known in parts[place - 1].get("own_texts", {}).items() if name != handle}
+        parts[place - 1]["own_texts"] = own | ({handle: text} if text else {})
     _put_files(parts, options)
     _put_poll(parts, options)
     changes: dict[str, Any] = {
@@ -288,30 +304,6 @@ def _revised_content(draft: Draft, options: _Options) -> dict[str, Any]:
         changes["reply_settings"] = None if who is WhoMayReply.EVERYBODY else who.value
     disclosures = {name: options[name] for name in ("paid_partnership", "made_with_ai") if name in options}
     return draft.content.model_dump() | changes | disclosures
-
-
-def _put_texts(parts: list[dict[str, Any]], options: _Options) -> None:
-    """Puts new texts into the parts; a part keeps its files by its place, unless its text is removed."""
-    first, rest = parts[:1], parts[1:]
-    if "text" in options or (not first and {"media", "poll", "part", "text_for"} & options.keys()):
-        first = [(first[0] if first else {}) | {"text": options.get("text", "")}]
-    if "part" in options:
-        texts = zip_longest(options["part"], rest[: len(options["part"])])
-        rest = [((part or {}) if text else {}) | {"text": text} for text, part in texts]
-    parts[:] = [*first, *rest]
-
-
-def _put_own_texts(parts: list[dict[str, Any]], options: _Options) -> None:
-    """Puts the texts of single accounts into the parts; an empty one removes it, and the common text counts again."""
-    for given in options.get("text_for", ()):
-        found = re.fullmatch(r"(?:(\d+):)?@?(\w+)=(.*)", given, re.DOTALL | re.ASCII)
-        if found is None:
-            raise WrongUsage(f"--text-for {given!r} cannot be used; write HANDLE=TEXT, such as acme='Hello'.")
-        place, handle, text = int(found[1] or 1), check_handle(found[2]).lower(), found[3]
-        if not 1 <= place <= len(parts):
-            raise WrongUsage(f"--text-for names part {place}, and there are {len(parts)}; write it with --part first.")
-        own = {name: known for name, known in parts[place - 1].get("own_texts", {}).items() if name != handle}
-        parts[place - 1]["own_texts"] = own | ({handle: text} if text else {})
 
 
 def _put_files(parts: list[dict[str, Any]], options: _Options) -> None:

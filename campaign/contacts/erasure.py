@@ -326,7 +326,21 @@ def erase(session: Session, person: Person, now: datetime) -> Erased:
     erasures.record(session, [*names, person.external_id] if person.external_id else names, now)
     for section, table in reversed(list(SECTIONS.items())):
         if section == "messages":
-            _anonymise_messages(session, person, now)
+            # The rows stay as counts. Their visitor becomes the id of the message itself, made negative: not that of a
+            # visitor, and different in each delivery. NO_VISITOR would make it the row of a post.
+            is_pending = col(Message.state) == MessageState.PENDING
+            changed: dict[str, Any] = {
+                "state": case((is_pending, MessageState.CANCELLED.value), else_=col(Message.state)),
+                "reason_code": case((is_pending, "erased"), else_=col(Message.reason_code)),
+                "reason": case((is_pending, "The person was erased."), else_=col(Message.reason)),
+                "settled_at": case((is_pending, literal(now, Moment())), else_=col(Message.settled_at)),
+                "text": "",
+                "x_id": None,
+                "visitor_id": -col(Message.id),
+            }
+            session.execute(
+                update(Message).where(is_about(person, Message)).values(changed), execution_options=_UNSYNCHRONIZED
+            )
         else:
             session.execute(delete(table).where(is_about(person, table)), execution_options=_UNSYNCHRONIZED)
     return erased
@@ -334,22 +348,3 @@ def erase(session: Session, person: Person, now: datetime) -> Erased:
 
 #: The rows are not used again in this session.
 _UNSYNCHRONIZED = {"synchronize_session": False}
-
-
-def _anonymise_messages(session: Session, person: Person, now: datetime) -> None:
-    """Removes texts and the person from the log, whose rows stay as counts.
-
-    The visitor becomes the id of the message itself, made negative: not a visitor's, and different in each delivery.
-    NO_VISITOR would make it the row of a post.
-    """
-    is_pending = col(Message.state) == MessageState.PENDING
-    changed: dict[str, Any] = {
-        "state": case((is_pending, MessageState.CANCELLED.value), else_=col(Message.state)),
-        "reason_code": case((is_pending, "erased"), else_=col(Message.reason_code)),
-        "reason": case((is_pending, "The person was erased."), else_=col(Message.reason)),
-        "settled_at": case((is_pending, literal(now, Moment())), else_=col(Message.settled_at)),
-        "text": "",
-        "x_id": None,
-        "visitor_id": -col(Message.id),
-    }
-    session.execute(update(Message).where(is_about(person, Message)).values(changed), execution_options=_UNSYNCHRONIZED)

@@ -52,27 +52,40 @@ class _Reading(Collector):
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Yields every metric; each costs a statement or two."""
-        yield self._messages()
-        yield self._services()
-        yield self._due()
-        yield from self._windows()
-        yield from self._money()
-        yield self._successes()
-
-    def _messages(self) -> GaugeMetricFamily:
         family = _gauge(
             "campaign_messages", "Posts and direct messages in the log, proofs included.", "service", "state"
         )
         counted = select(col(Message.service_id), col(Message.state), func.count())
         for service_id, state, count in self._rows(counted.group_by(col(Message.service_id), col(Message.state))):
             family.add_metric([self._names.get(service_id, ""), state.value], count)
-        return family
-
-    def _services(self) -> GaugeMetricFamily:
+        yield family
         family = _gauge("campaign_service_blocked", "1 while X lets a service do nothing, else 0.", "service")
         for name, blocked in self._rows(_connected(col(Service.internal_name), col(Service.blocked))):
             family.add_metric([name], int(blocked))
-        return family
+        yield family
+        yield self._due()
+        labels = "service", "endpoint", "window"
+        limit = _gauge("campaign_window_limit", "Calls that X allows in a window that is open now.", *labels)
+        remaining = _gauge("campaign_window_remaining", "Calls that X still allows in it.", *labels)
+        columns = col(Budget.service_id), col(Budget.endpoint), col(Budget.window)
+        query = select(*columns, col(Budget.limit), col(Budget.remaining)).where(col(Budget.reset_at) > self._now)
+        for service_id, endpoint, window, most, left in self._rows(query):
+            place = [self._names.get(service_id, ""), endpoint, window.value]
+            limit.add_metric(place, most)
+            remaining.add_metric(place, left)
+        yield from (limit, remaining)
+        cap = _gauge("campaign_spend_cap_dollars", "The spend cap of a service in a calendar month (UTC).", "service")
+        left = _gauge("campaign_spend_cap_left_dollars", "What is left of it; reserved money is not.", "service")
+        month = pendulum.instance(self._now).in_timezone("UTC").start_of("month")
+        charged = select(col(Charge.service_id), func.sum(col(Charge.amount))).where(col(Charge.at) >= month)
+        spent = dict(self._rows(charged.group_by(col(Charge.service_id))).all())
+        for service_id, name, most in self._rows(
+            _connected(col(Service.id), col(Service.internal_name), col(Service.spend_cap))
+        ):
+            cap.add_metric([name], float(most))
+            left.add_metric([name], max(0.0, float(most - spent.get(service_id, 0))))
+        yield from (cap, left)
+        yield self._successes()
 
     def _due(self) -> GaugeMetricFamily:
         family = _gauge("campaign_due_seconds", "Age of the oldest work of a kind that is due; 0 without any.", "work")
@@ -95,31 +108,6 @@ class _Reading(Collector):
             moment = _moment(self._session.scalar(query))
             family.add_metric([work], max(0.0, self._now.timestamp() - moment) if moment else 0)
         return family
-
-    def _windows(self) -> Iterator[GaugeMetricFamily]:
-        labels = "service", "endpoint", "window"
-        limit = _gauge("campaign_window_limit", "Calls that X allows in a window that is open now.", *labels)
-        remaining = _gauge("campaign_window_remaining", "Calls that X still allows in it.", *labels)
-        columns = col(Budget.service_id), col(Budget.endpoint), col(Budget.window)
-        query = select(*columns, col(Budget.limit), col(Budget.remaining)).where(col(Budget.reset_at) > self._now)
-        for service_id, endpoint, window, most, left in self._rows(query):
-            place = [self._names.get(service_id, ""), endpoint, window.value]
-            limit.add_metric(place, most)
-            remaining.add_metric(place, left)
-        yield from (limit, remaining)
-
-    def _money(self) -> Iterator[GaugeMetricFamily]:
-        cap = _gauge("campaign_spend_cap_dollars", "The spend cap of a service in a calendar month (UTC).", "service")
-        left = _gauge("campaign_spend_cap_left_dollars", "What is left of it; reserved money is not.", "service")
-        month = pendulum.instance(self._now).in_timezone("UTC").start_of("month")
-        charged = select(col(Charge.service_id), func.sum(col(Charge.amount))).where(col(Charge.at) >= month)
-        spent = dict(self._rows(charged.group_by(col(Charge.service_id))).all())
-        for service_id, name, most in self._rows(
-            _connected(col(Service.id), col(Service.internal_name), col(Service.spend_cap))
-        ):
-            cap.add_metric([name], float(most))
-            left.add_metric([name], max(0.0, float(most - spent.get(service_id, 0))))
-        yield from (cap, left)
 
     def _successes(self) -> GaugeMetricFamily:
         family = _gauge(

@@ -464,7 +464,17 @@ def _service_sections(numbers: ServiceStatistics) -> Iterator[Section]:
     yield from _audience(numbers.days)
     yield reactions_section(numbers.posts, numbers.engagement, numbers.rate)
     if numbers.posts:
-        yield _hours(numbers.hours, numbers.timezone)
+        labels = tuple(f"{hour.hour:02}" for hour in numbers.hours)
+        chart = Chart(
+            f"Average engagement rate by hour of the day ({numbers.timezone})",
+            labels,
+            (("Engagement rate", tuple(hour.rate for hour in numbers.hours)),),
+            Measure.RATE,
+        )
+        rows: list[tuple[Cell, ...]] = [
+            (f"{hour.hour:02}:00", hour.posts, rate(hour.rate)) for hour in numbers.hours if hour.posts
+        ]
+        yield Section("Hours of the day", ("Hour", "Posts", "Engagement rate"), tuple(rows), chart)
     if numbers.best:
         yield posts_section("Best posts", numbers.best, with_delivery=True)
     if numbers.posts:
@@ -492,18 +502,6 @@ def _audience(days: Sequence[Day]) -> Iterator[Section]:
         pair = ("Gained", gained), ("Lost", lost)
         chart = Chart("Followers gained and lost on each day (UTC)", labels, pair)
         yield Section("Days with changes", ("Day", "Followers", "Gained", "Lost"), changed[:_DAYS_DRAWN], chart)
-
-
-def _hours(hours: Sequence[Hour], timezone: str) -> Section:
-    labels = tuple(f"{hour.hour:02}" for hour in hours)
-    chart = Chart(
-        f"Average engagement rate by hour of the day ({timezone})",
-        labels,
-        (("Engagement rate", tuple(hour.rate for hour in hours)),),
-        Measure.RATE,
-    )
-    rows: list[tuple[Cell, ...]] = [(f"{hour.hour:02}:00", hour.posts, rate(hour.rate)) for hour in hours if hour.posts]
-    return Section("Hours of the day", ("Hour", "Posts", "Engagement rate"), tuple(rows), chart)
 
 
 def _deliveries(posts: Sequence[PostNumbers]) -> Section:
