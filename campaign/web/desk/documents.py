@@ -59,8 +59,8 @@ def localised(document: Document, language: str, zone: str) -> Document:
             return value.astimezone(ZoneInfo(zone))
         if type(value) is not str:
             return value
-        # A number of rows that are left out; others are labels, or what a person wrote.
-        return say(value) if value[:1].isdigit() else label(language, value)
+        # How many rows are left out; others are labels, or what a person wrote.
+        return say(value) if re.fullmatch(r"[\d,]+ more", value) else label(language, value)
 
     def block(one: Block) -> Block:
         match one:

@@ -94,6 +94,8 @@ def gettext(language: str, text: str) -> str:
 
 @lru_cache(maxsize=10_000)
 def _translate(language: str, text: str) -> str:
+    if own := _with_comment(language, text):
+        return own
     ends = [found.end() for found in _END_OF_SENTENCE.finditer(text)]
     if ends and (each := _in_sentences(language, text, [*ends, len(text)])):
         return each
@@ -106,6 +108,8 @@ def _translate(language: str, text: str) -> str:
 
 def _in_sentences(language: str, text: str, ends: list[int], begin: int = 0) -> str | None:
     """Translates text from a place on, if it can be cut into sentences that all are known."""
+    if own := _with_comment(language, text[begin:]):
+        return own
     for place, end in enumerate(ends):
         sentence = text[begin:end].rstrip(" \n;")
         if known := _as_one(language, sentence):
@@ -113,6 +117,12 @@ def _in_sentences(language: str, text: str, ends: list[int], begin: int = 0) -> 
             if rest is not None:
                 return known + text[begin + len(sentence) : end] + rest
     return None
+
+
+def _with_comment(language: str, text: str) -> str | None:
+    """Translates a sentence with a person's comment, whose own sentences stay."""
+    ones = (one for one in _candidates(language, text) if one.english.endswith("{comment}"))
+    return next(filter(None, (one.translated(language, text) for one in ones)), None)
 
 
 def _as_one(language: str, text: str) -> str | None:
@@ -163,7 +173,7 @@ def _sentences(language: str) -> dict[str, list[_Sentence]]:
     for message in _catalogue(language):
         if not message.id or message.pluralizable or not message.string:
             continue
-        english, translation = str(message.id).strip(" ,;()"), str(message.string).strip(" ,;()")
+        english, translation = _bare(str(message.id)), _bare(str(message.string))
         first = english.partition(" ")[0]
         is_of_part = first in _VERBS or (english[0].islower() and english.endswith("."))
         if not (is_of_part or _FIELD.search(english)):
@@ -175,6 +185,12 @@ def _sentences(language: str) -> dict[str, list[_Sentence]]:
     words = {first for firsts, _ in every for first in firsts}
     by_length = sorted(every, key=lambda one: -len(one[1].english))
     return {word: [one for firsts, one in by_length if word in firsts or "" in firsts] for word in words | {""}}
+
+
+def _bare(text: str) -> str:
+    """Leaves out what joins a piece to the sentence that it goes into."""
+    text = text.strip(" ,;")
+    return text[1:-1] if text.startswith("(") and text.endswith(")") else text
 
 
 def _pattern_of(english: str) -> str:

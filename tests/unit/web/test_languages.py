@@ -1,7 +1,10 @@
 """The languages of the desk: each text has its translation, and a person's input is never taken for HTML."""
 
+import ast
 import re
 import tomllib
+from datetime import date
+from decimal import Decimal
 from functools import cache
 
 import pytest
@@ -10,8 +13,13 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po
 from jinja2 import Environment, nodes
 
+from campaign.reporting.charts import Chart, drawn
+from campaign.reporting.document import Document, Piece, Post, Rate, Section
+from campaign.reporting.html import as_page
 from campaign.settings import ROOT
 from campaign.web.desk import layout, wording
+from campaign.web.desk.documents import localised
+from campaign.x import error_table
 
 FOLDER = ROOT / "campaign" / "web" / "desk"
 OTHERS = [one for one in wording.languages() if one != wording.SOURCE]
@@ -113,6 +121,124 @@ def test_one_and_many_have_their_own_words() -> None:
 def test_a_sentence_of_the_program_is_translated_with_its_fields(english: str, dutch: str) -> None:
     assert dutch in wording.gettext("nl", english)
     assert wording.gettext("en", english) == english
+
+
+@pytest.mark.parametrize(
+    ("english", "dutch"),
+    [
+        (
+            "There is no segment 'Big'; `campaign segment list` shows them.",
+            "Er is geen segment 'Big'; `campaign segment list` toont ze.",
+        ),
+        (
+            "Consumer key is missing. Also called API key. Spend cap cannot be 'x': input should be a valid decimal.",
+            "ontbreekt. Heet ook API key. Uitgavenlimiet kan niet 'x' zijn: de waarde moet een getal zijn.",
+        ),
+        (
+            "X does not permit POST /2/tweets: You are not. The operator tops up the credits in the developer console.",
+            "X staat POST /2/tweets niet toe: You are not. De beheerder koopt tegoed bij in de developer console.",
+        ),
+        (
+            "Nothing was imported from a.csv: line 2: neither an X user id nor a handle; and 1,234 more lines.",
+            "uit a.csv: regel 2: geen gebruikers-id van X en geen gebruikersnaam; en nog 1.234 regels.",
+        ),
+        (
+            "Nothing was imported from a.csv: line 2: invalid X user id 'x y'; write 1 to 20 digits; line 5: no row can be read.",
+            "regel 2: ongeldig gebruikers-id van X 'x y'; schrijf 1 tot 20 cijfers; regel 5: no row can be read.",
+        ),
+        (
+            "Invalid operator '~' at character 10; after location write one of =, contains.",
+            "Ongeldige operator '~' op plaats 10; schrijf na location een van =, contains.",
+        ),
+        (
+            "a.png has 9,000,000 bytes or more, and an image may have at most 5,242,880 (5 MB): make it smaller.",
+            "a.png heeft 9.000.000 bytes of meer, en een afbeelding mag er hoogstens 5.242.880 (5 MB) hebben",
+        ),
+        ("Was in progress. Its validity ended; 1,200 of 3,400 messages did not go out.", "Was onderweg. De geldigheid"),
+        ("Left out on @a, 62 in all: are contacts already (60), were invited before (2).", "Overgeslagen op @a"),
+    ],
+)
+def test_errors_and_refusals_are_translated_one_by_one(english: str, dutch: str) -> None:
+    assert dutch in wording.gettext("nl", english)
+    assert wording.gettext("en", english) == english
+
+
+def test_every_refusal_of_x_is_translated_with_its_remedy() -> None:
+    of_posts = (error_table.FAILURES, error_table.POSTS, error_table.RESOURCES, error_table.READS, error_table.REST)
+    of_messages = (error_table.RECIPIENTS, error_table.REPEATED_MESSAGES, error_table.MESSAGES)
+    tables = (*of_posts, *of_messages, error_table.BLOCKS, error_table.SIGN_IN)
+    texts_of_all = dutch_texts()
+    for row in (row for table in tables for row in table):
+        facts = {"endpoint": "GET /2/x", "status": 403, "retry_at": "2026-11-26 07:30:00 UTC", "detail": ": Not now"}
+        said = f"{row.message.format(**facts)} {row.remedy}".strip()
+        for sentence in re.split(r"(?<=\.) (?=[A-Z])", wording.gettext("nl", said)):
+            assert any(one.fullmatch(sentence) for one in texts_of_all), sentence
+
+
+@cache
+def dutch_texts() -> list[re.Pattern[str]]:
+    found = [str(message.string) for message in texts(catalogue("nl")).values() if not message.pluralizable]
+    each = [sentence for text in found for sentence in re.split(r"(?<=\.) (?=[A-Z{])", text)]
+    return [re.compile(re.sub(r"\\\{\w+\\\}", ".*", re.escape(one))) for one in each if one[:1] != "{"]
+
+
+@pytest.mark.parametrize(
+    ("english", "own"),
+    [
+        ("Rejected by ann. no, paused. Draft", "no, paused. Draft"),
+        (
+            "There is no template 'Saved. Nothing is due.'; `campaign template list` shows them.",
+            "'Saved. Nothing is due.'",
+        ),
+        ("The segment operator exists; take another name.", "operator"),
+        ("'1,234' is not a time of the day; write it like 09:30.", "'1,234'"),
+        ("X cannot use the file: The text is longer.", "The text is longer"),
+    ],
+)
+def test_what_a_person_wrote_stays_in_a_sentence(english: str, own: str) -> None:
+    said = wording.gettext("nl", english)
+    assert said != english
+    assert own in said
+
+
+def test_texts_of_a_person_are_no_labels_of_a_report() -> None:
+    rows = (("3 contacts are left", "Draft one"), ("1,204 more", None))
+    document = Document("Nothing is due.", "", (Section("Waves", ("Wave", "People"), rows),))
+    [section] = localised(document, "nl", "UTC").sections
+    assert section.rows == (("3 contacts are left", "Draft one"), ("nog 1.204", None))
+    assert (section.title, section.columns) == ("Golven", ("Golf", "Mensen"))
+
+
+def test_figures_follow_the_language() -> None:
+    cells = (Rate(0.0325), Decimal("1234.5"), 1_204, None, date(2026, 11, 26))
+    assert [wording.figure(cell, "nl") for cell in cells] == ["3,25%", "US$\xa01.234,50", "1.204", "", "2026-11-26"]
+    assert [wording.figure(cell, "en") for cell in cells] == ["3.25 %", "$1234.50", "1,204", "", "2026-11-26"]
+
+
+def test_the_chart_of_a_report_has_dutch_words_and_figures() -> None:
+    chart = Chart("Clicks in each hour (UTC)", ("07:00", "08:00"), (("Clicks", (1_204, 2)),))
+    [section] = localised(Document("", "", (Section("Clicks", chart=chart),)), "nl", "UTC").sections
+    assert section.chart
+    assert section.chart.alt_text == "Klikken per uur (UTC), van 07:00 tot 08:00, hoogstens 1.204"
+    assert "1.200" in drawn(section.chart).decode()
+
+
+def test_each_plain_error_of_the_program_is_a_text_for_translators() -> None:
+    known = set(texts(extracted()))
+    rooms = "audience", "broadcasts", "consent", "contacts", "deliveries", "limits", "posts", "services", "users", "x"
+    for file in (file for room in rooms for file in (ROOT / "campaign" / room).glob("*.py")):
+        raised = [one.exc for one in ast.walk(ast.parse(file.read_text())) if isinstance(one, ast.Raise)]
+        errors = [one for one in raised if isinstance(one, ast.Call) and not re.search("Error$", ast.unparse(one.func))]
+        said = [one.args[0].value for one in errors if one.args and isinstance(one.args[0], ast.Constant)]
+        assert {one for one in said if isinstance(one, str) and " " in one} <= known, file
+
+
+def test_the_desk_leaves_the_templates_of_reports_as_they_are() -> None:
+    layout.page("problem_part.html.jinja", "nl", sentence="")
+    post = Post("Acme", "acme", "", 1, 1, (Piece("Hello"),), 5, 280, who_may_reply="Everyone can reply")
+    page = as_page(Document("Launch", "", (post,)))
+    assert "5 of 280" in page
+    assert "Everyone can reply" in page
 
 
 @pytest.mark.parametrize("language", wording.languages())
