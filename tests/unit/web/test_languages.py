@@ -143,8 +143,8 @@ def test_a_sentence_of_the_program_is_translated_with_its_fields(english: str, d
             "uit a.csv: regel 2: geen gebruikers-id van X en geen gebruikersnaam; en nog 1.234 regels.",
         ),
         (
-            "Nothing was imported from a.csv: line 2: invalid X user id 'x y'; write 1 to 20 digits; line 5: no row can be read.",
-            "regel 2: ongeldig gebruikers-id van X 'x y'; schrijf 1 tot 20 cijfers; regel 5: no row can be read.",
+            "Nothing was imported from a.csv: line 2: invalid X user id 'x y'; write 1 to 20 digits; line 5: no row.",
+            "regel 2: ongeldig gebruikers-id van X 'x y'; schrijf 1 tot 20 cijfers; regel 5: no row.",
         ),
         (
             "Invalid operator '~' at character 10; after location write one of =, contains.",
