@@ -244,7 +244,7 @@ def _of_width(cells: list[str], width: int) -> list[str]:
     """Returns a row without empty cells beyond the width; raises WrongUsage for more cells, or for fewer."""
     row = [*cells[:width], *filter(None, cells[width:])]
     if len(row) != width:
-        cells_found = "1 cell" if len(row) == 1 else f"{len(row)} cells"
+        cells_found = "1 cell" if len(row) == 1 else f"{len(row):,} cells"
         raise WrongUsage(f"{cells_found} instead of {width}; put a cell that holds a separator into double quotes")
     return row
 

@@ -135,7 +135,7 @@ def _part_costs(placed: Sequence[PlacedPart]) -> Iterator[Remark]:
         described = sum(bool(file.alt_text) for file in own)
         pieces = [
             f"the post {usd(price_of(one))}",
-            f"{len(own)} file{'s' * (len(own) > 1)} {usd(len(own) * one.target.upload_price)}" if own else "",
+            f"{len(own):,} file{'s' * (len(own) > 1)} {usd(len(own) * one.target.upload_price)}" if own else "",
             f"alternative text {usd(described * one.target.alt_text_price)}" if described else "",
             "its poll nothing" if one.rendered.poll else "",
         ]

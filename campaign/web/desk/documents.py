@@ -18,7 +18,7 @@ from campaign.web.desk.wording import N_, SOURCE, fields, figure, gettext, label
 
 #: What their modules write in pieces.
 _OF_MESSAGES = (N_("The shortest"), N_("The longest"), N_("One at random"), N_("The chosen one"))
-_OF_PARTS = (N_("The post"), N_("The post on {1}"), N_("Part {1} of {2}"), N_("Part {1} of {2} on {3}"))
+_OF_PARTS = (N_("The post"), N_("The post on {1}"), N_("Part {1:,} of {2:,}"), N_("Part {1:,} of {2:,} on {3}"))
 _OF_SENTENCES = (
     *(N_("being edited"), N_("analysed"), N_("confirmed"), N_("in progress"), N_("finished"), N_("paused")),
     *(N_("stopped"), N_("failed"), N_("expired"), N_("pending"), N_("sending"), N_("uncertain"), N_("refused")),

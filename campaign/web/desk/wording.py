@@ -36,6 +36,8 @@ _MOMENT = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d)(:\d\d)? UTC\b")
 _FIELD = re.compile(r"\{(\w+)(?::,|!r)?\}")
 #: What a field matches, by how it is written.
 _KINDS = {":,}": "-?[0-9,]+", "!r}": "'.*?'|\".*?\"", "endpoint}": r"[A-Z]+ \S+", "detail}": "|: .*?"}
+#: More sentences are a text of a person.
+_MOST_SENTENCES = 50
 _END_OF_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9@`])")
 _SEMICOLON = re.compile(r";\s+")
 #: Between the lines of a file that are named in one sentence.
@@ -97,6 +99,8 @@ def _translate(language: str, text: str) -> str:
     if own := _with_comment(language, text):
         return own
     ends = [found.end() for found in _END_OF_SENTENCE.finditer(text)]
+    if len(ends) > _MOST_SENTENCES:
+        return text
     if ends and (each := _in_sentences(language, text, [*ends, len(text)])):
         return each
     if whole := _as_one(language, text):
@@ -106,17 +110,17 @@ def _translate(language: str, text: str) -> str:
     return " ".join(_as_one(language, part.strip()) or part.strip() for part in parts) if ends else text
 
 
-def _in_sentences(language: str, text: str, ends: list[int], begin: int = 0) -> str | None:
-    """Translates text from a place on, if it can be cut into sentences that all are known."""
-    if own := _with_comment(language, text[begin:]):
-        return own
-    for place, end in enumerate(ends):
-        sentence = text[begin:end].rstrip(" \n;")
-        if known := _as_one(language, sentence):
-            rest = "" if end == len(text) else _in_sentences(language, text, ends[place + 1 :], end)
-            if rest is not None:
-                return known + text[begin + len(sentence) : end] + rest
-    return None
+def _in_sentences(language: str, text: str, ends: list[int]) -> str | None:
+    """Translates a text that can be cut at some of these places into sentences that all are known."""
+    later: dict[int, str | None] = {len(text): ""}
+    for begin in reversed([0, *ends[:-1]]):
+        later[begin] = _with_comment(language, text[begin:])
+        for end in ends if later[begin] is None else ():
+            sentence = text[begin:end].rstrip(" \n;")
+            if end > begin and later[end] is not None and (known := _as_one(language, sentence)):
+                later[begin] = f"{known}{text[begin + len(sentence) : end]}{later[end]}"
+                break
+    return later[0]
 
 
 def _with_comment(language: str, text: str) -> str | None:
