@@ -1,19 +1,29 @@
-"""Who may open which page of the desk: sessions, roles, forms of ours. Every page of the desk is declared here."""
+"""Every page of the desk: who may open it, by session and role; and how it becomes HTML, by templates and htmx.
+
+Forms are our own. Every page of the desk is declared by what is here.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
+from hashlib import sha256
+from importlib.resources import files
 from itertools import chain
 from typing import Any
 from urllib.parse import urlsplit
 
 import pendulum
+from babel import Locale
+from babel.dates import get_day_names
+from babel.numbers import format_decimal
+from jinja2 import ChoiceLoader, Environment, PackageLoader
 from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from campaign.db.engine import read_session, transaction
@@ -21,15 +31,144 @@ from campaign.db.vault import sign, signed
 from campaign.deliveries import store as deliveries
 from campaign.errors import CampaignError, DatabaseLost, NotPossible, WrongUsage
 from campaign.formatting import byte_order_mark, listed, whole_number
+from campaign.reporting.html import environment
 from campaign.services import store as services
 from campaign.settings import load_settings
 from campaign.users import store as users
 from campaign.users.store import Person
-from campaign.web.desk import layout
 from campaign.web.desk.runs import Runs
-from campaign.web.desk.wording import choose_language
-from campaign.web.pages import allow_more_time, delete_cookie, is_from_here, is_text, read_cookie, save_cookie
-from models import EVERY_SERVICE, Delivery, Role, Service
+from campaign.web.desk.wording import (
+    N_,
+    choose_language,
+    duration,
+    gettext,
+    languages,
+    local_time,
+    long_time,
+    money,
+    translations,
+    with_local_times,
+)
+from campaign.web.pages import allow_more_time, delete_cookie, is_from_here, is_text, policy, read_cookie, save_cookie
+from models import EVERY_SERVICE, Delivery, DeliveryKind, DeliveryState, Role, Service
+
+_FOLDER = files("campaign.web.desk")
+#: htmx and what it asks for come from us alone; it adds no style and evaluates no text.
+_OWN = "; script-src 'self'; connect-src 'self'; media-src 'self'"
+PICTURES = "https://pbs.twimg.com"
+"""Where X keeps the pictures of accounts."""
+_A_YEAR = "public, max-age=31536000, immutable"
+_TYPES = {"css": "text/css", "js": "text/javascript"}
+
+
+@cache
+def _environment(language: str) -> Environment:
+    loader = ChoiceLoader([PackageLoader("campaign.web.desk"), PackageLoader("campaign.reporting")])
+    ours = environment.overlay(loader=loader)
+    # An overlay shares these with all others, and the extension changes them.
+    ours.globals, ours.filters = dict(environment.globals), dict(environment.filters)
+    ours.add_extension("jinja2.ext.i18n")
+    catalogue = translations(language)
+    ours.install_gettext_translations(catalogue, newstyle=True)  # type: ignore[attr-defined]  # the extension adds it
+    ours.filters |= {
+        "local": lambda moment, zone: local_time(moment, zone, language),
+        "usd": lambda amount: money(amount, language),
+        "state": lambda delivery: catalogue.gettext(label_of(delivery)),
+        "translated": lambda text: gettext(language, text),
+        "program": lambda text, zone: with_local_times(gettext(language, text), zone),
+        "long_time": lambda moment: long_time(moment, language),
+        "weekday": lambda number: get_day_names("wide", "stand-alone", Locale.parse(language))[number],
+        "duration": lambda length: duration(length, language),
+        "number": lambda number: format_decimal(number, locale=language),
+    }
+    ours.globals |= {
+        "static": _address,
+        "language": language,
+        "languages": languages(),
+        "language_name": lambda code: Locale.parse(code).get_display_name(code),
+        "Role": Role,
+        "DeliveryKind": DeliveryKind,
+        "PICTURES": PICTURES,
+    }
+    return ours
+
+
+LABELS: dict[DeliveryState, str] = {
+    DeliveryState.BEING_EDITED: N_("Draft"),
+    DeliveryState.ANALYSED: N_("Waits for approval"),
+    DeliveryState.CONFIRMED: N_("Approved"),
+    DeliveryState.IN_PROGRESS: N_("Going out"),
+    DeliveryState.FINISHED: N_("Finished"),
+    DeliveryState.PAUSED: N_("Paused"),
+    DeliveryState.STOPPED: N_("Stopped"),
+    DeliveryState.FAILED: N_("Failed"),
+    DeliveryState.EXPIRED: N_("Expired"),
+}
+"""What the desk calls the states of a delivery."""
+
+
+def label_of(delivery: Delivery) -> str:
+    """Returns what the desk calls the state of a delivery: it waits for approval once a person has asked for that."""
+    if delivery.state is DeliveryState.ANALYSED and delivery.asked_at is None:
+        return N_("Ready for approval")
+    return LABELS[delivery.state]
+
+
+ROLES: dict[Role, str] = {
+    Role.VIEWER: N_("viewer"),
+    Role.WRITER: N_("writer"),
+    Role.APPROVER: N_("approver"),
+    Role.OPERATOR: N_("operator"),
+}
+"""What the desk calls the roles."""
+FOREIGN_FORM = N_(
+    "The form came from another page, or from a session that has ended. Open the page again and repeat it."
+)
+NO_TEXT = N_("A field holds a character that no text has. Type it again.")
+UNKNOWN = N_("There is no such page, or it belongs to an account that you may not see.")
+_FORBIDDEN = N_("This needs the role %(role)s; an operator can give it to you under Users.")
+
+
+def page(
+    template: str, language: str, status: int = 200, *, posts_to: Sequence[str] = (), **facts: Any
+) -> HTMLResponse:
+    """Renders a page, which extends `desk.html.jinja`; its forms may end at the origins `posts_to` too."""
+    text = _environment(language).get_template(template).render(**facts)
+    headers = {"Content-Security-Policy": policy(posts_to, shows_from=[PICTURES], more=_OWN), "Vary": "HX-Request"}
+    return HTMLResponse(text, status, headers)
+
+
+def forbidden(role: Role, language: str) -> str:
+    """Returns the sentence for a person whose role is too low."""
+    return gettext(language, _FORBIDDEN) % {"role": gettext(language, ROLES[role])}
+
+
+@cache
+def _static() -> dict[str, bytes]:
+    ours = {file.name: file.read_bytes() for file in (_FOLDER / "static").iterdir()}
+    templates = files("campaign.reporting") / "templates"
+    ours["desk.css"] += (templates / "wide.css").read_bytes()
+    # Inside another rule (CSS nesting) the style of previews counts only there: the page around it keeps its own.
+    preview = (templates / "preview.css").read_text().replace(":root", "&")
+    return ours | {"preview.css": f".preview {{\n{preview}}}\n".encode()}
+
+
+def _address(name: str) -> str:
+    """Returns the address of a file of the desk, which changes with what is in it."""
+    return f"/desk/static/{name}?{sha256(_static()[name]).hexdigest()[:12]}"
+
+
+async def _file(request: Request) -> Response:
+    content = _static().get(name := request.path_params["name"])
+    if content is None:
+        raise HTTPException(404)
+    return Response(content, media_type=_TYPES[name.rsplit(".", 1)[1]], headers={"Cache-Control": _A_YEAR})
+
+
+def routes() -> Sequence[Route]:
+    """Returns the route of the style sheet and of htmx, which everybody may read."""
+    return [Route("/desk/static/{name}", _file)]
+
 
 HOME, SIGN_IN = "/desk", "/desk/sign-in"
 _COOKIE, _NOTICE = "desk", "notice"
@@ -94,17 +233,17 @@ class DeskRequest:
             if not any(self.person.may(Role.VIEWER, one.id) for one in chosen):
                 raise NotThere
             seen = [one.internal_name for one in lacking if self.person.may(Role.VIEWER, one.id)]
-            raise NotAllowed(f"{layout.forbidden(role, self.language)} {f'({listed(seen)})' if seen else ''}".strip())
+            raise NotAllowed(f"{forbidden(role, self.language)} {f'({listed(seen)})' if seen else ''}".strip())
 
     def require_everywhere(self, role: Role) -> None:
         """Raises NotAllowed unless the person has at least this role for all services."""
         if not self.person.may(role):
-            raise NotAllowed(layout.forbidden(role, self.language))
+            raise NotAllowed(forbidden(role, self.language))
 
     def page(self, template: str, /, status: int = 200, **facts: Any) -> Response:
         """Renders a page of the desk in the person's language."""
         notice = read_cookie(self.request, _NOTICE, 60)
-        response = layout.page(
+        response = page(
             template,
             self.language,
             status,
@@ -120,7 +259,7 @@ class DeskRequest:
 
     def part(self, template: str, /, status: int = 200, **facts: Any) -> Response:
         """Renders a part of a page, for htmx."""
-        return layout.page(template, self.language, status, me=self.person, token=self.token, **facts)
+        return page(template, self.language, status, me=self.person, token=self.token, **facts)
 
     def file(self, name: str, lines: Iterable[str]) -> Response:
         """Sends comma separated lines as a file, which begins with the mark by which spreadsheets know UTF-8."""
@@ -150,7 +289,7 @@ class NotThere(NotPossible):
     """There is no such thing, or only where the person may not see it."""
 
     def __init__(self) -> None:
-        super().__init__(layout.UNKNOWN)
+        super().__init__(UNKNOWN)
 
 
 Handler = Callable[[DeskRequest], Response]
@@ -196,13 +335,13 @@ async def _answer_form(desk: DeskRequest, handler: Handler, token: str) -> Respo
     """Reads a form, which may be long, only for a person who may send it."""
     request = desk.request
     if not is_from_here(request):
-        raise NotAllowed(layout.FOREIGN_FORM)
+        raise NotAllowed(FOREIGN_FORM)
     allow_more_time(request)
     async with request.form(max_fields=_MOST_FIELDS, max_files=_MOST_FIELDS, max_part_size=_LARGEST_FIELD) as form:
         if signed(_FORM, str(form.get("token", request.headers.get("x-token", "")))) != token:
-            raise NotAllowed(layout.FOREIGN_FORM)
+            raise NotAllowed(FOREIGN_FORM)
         if not is_text(form):
-            raise WrongUsage(layout.NO_TEXT)
+            raise WrongUsage(NO_TEXT)
         return await run_in_threadpool(handler, replace(desk, form=form))
 
 
@@ -216,7 +355,7 @@ def _admit(request: Request, person: Person, token: str, role: Role, *, everywhe
     else:
         may = person.may(role) if everywhere else person.may_somewhere(role)
     if not may:
-        raise NotAllowed(layout.forbidden(role, _language(request, person)))
+        raise NotAllowed(forbidden(role, _language(request, person)))
     runs = request.app.state.runs
     return DeskRequest(request, person, runs, sign(_FORM, token), FormData(), service, delivery)
 
@@ -254,9 +393,9 @@ def _problem(request: Request, person: Person, status: int, sentence: str) -> Re
     language = _language(request, person)
     token = sign(_FORM, str(read_cookie(request, _COOKIE, _SECONDS) or ""))
     if request.headers.get("hx-request") == "true":
-        return layout.page("problem_part.html.jinja", language, status, sentence=sentence)
+        return page("problem_part.html.jinja", language, status, sentence=sentence)
     facts: dict[str, Any] = {"me": person, "token": token, "notice": None, "path": request.url.path}
-    return layout.page("problem.html.jinja", language, status, sentence=sentence, **facts)
+    return page("problem.html.jinja", language, status, sentence=sentence, **facts)
 
 
 def _language(request: Request, person: Person) -> str:

@@ -8,7 +8,7 @@ from starlette.routing import Route
 from campaign.db.engine import read_session
 from campaign.deliveries import store as deliveries
 from campaign.services.store import zone_of
-from campaign.web.desk import layout
+from campaign.web.desk import access
 from campaign.web.desk.access import DeskRequest, desk_route
 from models import DeliveryKind, DeliveryState, Role
 
@@ -43,7 +43,7 @@ def show_deliveries(desk: DeskRequest) -> Response:
         "rows": [(one, targets, zone_of(*targets)) for one, targets in rows],
         "next_before": rows[-1][0].id if len(found) > _A_PAGE else None,
         "services": list(services.values()),
-        "labels": layout.LABELS,
+        "labels": access.LABELS,
         "editable": deliveries.EDITABLE,
         "may_write": desk.person.may_somewhere(Role.WRITER),
         "chosen": {"account": account, "state": state, "kind": kind, "text": desk.text("text")},

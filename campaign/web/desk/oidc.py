@@ -18,7 +18,7 @@ from starlette.routing import Route
 from campaign.db.engine import transaction
 from campaign.settings import load_settings
 from campaign.users import store as users
-from campaign.web.desk import access, layout
+from campaign.web.desk import access
 from campaign.web.desk.wording import N_, choose_language
 from campaign.web.pages import delete_cookie, read_cookie, save_cookie
 
@@ -125,4 +125,4 @@ def _claims(request: Request, code: str, kept: dict[str, str]) -> dict[str, Any]
 
 def _failed(request: Request, sentence: str) -> Response:
     language = choose_language("", request.headers.get("accept-language", ""))
-    return layout.page("sign_in_failed.html.jinja", language, 403, sentence=sentence)
+    return access.page("sign_in_failed.html.jinja", language, 403, sentence=sentence)

@@ -11,7 +11,7 @@ from campaign.errors import NotPossible
 from campaign.reporting.document import Document
 from campaign.reporting.html import table
 from campaign.services.store import zone_of
-from campaign.web.desk import layout
+from campaign.web.desk import access
 from campaign.web.desk.access import DeskRequest, desk_route
 from campaign.web.desk.documents import localised
 from campaign.web.desk.wording import figure
@@ -67,5 +67,5 @@ def _page(desk: DeskRequest, document: Document | None) -> Response:
 
 def _file(desk: DeskRequest, document: Document | None) -> Response:
     if document is None:
-        raise NotPossible(layout.UNKNOWN)
+        raise NotPossible(access.UNKNOWN)
     return report_file(document, desk.request.url.path.removeprefix("/desk"))

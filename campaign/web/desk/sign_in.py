@@ -14,7 +14,7 @@ from starlette.routing import Route
 from campaign.db.engine import read_session, transaction
 from campaign.errors import NotPossible, WrongUsage
 from campaign.users import store as users
-from campaign.web.desk import access, layout, oidc
+from campaign.web.desk import access, oidc
 from campaign.web.desk.access import SIGN_IN, DeskRequest, desk_route
 from campaign.web.desk.wording import N_, choose_language, languages
 from campaign.web.pages import form_token, read_form, visit_of, visitor_of, with_form
@@ -99,7 +99,7 @@ def _form(request: Request, to: str, problem: str = "", status: int = 200) -> Re
 def _page(request: Request, template: str, status: int = 200, **facts: Any) -> Response:
     visit = visit_of(request)
     language = choose_language("", request.headers.get("accept-language", ""))
-    return with_form(layout.page(template, language, status, token=form_token(visit), **facts), visit)
+    return with_form(access.page(template, language, status, token=form_token(visit), **facts), visit)
 
 
 def _welcome(request: Request) -> Response:

@@ -3,6 +3,7 @@
 from starlette.routing import Route
 
 from campaign.web.desk import (
+    access,
     accounts,
     broadcast,
     calendar,
@@ -11,7 +12,6 @@ from campaign.web.desk import (
     deliveries,
     delivery,
     delivery_log,
-    layout,
     library,
     people,
     person,
@@ -26,7 +26,7 @@ from campaign.web.desk import (
 def routes() -> list[Route]:
     """Returns the routes of the desk, which the application of `campaign web` serves under /desk."""
     return [
-        *layout.routes(),
+        *access.routes(),
         *sign_in.routes(),
         *today.routes(),
         *users.routes(),

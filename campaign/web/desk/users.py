@@ -12,7 +12,7 @@ from campaign.errors import WrongUsage
 from campaign.formatting import csv_lines
 from campaign.settings import load_settings
 from campaign.users import store as users
-from campaign.web.desk import layout
+from campaign.web.desk import access
 from campaign.web.desk.access import DeskRequest, desk_route, own_address
 from campaign.web.desk.wording import N_, label
 from models import EVERY_SERVICE, Role, User
@@ -65,7 +65,7 @@ def _show_users(desk: DeskRequest, status: int = 200, **facts: Any) -> Response:
         people = [(user, users.roles_of(session, user)) for user in users.list_users(session)]
     typed = dict.fromkeys(_TYPED, "")
     known = {"problem": "", "link": "", "added": None, "typed": typed} | facts
-    return desk.page("users.html.jinja", status, people=people, services=desk.services(), roles=layout.ROLES, **known)
+    return desk.page("users.html.jinja", status, people=people, services=desk.services(), roles=access.ROLES, **known)
 
 
 def _add_user(desk: DeskRequest) -> Response:

@@ -17,7 +17,7 @@ from campaign.reporting.charts import Chart, drawn
 from campaign.reporting.document import Document, Piece, Post, Rate, Section
 from campaign.reporting.html import as_page
 from campaign.settings import ROOT
-from campaign.web.desk import layout, wording
+from campaign.web.desk import access, wording
 from campaign.web.desk.documents import localised
 from campaign.x import error_table
 
@@ -234,7 +234,7 @@ def test_each_plain_error_of_the_program_is_a_text_for_translators() -> None:
 
 
 def test_the_desk_leaves_the_templates_of_reports_as_they_are() -> None:
-    layout.page("problem_part.html.jinja", "nl", sentence="")
+    access.page("problem_part.html.jinja", "nl", sentence="")
     post = Post("Acme", "acme", "", 1, 1, (Piece("Hello"),), 5, 280, who_may_reply="Everyone can reply")
     page = as_page(Document("Launch", "", (post,)))
     assert "5 of 280" in page
@@ -243,7 +243,7 @@ def test_the_desk_leaves_the_templates_of_reports_as_they_are() -> None:
 
 @pytest.mark.parametrize("language", wording.languages())
 def test_a_sentence_from_elsewhere_stays_text(language: str) -> None:
-    shown = layout.page("problem_part.html.jinja", language, sentence="<b>80 % of it</b>").body
+    shown = access.page("problem_part.html.jinja", language, sentence="<b>80 % of it</b>").body
     assert b"&lt;b&gt;80 % of it&lt;/b&gt;" in bytes(shown)
 
 
