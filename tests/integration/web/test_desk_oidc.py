@@ -16,7 +16,7 @@ from starlette.routing import Route
 from campaign.db.engine import transaction
 from campaign.settings import load_settings
 from campaign.users import store as users
-from campaign.web.desk import oidc
+from campaign.web.desk import sign_in
 from deployments.server import free_port
 from models import EVERY_SERVICE, Role
 from tests.databases import Database
@@ -67,7 +67,7 @@ def provider(sqlite_database: Database, monkeypatch: pytest.MonkeyPatch) -> Iter
     for name, value in (("ISSUER", made.issuer), ("CLIENT_ID", "desk"), ("CLIENT_SECRET", "a secret of the desk")):
         monkeypatch.setenv(f"CAMPAIGN_OIDC_{name}", value)
     load_settings.cache_clear()
-    oidc._provider.cache_clear()
+    sign_in._provider.cache_clear()
     with serving(made.app(), port):
         yield made
     load_settings.cache_clear()
