@@ -1,10 +1,15 @@
-"""The followers at the desk: searched, filtered, sorted, counted, as a file; and the segments."""
+"""The followers at the desk: searched, filtered, sorted, counted, as a file; the segments; and one person.
+
+Of a person: profile, followings, consents, messages and clicks, and what operators may do about it.
+"""
 
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
+from babel.numbers import format_decimal
 from sqlmodel import Session
 from starlette.responses import Response
 from starlette.routing import Route
@@ -12,31 +17,27 @@ from starlette.routing import Route
 from campaign.audience import follower_pages, visitors
 from campaign.audience.conditions import WrongCondition, parse
 from campaign.audience.follower_pages import FollowerPage, Order, Place, Wanted, count_followers, list_followers
+from campaign.broadcasts.analysis import EXCLUSION_SENTENCES
+from campaign.consent import lists
+from campaign.contacts import erasure
+from campaign.contacts import store as contacts
+from campaign.contacts.erasure import is_known_to, profile_of, read_history
+from campaign.contacts.store import Person
 from campaign.db.engine import read_session, transaction
 from campaign.errors import CampaignError, NotPossible, WrongUsage
 from campaign.formatting import csv_lines, whole_number
+from campaign.services import store as services
 from campaign.settings import load_settings
 from campaign.users import store as users
-from campaign.web.desk.access import DeskRequest, desk_route
-from campaign.web.desk.wording import N_
-from models import Role, Segment
+from campaign.web.desk.access import DeskRequest, NotAllowed, NotThere, desk_route
+from campaign.web.desk.wording import N_, gettext
+from campaign.x.error_table import MESSAGES, RECIPIENTS
+from models import EVERY_SERVICE, Contact, Role, Segment, Service, Visitor
 
 _HOME, _SEGMENTS = "/desk/people", "/desk/people/segments"
 _FILTERS = ("service", "search", "segment", "where", "order", "ended")
 #: Characters of a condition that are shown before the place of an error.
 _BEFORE = 60
-
-
-def routes() -> list[Route]:
-    """Returns the routes of the pages."""
-    return [
-        desk_route(_HOME, _show_people, Role.VIEWER),
-        desk_route(f"{_HOME}/count", _show_count, Role.VIEWER),
-        desk_route("/desk/people.csv", _as_file, Role.OPERATOR),
-        desk_route(_SEGMENTS, _show_segments, Role.VIEWER),
-        desk_route(_SEGMENTS, _save_segment, Role.WRITER, method="POST"),
-        desk_route(f"{_SEGMENTS}/{{segment}}", _change_segment, Role.WRITER, method="POST"),
-    ]
 
 
 def _show_people(desk: DeskRequest) -> Response:
@@ -180,3 +181,187 @@ def _change_segment(desk: DeskRequest) -> Response:
         if desk.text("where") != segment.condition:
             follower_pages.save_segment(session, segment.name, desk.text("where"), desk.actor, desk.now)
     return desk.redirect(_address(segment), N_("Saved."))
+
+
+_PERSON, _CONTACT = "/desk/people/{person}", "/desk/people/contacts/{contact}"
+#: What is held of a person, by the name of its section.
+_HELD = {
+    "visitor": N_("profile on X"),
+    "subscriptions": N_("followings"),
+    "past_subscriptions": N_("earlier followings"),
+    "contact": N_("contact"),
+    "agreements": N_("agreements"),
+    "consents": N_("consents"),
+    "suppressions": N_("entries in suppression lists"),
+    "unclear_messages": N_("unclear answers"),
+    "suppressed_handles": N_("handles in suppression lists"),
+    "unreachable": N_("accounts that cannot write to the person"),
+    "messages": N_("messages"),
+    "short_links": N_("short links"),
+    "clicks": N_("clicks"),
+    "invitation_openings": N_("opened invitations"),
+    "exclusions": N_("broadcasts that left the person out"),
+}
+
+
+def routes() -> list[Route]:
+    """Returns the routes of the pages: of a person who was met on X, or of a contact who was not."""
+    found = []
+    for one in (_PERSON, _CONTACT):
+        found += [
+            desk_route(one, _show_person, Role.VIEWER),
+            desk_route(f"{one}/data.json", _export, Role.OPERATOR, everywhere=True),
+            desk_route(f"{one}/erase", _erase, Role.OPERATOR, method="POST", everywhere=True),
+        ]
+    return [
+        desk_route(_HOME, _show_people, Role.VIEWER),
+        desk_route(f"{_HOME}/count", _show_count, Role.VIEWER),
+        desk_route("/desk/people.csv", _as_file, Role.OPERATOR),
+        desk_route(_SEGMENTS, _show_segments, Role.VIEWER),
+        desk_route(_SEGMENTS, _save_segment, Role.WRITER, method="POST"),
+        desk_route(f"{_SEGMENTS}/{{segment}}", _change_segment, Role.WRITER, method="POST"),
+        *found,
+        desk_route(f"{_PERSON}/consent", _change_consent, Role.OPERATOR, method="POST"),
+        desk_route(f"{_PERSON}/denylist", _change_denylist, Role.OPERATOR, method="POST"),
+    ]
+
+
+def _find(desk: DeskRequest, session: Session) -> Person:
+    """Finds the person in the address; raises NotThere where there is none that may be seen."""
+    path, person = desk.request.path_params, None
+    number = whole_number(str(path.get("person") or path.get("contact")))
+    row: Any = session.get(Visitor if "person" in path else Contact, number) if number else None
+    if row is not None:
+        person = contacts.find(session, external_id=row.external_id) if row.external_id else Person(None, None, [row])
+    visible = [one.id for one in _visible(desk, session)]
+    if person is None or not (desk.person.may(Role.VIEWER) or is_known_to(session, person, visible)):
+        raise NotThere
+    return person
+
+
+def _visible(desk: DeskRequest, session: Session, role: Role = Role.VIEWER) -> list[Service]:
+    """Returns the accounts, disconnected ones too, for which the desk's person has a role."""
+    return [one for one in services.list_known(session) if desk.person.may(role, one.id)]
+
+
+def _show_person(desk: DeskRequest, status: int = 200, problem: str = "") -> Response:
+    with read_session() as session:
+        person, visible = _find(desk, session), _visible(desk, session)
+        history = read_history(session, person, [one.id for one in visible])
+        held = erasure.count_held(session, person) if desk.person.may(Role.OPERATOR) else {}
+    return desk.page(
+        "person.html.jinja",
+        status,
+        problem=problem,
+        person=person,
+        profile=profile_of(person),
+        history=history,
+        of={one.id: one for one in visible},
+        operated=[one for one in visible if one.is_connected and desk.person.may(Role.OPERATOR, one.id)],
+        held_list=", ".join(
+            f"{gettext(desk.language, _HELD[name])} ({format_decimal(count, locale=desk.language)})"
+            for name, count in held.items()
+        ),
+        address=_address_of(desk),
+        to_type=_to_type(person),
+        typed={name: desk.text(name) for name in ("note", "handle")},
+        zone=load_settings().timezone,
+        EVERY_SERVICE=EVERY_SERVICE,
+        left_out_because=EXCLUSION_SENTENCES,
+        unreachable_because={row.reason: row.message for row in (*MESSAGES, *RECIPIENTS)},
+    )
+
+
+def _address_of(desk: DeskRequest) -> str:
+    path = desk.request.path_params
+    return f"/desk/people/{path['person']}" if "person" in path else f"/desk/people/contacts/{path['contact']}"
+
+
+def _to_type(person: Person) -> str:
+    """Returns what an operator types to erase the person: the handle, else what else the person is called."""
+    return person.called.removeprefix("@")
+
+
+def _change_consent(desk: DeskRequest) -> Response:
+    """Grants or withdraws the person's consent, or decides an unclear message of the person."""
+    try:
+        with transaction(durable=True) as session:
+            visitor, service = _visitor(desk, session), _chosen(desk, session)
+            match desk.text("do"):
+                case "grant":
+                    lists.grant_consent(session, service, visitor, desk.text("note"), desk.actor, desk.now)
+                case "withdraw":
+                    lists.withdraw_consent(session, service, visitor, desk.text("note"), desk.actor, desk.now)
+                case given:
+                    is_opt_out = given == "opt-out"
+                    lists.decide_unclear(session, service, visitor, desk.actor, desk.now, is_opt_out=is_opt_out)
+    except NotAllowed:
+        raise
+    except CampaignError as error:
+        return _show_person(desk, 400, str(error))
+    return desk.redirect(
+        desk.text("back") if desk.text("back") == "/desk/people/consents" else _address_of(desk), N_("Saved.")
+    )
+
+
+def _change_denylist(desk: DeskRequest) -> Response:
+    """Adds the person to the suppression list of an account or of all, or removes the person from it."""
+    try:
+        with transaction(durable=True) as session:
+            visitor = _visitor(desk, session)
+            service = _chosen_or_all(desk, session)
+            if desk.text("do") == "remove":
+                lists.remove_from_denylist(session, visitor.external_id, service, desk.actor, desk.now)
+            else:
+                note = desk.text("note")
+                lists.add_to_denylist(session, visitor.external_id, note, service, desk.actor, desk.now)
+    except NotAllowed:
+        raise
+    except CampaignError as error:
+        return _show_person(desk, 400, str(error))
+    return desk.redirect(_address_of(desk), N_("Saved."))
+
+
+def _visitor(desk: DeskRequest, session: Session) -> Visitor:
+    found = _find(desk, session).visitor
+    if found is None:
+        raise NotThere
+    return found
+
+
+def _chosen(desk: DeskRequest, session: Session) -> Service:
+    """Returns the account of a form, for which the desk's person must be an operator."""
+    named = [one for one in _visible(desk, session) if one.internal_name == desk.text("service")]
+    if not named:
+        raise WrongUsage(N_("Choose one of the accounts."))
+    desk.require(Role.OPERATOR, named)
+    return named[0]
+
+
+def _chosen_or_all(desk: DeskRequest, session: Session) -> Service | None:
+    if desk.text("service") != "all":
+        return _chosen(desk, session)
+    desk.require_everywhere(Role.OPERATOR)
+    return None
+
+
+def _export(desk: DeskRequest) -> Response:
+    document = erasure.export_person(lambda session: _find(desk, session), desk.actor, desk.now)
+    content = orjson.dumps(document, option=orjson.OPT_INDENT_2)
+    headers = {"Content-Disposition": 'attachment; filename="person.json"'}
+    return Response(content, media_type="application/json", headers=headers)
+
+
+def _erase(desk: DeskRequest) -> Response:
+    """Erases the person, after a tick and the handle that the operator typed."""
+    with read_session() as session:
+        wanted = _to_type(_find(desk, session))
+    if desk.text("sure") != "yes" or desk.text("handle").removeprefix("@").lower() != wanted.lower():
+        return _show_person(desk, 400, N_("Tick the box and type the name as it is shown; nothing was erased."))
+    try:
+        erased = erasure.erase_person(lambda session: _find(desk, session), desk.actor, desk.now)
+    except NotPossible as error:
+        return _show_person(desk, 400, str(error))
+    if erased.still_named_in:
+        return desk.page("person_erased.html.jinja", places=erased.still_named_in)
+    return desk.redirect("/desk/people", N_("The person is erased for good."))

@@ -14,7 +14,6 @@ from campaign.web.desk import (
     delivery_log,
     library,
     people,
-    person,
     planning,
     reports,
     sign_in,
@@ -38,10 +37,9 @@ def routes() -> list[Route]:
         *library.routes(),
         *delivery.routes(),
         *delivery_log.routes(),
-        *people.routes(),
         *consents.routes(),
         *calendar.routes(),
         *planning.routes(),
         # After the others, whose addresses it would match.
-        *person.routes(),
+        *people.routes(),
     ]

@@ -10,7 +10,7 @@ from campaign.audience.follower_pages import find_segment
 from campaign.consent import store as consents
 from campaign.contacts.store import SECTIONS
 from campaign.db.engine import read_session, transaction
-from campaign.web.desk.person import _HELD
+from campaign.web.desk.people import _HELD
 from models import AuditEntry, Consent, ConsentSource, Contact, Role, Service, Suppression, Visitor
 from tests.crowds import add, people, unfollow
 from tests.databases import Database
