@@ -13,7 +13,6 @@ from campaign.web.desk import (
     delivery,
     library,
     people,
-    planning,
     reports,
     sign_in,
     today,
@@ -37,7 +36,6 @@ def routes() -> list[Route]:
         *delivery.routes(),
         *consents.routes(),
         *calendar.routes(),
-        *planning.routes(),
         # After the others, whose addresses it would match.
         *people.routes(),
     ]
