@@ -8,13 +8,11 @@ from campaign.web.desk import (
     broadcast,
     calendar,
     consents,
-    deliveries,
     delivery,
     drafts,
+    overview,
     people,
-    reports,
     sign_in,
-    today,
     users,
 )
 
@@ -24,11 +22,9 @@ def routes() -> list[Route]:
     return [
         *access.routes(),
         *sign_in.routes(),
-        *today.routes(),
         *users.routes(),
-        *reports.routes(),
+        *overview.routes(),
         *accounts.routes(),
-        *deliveries.routes(),
         *drafts.routes(),
         *broadcast.routes(),
         *delivery.routes(),

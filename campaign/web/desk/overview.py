@@ -1,8 +1,13 @@
-"""The first page of the desk: what waits, what goes out, what is under way, what went wrong, what is left to spend."""
+"""The pages to look at: the first page, the list of posts and broadcasts, and the reports.
+
+The first page shows what waits, goes out, is under way, went wrong, and what is left to spend.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from typing import Any
 
 from sqlmodel import Session, col, func, select
 from starlette.responses import Response
@@ -15,13 +20,18 @@ from campaign.db.engine import read_session
 from campaign.deliveries import approval, log
 from campaign.deliveries import store as deliveries
 from campaign.errors import NotPossible
+from campaign.reporting.document import Document
+from campaign.reporting.html import table
 from campaign.services.store import zone_of
 from campaign.settings import load_settings
+from campaign.web.desk import access
 from campaign.web.desk.access import HOME, DeskRequest, desk_route
 from campaign.web.desk.accounts import WORKS, card_of
+from campaign.web.desk.documents import localised
 from campaign.web.desk.runs import Run, Workflow
-from campaign.web.desk.wording import N_
-from models import Delivery, DeliveryState, Message, MessageState, Role, Service, SyncState
+from campaign.web.desk.wording import N_, figure
+from campaign.web.reports import find_report, report_file
+from models import Delivery, DeliveryKind, DeliveryState, Message, MessageState, Role, Service, SyncState
 
 _MOST = 20
 _A_WEEK, _LATELY = timedelta(days=7), timedelta(days=3)
@@ -46,11 +56,6 @@ class Entry:
     def may(self, desk: DeskRequest, role: Role) -> bool:
         """Tests whether the person has at least this role for all its accounts."""
         return all(desk.person.may(role, one.id) for one in self.services)
-
-
-def routes() -> list[Route]:
-    """Returns the route of the page."""
-    return [desk_route(HOME, show_today, Role.VIEWER)]
 
 
 def show_today(desk: DeskRequest) -> Response:
@@ -139,3 +144,94 @@ def _ask_prefect(desk: DeskRequest) -> tuple[Sequence[Workflow], Sequence[Run], 
         return desk.runs.workflows(), runs, desk.runs.workers_online(), ""
     except NotPossible as error:
         return [], [], 0, str(error)
+
+
+#: Deliveries on one page.
+_A_PAGE = 50
+
+
+def show_deliveries(desk: DeskRequest) -> Response:
+    """Shows the newest deliveries that fit the filter; further ones with the address of the next page."""
+    services = {service.internal_name: service for service in desk.services()}
+    account, state, kind = desk.text("account"), desk.text("state"), desk.text("kind")
+    chosen = services.get(account)
+    with read_session() as session:
+        found = deliveries.listed(
+            session,
+            state=DeliveryState(state) if state in set(DeliveryState) else None,
+            kind=DeliveryKind(kind) if kind in set(DeliveryKind) else None,
+            service_id=chosen.id if chosen else None,
+            search=desk.text("text"),
+            # A draft without an account concerns all of them, see access.
+            among=None if desk.person.may(Role.VIEWER) else [service.id for service in services.values()],
+            before_id=desk.number("before"),
+            limit=_A_PAGE + 1,
+        )
+        rows = [(one, deliveries.targets_of(session, one)) for one in found[:_A_PAGE]]
+    facts: dict[str, Any] = {
+        "rows": [(one, targets, zone_of(*targets)) for one, targets in rows],
+        "next_before": rows[-1][0].id if len(found) > _A_PAGE else None,
+        "services": list(services.values()),
+        "labels": access.LABELS,
+        "editable": deliveries.EDITABLE,
+        "may_write": desk.person.may_somewhere(Role.WRITER),
+        "chosen": {"account": account, "state": state, "kind": kind, "text": desk.text("text")},
+    }
+    if desk.is_partial:
+        return desk.part("deliveries_rows.html.jinja", **facts)
+    return desk.page("deliveries.html.jinja", **facts)
+
+
+_HOME = "/desk/reports"
+
+
+def routes() -> list[Route]:
+    """Returns the routes of the reports and of their files."""
+    found = [
+        desk_route(HOME, show_today, Role.VIEWER),
+        desk_route("/desk/deliveries", show_deliveries, Role.VIEWER),
+        desk_route(_HOME, _show_all, Role.VIEWER),
+        desk_route(f"{_HOME}.csv", _all_as_file, Role.VIEWER, everywhere=True),
+    ]
+    for path in (f"{_HOME}/service/{{service}}", f"{_HOME}/delivery/{{delivery}}"):
+        found += [desk_route(f"{path}.csv", _as_file, Role.VIEWER), desk_route(path, _as_page, Role.VIEWER)]
+    return found
+
+
+def _show_all(desk: DeskRequest) -> Response:
+    """Shows the report of all services to a person who may see all, else the names of those the person may see."""
+    return _page(desk, find_report("", "") if desk.person.may(Role.VIEWER) else None)
+
+
+def _all_as_file(desk: DeskRequest) -> Response:
+    return _file(desk, find_report("", ""))
+
+
+def _as_page(desk: DeskRequest) -> Response:
+    return _page(desk, _report_of(desk))
+
+
+def _as_file(desk: DeskRequest) -> Response:
+    return _file(desk, _report_of(desk))
+
+
+def _report_of(desk: DeskRequest) -> Document | None:
+    if desk.service:
+        return find_report("service", desk.service.internal_name)
+    return find_report("delivery", desk.delivery.name) if desk.delivery else None
+
+
+def _page(desk: DeskRequest, document: Document | None) -> Response:
+    if document:
+        with read_session() as session:
+            targets = deliveries.targets_of(session, desk.delivery) if desk.delivery else []
+        document = localised(document, desk.language, zone_of(*filter(None, [desk.service, *targets])))
+    write = partial(figure, language=desk.language)
+    sections = [table(section, "/desk", write) for section in document.sections] if document else []
+    return desk.page("reports.html.jinja", document=document, sections=sections, services=desk.services())
+
+
+def _file(desk: DeskRequest, document: Document | None) -> Response:
+    if document is None:
+        raise NotPossible(access.UNKNOWN)
+    return report_file(document, desk.request.url.path.removeprefix("/desk"))
