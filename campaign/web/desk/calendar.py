@@ -44,14 +44,14 @@ _LONGEST_BROADCAST = timedelta(days=61)
 
 
 def routes() -> list[Route]:
-    """Returns the routes of the calendar."""
+    """Returns the routes of the calendar, of slots, series and imports."""
     return [
         desk_route(SLOTS, show_slots, Role.VIEWER),
         desk_route(f"{SLOTS}/add", add_slot, Role.WRITER, method="POST"),
         desk_route(f"{SLOTS}/remove", remove_slot, Role.WRITER, method="POST"),
-        desk_route(f"{PLANNING}/series/create", create_series, Role.WRITER, method="POST"),
-        desk_route(f"{PLANNING}/series/ask", ask_for_series, Role.WRITER, method="POST"),
-        desk_route(f"{PLANNING}/series/stop", stop_series, Role.WRITER, method="POST"),
+        desk_route(f"{PAGE}/series/create", create_series, Role.WRITER, method="POST"),
+        desk_route(f"{PAGE}/series/ask", ask_for_series, Role.WRITER, method="POST"),
+        desk_route(f"{PAGE}/series/stop", stop_series, Role.WRITER, method="POST"),
         desk_route(IMPORT, show_import, Role.WRITER),
         desk_route(IMPORT, import_posts, Role.WRITER, method="POST"),
         desk_route(PAGE, show_calendar, Role.VIEWER),
@@ -290,8 +290,7 @@ class Limits:
         return planned if self.posts is not None and planned > self.posts else 0
 
 
-PLANNING = "/desk/calendar"
-SLOTS, IMPORT = f"{PLANNING}/slots", f"{PLANNING}/import"
+SLOTS, IMPORT = f"{PAGE}/slots", f"{PAGE}/import"
 #: Posts that can be repeated and are offered, the next ones first.
 _OFFERED = 50
 _LARGEST_FILE = 500_000
@@ -470,7 +469,7 @@ def import_posts(desk: DeskRequest) -> Response:
         return _show_import(desk, posts=analyse_posts(posts), content=_as_text(data), name=name)
     saved = save_posts(posts, desk.actor, desk.now, ask=do == "ask")
     notice = _outcome(desk, saved.waiting, len(saved.names)) if do == "ask" else N_("All posts were saved as drafts.")
-    return desk.redirect(f"{PLANNING}?day={posts[0].at.date()}", notice)
+    return desk.redirect(f"{PAGE}?day={posts[0].at.date()}", notice)
 
 
 def _content(desk: DeskRequest) -> tuple[bytes, str]:

@@ -86,7 +86,7 @@ _BEFORE = re.compile(r"^Was [\w ]+\.\s*")
 
 
 def routes() -> list[Route]:
-    """Returns the routes of the page and of its buttons."""
+    """Returns the routes of the page, of its buttons and of the log."""
     buttons: list[tuple[str, Callable[[DeskRequest], Response], Role]] = [
         ("ask", ask, Role.WRITER),
         ("proof", ask_for_proof, Role.WRITER),
@@ -98,9 +98,9 @@ def routes() -> list[Route]:
         ("withdraw", withdraw, Role.APPROVER),
     ]
     return [
-        desk_route(f"{_LOG_PAGE}/log", show_log, Role.VIEWER),
-        desk_route(f"{_LOG_PAGE}/log.csv", download_log, Role.VIEWER),
-        desk_route(f"{_LOG_PAGE}/settle", settle, Role.APPROVER, method="POST"),
+        desk_route(f"{_PAGE}/log", show_log, Role.VIEWER),
+        desk_route(f"{_PAGE}/log.csv", download_log, Role.VIEWER),
+        desk_route(f"{_PAGE}/settle", settle, Role.APPROVER, method="POST"),
         desk_route(_PAGE, show_delivery, Role.VIEWER),
         desk_route(f"{_PAGE}/progress", show_progress, Role.VIEWER),
         *(desk_route(f"{_PAGE}/{name}", handler, role, method="POST") for name, handler, role in buttons),
@@ -405,7 +405,6 @@ def _then(desk: DeskRequest, path: str, notice: str, act: Callable[[], object]) 
     return desk.redirect(path, notice)
 
 
-_LOG_PAGE = "/desk/deliveries/{delivery}"
 _AT_A_TIME = 100
 #: Cards of outcomes to decide by hand.
 _MOST_UNKNOWN = 10

@@ -333,7 +333,7 @@ WHO_MAY_REPLY = {
 
 
 def routes() -> list[Route]:
-    """Returns the routes of a new post and of one that is being edited."""
+    """Returns the routes of a new post, of one that is being edited, and of files of the library."""
     return [
         desk_route("/desk/library/{sha256}", show_file, Role.VIEWER),
         desk_route("/desk/library/{sha256}/small", show_small, Role.VIEWER),

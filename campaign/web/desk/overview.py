@@ -186,7 +186,7 @@ _HOME = "/desk/reports"
 
 
 def routes() -> list[Route]:
-    """Returns the routes of the reports and of their files."""
+    """Returns the routes of the first page, of the list, of the reports and of their files."""
     found = [
         desk_route(HOME, show_today, Role.VIEWER),
         desk_route("/desk/deliveries", show_deliveries, Role.VIEWER),

@@ -205,7 +205,7 @@ _HELD = {
 
 
 def routes() -> list[Route]:
-    """Returns the routes of the pages: of a person who was met on X, or of a contact who was not."""
+    """Returns the routes of the lists, and of a person: one who was met on X, or a contact who was not."""
     found = []
     for one in (_PERSON, _CONTACT):
         found += [
