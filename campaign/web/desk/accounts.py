@@ -183,7 +183,10 @@ def _begin_sign_in(desk: DeskRequest) -> Response:
     """Sends the operator to X's consent screen, with the keys of the app; they wait in the vault."""
     other = desk.text("app_of")
     try:
-        app = app_keys_of(store.find_service(other)) if other else _app_in(desk)
+        if other:
+            app = app_keys_of(store.find_service(other))
+        else:
+            app = AppKeys(SecretStr(desk.text("consumer_key")), SecretStr(desk.text("consumer_secret")))
         begun = _sign_in(app).begin(_callback_of(desk))
     except CampaignError as error:
         return _show_new(desk, 400, str(error))
@@ -192,10 +195,6 @@ def _begin_sign_in(desk: DeskRequest) -> Response:
     with transaction() as session:
         vault.save(session, SecretKind.PENDING_SIGN_IN, desk.person.user.id, secrets, desk.now)
     return RedirectResponse(begun.url, 303)
-
-
-def _app_in(desk: DeskRequest) -> AppKeys:
-    return AppKeys(SecretStr(desk.text("consumer_key")), SecretStr(desk.text("consumer_secret")))
 
 
 def _sign_in(app: AppKeys) -> SignIn:

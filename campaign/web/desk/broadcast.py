@@ -108,7 +108,9 @@ def show_saved(desk: DeskRequest) -> Response:
 def change_broadcast(desk: DeskRequest) -> Response:
     """Does what the pressed button says: changes the form, counts, lists, shows the message, saves, analyses."""
     services = desk.services(Role.WRITER)
-    form = broadcast_form.read_form(desk.form, _BROADCASTS.base(desk), services, _names_offered(desk))
+    with read_session() as session:
+        segments = [one.name for one in _offered(session, desk)]
+    form = broadcast_form.read_form(desk.form, _BROADCASTS.base(desk), services, segments)
     plain, added = take_uploads(desk, with_slot(desk, form, services))
     form = replace(form, draft=plain.draft, problems=plain.problems)
     do, _, rest = desk.text("do", "update").partition(":")
@@ -171,12 +173,11 @@ def _facts(desk: DeskRequest, form: BroadcastForm) -> dict[str, Any]:
         "counted": None,
         "listed": None,
         "quiet": {one.internal_name: quiet_hours_of(one) for one in desk.services(Role.WRITER)},
-        "opt_out_lines": {one.internal_name: _opt_out_line(one) for one in desk.services(Role.WRITER)},
+        "opt_out_lines": {
+            one.internal_name: opt_out_line_of(one.opt_out_line, with_link=bool(load_settings().public_url))
+            for one in desk.services(Role.WRITER)
+        },
     }
-
-
-def _opt_out_line(service: Service) -> str:
-    return opt_out_line_of(service.opt_out_line, with_link=bool(load_settings().public_url))
 
 
 def _inserted(draft: Draft) -> dict[str, str]:
@@ -198,11 +199,6 @@ def _offered(session: Session, desk: DeskRequest) -> list[Delivery]:
     among = None if desk.person.may(Role.VIEWER) else [one.id for one in desk.services()]
     found = deliveries.listed(session, kind=DeliveryKind.DM, among=among, limit=_OFFERED)
     return [one for one in found if one.started_at and one.id != (desk.delivery and desk.delivery.id)]
-
-
-def _names_offered(desk: DeskRequest) -> list[str]:
-    with read_session() as session:
-        return [one.name for one in _offered(session, desk)]
 
 
 # Buttons: each changes the form, or shows more of it.
@@ -382,7 +378,8 @@ def _message(desk: DeskRequest, form: BroadcastForm, services: Sequence[Service]
     handle = form.typed["as"]
     try:
         if not handle and has_audience:
-            handle = _first(desk, draft, service)
+            found = list_people(draft, service, _id_of(desk), desk.now, limit=1)
+            handle = next((f"@{one.handle}" if one.handle else "" for one in found), "")
         if handle:
             sample, left_out = message_to(draft, service, _id_of(desk), desk.now, handle)
     except CampaignError as error:
@@ -396,9 +393,3 @@ def _message(desk: DeskRequest, form: BroadcastForm, services: Sequence[Service]
         left_out,
         problem,
     )
-
-
-def _first(desk: DeskRequest, draft: Draft, service: Service) -> str:
-    """Returns the first person who gets it, if anybody does."""
-    found = list_people(draft, service, _id_of(desk), desk.now, limit=1)
-    return next((f"@{one.handle}" if one.handle else "" for one in found), "")

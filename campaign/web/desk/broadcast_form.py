@@ -28,7 +28,6 @@ from campaign.deliveries.draft import (
     PlannedWave,
     SameWaves,
     Waves,
-    WaveSize,
 )
 from campaign.errors import WrongUsage
 from campaign.web.desk import post_form
@@ -152,11 +151,8 @@ def form_of(draft: Draft, zone: str) -> BroadcastForm:
 
 def _as_typed(wave: PlannedWave) -> dict[str, str]:
     after, unit = _split(wave.after_seconds)
-    return {"after": after, "after-unit": unit, "size": str(wave.amount), "unit": _unit_of(wave)}
-
-
-def _unit_of(size: WaveSize) -> str:
-    return "percent" if size.is_percentage else "people"
+    size_unit = "percent" if wave.is_percentage else "people"
+    return {"after": after, "after-unit": unit, "size": str(wave.amount), "unit": size_unit}
 
 
 def _split(seconds: int) -> tuple[str, str]:

@@ -416,7 +416,8 @@ def _planning_page(desk: DeskRequest, status: int = 200, problems: dict[str, str
             targets, made = _targets_of(session, one), planning.deliveries_of(session, one)
             if any(target.id in by_id for target in targets):
                 to_come = [delivery for delivery in made if delivery.state in deliveries.EDITABLE]
-                rows.append({"series": one, "targets": targets, "to_come": to_come, "may": _may(desk, targets)})
+                may = all(desk.person.may(Role.WRITER, target.id) for target in targets)
+                rows.append({"series": one, "targets": targets, "to_come": to_come, "may": may})
         drafts = _repeatable(session, desk)
         taken = planning.series_of(session, [one.id for one in drafts])
         offered = [(one, zone_of(*deliveries.targets_of(session, one))) for one in drafts if one.id not in taken]
@@ -435,10 +436,6 @@ def _planning_page(desk: DeskRequest, status: int = 200, problems: dict[str, str
         problems=problems or {},
         typed=desk.form,
     )
-
-
-def _may(desk: DeskRequest, targets: Sequence[Service]) -> bool:
-    return bool(targets) and all(desk.person.may(Role.WRITER, one.id) for one in targets)
 
 
 def _repeatable(session: Session, desk: DeskRequest) -> list[Delivery]:
@@ -466,7 +463,10 @@ def import_posts(desk: DeskRequest) -> Response:
         return _show_import(desk, 400, problem=str(error))
     do = desk.text("do")
     if do not in {"save", "ask"}:
-        return _show_import(desk, posts=analyse_posts(posts), content=_as_text(data), name=name)
+        encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
+        return _show_import(
+            desk, posts=analyse_posts(posts), content=data.decode(encoding, errors="replace"), name=name
+        )
     saved = save_posts(posts, desk.actor, desk.now, ask=do == "ask")
     notice = _outcome(desk, saved.waiting, len(saved.names)) if do == "ask" else N_("All posts were saved as drafts.")
     return desk.redirect(f"{PAGE}?day={posts[0].at.date()}", notice)
@@ -484,12 +484,6 @@ def _content(desk: DeskRequest) -> tuple[bytes, str]:
     if len(data) > _LARGEST_FILE:
         raise WrongUsage(N_("The file is larger than 500 kB; import fewer posts at once."))
     return data, name
-
-
-def _as_text(data: bytes) -> str:
-    """Returns the content of a file that could be read, as the form carries it to the button that saves."""
-    encoding = "utf-16" if data[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig"
-    return data.decode(encoding, errors="replace")
 
 
 def _show_import(desk: DeskRequest, status: int = 200, **facts: Any) -> Response:

@@ -35,7 +35,6 @@ from campaign.web.desk.access import DeskRequest, desk_route
 from campaign.web.desk.documents import localised
 from campaign.web.desk.wording import N_, figure
 from models import (
-    AuditEntry,
     Delivery,
     DeliveryKind,
     DeliveryState,
@@ -269,13 +268,8 @@ def _history(session: Session, delivery: Delivery) -> list[dict[str, Any]]:
             "is_own": entry.action == "comment",
         }
         for entry in reversed(entries)
-        if not _is_noise(entry)
+        if entry.action != DeliveryState.ANALYSED.value  # another entry of the same moment says the same
     ]
-
-
-def _is_noise(entry: AuditEntry) -> bool:
-    """Tests whether another entry of the same moment says the same."""
-    return entry.action == DeliveryState.ANALYSED.value
 
 
 def _runs_of(desk: DeskRequest, delivery: Delivery) -> Sequence[Any]:

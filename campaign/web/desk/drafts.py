@@ -386,19 +386,14 @@ def change_post(desk: DeskRequest) -> Response:
             if not form.to_save().content.parts:
                 form = form.with_problem("text-1", N_("Write a text, or add a picture, a video or a poll."))
             return _POSTS.save(desk, form, services, do)
-    return _respond(desk, form, services, part, **more)
+    if not desk.is_partial:  # without scripts the whole form is shown
+        return _show(desk, form, services, **more)
+    return desk.part(part, path=desk.request.url.path, **_facts(desk, form, services) | more)
 
 
 def _show(desk: DeskRequest, form: PostForm, services: Sequence[Service], status: int = 200, **more: Any) -> Response:
     facts = _facts(desk, form, services) | more
     return desk.page("post_form.html.jinja", status, **facts)
-
-
-def _respond(desk: DeskRequest, form: PostForm, services: Sequence[Service], part: str, **more: Any) -> Response:
-    """Shows the part that a button changes, or without scripts the whole form."""
-    if not desk.is_partial:
-        return _show(desk, form, services, **more)
-    return desk.part(part, path=desk.request.url.path, **_facts(desk, form, services) | more)
 
 
 _POSTS = Writing(DeliveryKind.POST, "/desk/posts", _show, differences)

@@ -309,7 +309,9 @@ def _change_denylist(desk: DeskRequest) -> Response:
     try:
         with transaction(durable=True) as session:
             visitor = _visitor(desk, session)
-            service = _chosen_or_all(desk, session)
+            service = None if desk.text("service") == "all" else _chosen(desk, session)
+            if service is None:
+                desk.require_everywhere(Role.OPERATOR)
             if desk.text("do") == "remove":
                 lists.remove_from_denylist(session, visitor.external_id, service, desk.actor, desk.now)
             else:
@@ -336,13 +338,6 @@ def _chosen(desk: DeskRequest, session: Session) -> Service:
         raise WrongUsage(N_("Choose one of the accounts."))
     desk.require(Role.OPERATOR, named)
     return named[0]
-
-
-def _chosen_or_all(desk: DeskRequest, session: Session) -> Service | None:
-    if desk.text("service") != "all":
-        return _chosen(desk, session)
-    desk.require_everywhere(Role.OPERATOR)
-    return None
 
 
 def _export(desk: DeskRequest) -> Response:
