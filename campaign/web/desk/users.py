@@ -1,5 +1,6 @@
 """The pages of an operator of all services: the people with access and their roles, and the audit of what was done."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from starlette.routing import Route
 from campaign.db.engine import read_session, transaction
 from campaign.errors import WrongUsage
 from campaign.formatting import csv_lines
+from campaign.services.fields import ServiceFields
 from campaign.settings import load_settings
 from campaign.users import store as users
 from campaign.web.desk import access
@@ -46,6 +48,15 @@ _ACTIONS = (
     *(N_("consents imported"), N_("denylist imported"), N_("consent granted"), N_("consent withdrawn")),
     *(N_("unclear message decided"), N_("added to denylist"), N_("removed from denylist")),
     *(N_("encryption key replaced"), N_("keys and tokens deleted")),
+)
+
+#: What a detail of the audit names.
+_DETAILS = (
+    *(N_("label"), N_("code"), N_("description"), N_("kind"), N_("proof service"), N_("content"), N_("contact date")),
+    *(N_("validity days"), N_("approval"), N_("tracking"), N_("is invitation"), N_("priority"), N_("services")),
+    *(N_("Monday {1} ({zone})"), N_("Tuesday {1} ({zone})"), N_("Wednesday {1} ({zone})")),
+    *(N_("Thursday {1} ({zone})"), N_("Friday {1} ({zone})"), N_("Saturday {1} ({zone})"), N_("Sunday {1} ({zone})")),
+    *(N_("{handle}:viewer"), N_("{handle}:writer"), N_("{handle}:approver"), N_("{handle}:operator")),
 )
 
 
@@ -128,7 +139,14 @@ def _show_audit(desk: DeskRequest) -> Response:
         actor=actor,
         search=search,
         subject=lambda row: _subject(desk, row.subject),
+        detail=_detail,
     )
+
+
+def _detail(row: users.AuditRow) -> str:
+    """Returns the detail of an entry, with changed settings of an account as its form calls them."""
+    known = ServiceFields.model_fields if row.subject.startswith("service ") and row.action == "changed" else {}
+    return re.sub(r"\w+", lambda word: (word[0] in known and known[word[0]].title) or word[0], row.detail)
 
 
 def _subject(desk: DeskRequest, named: str) -> str:

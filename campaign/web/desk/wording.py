@@ -35,7 +35,13 @@ _LENGTH = re.compile(f"{_UNIT.pattern}(?: {_UNIT.pattern})?")
 _MOMENT = re.compile(r"\b(\d{4}-\d\d-\d\d \d\d:\d\d)(:\d\d)? UTC\b")
 _FIELD = re.compile(r"\{(\w+)(?::,|!r)?\}")
 #: What a field matches, by how it is written.
-_KINDS = {":,}": "-?[0-9,]+", "!r}": "'.*?'|\".*?\"", "endpoint}": r"[A-Z]+ \S+", "detail}": "|: .*?"}
+_KINDS = {
+    ":,}": "-?[0-9,]+",
+    "!r}": "'.*?'|\".*?\"",
+    "endpoint}": r"[A-Z]+ \S+",
+    "handle}": r"\w+",
+    "detail}": "|: .*?",
+}
 #: More sentences are a text of a person.
 _MOST_SENTENCES = 50
 _END_OF_SENTENCE = re.compile(r"(?<=[.!?])\s+(?=[A-Z0-9@`])")

@@ -155,13 +155,28 @@ def test_a_refusal_of_x_and_the_reason_of_a_stop_are_in_dutch(desk: Desk, acme: 
 
 def test_the_audit_is_in_dutch_and_keeps_what_a_person_wrote(desk: Desk, acme: Service) -> None:
     with transaction() as session:
-        users.record_audit(session, "ann", f"service {acme.internal_name}", "slot added", NOW, "Monday 09:30")
-        users.record_audit(session, "ann", "user operator", "roles changed", NOW, "Roles: viewer.")
+        users.record_audit(session, "ann", f"service {acme.internal_name}", "slot added", NOW, "Monday 09:30 (UTC)")
+        users.record_audit(
+            session, "ann", f"service {acme.internal_name}", "changed", NOW, "Changed: spend_cap, label."
+        )
+        users.record_audit(session, "ann", "user operator", "roles changed", NOW, "Roles: viewer, acme:writer.")
         users.record_audit(session, "ann", "all services", "comment", NOW, "Saved. no")
     page = desk.person("boss", Role.OPERATOR).get("/desk/audit", **DUTCH).text
-    for words in ("account acme", "tijdslot toegevoegd", "gebruiker operator", "rollen gewijzigd", "Rollen: lezer."):
+    for words in (
+        "account acme",
+        "tijdslot toegevoegd",
+        "gebruiker operator",
+        "rollen gewijzigd",
+        "Rollen: lezer, acme: schrijver.",
+    ):
         assert words in page, words
-    assert "alle accounts" in page
+    for words in (
+        "Rollen: lezer, acme: schrijver.",
+        "alle accounts",
+        "maandag 09:30 (UTC)",
+        "Gewijzigd: Uitgavenlimiet, Naam in lijsten.",
+    ):
+        assert words in page, words
     assert "Saved. no" in page
 
 
