@@ -268,7 +268,7 @@ def find(session: Session, *, external_id: str = "", username: str = "", email: 
         listed = " and ".join(sorted(contact.external_id or f"contact {contact.id}" for contact in found))
         raise WrongUsage(f"{asked} is that of several people: {listed}. Name one with --external-id.")
     if not found:
-        raise WrongUsage(f"Nothing is held of {asked}.")
+        raise WrongUsage(f"No data is kept of {asked}.")
     return _person(session, found[0].external_id, found, asked)
 
 
@@ -282,7 +282,7 @@ def _person(session: Session, external_id: str | None, contacts: Sequence[Contac
     same = _contacts(session, or_(is_person, col(Contact.visitor_id) == visitor.id) if visitor else is_person)
     agreed = session.scalar(select(Agreement.id).where(col(Agreement.external_id) == external_id).limit(1))
     if not (visitor or same or agreed):
-        raise WrongUsage(f"Nothing is held of {asked} {external_id}.")
+        raise WrongUsage(f"No data is kept of {asked} {external_id}.")
     return Person(external_id, visitor, same)
 
 

@@ -46,7 +46,7 @@ def copy_sqlite(source: Path, target: Path) -> None:
         for end in ("-wal", "-shm", ""):
             Path(f"{target}{end}").unlink(missing_ok=True)
     if _is_damaged(source):
-        raise NotPossible(f"{source} is damaged, it is no database any more; restore it from a backup.")
+        raise NotPossible(f"{source} is damaged and not a database any more; restore it from a backup.")
     reading = sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)
     with closing(reading), closing(sqlite3.connect(target, timeout=BUSY_SECONDS)) as writing:
         reading.backup(writing)

@@ -143,8 +143,8 @@ def add_approval(session: Session, delivery: Delivery, actor: str, now: datetime
         if account is None or not _has_role(account, services):
             names = ", ".join(f"@{one.internal_name}" for one in services)
             raise NotPossible(
-                f"{delivery.name} has to be approved by a person whose account at the desk may approve for {names};"
-                f" {actor!r} is none. Accounts are listed by: campaign user list"
+                f"{delivery.name} has to be approved by a person who may approve for {names} at the desk;"
+                f" {actor!r} may not. List the accounts with: campaign user list"
             )
         person = account.user.name
     if sentence := standing.why_not(person):

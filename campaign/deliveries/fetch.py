@@ -198,9 +198,9 @@ def checked_url(address: str, came_from: httpx.URL | None = None) -> httpx.URL:
     try:
         url = came_from.join(address) if came_from else httpx.URL(address.strip())
     except (httpx.InvalidURL, ValueError):
-        raise Unusable("address_invalid", "is no address: write it like https://example.org/cat.png.") from None
+        raise Unusable("address_invalid", "is not an address: write it like https://example.org/cat.png.") from None
     if url.scheme != "https":
-        raise Unusable("address_not_https", "does not begin, or not go on, with https: take an address that does.")
+        raise Unusable("address_not_https", "does not stay with https: take an address that does.")
     if url.userinfo:
         raise Unusable("address_credentials", "holds a name or a password: put the file where none is needed.")
     if not url.raw_host:
@@ -223,4 +223,4 @@ def _plain_errors() -> Iterator[None]:
         )
         raise Unusable("address_unreachable", why) from None
     except (httpcore.NetworkError, httpcore.ProtocolError):
-        raise Unusable("address_broken_off", "broke off or is no web server's: try again later.") from None
+        raise Unusable("address_broken_off", "broke off or does not come from a web server: try again later.") from None

@@ -379,7 +379,7 @@ def _opened(source: str) -> Iterator[Arriving]:
     with opened as content:
         status = os.fstat(content.fileno())
         if not stat.S_ISREG(status.st_mode):
-            raise Unusable("file_unreadable", "is no file but a device or a pipe: take a file.")
+            raise Unusable("file_unreadable", "is a device or a pipe: take a file.")
         yield Arriving(status.st_size, _chunks(content))
 
 

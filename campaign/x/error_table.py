@@ -565,7 +565,7 @@ SIGNING_IN = frozenset(
     }
 )
 SIGN_IN_OVER = "sign_in_over"
-OVER = "X takes this sign-in no more: it came too late, was used already, or the person took it back."
+OVER = "X no longer accepts this sign-in: it came too late, was used already, or the person took it back."
 
 SIGN_IN = (
     Row(

@@ -142,7 +142,7 @@ def test_everything_goes_and_what_is_held_of_others_stays(acme: Service) -> None
         left = {table.__name__: count(session, table) for table in HELD}
     assert left == dict.fromkeys(left, 1) | {"Visitor": 2, "Subscription": 2}
     assert set(everybody()) == {"2", "3"}
-    with pytest.raises(WrongUsage, match="Nothing is held"):
+    with pytest.raises(WrongUsage, match="No data is kept"):
         find(external_id="1")
 
 
@@ -298,8 +298,8 @@ def test_a_person_is_found_by_any_of_the_three(acme: Service) -> None:
     [
         ({}, "Name one person"),
         ({"external_id": "1", "email": "a@example.com"}, "Name one person"),
-        ({"external_id": "77"}, "Nothing is held"),
-        ({"username": "nobody"}, "Nothing is held"),
+        ({"external_id": "77"}, "No data is kept"),
+        ({"username": "nobody"}, "No data is kept"),
         ({"email": "twice@example.com"}, "several people"),
     ],
 )

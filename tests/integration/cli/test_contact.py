@@ -163,7 +163,7 @@ def test_erasing_asks_first_and_is_for_good(acme: Service, tmp_path: Path) -> No
     assert (again["made"], again["changed"], again["erased"]) == (0, 3, ["1"])
     assert "ana@example.com" not in contacts()
     assert "1" not in everybody()
-    assert "Nothing is held" in refused("show", "--external-id", "1")
+    assert "No data is kept" in refused("show", "--external-id", "1")
 
 
 @pytest.mark.usefixtures("acme")

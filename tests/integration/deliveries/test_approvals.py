@@ -73,7 +73,7 @@ def test_another_name_of_the_writer_is_the_writer(acme: Service, name: str) -> N
 @pytest.mark.parametrize("name", ["wim", "a stranger", "a person in the Prefect UI", "automatic approval", ""])
 def test_only_accounts_that_may_approve_count(acme: Service, name: str) -> None:
     analysed(acme)
-    with pytest.raises(NotPossible, match="whose account at the desk may approve for @acme"):
+    with pytest.raises(NotPossible, match="who may approve for @acme at the desk"):
         approve(name)
 
 
