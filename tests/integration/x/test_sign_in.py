@@ -30,7 +30,7 @@ PROFILE: dict[str, Any] = {
     "lang": "nl",
     "public_metrics": {"followers_count": 3_000_000_000, "tweet_count": 77},
 }
-OUT_OF_DATE = "X takes this sign-in no more"
+OUT_OF_DATE = "X no longer accepts this sign-in"
 
 
 class Brand:

@@ -160,7 +160,7 @@ def test_a_token_that_x_does_not_take_fails_its_agreement_alone(acme: Brand) -> 
     be_older(first, timedelta(hours=2))
     assert recover_profiles().failed == 1
     assert agreement(first).state is AgreementState.FAILED
-    assert "X takes this sign-in no more" in agreement(first).reason
+    assert "X no longer accepts this sign-in" in agreement(first).reason
     assert agreement(second).state is AgreementState.RECOVERED
     assert kept() == []
 
