@@ -98,7 +98,16 @@ def check_version(address: Address) -> None:
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
         if status in {httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}:
-            raise WrongUsage(_refusal_of(address, status)) from None
+            if address.is_cloud:
+                raise WrongUsage(
+                    f"Prefect Cloud at {api_url} requires another API key (status {status}); run `prefect cloud login`,"
+                    f" or set {_KEY}."
+                ) from None
+            raise WrongUsage(
+                f"The Prefect server at {api_url} requires {'another' if address.headers else 'a'} password or key"
+                f" (status {status}); set {_PASSWORD} to its user:password, which `campaign password` shows for that of"
+                f" a home, or {_KEY} where it asks for a key."
+            ) from None
         raise WrongUsage(
             f"No Prefect server is at {api_url} (status {status}); correct PREFECT_API_URL, which ends with /api, or"
             " unset it."
@@ -128,16 +137,3 @@ def certificates_of(address: Address) -> ssl.SSLContext | bool:
             f"PREFECT_API_SSL_CERT_FILE names {file}, which holds no certificates that can be read"
             f" ({error.strerror or error}); correct or unset it."
         ) from None
-
-
-def _refusal_of(address: Address, status: int) -> str:
-    if address.is_cloud:
-        return (
-            f"Prefect Cloud at {address.api_url} requires another API key (status {status}); run `prefect cloud login`,"
-            f" or set {_KEY}."
-        )
-    return (
-        f"The Prefect server at {address.api_url} requires {'another' if address.headers else 'a'} password or key"
-        f" (status {status}); set {_PASSWORD} to its user:password, which `campaign password` shows for that of a"
-        f" home, or {_KEY} where it asks for a key."
-    )

@@ -62,7 +62,10 @@ def back_up(settings: Settings, file: Path, passphrase: str) -> datetime:
             files = {name: settings.home / name for name in _KEYS}
             kept = {name: file.read_text().strip() for name, file in files.items() if file.exists()}
             keys = kept | {name: key for name, key in zip(_KEYS, given, strict=True) if key}
-            (folder / _ENCRYPTED_KEYS).write_text(_encrypt(keys, passphrase))
+            salt = os.urandom(16)
+            token = _fernet(passphrase, salt).encrypt(json.dumps(keys).encode()).decode()
+            document = {"salt": b64encode(salt).decode(), "keys": token}
+            (folder / _ENCRYPTED_KEYS).write_text(json.dumps(document))
             draft = folder / "draft"
             with draft.open("xb") as written:
                 with tarfile.open(fileobj=written, mode="w:gz", compresslevel=3) as archive:
@@ -167,12 +170,6 @@ def _unpack(file: Path, folder: Path) -> tuple[DatabaseCopy, datetime, str]:
         if isinstance(error, OSError) and is_full(error):
             raise NoRoom(folder.parent) from None
         raise WrongUsage(f"{file} is not a backup of campaign, or it is damaged; use another one.") from None
-
-
-def _encrypt(keys: dict[str, str], passphrase: str) -> str:
-    salt = os.urandom(16)
-    token = _fernet(passphrase, salt).encrypt(json.dumps(keys).encode()).decode()
-    return json.dumps({"salt": b64encode(salt).decode(), "keys": token})
 
 
 def _decrypt(text: str, passphrase: str) -> dict[str, str]:

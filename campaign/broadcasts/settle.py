@@ -107,9 +107,13 @@ def settle_messages(
     found = _match_texts(ordered, own, lookup.owned)
     taken = {*lookup.owned, *found.values()}
     for attempt in ordered:
-        if attempt.reason_code == RESTORED and not attempt.text and (x_id := _match_any(attempt, own, taken)):
-            found[attempt.message_id] = x_id
-            taken.add(x_id)
+        if attempt.reason_code == RESTORED and not attempt.text:
+            # After a restore its text is not known, so the next event of the recipient is it, whatever its text.
+            since = attempt.first_armed_at - CLOCK_SKEW
+            events = (event.x_id for event in own.get(attempt.recipient, ()) if event.created_at >= since)
+            if x_id := next((x_id for x_id in events if x_id not in taken), None):
+                found[attempt.message_id] = x_id
+                taken.add(x_id)
     settled = []
     for attempt in ordered:
         x_id, why = found.get(attempt.message_id), _why_undecidable(attempt, lookup, own[attempt.recipient], taken)
@@ -142,15 +146,6 @@ def _match_texts(
         if fitting:
             found[attempt.message_id] = fitting.popleft().x_id
     return found
-
-
-def _match_any(
-    attempt: UnknownOutcome, own: Mapping[str, Sequence[MessageEvent]], taken: Collection[str]
-) -> str | None:
-    """Returns the X id of the next event of a recipient, whatever its text: after a restore that is not known."""
-    since = attempt.first_armed_at - CLOCK_SKEW
-    events = (event.x_id for event in own.get(attempt.recipient, ()) if event.created_at >= since)
-    return next((x_id for x_id in events if x_id not in taken), None)
 
 
 def _is_any_since(x_ids: Iterable[str], attempt: UnknownOutcome) -> bool:

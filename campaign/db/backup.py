@@ -166,7 +166,13 @@ def load(folder: Path, copy: DatabaseCopy, finish: Callable[[Session], None]) ->
     try:
         with translated_errors(), engine().begin() as connection:
             connection.execute(text(f"SET LOCAL lock_timeout = '{_LOCK_SECONDS}s'"))
-            _drop_everything(connection)
+            found = set(inspect(connection).get_table_names())
+            if strange := sorted(found - {*SQLModel.metadata.tables, _VERSION_TABLE}):
+                names = ", ".join(strange[:3])
+                raise WrongUsage(f"The database has tables that are not of campaign ({names}); name another database.")
+            if found:
+                quoted = ", ".join(f'"{name}"' for name in sorted(found))
+                connection.execute(text(f"DROP TABLE {quoted}"))
             command.upgrade(schema.configuration(connection), copy.revision)
             for name, columns in copy.tables.items():
                 table = _with_columns(name, columns)
@@ -189,17 +195,6 @@ def load(folder: Path, copy: DatabaseCopy, finish: Callable[[Session], None]) ->
 
 
 _LOCK_NOT_AVAILABLE = "55P03"
-
-
-def _drop_everything(connection: Connection) -> None:
-    found = set(inspect(connection).get_table_names())
-    if strange := sorted(found - {*SQLModel.metadata.tables, _VERSION_TABLE}):
-        raise WrongUsage(
-            f"The database has tables that are not of campaign ({', '.join(strange[:3])}); name another database."
-        )
-    if found:
-        quoted = ", ".join(f'"{name}"' for name in sorted(found))
-        connection.execute(text(f"DROP TABLE {quoted}"))
 
 
 def _cursor(connection: Connection) -> Any:

@@ -208,18 +208,13 @@ def rotate_key(now: datetime) -> int:
             _replace_key_file(keys)
         session.execute(_ENCRYPT_AGAIN, rows)
     if not _is_key_given():
-        _drop_unused_keys()
+        with transaction() as session:
+            if _lock(session, alone=True) is not None:
+                keys, kept = _load_keys(), session.exec(_ROWS).all()
+                used = [key for key in keys if any(_decrypt(_fernet([key]), *row) is not None for row in kept)]
+                if used and used != keys:
+                    _replace_key_file(used)
     return sum(row["kind"] != SecretKind.KEY_CHECK for row in rows)
-
-
-def _drop_unused_keys() -> None:
-    with transaction() as session:
-        if _lock(session, alone=True) is None:
-            return
-        keys, rows = _load_keys(), session.exec(_ROWS).all()
-        used = [key for key in keys if any(_decrypt(_fernet([key]), *row) is not None for row in rows)]
-        if used and used != keys:
-            _replace_key_file(used)
 
 
 def _lock(session: Session, *, alone: bool = False) -> _Row | None:

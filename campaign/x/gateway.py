@@ -236,7 +236,9 @@ class PaidClient(_Client, tweepy.Client):  # type: ignore[misc]
             raise WrongUsage(
                 "Direct messages go out by broadcasts only, which know who agreed to them: campaign delivery create."
             )
-        price = _price_of(method, json or {})
+        has_address = has_link(str((json or {}).get("text", "")))
+        posted = POST_WITH_LINK_CREATE if has_address else POST_CREATE
+        price = {"GET": _READ, "DELETE": POST_DELETE}.get(method, posted)
 
         def call() -> Answer[Reply]:
             reply = self.session.call(method, route, auth=self._auth, params=params, json=json)
@@ -248,14 +250,6 @@ class PaidClient(_Client, tweepy.Client):  # type: ignore[misc]
         response.status_code, response._content = reply.status, reply.body  # noqa: SLF001  it has no constructor
         response.headers.update(reply.headers)
         return response
-
-
-def _price_of(method: str, body: Mapping[str, Any]) -> Price:
-    if method == "GET":
-        return _READ
-    if method == "DELETE":
-        return POST_DELETE
-    return POST_WITH_LINK_CREATE if has_link(str(body.get("text", ""))) else POST_CREATE
 
 
 def _most_of(route: str, params: Mapping[str, Any]) -> int:

@@ -328,7 +328,12 @@ async def _answer(request: Request, *, handler: Handler, role: Role, everywhere:
     except CampaignError as error:
         statuses = {NotAllowed: 403, NotThere: 404, WrongUsage: 400}
         status = next((status for kind, status in statuses.items() if isinstance(error, kind)), 409)
-        return _problem(request, person, status, str(error))
+        language = _language(request, person)
+        if request.headers.get("hx-request") == "true":
+            return page("problem_part.html.jinja", language, status, sentence=str(error))
+        form = sign(_FORM, str(read_cookie(request, _COOKIE, _SECONDS) or ""))
+        facts: dict[str, Any] = {"me": person, "token": form, "notice": None, "path": request.url.path}
+        return page("problem.html.jinja", language, status, sentence=str(error), **facts)
 
 
 async def _answer_form(desk: DeskRequest, handler: Handler, token: str) -> Response:
@@ -387,15 +392,6 @@ def find_delivery(session: Session, name: str) -> Delivery:
 def _person_of(token: str) -> Person | None:
     with read_session() as session:
         return users.person_of(session, token, pendulum.now("UTC"))
-
-
-def _problem(request: Request, person: Person, status: int, sentence: str) -> Response:
-    language = _language(request, person)
-    token = sign(_FORM, str(read_cookie(request, _COOKIE, _SECONDS) or ""))
-    if request.headers.get("hx-request") == "true":
-        return page("problem_part.html.jinja", language, status, sentence=sentence)
-    facts: dict[str, Any] = {"me": person, "token": token, "notice": None, "path": request.url.path}
-    return page("problem.html.jinja", language, status, sentence=sentence, **facts)
 
 
 def _language(request: Request, person: Person) -> str:

@@ -445,7 +445,17 @@ def _log_page(desk: DeskRequest, status: int = 200, problem: str = "") -> Respon
         "delivery_log.html.jinja",
         status,
         delivery=delivery,
-        rows=[_worded(line, people) for line in found[:_AT_A_TIME]],
+        rows=[
+            {
+                "who": line.who,
+                "at": line.at,
+                "link": line.link,
+                "reason": line.reason,
+                "state": STATES.get(line.state, line.state),
+                "person": people.get(line.external_id),
+            }
+            for line in found[:_AT_A_TIME]
+        ],
         after=found[_AT_A_TIME - 1].id if len(found) > _AT_A_TIME else 0,
         state=state,
         states=[one for one in STATES.items() if delivery.kind is DeliveryKind.POST or one[0] != "withdrawn"],
@@ -455,11 +465,6 @@ def _log_page(desk: DeskRequest, status: int = 200, problem: str = "") -> Respon
         may_settle=all(desk.person.may(Role.APPROVER, one.id) for one in services),
         problem=problem,
     )
-
-
-def _worded(line: Line, people: Mapping[str, int]) -> dict[str, Any]:
-    words = {"who": line.who, "at": line.at, "link": line.link, "reason": line.reason}
-    return words | {"state": STATES.get(line.state, line.state), "person": people.get(line.external_id)}
 
 
 def _lines(session: Session, desk: DeskRequest, state: str, after: int = 0, limit: int | None = None) -> Iterator[Line]:
