@@ -33,6 +33,7 @@ _OF_SENTENCES = (
         N_("none yet"),
         N_("{1:,} others"),
         N_("Was {1}."),
+        N_("Rejected by {actor}."),
         N_("and"),
         N_("or"),
     ),

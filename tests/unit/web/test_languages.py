@@ -154,6 +154,7 @@ def test_a_sentence_of_the_program_is_translated_with_its_fields(english: str, d
             "a.png has 9,000,000 bytes or more, and an image may have at most 5,242,880 (5 MB): make it smaller.",
             "a.png heeft 9.000.000 bytes of meer, en een afbeelding mag er hoogstens 5.242.880 (5 MB) hebben",
         ),
+        ("Was analysed. Rejected by ann.", "Was geanalyseerd. Teruggestuurd door ann."),
         ("Was in progress. Its validity ended; 1,200 of 3,400 messages did not go out.", "Was onderweg. De geldigheid"),
         ("Left out on @a, 62 in all: are contacts already (60), were invited before (2).", "Overgeslagen op @a"),
     ],
