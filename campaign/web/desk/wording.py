@@ -277,7 +277,7 @@ def figure(cell: Cell, language: str) -> str:
     """Formats a figure of a report for people: 1.204 or 3,25% or US$ 0,20."""
     match cell:
         case Rate() if language != SOURCE:
-            return f"{_decimal(Decimal(f'{100 * cell:.2f}'), language)}%"
+            return f"{format_decimal(100 * cell, '#,##0.00', locale=language)}%"
         case Decimal():
             return money(cell, language)
         case int():

@@ -211,9 +211,16 @@ def test_texts_of_a_person_are_no_labels_of_a_report() -> None:
 
 
 def test_figures_follow_the_language() -> None:
-    cells = (Rate(0.0325), Decimal("1234.5"), 1_204, None, date(2026, 11, 26))
-    assert [wording.figure(cell, "nl") for cell in cells] == ["3,25%", "US$\xa01.234,50", "1.204", "", "2026-11-26"]
-    assert [wording.figure(cell, "en") for cell in cells] == ["3.25 %", "$1234.50", "1,204", "", "2026-11-26"]
+    cells = (Rate(0.0325), Decimal("1234.5"), 1_204, None, date(2026, 11, 26), Rate(0.02))
+    assert [wording.figure(cell, "nl") for cell in cells] == [
+        "3,25%",
+        "US$\xa01.234,50",
+        "1.204",
+        "",
+        "2026-11-26",
+        "2,00%",
+    ]
+    assert [wording.figure(cell, "en") for cell in cells] == ["3.25 %", "$1234.50", "1,204", "", "2026-11-26", "2.00 %"]
 
 
 def test_the_chart_of_a_report_has_dutch_words_and_figures() -> None:
