@@ -98,6 +98,20 @@ def test_a_broadcast_to_a_segment_is_analysed_and_waits_for_approval(window: Win
     assert draft.content.parts[0].text == "Dear {{ visitor.full_name | default('you') }}, we open"
 
 
+def test_a_count_that_comes_late_changes_no_row(window: Window) -> None:
+    window.see("5 of 5 people get it")
+    window.click('[value="add-row:where"]')
+    window.see("where-1-field")
+    field = "document.getElementById('where-1-field')"
+    window._wait(lambda: bool(window.evaluate(f"Boolean({field} && {field}['htmx-internal-data'])")))
+    change = f"{field}.value = 'followers_count'; {field}.dispatchEvent(new Event('change', {{bubbles: true}}))"
+    window.evaluate(f"document.body.dispatchEvent(new Event('audience')); {change}")
+    window.see("such as 1000")
+    window.see("Correct the audience first")
+    choose(window, "where-1-operator", ">")
+    window.click("#where-1-value")
+
+
 def test_a_wrong_condition_is_marked_while_it_is_typed(window: Window) -> None:
     window.see("5 of 5 people get it")
     window.click("#where")
