@@ -11,17 +11,12 @@
     + Refused          X refused this recipient or this content for good
     + Uncertain        the outcome is unknown; look it up on X before trying again
     + ServiceBlocked   this account can do nothing now; tell the operator, continue with the others
-
-Steps that a command runs in its own process are repeated by them, side by side for several services, and wait until X
-allows calls again; in a Prefect run the tasks of the same steps do this.
 """
 
-import time
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Sequence
+from datetime import datetime
 from errno import EDQUOT, EFBIG, ENOSPC
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any
 
 
 class CampaignError(Exception):
@@ -133,55 +128,3 @@ class ServiceBlocked(XError):
 def is_passing(error: object) -> bool:
     """Returns whether a read may succeed in a moment: X was away or its answer unusable, and it set no time."""
     return isinstance(error, Uncertain) or (isinstance(error, Unsent) and error.retry_at is None)
-
-
-_P = ParamSpec("_P")
-_T = TypeVar("_T")
-_R = TypeVar("_R")
-
-#: Services that work at the same time.
-SIDE_BY_SIDE = 8
-#: Seconds before each further try of a step, up to half as long again.
-RETRY_AFTER = (1, 2, 4, 8)
-
-
-def retried(step: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Lets a step that may be repeated run up to four more times while X is away, before its error is raised."""
-    import random
-
-    @wraps(step)
-    def run(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        for seconds in RETRY_AFTER:
-            try:
-                return step(*args, **kwargs)
-            except CampaignError as error:
-                if not is_passing(error):
-                    raise
-            time.sleep(seconds * random.uniform(1, 1.5))  # noqa: S311  spreads retries, protects nothing
-        return step(*args, **kwargs)
-
-    return run
-
-
-def run_side_by_side(
-    step: Callable[[_T], _R], items: Sequence[_T], stop: Callable[[], None] = lambda: None
-) -> list[_R]:
-    """Runs a step for several services at the same time; returns the results in their order.
-
-    After an interruption no further one begins, and `stop` asks those under way to end.
-    """
-    from concurrent.futures import ThreadPoolExecutor  # the help needs no threads
-
-    with ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
-        try:
-            return list(pool.map(step, items))
-        except BaseException:
-            stop()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-def wait_until(moment: datetime) -> None:
-    """Sleeps in this process until a moment."""
-    while (seconds := (moment - datetime.now(UTC)).total_seconds()) > 0:
-        time.sleep(min(seconds, 60))

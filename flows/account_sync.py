@@ -9,7 +9,8 @@ from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from campaign.audience.sync import SyncReport, describe_outcome, has_unfinished_reading
-from campaign.errors import SIDE_BY_SIDE, WrongUsage, wait_until
+from campaign.errors import WrongUsage
+from campaign.running import SIDE_BY_SIDE, wait_until
 from models import SyncMode, SyncState
 from tasks.continuation import (
     configure_run_logs,

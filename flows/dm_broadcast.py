@@ -21,7 +21,8 @@ from campaign.broadcasts.send import (
 )
 from campaign.deliveries.approval import opens_at, resume_if_paused, sendable
 from campaign.deliveries.kind import Progress, Rendered
-from campaign.errors import SIDE_BY_SIDE, NotPossible, WrongUsage, wait_until
+from campaign.errors import NotPossible, WrongUsage
+from campaign.running import SIDE_BY_SIDE, wait_until
 from tasks.continuation import (
     configure_run_logs,
     dated,

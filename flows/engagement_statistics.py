@@ -9,7 +9,8 @@ from prefect.client.schemas.objects import State
 from prefect.states import Failed
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from campaign.errors import SIDE_BY_SIDE, WrongUsage, wait_until
+from campaign.errors import WrongUsage
+from campaign.running import SIDE_BY_SIDE, wait_until
 from campaign.statistics.counts import ONCE_IN, CountReport, CountState
 from models import Service
 from tasks.continuation import (

@@ -7,9 +7,10 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from campaign.deliveries.approval import due_deliveries, opens_at, sendable
 from campaign.deliveries.kind import End, Progress
-from campaign.errors import SIDE_BY_SIDE, NotPossible, WrongUsage, wait_until
+from campaign.errors import NotPossible, WrongUsage
 from campaign.posts.documents import DeliveryReport
 from campaign.posts.publish import begin, describe_outcome, targets_left
+from campaign.running import SIDE_BY_SIDE, wait_until
 from tasks.continuation import (
     configure_run_logs,
     dated,

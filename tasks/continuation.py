@@ -38,8 +38,9 @@ from prefect.tasks import exponential_backoff
 
 from campaign.db.engine import Announcement, listen, read_session
 from campaign.deliveries import store as deliveries
-from campaign.errors import CampaignError, NotPossible, is_passing, wait_until
+from campaign.errors import CampaignError, NotPossible, is_passing
 from campaign.kinds import kind_for
+from campaign.running import wait_until
 from campaign.settings import load_settings
 from campaign.users.email import page_of, send_emails
 from models import Delivery, DeliveryState

@@ -14,21 +14,11 @@ from sqlmodel import Session, SQLModel, col, select
 
 from campaign.audience.followers import count_followers, end_unseen, save_page
 from campaign.db.engine import announce, claim, read_session, transaction
-from campaign.errors import (
-    AlreadyRunning,
-    NotPossible,
-    ServiceBlocked,
-    Unsent,
-    WrongUsage,
-    XError,
-    is_passing,
-    retried,
-    run_side_by_side,
-    wait_until,
-)
+from campaign.errors import AlreadyRunning, NotPossible, ServiceBlocked, Unsent, WrongUsage, XError, is_passing
 from campaign.formatting import dollars, usd
 from campaign.limits import rate_limits, spend_cap
 from campaign.limits.spend_cap import record_failed_call, refusal_of
+from campaign.running import retried, run_side_by_side, wait_until
 from campaign.services import store as services
 from campaign.services.store import check_if_due, gateway_of
 from campaign.x.gateway import Gateway

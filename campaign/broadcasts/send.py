@@ -38,18 +38,9 @@ from campaign.deliveries import store as deliveries
 from campaign.deliveries.approval import opens_at, start_delivery
 from campaign.deliveries.kind import End, Progress, Rendered
 from campaign.deliveries.links import links_in
-from campaign.errors import (
-    NotPossible,
-    ServiceBlocked,
-    Uncertain,
-    Unsent,
-    WrongUsage,
-    XError,
-    retried,
-    run_side_by_side,
-    wait_until,
-)
+from campaign.errors import NotPossible, ServiceBlocked, Uncertain, Unsent, WrongUsage, XError
 from campaign.limits import rate_limits
+from campaign.running import retried, run_side_by_side, wait_until
 from campaign.services import store as services
 from campaign.services.store import check_if_due
 from campaign.x.types import NewMessage

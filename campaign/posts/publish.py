@@ -20,22 +20,13 @@ from campaign.deliveries.approval import opens_at, start_delivery
 from campaign.deliveries.draft import RenderedPart
 from campaign.deliveries.kind import End, OnUpload, Progress, Sender, media_id_of, why_halted
 from campaign.deliveries.log import purpose_of
-from campaign.errors import (
-    NotPossible,
-    Refused,
-    ServiceBlocked,
-    Uncertain,
-    WrongUsage,
-    XError,
-    retried,
-    run_side_by_side,
-    wait_until,
-)
+from campaign.errors import NotPossible, Refused, ServiceBlocked, Uncertain, WrongUsage, XError
 from campaign.formatting import usd
 from campaign.limits import rate_limits, spend_cap
 from campaign.limits.spend_cap import book_failed_call, record_failed_call
 from campaign.posts.documents import DeliveryReport, report_of
 from campaign.posts.prepare import RenderedPost, analysis_of, render_post
+from campaign.running import retried, run_side_by_side, wait_until
 from campaign.services import store as services
 from campaign.services.store import check_if_due, gateway_of
 from campaign.settings import load_settings

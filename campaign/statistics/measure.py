@@ -15,9 +15,10 @@ from sqlmodel import col
 
 from campaign.db.engine import empty_write_ahead_log, read_session, transaction
 from campaign.deliveries.findings import Analysis
-from campaign.errors import NotPossible, ServiceBlocked, Unsent, XError, retried
+from campaign.errors import NotPossible, ServiceBlocked, Unsent, XError
 from campaign.limits import rate_limits, spend_cap
 from campaign.limits.spend_cap import record_failed_call, used_up
+from campaign.running import retried
 from campaign.services import store as services
 from campaign.services.store import check_if_due, gateway_of
 from campaign.settings import load_settings

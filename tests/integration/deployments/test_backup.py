@@ -199,7 +199,7 @@ def test_databases_that_are_damaged_are_replaced(backed_up: Database, file: Path
     for damaged in (Path(backed_up.url.removeprefix("sqlite:///")), prefect):
         damaged.write_bytes(b"damaged!" * (size // 8))
     assert "--overwrite" in command("restore", file).sentence
-    why = "is damaged, it is no database any more" if size else "nothing to back up"
+    why = "is damaged and not a database any more" if size else "nothing to back up"
     assert why in command("backup", file.with_name("another")).sentence
     assert command("restore", file, "--overwrite").status == 0
     assert saved_secret() == SECRET

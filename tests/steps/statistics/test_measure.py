@@ -8,8 +8,8 @@ import pytest
 
 from campaign.db.engine import read_session, transaction
 from campaign.deliveries import log
-from campaign.errors import wait_until
 from campaign.reporting.text import as_markdown
+from campaign.running import wait_until
 from campaign.services.store import connected_services, find_service, gateway_of
 from campaign.statistics import counts
 from campaign.statistics import reports as engagement_deliveries
