@@ -24,6 +24,8 @@ from campaign.web.desk.documents import find_sentences
 from campaign.web.desk.wording import N_
 from campaign.web.sign_in import x_origins
 from campaign.x.oauth import AppKeys, SignIn, sign_in_of_brand
+from campaign.x.v1 import GatewayV1
+from campaign.x.v2 import GatewayV2
 from models import Role, SecretKind, Service, WindowName
 
 _HOME, _CALLBACK = "/desk/accounts", "/desk/accounts/callback"
@@ -36,19 +38,6 @@ _WINDOWS = {
 _PUBLISHING, _WRITING = N_("Publishing posts"), N_("Sending messages")
 #: How a marketer calls what X's endpoints do, by how they begin.
 _WORK = {
-    "POST /2/tweets": _PUBLISHING,
-    "POST /1.1/statuses/update": _PUBLISHING,
-    "POST /2/dm_conversations/": _WRITING,
-    "POST /1.1/direct_messages/": _WRITING,
-    "GET /2/dm_events": N_("Reading messages"),
-    "GET /1.1/direct_messages/": N_("Reading messages"),
-    "GET /2/users/:id/followers": N_("Reading followers"),
-    "GET /1.1/followers/": N_("Reading followers"),
-    "GET /1.1/users/lookup": N_("Reading followers"),
-    "GET /2/tweets": N_("Counting reactions"),
-    "GET /1.1/statuses/lookup": N_("Counting reactions"),
-    "GET /2/users/:id/tweets": N_("Looking up posts"),
-    "GET /1.1/statuses/user_timeline": N_("Looking up posts"),
     "DELETE /2/tweets/": N_("Deleting posts"),
     "POST /1.1/statuses/destroy": N_("Deleting posts"),
     "POST /2/media/": N_("Uploading files"),
@@ -56,6 +45,15 @@ _WORK = {
     "GET /2/users/me": N_("Checking the keys"),
     "GET /1.1/account/": N_("Checking the keys"),
 }
+for _gateway in (GatewayV2, GatewayV1):
+    _WORK |= {
+        _gateway.post_endpoint: _PUBLISHING,
+        _gateway.message_endpoint: _WRITING,
+        _gateway.events_endpoint: N_("Reading messages"),
+        _gateway.lookup_endpoint: N_("Counting reactions"),
+        _gateway.timeline_endpoint: N_("Looking up posts"),
+        **dict.fromkeys(_gateway.follower_endpoints, N_("Reading followers")),
+    }
 _LEFT = {_PUBLISHING: N_("Posts left"), _WRITING: N_("Messages left")}
 WORKS = {
     "account-sync": N_("Reads who follows the accounts"),

@@ -19,7 +19,7 @@ from babel.messages.pofile import read_po
 from babel.numbers import format_currency, format_decimal
 from babel.units import format_unit
 
-from campaign.formatting import usd
+from campaign.formatting import dollars, usd
 from campaign.reporting.document import Cell, Rate, shown
 
 SOURCE = "en"
@@ -269,7 +269,7 @@ def money(amount: Decimal, language: str) -> str:
     """Writes US dollars, with at least cents: $0.20, US$ 0,20."""
     if language == SOURCE:
         return usd(amount)
-    written = Decimal(usd(amount)[1:])
+    written = Decimal(dollars(amount))
     return format_currency(written, "USD", locale=language, currency_digits=False, decimal_quantization=False)
 
 
