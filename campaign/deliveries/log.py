@@ -172,11 +172,13 @@ def _recording(*, on_postgresql: bool) -> Update:
     names = ["id", "state", "x_id", "reason", "reason_code", "is_tried"]
     rows = rows_of(names, on_postgresql=on_postgresql)
     is_tried = rows.c.is_tried == "1"
+    # After a first attempt that X did not receive there is nothing that it may show late, or counts; an earlier attempt
+    # counts in X's limits all the same.
+    is_any_tried = is_tried | (col(Message.attempts) > 1)
     values = {name: rows.c[name] for name in names[1:-1]} | {
-        "armed_at": case((is_tried, col(Message.armed_at)), else_=null()),
+        "armed_at": case((is_any_tried, col(Message.armed_at)), else_=null()),
         "attempts": col(Message.attempts) - case((is_tried, 0), else_=1),
-        # After a first attempt that X did not receive there is nothing that it may show late.
-        "first_armed_at": case((is_tried | (col(Message.attempts) > 1), col(Message.first_armed_at)), else_=null()),
+        "first_armed_at": case((is_any_tried, col(Message.first_armed_at)), else_=null()),
         "settled_at": bindparam("now"),
     }
     return update(Message).values(values).where(col(Message.id) == rows.c.id)

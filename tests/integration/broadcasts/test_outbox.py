@@ -247,6 +247,19 @@ def test_attempts_count_from_their_end_and_each_time(acme: Service, news: Delive
     assert sorted(since) == [NOW, NOW + 2 * A_MINUTE, NOW + 2 * A_MINUTE]
 
 
+def test_an_attempt_that_x_did_not_receive_does_not_hide_the_one_before_it(acme: Service, news: Delivery) -> None:
+    (one,) = messages_to(news, acme, willing(acme, 1))
+    armed(acme, [one])
+    settled(Outcome(one, NOW, MessageState.PENDING))
+    armed(acme, [one], after=2 * A_MINUTE)
+    settled(Outcome(one, NOW + 2 * A_MINUTE, MessageState.PENDING, is_tried=False))
+    with read_session() as session:
+        # Once, and no earlier than it can have been.
+        (counted,) = rate_limits.tried_since(session, [acme.id], NOW - A_MINUTE)
+    assert counted >= NOW
+    assert row(one).first_armed_at == NOW
+
+
 def test_a_batch_of_a_hundred_takes_a_statement_each(acme: Service, news: Delivery) -> None:
     ids = messages_to(news, acme, willing(acme, 100))
     statements: list[str] = []
