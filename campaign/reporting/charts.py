@@ -137,9 +137,10 @@ def drawn(chart: Chart, size: Size = WIDE, *, follows_page: bool = False) -> byt
 
 
 def _finished(root: Element, style: str) -> Element:
-    """Adds the style, and leaves out scripts, which only a page could run, and would have to be let run."""
+    """Adds the style; leaves out comments, which hold today's date, and scripts, which a page would have to allow."""
     for parent in list(root.iter()):
-        for child in [each for each in parent if str(each.tag).endswith("script")]:
+        # The tag of a comment is the function that makes one.
+        for child in [each for each in parent if callable(each.tag) or str(each.tag).endswith("script")]:
             parent.remove(child)
     SubElement(root, "style").text = style
     return root
