@@ -24,9 +24,9 @@ PAGES: tuple[tuple[str, dict[str, str]], ...] = (
 
 
 def browse(brand: Brand) -> list[float]:
-    """Each page several times; then the whole count in seconds, the median CPU of our own for a page, memory in MB.
+    """Each page several times; then of a count how far its first number is from the exact one, and the seconds to it.
 
-    The memory is what the process held at most beyond that of its first page.
+    Last the median CPU of our own for a page, and the memory in MB that the process held beyond that of its first page.
     """
     pages = _sign_in()
     _get(pages, "/desk/people", {"service": brand.username})
@@ -41,11 +41,14 @@ def browse(brand: Brand) -> list[float]:
             cpu.append(1000 * (time.process_time() - cpu_before))
         figures.append(statistics.median(took))
     began, address = time.perf_counter(), f"/desk/people/count?{urlencode({'service': brand.username, **PAGES[-1][1]})}"
+    shown = list[int]()
     while address:
         answer = pages.get(address, headers={"hx-request": "true"}).text
+        shown += [int(re.findall(r">(?:About )?([\d,]+) (?:people|person)", answer)[0].replace(",", ""))]
         found = re.search(r'hx-get="([^"]+)"', answer)
         address = found[1].replace("&amp;", "&") if found else ""
-    return [*figures, time.perf_counter() - began, statistics.median(cpu), _peak() - held]
+    took_all, off = time.perf_counter() - began, abs(shown[0] / shown[-1] - 1)
+    return [*figures, off, took_all, statistics.median(cpu), _peak() - held]
 
 
 def _peak() -> float:

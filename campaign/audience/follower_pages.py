@@ -113,6 +113,14 @@ class Count:
 
     people: int
     next: int | None = None
+    share: float = 1
+    """How much of the table was looked at, more than 0."""
+
+    @property
+    def about(self) -> int:
+        """Returns how many they are in all; until that is exact, by the share looked at, rounded to two digits."""
+        expected = round(self.people / self.share)
+        return max(self.people, round(expected, 2 - len(str(expected)))) if self.next else self.people
 
 
 def list_followers(session: Session, wanted: Wanted, after: Place) -> FollowerPage:
@@ -139,8 +147,8 @@ def count_followers(session: Session, wanted: Wanted, before: int | None = None,
         conditions.append(among(session, col(Subscription.visitor_id), found, BigInteger()))
         return Count(session.scalar(_chosen(sa_select(func.count()), wanted, conditions)) or 0)
     conditions += [] if found is None else [found]
-    high = before or _highest(session) + 1
-    people, ends, step = so_far, monotonic() + _SECONDS, _AT_ONCE
+    beyond = _highest(session) + 1
+    high, people, ends, step = min(before or beyond, beyond), so_far, monotonic() + _SECONDS, _AT_ONCE
     while high > 1:
         began, low = monotonic(), max(1, high - step)
         part = _chosen(sa_select(func.count()), wanted, [*conditions, _in_range(low, high)])
@@ -148,7 +156,7 @@ def count_followers(session: Session, wanted: Wanted, before: int | None = None,
         step = _next_step(step, began)
         if monotonic() > ends:
             break
-    return Count(people, high if high > 1 else None)
+    return Count(people, high, 1 - high / beyond) if high > 1 else Count(people)
 
 
 def _find(session: Session, wanted: Wanted) -> list[int] | ColumnElement[bool] | None:

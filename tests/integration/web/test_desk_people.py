@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from sqlmodel import select
 
-from campaign.audience.follower_pages import find_segment
+from campaign.audience.follower_pages import Count, find_segment
 from campaign.consent import store as consents
 from campaign.contacts.store import SECTIONS
 from campaign.db.engine import read_session, transaction
 from campaign.web.desk.people import _HELD
-from models import AuditEntry, Consent, ConsentSource, Contact, Role, Service, Suppression, Visitor
+from models import AuditEntry, Consent, ConsentSource, Contact, Role, Service, Subscription, Suppression, Visitor
 from tests.crowds import add, people, unfollow
 from tests.databases import Database
 from tests.desk_site import Desk, open_desk
@@ -63,6 +63,29 @@ def test_followers_are_searched_filtered_and_sorted(desk: Desk, acme: Service) -
     assert "@zed" in ann.get("/desk/people?where=verified").text
     assert "1 person" in ann.get("/desk/people/count?service=acme&where=verified").text
     assert "No people are found" in ann.get("/desk/people?search=xyz").text
+
+
+def test_a_long_count_begins_with_an_estimate_of_all(desk: Desk, acme: Service) -> None:
+    ann, (first, second) = desk.person("ann", Role.VIEWER), people(2, acme, verified=True)
+    with transaction() as session:
+        # So far from the first one that no request looks at all numbers between.
+        session.get_one(Visitor, second).id = 10**12
+        row = session.exec(select(Subscription).where(Subscription.visitor_id == second)).one()
+        row.visitor_id = 10**12
+    page = ann.get("/desk/people/count?service=acme&where=verified").text
+    assert "About" in page
+    assert "1 counted so far" in page
+    rest = ann.get(f"/desk/people/count?service=acme&where=verified&before={first + 1}&so_far=1").text
+    assert "<strong>2 people</strong>" in rest
+
+
+@pytest.mark.parametrize(
+    ("counted", "share", "about"),
+    [(0, 0.5, 0), (1, 0.5, 2), (41_234, 0.5, 82_000), (7, 0.01, 700), (99, 0.99, 100)],
+)
+def test_an_estimate_has_two_digits_and_is_no_less_than_the_count(counted: int, share: float, about: int) -> None:
+    assert Count(counted, next=9, share=share).about == about
+    assert Count(counted).about == counted
 
 
 def test_a_wrong_condition_is_shown_at_its_place(desk: Desk, acme: Service) -> None:
