@@ -76,7 +76,7 @@ def _configure_sqlite(connection: Any, _record: Any) -> None:
     # A page of followers is one statement, whose undo log SQLite would otherwise write to a file.
     connection.executescript(
         "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
-        "PRAGMA cache_size=-20000; PRAGMA wal_autocheckpoint=65536; PRAGMA temp_store=MEMORY; PRAGMA secure_delete=ON;"
+        "PRAGMA cache_size=-8000; PRAGMA wal_autocheckpoint=65536; PRAGMA temp_store=MEMORY; PRAGMA secure_delete=ON;"
     )
 
 
@@ -470,5 +470,5 @@ def expect_many(session: Session) -> None:
         session.execute(text("SET LOCAL work_mem = '128MB'"))
         session.execute(text("SET LOCAL jit = off"))
     else:
-        # Each connection has its own cache: rows that are read once are not worth 20 MB of memory in every connection.
+        # Each connection has its own cache: rows that are read once are not worth 8 MB of memory in every connection.
         session.execute(text("PRAGMA cache_size=-4000"))
