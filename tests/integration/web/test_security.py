@@ -266,7 +266,8 @@ def test_a_thousand_requests_a_second_are_answered_and_leave_nothing_behind(hous
 
     def visit() -> None:
         with a_client(base_url=house.url) as client:
-            while time.monotonic() < ends:
+            # A slow machine takes longer until the limit is reached.
+            while time.monotonic() < ends or not counted[429]:
                 counted[client.get("/join/acme").status_code] += 1
 
     threads = [threading.Thread(target=visit) for _ in range(clients)]
