@@ -93,10 +93,6 @@ def adopt(settings: Settings) -> None:
     os.environ["no_proxy"] = ",".join(dict.fromkeys([*filter(None, direct.split(",")), "127.0.0.1", "localhost"]))
 
 
-#: Threads of Python take turns: memory of its own for each gains no time, and takes 10 MB more for a run.
-_ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
-
-
 def child_environment(settings: Settings) -> dict[str, str]:
     """Builds the environment of a process of this home: the operator's, with all settings of campaign and Prefect.
 
@@ -112,7 +108,7 @@ def child_environment(settings: Settings) -> dict[str, str]:
         if name != "PREFECT_SERVER_ENCRYPTION_KEY" and name.removesuffix("_FILE") not in ours
     }
     path = os.pathsep.join(filter(None, [str(ROOT), inherited.get("PYTHONPATH")]))
-    return _ONE_ARENA | prefect_environment(settings) | inherited | ours | {"PYTHONPATH": path}
+    return prefect_environment(settings) | inherited | ours | {"PYTHONPATH": path}
 
 
 def make_home(settings: Settings) -> None:
