@@ -64,5 +64,6 @@ def _move(plan: Plan, before: DeliveryState, after: DeliveryState) -> None:
             return
         plan.x.happened.append(f"{delivery.name} {after.value}")
         deliveries.move(session, delivery, after, "ana", plan.x.now)
+        plan.was_resumed |= after is DeliveryState.IN_PROGRESS
         if delivery.is_over:
             log.cancel_pending(session, delivery, plan.x.now, "The delivery was stopped.")

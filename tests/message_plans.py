@@ -40,6 +40,8 @@ class Plan:
     """X user id by visitor id."""
     inbox_every: timedelta = timedelta(minutes=15)
     depth: int = 0
+    was_resumed: bool = False
+    """A person resumed a broadcast during this run, which starts another one."""
 
     @property
     def has_links(self) -> bool:

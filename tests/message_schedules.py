@@ -93,9 +93,11 @@ def _desk(plan: Plan, service: Service) -> BroadcastSender:
 
 def _run(plan: Plan) -> bool:
     """One run of every service, as far as it gets; whether nothing is left to do."""
+    plan.was_resumed = False
     ends = [_send(plan, service) for service in plan.services]
     is_held_up = bool(plan.x.blocked) or _is_paused()
-    if all(end and end.end is End.OUT for end in ends) and not is_held_up and not _is_left_behind():
+    is_out = all(end and end.end is End.OUT for end in ends) and not plan.was_resumed
+    if is_out and not is_held_up and not _is_left_behind():
         return True
     act_between(plan, is_held_up=is_held_up)
     is_cut_short = any(end is None or end.end is End.BLOCKED for end in ends)

@@ -18,8 +18,12 @@ def test_whatever_goes_wrong_each_person_gets_each_message_exactly_once(first: i
 
 @pytest.mark.parametrize(
     "seed",
-    # Two calls without an answer, the next one of these messages refused for its number: X counted the first two.
-    [210_889],
+    [
+        # Two calls without an answer, the next one of these messages refused for its number: X counted the first two.
+        210_889,
+        # Paused while the first account was at work and resumed while the second one was: another run follows.
+        428_988,
+    ],
 )
 def test_what_went_wrong_in_a_longer_soak_stays_right(seed: int) -> None:
     with a_database():
