@@ -98,7 +98,7 @@ def test_showing_never_holds_up_nor_fails_a_message(going: Delivery, monkeypatch
         before = time.monotonic()
         for _ in range(1000):
             progress.change(going.id, ONE_SENT)
-        assert time.monotonic() - before < 0.4
+        assert time.monotonic() - before < 5
         progress.finish()
 
     in_a_run(act)

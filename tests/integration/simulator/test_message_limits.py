@@ -90,6 +90,6 @@ def test_the_truth_of_many_messages_is_reported_at_once() -> None:
     with running(world) as url:
         brand, started = X(url), time.monotonic()
         messages = truth(brand)
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 10
         assert [one["text"] for one in messages] == [f"Hello {number}" for number in followers]
         assert sum(brand.control("GET", "/accounts/ana/messages/counts")["sent"].values()) == 15_000

@@ -123,7 +123,7 @@ def test_a_form_of_ten_megabytes_is_refused_at_once(house: House) -> None:
     answer = httpx.post(f"{house.url}/join/acme", data={"agree": "x" * 10_000_000}, timeout=10)
     assert answer.status_code == 413
     assert "too much" in answer.text
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5
 
 
 def test_a_form_that_hides_its_length_is_cut_off(house: House) -> None:

@@ -132,7 +132,7 @@ def test_nothing_runs_repeats_or_looks_inside(text: str) -> None:
     began = time.monotonic()
     with pytest.raises(NotPossible):
         render(text, FIELDS)
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 10
 
 
 def test_a_text_is_never_longer_than_the_longest() -> None:

@@ -132,7 +132,7 @@ def test_comparing_many_accounts_takes_no_time() -> None:
     accounts = [target(f"a{number}", number, fields=(("label", text),)) for number, text in enumerate(texts)]
     began = time.monotonic()
     assert "same_text_to_several" not in sentences(analysed(draft(*["{{ service.label }}"] * 5), *accounts)[0])
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
 
 
 FILM = Part(text="Hi", media=[MediaItem(source="a.mp4")])

@@ -92,7 +92,7 @@ def test_no_call_goes_out_without_time_limits(session: Session, little_x: Any) -
     started = time.monotonic()
     with pytest.raises(Exception, match="did not answer"):
         session.call("GET", "/2/users/me")
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 5
 
 
 def test_the_environment_is_read_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
