@@ -29,10 +29,10 @@ from models import ORIGIN, Segment, Service, Subscription, Visitor
 
 ROWS = 50
 """People on one page."""
-_SECONDS = 0.15
-"""After which a page ends, or a count is shown as far as it is."""
-#: People who are looked at by one statement, and people few enough to be sorted at once.
-_AT_ONCE, _FEW = 20_000, 10_000
+_SECONDS, _COUNT_SECONDS = 0.15, 0.24
+"""After which a page ends, and after which a count is shown as far as it is."""
+#: People whom a first and whom any statement looks at, as no statement can be stopped; few enough to be sorted at once.
+_AT_ONCE, _MOST_AT_ONCE, _FEW = 20_000, 1_000_000, 10_000
 _LAST = 2**62
 _KNOWN_FOLLOWERS: ColumnElement[Any] = func.coalesce(col(Visitor.followers_count), literal_column("-1"))
 _NAME: Any = col(Visitor.folded_name)
@@ -148,13 +148,13 @@ def count_followers(session: Session, wanted: Wanted, before: int | None = None,
         return Count(session.scalar(_chosen(sa_select(func.count()), wanted, conditions)) or 0)
     conditions += [] if found is None else [found]
     beyond = _highest(session) + 1
-    high, people, ends, step = min(before or beyond, beyond), so_far, monotonic() + _SECONDS, _AT_ONCE
+    high, people, ends, step = min(before or beyond, beyond), so_far, monotonic() + _COUNT_SECONDS, _AT_ONCE
     while high > 1:
-        began, low = monotonic(), max(1, high - step)
+        # An exact number is worth a little more time.
+        began, low = monotonic(), 1 if high < 1.2 * step else high - step
         part = _chosen(sa_select(func.count()), wanted, [*conditions, _in_range(low, high)])
         people, high = people + (session.scalar(part) or 0), low
-        step = _next_step(step, began)
-        if monotonic() > ends:
+        if not (step := _next_step(step, began, ends)):
             break
     return Count(people, high, 1 - high / beyond) if high > 1 else Count(people)
 
@@ -195,17 +195,22 @@ def _scan(session: Session, wanted: Wanted, after: Place, conditions: list[Colum
         began, end = monotonic(), _end_of_range(session, wanted, place, step)
         within = [_behind(wanted.order, place), *([] if end is None else [_not_behind(wanted.order, end)])]
         rows += _rows(session, wanted, [*within, *conditions], ROWS + 1 - len(rows), by_index=True)
-        place, step = end, _next_step(step, began)
-        if monotonic() > ends:
+        place = end
+        if not (step := _next_step(step, began, ends)):
             break
     if place and len(rows) <= ROWS:
         return replace(_page(wanted, rows), next=place, is_cut=True)
     return _page(wanted, rows)
 
 
-def _next_step(step: int, began: float) -> int:
-    """Returns how many people to look at next: more as long as it is quick, for fewer statements."""
-    return min(step * 2, 8 * _AT_ONCE) if monotonic() - began < _SECONDS / 8 else step
+def _next_step(step: int, began: float, ends: float) -> int:
+    """Returns how many people to look at next, at the pace of the last ones until the time ends; 0 when it is over.
+
+    Few statements are quicker than many: PostgreSQL counts in several processes where a range is long.
+    """
+    now = monotonic()
+    in_time = int(step * (ends - now) / max(now - began, 0.001))
+    return min(in_time, 8 * step, _MOST_AT_ONCE) if in_time >= _AT_ONCE / 4 else 0
 
 
 def _end_of_range(session: Session, wanted: Wanted, place: Place, step: int) -> Place | None:

@@ -296,14 +296,16 @@ _pages.globals = environment.globals | {"style": _style}
 
 def routes() -> list[Route]:
     """Returns the routes of the style sheets, and of the probes: is the process there, can it do its work."""
-    return [Route("/styles/{name}", _style_sheet), Route("/health", _is_there), Route("/ready", _is_ready)]
+    return [Route("/styles/{name}", show_style_sheet), Route("/health", show_health), Route("/ready", show_readiness)]
 
 
-async def _is_there(_request: Request) -> Response:
+async def show_health(_request: Request) -> Response:
+    """Answers as long as the process runs."""
     return PlainTextResponse("ok")
 
 
-def _is_ready(_request: Request) -> Response:
+def show_readiness(_request: Request) -> Response:
+    """Answers 503 as long as the database cannot be used."""
     try:
         check_reachable()
         return PlainTextResponse("ready")
@@ -311,7 +313,8 @@ def _is_ready(_request: Request) -> Response:
         return PlainTextResponse("The database cannot be used; see `campaign doctor`.", 503)
 
 
-async def _style_sheet(request: Request) -> Response:
+async def show_style_sheet(request: Request) -> Response:
+    """Sends a style sheet."""
     sheet = _sheets().get(request.path_params["name"])
     if sheet is None:
         raise HTTPException(404)

@@ -50,7 +50,7 @@ def routes() -> list[Route]:
         Route(LOGOUT, log_out, methods=["POST"]),
     ]
     for path in (HOME, f"{HOME}/{{kind}}/{{name}}"):
-        found += [Route(f"{path}.csv", _as_file), Route(path, _as_page)]
+        found += [Route(f"{path}.csv", download_report), Route(path, show_report)]
     return [*found, Route(METRICS, show_metrics)]
 
 
@@ -145,7 +145,8 @@ def _closed() -> Response:
     )
 
 
-def _as_page(request: Request) -> Response:
+def show_report(request: Request) -> Response:
+    """Shows a report to a visitor who has the key."""
     if refusal := _refusal(request):
         return refusal
     document = find_report(request.path_params.get("kind", ""), request.path_params.get("name", ""))
@@ -161,7 +162,8 @@ def report_page(document: Document, path: str, token: str) -> Response:
     return page("report.html.jinja", token=token, path=path, document=document, sections=sections)
 
 
-def _as_file(request: Request) -> Response:
+def download_report(request: Request) -> Response:
+    """Sends a report as a file to a visitor who has the key."""
     if refusal := _refusal(request):
         return refusal
     document = find_report(request.path_params.get("kind", ""), request.path_params.get("name", ""))

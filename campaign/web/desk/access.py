@@ -158,7 +158,8 @@ def _address(name: str) -> str:
     return f"/desk/static/{name}?{sha256(_static()[name]).hexdigest()[:12]}"
 
 
-async def _file(request: Request) -> Response:
+async def show_static_file(request: Request) -> Response:
+    """Sends a style sheet or htmx."""
     content = _static().get(name := request.path_params["name"])
     if content is None:
         raise HTTPException(404)
@@ -167,7 +168,7 @@ async def _file(request: Request) -> Response:
 
 def routes() -> Sequence[Route]:
     """Returns the route of the style sheet and of htmx, which everybody may read."""
-    return [Route("/desk/static/{name}", _file)]
+    return [Route("/desk/static/{name}", show_static_file)]
 
 
 HOME, SIGN_IN = "/desk", "/desk/sign-in"

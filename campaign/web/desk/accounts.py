@@ -71,19 +71,19 @@ def routes() -> list[Route]:
     """Returns the routes of the pages."""
     one = f"{_HOME}/{{service}}"
     return [
-        desk_route(_HOME, _show_accounts, Role.VIEWER),
+        desk_route(_HOME, show_accounts, Role.VIEWER),
         # Before the pages of a service, whose addresses they would match.
-        desk_route(f"{_HOME}/new", _show_new, Role.OPERATOR, everywhere=True),
-        desk_route(f"{_HOME}/new", _connect, Role.OPERATOR, method="POST", everywhere=True),
-        desk_route(f"{_HOME}/sign-in", _begin_sign_in, Role.OPERATOR, method="POST", everywhere=True),
-        desk_route(_CALLBACK, _finish_sign_in, Role.OPERATOR, everywhere=True),
-        desk_route("/desk/workflows/{workflow}", _switch_workflow, Role.OPERATOR, method="POST", everywhere=True),
-        desk_route(one, _show_account, Role.VIEWER),
-        desk_route(one, _change_policy, Role.OPERATOR, method="POST"),
-        desk_route(f"{one}/keys", _replace_keys, Role.OPERATOR, method="POST"),
-        desk_route(f"{one}/check", _check, Role.OPERATOR, method="POST"),
-        desk_route(f"{one}/sync", _sync, Role.OPERATOR, method="POST"),
-        desk_route(f"{one}/remove", _remove, Role.OPERATOR, method="POST"),
+        desk_route(f"{_HOME}/new", show_new_account, Role.OPERATOR, everywhere=True),
+        desk_route(f"{_HOME}/new", connect_account, Role.OPERATOR, method="POST", everywhere=True),
+        desk_route(f"{_HOME}/sign-in", begin_sign_in, Role.OPERATOR, method="POST", everywhere=True),
+        desk_route(_CALLBACK, finish_sign_in, Role.OPERATOR, everywhere=True),
+        desk_route("/desk/workflows/{workflow}", switch_workflow, Role.OPERATOR, method="POST", everywhere=True),
+        desk_route(one, show_account, Role.VIEWER),
+        desk_route(one, change_policy, Role.OPERATOR, method="POST"),
+        desk_route(f"{one}/keys", replace_keys, Role.OPERATOR, method="POST"),
+        desk_route(f"{one}/check", check_account, Role.OPERATOR, method="POST"),
+        desk_route(f"{one}/sync", sync_followers, Role.OPERATOR, method="POST"),
+        desk_route(f"{one}/remove", disconnect_account, Role.OPERATOR, method="POST"),
     ]
 
 
@@ -122,7 +122,8 @@ def card_of(desk: DeskRequest, service: Service) -> Card:
     return Card(service, spent, [one for one in windows if narrowest[one[:2]] is one])
 
 
-def _show_accounts(desk: DeskRequest) -> Response:
+def show_accounts(desk: DeskRequest) -> Response:
+    """Lists the accounts, and for an operator the five workflows."""
     problem, workflows, workers = "", [], 0
     if desk.person.may(Role.OPERATOR):
         try:
@@ -135,7 +136,8 @@ def _show_accounts(desk: DeskRequest) -> Response:
     return desk.page("accounts.html.jinja", 200, cards=cards, **facts)
 
 
-def _show_new(desk: DeskRequest, status: int = 200, problem: str = "") -> Response:
+def show_new_account(desk: DeskRequest, status: int = 200, problem: str = "") -> Response:
+    """Shows the form that connects an account."""
     typed = {name: desk.text(name) for name in ("internal_name", "label", "owned")}
     return desk.page(
         "account_new.html.jinja",
@@ -150,13 +152,13 @@ def _show_new(desk: DeskRequest, status: int = 200, problem: str = "") -> Respon
     )
 
 
-def _connect(desk: DeskRequest) -> Response:
+def connect_account(desk: DeskRequest) -> Response:
     """Connects an account with its four keys, and asks X about them at once."""
     values = {name: desk.text(name) for name in _KEYS}
     try:
         service = _create(desk, desk.text("internal_name").removeprefix("@"), values)
     except WrongUsage as error:
-        return _show_new(desk, 400, str(error))
+        return show_new_account(desk, 400, str(error))
     return _checked(desk, service)
 
 
@@ -177,7 +179,7 @@ def _checked(desk: DeskRequest, service: Service) -> Response:
     return desk.redirect(page, notice)
 
 
-def _begin_sign_in(desk: DeskRequest) -> Response:
+def begin_sign_in(desk: DeskRequest) -> Response:
     """Sends the operator to X's consent screen, with the keys of the app; they wait in the vault."""
     other = desk.text("app_of")
     try:
@@ -187,7 +189,7 @@ def _begin_sign_in(desk: DeskRequest) -> Response:
             app = AppKeys(SecretStr(desk.text("consumer_key")), SecretStr(desk.text("consumer_secret")))
         begun = _sign_in(app).begin(_callback_of(desk))
     except CampaignError as error:
-        return _show_new(desk, 400, str(error))
+        return show_new_account(desk, 400, str(error))
     kept = {"consumer_key": app.consumer_key, "consumer_secret": app.consumer_secret}
     secrets = {name: key.get_secret_value() for name, key in kept.items()} | begun.kept
     with transaction() as session:
@@ -199,7 +201,7 @@ def _sign_in(app: AppKeys) -> SignIn:
     return sign_in_of_brand(app, load_settings().x_api_url)
 
 
-def _finish_sign_in(desk: DeskRequest) -> Response:
+def finish_sign_in(desk: DeskRequest) -> Response:
     """Connects the account that agreed on X's consent screen; a known one gets the new keys."""
     owner = desk.person.user.id
     with transaction() as session:
@@ -284,7 +286,8 @@ def _service_in(desk: DeskRequest) -> Service:
     return desk.service
 
 
-def _show_account(desk: DeskRequest, status: int = 200, problem: str = "") -> Response:
+def show_account(desk: DeskRequest, status: int = 200, problem: str = "") -> Response:
+    """Shows an account with its policy, its keys and its health."""
     service = _service_in(desk)
     typed = {name: _read(desk, name) for name in _policy()} if problem else None
     fields = [_Field.of(name, typed[name] if typed else _stored(service, name)) for name in _policy()]
@@ -314,12 +317,13 @@ def _read(desk: DeskRequest, name: str) -> Any:
     return given or None if kind == "number" else given
 
 
-def _change_policy(desk: DeskRequest) -> Response:
+def change_policy(desk: DeskRequest) -> Response:
+    """Saves caps, quiet hours and the other settings of an account."""
     service = _service_in(desk)
     try:
         _change(desk, service, {name: _read(desk, name) for name in _policy()})
     except WrongUsage as error:
-        return _show_account(desk, 400, str(error))
+        return show_account(desk, 400, str(error))
     return desk.redirect(f"{_HOME}/{service.internal_name}", N_("Saved."))
 
 
@@ -329,21 +333,24 @@ def _change(desk: DeskRequest, service: Service, values: dict[str, Any]) -> Serv
         return store.change(session, row, read_fields(store.read_values(session, row) | values), desk.now, desk.actor)
 
 
-def _replace_keys(desk: DeskRequest) -> Response:
+def replace_keys(desk: DeskRequest) -> Response:
+    """Replaces the keys that were typed, and asks X about them at once."""
     service = _service_in(desk)
     try:
         # What is left empty stays as it is.
         changed = _change(desk, service, {name: key for name in SECRETS if (key := desk.text(name))})
     except WrongUsage as error:
-        return _show_account(desk, 400, str(error))
+        return show_account(desk, 400, str(error))
     return _checked(desk, changed)
 
 
-def _check(desk: DeskRequest) -> Response:
+def check_account(desk: DeskRequest) -> Response:
+    """Asks X about the account now."""
     return _checked(desk, _service_in(desk))
 
 
-def _sync(desk: DeskRequest) -> Response:
+def sync_followers(desk: DeskRequest) -> Response:
+    """Starts a run that reads the followers of the account."""
     service = _service_in(desk)
     gateway_of(service)
     url = desk.runs.start(
@@ -354,7 +361,8 @@ def _sync(desk: DeskRequest) -> Response:
     return desk.redirect(f"{_HOME}/{service.internal_name}", N_("The sync has started. Prefect shows how far it is."))
 
 
-def _remove(desk: DeskRequest) -> Response:
+def disconnect_account(desk: DeskRequest) -> Response:
+    """Disconnects an account, after a tick."""
     service = _service_in(desk)
     if desk.text("sure") != "yes":
         raise WrongUsage(N_("Tick that the account is to be disconnected; nothing was changed."))
@@ -363,7 +371,7 @@ def _remove(desk: DeskRequest) -> Response:
     return desk.redirect(_HOME, N_("The account is disconnected and its keys are deleted; its visitors stay."))
 
 
-def _switch_workflow(desk: DeskRequest) -> Response:
+def switch_workflow(desk: DeskRequest) -> Response:
     """Starts or stops the schedule of a workflow."""
     name, is_on = desk.request.path_params["workflow"], desk.text("do") == "start"
     desk.runs.switch(name, enabled=is_on)

@@ -31,15 +31,15 @@ _Result = TypeVar("_Result")
 def routes() -> list[Route]:
     """Returns the routes of the pages."""
     return [
-        desk_route(_CONSENTS, _show_consents, Role.VIEWER),
-        desk_route(f"{_CONSENTS}.csv", _consents_as_file, Role.OPERATOR),
-        desk_route(f"{_CONSENTS}/import", _import_consents, Role.OPERATOR, method="POST"),
-        desk_route(_DENYLIST, _show_denylist, Role.VIEWER),
-        desk_route(_DENYLIST, _change_denylist, Role.OPERATOR, method="POST"),
-        desk_route(f"{_DENYLIST}.csv", _denylist_as_file, Role.OPERATOR, everywhere=True),
-        desk_route(f"{_DENYLIST}/import", _import_denylist, Role.OPERATOR, method="POST"),
-        desk_route(_CONTACTS, _show_contacts, Role.VIEWER),
-        desk_route(_CONTACTS, _import_contacts, Role.OPERATOR, method="POST", everywhere=True),
+        desk_route(_CONSENTS, show_consents, Role.VIEWER),
+        desk_route(f"{_CONSENTS}.csv", download_consents, Role.OPERATOR),
+        desk_route(f"{_CONSENTS}/import", upload_consents, Role.OPERATOR, method="POST"),
+        desk_route(_DENYLIST, show_denylist, Role.VIEWER),
+        desk_route(_DENYLIST, change_denylist, Role.OPERATOR, method="POST"),
+        desk_route(f"{_DENYLIST}.csv", download_denylist, Role.OPERATOR, everywhere=True),
+        desk_route(f"{_DENYLIST}/import", upload_denylist, Role.OPERATOR, method="POST"),
+        desk_route(_CONTACTS, show_contacts, Role.VIEWER),
+        desk_route(_CONTACTS, upload_contacts, Role.OPERATOR, method="POST", everywhere=True),
     ]
 
 
@@ -53,7 +53,8 @@ def _chosen(desk: DeskRequest, role: Role = Role.VIEWER) -> Service:
     return chosen[0]
 
 
-def _show_consents(desk: DeskRequest, status: int = 200, problem: str = "", report: Any = None) -> Response:
+def show_consents(desk: DeskRequest, status: int = 200, problem: str = "", report: Any = None) -> Response:
+    """Lists the consents of an account, and the answers that a person must decide."""
     known, rows, unclear, total = desk.services(), list[lists.ListedConsent](), list[lists.ListedUnclear](), 0
     service = next((one for one in known if one.internal_name == desk.text("service")), known[0] if known else None)
     has_ended, before = desk.text("ended") == "yes", desk.number("before")
@@ -81,7 +82,8 @@ def _show_consents(desk: DeskRequest, status: int = 200, problem: str = "", repo
     )
 
 
-def _consents_as_file(desk: DeskRequest) -> Response:
+def download_consents(desk: DeskRequest) -> Response:
+    """Sends the consents of an account as a file, which the audit records."""
     service = _chosen(desk, Role.OPERATOR)
     with transaction() as session:
         users.record_audit(session, desk.actor, f"service {service.internal_name}", "consents exported", desk.now)
@@ -94,7 +96,7 @@ def _consents_as_file(desk: DeskRequest) -> Response:
     return desk.file("consents.csv", csv_lines(list(lists.ListedConsent.LABELS), rows()))
 
 
-def _import_consents(desk: DeskRequest) -> Response:
+def upload_consents(desk: DeskRequest) -> Response:
     """Begins the consents of a CSV file, as `campaign consent import` does."""
     service, note, now = _chosen(desk, Role.OPERATOR), desk.text("note"), desk.now
     try:
@@ -102,8 +104,8 @@ def _import_consents(desk: DeskRequest) -> Response:
         with transaction(durable=True) as session:
             imported = lists.import_consents(session, service, rows, desk.actor, now)
     except CampaignError as error:
-        return _show_consents(desk, 400, str(error))
-    return _show_consents(desk, report=imported)
+        return show_consents(desk, 400, str(error))
+    return show_consents(desk, report=imported)
 
 
 def _read(desk: DeskRequest, read: Callable[[Path], _Result]) -> _Result:
@@ -121,7 +123,8 @@ def _listed(desk: DeskRequest) -> Service | None:
     return None if named == _ALL or (not named and desk.person.may(Role.VIEWER)) else _chosen(desk)
 
 
-def _show_denylist(desk: DeskRequest, status: int = 200, problem: str = "", report: Any = None) -> Response:
+def show_denylist(desk: DeskRequest, status: int = 200, problem: str = "", report: Any = None) -> Response:
+    """Lists the people and handles that get nothing."""
     service, before = _listed(desk), desk.number("before")
     number = service.id if service else EVERY_SERVICE
     with read_session() as session:
@@ -154,7 +157,8 @@ def _operated(desk: DeskRequest) -> Service | None:
     return service
 
 
-def _change_denylist(desk: DeskRequest) -> Response:
+def change_denylist(desk: DeskRequest) -> Response:
+    """Adds a person to the suppression list, or removes the person from it."""
     service, person = _operated(desk), desk.text("person")
     try:
         with transaction(durable=True) as session:
@@ -163,11 +167,12 @@ def _change_denylist(desk: DeskRequest) -> Response:
             else:
                 lists.add_to_denylist(session, person, desk.text("note"), service, desk.actor, desk.now)
     except CampaignError as error:
-        return _show_denylist(desk, 400, str(error))
+        return show_denylist(desk, 400, str(error))
     return desk.redirect(f"{_DENYLIST}?service={service.internal_name if service else _ALL}", N_("Saved."))
 
 
-def _denylist_as_file(desk: DeskRequest) -> Response:
+def download_denylist(desk: DeskRequest) -> Response:
+    """Sends the suppression list as a file, which the audit records."""
     with transaction() as session:
         users.record_audit(session, desk.actor, "all services", "denylist exported", desk.now)
 
@@ -179,18 +184,20 @@ def _denylist_as_file(desk: DeskRequest) -> Response:
     return desk.file("denylist.csv", csv_lines(list(lists.ListedSuppression.LABELS), rows()))
 
 
-def _import_denylist(desk: DeskRequest) -> Response:
+def upload_denylist(desk: DeskRequest) -> Response:
+    """Adds the people of a CSV file to the suppression list."""
     service, note, now = _operated(desk), desk.text("note"), desk.now
     try:
         rows = _read(desk, lambda file: lists.read_denylist(file, note, now))
         with transaction(durable=True) as session:
             imported = lists.import_denylist(session, service, rows, desk.actor, now)
     except CampaignError as error:
-        return _show_denylist(desk, 400, str(error))
-    return _show_denylist(desk, report=imported)
+        return show_denylist(desk, 400, str(error))
+    return show_denylist(desk, report=imported)
 
 
-def _show_contacts(desk: DeskRequest, status: int = 200, problem: str = "", report: Any = None) -> Response:
+def show_contacts(desk: DeskRequest, status: int = 200, problem: str = "", report: Any = None) -> Response:
+    """Lists the contacts, newest first."""
     service = _chosen(desk) if desk.text("service") not in {"", _ALL} else None
     sees_all, before = desk.person.may(Role.VIEWER), desk.number("before")
     numbers = None if sees_all and service is None else [one.id for one in ([service] if service else desk.services())]
@@ -210,9 +217,10 @@ def _show_contacts(desk: DeskRequest, status: int = 200, problem: str = "", repo
     )
 
 
-def _import_contacts(desk: DeskRequest) -> Response:
+def upload_contacts(desk: DeskRequest) -> Response:
+    """Takes over the contacts of a CSV file."""
     try:
         imported = _read(desk, lambda file: import_contacts(file, desk.actor, desk.now))
     except CampaignError as error:
-        return _show_contacts(desk, 400, str(error))
-    return _show_contacts(desk, report=imported)
+        return show_contacts(desk, 400, str(error))
+    return show_contacts(desk, report=imported)

@@ -190,28 +190,31 @@ def routes() -> list[Route]:
     found = [
         desk_route(HOME, show_today, Role.VIEWER),
         desk_route("/desk/deliveries", show_deliveries, Role.VIEWER),
-        desk_route(_HOME, _show_all, Role.VIEWER),
-        desk_route(f"{_HOME}.csv", _all_as_file, Role.VIEWER, everywhere=True),
+        desk_route(_HOME, show_report_of_all, Role.VIEWER),
+        desk_route(f"{_HOME}.csv", download_report_of_all, Role.VIEWER, everywhere=True),
     ]
     for path in (f"{_HOME}/service/{{service}}", f"{_HOME}/delivery/{{delivery}}"):
-        found += [desk_route(f"{path}.csv", _as_file, Role.VIEWER), desk_route(path, _as_page, Role.VIEWER)]
+        found += [desk_route(f"{path}.csv", download_report, Role.VIEWER), desk_route(path, show_report, Role.VIEWER)]
     return found
 
 
-def _show_all(desk: DeskRequest) -> Response:
+def show_report_of_all(desk: DeskRequest) -> Response:
     """Shows the report of all services to a person who may see all, else the names of those the person may see."""
     return _page(desk, find_report("", "") if desk.person.may(Role.VIEWER) else None)
 
 
-def _all_as_file(desk: DeskRequest) -> Response:
+def download_report_of_all(desk: DeskRequest) -> Response:
+    """Sends the report of all services as a file."""
     return _file(desk, find_report("", ""))
 
 
-def _as_page(desk: DeskRequest) -> Response:
+def show_report(desk: DeskRequest) -> Response:
+    """Shows the report of a service or of a delivery."""
     return _page(desk, _report_of(desk))
 
 
-def _as_file(desk: DeskRequest) -> Response:
+def download_report(desk: DeskRequest) -> Response:
+    """Sends the report of a service or of a delivery as a file."""
     return _file(desk, _report_of(desk))
 
 

@@ -40,7 +40,8 @@ _FILTERS = ("service", "search", "segment", "where", "order", "ended")
 _BEFORE = 60
 
 
-def _show_people(desk: DeskRequest) -> Response:
+def show_people(desk: DeskRequest) -> Response:
+    """Lists the followers that a search and a condition find."""
     services, typed = desk.services(), {name: desk.text(name) for name in _FILTERS}
     typed["service"] = typed["service"] or (services[0].internal_name if services else "")
     page, problem, position = FollowerPage(), "", 0
@@ -92,7 +93,7 @@ def _marked(condition: str, position: int) -> tuple[str, str, str] | None:
     return before, word or " ", separator + rest
 
 
-def _show_count(desk: DeskRequest) -> Response:
+def show_count(desk: DeskRequest) -> Response:
     """Counts for a moment; the page goes on by itself, or by a link, until all are counted."""
     typed = {name: desk.text(name) for name in _FILTERS}
     before, so_far = desk.number("before"), desk.number("so_far")
@@ -106,7 +107,7 @@ def _show_count(desk: DeskRequest) -> Response:
     return desk.page("people_counted.html.jinja", **facts)
 
 
-def _as_file(desk: DeskRequest) -> Response:
+def download_people(desk: DeskRequest) -> Response:
     """Sends all of a list as a file, which the audit records."""
     with transaction() as session:
         wanted = _wanted(desk, session, {name: desk.text(name) for name in _FILTERS})
@@ -133,7 +134,8 @@ def _lines(wanted: Wanted) -> Iterator[str]:
     return csv_lines(names, rows())
 
 
-def _show_segments(desk: DeskRequest, status: int = 200, problem: str = "", marked: Any = None) -> Response:
+def show_segments(desk: DeskRequest, status: int = 200, problem: str = "", marked: Any = None) -> Response:
+    """Lists the saved segments."""
     with read_session() as session:
         known = follower_pages.list_segments(session)
     services = desk.services()
@@ -149,16 +151,17 @@ def _show_segments(desk: DeskRequest, status: int = 200, problem: str = "", mark
     )
 
 
-def _save_segment(desk: DeskRequest) -> Response:
+def create_segment(desk: DeskRequest) -> Response:
+    """Saves a new segment."""
     try:
         with transaction() as session:
             saved = follower_pages.save_segment(
                 session, desk.text("name"), desk.text("where"), desk.actor, desk.now, may_replace=False
             )
     except WrongCondition as error:
-        return _show_segments(desk, 400, str(error), _marked(desk.text("where"), error.position or 0))
+        return show_segments(desk, 400, str(error), _marked(desk.text("where"), error.position or 0))
     except CampaignError as error:
-        return _show_segments(desk, 400, str(error))
+        return show_segments(desk, 400, str(error))
     return desk.redirect(_address(saved), N_("Saved."))
 
 
@@ -166,7 +169,7 @@ def _address(segment: Segment) -> str:
     return f"{_SEGMENTS}#segment-{segment.id}"
 
 
-def _change_segment(desk: DeskRequest) -> Response:
+def change_segment(desk: DeskRequest) -> Response:
     """Renames a segment and replaces its condition, or deletes it."""
     number = whole_number(desk.request.path_params["segment"])
     with transaction() as session:
@@ -209,20 +212,20 @@ def routes() -> list[Route]:
     found = []
     for one in (_PERSON, _CONTACT):
         found += [
-            desk_route(one, _show_person, Role.VIEWER),
-            desk_route(f"{one}/data.json", _export, Role.OPERATOR, everywhere=True),
-            desk_route(f"{one}/erase", _erase, Role.OPERATOR, method="POST", everywhere=True),
+            desk_route(one, show_person, Role.VIEWER),
+            desk_route(f"{one}/data.json", export_person, Role.OPERATOR, everywhere=True),
+            desk_route(f"{one}/erase", erase_person, Role.OPERATOR, method="POST", everywhere=True),
         ]
     return [
-        desk_route(_HOME, _show_people, Role.VIEWER),
-        desk_route(f"{_HOME}/count", _show_count, Role.VIEWER),
-        desk_route("/desk/people.csv", _as_file, Role.OPERATOR),
-        desk_route(_SEGMENTS, _show_segments, Role.VIEWER),
-        desk_route(_SEGMENTS, _save_segment, Role.WRITER, method="POST"),
-        desk_route(f"{_SEGMENTS}/{{segment}}", _change_segment, Role.WRITER, method="POST"),
+        desk_route(_HOME, show_people, Role.VIEWER),
+        desk_route(f"{_HOME}/count", show_count, Role.VIEWER),
+        desk_route("/desk/people.csv", download_people, Role.OPERATOR),
+        desk_route(_SEGMENTS, show_segments, Role.VIEWER),
+        desk_route(_SEGMENTS, create_segment, Role.WRITER, method="POST"),
+        desk_route(f"{_SEGMENTS}/{{segment}}", change_segment, Role.WRITER, method="POST"),
         *found,
-        desk_route(f"{_PERSON}/consent", _change_consent, Role.OPERATOR, method="POST"),
-        desk_route(f"{_PERSON}/denylist", _change_denylist, Role.OPERATOR, method="POST"),
+        desk_route(f"{_PERSON}/consent", change_consent, Role.OPERATOR, method="POST"),
+        desk_route(f"{_PERSON}/denylist", change_denylist, Role.OPERATOR, method="POST"),
     ]
 
 
@@ -244,7 +247,8 @@ def _visible(desk: DeskRequest, session: Session, role: Role = Role.VIEWER) -> l
     return [one for one in services.list_known(session) if desk.person.may(role, one.id)]
 
 
-def _show_person(desk: DeskRequest, status: int = 200, problem: str = "") -> Response:
+def show_person(desk: DeskRequest, status: int = 200, problem: str = "") -> Response:
+    """Shows one person: history, consents, messages and clicks."""
     with read_session() as session:
         person, visible = _find(desk, session), _visible(desk, session)
         history = read_history(session, person, [one.id for one in visible])
@@ -282,7 +286,7 @@ def _to_type(person: Person) -> str:
     return person.called.removeprefix("@")
 
 
-def _change_consent(desk: DeskRequest) -> Response:
+def change_consent(desk: DeskRequest) -> Response:
     """Grants or withdraws the person's consent, or decides an unclear message of the person."""
     try:
         with transaction(durable=True) as session:
@@ -298,13 +302,13 @@ def _change_consent(desk: DeskRequest) -> Response:
     except NotAllowed:
         raise
     except CampaignError as error:
-        return _show_person(desk, 400, str(error))
+        return show_person(desk, 400, str(error))
     return desk.redirect(
         desk.text("back") if desk.text("back") == "/desk/people/consents" else _address_of(desk), N_("Saved.")
     )
 
 
-def _change_denylist(desk: DeskRequest) -> Response:
+def change_denylist(desk: DeskRequest) -> Response:
     """Adds the person to the suppression list of an account or of all, or removes the person from it."""
     try:
         with transaction(durable=True) as session:
@@ -320,7 +324,7 @@ def _change_denylist(desk: DeskRequest) -> Response:
     except NotAllowed:
         raise
     except CampaignError as error:
-        return _show_person(desk, 400, str(error))
+        return show_person(desk, 400, str(error))
     return desk.redirect(_address_of(desk), N_("Saved."))
 
 
@@ -340,23 +344,24 @@ def _chosen(desk: DeskRequest, session: Session) -> Service:
     return named[0]
 
 
-def _export(desk: DeskRequest) -> Response:
+def export_person(desk: DeskRequest) -> Response:
+    """Sends everything that is stored about a person, which the audit records."""
     document = erasure.export_person(lambda session: _find(desk, session), desk.actor, desk.now)
     content = orjson.dumps(document, option=orjson.OPT_INDENT_2)
     headers = {"Content-Disposition": 'attachment; filename="person.json"'}
     return Response(content, media_type="application/json", headers=headers)
 
 
-def _erase(desk: DeskRequest) -> Response:
+def erase_person(desk: DeskRequest) -> Response:
     """Erases the person, after a tick and the handle that the operator typed."""
     with read_session() as session:
         wanted = _to_type(_find(desk, session))
     if desk.text("sure") != "yes" or desk.text("handle").removeprefix("@").lower() != wanted.lower():
-        return _show_person(desk, 400, N_("Tick the box and type the name as it is shown; nothing was erased."))
+        return show_person(desk, 400, N_("Tick the box and type the name as it is shown; nothing was erased."))
     try:
         erased = erasure.erase_person(lambda session: _find(desk, session), desk.actor, desk.now)
     except NotPossible as error:
-        return _show_person(desk, 400, str(error))
+        return show_person(desk, 400, str(error))
     if erased.still_named_in:
         return desk.page("person_erased.html.jinja", places=erased.still_named_in)
     return desk.redirect("/desk/people", N_("The person is erased for good."))

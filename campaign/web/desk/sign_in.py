@@ -52,23 +52,25 @@ _WELCOME = "/desk/welcome/{link}"
 def routes() -> list[Route]:
     """Returns the routes that need no session, and those of the own account."""
     return [
-        Route(BEGIN, _begin),
-        Route(_CALLBACK, _finish),
-        Route(SIGN_IN, _ask, methods=["GET"]),
-        Route(SIGN_IN, _sign_in, methods=["POST"]),
-        Route("/desk/sign-out", _sign_out, methods=["POST"]),
-        Route(_WELCOME, _welcome, methods=["GET"]),
-        Route(_WELCOME, _choose_password, methods=["POST"]),
-        desk_route("/desk/me", _show_me, Role.VIEWER),
-        desk_route("/desk/me", _change_me, Role.VIEWER, method="POST"),
+        Route(BEGIN, begin_at_provider),
+        Route(_CALLBACK, finish_at_provider),
+        Route(SIGN_IN, show_sign_in, methods=["GET"]),
+        Route(SIGN_IN, sign_in, methods=["POST"]),
+        Route("/desk/sign-out", sign_out, methods=["POST"]),
+        Route(_WELCOME, show_welcome, methods=["GET"]),
+        Route(_WELCOME, choose_password, methods=["POST"]),
+        desk_route("/desk/me", show_me, Role.VIEWER),
+        desk_route("/desk/me", change_me, Role.VIEWER, method="POST"),
     ]
 
 
-def _ask(request: Request) -> Response:
+def show_sign_in(request: Request) -> Response:
+    """Shows the form to sign in with."""
     return _form(request, request.query_params.get("to", ""))
 
 
-async def _sign_in(request: Request) -> Response:
+async def sign_in(request: Request) -> Response:
+    """Signs a person in with handle and password."""
     form = await read_form(request)
     if form is None:
         return _form(request, "", N_("The form was open for too long, or came from another page. Try again."), 403)
@@ -108,7 +110,8 @@ def _check_password(request: Request, name: str, password: str) -> User | None:
     return user
 
 
-async def _sign_out(request: Request) -> Response:
+async def sign_out(request: Request) -> Response:
+    """Ends the session of this browser."""
     return await run_in_threadpool(access.end, request)
 
 
@@ -124,7 +127,8 @@ def _page(request: Request, template: str, status: int = 200, **facts: Any) -> R
     return with_form(access.page(template, language, status, token=form_token(visit), **facts), visit)
 
 
-def _welcome(request: Request) -> Response:
+def show_welcome(request: Request) -> Response:
+    """Shows the form behind a one-time link."""
     with read_session() as session:
         user = users.user_of_link(session, request.path_params["link"])
     return _password_form(request, user)
@@ -137,7 +141,8 @@ def _password_form(request: Request, user: User | None, problem: str = "") -> Re
     return _page(request, "welcome.html.jinja", 400 if problem else 200, path=request.url.path, **facts)
 
 
-async def _choose_password(request: Request) -> Response:
+async def choose_password(request: Request) -> Response:
+    """Saves the password of the person with the one-time link."""
     form = await read_form(request)
     return await run_in_threadpool(_set_first_password, request, form)
 
@@ -160,11 +165,12 @@ def _set_first_password(request: Request, form: FormData | None) -> Response:
     return access.begin(token, access.HOME)
 
 
-def _show_me(desk: DeskRequest) -> Response:
+def show_me(desk: DeskRequest) -> Response:
+    """Shows the settings of the person who is signed in."""
     return desk.page("me.html.jinja", least=users.LEAST_PASSWORD)
 
 
-def _change_me(desk: DeskRequest) -> Response:
+def change_me(desk: DeskRequest) -> Response:
     """Changes the language, and the password where a new one was typed; a new password ends all sessions."""
     password, old = str(desk.form.get("password", "")), str(desk.form.get("old", ""))
     if password and not _check_password(desk.request, desk.actor, old):
@@ -217,7 +223,8 @@ def _client(request: Request) -> OAuth2Session:
     )
 
 
-def _begin(request: Request) -> Response:
+def begin_at_provider(request: Request) -> Response:
+    """Sends the person to the provider that signs in."""
     if not is_set_up():
         return _failed(request, N_("This desk has no provider to sign in with."))
     verifier, nonce = secrets.token_urlsafe(48), secrets.token_urlsafe(16)
@@ -232,7 +239,8 @@ def _begin(request: Request) -> Response:
     return response
 
 
-def _finish(request: Request) -> Response:
+def finish_at_provider(request: Request) -> Response:
+    """Signs in the person whom the provider names."""
     kept, given = read_cookie(request, _COOKIE, _SECONDS), request.query_params
     state = given.get("state", "").encode()  # as bytes: only ASCII texts can be compared
     if not kept or not secrets.compare_digest(str(kept["state"]).encode(), state) or not given.get("code"):

@@ -63,15 +63,16 @@ _DETAILS = (
 def routes() -> list[Route]:
     """Returns the routes of the pages."""
     return [
-        desk_route(_USERS, _show_users, Role.OPERATOR, everywhere=True),
-        desk_route(_USERS, _add_user, Role.OPERATOR, method="POST", everywhere=True),
-        desk_route(f"{_USERS}/{{user}}", _change_user, Role.OPERATOR, method="POST", everywhere=True),
-        desk_route(_AUDIT, _show_audit, Role.OPERATOR, everywhere=True),
-        desk_route(f"{_AUDIT}.csv", _audit_as_file, Role.OPERATOR, everywhere=True),
+        desk_route(_USERS, show_users, Role.OPERATOR, everywhere=True),
+        desk_route(_USERS, add_user, Role.OPERATOR, method="POST", everywhere=True),
+        desk_route(f"{_USERS}/{{user}}", change_user, Role.OPERATOR, method="POST", everywhere=True),
+        desk_route(_AUDIT, show_audit, Role.OPERATOR, everywhere=True),
+        desk_route(f"{_AUDIT}.csv", download_audit, Role.OPERATOR, everywhere=True),
     ]
 
 
-def _show_users(desk: DeskRequest, status: int = 200, **facts: Any) -> Response:
+def show_users(desk: DeskRequest, status: int = 200, **facts: Any) -> Response:
+    """Lists the people who may use the desk, with their roles."""
     with read_session() as session:
         people = [(user, users.roles_of(session, user)) for user in users.list_users(session)]
     typed = dict.fromkeys(_TYPED, "")
@@ -79,21 +80,22 @@ def _show_users(desk: DeskRequest, status: int = 200, **facts: Any) -> Response:
     return desk.page("users.html.jinja", status, people=people, services=desk.services(), roles=access.ROLES, **known)
 
 
-def _add_user(desk: DeskRequest) -> Response:
+def add_user(desk: DeskRequest) -> Response:
+    """Adds a person and shows the one-time link."""
     typed, roles = {name: desk.text(name) for name in _TYPED}, _roles_in(desk)
     if not roles:
-        return _show_users(desk, 400, problem=N_("Choose a role, for all accounts or for one of them."), typed=typed)
+        return show_users(desk, 400, problem=N_("Choose a role, for all accounts or for one of them."), typed=typed)
     try:
         with transaction() as session:
             user = users.add_user(session, typed["name"], typed["full_name"], roles, desk.now, email=typed["email"])
             _record(session, desk, user, "added", roles)
             link = users.one_time_link(user)
     except WrongUsage as error:
-        return _show_users(desk, 400, problem=str(error), typed=typed)
-    return _show_users(desk, link=own_address(desk.request, link), added=user)
+        return show_users(desk, 400, problem=str(error), typed=typed)
+    return show_users(desk, link=own_address(desk.request, link), added=user)
 
 
-def _change_user(desk: DeskRequest) -> Response:
+def change_user(desk: DeskRequest) -> Response:
     """Changes the roles of a person, makes a new one-time link, or takes the access away."""
     with transaction() as session:
         user = users.find_user(session, desk.request.path_params["user"])
@@ -103,7 +105,7 @@ def _change_user(desk: DeskRequest) -> Response:
                 _record(session, desk, user, "removed")
             case "link":
                 _record(session, desk, user, "link made")
-                return _show_users(desk, link=own_address(desk.request, users.one_time_link(user)), added=user)
+                return show_users(desk, link=own_address(desk.request, users.one_time_link(user)), added=user)
             case _:
                 roles = _roles_in(desk)
                 users.set_roles(session, user, roles)
@@ -124,7 +126,8 @@ def _record(session: Session, desk: DeskRequest, user: User, action: str, roles:
     )
 
 
-def _show_audit(desk: DeskRequest) -> Response:
+def show_audit(desk: DeskRequest) -> Response:
+    """Lists who did what, newest first."""
     actor, search = desk.text("who"), desk.text("search")
     with read_session() as session:
         found = users.list_audit(session, actor=actor, search=search, before_id=desk.number("before"), limit=_ROWS + 1)
@@ -158,7 +161,8 @@ def _subject(desk: DeskRequest, named: str) -> str:
     )
 
 
-def _audit_as_file(desk: DeskRequest) -> Response:
+def download_audit(desk: DeskRequest) -> Response:
+    """Sends the audit as a file, which the audit records."""
     with transaction() as session:
         users.record_audit(session, desk.actor, "all services", "audit exported", desk.now)
     return desk.file("audit.csv", _audit_lines(desk.text("who"), desk.text("search")))
