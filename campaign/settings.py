@@ -33,11 +33,12 @@ def shipped(name: str, folder: str) -> Path:
 _FERNET_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
 
 
-def _known_timezone(name: str) -> str:
+def check_timezone(name: str) -> str:
+    """Returns the name of a time zone; raises ValueError when it is unknown."""
     try:
         return ZoneInfo(name).key
     except (ValueError, OSError, LookupError):
-        msg = f"{name!r} is not a time zone; write it like Europe/Brussels or UTC"
+        msg = f"Unknown time zone {name!r}. Write it like Europe/Brussels or UTC."
         raise ValueError(msg) from None
 
 
@@ -182,7 +183,7 @@ class Settings(BaseSettings):
     """The address of both of X's APIs, or of a simulator."""
     prices_url: Annotated[str, AfterValidator(_no_or_web_address)] = ""
     """X's live list of prices; empty: that of X's console, or of the simulator."""
-    timezone: Annotated[str, AfterValidator(_known_timezone)] = "UTC"
+    timezone: Annotated[str, AfterValidator(check_timezone)] = "UTC"
     """Time zone of the Thursday schedule and of the dates in run names."""
     server_port: int = Field(default=4200, ge=1, le=65535)
     """Port of the Prefect server that `campaign up` starts."""
@@ -277,5 +278,5 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         first = error.errors()[0]
-        variable = f"CAMPAIGN_{first['loc'][0]}".upper()
-        raise WrongUsage(f"{variable} cannot be used: {first['msg'].removeprefix('Value error, ')}.") from None
+        variable, why = f"CAMPAIGN_{first['loc'][0]}".upper(), first["msg"].removeprefix("Value error, ").rstrip(".")
+        raise WrongUsage(f"{variable} cannot be used: {why}.") from None

@@ -10,7 +10,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import pendulum
-from prefect import Task, runtime, task
+from prefect import runtime, task
 from prefect.artifacts import (
     create_markdown_artifact,
     create_progress_artifact,
@@ -28,7 +28,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStateType,
     FlowRunFilterTags,
 )
-from prefect.client.schemas.objects import FlowRun, State, StateType, TaskRun
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.deployments import run_deployment
 from prefect.events import emit_event
 from prefect.exceptions import FailedRun, ObjectNotFound, PrefectHTTPStatusError
@@ -269,16 +269,12 @@ class ProgressBar:
         self._next = time.monotonic() + 1
 
 
-def _failed_in_passing(_task: Task[..., Any], _run: TaskRun, state: State) -> bool:
-    return is_passing(state.result(raise_on_failure=False))
-
-
 #: For tasks that only read: four retries after about 1, 2, 4 and 8 seconds, each up to half as long again.
 RETRIES: dict[str, Any] = {
     "retries": 4,
     "retry_delay_seconds": exponential_backoff(backoff_factor=1),
     "retry_jitter_factor": 0.5,
-    "retry_condition_fn": _failed_in_passing,
+    "retry_condition_fn": lambda _task, _run, state: is_passing(state.result(raise_on_failure=False)),
 }
 
 

@@ -355,12 +355,12 @@ def _kind_of(name: str, workflow: str) -> Kind:
 def withdraw_posts(name: str, *, proofs: bool) -> State:
     """Deletes the posts of a delivery, or its proofs, from X."""
     _kind_of(name, "post-publication")
-    deleted, what = _delete_posts(name, proofs=proofs), "proof post" if proofs else "post"
+    deleted, what = delete_posts(name, proofs=proofs), "proof post" if proofs else "post"
     return end_run(f"{deleted} {what}{'s' * (deleted != 1)} of {name} deleted from X.", deleted)
 
 
 @task(name="withdraw", task_run_name="withdraw {name}", **RETRIES)
-def _delete_posts(name: str, *, proofs: bool) -> int:
+def delete_posts(name: str, *, proofs: bool) -> int:
     """Deletes what is out; what a failed attempt deleted already is left alone."""
     return publishing.withdraw(name, _this_run(), proofs=proofs)
 

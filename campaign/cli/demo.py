@@ -123,7 +123,11 @@ def _tell_story(stack: ExitStack, chapter: Callable[[str], None], *, stay: bool)
     _join(settings.public_url, x)
     _click(settings.public_url, x)
     chapter("The report")
-    _report(x, post, broadcast)
+    post_id = x.call("GET", f"accounts/{BRAND}/posts")["posts"][0]["id"]
+    x.call("PUT", f"posts/{post_id}/counts", {"likes": 42, "reposts": 7, "replies": 3, "impressions": 2_600})
+    _run_flow("engagement_statistics")
+    run("report", "delivery", post)
+    run("report", "delivery", broadcast)
     chapter("The desk: a person with a link that works once, and a post that waits for approval there")
     text, file = "The last days of our summer collection.", str(load_settings().home / "summer.png")
     content = ["--service", BRAND, "--text", text, "--media", file, "--alt", "A sun over the sea"]
@@ -172,14 +176,6 @@ def _broadcast(x: SimulatedX) -> str:
     run("delivery", "send", name)
     stopping.join(10)
     return name
-
-
-def _report(x: SimulatedX, *deliveries: str) -> None:
-    post_id = x.call("GET", f"accounts/{BRAND}/posts")["posts"][0]["id"]
-    x.call("PUT", f"posts/{post_id}/counts", {"likes": 42, "reposts": 7, "replies": 3, "impressions": 2_600})
-    _run_flow("engagement_statistics")
-    for name in deliveries:
-        run("report", "delivery", name)
 
 
 def _free_port_near(port: int) -> int:

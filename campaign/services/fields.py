@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 from hashlib import sha256
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 
 from campaign.errors import WrongUsage
 from campaign.limits.quiet_hours import parse_quiet_hours
+from campaign.settings import check_timezone
 from campaign.x.types import Account, Keys, check_handle, problems_of_keys
 from models import OPT_OUT_LINE, ApiVersion, MessagePolicy, ReconciledBy, Service
 
@@ -23,10 +23,6 @@ DAYS = 7
 """The days of the frequency cap by default."""
 RECONCILIATION = "x_user_id, email"
 """The fields by which a profile is matched with a known contact by default."""
-
-
-def _text(value: Any) -> Any:
-    return value.strip() if isinstance(value, str) else "" if value is None else value
 
 
 def _line(text: str) -> str:
@@ -42,14 +38,6 @@ def _hours(text: str) -> str:
     with _collected():
         hours = parse_quiet_hours(text)
     return f"{hours.begins:%H:%M}-{hours.ends:%H:%M}" if hours else ""
-
-
-def _zone(text: str) -> str:
-    try:
-        return ZoneInfo(text).key if text else ""
-    except (ValueError, OSError, LookupError):
-        msg = f"Unknown time zone {text!r}. Write it like Europe/Brussels or UTC."
-        raise ValueError(msg) from None
 
 
 def _keys(text: str) -> str:
@@ -71,7 +59,7 @@ def _collected() -> Iterator[None]:
 
 
 _KEYS = [key.value for key in ReconciledBy if key is not ReconciledBy.NOTHING]
-_TEXT = BeforeValidator(_text)
+_TEXT = BeforeValidator(lambda value: value.strip() if isinstance(value, str) else "" if value is None else value)
 _NUMBER = BeforeValidator(lambda value: 0 if value is None else value)
 _DAYS = BeforeValidator(lambda value: DAYS if value is None else value)
 
@@ -152,7 +140,7 @@ TimeZone = Annotated[
         title="Time zone",
         description="Time zone of the quiet hours, such as Europe/Brussels. Empty for that of this installation.",
     ),
-    AfterValidator(_zone),
+    AfterValidator(lambda text: check_timezone(text) if text else ""),
     _TEXT,
 ]
 DailyLimit = Annotated[

@@ -6,7 +6,6 @@ from decimal import Decimal
 from typing import Any, BinaryIO, get_args
 
 from pydantic import SecretStr
-from pydantic.fields import FieldInfo
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
@@ -242,17 +241,11 @@ class _Field:
     def of(cls, name: str, value: Any = "") -> "_Field":
         field = ServiceFields.model_fields[name]
         choices = tuple(str(one) for one in get_args(field.annotation) if isinstance(one, str))
-        return cls(name, field.title or name, field.description or "", _kind_of(name, field, choices), choices, value)
-
-
-def _kind_of(name: str, field: FieldInfo, choices: tuple[str, ...]) -> str:
-    if choices:
-        return "choice"
-    if name in {"opt_out_line", "join_purpose"}:
-        return "long"
-    if field.annotation is bool:
-        return "tick"
-    return "number" if field.annotation in {int, Decimal} else "text"
+        kinds: dict[Any, str] = {bool: "tick", int: "number", Decimal: "number"}
+        kind = kinds.get(field.annotation, "text")
+        if choices or name in {"opt_out_line", "join_purpose"}:
+            kind = "choice" if choices else "long"
+        return cls(name, field.title or name, field.description or "", kind, choices, value)
 
 
 #: How Pydantic refuses a value.

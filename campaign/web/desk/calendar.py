@@ -418,7 +418,10 @@ def _planning_page(desk: DeskRequest, status: int = 200, problems: dict[str, str
                 to_come = [delivery for delivery in made if delivery.state in deliveries.EDITABLE]
                 may = all(desk.person.may(Role.WRITER, target.id) for target in targets)
                 rows.append({"series": one, "targets": targets, "to_come": to_come, "may": may})
-        drafts = _repeatable(session, desk)
+        among = {one.id for one in desk.services(Role.WRITER)}
+        planned = planning.planned_between(session, desk.now, desk.now.replace(year=desk.now.year + 2), list(among))
+        posts = [(one, ids) for one, ids in planned if one.kind is DeliveryKind.POST and ids <= among]
+        drafts = [one for one, _ in posts if one.state in deliveries.EDITABLE][:_OFFERED]
         taken = planning.series_of(session, [one.id for one in drafts])
         offered = [(one, zone_of(*deliveries.targets_of(session, one))) for one in drafts if one.id not in taken]
     return desk.page(
@@ -436,17 +439,6 @@ def _planning_page(desk: DeskRequest, status: int = 200, problems: dict[str, str
         problems=problems or {},
         typed=desk.form,
     )
-
-
-def _repeatable(session: Session, desk: DeskRequest) -> list[Delivery]:
-    among = [one.id for one in desk.services(Role.WRITER)]
-    found = planning.planned_between(session, desk.now, desk.now.replace(year=desk.now.year + 2), among)
-    fitting = (
-        one
-        for one, service_ids in found
-        if one.kind is DeliveryKind.POST and one.state in deliveries.EDITABLE and service_ids <= set(among)
-    )
-    return list(fitting)[:_OFFERED]
 
 
 def show_import(desk: DeskRequest) -> Response:

@@ -5,7 +5,7 @@ The log is read line by line, filtered, and as a spreadsheet; a person decides o
 
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -166,6 +166,9 @@ def _show(desk: DeskRequest, status: int = 200, problems: Mapping[str, str] | No
         services = deliveries.targets_of(session, delivery)
         facts = _facts(session, desk, delivery, services)
     preview, sentence = _preview(desk, delivery, facts["zone"])
+    runs = list[Any]()
+    with suppress(NotPossible):  # without a server there are no runs
+        runs = [run for run in desk.runs.active() if run.name.startswith(delivery.name)]
     return desk.page(
         "delivery.html.jinja",
         status,
@@ -173,7 +176,7 @@ def _show(desk: DeskRequest, status: int = 200, problems: Mapping[str, str] | No
         problems=problems or {},
         preview=preview,
         no_preview=sentence,
-        runs=_runs_of(desk, delivery),
+        runs=runs,
         typed={name: desk.text(name) for name in ("comment", "change")} if problems else {},
     )
 
@@ -270,13 +273,6 @@ def _history(session: Session, delivery: Delivery) -> list[dict[str, Any]]:
         for entry in reversed(entries)
         if entry.action != DeliveryState.ANALYSED.value  # another entry of the same moment says the same
     ]
-
-
-def _runs_of(desk: DeskRequest, delivery: Delivery) -> Sequence[Any]:
-    try:
-        return [run for run in desk.runs.active() if run.name.startswith(delivery.name)]
-    except NotPossible:
-        return []
 
 
 def path_of(delivery: Delivery) -> str:
@@ -511,14 +507,12 @@ def download_log(desk: DeskRequest) -> Response:
     descriptor, path = mkstemp(suffix=".csv")
     with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as file, read_session() as session:
         file.write(byte_order_mark())
-        write_csv(file, _HEAD, _cells(_lines(session, desk, state)))
+        lines = _lines(session, desk, state)
+        write_csv(
+            file, _HEAD, ((one.who, one.state, one.at and one.at.isoformat(), one.link, one.reason) for one in lines)
+        )
     name = f"{delivery.name}{f'-{state}' if state in STATES else ''}.csv"
     return FileResponse(path, media_type="text/csv", filename=name, background=BackgroundTask(os.unlink, path))
-
-
-def _cells(lines: Iterable[Line]) -> Iterator[Sequence[object]]:
-    for one in lines:
-        yield one.who, one.state, one.at.isoformat() if one.at else "", one.link, one.reason
 
 
 def settle(desk: DeskRequest) -> Response:

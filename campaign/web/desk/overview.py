@@ -69,14 +69,21 @@ def show_today(desk: DeskRequest) -> Response:
         under_way = by_state.of(session, DeliveryState.IN_PROGRESS)
         confirmed = by_state.of(session, DeliveryState.CONFIRMED)
         wrong = [*by_state.of(session, DeliveryState.FAILED), *by_state.of(session, DeliveryState.PAUSED)]
-        wrong += [one for one in by_state.of(session, DeliveryState.EXPIRED) if _is_recent(desk, one)]
+        expired = by_state.of(session, DeliveryState.EXPIRED)
+        wrong += [one for one in expired if one.delivery.finished_at and one.delivery.finished_at > desk.now - _LATELY]
         decided = [one for one in services if desk.person.may(Role.OPERATOR, one.id)]
         unclear = {one.internal_name: count for one in decided if (count := consent.count_unclear(session, one.id))}
         syncs = [(one, run) for one in services if (run := sync.last_run(session, one.id)) and run.state in _UNHAPPY]
     others = [one for one in analysed if one not in answers]
     sent_back = [one for one in begun if one.delivery.reason.startswith("Rejected by") and one.may(desk, Role.WRITER)]
     within = [one for one in confirmed if (one.delivery.contact_date or desk.now) <= desk.now + _A_WEEK]
-    workflows, runs, workers, problem = _ask_prefect(desk)
+    workflows, runs, workers, problem = list[Workflow](), list[Run](), 0, ""
+    try:
+        # Runs are named after deliveries, of whatever account.
+        runs = list(desk.runs.active()) if desk.person.may(Role.VIEWER) else []
+        workflows, workers = list(desk.runs.workflows()), desk.runs.workers_online()
+    except NotPossible as error:
+        problem = str(error)
     return desk.page(
         "today.html.jinja",
         services=services,
@@ -131,19 +138,6 @@ def _entry(session: Session, delivery: Delivery) -> Entry:
         sum(counts.values()),
         session.exec(unknown).one() if delivery.started_at else 0,
     )
-
-
-def _is_recent(desk: DeskRequest, entry: Entry) -> bool:
-    return bool(entry.delivery.finished_at and entry.delivery.finished_at > desk.now - _LATELY)
-
-
-def _ask_prefect(desk: DeskRequest) -> tuple[Sequence[Workflow], Sequence[Run], int, str]:
-    try:
-        # Runs are named after deliveries, of whatever account.
-        runs = desk.runs.active() if desk.person.may(Role.VIEWER) else []
-        return desk.runs.workflows(), runs, desk.runs.workers_online(), ""
-    except NotPossible as error:
-        return [], [], 0, str(error)
 
 
 #: Deliveries on one page.

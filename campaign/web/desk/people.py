@@ -114,10 +114,6 @@ def download_people(desk: DeskRequest) -> Response:
         desk.require(Role.OPERATOR, wanted.services)
         for service in wanted.services:
             users.record_audit(session, desk.actor, f"service {service.internal_name}", "followers exported", desk.now)
-    return desk.file("people.csv", _lines(wanted))
-
-
-def _lines(wanted: Wanted) -> Iterator[str]:
     names = ["service", "external_id", "username", "full_name", "followers_count", "verified", "location"]
     names += ["began_at", "ended_at"]
 
@@ -131,7 +127,7 @@ def _lines(wanted: Wanted) -> Iterator[str]:
                     yield [service.internal_name, *(getattr(row, name) for name in names[1:])]
                 place = page.next
 
-    return csv_lines(names, rows())
+    return desk.file("people.csv", csv_lines(names, rows()))
 
 
 def show_segments(desk: DeskRequest, status: int = 200, problem: str = "", marked: Any = None) -> Response:

@@ -165,10 +165,10 @@ def download_audit(desk: DeskRequest) -> Response:
     """Sends the audit as a file, which the audit records."""
     with transaction() as session:
         users.record_audit(session, desk.actor, "all services", "audit exported", desk.now)
-    return desk.file("audit.csv", _audit_lines(desk.text("who"), desk.text("search")))
 
+    def rows() -> Iterator[Any]:
+        with read_session() as session:
+            for row in users.list_audit(session, actor=desk.text("who"), search=desk.text("search")):
+                yield row.as_cells()
 
-def _audit_lines(actor: str, search: str) -> Iterator[str]:
-    with read_session() as session:
-        rows = users.list_audit(session, actor=actor, search=search)
-        yield from csv_lines(users.AUDIT_COLUMNS, (row.as_cells() for row in rows))
+    return desk.file("audit.csv", csv_lines(users.AUDIT_COLUMNS, rows()))

@@ -242,7 +242,10 @@ def _piece(language: str, value: str) -> str:
         amount = Decimal(number[2].replace(",", ""))
         if number[1]:
             return money(amount, language) + number[3]
-        return _decimal(amount, language) + number[3].replace(" %", "%") if number[3] or "," in value else value
+        if not number[3] and "," not in value:
+            return value
+        written: str = format_decimal(amount, locale=language, decimal_quantization=False)
+        return written + number[3].replace(" %", "%")
     if (listed := _listed(language, value)) != value:
         return listed
     return gettext(language, value)
@@ -254,10 +257,6 @@ def _listed(language: str, value: str) -> str:
         return value
     last = listed[3] if " " not in listed[3] else gettext(language, listed[3])
     return f"{listed[1]} {gettext(language, listed[2])} {last}"
-
-
-def _decimal(amount: Decimal, language: str) -> str:
-    return format_decimal(amount, locale=language, decimal_quantization=False)
 
 
 def label(language: str, text: str) -> str:
