@@ -65,9 +65,9 @@ def test_the_settings_are_read_once(setting: Setter) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "why"),
     [
-        ("TIMEZONE", "Mars/Base", "'Mars/Base' is not a time zone; write it like Europe/Brussels or UTC"),
-        ("TIMEZONE", "/etc/passwd", "'/etc/passwd' is not a time zone; write it like Europe/Brussels or UTC"),
-        ("TIMEZONE", "Europe", "'Europe' is not a time zone; write it like Europe/Brussels or UTC"),
+        ("TIMEZONE", "Mars/Base", "Unknown time zone 'Mars/Base'. Write it like Europe/Brussels or UTC"),
+        ("TIMEZONE", "/etc/passwd", "Unknown time zone '/etc/passwd'. Write it like Europe/Brussels or UTC"),
+        ("TIMEZONE", "Europe", "Unknown time zone 'Europe'. Write it like Europe/Brussels or UTC"),
         ("X_API_URL", "api.x.com", "'api.x.com' is not an http:// or https:// URL; write it like https://api.x.com"),
         (
             "X_API_URL",

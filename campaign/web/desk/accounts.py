@@ -248,7 +248,7 @@ class _Field:
         return cls(name, field.title or name, field.description or "", kind, choices, value)
 
 
-#: How Pydantic refuses a value.
+#: How Pydantic, and the check of the settings, refuse a value.
 _REFUSALS = (
     N_("input should be a valid integer, unable to parse string as an integer"),
     N_("input should be a valid decimal"),
@@ -257,6 +257,7 @@ _REFUSALS = (
     N_("decimal input should have no more than {1} decimal places"),
     N_("string should have at most {1} characters"),
     N_("input should be {1}"),
+    N_("Unknown time zone {1!r}. Write it like Europe/Brussels or UTC."),
 )
 
 
