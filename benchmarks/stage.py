@@ -16,6 +16,7 @@ import requests
 from benchmarks.brand import Brand
 from campaign.settings import Settings
 from deployments.address import Address
+from deployments.deploying import load_workflows
 from deployments.processes import Process, child_environment, make_home, running
 from deployments.server import free_port, running_server
 
@@ -54,7 +55,8 @@ class Stage:
     def start(self, module: str, *arguments: str, database_url: str) -> Any:
         """Run one of our modules to its end; what it says last, read as JSON."""
         with TemporaryDirectory(dir=self.settings.home) as folder:
-            environment = child_environment(self.settings) | self.address.environment
+            of_runs = load_workflows()[0].job_variables({}, {})["env"]
+            environment = child_environment(self.settings) | self.address.environment | of_runs
             environment |= {
                 "PREFECT_LOGGING_LEVEL": "WARNING",
                 "CAMPAIGN_DATABASE_URL": database_url or f"sqlite:///{Path(folder, 'campaign.db')}",

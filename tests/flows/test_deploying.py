@@ -133,8 +133,12 @@ def test_what_a_person_paused_filled_in_or_deleted_stays(client: SyncPrefectClie
     assert deployment.paused
     assert deployment.schedules == []
     assert deployment.parameters == changes["parameters"]
-    heartbeat = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS), "PREFECT_CLIENT_METRICS_ENABLED": "false"}
-    assert deployment.job_variables == {"working_dir": "/srv/campaign", "env": {"LANG": "C"} | heartbeat}
+    ours = {
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": str(HEARTBEAT_SECONDS),
+        "PREFECT_CLIENT_METRICS_ENABLED": "false",
+        "MALLOC_ARENA_MAX": "1",
+    }
+    assert deployment.job_variables == {"working_dir": "/srv/campaign", "env": {"LANG": "C"} | ours}
 
 
 def test_an_automation_that_a_person_switched_off_stays_off(client: SyncPrefectClient) -> None:
