@@ -29,8 +29,8 @@ from models import ORIGIN, Segment, Service, Subscription, Visitor
 
 ROWS = 50
 """People on one page."""
-_SECONDS, _COUNT_SECONDS = 0.15, 0.24
-"""After which a page ends, and after which a count is shown as far as it is."""
+_SECONDS = 0.24
+"""After which a page ends, or a count is shown as far as it is."""
 #: People whom a first and whom any statement looks at, as no statement can be stopped; few enough to be sorted at once.
 _AT_ONCE, _MOST_AT_ONCE, _FEW = 20_000, 1_000_000, 10_000
 _LAST = 2**62
@@ -148,7 +148,7 @@ def count_followers(session: Session, wanted: Wanted, before: int | None = None,
         return Count(session.scalar(_chosen(sa_select(func.count()), wanted, conditions)) or 0)
     conditions += [] if found is None else [found]
     beyond = _highest(session) + 1
-    high, people, ends, step = min(before or beyond, beyond), so_far, monotonic() + _COUNT_SECONDS, _AT_ONCE
+    high, people, ends, step = min(before or beyond, beyond), so_far, monotonic() + _SECONDS, _AT_ONCE
     while high > 1:
         # An exact number is worth a little more time.
         began, low = monotonic(), 1 if high < 1.2 * step else high - step
