@@ -88,10 +88,9 @@ def save_events(
     # An event that could not be read may be an opt-out: X may show it whole when it is read again.
     last_read_at = inbox.read_at if inbox else asked_at
     seen_before = int(first_id_at(min(last_read_at - settle, asked_at - _READ_AGAIN)))
-    known = max(seen_before, int(before or 0))
-    read_again = [x_id for x_id in answer.left_out if x_id != "?" and int(x_id) > known]
-    if read_again:
-        next_id = str(min(int(next_id), *(int(x_id) - 1 for x_id in read_again)))
+    read_again = [x_id for x_id in answer.left_out if x_id != "?" and int(x_id) > seen_before]
+    if unread := [int(x_id) for x_id in read_again if int(x_id) > int(before or 0)]:
+        next_id = str(min(int(next_id), *(x_id - 1 for x_id in unread)))
     with transaction(durable=True) as session:
         now = sender.clock()
         if any(message.meaning is Meaning.OPT_OUT for message in new):
@@ -139,13 +138,14 @@ def _settle(
     if unknown and not is_complete:
         first = int(after_id_for(unknown))
         is_complete = any(int(event.x_id) <= first for event in found.events)
+    owned = log.owned_ids(session, [*(event.x_id for event in found.events), *answer.left_out])
     lookup = MessageLookup(
         account_id=sender.service.x_user_id or "",
         events=MessageEvents(found.events, is_complete),
         at=asked_at,
-        owned=log.owned_ids(session, [event.x_id for event in found.events]),
-        left_out=answer.left_out,
-        read_again=read_again,
+        owned=owned,
+        left_out={*answer.left_out} - owned,
+        read_again={*read_again} - owned,
         written_to=outcomes.written_to(session, service_id, [one.recipient for one in unknown]),
     )
     by_id, known = {one.message_id: one for one in unknown}, list[Outcome]()

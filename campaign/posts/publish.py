@@ -155,11 +155,12 @@ def _fetch_own_posts(sender: PostSender, message: Message, attempt: Attempt) -> 
         raise
     with transaction() as session:
         spend_cap.record_cost(session, service_id, purpose, answer.receipts, sender.clock())
+        is_any_left_out = bool({*answer.left_out} - messages.owned_ids(session, answer.left_out))
     # As old as its request: what X did after that may be missing.
     if answer.left_off:
         return Lookup(answer.value, now, is_complete=False, why_incomplete=answer.left_off.rstrip("."))
     read = sum(receipt.resources for receipt in answer.receipts if receipt.price == gateway.own_post_price)
-    is_complete = read <= at_most - gateway.shortest_timeline_page and not answer.left_out
+    is_complete = read <= at_most - gateway.shortest_timeline_page and not is_any_left_out
     return Lookup(answer.value, now, is_complete)
 
 
