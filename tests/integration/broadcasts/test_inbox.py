@@ -23,7 +23,7 @@ from campaign.deliveries.kind import End
 from campaign.deliveries.log import FOR_A_PERSON, Outcome
 from campaign.deliveries.templating import BroadcastText
 from campaign.errors import NotPossible
-from campaign.x.types import Answer, MessageEvents, NewMessage
+from campaign.x.types import Answer, MessageEvents, NewMessage, first_id_at
 from models import Consent, Delivery, Inbox, Message, MessageState, Service, Suppression, Visitor
 from tests import planned
 from tests.crowds import people
@@ -235,6 +235,35 @@ def test_a_lost_message_is_left_to_a_person_where_x_left_something_out(acme: Ser
         " decides."
     )
     assert waits_until(desk(acme, x)) is None
+
+
+def test_what_x_leaves_out_of_a_known_message_leaves_nothing_unknown(acme: Service, x: VirtualMessages) -> None:
+    lost = a_lost_message(acme)
+    x.now += A_SECOND
+    (person,) = people(1, acme)
+    known = planned.message_to(planned.broadcast(acme), acme, person)
+    x_id = x.say("1", "1", visitor_of(known), "Hello")
+    with transaction() as session:
+        waves.arm(session, {known: "Hello"}, [], x.now)
+        log.record_outcomes(session, [Outcome(known, x.now, MessageState.SENT, x_id)], x.now)
+    x.now += 90 * SETTLE
+    read_inbox(desk(acme, x, Lacking))
+    assert row(lost).state is MessageState.PENDING
+
+
+def test_a_look_up_is_repeated_where_x_left_out_what_was_read_before(acme: Service, x: VirtualMessages) -> None:
+    x.say("1", "2001", "1", "Hello")
+    x.now += A_SECOND
+    x.say("1", "2002", "1", "Hello")
+    lost = a_lost_message(acme)
+    x.now += 10 * SETTLE
+    with transaction() as session:
+        session.add(Inbox(service_id=acme.id, read_to_id=first_id_at(x.now - 5 * SETTLE), read_at=x.now - SETTLE))
+    read_inbox(desk(acme, x, Lacking))
+    assert (row(lost).state, row(lost).reason_code) == (MessageState.UNCERTAIN, "")
+    x.now += 15 * SETTLE
+    read_inbox(desk(acme, x))
+    assert row(lost).state is MessageState.PENDING
 
 
 def test_a_lost_message_in_a_quiet_conversation_is_left_to_a_person(acme: Service, x: VirtualMessages) -> None:

@@ -175,6 +175,20 @@ def test_an_answer_without_what_was_asked_for_is_no_proof_of_absence(
     assert states(name) == [MessageState.UNCERTAIN]
 
 
+def test_an_odd_post_that_is_known_to_be_ours_leaves_nothing_unknown(x: SimulatedX, connect: Connect) -> None:
+    acme = connect("acme")
+    name = confirmed(acme, "We open on Friday", "And on Saturday")
+    x.fault(POSTS, "unavailable_before", method="POST", after=1, times=1)
+    x.command("POST", f"accounts/{acme.name}/posts", text="By hand")
+    # The newest post is the first part.
+    x.fault(TIMELINE, "odd_record", method="GET", times=None, omit=["created_at"])
+
+    done = send(name)
+
+    assert done.status == 0, done.err
+    assert texts_of(acme) == ["By hand", "We open on Friday", "And on Saturday"]
+
+
 def test_a_text_that_the_account_posted_by_hand_is_refused_at_once(x: SimulatedX, connect: Connect) -> None:
     acme = connect("acme")
     name = confirmed(acme, "We open on Friday")
