@@ -35,5 +35,5 @@ def _on(scene: Stage, where: str) -> list[Line]:
     if where == "PostgreSQL":  # SQLite works in our own process
         lines.append(Line("CPU of our own for a page", cpu, most=100, unit="ms"))
     lines.append(Line("how far that is from the exact number", 100 * off, most=5, unit="%"))
-    lines.append(Line("the exact number of that count", count, most=1000, unit="ms"))
+    lines.append(Line("the exact number of that count", count, most=300, unit="ms"))
     return [*lines, Line("memory beyond that of the first page", memory, most=20, unit="MB")]
