@@ -192,14 +192,14 @@ class Window:
     def _wait(self, is_there: Callable[[], bool]) -> None:
         deadline = time.monotonic() + _SECONDS
         # What is there of a page that still arrives has not all the places that keys lead to.
-        while not (self._holds(is_there) and self._holds(self._is_loaded)):
+        while not (self._holds(is_there) and self._holds(self._is_at_rest)):
             assert time.monotonic() < deadline, f"{self.address}: {self.evaluate('document.body.innerText')}"
             time.sleep(0.05)
 
-    def _is_loaded(self) -> bool:
+    def _is_at_rest(self) -> bool:
         """Whether the page has arrived, and no part of it is about to be replaced."""
-        is_at_rest = "document.readyState === 'complete' && !document.querySelector('.htmx-request, .htmx-added')"
-        return self.evaluate(is_at_rest) is True
+        expression = "document.readyState === 'complete' && !document.querySelector('.htmx-request, .htmx-added')"
+        return self.evaluate(expression) is True
 
     @staticmethod
     def _holds(is_there: Callable[[], bool]) -> bool:
